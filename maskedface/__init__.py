@@ -1,0 +1,38 @@
+"""Recognise people who wear masks.
+
+Sub-packages are imported when first used, so `import maskedface` loads neither TensorFlow nor Keras:
+
+>>> import maskedface
+>>> maskedface.datasets.rmfrd  # doctest: +ELLIPSIS
+<function rmfrd at ...>
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+__version__ = "0.1.0"
+
+_PARTS = (
+    "conversion",
+    "datasets",
+    "evaluation",
+    "geometry",
+    "losses",
+    "models",
+    "recipes",
+    "training",
+)
+
+__all__ = ["__version__", *_PARTS]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _PARTS:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""The `maskedface` command: one file a sub-command, imported when it is called."""

@@ -1,0 +1,103 @@
+"""Print the results of finished runs, beside each other and beside the paper's.
+
+Each RUN is a run folder, or a folder of runs with several seeds (seed-0/, seed-1/ ...).
+
+  maskedface evaluate runs/cosine --against runs/frozen
+  maskedface evaluate runs/cosine --data OTHER --domain masked   (the same people, other images)
+"""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import os
+from typing import TYPE_CHECKING
+
+from maskedface.cli import data
+
+if TYPE_CHECKING:
+    from maskedface.training import Run
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's words to a parser."""
+    parser.add_argument("runs", nargs="+", metavar="RUN")
+    parser.add_argument("--against", metavar="RUN", help="show the paired difference to this run")
+    parser.add_argument("--json", metavar="FILE", help="with images: write the report there")
+    data.add_data_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the command; see `maskedface evaluate --help`."""
+    from maskedface.cli.results import print_results
+
+    groups = {path: find_runs(path) for path in args.runs}
+    if args.data or args.manifest:
+        return _on_other_images(groups, args)
+    print_results(
+        {f"{path} ({runs[0].recipe.name})": runs for path, runs in groups.items()},
+        find_runs(args.against) if args.against else None,
+    )
+    return 0
+
+
+def find_runs(path: str) -> list[Run]:
+    """The finished runs in a folder: itself, or one a seed; of a scenario the last recipe's.
+
+    Raises:
+        FileNotFoundError: if there is none, or a seed's run is not finished.
+    """
+    from maskedface.training import Run
+
+    seeds = sorted(glob.glob(os.path.join(glob.escape(path), "seed-*"))) or [path]
+    return [Run(_last(folder)) for folder in seeds]
+
+
+def _last(folder: str) -> str:
+    from maskedface.training.run import RECORD, read_json
+
+    if os.path.exists(os.path.join(folder, RECORD)):
+        return folder
+    steps = [os.path.dirname(f) for f in glob.glob(os.path.join(glob.escape(folder), "*", RECORD))]
+    starts = {read_json(os.path.join(step, RECORD))["init"] for step in steps}
+    last = [step for step in steps if os.path.abspath(step) not in starts]
+    if len(last) != 1:
+        raise FileNotFoundError(f"RUN must be a run folder. Received: {folder!r}")
+    return last[0]
+
+
+def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> int:
+    from maskedface.datasets import as_tf_dataset, shared_rows
+    from maskedface.training import report_domains
+    from maskedface.training.run import write_json
+
+    index = data.read_index(args)
+    reports = {}
+    for path, runs in groups.items():
+        for one in runs:
+            leaked = shared_rows(index, one.split()["train"])
+            if leaked:
+                raise ValueError(
+                    "images to evaluate on must not be ones the run trained on. "
+                    f"Received: {len(leaked)} such, the first {leaked[0]!r}"
+                )
+            people = tuple(one.record["classes"])
+            batches = as_tf_dataset(
+                index,
+                image_size=one.record["image_size"],
+                template=one.record["template"],
+                batch_size=64,
+                classes=people,
+            )
+            logits = one.model.predict(batches)
+            report = report_domains(index, index.labels(people), logits)
+            reports[one.path] = report
+            for domain, scores in report.items():
+                low, high = scores["accuracy_interval"]
+                print(
+                    f"{path} seed {one.record['seed']}, {domain}: {scores['faces']} faces, "
+                    f"accuracy {scores['accuracy']:.3f} [{low:.3f}, {high:.3f}]"
+                )
+    if args.json:
+        write_json(args.json, reports)
+    return 0

@@ -1,0 +1,68 @@
+"""Finds the sub-command, imports it alone, and turns user errors into one line and exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import maskedface
+
+# What a user may have got wrong; anything else is a defect and keeps its traceback.
+_USER_ERRORS = (ValueError, OSError, ModuleNotFoundError)
+
+# The help lines stand here, so that `maskedface --help` imports no command.
+COMMANDS = {
+    "demo": "draw people, train and evaluate on them, in a few minutes",
+    "audit": "look at every image of a data set and report what is wrong",
+    "train": "train a recogniser by a recipe and evaluate it",
+    "evaluate": "print the results of runs, or evaluate one on other images",
+    "weights": "convert, inspect and list weight files",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: the words after `maskedface`; by default the process' own.
+
+    Returns:
+        The exit code: 0 done, 2 a user error, which is printed to stderr in one line.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] not in COMMANDS:
+        return _top(words)
+    # Must be set before TensorFlow is imported: its start-up notes are not the user's concern.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    command = importlib.import_module(f"maskedface.cli.{words[0]}")
+    parser = argparse.ArgumentParser(
+        f"maskedface {words[0]}",
+        description=command.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_arguments(parser)
+    parsed = parser.parse_args(words[1:])
+    try:
+        code: int = command.run(parsed)
+    except _USER_ERRORS as error:
+        print(f"maskedface {words[0]}: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _top(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        "maskedface",
+        description="Recognise people who wear masks.",
+        epilog="\n".join(f"  {name:<10}{line}" for name, line in COMMANDS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=maskedface.__version__)
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of those below")
+    parser.parse_args(words)
+    return 0

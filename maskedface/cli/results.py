@@ -1,0 +1,100 @@
+"""The table of results: ours with spread and interval, the paper's row beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from maskedface.evaluation import PAPER_ROWS, interval, paired_difference
+
+if TYPE_CHECKING:
+    from maskedface.training import Run
+
+
+def print_results(
+    results: Mapping[str, Sequence[Run]], against: Sequence[Run] | None = None
+) -> None:
+    """Prints a row for each group of runs and domain.
+
+    Args:
+        results: label -> the runs of one recipe, one a seed, over the same test rows.
+        against: runs over the same test rows, to which the difference is shown, paired face by
+            face, with its 95 % interval over people.
+    """
+    table = Table(title="Test faces named right (95 % interval over people)", title_style="bold")
+    columns = ("recipe", "faces", "seeds", "accuracy", "loss", "weighted P / R / F1", "macro P / R / F1")
+    for column in (*columns, *(("difference",) if against else ())):
+        table.add_column(column, no_wrap=True)
+    for label, runs in results.items():
+        first = runs[0].recipe.test_on
+        for domain in sorted(runs[0].metrics, key=lambda name: name != first):
+            table.add_row(*_row(label, runs, domain, against))
+        if runs[0].recipe.name in PAPER_ROWS:
+            table.add_row(*_paper_row(runs[0].recipe.name), style="dim")
+    # A file or pipe has no width of its own: give the table all it wants.
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)
+    console.print(table)
+
+
+def per_face(runs: Sequence[Run], domain: str) -> tuple[np.ndarray, list[str]]:
+    """The share of seeds that name each test face of a domain right.
+
+    Args:
+        runs: one a seed, over the same test rows.
+        domain: "masked" or "unmasked".
+
+    Returns:
+        (float array in [0, 1], shape (faces,); the person of each).
+
+    Raises:
+        ValueError: if the runs were tested on different faces.
+    """
+    faces = [run.split()["test"].faces for run in runs]
+    if any(rows != faces[0] for rows in faces):
+        raise ValueError("runs must be tested on the same faces to be compared. Received: others")
+    chosen = [row for row, face in enumerate(faces[0]) if face.domain == domain]
+    right = [run.predictions["logits"].argmax(1) == run.predictions["labels"] for run in runs]
+    return np.mean(right, axis=0)[chosen], [faces[0][row].person for row in chosen]
+
+
+def _row(
+    label: str, runs: Sequence[Run], domain: str, against: Sequence[Run] | None
+) -> list[str]:
+    values, people = per_face(runs, domain)
+    low, high = interval(values, people)
+    reports = [run.metrics[domain] for run in runs]
+    accuracies = [report["accuracy"] for report in reports]
+    spread = f" ±{np.std(accuracies, ddof=1):.3f}" if len(runs) > 1 else ""
+    row = [
+        f"{label}, {domain}",
+        f"{reports[0]['faces']}",
+        ",".join(str(run.record["seed"]) for run in runs),
+        f"{np.mean(accuracies):.3f}{spread} [{low:.3f}, {high:.3f}]",
+        f"{np.mean([report['loss'] for report in reports]):.3f}",
+    ]
+    for average in ("weighted", "macro"):
+        scores = [
+            np.mean([report[average][score] for report in reports])
+            for score in ("precision", "recall", "f1")
+        ]
+        row.append(" / ".join(f"{score:.3f}" for score in scores))
+    if against:
+        base, base_people = per_face(against, domain)
+        if base_people != people:
+            raise ValueError("runs must be tested on the same faces to be compared. Received: others")
+        shift = paired_difference(values, base, people)
+        row.append(f"{shift['difference']:+.3f} [{shift['low']:+.3f}, {shift['high']:+.3f}]")
+    return row
+
+
+def _paper_row(name: str) -> list[str]:
+    paper = PAPER_ROWS[name]
+    scores = " / ".join(f"{paper[key]:.3f}" for key in ("precision", "recall", "f1"))
+    label = f"  the paper, {paper['domain']} RMFRD"
+    return [label, "", "", f"{paper['accuracy']:.3f}", f"{paper['loss']:.3f}", scores, ""]

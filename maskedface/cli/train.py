@@ -1,0 +1,74 @@
+"""Train a recogniser by a recipe, evaluate it on the test rows and leave a run folder.
+
+The same command goes on where a killed one stopped, and does nothing where it had finished.
+
+  maskedface train --data RMFRD --min-masked 8 --recipe paper_masked --weights FILE --run runs/masked
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from maskedface.cli import data
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's words to a parser."""
+    data.add_data_arguments(parser)
+    data.add_split_arguments(parser)
+    parser.add_argument("--recipe", required=True, metavar="NAME|FILE", help="a named recipe, or JSON")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a field of the recipe"
+    )
+    parser.add_argument(
+        "--backbone", default="ResNet50", help="ResNet50, DlibResNet29 or a .keras file"
+    )
+    parser.add_argument("--weights", help="the backbone's weights: a preset or a file")
+    parser.add_argument("--run", required=True, metavar="DIR", help="the run folder")
+    parser.add_argument("--seeds", default="0", metavar="N,N", help="one run a seed")
+    parser.add_argument(
+        "--cache", default="memory", metavar="DIR", help="keep decoded faces in this folder"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the command; see `maskedface train --help`."""
+    from maskedface import recipes, training
+    from maskedface.cli.results import print_results
+
+    if args.recipe in recipes.ALL:
+        recipe = recipes.ALL[args.recipe]
+    elif os.path.isfile(args.recipe):
+        recipe = recipes.Recipe.read(args.recipe)
+    else:
+        raise ValueError(
+            f"--recipe must be one of {sorted(recipes.ALL)} or a file. Received: {args.recipe!r}"
+        )
+    train, test = data.read_parts(args)
+    print(f"{len(train)} training and {len(test)} test images of {len(train.people)} people")
+    runs = training.train_scenario(
+        recipe.override(*args.set),
+        train,
+        test,
+        run_dir=args.run,
+        seeds=parse_seeds(args.seeds),
+        backbone=args.backbone,
+        weights=args.weights,
+        cache=args.cache,
+    )
+    print_results({recipe.name: runs})
+    print(f"run folder: {args.run}")
+    return 0
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Reads "0,1,2".
+
+    Raises:
+        ValueError: if it is not a list of whole numbers >= 0.
+    """
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise ValueError(f"--seeds must be whole numbers like 0,1,2. Received: {text!r}")
+    return tuple(int(part) for part in parts)

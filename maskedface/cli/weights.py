@@ -1,0 +1,176 @@
+"""`maskedface weights`: converts files of weights, says what one is, lists the known ones."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+
+HELP = "Convert VGGFace2 weights from another program's file, inspect a file, list known ones."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds this command's arguments.
+
+    Args:
+        parser: the command's parser, changed in place.
+    """
+    commands = parser.add_subparsers(dest="weights_command", required=True)
+    convert_parser = commands.add_parser("convert", help="write a file in our own format")
+    convert_parser.add_argument("source", metavar="SRC", help=".pkl, .pth or .h5 file")
+    convert_parser.add_argument(
+        "--out", required=True, metavar="FILE", help="<name>.weights.h5; <name>.json goes beside it"
+    )
+    convert_parser.add_argument(
+        "--variant",
+        choices=("ft", "scratch", "unknown"),
+        default="unknown",
+        help="what you know an unknown file to be; a known file's sha256 decides",
+    )
+    convert_parser.add_argument(
+        "--verbose", action="store_true", help="print where every tensor went"
+    )
+    inspect_parser = commands.add_parser("inspect", help="load a file and recompute its probe")
+    inspect_parser.add_argument("file", metavar="FILE", help=".weights.h5, .pkl, .pth or .h5 file")
+    commands.add_parser("list", help="print the known files and where they are looked for")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the command.
+
+    Args:
+        args: what `add_arguments` describes.
+
+    Returns:
+        0, or 1 where `inspect` finds another probe than the sidecar's.
+
+    Raises:
+        ModuleNotFoundError, OSError, ValueError: where a file cannot be read or is not what it
+            should be.
+    """
+    if args.weights_command == "list":
+        return _list()
+    from maskedface.models import ResNet50
+
+    backbone = ResNet50(weights=None)
+    if args.weights_command == "convert":
+        convert(backbone, args.source, args.out, variant=args.variant, verbose=args.verbose)
+        return 0
+    return inspect(backbone, args.file)
+
+
+def convert(
+    backbone: keras.Model, source: str, out: str, *, variant: str = "unknown", verbose: bool = False
+) -> None:
+    """Converts a source file to our own format, and prints what was mapped.
+
+    Args:
+        backbone: the `models.ResNet50` that the file must fill.
+        source: path of a .pkl, .pth or .h5 file.
+        out: path of the `.weights.h5` file to write; its `.json` sidecar goes beside it.
+        variant: "ft", "scratch" or "unknown": what the user says of a file that is not known.
+        verbose: whether to print one line a tensor, not one a stage.
+
+    Raises:
+        ModuleNotFoundError, OSError, ValueError: as `models.presets.load`; also if `variant` is
+            not that of a known file, or `out` does not end in `.weights.h5`.
+    """
+    from maskedface.conversion import own_file, probe
+    from maskedface.models import presets
+    from maskedface.models.resnet50 import RGB_MEAN
+
+    own_file.sidecar_path(out)  # refuses a wrong ending before any work is done
+    facts = presets.load(backbone, source)
+    if "mapped" not in facts:
+        raise ValueError(f"SRC must be a .pkl, .pth or .h5 file. Received: {source!r}")
+    if facts["known"] and variant not in (facts["variant"], "unknown"):
+        raise ValueError(
+            f"--variant must be {facts['variant']!r}, which this file's sha256 tells. "
+            f"Received: {variant!r}"
+        )
+    mapped = facts.pop("mapped")
+    told_by = "sha256" if facts["known"] else "user" if variant != "unknown" else "nothing"
+    facts |= {
+        "variant": facts["variant"] if facts["known"] else variant,
+        "variant_told_by": told_by,
+        "rgb_mean": list(RGB_MEAN),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "model": backbone.name,
+        "probe": {
+            "image": "maskedface.conversion.drawn_face()",
+            "embedding": [float(f"{value:.7g}") for value in probe.embedding(backbone)],
+        },
+    }
+    own_file.save(backbone, out, facts)
+    _print_facts(facts)
+    _print_mapped(mapped, facts["left_over"], verbose)
+    print(f"wrote: {out} and {own_file.sidecar_path(out)}")
+
+
+def inspect(backbone: keras.Model, path: str) -> int:
+    """Loads a file, prints what is known of it, and recomputes the probe.
+
+    Args:
+        backbone: the `models.ResNet50` that the file must fill.
+        path: a file of ours, or a source file.
+
+    Returns:
+        0; 1 if the probe is not the sidecar's.
+
+    Raises:
+        ModuleNotFoundError, OSError, ValueError: as `models.presets.load`.
+    """
+    from maskedface.conversion import probe
+    from maskedface.models import presets
+
+    facts = presets.load(backbone, path)
+    _print_facts(facts)
+    embedding = probe.embedding(backbone)
+    print("probe:", " ".join(f"{value:.5g}" for value in embedding[:6]), "...")
+    if "probe" not in facts:
+        print("probe in the sidecar: none")
+        return 0
+    difference = probe.difference(facts["probe"]["embedding"], embedding)
+    same = difference < probe.TOLERANCE
+    print(f"probe in the sidecar: {'the same' if same else 'ANOTHER'} ({difference:.1e} apart)")
+    return 0 if same else 1
+
+
+def _print_facts(facts: dict[str, Any]) -> None:
+    known = "true" if facts["known"] else "false"
+    print(f"source: {facts['source']['name']}, {facts['source']['size']:,} bytes")
+    print(f"sha256: {facts['source']['sha256']}")
+    print(f"known: {known}")
+    for name in ("variant", "layout", "channels", "license", "origin", "unverified"):
+        print(f"{name}: {facts[name]}")
+
+
+def _print_mapped(mapped: dict[str, str], left_over: list[str], verbose: bool) -> None:
+    stages = Counter(path.split("_")[0] for path in mapped.values())
+    print(f"mapped: {len(mapped)} tensors:", ", ".join(f"{n} {s}" for s, n in stages.items()))
+    for source, path in mapped.items() if verbose else list(mapped.items())[:1]:
+        print(f"  {source} -> {path}")
+    print(f"not used: {', '.join(left_over) or 'none'}")
+
+
+def _list() -> int:
+    from maskedface.conversion import cache
+    from maskedface.models.presets import KNOWN_FILES
+
+    for known in KNOWN_FILES:
+        print(f"{known.name}  (weights={known.preset!r})" if known.preset else known.name)
+        size = f"{known.size:,} bytes" if known.size else "size unknown"
+        print(f"  variant {known.variant}, {size}, sha256 {known.sha256 or 'unknown'}")
+        print(f"  license: {known.license}")
+        print(f"  origin: {known.origin}")
+        if known.url:
+            print(f"  download: {known.url}")
+        print(f"  unverified: {known.unverified or 'nothing'}")
+        if known.preset != "dlib":
+            print(f"  here: {cache.find([known.name]) or 'no'}")
+    print("looked for in:", ", ".join(cache.folders()))
+    return 0

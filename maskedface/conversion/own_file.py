@@ -1,0 +1,124 @@
+"""Our own format: Keras' `<name>.weights.h5` and beside it `<name>.json`, which says what it is."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import h5py
+import keras
+
+from maskedface.conversion import file_kind
+
+ENDING = ".weights.h5"
+_EXPECTED = "a .weights.h5 file that Keras 3 wrote"
+
+
+def sidecar_path(path: str | os.PathLike[str]) -> str:
+    """Where the facts about a file of ours stand.
+
+    Args:
+        path: the `<name>.weights.h5` file.
+
+    Returns:
+        The path of `<name>.json` in the same folder.
+
+    Raises:
+        ValueError: if the path does not end in `.weights.h5`.
+    """
+    if not os.fspath(path).endswith(ENDING):
+        raise ValueError(f"our own format must end in {ENDING}. Received: {os.fspath(path)!r}")
+    return os.fspath(path).removesuffix(ENDING) + ".json"
+
+
+def save(backbone: keras.Model, path: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:
+    """Writes a backbone's weights, and a sidecar with their SHA-256 and what is known of them.
+
+    Args:
+        backbone: the model, without a classifier.
+        path: the `.weights.h5` file to write; its folder is made.
+        facts: what the sidecar shall say, as JSON holds it; `file_sha256` is added.
+
+    Raises:
+        ValueError: if the path does not end in `.weights.h5`.
+    """
+    sidecar = sidecar_path(path)
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    backbone.save_weights(path)
+    whole = {"file": os.path.basename(path), "file_sha256": file_kind.sha256(path), **facts}
+    with open(sidecar, "w", encoding="utf-8") as file:
+        json.dump(whole, file, indent=1)
+        file.write("\n")
+
+
+def read_sidecar(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """Reads what is known of a file of ours, and checks that it speaks of this very file.
+
+    Args:
+        path: the `.weights.h5` file.
+
+    Returns:
+        The sidecar's facts, or None where there is no sidecar.
+
+    Raises:
+        ValueError: if the SHA-256 in the sidecar is not the file's, or the sidecar is no JSON.
+    """
+    sidecar = sidecar_path(path)
+    if not os.path.isfile(sidecar):
+        return None
+    with open(sidecar, encoding="utf-8") as file:
+        try:
+            facts = dict(json.load(file))
+            expected = facts["file_sha256"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"a sidecar must be JSON with file_sha256. Received: {sidecar!r}: {error}"
+            ) from error
+    found = file_kind.sha256(path)
+    if found != expected:
+        raise ValueError(
+            f"{os.fspath(path)!r} must have the sha256 that its sidecar names, {expected}. "
+            f"Received: {found}: the file is damaged, or another one lies there"
+        )
+    return facts
+
+
+def load(backbone: keras.Model, path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """Fills a backbone from a file of ours.
+
+    Args:
+        backbone: the model, changed in place.
+        path: the `.weights.h5` file, with or without its sidecar.
+
+    Returns:
+        The sidecar's facts, or None where there is no sidecar.
+
+    Raises:
+        ValueError: if the SHA-256 is not the sidecar's, or the file is not of this architecture,
+            or not of this format.
+    """
+    file_kind.check(path, _EXPECTED)
+    facts = read_sidecar(path)
+    try:
+        held = _count(path)
+        if held != len(backbone.weights):
+            raise ValueError(f"it holds {held} arrays, {backbone.name} {len(backbone.weights)}")
+        backbone.load_weights(path)
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(
+            f"weights must be {_EXPECTED} from this very architecture. "
+            f"Received: path={os.fspath(path)!r}: {error}"
+        ) from error
+    return facts
+
+
+def _count(path: str | os.PathLike[str]) -> int:
+    # Keras reads what it looks for and leaves the rest; a file with more is another network's.
+    arrays: list[str] = []
+    with h5py.File(path, "r") as file:
+        file.visititems(
+            lambda name, item: arrays.append(name) if isinstance(item, h5py.Dataset) else None
+        )
+    return len(arrays)

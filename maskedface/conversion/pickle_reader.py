@@ -1,0 +1,121 @@
+"""Reads pickles of NumPy arrays without letting them run anything."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+
+from maskedface.conversion import file_kind
+
+EXPECTED = "a pickle that maps names to NumPy arrays"
+
+
+def read_pickle(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Reads a `.pkl` that maps names to NumPy arrays, as Python 2 or 3 wrote it (protocols 0-5).
+
+    A pickle is a program: it names functions and has them called. Here only the few names that an
+    array needs are known, and each leads to a small stand-in; any other is an error.
+
+    Args:
+        path: the file.
+
+    Returns:
+        {name: array} in file order; the arrays are numeric, of the file's shapes.
+
+    Raises:
+        ValueError: if the file asks for anything but arrays, is cut, or is no such pickle.
+    """
+    file_kind.check(path, EXPECTED)
+    with open(path, "rb") as file:
+        try:
+            loaded = _ArrayUnpickler(file, encoding="latin1").load()
+        # A broken stream can raise nearly anything: EOFError, KeyError, MemoryError ...
+        except Exception as error:
+            raise ValueError(
+                f"weights must be {EXPECTED}. Received: path={os.fspath(path)!r}, where reading "
+                f"stops at byte {file.tell()} of {os.path.getsize(path)}: "
+                f"{error or type(error).__name__}"
+            ) from error
+    return _arrays_of(loaded, path)
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Knows only what a pickled array names. Bound methods stand in for NumPy's functions, since a
+    pickle can set no attribute on them."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        module = module.replace("numpy._core", "numpy.core")  # NumPy 2 renamed it
+        allowed: dict[tuple[str, str], Any] = {
+            ("numpy.core.multiarray", "_reconstruct"): self._reconstruct,
+            ("numpy.core.numeric", "_frombuffer"): self._frombuffer,
+            ("numpy", "ndarray"): "ndarray",  # only ever an argument of _reconstruct
+            ("numpy", "dtype"): self._dtype,
+            ("_codecs", "encode"): self._encode,
+            ("collections", "OrderedDict"): OrderedDict,
+        }
+        if (module, name) not in allowed:
+            raise ValueError(f"it asks for {module}.{name}, which no array needs")
+        return allowed[module, name]
+
+    def _reconstruct(self, subtype: str, shape: tuple[int, ...], kind: bytes) -> _Array:
+        if subtype != "ndarray":
+            raise ValueError(f"it asks for an array of type {subtype!r}")
+        return _Array()
+
+    def _frombuffer(
+        self, buffer: bytes, dtype: _Dtype, shape: tuple[int, ...], order: str
+    ) -> _Array:
+        array = _Array()
+        array.__setstate__((1, shape, dtype, order == "F", buffer))
+        return array
+
+    def _dtype(self, code: str, align: bool, copy: bool) -> _Dtype:
+        return _Dtype(code)
+
+    def _encode(self, text: str, encoding: str) -> bytes:
+        # How Python 3 writes bytes into protocols 0 to 2.
+        if encoding not in ("latin1", "latin-1"):
+            raise ValueError(f"it asks for the encoding {encoding!r}")
+        return text.encode("latin1")
+
+
+class _Dtype:
+    # numpy.dtype's own __setstate__ also takes flags that can break memory: only the byte order
+    # is read here.
+    def __init__(self, code: str) -> None:
+        self.numpy = np.dtype(str(code))
+        if self.numpy.kind not in "fiub":
+            raise ValueError(f"it holds an array of type {code!r}, which is not numeric")
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.numpy = self.numpy.newbyteorder(state[1])
+
+
+class _Array:
+    numpy: np.ndarray | None = None
+
+    def __setstate__(self, state: tuple[int, tuple[int, ...], _Dtype, bool, bytes | str]) -> None:
+        _, shape, dtype, fortran, raw = state
+        data = raw.encode("latin1") if isinstance(raw, str) else raw  # Python 2's str comes as str
+        self.numpy = np.frombuffer(data, dtype.numpy).reshape(shape, order="F" if fortran else "C")
+
+
+def _arrays_of(loaded: Any, path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    found, arrays = "", {}
+    if not isinstance(loaded, dict) or not loaded:
+        found = f"holds a {type(loaded).__name__} of length 0 or of another kind"
+    else:
+        for name, array in loaded.items():
+            if isinstance(name, str) and isinstance(array, _Array) and array.numpy is not None:
+                arrays[name] = array.numpy
+            else:
+                found = found or f"maps {name!r} to a {type(array).__name__.strip('_')}"
+    if found:
+        raise ValueError(
+            f"weights must be {EXPECTED}. Received: path={os.fspath(path)!r}, which {found}"
+        )
+    return arrays

@@ -1,0 +1,72 @@
+"""A drawn face that is the same on every machine, and what a backbone makes of it."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+SIZE = 224
+# Two machines round differently; other weights are about 1 apart.
+TOLERANCE = 1e-3
+# Ellipses in drawing order: colour (R, G, B), centre (x, y) and half axes (x, y), in pixels of a
+# 224 x 224 image. All integers, so no library or machine draws it differently.
+_ELLIPSES = (
+    ((62, 44, 34), (112, 98), (84, 92)),  # hair
+    ((222, 178, 148), (112, 118), (70, 88)),  # face
+    ((92, 62, 44), (82, 84), (20, 4)),  # brows
+    ((92, 62, 44), (142, 84), (20, 4)),
+    ((250, 250, 246), (82, 100), (16, 9)),  # eyes
+    ((250, 250, 246), (142, 100), (16, 9)),
+    ((70, 110, 150), (83, 100), (7, 8)),
+    ((70, 110, 150), (141, 100), (7, 8)),
+    ((198, 148, 120), (112, 132), (11, 17)),  # nose
+    ((176, 72, 76), (112, 170), (27, 9)),  # mouth
+)
+_TOP, _BOTTOM = (150, 176, 200), (96, 118, 132)  # the background's colours
+
+
+def drawn_face() -> np.ndarray:
+    """Draws the fixed face of the probe by integer arithmetic alone.
+
+    Returns:
+        uint8 array of shape (224, 224, 3), RGB, 0-255.
+    """
+    y, x = np.mgrid[:SIZE, :SIZE].astype(np.int64)
+    down = y[..., None]
+    image = (np.array(_TOP) * (SIZE - 1 - down) + np.array(_BOTTOM) * down) // (SIZE - 1)
+    for colour, (cx, cy), (a, b) in _ELLIPSES:
+        inside = (x - cx) ** 2 * b**2 + (y - cy) ** 2 * a**2 <= (a * b) ** 2
+        image[inside] = colour
+    face: np.ndarray = image.astype(np.uint8)
+    return face
+
+
+def embedding(backbone: keras.Model) -> np.ndarray:
+    """What a backbone makes of the drawn face.
+
+    Args:
+        backbone: a model that takes images of 224 x 224 px.
+
+    Returns:
+        float32 array of shape (features,).
+    """
+    batch = drawn_face()[None].astype(np.float32)
+    result: np.ndarray = keras.ops.convert_to_numpy(backbone(batch, training=False))[0]
+    return result
+
+
+def difference(first: np.ndarray, second: np.ndarray) -> float:
+    """How far two embeddings of the drawn face are apart.
+
+    Args:
+        first: float array of shape (features,).
+        second: the same.
+
+    Returns:
+        The largest difference as a share of the first's largest value: below 1e-4 for the same
+        weights on two machines, about 1 for other weights. Infinity if their lengths differ.
+    """
+    first, second = np.asarray(first), np.asarray(second)
+    if first.shape != second.shape:
+        return float("inf")
+    return float(np.abs(first - second).max() / np.abs(first).max())

@@ -1,0 +1,129 @@
+"""Readers of weight files: each returns {name: array} and runs nothing that a file says."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from maskedface.conversion import file_kind
+from maskedface.conversion.dlib_reader import read_dlib
+from maskedface.conversion.pickle_reader import read_pickle
+
+__all__ = ["read", "read_dlib", "read_h5", "read_pickle", "read_torch"]
+
+_TORCH = "a torch file that maps names to tensors"
+_H5 = "an .h5 file of weights as Keras 2 wrote them"
+
+
+def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Reads a weight file by the reader that its name ends for.
+
+    Args:
+        path: a file ending in .pkl, .pth, .pt, .h5 or .dat.
+
+    Returns:
+        {name: array} in file order.
+
+    Raises:
+        ModuleNotFoundError: for a torch file, if torch is not installed.
+        ValueError: if the ending is none of these, or the file is not what its ending says.
+    """
+    readers = {
+        ".pkl": read_pickle,
+        ".pth": read_torch,
+        ".pt": read_torch,
+        ".h5": read_h5,
+        ".dat": read_dlib,
+    }
+    ending = os.path.splitext(os.fspath(path))[1].lower()
+    if ending not in readers:
+        raise ValueError(
+            f"weights must end in one of {tuple(readers)}. Received: path={os.fspath(path)!r}"
+        )
+    return readers[ending](path)
+
+
+def read_torch(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Reads a `.pth` that maps names to tensors (a state dict), by torch's own safe reader.
+
+    Args:
+        path: the file.
+
+    Returns:
+        {name: array} in file order.
+
+    Raises:
+        ModuleNotFoundError: if torch is not installed; the message has the pip line.
+        ValueError: if the file holds anything but tensors, is cut, or is no torch file.
+    """
+    file_kind.check(path, _TORCH)
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "a torch file needs torch to be read: pip install torch "
+            "--index-url https://download.pytorch.org/whl/cpu"
+        ) from error
+    try:
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch, zipfile and pickle each have their own
+        raise ValueError(
+            f"weights must be {_TORCH}. Received: path={os.fspath(path)!r}: {error}"
+        ) from error
+    _refuse_unless(isinstance(tensors, dict) and len(tensors) > 0, path, type(tensors).__name__)
+    for name, tensor in tensors.items():
+        found = f"{name!r} -> {type(tensor).__name__}"
+        _refuse_unless(isinstance(name, str) and torch.is_tensor(tensor), path, found)
+    return {name: tensor.numpy() for name, tensor in tensors.items()}
+
+
+def read_h5(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Reads the weights of a Keras 2 `.h5` file by name, without building its model.
+
+    Args:
+        path: the file, from `save_weights` or from `save` (then its "model_weights" are read).
+
+    Returns:
+        {"layer/variable": array} in file order: "conv1/7x7_s2/bn/gamma". The layer's name comes
+        from the file's list of layers, the last word from the variable's name: what stands between
+        them ("conv1/7x7_s2_1/") depends on what else had been built when the file was saved.
+
+    Raises:
+        ValueError: if the file is cut, or is not of that kind.
+    """
+    import h5py
+
+    file_kind.check(path, _H5)
+    try:
+        with h5py.File(path, "r") as file:
+            return _keras2_arrays(file.get("model_weights", file))
+    except (OSError, KeyError) as error:
+        raise ValueError(
+            f"weights must be {_H5}. Received: path={os.fspath(path)!r}: {error}"
+        ) from error
+
+
+def _keras2_arrays(group: Any) -> dict[str, np.ndarray]:
+    arrays = {}
+    for layer in _strings(group, "layer_names"):
+        for variable in _strings(group[layer], "weight_names"):
+            name = f"{layer}/{variable.split('/')[-1].split(':')[0]}"
+            if name in arrays:
+                raise KeyError(f"{name} is there twice")
+            arrays[name] = group[layer][variable][()]
+    return arrays
+
+
+def _strings(group: Any, attribute: str) -> list[str]:
+    if attribute not in group.attrs:
+        raise KeyError(f"it has no {attribute!r} in {group.name!r}, only {sorted(group)[:5]}")
+    return [s.decode() if isinstance(s, bytes) else str(s) for s in group.attrs[attribute]]
+
+
+def _refuse_unless(right: bool, path: str | os.PathLike[str], found: str) -> None:
+    if not right:
+        raise ValueError(
+            f"weights must be {_TORCH}. Received: path={os.fspath(path)!r} with {found}"
+        )

@@ -1,0 +1,51 @@
+"""Folders of faces: listed, audited, split, and read into arrays or a `tf.data` pipeline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from maskedface.datasets.chips import read_chip, read_chips
+from maskedface.datasets.drawn_faces import draw_people
+from maskedface.datasets.face_drawing import draw_face
+from maskedface.datasets.face_index import Exclusion, Face, FaceIndex
+from maskedface.datasets.images import ImageError, read_image
+from maskedface.datasets.manifest import read_manifest, read_split, write_manifest
+from maskedface.datasets.photo_groups import with_photo_groups
+from maskedface.datasets.sources import people_folder, rmfrd
+from maskedface.datasets.splits import by_image, by_person, by_photo, shared_rows, take_share
+
+if TYPE_CHECKING:
+    from maskedface.datasets.tf_dataset import as_tf_dataset
+
+__all__ = [
+    "Exclusion",
+    "Face",
+    "FaceIndex",
+    "ImageError",
+    "as_tf_dataset",
+    "by_image",
+    "by_person",
+    "by_photo",
+    "draw_face",
+    "draw_people",
+    "people_folder",
+    "read_chip",
+    "read_chips",
+    "read_image",
+    "read_manifest",
+    "read_split",
+    "rmfrd",
+    "shared_rows",
+    "take_share",
+    "with_photo_groups",
+    "write_manifest",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # TensorFlow takes seconds to import; listing, auditing and splitting do without it.
+    if name == "as_tf_dataset":
+        from maskedface.datasets.tf_dataset import as_tf_dataset
+
+        return as_tf_dataset
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

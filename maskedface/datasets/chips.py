@@ -1,0 +1,124 @@
+"""Faces cut to a model's input: decoded, upright, warped, and kept as uint8 in memory or a file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from rich.progress import track
+
+from maskedface import geometry
+from maskedface.datasets.face_index import FaceIndex
+from maskedface.datasets.images import read_image
+
+_VERSION = 1  # of what a chip's pixels depend on; a change makes old cache files unused
+
+
+def read_chip(
+    path: str | os.PathLike[str], *, size: int, template: str, source_template: str = ""
+) -> np.ndarray:
+    """Reads one image file as a model's input.
+
+    Args:
+        path: the image file.
+        size: int, the chip's height and width in pixels.
+        template: the alignment the model wants, a key of `geometry.TEMPLATES`.
+        source_template: the image's own alignment; "" = unknown: the whole image becomes the chip.
+
+    Returns:
+        uint8 array, shape (size, size, 3), RGB, 0-255.
+
+    Raises:
+        ImageError: if the file is no image, damaged or too large.
+        OSError: if it cannot be read.
+    """
+    image = read_image(path)
+    matrix = geometry.chip_matrix(
+        *image.shape[:2], source=source_template, target=template, size=size
+    )
+    return geometry.warp(image, matrix, size)
+
+
+def read_chips(
+    index: FaceIndex,
+    *,
+    size: int,
+    template: str,
+    cache: str | os.PathLike[str] | None = None,
+    progress: bool = False,
+) -> np.ndarray:
+    """Reads all faces of an index, once.
+
+    Args:
+        index: N rows.
+        size, template: as for `read_chip`.
+        cache: a folder for a cache file, or None for memory. The file's name is a hash of all that
+            decides its pixels (the rows, the files' sizes and times, size, template), so a changed
+            file makes a new one; it is renamed when complete, so a killed run leaves none in use.
+        progress: whether to draw a progress bar.
+
+    Returns:
+        uint8 array, shape (N, size, size, 3), RGB, 0-255, in the order of the rows; with `cache`
+        it is mapped from the file, read-only.
+
+    Raises:
+        ImageError: if a file is no image, damaged or too large; the message names it.
+        OSError: if a file cannot be read, or the disk is full.
+    """
+    shape = (len(index), size, size, 3)
+    if cache is None:
+        return _fill(np.empty(shape, "uint8"), index, size, template, progress)
+    path = os.path.join(os.fspath(cache), f"chips-{_key(index, size, template)}.npy")
+    if not os.path.exists(path):
+        os.makedirs(cache, exist_ok=True)
+        partial = f"{path}.{os.getpid()}.partial"
+        try:
+            chips: np.memmap = open_memmap(partial, "w+", "uint8", shape)
+            _fill(chips, index, size, template, progress)
+            chips.flush()
+            os.replace(partial, path)
+        except BaseException:
+            if os.path.exists(partial):
+                os.remove(partial)
+            raise
+    mapped: np.ndarray = np.load(path, mmap_mode="r")
+    return mapped
+
+
+def _fill(
+    chips: np.ndarray, index: FaceIndex, size: int, template: str, progress: bool
+) -> np.ndarray:
+    for row, chip in enumerate(_read_all(index, size, template, progress)):
+        chips[row] = chip
+    return chips
+
+
+def _read_all(
+    index: FaceIndex, size: int, template: str, progress: bool
+) -> Iterator[np.ndarray]:
+    """Reads in parallel (Pillow decodes without the interpreter's lock), a block at a time, so that
+    memory stays bounded."""
+
+    def read(row: int) -> np.ndarray:
+        face = index.faces[row]
+        path = os.path.join(index.root, face.path)
+        return read_chip(path, size=size, template=template, source_template=face.template)
+
+    block = 256
+    starts = range(0, len(index), block)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in track(starts, "reading faces", disable=not progress, transient=True):
+            yield from pool.map(read, range(start, min(start + block, len(index))))
+
+
+def _key(index: FaceIndex, size: int, template: str) -> str:
+    digest = hashlib.blake2b(f"{_VERSION}\0{size}\0{template}".encode(), digest_size=16)
+    for face, path in zip(index.faces, index.paths, strict=True):
+        status = os.stat(path)
+        text = f"\0{path}\0{face.template}\0{status.st_size}\0{status.st_mtime_ns}"
+        digest.update(text.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()

@@ -1,0 +1,182 @@
+"""The one table that everything reads: which file shows whom, masked or not, from which photo."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+
+Domain = Literal["masked", "unmasked"]
+DOMAINS: tuple[Domain, ...] = get_args(Domain)
+
+
+class Face(NamedTuple):
+    """One image of one person: a row of a `FaceIndex`.
+
+    Attributes:
+        path: str, relative to the index's root, `/` between folders. Names that do not decode are
+            kept with `surrogateescape`, so `os.fsencode` gives back the file's own bytes.
+        person: str, whose face it is: the class label of the closed set.
+        domain: "masked" or "unmasked".
+        photo: str, the photograph the image was made from ("" = unknown). Images of one photo,
+            with several masks drawn on it for instance, share it.
+        template: str, the name of the five-point template (`maskedface.geometry.TEMPLATES`) the
+            image is aligned to ("" = unknown: the whole image is used as it is).
+    """
+
+    path: str
+    person: str
+    domain: Domain
+    photo: str = ""
+    template: str = ""
+
+
+class Exclusion(NamedTuple):
+    """A file that is not in the index, and why: (path relative to the root, reason)."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class FaceIndex:
+    """A frozen table of faces, sorted by path.
+
+    Args:
+        root: str or path, the folder that the rows' paths start from.
+        faces: iterable of `Face`. Sorted on the way in.
+        excluded: iterable of `Exclusion`, the files a source saw and left out. Nothing is dropped
+            without a row here; `audit` prints them.
+
+    Raises:
+        ValueError: if a domain is not "masked" or "unmasked", a person is "", or a path occurs
+            twice.
+    """
+
+    root: str
+    faces: tuple[Face, ...]
+    excluded: tuple[Exclusion, ...] = ()
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        faces: Iterable[Face],
+        excluded: Iterable[Exclusion] = (),
+    ) -> None:
+        rows = tuple(sorted(faces))
+        for face in rows:
+            if face.domain not in DOMAINS:
+                raise ValueError(
+                    f"domain must be one of {DOMAINS}. "
+                    f"Received: domain={face.domain!r} for path={face.path!r}"
+                )
+            if not face.person:
+                raise ValueError(f"person must not be empty. Received: path={face.path!r}")
+        for first, second in itertools.pairwise(rows):
+            if first.path == second.path:
+                raise ValueError(f"path must occur once. Received twice: path={first.path!r}")
+        object.__setattr__(self, "root", os.fspath(root))
+        object.__setattr__(self, "faces", rows)
+        object.__setattr__(self, "excluded", tuple(sorted(excluded)))
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    def __add__(self, other: FaceIndex) -> FaceIndex:
+        """Both tables' rows in one, under the folder that holds both roots."""
+        if self.root == other.root:
+            return FaceIndex(
+                self.root, self.faces + other.faces, {*self.excluded, *other.excluded}
+            )
+        root = os.path.commonpath([os.path.abspath(self.root), os.path.abspath(other.root)])
+        return self.relative_to(root) + other.relative_to(root)
+
+    def relative_to(self, root: str | os.PathLike[str]) -> FaceIndex:
+        """The same files with their paths counted from another folder, one above this root."""
+        prefix = os.path.relpath(self.root, root).replace(os.sep, "/")
+
+        def move(path: str) -> str:
+            return path if prefix == "." else f"{prefix}/{path}"
+
+        return FaceIndex(
+            root,
+            (face._replace(path=move(face.path)) for face in self.faces),
+            (gone._replace(path=move(gone.path)) for gone in self.excluded),
+        )
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """The people's names, sorted: the classes, in label order."""
+        return tuple(sorted({face.person for face in self.faces}))
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The rows' full paths: the root joined to each row's path."""
+        return tuple(os.path.join(self.root, face.path) for face in self.faces)
+
+    def labels(self, classes: Sequence[str] | None = None) -> np.ndarray:
+        """The rows' class labels.
+
+        Args:
+            classes: the people in label order; by default this index's own `people`.
+
+        Returns:
+            int32 array, shape (rows,), values in [0, len(classes)).
+
+        Raises:
+            ValueError: if a row's person is not in `classes`.
+        """
+        number = {person: label for label, person in enumerate(classes or self.people)}
+        unknown = sorted({face.person for face in self.faces} - set(number))
+        if unknown:
+            raise ValueError(
+                "every person must be one of the classes. "
+                f"Received: {len(unknown)} others, the first {unknown[:3]}"
+            )
+        return np.array([number[face.person] for face in self.faces], dtype="int32")
+
+    def where(self, keep: Callable[[Face], bool]) -> FaceIndex:
+        """The rows for which `keep(face)` is true, as a new index; `excluded` is carried along."""
+        return replace(self, faces=tuple(face for face in self.faces if keep(face)))
+
+    def only(self, domain: Domain) -> FaceIndex:
+        """The rows of one domain.
+
+        Args:
+            domain: "masked" or "unmasked".
+
+        Raises:
+            ValueError: for any other domain.
+        """
+        if domain not in DOMAINS:
+            raise ValueError(f"domain must be one of {DOMAINS}. Received: domain={domain!r}")
+        return self.where(lambda face: face.domain == domain)
+
+    def people_in_both(self) -> FaceIndex:
+        """The rows of the people who have at least one masked and one unmasked image."""
+        both = set.intersection(
+            *({f.person for f in self.faces if f.domain == domain} for domain in DOMAINS)
+        )
+        return self.where(lambda face: face.person in both)
+
+    def with_at_least(self, count: int, domain: Domain | None = None) -> FaceIndex:
+        """All rows of the people who have at least `count` images.
+
+        Args:
+            count: int >= 1.
+            domain: "masked" or "unmasked" counts that domain's images alone; None counts all. The
+                paper takes the people with at least 8 masked images (section IV).
+
+        Raises:
+            ValueError: if `count` is below 1 or `domain` is neither.
+        """
+        if count < 1:
+            raise ValueError(f"count must be at least 1. Received: count={count}")
+        counted = self if domain is None else self.only(domain)
+        images = Counter(face.person for face in counted.faces)
+        return self.where(lambda face: images[face.person] >= count)

@@ -1,0 +1,96 @@
+"""The one way an image file becomes an array: by content, upright, RGB, with a size limit."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps
+
+# Pillow's own warning level (Image.MAX_IMAGE_PIXELS: a quarter of a GiB of RGB), here a refusal.
+MAX_PIXELS = 89_478_485
+
+
+class ImageError(ValueError):
+    """A file that is no image, is cut or damaged, or is larger than the limit."""
+
+
+def open_image(
+    file: str | os.PathLike[str] | bytes, *, max_pixels: int = MAX_PIXELS
+) -> Image.Image:
+    """Opens an image and reads its header only, checking its size before anything is decoded.
+
+    Args:
+        file: a path, or the file's bytes.
+        max_pixels: int, width * height above which the image is refused.
+
+    Returns:
+        A PIL image, not yet decoded.
+
+    Raises:
+        ImageError: if the content is no image or has more than `max_pixels` pixels.
+        OSError: if the file cannot be read.
+    """
+    name = "bytes" if isinstance(file, bytes) else os.fspath(file)
+    try:
+        with warnings.catch_warnings():
+            # Our own limit, checked below, speaks for all sizes that Pillow only warns about.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(file) if isinstance(file, bytes) else file)
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"image must have at most {max_pixels} pixels: {name!r}") from error
+    except (FileNotFoundError, PermissionError, IsADirectoryError):
+        raise
+    except Exception as error:  # Pillow's plug-ins raise many kinds on damaged headers
+        raise ImageError(f"file must hold an image: {name!r} ({error})") from error
+    if image.width * image.height > max_pixels:
+        raise ImageError(
+            f"image must have at most {max_pixels} pixels: {name!r} has "
+            f"{image.width} x {image.height}"
+        )
+    return image
+
+
+def decode(image: Image.Image, name: str = "image") -> np.ndarray:
+    """Decodes an opened image, turned upright as its EXIF orientation says.
+
+    Args:
+        image: a PIL image, from `open_image`. Of an animation the first frame is taken; 16-bit
+            grey is scaled to 8 bits, transparency is dropped.
+        name: str, what to call the image in an error.
+
+    Returns:
+        uint8 array, shape (height, width, 3), RGB, 0-255.
+
+    Raises:
+        ImageError: if the content is cut or damaged.
+    """
+    try:
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion would clip at 255
+            grey = np.asarray(upright).astype("float64") / 257
+            upright = Image.fromarray(grey.clip(0, 255).round().astype("uint8"))
+        return np.array(upright.convert("RGB"))
+    except Exception as error:  # as above: any kind of error may come out of a damaged file
+        raise ImageError(f"image must decode: {name!r} ({error})") from error
+
+
+def read_image(
+    file: str | os.PathLike[str] | bytes, *, max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
+    """Reads an image file: `open_image`, then `decode`.
+
+    Args:
+        file, max_pixels: as for `open_image`.
+
+    Returns:
+        uint8 array, shape (height, width, 3), RGB, 0-255.
+
+    Raises:
+        ImageError: if the content is no image, is damaged, or exceeds `max_pixels`.
+        OSError: if the file cannot be read.
+    """
+    with open_image(file, max_pixels=max_pixels) as image:
+        return decode(image, "bytes" if isinstance(file, bytes) else os.fspath(file))

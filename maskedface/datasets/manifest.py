@@ -1,0 +1,172 @@
+"""A `FaceIndex` and its splits as a CSV file, so that somebody else can repeat an experiment."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping
+from typing import cast
+
+from maskedface.datasets.face_index import Domain, Face, FaceIndex
+
+_COLUMNS = Face._fields
+_REQUIRED = ("path", "person", "domain")
+
+
+def write_manifest(
+    path: str | os.PathLike[str],
+    index: FaceIndex,
+    protocols: Mapping[str, Mapping[str, FaceIndex]] | None = None,
+) -> None:
+    """Writes an index, and any splits of it, to a CSV file (UTF-8, undecodable names escaped back
+    to their own bytes), by way of a temporary file, so a killed write leaves the old one.
+
+    Args:
+        path: the file to write.
+        index: the rows; columns path, person, domain, photo, template.
+        protocols: column name -> {part name: index of the rows in that part}, for example
+            `{"closed_set": {"train": train, "test": test}}`. A row in no part has an empty cell.
+
+    Raises:
+        ValueError: if a part holds a row that `index` lacks, or a row is in two parts.
+    """
+    protocols = protocols or {}
+    cells: dict[str, dict[str, str]] = {}
+    for column, parts in protocols.items():
+        cells[column] = {}
+        for part, rows in parts.items():
+            for face in rows.faces:
+                if cells[column].setdefault(face.path, part) != part:
+                    raise ValueError(
+                        f"a row must be in one part of {column!r}. Received: path={face.path!r} "
+                        f"in {cells[column][face.path]!r} and {part!r}"
+                    )
+        strangers = set(cells[column]) - {face.path for face in index.faces}
+        if strangers:
+            raise ValueError(
+                f"the parts of {column!r} must hold rows of the index alone. "
+                f"Received: path={min(strangers)!r}"
+            )
+    partial = f"{os.fspath(path)}.partial"
+    with open(partial, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*_COLUMNS, *protocols])
+        for face in index.faces:
+            writer.writerow([*face, *(cells[column].get(face.path, "") for column in protocols)])
+    os.replace(partial, path)
+
+
+def read_manifest(
+    path: str | os.PathLike[str],
+    *,
+    root: str | os.PathLike[str] | None = None,
+    template: str = "",
+    check_files: bool = True,
+) -> FaceIndex:
+    """Reads a manifest's rows.
+
+    Args:
+        path: a CSV file with a header; columns path, person and domain are required, photo and
+            template are read where present, all others are left alone.
+        root: the folder the paths start from; by default the manifest's own folder.
+        template: the template of the rows that name none.
+        check_files: whether every file must exist.
+
+    Returns:
+        A `FaceIndex` of every row.
+
+    Raises:
+        ValueError: if a required column or cell is missing, or the file holds no row.
+        FileNotFoundError: if files are missing; the message counts them and names the first.
+    """
+    return _index(path, _rows(path), root, template, check_files)
+
+
+def read_split(
+    path: str | os.PathLike[str],
+    protocol: str,
+    *,
+    root: str | os.PathLike[str] | None = None,
+    template: str = "",
+    check_files: bool = True,
+) -> dict[str, FaceIndex]:
+    """Reads one protocol column of a manifest.
+
+    Args:
+        path, root, template, check_files: as for `read_manifest`.
+        protocol: the column; each of its values is a part, rows with an empty cell are in none.
+
+    Returns:
+        {part: index}, for example {"test": ..., "train": ...}.
+
+    Raises:
+        ValueError: if the column is missing or empty, and as `read_manifest`.
+        FileNotFoundError: as `read_manifest`.
+    """
+    rows = _rows(path)
+    if protocol not in rows[0]:
+        others = [name for name in rows[0] if name not in _COLUMNS]
+        raise ValueError(
+            f"protocol must be a column of {os.fspath(path)!r}, one of {others}. "
+            f"Received: protocol={protocol!r}"
+        )
+    parts = sorted({row[protocol] for row in rows} - {""})
+    if not parts:
+        raise ValueError(f"protocol must name a filled column. Received: protocol={protocol!r}")
+    return {
+        part: _index(
+            path, [row for row in rows if row[protocol] == part], root, template, check_files
+        )
+        for part in parts
+    }
+
+
+def _rows(path: str | os.PathLike[str]) -> list[dict[str, str]]:
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        reader = csv.DictReader(file)
+        missing = [name for name in _REQUIRED if name not in (reader.fieldnames or ())]
+        if missing:
+            raise ValueError(
+                f"a manifest must have the columns {_REQUIRED}. "
+                f"Received: {os.fspath(path)!r} without {missing}"
+            )
+        rows = list(reader)
+    if not rows:
+        raise ValueError(f"a manifest must hold at least one row. Received: {os.fspath(path)!r}")
+    for line, row in enumerate(rows, start=2):
+        if None in row or None in row.values():
+            raise ValueError(
+                f"every manifest row must have as many cells as the header. "
+                f"Received: {os.fspath(path)!r} row {line}"
+            )
+    return rows
+
+
+def _index(
+    path: str | os.PathLike[str],
+    rows: list[dict[str, str]],
+    root: str | os.PathLike[str] | None,
+    template: str,
+    check_files: bool,
+) -> FaceIndex:
+    index = FaceIndex(
+        os.path.dirname(os.fspath(path)) or "." if root is None else root,
+        (
+            Face(
+                row["path"],
+                row["person"],
+                cast(Domain, row["domain"]),  # FaceIndex checks the value
+                row.get("photo", ""),
+                row.get("template") or template,
+            )
+            for row in rows
+        ),
+    )
+    missing = [full for full in index.paths if check_files and not os.path.isfile(full)]
+    if missing:
+        raise FileNotFoundError(
+            f"every file of a manifest must exist. Received: {os.fspath(path)!r} with "
+            f"{len(missing)} of {len(index)} missing below root={index.root!r}, "
+            f"the first {missing[0]!r}"
+        )
+    return index

@@ -1,0 +1,63 @@
+"""One function over many files: in threads, with a progress bar, few files in flight."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+# Tasks handed out at a time: enough to keep threads busy, few enough that Ctrl-C ends soon.
+_CHUNK = 1024
+
+
+def read_many(
+    read: Callable[[_Item], _Result],
+    items: Sequence[_Item],
+    *,
+    label: str,
+    progress: bool = True,
+    workers: int | None = None,
+) -> list[_Result]:
+    """Calls `read` on every item, in threads (Pillow decodes without Python's lock).
+
+    Args:
+        read: what to do with one item. The first error it raises ends the work and surfaces.
+        items: its arguments.
+        label: str, the words beside the progress bar.
+        progress: whether a progress bar is drawn, on stderr.
+        workers: int >= 1, the number of threads; by default twice the processors, at most 16.
+
+    Returns:
+        `[read(item) for item in items]`, in that order.
+
+    Raises:
+        ValueError: if `workers` is below 1.
+    """
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be at least 1. Received: workers={workers}")
+    threads = workers or min(16, 2 * (os.cpu_count() or 1))
+    bar = Progress(
+        *Progress.get_default_columns(),
+        MofNCompleteColumn(),
+        console=Console(stderr=True),
+        disable=not progress,
+    )
+    results: list[_Result] = []
+    # Warning filters are global, and threads that change them (`open_image` does) can leave them
+    # changed: this puts them back. Pillow's remarks on odd metadata would also tear the bar.
+    with warnings.catch_warnings(), bar, ThreadPoolExecutor(threads) as pool:
+        warnings.simplefilter("ignore")
+        task = bar.add_task(label, total=len(items))
+        for start in range(0, len(items), _CHUNK):
+            for result in pool.map(read, items[start : start + _CHUNK]):
+                results.append(result)
+                bar.advance(task)
+    return results

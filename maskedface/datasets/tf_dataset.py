@@ -1,0 +1,136 @@
+"""A `FaceIndex` as a `tf.data.Dataset`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import tensorflow as tf
+
+from maskedface.datasets import order
+from maskedface.datasets.chips import read_chip, read_chips
+from maskedface.datasets.face_index import FaceIndex
+
+Cache = Literal["memory"] | str | os.PathLike[str] | None
+
+
+def as_tf_dataset(
+    index: FaceIndex,
+    *,
+    image_size: int = 180,
+    template: str = "vggface2",
+    batch_size: int = 32,
+    shuffle: bool = False,
+    balanced: bool = False,
+    flip: bool = False,
+    seed: int = 0,
+    epochs: int = 1,
+    initial_epoch: int = 0,
+    classes: Sequence[str] | None = None,
+    cache: Cache = None,
+    progress: bool = False,
+) -> tf.data.Dataset:
+    """Reads, aligns, shuffles, mirrors and batches the faces of an index.
+
+    Order and flips are functions of (seed, epoch, element): the same arguments give the same
+    batches, always. Epoch e of a training run is therefore asked for by its number. Give `fit` all
+    epochs in one data set and tell it where they end:
+
+    >>> batches = as_tf_dataset(train, shuffle=True, flip=True, epochs=20)  # doctest: +SKIP
+    >>> model.fit(batches, epochs=20, steps_per_epoch=-(-len(train) // 32))  # doctest: +SKIP
+
+    Args:
+        index: N rows.
+        image_size: int, height and width of the images in pixels.
+        template: the alignment the model wants, a key of `geometry.TEMPLATES`
+            (`models.template_of(backbone)`). A row that states its own is warped to it, the whole
+            image of any other is resized.
+        batch_size: int >= 1; an epoch's last batch may be smaller.
+        shuffle: whether each epoch has an order of its own; else that of the rows.
+        balanced: whether an epoch shows each person equally often instead (implies a shuffle).
+        flip: whether each image is mirrored with chance one half.
+        seed: int >= 0.
+        epochs: int >= 1, how many epochs follow each other.
+        initial_epoch: int >= 0, the number of the first.
+        classes: the people in label order; by default the index's own.
+        cache: "memory" or a folder decodes each file once and keeps it as uint8
+            (`datasets.read_chips`); None decodes in each epoch and holds only a few batches.
+        progress: whether filling the cache draws a progress bar.
+
+    Returns:
+        A dataset of (images, labels): uint8, shape (batch, image_size, image_size, 3), RGB, 0-255;
+        int32, shape (batch,).
+
+    Raises:
+        ValueError: if the index is empty, a number is out of range or a person is in no class.
+        ImageError: if a file cannot be decoded; without a cache TensorFlow wraps it, when the file
+            is reached, in an error that names the file.
+    """
+    for name, value, least in (
+        ("image_size", image_size, 1),
+        ("batch_size", batch_size, 1),
+        ("seed", seed, 0),
+        ("epochs", epochs, 1),
+        ("initial_epoch", initial_epoch, 0),
+        ("the number of rows", len(index), 1),
+    ):
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}. Received: {name}={value}")
+    labels = index.labels(classes)
+
+    def plan(epoch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows = np.arange(len(index))
+        if balanced:
+            rows = order.balanced(labels, seed, int(epoch))
+        elif shuffle:
+            rows = order.shuffled(len(index), seed, int(epoch))
+        mirrored = order.flips(len(index), seed, int(epoch)) if flip else np.zeros(len(index), bool)
+        return rows, mirrored[rows]
+
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        rows, mirrored = tf.numpy_function(plan, [epoch], (tf.int64, tf.bool))
+        rows.set_shape([len(index)])
+        mirrored.set_shape([len(index)])
+        return tf.data.Dataset.from_tensor_slices((rows, mirrored)).batch(batch_size)
+
+    def finish(rows: tf.Tensor, mirrored: tf.Tensor, images: tf.Tensor) -> tuple[Any, Any]:
+        images = tf.ensure_shape(images, [None, image_size, image_size, 3])
+        if flip:
+            images = tf.where(mirrored[:, None, None, None], tf.reverse(images, [2]), images)
+        return images, tf.gather(labels, rows)
+
+    dataset = tf.data.Dataset.range(initial_epoch, initial_epoch + epochs).flat_map(one_epoch)
+    read = _reader(index, image_size, template, cache, progress)
+    dataset = dataset.map(
+        lambda rows, mirrored: (rows, mirrored, tf.numpy_function(read, [rows], tf.uint8)),
+        num_parallel_calls=tf.data.AUTOTUNE,
+    )
+    dataset = dataset.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
+    steps = epochs * -(-len(index) // batch_size)
+    return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
+
+
+def _reader(
+    index: FaceIndex, size: int, template: str, cache: Cache, progress: bool
+) -> Any:
+    if cache is not None:
+        folder = None if cache == "memory" else cache
+        chips = read_chips(index, size=size, template=template, cache=folder, progress=progress)
+        return lambda rows: chips[rows]
+
+    def decode(rows: np.ndarray) -> np.ndarray:
+        return np.stack(
+            [
+                read_chip(
+                    os.path.join(index.root, index.faces[row].path),
+                    size=size,
+                    template=template,
+                    source_template=index.faces[row].template,
+                )
+                for row in rows
+            ]
+        )
+
+    return decode

@@ -1,0 +1,72 @@
+"""Intervals over people: faces of one person succeed or fail together, so people are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+DRAWS = 10_000  # enough that the 2.5 % points move by less than .002 on 100 people
+
+
+def interval(
+    values: np.ndarray, people: Sequence[str], *, draws: int = DRAWS, seed: int = 0
+) -> tuple[float, float]:
+    """A 95 % percentile bootstrap interval of the mean over faces, drawing whole people.
+
+    Args:
+        values: float array, shape (faces,): 1 for a face recognised, 0 for one missed, or a mean
+            over seeds in [0, 1], or a difference of two.
+        people: the person of each face.
+        draws: int >= 1, resamples.
+        seed: int, of the resampling.
+
+    Returns:
+        (low, high), in the unit of `values`.
+
+    Raises:
+        ValueError: if there is no face, or the lengths differ.
+    """
+    values = np.asarray(values, "float64")
+    if not len(values) or len(values) != len(people):
+        raise ValueError(
+            "values and people must have the same length, at least 1. "
+            f"Received: {len(values)} values, {len(people)} people"
+        )
+    _, person = np.unique(np.asarray(people, dtype=object).astype(str), return_inverse=True)
+    sums, counts = np.bincount(person, values), np.bincount(person)
+    rng = np.random.default_rng(seed)
+    times = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=draws)
+    means = (times @ sums) / (times @ counts)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def paired_difference(
+    values: np.ndarray,
+    baseline: np.ndarray,
+    people: Sequence[str],
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> dict[str, float]:
+    """How much better one recogniser is than another on the same faces.
+
+    Args:
+        values, baseline: float arrays, shape (faces,), as for `interval`, row by row the same face.
+        people, draws, seed: as for `interval`.
+
+    Returns:
+        {"difference": mean, "low": 2.5 %, "high": 97.5 %}. An interval without 0 shows a difference.
+
+    Raises:
+        ValueError: if the shapes differ or are empty.
+    """
+    values, baseline = np.asarray(values, "float64"), np.asarray(baseline, "float64")
+    if values.shape != baseline.shape:
+        raise ValueError(
+            "values and baseline must have the same shape. "
+            f"Received: {values.shape} and {baseline.shape}"
+        )
+    low, high = interval(values - baseline, people, draws=draws, seed=seed)
+    return {"difference": float((values - baseline).mean()), "low": low, "high": high}

@@ -1,0 +1,85 @@
+"""How well a classifier names the people of its training set: the paper's figures and honest bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.special import log_softmax
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from maskedface.evaluation.bootstrap import interval
+
+
+def classification_report(
+    labels: np.ndarray, logits: np.ndarray, people: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Scores a closed-set classifier.
+
+    The paper's averages are weighted ones (its recall equals its accuracy); macro averages beside
+    them count every person alike.
+
+    Args:
+        labels: int array, shape (faces,), the right class.
+        logits: float array, shape (faces, classes); softmax of them is the probability.
+        people: whom each face shows, for the interval; by default the labels.
+
+    Returns:
+        {"faces": int, "people": int, "accuracy": float in [0, 1], "accuracy_interval": [low, high]
+        (95 %, bootstrap over people), "loss": mean cross-entropy in nats, "weighted" and "macro":
+        {"precision", "recall", "f1"} in [0, 1] over the classes that have faces; a class never
+        predicted has precision 0}.
+
+    Raises:
+        ValueError: if there is no face, the shapes do not fit or a label is no class.
+    """
+    predicted = _predicted(labels, logits)
+    present = np.unique(labels)
+    people = [str(label) for label in labels] if people is None else people
+    low, high = interval(predicted == labels, people)
+    log_probability = log_softmax(np.asarray(logits, "float64"), axis=1)
+    report: dict[str, Any] = {
+        "faces": len(labels),
+        "people": len(present),
+        "accuracy": float((predicted == labels).mean()),
+        "accuracy_interval": [low, high],
+        "loss": float(-log_probability[np.arange(len(labels)), labels].mean()),
+    }
+    for average in ("weighted", "macro"):
+        scores = precision_recall_fscore_support(
+            labels, predicted, labels=present, average=average, zero_division=0
+        )[:3]
+        report[average] = dict(zip(("precision", "recall", "f1"), map(float, scores), strict=True))
+    return report
+
+
+def confusion(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """Counts who is taken for whom (scikit-learn's confusion matrix).
+
+    Args:
+        labels, logits: as for `classification_report`.
+
+    Returns:
+        int64 array, shape (classes, classes): row = right person, column = predicted.
+
+    Raises:
+        ValueError: as `classification_report`.
+    """
+    predicted = _predicted(labels, logits)
+    matrix: np.ndarray = confusion_matrix(labels, predicted, labels=np.arange(logits.shape[1]))
+    return matrix
+
+
+def _predicted(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):
+        raise ValueError(
+            "labels must have shape (faces,) and logits (faces, classes), with a face at least. "
+            f"Received: labels.shape={labels.shape}, logits.shape={logits.shape}"
+        )
+    if labels.min() < 0 or labels.max() >= logits.shape[1]:
+        raise ValueError(
+            f"labels must be in [0, {logits.shape[1]}). "
+            f"Received: from {labels.min()} to {labels.max()}"
+        )
+    return np.asarray(logits.argmax(axis=1))

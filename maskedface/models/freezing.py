@@ -1,0 +1,72 @@
+"""Which part of a backbone learns, told by the names of its stages."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import keras
+
+BatchNorm = Literal["frozen", "update"]
+
+
+def stages(backbone: keras.Model) -> tuple[str, ...]:
+    """The backbone's stages with weights, from the input on.
+
+    A stage is the first word of a layer's name, up to the first `_` ("layer3_0_conv1" is in
+    "layer3"), so the stages of a model read back from a `.keras` file are known too.
+
+    Args:
+        backbone: a model from `models.ResNet50`, `models.DlibResNet29`, or any other whose layers
+            are named so.
+
+    Returns:
+        Names in order: ("stem", "layer1", ..., "layer4") for ResNet50; DlibResNet29 has a "layer5"
+        and an "embedding" after these.
+    """
+    return tuple(dict.fromkeys(_stage(layer) for layer in backbone.layers if layer.weights))
+
+
+def freeze(backbone: keras.Model, through: str, batch_norm: BatchNorm = "frozen") -> None:
+    """Stops the weights of the first stages from learning; all others learn.
+
+    The paper counts PyTorch's children (conv1, bn1, relu, maxpool, layer1-4, avgpool, fc): its
+    "7 layers" are `through="layer3"`, its "10 layers" are `through="all"`.
+
+    Freezing is not kept in a `.keras` file in full (Keras stores it a layer, not a variable): call
+    this again after loading, as `training.train` does.
+
+    Args:
+        backbone: the model, changed in place.
+        through: the last frozen stage (one of `stages(backbone)`), "none" or "all".
+        batch_norm: what the frozen stages' batch norms do. "frozen": they use their stored
+            statistics (Keras' reading of `trainable = False`). "update": they normalise by the batch
+            and move their statistics while gamma and beta stay (PyTorch's `requires_grad = False`).
+            The trained stages' batch norms always learn and update.
+
+    Raises:
+        ValueError: if `through` or `batch_norm` is none of these.
+    """
+    names = stages(backbone)
+    if through not in ("none", "all", *names):
+        raise ValueError(
+            f"through must be 'none', 'all' or one of {names}. Received: through={through!r}"
+        )
+    if batch_norm not in ("frozen", "update"):
+        raise ValueError(
+            f"batch_norm must be 'frozen' or 'update'. Received: batch_norm={batch_norm!r}"
+        )
+    last = {"none": -1, "all": len(names) - 1}.get(through)
+    frozen = set(names[: (names.index(through) if last is None else last) + 1])
+    backbone.trainable = True
+    for layer in backbone.layers:
+        updates = batch_norm == "update" and isinstance(layer, keras.layers.BatchNormalization)
+        learns = _stage(layer) not in frozen
+        layer.trainable = learns or updates
+        if isinstance(layer, keras.layers.BatchNormalization):
+            for variable in (layer.gamma, layer.beta):
+                if variable is not None:
+                    variable.trainable = learns
+
+
+def _stage(layer: keras.layers.Layer) -> str:
+    return str(layer.name.split("_")[0])

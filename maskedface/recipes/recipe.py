@@ -1,0 +1,200 @@
+"""An experiment as plain values: what to train on, from what start, how, and for how long."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+Domain = Literal["masked", "unmasked"]
+
+# field -> (least, most) of its numbers; None = no bound.
+_RANGES: dict[str, tuple[float | None, float | None]] = {
+    "image_size": (32, None),
+    "batch_size": (1, None),
+    "epochs": (0, None),
+    "learning_rate": (0, None),
+    "momentum": (0, 1),
+    "weight_decay": (0, None),
+    "decay_gamma": (0, 1),
+    "decay_epochs": (1, None),
+    "warmup_epochs": (0, None),
+    "dropout": (0, 0.99),
+    "label_smoothing": (0, 0.99),
+    "scale": (1e-3, None),
+    "margin": (0, 0.99),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A training run as a frozen table of plain values.
+
+    Args:
+        name: str, the experiment's name: letters, digits, `_` and `-`.
+        init: str, what the weights start from: "" the backbone as it was built (`--weights`); else
+            another recipe's name (its run lies beside this one) or the path of a run folder. The head
+            is taken over where the people are the same.
+        train_on: {domain: share}, the part of each person's training images of each domain that is
+            used, shares in (0, 1].
+        test_on: the domain that the curves and the table's headline show; all are reported.
+        image_size: int, input height and width in pixels, for backbones that take any.
+        freeze_through: the last frozen stage (`models.stages`), "none" or "all".
+        batch_norm: "frozen" or "update", for the frozen stages (`models.freeze`).
+        head: "linear" (`models.classifier`) or "cosine" (`models.cosine_classifier`).
+        head_init: "random", or "class_means": a cosine head's centres start at the mean of each
+            person's training embeddings (each normalised).
+        head_final: "trained", or "class_means": after training a cosine head's centres are set to
+            those means again, of the embeddings as they are then.
+        hidden: widths of hidden ReLU layers in a linear head.
+        dropout: float in [0, 1), before each layer of the head.
+        scale, margin: of the cosine head and its `losses.CosineMarginLoss`.
+        optimizer: "sgd" (Nesterov), "adam" or "adamw".
+        learning_rate: float >= 0, the first or highest rate.
+        momentum: float in [0, 1], of "sgd".
+        weight_decay: float >= 0, of "adamw".
+        schedule: "constant"; "step": times `decay_gamma` every `decay_epochs` epochs (PyTorch's
+            StepLR); "cosine": down to 0 over the run, after `warmup_epochs` of linear rise from 0.
+        batch_size, epochs: int; 0 epochs only builds the head.
+        label_smoothing: float in [0, 1).
+        flip: bool, mirror each training image with chance one half.
+        class_weight: "none", or "balanced": each person's loss weighs the same in sum.
+        sampling: "shuffled", each row once an epoch; or "balanced", each person equally often.
+
+    Raises:
+        ValueError: if a value is of the wrong type or out of its range.
+    """
+
+    name: str
+    init: str = ""
+    train_on: dict[Domain, float] = field(default_factory=lambda: {"masked": 1.0, "unmasked": 1.0})
+    test_on: Domain = "masked"
+    image_size: int = 180
+    freeze_through: str = "none"
+    batch_norm: Literal["frozen", "update"] = "frozen"
+    head: Literal["linear", "cosine"] = "linear"
+    head_init: Literal["random", "class_means"] = "random"
+    head_final: Literal["trained", "class_means"] = "trained"
+    hidden: tuple[int, ...] = ()
+    dropout: float = 0.5
+    scale: float = 24.0
+    margin: float = 0.25
+    optimizer: Literal["sgd", "adam", "adamw"] = "adam"
+    learning_rate: float = 1e-4
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: Literal["constant", "step", "cosine"] = "constant"
+    decay_gamma: float = 0.1
+    decay_epochs: int = 10
+    warmup_epochs: int = 0
+    batch_size: int = 32
+    epochs: int = 20
+    label_smoothing: float = 0.0
+    flip: bool = True
+    class_weight: Literal["none", "balanced"] = "none"
+    sampling: Literal["shuffled", "balanced"] = "shuffled"
+
+    def __post_init__(self) -> None:
+        for key, kind in get_type_hints(Recipe).items():
+            value = getattr(self, key)
+            if kind is float and type(value) is int:
+                value = float(value)
+                object.__setattr__(self, key, value)
+            if get_origin(kind) is tuple and isinstance(value, list):
+                value = tuple(value)
+                object.__setattr__(self, key, value)
+            _check(key, value, kind)
+        if not self.name.replace("_", "").replace("-", "").isalnum():
+            raise ValueError(f"name must be letters, digits, _ and -. Received: name={self.name!r}")
+        if "class_means" in (self.head_init, self.head_final) and self.head != "cosine":
+            raise ValueError(
+                "head_init and head_final must not be 'class_means' unless head='cosine'. "
+                f"Received: head={self.head!r}"
+            )
+        if self.warmup_epochs and self.schedule != "cosine":
+            raise ValueError(
+                f"warmup_epochs must be 0 unless schedule='cosine'. Received: {self.warmup_epochs}"
+            )
+        if self.head == "cosine" and self.hidden:
+            raise ValueError(f"hidden must be () with head='cosine'. Received: {self.hidden}")
+
+    def override(self, *settings: str, **values: Any) -> Recipe:
+        """A copy with other values.
+
+        Args:
+            settings: "key=value" strings, the value in JSON or, for a field of text, as it stands:
+                `recipe.override("epochs=3", "optimizer=sgd", 'train_on={"masked": 0.5}')`.
+            values: the same as keyword arguments.
+
+        Raises:
+            ValueError: for an unknown name, a value of the wrong type or one out of range.
+        """
+        kinds = get_type_hints(Recipe)
+        for setting in settings:
+            key, equals, text = setting.partition("=")
+            if not equals:
+                raise ValueError(f"a setting must be key=value. Received: {setting!r}")
+            values[key] = _parse(text, kinds.get(key, str))
+        unknown = sorted(set(values) - set(kinds))
+        if unknown:
+            raise ValueError(f"a recipe's field must be one of {list(kinds)}. Received: {unknown}")
+        return dataclasses.replace(self, **values)
+
+    def to_json(self) -> str:
+        """The recipe as JSON text, one field a line; `Recipe.from_json` reads it back."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    @staticmethod
+    def from_json(text: str) -> Recipe:
+        """Reads what `to_json` wrote; fields left out have their defaults.
+
+        Raises:
+            ValueError: if the text is no JSON object, or holds an unknown field or a bad value.
+        """
+        values = json.loads(text)
+        if not isinstance(values, dict) or "name" not in values:
+            raise ValueError(f"a recipe must be a JSON object with a name. Received: {text[:60]!r}")
+        return Recipe(name=values.pop("name")).override(**values)
+
+    @staticmethod
+    def read(path: str | os.PathLike[str]) -> Recipe:
+        """Reads a recipe file written from `to_json`.
+
+        Raises:
+            ValueError: as `from_json`.
+            OSError: if the file cannot be read.
+        """
+        with open(path, encoding="utf-8") as file:
+            return Recipe.from_json(file.read())
+
+
+def _parse(text: str, kind: Any) -> Any:
+    if kind is str or get_origin(kind) is Literal:
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text  # the type check names the field
+
+
+def _check(key: str, value: Any, kind: Any) -> None:
+    wanted = getattr(kind, "__name__", str(kind))
+    if get_origin(kind) is Literal:
+        wanted, good = f"one of {get_args(kind)}", value in get_args(kind)
+    elif get_origin(kind) is tuple:
+        wanted = "a list of whole numbers above 0"
+        good = isinstance(value, tuple) and all(type(v) is int and v > 0 for v in value)
+    elif get_origin(kind) is dict:
+        wanted = '{"masked": share, "unmasked": share}, shares in (0, 1]'
+        good = isinstance(value, dict) and bool(value)
+        good = good and set(value) <= set(get_args(Domain))
+        good = good and all(type(v) in (int, float) and 0 < v <= 1 for v in value.values())
+    else:
+        good = type(value) is kind
+    if not good:
+        raise ValueError(f"{key} must be {wanted}. Received: {key}={value!r}")
+    least, most = _RANGES.get(key, (None, None))
+    if (least is not None and value < least) or (most is not None and value > most):
+        raise ValueError(f"{key} must be in [{least}, {most}]. Received: {key}={value}")

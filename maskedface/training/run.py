@@ -1,0 +1,108 @@
+"""A run folder: everything a training run leaves behind, as JSON, CSV, npz and .keras files."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from maskedface.datasets import FaceIndex, read_split, write_manifest
+from maskedface.recipes import Recipe
+
+RECIPE, MANIFEST, RECORD = "recipe.json", "manifest.csv", "run.json"
+HISTORY, MODEL, PREDICTIONS, METRICS = (
+    "history.csv",
+    "model.keras",
+    "predictions.npz",
+    "metrics.json",
+)
+_COLUMN = "split"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, read from its folder as it is asked for.
+
+    Args:
+        path: the run folder. Its files: recipe.json; manifest.csv (the rows, and which part each
+            was in, column "split"); run.json (seed, versions, backbone, weights, threads, start);
+            history.csv (a row an epoch); model.keras (images -> logits); predictions.npz ("labels"
+            and "logits" of the test rows in the manifest's order); metrics.json, written last.
+
+    Raises:
+        FileNotFoundError: if the folder holds no finished run.
+    """
+
+    path: str
+
+    def __post_init__(self) -> None:
+        if not os.path.isfile(os.path.join(self.path, METRICS)):
+            raise FileNotFoundError(
+                f"path must be a finished run's folder, with {METRICS}. "
+                f"Received: path={self.path!r}"
+            )
+
+    @functools.cached_property
+    def recipe(self) -> Recipe:
+        """The experiment that was run."""
+        return Recipe.read(os.path.join(self.path, RECIPE))
+
+    @functools.cached_property
+    def record(self) -> dict[str, Any]:
+        """run.json: seed, versions, backbone, weights, image size, template, classes, threads."""
+        return read_json(os.path.join(self.path, RECORD))
+
+    @functools.cached_property
+    def metrics(self) -> dict[str, Any]:
+        """{domain: `evaluation.classification_report`} of each domain in the test rows."""
+        return read_json(os.path.join(self.path, METRICS))
+
+    @functools.cached_property
+    def predictions(self) -> dict[str, np.ndarray]:
+        """{"labels": int32, shape (faces,); "logits": float32, shape (faces, classes)}."""
+        with np.load(os.path.join(self.path, PREDICTIONS)) as file:
+            return dict(file)
+
+    @functools.cached_property
+    def model(self) -> keras.Model:
+        """The trained classifier: RGB images, 0-255 -> logits."""
+        return keras.models.load_model(os.path.join(self.path, MODEL), compile=False)
+
+    def split(self) -> dict[str, FaceIndex]:
+        """{"train": rows trained on, "test": rows tested on}; the files may have gone since."""
+        manifest = os.path.join(self.path, MANIFEST)
+        return read_split(manifest, _COLUMN, root=self.record["data"], check_files=False)
+
+
+def write_split(path: str, train: FaceIndex, test: FaceIndex) -> None:
+    """Writes a run's manifest.csv, with the rows' part in the column "split"."""
+    index = train + test
+    parts = {"train": train.relative_to(index.root), "test": test.relative_to(index.root)}
+    write_manifest(path, index, {_COLUMN: parts})
+
+
+def read_json(path: str) -> dict[str, Any]:
+    """Reads a JSON object from a file."""
+    with open(path, encoding="utf-8") as file:
+        values: dict[str, Any] = json.load(file)
+    return values
+
+
+def write_json(path: str, values: Mapping[str, Any]) -> None:
+    """Writes a JSON object by way of a temporary file: a killed write leaves what was there."""
+    write_text(path, json.dumps(values, indent=2) + "\n")
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes a text file by way of a temporary one that is on the disk before it takes the name."""
+    with open(f"{path}.partial", "w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(f"{path}.partial", path)

@@ -1,0 +1,133 @@
+"""What a run starts from: a backbone with weights, and another run's weights where asked for."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import keras
+import numpy as np
+
+from maskedface import models
+from maskedface.datasets import FaceIndex, shared_rows
+from maskedface.recipes import Recipe
+from maskedface.training.run import Run
+
+BACKBONES = ("ResNet50", "DlibResNet29")
+
+
+def build_backbone(
+    backbone: str | os.PathLike[str], weights: str | os.PathLike[str] | None, image_size: int
+) -> keras.Model:
+    """Builds a backbone by name, or reads one from a file.
+
+    Args:
+        backbone: "ResNet50", "DlibResNet29" or the path of a `.keras` file (images -> embeddings).
+        weights: as the backbone's own `weights`; None where a file holds them.
+        image_size: int, input height and width in pixels; a backbone of one size keeps its own.
+
+    Returns:
+        The backbone.
+
+    Raises:
+        ValueError: if the name is unknown, or weights are given beside a `.keras` file.
+    """
+    if backbone == "ResNet50":
+        return models.ResNet50(weights, (image_size, image_size, 3))
+    if backbone == "DlibResNet29":
+        return models.DlibResNet29(weights)
+    if not os.fspath(backbone).endswith(".keras") or not os.path.isfile(backbone):
+        raise ValueError(
+            f"backbone must be one of {BACKBONES} or a .keras file. Received: backbone={backbone!r}"
+        )
+    if weights is not None:
+        raise ValueError(
+            "weights must be None where the backbone is a .keras file, which holds its own. "
+            f"Received: weights={weights!r}"
+        )
+    return keras.models.load_model(backbone, compile=False)
+
+
+def initial_run(recipe: Recipe, run_dir: str) -> Run | None:
+    """The run that a recipe starts from.
+
+    Args:
+        recipe: its `init` is "", a run folder's path, or a recipe's name.
+        run_dir: the new run's folder; a recipe's run lies beside it, under the recipe's name.
+
+    Returns:
+        The run, or None where `init` is "".
+
+    Raises:
+        FileNotFoundError: if there is no finished run.
+    """
+    if not recipe.init:
+        return None
+    beside = os.path.join(os.path.dirname(os.path.abspath(run_dir)), recipe.init)
+    return Run(recipe.init if os.path.isdir(recipe.init) else beside)
+
+
+def take_over(model: keras.Model, run: Run, classes: tuple[str, ...]) -> None:
+    """Gives a new model the weights of a run's model, layer by layer by name.
+
+    The head is taken over where it has the same shape and the people are the same.
+
+    Raises:
+        ValueError: if a backbone's layer is missing in the run's model, or has another shape.
+    """
+    same_people = tuple(run.record["classes"]) == classes
+    theirs = {layer.name: layer.get_weights() for layer in run.model.layers}
+    for layer in model.layers:
+        ours = layer.get_weights()
+        given = theirs.get(layer.name, [])
+        fits = [w.shape for w in ours] == [w.shape for w in given]
+        head = layer.name.startswith("head_")
+        if fits and ours and (same_people or not head):
+            layer.set_weights(given)
+        elif not fits and not head:
+            raise ValueError(
+                "a run must start from a run of the same backbone. "
+                f"Received: {run.path!r}, whose layer {layer.name!r} differs"
+            )
+
+
+def refuse_leaks(train: FaceIndex, test: FaceIndex, before: Run | None, run_dir: str) -> None:
+    """Refuses a training set that holds rows of the test set, this run's or an earlier one's.
+
+    Args:
+        train, test: the rows of this run.
+        before: the run this one starts from; the runs it started from are looked at too.
+        run_dir: where this run goes, for the message.
+
+    Raises:
+        ValueError: if a row is in both; the message counts them and says where.
+    """
+    where, rows = run_dir, train
+    while True:
+        leaked = shared_rows(test, rows)
+        if leaked:
+            raise ValueError(
+                "no row may be in both training and test set. "
+                f"Received: {len(leaked)} test rows that {where!r} trains on, the first {leaked[0]!r}"
+            )
+        if before is None:
+            return
+        where, rows = before.path, before.split()["train"]
+        before = Run(before.record["init"]) if before.record["init"] else None
+
+
+def set_class_means(model: keras.Model, backbone: keras.Model, batches: Any) -> None:
+    """Sets a cosine head's centres to the mean of each person's embeddings, each normalised.
+
+    Args:
+        model: from `models.cosine_classifier`, changed in place.
+        backbone: its backbone.
+        batches: iterable of (images, labels), the training faces; every class has a face.
+    """
+    centres = np.zeros(model.get_layer("head_centres").kernel.shape, "float32")
+    for images, labels in batches:
+        embeddings = np.asarray(backbone.predict_on_batch(images))
+        embeddings = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+        np.add.at(centres.T, np.asarray(labels), embeddings)
+    centres /= np.linalg.norm(centres, axis=0, keepdims=True)
+    model.get_layer("head_centres").set_weights([centres])

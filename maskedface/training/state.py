@@ -1,0 +1,91 @@
+"""The state of a run after each epoch, from which it goes on with the same bits.
+
+Keras' own means are not exact: BackupAndRestore and a reloaded `.keras` lose the dropout seeds. A
+fresh build with every variable of model and optimiser assigned is, since order and flips depend on
+(seed, epoch) alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from typing import Any
+
+import keras
+import numpy as np
+
+from maskedface.training.run import HISTORY, write_text
+
+STATE = "state.npz"
+
+
+class KeepState(keras.callbacks.Callback):
+    """Writes state.npz and history.csv after each epoch, each by way of a temporary file.
+
+    Args:
+        folder: the run folder.
+        history: list of {column: value}, one an epoch so far; epochs are appended to it.
+    """
+
+    def __init__(self, folder: str, history: list[dict[str, float]]) -> None:
+        super().__init__()
+        self.folder, self.history = folder, history
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        values = {name: float(value) for name, value in (logs or {}).items()}
+        self.history.append({"epoch": epoch, **values, "learning_rate": rate})
+        _write_state(self.folder, self.model, self.history)
+        write_history(self.folder, self.history)
+
+
+def read_state(folder: str, model: keras.Model) -> list[dict[str, float]]:
+    """Puts a model back where its run stood.
+
+    Args:
+        folder: the run folder.
+        model: built and compiled as at the start of the run; changed in place.
+
+    Returns:
+        The history so far, one entry a finished epoch; [] if there is no state.
+
+    Raises:
+        ValueError: if the state is of another model.
+    """
+    path = os.path.join(folder, STATE)
+    if not os.path.exists(path):
+        return []
+    with np.load(path) as file:
+        arrays = [file[f"variable{number}"] for number in range(len(file.files) - 1)]
+        history: list[dict[str, float]] = json.loads(str(file["history"]))
+    variables = [*model.variables, *model.optimizer.variables]
+    if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
+        raise ValueError(f"{path!r} must be the state of this very model. Received: another's")
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+    return history
+
+
+def _write_state(folder: str, model: keras.Model, history: list[dict[str, float]]) -> None:
+    variables = [*model.variables, *model.optimizer.variables]
+    arrays = {
+        f"variable{number}": keras.ops.convert_to_numpy(variable)
+        for number, variable in enumerate(variables)
+    }
+    path = os.path.join(folder, STATE)
+    with open(f"{path}.partial", "wb") as file:
+        np.savez(file, history=np.array(json.dumps(history)), **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(f"{path}.partial", path)
+
+
+def write_history(folder: str, history: list[dict[str, float]]) -> None:
+    """Writes history.csv from the entries, one row an epoch."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(history[0]) if history else ["epoch"])
+    writer.writeheader()
+    writer.writerows(history)
+    write_text(os.path.join(folder, HISTORY), text.getvalue())

@@ -1,0 +1,313 @@
+"""One run from a recipe: start, fit, evaluate, keep. And several: scenarios, seeds."""
+
+from __future__ import annotations
+
+import datetime
+import filecmp
+import importlib.metadata
+import os
+import platform
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from maskedface import models
+from maskedface.datasets import FaceIndex, as_tf_dataset, take_share
+from maskedface.evaluation import classification_report
+from maskedface.recipes import Recipe, scenario
+from maskedface.training.compiling import build_model, compile_model
+from maskedface.training.run import (
+    MANIFEST,
+    METRICS,
+    MODEL,
+    PREDICTIONS,
+    RECIPE,
+    RECORD,
+    Run,
+    read_json,
+    write_json,
+    write_split,
+    write_text,
+)
+from maskedface.training.start import (
+    build_backbone,
+    initial_run,
+    refuse_leaks,
+    set_class_means,
+    take_over,
+)
+from maskedface.training.state import STATE, KeepState, read_state, write_history
+
+_SAME = ("seed", "backbone", "weights", "init", "data")  # what a re-used run folder must agree in
+_PACKAGES = ("maskedface", "keras", "tensorflow", "numpy", "scikit-learn", "pillow")
+
+
+def train(
+    recipe: Recipe,
+    train: FaceIndex,
+    test: FaceIndex,
+    *,
+    run_dir: str | os.PathLike[str],
+    backbone: str | os.PathLike[str] = "ResNet50",
+    weights: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    cache: str | os.PathLike[str] = "memory",
+    progress: bool = True,
+) -> Run:
+    """Trains and evaluates a closed-set classifier and leaves a run folder.
+
+    Deterministic on one machine with one thread count: the same arguments give the same bits. It
+    sets the seeds of Python, NumPy and Keras, and TensorFlow's deterministic operations.
+
+    Args:
+        recipe: the experiment.
+        train: the rows to train on, before the recipe's `train_on` takes its shares.
+        test: the rows to evaluate on; every person must be among the training rows' people.
+        run_dir: the run folder. A finished run of the same recipe, rows and seed is returned as it
+            is, an unfinished one goes on after its last whole epoch, another one is an error.
+        backbone: "ResNet50", "DlibResNet29" or the path of a `.keras` file.
+        weights: what the backbone's own `weights` takes: None, a preset's name or a path.
+        seed: int >= 0.
+        cache: "memory", or a folder for the decoded faces (uint8), 97 KB each at 180 px.
+        progress: whether to draw Keras' progress bars.
+
+    Returns:
+        The finished `Run`: `run.metrics`, `run.model`, `run.predictions`.
+
+    Raises:
+        ValueError: if a row is in both parts (also of a run this one starts from), a person is only
+            in the test rows, the folder holds another run, or a name is unknown.
+        FileNotFoundError: if the run to start from is missing.
+        ImageError: if a file cannot be decoded; `maskedface audit` lists them all.
+    """
+    folder = os.fspath(run_dir)
+    before = initial_run(recipe, folder)
+    train = _taken(train, recipe, seed)
+    refuse_leaks(train, test, before, folder)
+    labels = test.labels(train.people)
+    _prepare(seed)
+    base = build_backbone(backbone, weights, recipe.image_size)
+    model = build_model(recipe, base, len(train.people))
+    if before is not None:
+        take_over(model, before, train.people)
+    record = {
+        "seed": seed,
+        "backbone": os.fspath(backbone),
+        "weights": None if weights is None else os.fspath(weights),
+        "init": "" if before is None else os.path.abspath(before.path),
+        "data": os.path.abspath((train + test).root),
+        "image_size": base.input_shape[1],
+        "template": models.template_of(base),
+        **_surroundings(),
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "classes": train.people,
+    }
+    if _open(folder, recipe, train, test, record):
+        return Run(folder)
+    reading = {"template": record["template"], "cache": cache, "progress": progress}
+    reading |= {"image_size": record["image_size"], "classes": train.people}
+    plain = as_tf_dataset(train, batch_size=64, **reading)
+    if recipe.head_init == "class_means" and before is None:
+        set_class_means(model, base, plain)
+    _fit(model, recipe, train, test, folder, seed, reading, progress)
+    if recipe.head_final == "class_means":
+        set_class_means(model, base, plain)
+    logits = model.predict(as_tf_dataset(test, batch_size=64, **reading), verbose=0)
+    _finish(folder, model, test, labels, logits)
+    return Run(folder)
+
+
+def train_scenario(
+    recipe: Recipe,
+    train_rows: FaceIndex,
+    test_rows: FaceIndex,
+    *,
+    run_dir: str | os.PathLike[str],
+    seeds: Sequence[int] = (0,),
+    **arguments: Any,
+) -> list[Run]:
+    """Trains a recipe, the recipes it starts from before it, once a seed.
+
+    Args:
+        recipe: the last experiment; `recipes.scenario(recipe)` are run in order.
+        train_rows, test_rows: as `train` and `test` of `training.train`.
+        run_dir: the folder of the runs: with several seeds a sub-folder `seed-N` each, with a start
+            from another recipe a sub-folder a recipe.
+        seeds: ints >= 0, at least one, all different.
+        arguments: the other arguments of `training.train`.
+
+    Returns:
+        The last recipe's runs, one a seed.
+
+    Raises:
+        ValueError: if `seeds` is empty or repeats one; and as `training.train`.
+    """
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise ValueError(f"seeds must be different numbers, at least one. Received: seeds={seeds}")
+    chain, runs = scenario(recipe), []
+    for seed in seeds:
+        folder = os.path.join(run_dir, f"seed-{seed}") if len(seeds) > 1 else os.fspath(run_dir)
+        for step in chain:
+            step_dir = os.path.join(folder, step.name) if len(chain) > 1 else folder
+            run = train(step, train_rows, test_rows, run_dir=step_dir, seed=seed, **arguments)
+        runs.append(run)
+    return runs
+
+
+def _taken(rows: FaceIndex, recipe: Recipe, seed: int) -> FaceIndex:
+    parts = [
+        take_share(rows.only(domain), share, seed) for domain, share in recipe.train_on.items()
+    ]
+    taken = sum(parts[1:], parts[0])
+    if len(taken.people) < 2:
+        raise ValueError(
+            f"the training rows must show at least 2 people in {list(recipe.train_on)}. "
+            f"Received: {len(taken)} images of {len(taken.people)} people"
+        )
+    return taken
+
+
+def _prepare(seed: int) -> None:
+    keras.utils.clear_session()  # layer names, and so seeds, do not depend on earlier models
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def _surroundings() -> dict[str, Any]:
+    def version(package: str) -> str:
+        try:
+            return importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            return "not installed"
+
+    return {
+        "versions": {package: version(package) for package in _PACKAGES},
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "keras_backend": keras.backend.backend(),
+        # The number of threads changes the last bits of a sum.
+        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+    }
+
+
+def _open(
+    folder: str, recipe: Recipe, train: FaceIndex, test: FaceIndex, record: dict[str, Any]
+) -> bool:
+    """Makes the run folder, or checks that it is this very run's; True if that is finished."""
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, RECORD)
+    if not os.path.exists(path):
+        write_split(os.path.join(folder, MANIFEST), train, test)
+        write_text(os.path.join(folder, RECIPE), recipe.to_json())
+        write_json(path, record)
+        return False
+    old = read_json(path)
+    differing = [key for key in _SAME if old[key] != record[key]]
+    if Recipe.read(os.path.join(folder, RECIPE)) != recipe:
+        differing.append("recipe")
+    write_split(os.path.join(folder, "manifest.now"), train, test)
+    same = filecmp.cmp(
+        os.path.join(folder, "manifest.now"), os.path.join(folder, MANIFEST), shallow=False
+    )
+    os.remove(os.path.join(folder, "manifest.now"))
+    if not same:
+        differing.append("manifest")
+    if differing:
+        raise ValueError(
+            "run_dir must be new, or hold the same run. "
+            f"Received: run_dir={folder!r} with another {', '.join(differing)}"
+        )
+    return os.path.exists(os.path.join(folder, METRICS))
+
+
+def _fit(
+    model: keras.Model,
+    recipe: Recipe,
+    train: FaceIndex,
+    test: FaceIndex,
+    folder: str,
+    seed: int,
+    reading: dict[str, Any],
+    progress: bool,
+) -> None:
+    steps = -(-len(train) // recipe.batch_size)
+    compile_model(model, recipe, steps)
+    history = read_state(folder, model)
+    if len(history) < recipe.epochs:
+        batches = as_tf_dataset(
+            train,
+            batch_size=recipe.batch_size,
+            shuffle=True,
+            balanced=recipe.sampling == "balanced",
+            flip=recipe.flip,
+            seed=seed,
+            initial_epoch=len(history),
+            epochs=recipe.epochs - len(history),
+            **reading,
+        )
+        curves = test.only(recipe.test_on)
+        model.fit(
+            batches,
+            initial_epoch=len(history),
+            epochs=recipe.epochs,
+            steps_per_epoch=steps,
+            validation_data=as_tf_dataset(curves, batch_size=64, **reading) if curves else None,
+            class_weight=_class_weight(train) if recipe.class_weight == "balanced" else None,
+            callbacks=[KeepState(folder, history), *_tensorboard(folder)],
+            shuffle=False,  # the data set has its order
+            verbose="auto" if progress else 0,
+        )
+    write_history(folder, history)
+
+
+def _class_weight(train: FaceIndex) -> dict[int, float]:
+    counts = np.bincount(train.labels())
+    return {label: len(train) / (len(counts) * count) for label, count in enumerate(counts)}
+
+
+def _tensorboard(folder: str) -> list[keras.callbacks.Callback]:
+    if keras.backend.backend() != "tensorflow":
+        return []  # Keras' callback writes through TensorFlow
+    logs = os.path.join(folder, "tensorboard")
+    return [keras.callbacks.TensorBoard(logs, write_graph=False)]
+
+
+def _finish(
+    folder: str, model: keras.Model, test: FaceIndex, labels: np.ndarray, logits: np.ndarray
+) -> None:
+    model.save(os.path.join(folder, "partial.keras"))
+    os.replace(os.path.join(folder, "partial.keras"), os.path.join(folder, MODEL))
+    partial = os.path.join(folder, "partial.npz")
+    np.savez(partial, labels=labels, logits=logits)
+    os.replace(partial, os.path.join(folder, PREDICTIONS))
+    write_json(os.path.join(folder, METRICS), report_domains(test, labels, logits))
+    if os.path.exists(os.path.join(folder, STATE)):
+        os.remove(os.path.join(folder, STATE))
+
+
+def report_domains(
+    test: FaceIndex, labels: np.ndarray, logits: np.ndarray
+) -> dict[str, Any]:
+    """`evaluation.classification_report` of each domain that the rows hold.
+
+    Args:
+        test: the rows.
+        labels: int array, shape (rows,).
+        logits: float array, shape (rows, classes).
+
+    Returns:
+        {domain: report}.
+    """
+    domains = np.array([face.domain for face in test.faces])
+    people = np.array([face.person for face in test.faces], dtype=object)
+    return {
+        domain: classification_report(
+            labels[domains == domain], logits[domains == domain], list(people[domains == domain])
+        )
+        for domain in sorted(set(domains.tolist()))
+    }

@@ -1,0 +1,49 @@
+"""Drawn people and tiny networks, made once a session."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pytest
+
+from maskedface import datasets
+from maskedface.datasets import FaceIndex
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> FaceIndex:
+    """Four people, four photos a domain, in RMFRD's layout."""
+    root = tmp_path_factory.mktemp("drawn")
+    return datasets.draw_people(root, people=4, photos=4, size=64)
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few convolutions with ResNet50's stage names at 64 px, as a .keras file."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(0)
+    image = keras.Input((64, 64, 3))
+    x = layers.Rescaling(1 / 128, -1.0, name="preprocess")(image)
+    for stage in ("stem", "layer1", "layer2", "layer3", "layer4"):
+        x = layers.Conv2D(8, 3, 2, padding="same", name=f"{stage}_conv")(x)
+        x = layers.BatchNormalization(name=f"{stage}_bn")(x)
+        x = layers.ReLU(name=f"{stage}_relu")(x)
+    x = layers.Flatten(name="pool")(x)
+    path = tmp_path_factory.mktemp("backbone") / "tiny.keras"
+    keras.Model(image, x, name="tiny").save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_resnet50(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ResNet50 of two filters at 64 px, as a .keras file."""
+    from maskedface import models
+
+    path = tmp_path_factory.mktemp("resnet50") / "resnet50.keras"
+    models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1)).save(path)
+    return path

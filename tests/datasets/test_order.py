@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import numpy as np
+
+from maskedface.datasets import order
+
+
+def test_an_order_holds_each_row_once() -> None:
+    np.testing.assert_array_equal(np.sort(order.shuffled(50, 0, 3)), np.arange(50))
+
+
+def test_order_and_flips_depend_on_seed_and_epoch_alone() -> None:
+    for draw in (order.shuffled, order.flips):
+        first = draw(50, 1, 2)
+        draw(50, 7, 7)
+        np.testing.assert_array_equal(draw(50, 1, 2), first)
+        assert (draw(50, 1, 3) != first).any()
+        assert (draw(50, 2, 2) != first).any()
+
+
+def test_a_rows_flip_does_not_depend_on_how_many_rows_follow() -> None:
+    np.testing.assert_array_equal(order.flips(10, 0, 0), order.flips(1000, 0, 0)[:10])
+
+
+def test_half_the_rows_are_flipped() -> None:
+    assert 450 < order.flips(1000, 0, 0).sum() < 550
+
+
+def test_a_balanced_epoch_shows_each_class_equally_often() -> None:
+    labels = np.repeat([0, 1, 2], [80, 15, 4])
+    rows = order.balanced(labels, 0, 0)
+    assert len(rows) == len(labels)
+    np.testing.assert_array_equal(np.bincount(labels[rows]), [33, 33, 33])
+    np.testing.assert_array_equal(np.unique(np.bincount(rows, minlength=99)[95:]), [8, 9])

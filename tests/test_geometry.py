@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from maskedface import geometry
+
+
+def gradient(height: int = 112, width: int = 112) -> np.ndarray:
+    """An image whose red is its column and whose green is its row."""
+    image = np.zeros((height, width, 3), "uint8")
+    image[..., 0], image[..., 1] = np.arange(width), np.arange(height)[:, None]
+    return image
+
+
+def test_the_warp_from_arcface_to_dlib_is_the_one_that_was_fitted() -> None:
+    matrix = geometry.chip_matrix(112, 112, source="arcface", target="dlib", size=150)
+    fitted = [[0.6648, 0, 55.96 - 0.6648 * 75], [0, 0.6648, 71.22 - 0.6648 * 75]]
+    np.testing.assert_allclose(matrix, fitted, atol=1e-3)
+
+
+def test_a_warp_takes_each_pixel_from_where_the_matrix_says() -> None:
+    matrix = np.array([[0.5, 0, 20], [0, 0.5, 30]])
+    chip = geometry.warp(gradient(), matrix, 64).astype(int)
+    columns, rows = np.meshgrid(np.arange(64), np.arange(64))
+    assert np.abs(chip[..., 0] - (20 + columns / 2)).max() < 1  # Pillow rounds down
+    assert np.abs(chip[..., 1] - (30 + rows / 2)).max() < 1
+
+
+def test_a_warp_repeats_the_edges_beyond_the_image() -> None:
+    chip = geometry.warp(gradient(), np.array([[1.0, 0, -20], [0, 1, 60]]), 112)
+    assert (chip[:, :20, 0] == 0).all()
+    assert (chip[52:, :, 1] == 111).all()
+
+
+def test_a_rotation_carries_the_five_points_onto_the_template() -> None:
+    points = geometry.template_points("arcface", 112, 112)
+    angle = 0.3
+    turn = 1.7 * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    seen = points @ turn.T + (40, 25)
+    matrix = geometry.chip_matrix(300, 300, source=seen, target="arcface", size=112)
+    chip = np.c_[points, np.ones(5)]
+    np.testing.assert_allclose(chip @ matrix.T, seen, atol=1e-9)
+
+
+def test_an_unknown_alignment_fills_the_chip_with_the_whole_image() -> None:
+    rng = np.random.default_rng(0)
+    coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), "uint8"))
+    image = np.asarray(coarse.resize((120, 90), Image.Resampling.BICUBIC))
+    matrix = geometry.chip_matrix(90, 120, source="", target="dlib", size=150)
+    chip = geometry.warp(image, matrix, 150)
+    resized = Image.fromarray(image).resize((150, 150), Image.Resampling.BILINEAR)
+    assert np.abs(chip.astype(int) - np.asarray(resized)).max() <= 2
+
+
+def test_a_large_image_is_averaged_before_it_is_warped() -> None:
+    stripes = np.zeros((800, 800, 3), "uint8")
+    stripes[:, ::2] = 255
+    matrix = geometry.chip_matrix(800, 800, source="", target="dlib", size=100)
+    chip = geometry.warp(stripes, matrix, 100)
+    assert chip.min() >= 120 and chip.max() <= 135
+
+
+def test_template_points_scale_with_the_image() -> None:
+    small = geometry.template_points("arcface", 112, 112)
+    large = geometry.template_points("arcface", 224, 224)
+    np.testing.assert_allclose(large, 2 * (small + 0.5) - 0.5)
+
+
+def test_an_unknown_template_is_refused() -> None:
+    with pytest.raises(ValueError, match="template must be one of .* Received: template='face'"):
+        geometry.template_points("face", 112, 112)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [(np.zeros((5, 3)), "must both have shape"), (np.ones((5, 2)), "two different points")],
+)
+def test_points_that_fix_no_similarity_are_refused(source: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        geometry.similarity(source, np.ones((5, 2)))

@@ -1,0 +1,106 @@
+"""Who may import whom, and what importing the package costs."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import maskedface
+
+PACKAGE = Path(maskedface.__file__).parent
+LEAVES = {"datasets", "geometry", "masking", "conversion", "recipes", "evaluation", "losses"}
+MAY_USE = {
+    **{leaf: set() for leaf in LEAVES},
+    "masking": {"geometry"},
+    "datasets": {"geometry", "masking"},
+    "models": {"conversion"},
+    "training": LEAVES | {"models"},
+    "tuning": LEAVES | {"models", "training"},
+    "recognition": {"models", "geometry", "evaluation", "training"},
+    "exporting": {"models"},
+}
+NEVER_TENSORFLOW = {"models", "losses", "recipes", "evaluation", "conversion", "geometry"}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def part_of(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, at the top or inside a function, by its dotted name."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            found.add(node.module or "")
+            found.update(f"{node.module}.{name.name}" for name in node.names)
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_file_imports_only_what_its_part_may(path: Path) -> None:
+    own = part_of(path)
+    if own in ("cli", "__init__", "__main__"):
+        return
+    assert own in MAY_USE, f"{path} lies in a part that this test does not know"
+    parts = {
+        name.split(".")[1] for name in imports(path) if name.startswith("maskedface.")
+    } - {"__version__"}
+    assert parts <= MAY_USE[own] | {own}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_parts_that_may_import_tensorflow(path: Path) -> None:
+    names = {name.split(".")[0] for name in imports(path)}
+    if part_of(path) in NEVER_TENSORFLOW:
+        assert "tensorflow" not in names
+
+
+def test_importing_the_package_loads_neither_tensorflow_nor_keras() -> None:
+    code = (
+        "import maskedface, sys; "
+        "print(sorted({'tensorflow', 'keras', 'numpy'} & set(sys.modules)))"
+    )
+    assert run_python(code) == "[]"
+
+
+def test_listing_and_splitting_load_neither_tensorflow_nor_keras() -> None:
+    code = (
+        "import maskedface, sys; maskedface.datasets.by_image; "
+        "print(sorted({'tensorflow', 'keras'} & set(sys.modules)))"
+    )
+    assert run_python(code) == "[]"
+
+
+def test_the_help_of_the_command_loads_no_command() -> None:
+    code = (
+        "import sys\n"
+        "from maskedface.cli.main import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'tensorflow', 'keras', 'numpy', 'rich', 'PIL'} & set(sys.modules)\n"
+        "print(sorted(heavy))"
+    )
+    assert run_python(code).splitlines()[-1] == "[]"
+
+
+def test_every_part_is_reached_from_the_package() -> None:
+    for name in maskedface.__all__:
+        assert getattr(maskedface, name)
+
+
+def test_an_unknown_part_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        maskedface.nothing  # noqa: B018
+
+
+def run_python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
