@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from maskedface.datasets.audit import AuditReport, audit, usable
+from maskedface.datasets.audit_picture import draw_audit
 from maskedface.datasets.chips import read_chip, read_chips
 from maskedface.datasets.drawn_faces import draw_people
 from maskedface.datasets.face_drawing import draw_face
@@ -18,14 +20,17 @@ if TYPE_CHECKING:
     from maskedface.datasets.tf_dataset import as_tf_dataset
 
 __all__ = [
+    "AuditReport",
     "Exclusion",
     "Face",
     "FaceIndex",
     "ImageError",
     "as_tf_dataset",
+    "audit",
     "by_image",
     "by_person",
     "by_photo",
+    "draw_audit",
     "draw_face",
     "draw_people",
     "people_folder",
@@ -37,6 +42,7 @@ __all__ = [
     "rmfrd",
     "shared_rows",
     "take_share",
+    "usable",
     "with_photo_groups",
     "write_manifest",
 ]

@@ -1,0 +1,223 @@
+"""What is wrong with a data set, found by reading every file once; nothing is changed."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from maskedface.datasets.domain_check import DomainCheck, suspect_domains
+from maskedface.datasets.face_index import DOMAINS, Exclusion, Face, FaceIndex
+from maskedface.datasets.file_facts import FileFacts, read_facts
+from maskedface.datasets.images import MAX_PIXELS
+from maskedface.datasets.reading import read_many
+
+_SHOWN = 5  # rows of each list in the text; the JSON has all
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """What `audit` found. Paths are relative to the index's root.
+
+    Attributes:
+        images, people: int, rows and people of the index.
+        undecodable: (path, reason) of each file that cannot be used.
+        excluded: (path, reason) of the files that the source had left out.
+        duplicates: groups of paths whose files are byte for byte the same.
+        duplicates_across_people: those of the groups that lie under two people.
+        duplicates_across_domains: those of the groups that lie in both domains.
+        only_in: {domain: people with images of that domain alone}.
+        single_image: people with one image.
+        per_person: {person: {"masked": images, "unmasked": images}}, the paper's Figure 4.
+        sizes: {"width x height": images}, as seen upright, the most common first.
+        turned: paths with an EXIF orientation that turns or mirrors them.
+        misnamed: (path, format by content) where the extension promises another.
+        unaligned: int, images whose alignment is unknown (template "").
+        domain_check: `DomainCheck`, images that look like the other domain.
+    """
+
+    images: int
+    people: int
+    undecodable: tuple[Exclusion, ...]
+    excluded: tuple[Exclusion, ...]
+    duplicates: tuple[tuple[str, ...], ...]
+    duplicates_across_people: tuple[tuple[str, ...], ...]
+    duplicates_across_domains: tuple[tuple[str, ...], ...]
+    only_in: dict[str, tuple[str, ...]]
+    single_image: tuple[str, ...]
+    per_person: dict[str, dict[str, int]]
+    sizes: dict[str, int]
+    turned: tuple[str, ...]
+    misnamed: tuple[tuple[str, str], ...]
+    unaligned: int
+    domain_check: DomainCheck
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as plain values for `json.dump`.
+
+        Names that do not decode keep their surrogates, which JSON writes as `\\udcXX`, so
+        `os.fsencode` of what is read back is the file's own name.
+        """
+        return dataclasses.asdict(self)
+
+    def to_text(self) -> str:
+        """A summary to read: counts, and the first rows of each list."""
+        masked = sum(counts["masked"] for counts in self.per_person.values())
+        sizes = list(self.sizes.items())
+        common = ", ".join(f"{size} ({count})" for size, count in sizes[:3])
+        lines = [
+            f"{self.images} images of {self.people} people: {masked} masked, "
+            f"{self.images - masked} unmasked; alignment unknown for {self.unaligned}",
+            f"sizes: {len(sizes)} different, most often {common}" if sizes else "sizes: none",
+        ]
+        across = (
+            f", {len(self.duplicates_across_people)} under two people, "
+            f"{len(self.duplicates_across_domains)} in both domains"
+        )
+        lists: list[tuple[str, Sequence[Any]]] = [
+            ("files that cannot be used", self.undecodable),
+            ("files left out when listing", self.excluded),
+            (f"groups of identical files ({self.copies} copies{across})", self.duplicates),
+            ("groups of identical files under two people", self.duplicates_across_people),
+            ("people with a single image", self.single_image),
+            *((f"people only {domain}", people) for domain, people in self.only_in.items()),
+            ("images turned by EXIF", self.turned),
+            ("images whose extension is wrong", self.misnamed),
+            (f"images that look like the other domain: {self._trust()}", self.domain_check.suspects),
+        ]
+        for title, rows in lists:
+            lines.append(f"{len(rows)} {title}")
+            lines += [f"    {_shown(row)}" for row in rows[:_SHOWN]]
+            if len(rows) > _SHOWN:
+                lines.append(f"    ... and {len(rows) - _SHOWN} more")
+        return "\n".join(lines)
+
+    @property
+    def copies(self) -> int:
+        """How many files could go without losing content: all but one of each group."""
+        return sum(len(group) - 1 for group in self.duplicates)
+
+    def _trust(self) -> str:
+        check = self.domain_check
+        if check.skipped:
+            return f"not looked for, {check.skipped}"
+        return (
+            f"a check that agrees with {check.balanced_accuracy:.1%} of the folders' labels; "
+            "look before removing any"
+        )
+
+
+def audit(
+    index: FaceIndex,
+    *,
+    progress: bool = True,
+    workers: int | None = None,
+    check_domains: bool = True,
+    max_pixels: int = MAX_PIXELS,
+) -> AuditReport:
+    """Reads every file of an index once and reports what is wrong.
+
+    Args:
+        index: the rows.
+        progress: whether a progress bar is drawn, on stderr.
+        workers: int >= 1, threads; by default twice the processors, at most 16.
+        check_domains: whether to look for images in the wrong domain (`suspect_domains`).
+        max_pixels: int, an image with more is refused by its header, before it is decoded.
+
+    Returns:
+        An `AuditReport`. No file makes this raise: each problem is a row of the report.
+
+    Raises:
+        ValueError: if `workers` is below 1.
+    """
+    read = partial(read_facts, max_pixels=max_pixels)
+    facts = read_many(read, index.paths, label="reading", progress=progress, workers=workers)
+    good = [(face, fact) for face, fact in zip(index.faces, facts, strict=True) if not fact.problem]
+    groups = _groups(index.faces, facts)
+    people = {face.path: face.person for face in index.faces}
+    domains = {face.path: face.domain for face in index.faces}
+    per_person = _per_person(index)
+    only_in = {
+        domain: tuple(person for person, n in per_person.items() if n[domain] == sum(n.values()))
+        for domain in DOMAINS
+    }
+    sizes = Counter(f"{fact.width} x {fact.height}" for _, fact in good)
+    return AuditReport(
+        images=len(index),
+        people=len(per_person),
+        undecodable=tuple(
+            Exclusion(face.path, fact.problem)
+            for face, fact in zip(index.faces, facts, strict=True)
+            if fact.problem
+        ),
+        excluded=index.excluded,
+        duplicates=groups,
+        duplicates_across_people=_spanning(groups, people),
+        duplicates_across_domains=_spanning(groups, domains),
+        only_in=only_in,
+        single_image=tuple(person for person, n in per_person.items() if sum(n.values()) == 1),
+        per_person=per_person,
+        sizes=dict(sorted(sizes.items(), key=lambda item: (-item[1], item[0]))),
+        turned=tuple(face.path for face, fact in good if fact.orientation != 1),
+        misnamed=tuple((face.path, fact.mismatch) for face, fact in good if fact.mismatch),
+        unaligned=sum(not face.template for face in index.faces),
+        domain_check=_check_domains(good) if check_domains else DomainCheck(skipped="not asked for"),
+    )
+
+
+def usable(index: FaceIndex, report: AuditReport) -> FaceIndex:
+    """The index without the files that cannot be used, which move to its `excluded`.
+
+    Args:
+        index: the index that was audited.
+        report: from `audit(index)`.
+    """
+    bad = {row.path for row in report.undecodable}
+    kept = (face for face in index.faces if face.path not in bad)
+    return FaceIndex(index.root, kept, (*index.excluded, *report.undecodable))
+
+
+def _groups(faces: Sequence[Face], facts: Sequence[FileFacts]) -> tuple[tuple[str, ...], ...]:
+    same = defaultdict(list)
+    for face, fact in zip(faces, facts, strict=True):
+        if fact.digest:
+            same[fact.digest].append(face.path)
+    return tuple(sorted(tuple(paths) for paths in same.values() if len(paths) > 1))
+
+
+def _spanning(
+    groups: tuple[tuple[str, ...], ...], of: dict[str, Any]
+) -> tuple[tuple[str, ...], ...]:
+    return tuple(group for group in groups if len({of[path] for path in group}) > 1)
+
+
+def _per_person(index: FaceIndex) -> dict[str, dict[str, int]]:
+    counts = {person: dict.fromkeys(map(str, DOMAINS), 0) for person in index.people}
+    for face in index.faces:
+        counts[face.person][face.domain] += 1
+    return counts
+
+
+def _check_domains(good: Sequence[tuple[Face, FileFacts]]) -> DomainCheck:
+    if not good:
+        return DomainCheck(skipped="no image decodes")
+    pictures = np.stack([fact.lower_face for _, fact in good])
+    return suspect_domains([face for face, _ in good], pictures)
+
+
+def _shown(row: Any) -> str:
+    """A row on one line; bytes of a name that do not decode are shown as `\\xNN`."""
+    parts = row if isinstance(row, tuple) else (row,)
+    shown = [
+        os.fsencode(part).decode("utf-8", "backslashreplace")
+        if isinstance(part, str)
+        else f"{part:.2f}"
+        for part in parts
+    ]
+    return "  ".join(shown)

@@ -1,0 +1,79 @@
+"""The audit as a picture: images a person, sizes, and what was found."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from maskedface.datasets.audit import AuditReport
+
+_COLOURS = {"unmasked": "#4477aa", "masked": "#ee6677"}  # Paul Tol's bright scheme
+
+
+def draw_audit(report: AuditReport, path: str | os.PathLike[str]) -> None:
+    """Draws a report; the first panel is the paper's Figure 4, images a person.
+
+    Args:
+        report: from `datasets.audit`.
+        path: the PNG file to write.
+
+    Raises:
+        ModuleNotFoundError: if matplotlib is not installed; the message has the pip line.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            'matplotlib must be installed to draw: pip install "maskedface[report]"'
+        ) from error
+    figure = Figure(figsize=(11, 8), layout="constrained")
+    axes = figure.subplot_mosaic([["people", "people"], ["sizes", "found"]])
+    _draw_people(axes["people"], report)
+    _draw_sizes(axes["sizes"], report)
+    _draw_findings(axes["found"], report)
+    for name in ("people", "sizes", "found"):
+        axes[name].spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=110, format="png")
+
+
+def _draw_people(axes: Any, report: AuditReport) -> None:
+    counts = sorted(report.per_person.values(), key=lambda n: (-n["unmasked"], -n["masked"]))
+    for domain, colour in _COLOURS.items():
+        total = sum(n[domain] for n in counts)
+        label = f"{domain}: {total}"
+        values = [n[domain] for n in counts]
+        axes.fill_between(range(len(counts)), values, step="mid", color=colour, alpha=0.25)
+        axes.step(range(len(counts)), values, where="mid", color=colour, label=label, linewidth=1)
+    axes.set_yscale("symlog", linthresh=10)  # fifty times more unmasked than masked in RMFRD
+    axes.set_ylim(0)
+    axes.margins(x=0)
+    axes.set(title="Images a person", xlabel="people, by unmasked images", ylabel="images")
+    axes.legend(frameon=False)
+
+
+def _draw_sizes(axes: Any, report: AuditReport) -> None:
+    shown = dict(list(report.sizes.items())[:8])
+    rest = sum(report.sizes.values()) - sum(shown.values())
+    if rest:
+        shown["other"] = rest
+    axes.barh(list(shown), list(shown.values()), color="#888888")
+    axes.invert_yaxis()
+    axes.set(title="Sizes in pixels", xlabel="images")
+
+
+def _draw_findings(axes: Any, report: AuditReport) -> None:
+    found = {
+        "cannot be used": len(report.undecodable),
+        "left out": len(report.excluded),
+        "copies": report.copies,
+        "copies under two people": len(report.duplicates_across_people),
+        "one-image people": len(report.single_image),
+        "turned by EXIF": len(report.turned),
+        "wrong extension": len(report.misnamed),
+        "other domain?": len(report.domain_check.suspects),
+    }
+    bars = axes.barh(list(found), list(found.values()), color="#ccbb44")
+    axes.bar_label(bars, padding=3)
+    axes.invert_yaxis()
+    axes.margins(x=0.15)
+    axes.set(title="Found", xlabel="files, groups or people")

@@ -1,0 +1,126 @@
+"""`maskedface weights`: convert, inspect, list; and the script on the same function."""
+
+from __future__ import annotations
+
+import functools
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+from maskedface import models
+from maskedface.cli.main import main
+from tests.conversion import layout_files
+
+BLOCKS = (1, 1, 1, 1)
+
+
+@pytest.fixture(autouse=True)
+def small_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    small = functools.partial(models.ResNet50, filters=2, blocks=BLOCKS)
+    monkeypatch.setattr(models, "ResNet50", small)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    arrays = layout_files.random_network(2, BLOCKS)
+    layout_files.write_python2_pickle(tmp_path / "network.pkl", arrays)
+    return tmp_path / "network.pkl"
+
+
+@pytest.fixture
+def converted(source: Path) -> Path:
+    out = source.with_name("ours.weights.h5")
+    assert main(["weights", "convert", str(source), "--out", str(out), "--variant", "ft"]) == 0
+    return out
+
+
+def test_convert_prints_what_was_mapped(
+    converted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = capsys.readouterr().out
+    for line in (
+        "known: false",
+        "channels: BGR",
+        "mapped: 105 tensors: 5 stem, 20 layer1",
+        "conv1.weight -> stem_conv/kernel",
+        "not used: fc.weight, fc.bias",
+    ):
+        assert line in said
+
+
+def test_convert_can_print_every_tensor(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(source.with_name("ours.weights.h5"))
+    assert main(["weights", "convert", str(source), "--out", out, "--verbose"]) == 0
+    assert capsys.readouterr().out.count(" -> ") == 105
+
+
+def test_the_sidecar_says_all_that_is_known(converted: Path) -> None:
+    facts = json.loads(converted.with_name("ours.json").read_text())
+    assert facts["variant"] == "ft" and facts["variant_told_by"] == "user"
+    assert facts["layout"] == "VGGFace2-pytorch (.pkl)" and facts["channels"] == "BGR"
+    assert facts["rgb_mean"] == [131.0912, 103.8827, 91.4953]
+    assert facts["known"] is False and len(facts["source"]["sha256"]) == 64
+    assert facts["license"] and facts["origin"] and facts["date"]
+    assert len(facts["probe"]["embedding"]) == 64
+
+
+def test_inspect_finds_the_same_probe(
+    converted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["weights", "inspect", str(converted)]) == 0
+    assert "probe in the sidecar: the same" in capsys.readouterr().out
+
+
+def test_inspect_finds_another_probe(converted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sidecar = converted.with_name("ours.json")
+    facts = json.loads(sidecar.read_text())
+    facts["probe"]["embedding"].reverse()
+    sidecar.write_text(json.dumps(facts))
+    assert main(["weights", "inspect", str(converted)]) == 1
+    assert "probe in the sidecar: ANOTHER" in capsys.readouterr().out
+
+
+def test_inspect_takes_a_source_file(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["weights", "inspect", str(source)]) == 0
+    assert "probe in the sidecar: none" in capsys.readouterr().out
+
+
+def test_inspect_refuses_a_damaged_file(
+    converted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    converted.write_bytes(converted.read_bytes()[:-1])
+    assert main(["weights", "inspect", str(converted)]) == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_a_wrong_ending_of_out_is_refused(
+    source: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["weights", "convert", str(source), "--out", "ours.h5"]) == 2
+    assert ".weights.h5" in capsys.readouterr().err
+
+
+def test_our_own_file_is_no_source(converted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(converted.with_name("again.weights.h5"))
+    assert main(["weights", "convert", str(converted), "--out", out]) == 2
+    assert "SRC must be" in capsys.readouterr().err
+
+
+def test_list_names_every_known_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["weights", "list"]) == 0
+    said = capsys.readouterr().out
+    for known in models.presets.KNOWN_FILES:
+        assert known.name in said and (known.sha256 or "unknown") in said
+
+
+def test_the_script_converts_too(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = Path(__file__).parents[2] / "tools" / "convert_weights.py"
+    out = source.with_name("script.weights.h5")
+    monkeypatch.setattr(sys, "argv", [str(script), str(source), "--out", str(out)])
+    with pytest.raises(SystemExit) as exit:
+        runpy.run_path(str(script), run_name="__main__")
+    assert exit.value.code == 0 and out.is_file()
