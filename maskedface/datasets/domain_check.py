@@ -89,7 +89,7 @@ def suspect_domains(
     weighed alike). So it works while most labels are right and both domains have many people, and
     it flags some images that are rightly labelled: look before removing. On MLFW, whose masks are
     drawn in few styles, with 5 % of all labels flipped at random and seeds 0, 1, 2, it found
-    PLACEHOLDER. Where fewer labels are wrong, a smaller part of the suspects are. Measure it with
+    96.1 to 99.8 % of the flips, and 95.0 to 96.0 % of the suspects were flips. Where fewer labels are wrong, a smaller part of the suspects are. Measure it with
     `tools/measure_domain_check.py`.
 
     Args:

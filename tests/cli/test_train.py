@@ -1,0 +1,72 @@
+"""The commands of docs and README, on a drawn RMFRD tree with a tiny ResNet50."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from maskedface.cli.main import main
+from maskedface.datasets import FaceIndex
+from maskedface.training import Run
+
+
+def words(drawn: FaceIndex, backbone: Path, recipe: str, run: Path) -> list[str]:
+    data = ["train", "--data", drawn.root, "--min-masked", "4", "--recipe", recipe]
+    return [*data, "--backbone", str(backbone), "--set", "epochs=1", "--run", str(run)]
+
+
+def test_both_rows_of_the_paper_run(
+    drawn: FaceIndex, tiny_resnet50: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for recipe in ("paper_unmasked", "paper_masked"):
+        assert main(words(drawn, tiny_resnet50, recipe, tmp_path / recipe)) == 0
+    printed = capsys.readouterr().out
+    assert "the paper, unmasked RMFRD" in printed and "0.479" in printed
+    run = Run(str(tmp_path / "paper_masked" / "paper_masked"))
+    assert run.record["init"] == str(tmp_path / "paper_masked" / "paper_unmasked")
+    assert set(run.split()["train"].only("masked").faces) == set(run.split()["train"].faces)
+    assert main(["evaluate", str(tmp_path / "paper_masked")]) == 0
+    assert "paper_masked), masked" in capsys.readouterr().out
+
+
+def test_two_seeds_are_compared_with_a_baseline(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, ours = tmp_path / "base", tmp_path / "ours"
+    assert main(words(drawn, tiny_backbone, "frozen_means", base)) == 0
+    assert main([*words(drawn, tiny_backbone, "cosine_margin", ours), "--seeds", "0,1"]) == 0
+    assert main(["evaluate", str(ours), "--against", str(base)]) == 0
+    printed = capsys.readouterr().out
+    assert "difference" in printed and "±" in printed
+
+
+def test_a_run_is_not_evaluated_on_its_training_images(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert main(words(drawn, tiny_backbone, "frozen_means", run)) == 0
+    assert main(["evaluate", str(run), "--data", drawn.root]) == 2
+    assert "must not be ones the run trained on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--set", "epoch=1"], "a recipe's field must be one of"),
+        (["--recipe", "none"], "--recipe must be one of"),
+        (["--seeds", "a"], "--seeds must be whole numbers"),
+        (["--min-masked", "9"], "--min-masked must leave at least one person"),
+        (["--protocol", "closed_set"], "--protocol must come with --manifest"),
+    ],
+)
+def test_wrong_words_are_refused(
+    drawn: FaceIndex,
+    tiny_backbone: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    extra: list[str],
+    message: str,
+) -> None:
+    assert main([*words(drawn, tiny_backbone, "frozen_means", tmp_path / "run"), *extra]) == 2
+    assert message in capsys.readouterr().err
