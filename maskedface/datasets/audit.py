@@ -144,7 +144,7 @@ def audit(
     domains = {face.path: face.domain for face in index.faces}
     per_person = _per_person(index)
     only_in = {
-        domain: tuple(person for person, n in per_person.items() if n[domain] == sum(n.values()))
+        str(domain): tuple(person for person, n in per_person.items() if n[domain] == sum(n.values()))
         for domain in DOMAINS
     }
     sizes = Counter(f"{fact.width} x {fact.height}" for _, fact in good)
@@ -207,7 +207,7 @@ def _per_person(index: FaceIndex) -> dict[str, dict[str, int]]:
 def _check_domains(good: Sequence[tuple[Face, FileFacts]]) -> DomainCheck:
     if not good:
         return DomainCheck(skipped="no image decodes")
-    pictures = np.stack([fact.lower_face for _, fact in good])
+    pictures = np.stack([fact.lower_face for _, fact in good if fact.lower_face is not None])
     return suspect_domains([face for face, _ in good], pictures)
 
 

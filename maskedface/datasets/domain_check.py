@@ -89,7 +89,8 @@ def suspect_domains(
     weighed alike). So it works while most labels are right and both domains have many people, and
     it flags some images that are rightly labelled: look before removing. On MLFW, whose masks are
     drawn in few styles, with 5 % of all labels flipped at random and seeds 0, 1, 2, it found
-    96.1 to 99.8 % of the flips, and 95.0 to 96.0 % of the suspects were flips. Where fewer labels are wrong, a smaller part of the suspects are. Measure it with
+    96.1 to 99.8 % of the flips, and 95.0 to 96.0 % of its suspects were flips. Where fewer labels are
+    wrong, a smaller part of the suspects are. Measure it with
     `tools/measure_domain_check.py`.
 
     Args:
@@ -123,7 +124,7 @@ def suspect_domains(
     if accuracy < _MIN_ACCURACY:
         skipped = f"it cannot tell the domains apart here (balanced accuracy {accuracy:.2f})"
         return DomainCheck((), len(faces), accuracy, threshold, skipped)
-    found = [(float(own[row]), faces[row]) for row in np.flatnonzero(own < threshold)]
+    found = [(float(p), face) for p, face in zip(own, faces, strict=True) if p < threshold]
     suspects = tuple(Suspect(face.path, face.domain, value) for value, face in sorted(found))
     return DomainCheck(suspects, len(faces), accuracy, threshold)
 

@@ -101,11 +101,11 @@ def photo_groups(hashes: np.ndarray, max_distance: int = MAX_DISTANCE) -> np.nda
     """Groups one person's images.
 
     Args:
-        hashes: bool array, shape (images, 2, 63), of `photo_hashes`.
+        hashes: bool array, shape (images, 2, 255), of `photo_hashes`.
         max_distance: int in [0, 255].
 
     Returns:
-        int array, shape (images,): equal numbers are one photo, numbered from 0 by first image.
+        int array, shape (images,): equal numbers are one photo.
     """
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
