@@ -59,3 +59,34 @@ def flips(count: int, seed: int, epoch: int) -> np.ndarray:
         bool array, shape (count,), by row number; entry i is the same for any `count` above i.
     """
     return np.random.default_rng([seed, epoch, _FLIP]).random(count) < 0.5
+
+
+def plan(
+    labels: np.ndarray,
+    seed: int,
+    epoch: int,
+    *,
+    shuffle: bool = True,
+    balance: bool = False,
+    flip: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What an epoch shows: which rows in which order, and which of them mirrored.
+
+    Args:
+        labels: int array, shape (rows,), the class of each row.
+        seed, epoch: int >= 0.
+        shuffle: whether the order is the epoch's own; else that of the rows.
+        balance: whether each class comes up equally often (implies a shuffle).
+        flip: whether rows are mirrored with chance one half.
+
+    Returns:
+        int64 array, shape (rows,), row numbers; bool array, shape (rows,), whether each of these is
+        mirrored.
+    """
+    rows = np.arange(len(labels))
+    if balance:
+        rows = balanced(labels, seed, epoch)
+    elif shuffle:
+        rows = shuffled(len(labels), seed, epoch)
+    mirrored = flips(len(labels), seed, epoch) if flip else np.zeros(len(labels), bool)
+    return rows, mirrored[rows]

@@ -13,7 +13,7 @@ from maskedface.datasets import order
 from maskedface.datasets.chips import read_chip, read_chips
 from maskedface.datasets.face_index import FaceIndex
 
-Cache = Literal["memory"] | str | os.PathLike[str] | None
+Cache = Literal["memory"] | str | os.PathLike[str] | np.ndarray | None
 
 
 def as_tf_dataset(
@@ -56,7 +56,8 @@ def as_tf_dataset(
         initial_epoch: int >= 0, the number of the first.
         classes: the people in label order; by default the index's own.
         cache: "memory" or a folder decodes each file once and keeps it as uint8
-            (`datasets.read_chips`); None decodes in each epoch and holds only a few batches.
+            (`datasets.read_chips`, whose array may be given itself); None decodes in each epoch and
+            holds only a few batches.
         progress: whether filling the cache draws a progress bar.
 
     Returns:
@@ -64,7 +65,8 @@ def as_tf_dataset(
         int32, shape (batch,).
 
     Raises:
-        ValueError: if the index is empty, a number is out of range or a person is in no class.
+        ValueError: if the index is empty, a number is out of range, a person is in no class, or a
+            given array is not the index's at this size.
         ImageError: if a file cannot be decoded; without a cache TensorFlow wraps it, when the file
             is reached, in an error that names the file.
     """
@@ -78,16 +80,15 @@ def as_tf_dataset(
     ):
         if value < least:
             raise ValueError(f"{name} must be at least {least}. Received: {name}={value}")
+    wanted = (len(index), image_size, image_size, 3)
+    if isinstance(cache, np.ndarray) and cache.shape != wanted:
+        raise ValueError(f"cache must be an array of shape {wanted}. Received: shape {cache.shape}")
     labels = index.labels(classes)
 
     def plan(epoch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        rows = np.arange(len(index))
-        if balanced:
-            rows = order.balanced(labels, seed, int(epoch))
-        elif shuffle:
-            rows = order.shuffled(len(index), seed, int(epoch))
-        mirrored = order.flips(len(index), seed, int(epoch)) if flip else np.zeros(len(index), bool)
-        return rows, mirrored[rows]
+        return order.plan(
+            labels, seed, int(epoch), shuffle=shuffle, balance=balanced, flip=flip
+        )
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         rows, mirrored = tf.numpy_function(plan, [epoch], (tf.int64, tf.bool))
@@ -115,6 +116,9 @@ def as_tf_dataset(
 def _reader(
     index: FaceIndex, size: int, template: str, cache: Cache, progress: bool
 ) -> Any:
+    if isinstance(cache, np.ndarray):
+        given: np.ndarray = cache
+        return lambda rows: given[rows]
     if cache is not None:
         folder = None if cache == "memory" else cache
         chips = read_chips(index, size=size, template=template, cache=folder, progress=progress)

@@ -25,6 +25,7 @@ _RANGES: dict[str, tuple[float | None, float | None]] = {
     "label_smoothing": (0, 0.99),
     "scale": (1e-3, None),
     "margin": (0, 0.99),
+    "features_budget": (0, None),
 }
 
 
@@ -62,6 +63,13 @@ class Recipe:
         flip: bool, mirror each training image with chance one half.
         class_weight: "none", or "balanced": each person's loss weighs the same in sum.
         sampling: "shuffled", each row once an epoch; or "balanced", each person equally often.
+        features: "auto" computes the frozen part's activations once, keeps them on disk and trains the
+            rest on them, where the recipe allows it (`training.frozen_features`); "off" never does.
+        features_dtype: "float32" or "float16", how they are kept; the latter takes half the disk.
+        features_budget: float >= 0, GiB of disk that they may take at most.
+        fold_batch_norm: bool, fold the frozen part's batch norms for them (`models.fold_batch_norm`).
+        precision: "float32" or "bfloat16", of the feature maps (`models.with_precision`).
+        jit: bool, compile steps with XLA under TensorFlow; JAX always does. Slower on a CPU.
 
     Raises:
         ValueError: if a value is of the wrong type or out of its range.
@@ -95,6 +103,12 @@ class Recipe:
     flip: bool = True
     class_weight: Literal["none", "balanced"] = "none"
     sampling: Literal["shuffled", "balanced"] = "shuffled"
+    features: Literal["auto", "off"] = "auto"
+    features_dtype: Literal["float32", "float16"] = "float32"
+    features_budget: float = 32.0
+    fold_batch_norm: bool = True
+    precision: Literal["float32", "bfloat16"] = "float32"
+    jit: bool = False
 
     def __post_init__(self) -> None:
         for key, kind in get_type_hints(Recipe).items():

@@ -52,7 +52,7 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
         optimizer,
         _loss(recipe),
         metrics=["accuracy"],
-        jit_compile="auto" if keras.backend.backend() != "tensorflow" else False,
+        jit_compile="auto" if keras.backend.backend() != "tensorflow" else recipe.jit,
     )
     optimizer.build(model.trainable_variables)
 

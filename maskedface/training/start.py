@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import keras
 import numpy as np
@@ -116,18 +115,15 @@ def refuse_leaks(train: FaceIndex, test: FaceIndex, before: Run | None, run_dir:
         before = Run(before.record["init"]) if before.record["init"] else None
 
 
-def set_class_means(model: keras.Model, backbone: keras.Model, batches: Any) -> None:
+def set_class_means(model: keras.Model, embeddings: np.ndarray, labels: np.ndarray) -> None:
     """Sets a cosine head's centres to the mean of each person's embeddings, each normalised.
 
     Args:
         model: from `models.cosine_classifier`, changed in place.
-        backbone: its backbone.
-        batches: iterable of (images, labels), the training faces; every class has a face.
+        embeddings: float array, shape (faces, features), of the training faces.
+        labels: int array, shape (faces,); every class has a face.
     """
     centres = np.zeros(model.get_layer("head_centres").kernel.shape, "float32")
-    for images, labels in batches:
-        embeddings = np.asarray(backbone.predict_on_batch(images))
-        embeddings = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
-        np.add.at(centres.T, np.asarray(labels), embeddings)
+    np.add.at(centres.T, labels, embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True))
     centres /= np.linalg.norm(centres, axis=0, keepdims=True)
     model.get_layer("head_centres").set_weights([centres])

@@ -1,7 +1,7 @@
 """The state of a run after each epoch, from which it goes on with the same bits.
 
 Keras' own means are not exact: BackupAndRestore and a reloaded `.keras` lose the dropout seeds. A
-fresh build with every variable of model and optimiser assigned is, since order and flips depend on
+fresh build with every variable that training changes assigned is, since order and flips depend on
 (seed, epoch) alone.
 """
 
@@ -11,6 +11,7 @@ import csv
 import io
 import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -27,26 +28,30 @@ class KeepState(keras.callbacks.Callback):
     Args:
         folder: the run folder.
         history: list of {column: value}, one an epoch so far; epochs are appended to it.
+        variables: what training changes: of the part that learns, and of its optimiser.
     """
 
-    def __init__(self, folder: str, history: list[dict[str, float]]) -> None:
+    def __init__(
+        self, folder: str, history: list[dict[str, float]], variables: Sequence[keras.Variable]
+    ) -> None:
         super().__init__()
-        self.folder, self.history = folder, history
+        self.folder, self.history, self.variables = folder, history, variables
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         values = {name: float(value) for name, value in (logs or {}).items()}
         self.history.append({"epoch": epoch, **values, "learning_rate": rate})
-        _write_state(self.folder, self.model, self.history)
+        _write_state(self.folder, self.variables, self.history)
         write_history(self.folder, self.history)
 
 
-def read_state(folder: str, model: keras.Model) -> list[dict[str, float]]:
+def read_state(folder: str, variables: Sequence[keras.Variable]) -> list[dict[str, float]]:
     """Puts a model back where its run stood.
 
     Args:
         folder: the run folder.
-        model: built and compiled as at the start of the run; changed in place.
+        variables: as `KeepState` had them, of a model built and compiled as at the start of the run;
+            changed in place.
 
     Returns:
         The history so far, one entry a finished epoch; [] if there is no state.
@@ -60,7 +65,6 @@ def read_state(folder: str, model: keras.Model) -> list[dict[str, float]]:
     with np.load(path) as file:
         arrays = [file[f"variable{number}"] for number in range(len(file.files) - 1)]
         history: list[dict[str, float]] = json.loads(str(file["history"]))
-    variables = [*model.variables, *model.optimizer.variables]
     if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
         raise ValueError(f"{path!r} must be the state of this very model. Received: another's")
     for variable, array in zip(variables, arrays, strict=True):
@@ -68,8 +72,9 @@ def read_state(folder: str, model: keras.Model) -> list[dict[str, float]]:
     return history
 
 
-def _write_state(folder: str, model: keras.Model, history: list[dict[str, float]]) -> None:
-    variables = [*model.variables, *model.optimizer.variables]
+def _write_state(
+    folder: str, variables: Sequence[keras.Variable], history: list[dict[str, float]]
+) -> None:
     arrays = {
         f"variable{number}": keras.ops.convert_to_numpy(variable)
         for number, variable in enumerate(variables)

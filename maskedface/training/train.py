@@ -7,6 +7,7 @@ import filecmp
 import importlib.metadata
 import os
 import platform
+import shutil
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,10 +15,12 @@ import keras
 import numpy as np
 
 from maskedface import models
-from maskedface.datasets import FaceIndex, as_tf_dataset, take_share
+from maskedface.datasets import FaceIndex, read_chips, take_share
 from maskedface.evaluation import classification_report
 from maskedface.recipes import Recipe, scenario
+from maskedface.training.batches import RowBatches, TrainingBatches
 from maskedface.training.compiling import build_model, compile_model
+from maskedface.training.inputs import Inputs, prepare
 from maskedface.training.run import (
     MANIFEST,
     METRICS,
@@ -54,9 +57,13 @@ def train(
     weights: str | os.PathLike[str] | None = None,
     seed: int = 0,
     cache: str | os.PathLike[str] = "memory",
+    features_dir: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> Run:
     """Trains and evaluates a closed-set classifier and leaves a run folder.
+
+    What a recipe freezes is computed once an image and view and kept on disk where that gives the
+    ordinary loop's results (`training.frozen_features`); run.json says whether it was.
 
     Deterministic on one machine with one thread count: the same arguments give the same bits. It
     sets the seeds of Python, NumPy and Keras, and TensorFlow's deterministic operations.
@@ -70,8 +77,11 @@ def train(
         backbone: "ResNet50", "DlibResNet29" or the path of a `.keras` file.
         weights: what the backbone's own `weights` takes: None, a preset's name or a path.
         seed: int >= 0.
-        cache: "memory", or a folder for the decoded faces (uint8), 97 KB each at 180 px.
-        progress: whether to draw Keras' progress bars.
+        cache: "memory", or a folder for the decoded faces (uint8), 97 KB each at 180 px, and for
+            frozen features; both stay there for other runs.
+        features_dir: a folder for frozen features alone. By default they go to `cache` if it is a
+            folder, else into the run folder until the run is finished.
+        progress: whether to draw progress bars and say what is done with frozen features.
 
     Returns:
         The finished `Run`: `run.metrics`, `run.model`, `run.predictions`.
@@ -89,6 +99,8 @@ def train(
     labels = test.labels(train.people)
     _prepare(seed)
     base = build_backbone(backbone, weights, recipe.image_size)
+    if recipe.precision != "float32":
+        base = models.with_precision(base, recipe.precision)
     model = build_model(recipe, base, len(train.people))
     if before is not None:
         take_over(model, before, train.people)
@@ -106,16 +118,29 @@ def train(
     }
     if _open(folder, recipe, train, test, record):
         return Run(folder)
-    reading = {"template": record["template"], "cache": cache, "progress": progress}
-    reading |= {"image_size": record["image_size"], "classes": train.people}
-    plain = as_tf_dataset(train, batch_size=64, **reading)
+    own_features = os.path.join(folder, "features")
+    if features_dir is None:
+        features_dir = own_features if cache == "memory" else cache
+    reading = {"size": record["image_size"], "template": record["template"], "progress": progress}
+    reading["cache"] = None if cache == "memory" else cache
+    inputs = prepare(
+        recipe,
+        model,
+        base,
+        read_chips(train, **reading),
+        read_chips(test, **reading),
+        folder=os.fspath(features_dir),
+        progress=progress,
+    )
+    write_json(os.path.join(folder, RECORD), read_json(os.path.join(folder, RECORD)) | inputs.facts)
     if recipe.head_init == "class_means" and before is None:
-        set_class_means(model, base, plain)
-    _fit(model, recipe, train, test, folder, seed, reading, progress)
+        set_class_means(model, inputs.embeddings(), train.labels())
+    _fit(inputs, recipe, train, test, folder, seed, progress)
     if recipe.head_final == "class_means":
-        set_class_means(model, base, plain)
-    logits = model.predict(as_tf_dataset(test, batch_size=64, **reading), verbose=0)
+        set_class_means(model, inputs.embeddings(), train.labels())
+    logits = models.predict(inputs.learner, inputs.test)
     _finish(folder, model, test, labels, logits)
+    shutil.rmtree(own_features, ignore_errors=True)
     return Run(folder)
 
 
@@ -147,12 +172,16 @@ def train_scenario(
     if not seeds or len(set(seeds)) != len(seeds):
         raise ValueError(f"seeds must be different numbers, at least one. Received: seeds={seeds}")
     chain, runs = scenario(recipe), []
+    shared = os.path.join(run_dir, "features")
+    if arguments.get("cache", "memory") == "memory":
+        arguments.setdefault("features_dir", shared)  # seeds and steps may want the same ones
     for seed in seeds:
         folder = os.path.join(run_dir, f"seed-{seed}") if len(seeds) > 1 else os.fspath(run_dir)
         for step in chain:
             step_dir = os.path.join(folder, step.name) if len(chain) > 1 else folder
             run = train(step, train_rows, test_rows, run_dir=step_dir, seed=seed, **arguments)
         runs.append(run)
+    shutil.rmtree(shared, ignore_errors=True)
     return runs
 
 
@@ -226,43 +255,62 @@ def _open(
 
 
 def _fit(
-    model: keras.Model,
+    inputs: Inputs,
     recipe: Recipe,
     train: FaceIndex,
     test: FaceIndex,
     folder: str,
     seed: int,
-    reading: dict[str, Any],
     progress: bool,
 ) -> None:
+    learner = inputs.learner
     steps = -(-len(train) // recipe.batch_size)
-    compile_model(model, recipe, steps)
-    history = read_state(folder, model)
+    compile_model(learner, recipe, steps)
+    changing = [*inputs.changing, *learner.optimizer.variables]
+    history = read_state(folder, changing)
     if len(history) < recipe.epochs:
-        batches = as_tf_dataset(
-            train,
-            batch_size=recipe.batch_size,
-            shuffle=True,
-            balanced=recipe.sampling == "balanced",
-            flip=recipe.flip,
-            seed=seed,
-            initial_epoch=len(history),
-            epochs=recipe.epochs - len(history),
-            **reading,
-        )
-        curves = test.only(recipe.test_on)
-        model.fit(
-            batches,
+        chosen = np.flatnonzero([face.domain == recipe.test_on for face in test.faces])
+        validation = RowBatches(inputs.test, test.labels(train.people), chosen)
+        learner.fit(
+            _training_batches(inputs, recipe, train, seed, len(history)),
             initial_epoch=len(history),
             epochs=recipe.epochs,
             steps_per_epoch=steps,
-            validation_data=as_tf_dataset(curves, batch_size=64, **reading) if curves else None,
+            validation_data=validation if len(chosen) else None,
             class_weight=_class_weight(train) if recipe.class_weight == "balanced" else None,
-            callbacks=[KeepState(folder, history), *_tensorboard(folder)],
-            shuffle=False,  # the data set has its order
+            callbacks=[KeepState(folder, history, changing), *_tensorboard(folder)],
+            shuffle=False,  # the batches have their order
             verbose="auto" if progress else 0,
         )
     write_history(folder, history)
+
+
+def _training_batches(
+    inputs: Inputs, recipe: Recipe, train: FaceIndex, seed: int, initial_epoch: int
+) -> Any:
+    if inputs.has_views or keras.backend.backend() != "tensorflow":
+        return TrainingBatches(
+            inputs.train,
+            train.labels(),
+            recipe,
+            seed=seed,
+            initial_epoch=initial_epoch,
+            has_views=inputs.has_views,
+        )
+    from maskedface.datasets import as_tf_dataset
+
+    return as_tf_dataset(
+        train,
+        image_size=inputs.train.shape[1],
+        batch_size=recipe.batch_size,
+        shuffle=True,
+        balanced=recipe.sampling == "balanced",
+        flip=recipe.flip,
+        seed=seed,
+        initial_epoch=initial_epoch,
+        epochs=recipe.epochs - initial_epoch,
+        cache=inputs.train,
+    )
 
 
 def _class_weight(train: FaceIndex) -> dict[int, float]:

@@ -1,0 +1,189 @@
+"""The activations of a network's frozen prefix: computed once, kept in a file, read ever after."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from numpy.lib.format import open_memmap
+from rich.progress import track
+
+from maskedface import models
+from maskedface.recipes import Recipe
+
+_VERSION = 1  # of what a feature's values depend on besides the key; a change leaves old files unused
+_BLOCK = 256  # rows between two marks of progress, so that little is lost with a killed run
+VIEWS = 2  # an image, and its mirror
+
+
+@dataclass(frozen=True)
+class FrozenPrefix:
+    """A network cut where its frozen part ends.
+
+    Attributes:
+        model: images -> activations at the boundary, in the form in which they are computed.
+        boundary: the tensor of the whole network at the cut.
+        dtype: "float32" or "float16", how activations are kept.
+    """
+
+    model: keras.Model
+    boundary: keras.KerasTensor
+    dtype: str
+
+    def bytes_of(self, rows: int, views: int) -> int:
+        """How many bytes the activations of so many rows and views take."""
+        values = int(np.prod(self.model.output.shape[1:]))
+        return rows * views * values * np.dtype(self.dtype).itemsize
+
+    def key(self, chips: np.ndarray, views: int) -> str:
+        """A hash of all that decides the activations: the very pixels (so the rows, the decoder, the
+        warp and the size), the prefix's layers, weights, precision and folding, the boundary, the
+        views, the type, Keras' backend."""
+        digest = hashlib.blake2b(digest_size=16)
+        layers = [
+            [type(layer).__name__, str(layer.output.shape) if is_input else layer.get_config()]
+            for layer in self.model.layers
+            for is_input in [isinstance(layer, keras.layers.InputLayer)]
+        ]
+        facts = [_VERSION, keras.backend.backend(), views, self.dtype, str(chips.shape), layers]
+        digest.update(json.dumps(facts, default=str).encode())
+        for weight in self.model.get_weights():
+            digest.update(np.ascontiguousarray(weight).data)
+        for start in range(0, len(chips), _BLOCK):
+            digest.update(np.ascontiguousarray(chips[start : start + _BLOCK]).data)
+        return digest.hexdigest()
+
+
+def frozen_prefix(recipe: Recipe, backbone: keras.Model) -> FrozenPrefix | str:
+    """Cuts a backbone at the end of its frozen part.
+
+    Args:
+        recipe: the experiment.
+        backbone: images -> embeddings, frozen as the recipe says (`training.build_model`).
+
+    Returns:
+        The prefix; or, where the recipe must be run by the ordinary loop, the reason in words.
+    """
+    if recipe.features == "off":
+        return "the recipe says features=off"
+    if recipe.freeze_through == "none":
+        return "no stage is frozen"
+    if recipe.batch_norm == "update":
+        return "batch norms of the frozen stages move (batch_norm=update)"
+    boundary = models.boundary(backbone)
+    if boundary is None:
+        return "the network has no one place to cut it before the first layer that learns"
+    prefix = keras.Model(backbone.input, boundary, name="frozen_prefix")
+    if recipe.fold_batch_norm:
+        prefix = models.fold_batch_norm(prefix)
+    return FrozenPrefix(prefix, boundary, recipe.features_dtype)
+
+
+def room(size: int, folder: str, budget: float) -> str:
+    """Why files of a size should not be written, or "" where they may.
+
+    Args:
+        size: int, bytes.
+        folder: where to; it may not exist yet.
+        budget: float, GiB allowed.
+    """
+    gib = 2**30
+    if size > budget * gib:
+        return f"{size / gib:.1f} GiB would be over features_budget={budget:g}"
+    existing = os.path.abspath(folder)
+    while not os.path.isdir(existing):
+        existing = os.path.dirname(existing)
+    free = shutil.disk_usage(existing).free
+    if size > free:
+        return f"{size / gib:.1f} GiB would not fit into the {free / gib:.1f} GiB free in {existing!r}"
+    return ""
+
+
+def read_features(
+    prefix: FrozenPrefix,
+    chips: np.ndarray,
+    *,
+    views: int,
+    folder: str | os.PathLike[str],
+    progress: bool = False,
+) -> np.ndarray:
+    """The activations of faces at the boundary, computed where they are not on disk yet.
+
+    A killed computation goes on where it stopped; two processes that want the same one do it once.
+
+    Args:
+        prefix: from `frozen_prefix`.
+        chips: uint8 array, shape (rows, height, width, 3), also one mapped from a file.
+        views: 1, the faces as they are; 2, these and their mirrors.
+        folder: where the files go: `features-<key>.npy`, one a set of faces.
+        progress: whether to draw a progress bar.
+
+    Returns:
+        float array, shape (rows, views, *activation), mapped from the file, read-only.
+
+    Raises:
+        OSError: if the disk is full; nothing half-written is ever used.
+    """
+    path = os.path.join(folder, f"features-{prefix.key(chips, views)}.npy")
+    os.makedirs(folder, exist_ok=True)
+    # The lock goes with the process that holds it, however that ends.
+    with open(f"{path}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(path):
+            _compute(prefix, chips, views, path, progress)
+    mapped: np.ndarray = np.load(path, mmap_mode="r")
+    return mapped
+
+
+def _compute(
+    prefix: FrozenPrefix, chips: np.ndarray, views: int, path: str, progress: bool
+) -> None:
+    partial, marks = f"{path}.partial", f"{path}.done"
+    shape = (len(chips), views, *prefix.model.output.shape[1:])
+    if not (os.path.exists(partial) and os.path.exists(marks)):
+        _allocate(partial, lambda file: open_memmap(file, "w+", prefix.dtype, shape))
+        _allocate(marks, lambda file: np.memmap(file, "uint8", "w+", shape=(len(chips),)))
+    features = open_memmap(partial, "r+")
+    done: np.memmap = np.memmap(marks, "uint8", "r+")
+    starts = [s for s in range(0, len(chips), _BLOCK) if not done[s : s + _BLOCK].all()]
+    for start in track(starts, "frozen features", disable=not progress, transient=True):
+        block = slice(start, min(start + _BLOCK, len(chips)))
+        faces = np.asarray(chips[block])
+        for view in range(views):
+            seen = faces[:, :, ::-1] if view else faces
+            features[block, view] = models.predict(prefix.model, seen)
+        features.flush()  # the values are on the disk before the mark that says so
+        done[block] = 1
+        done.flush()
+    del features, done
+    os.replace(partial, path)
+    os.remove(marks)
+
+
+def _allocate(path: str, make: Callable[[str], np.memmap]) -> None:
+    """Makes a mapped file whose every block the disk has promised: writing to one that it has not
+    would kill the process (SIGBUS) on a full disk, where this raises."""
+    try:
+        mapped = make(f"{path}.new")
+        size = os.path.getsize(f"{path}.new")
+        del mapped
+        with open(f"{path}.new", "r+b") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+        os.replace(f"{path}.new", path)
+    except OSError as error:
+        if os.path.exists(f"{path}.new"):
+            os.remove(f"{path}.new")
+        raise OSError(
+            error.errno,
+            f"the disk must have room for frozen features; give another folder, or "
+            f"--set features=off. Received: {error.strerror}",
+            path,
+        ) from error

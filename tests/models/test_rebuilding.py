@@ -1,0 +1,96 @@
+"""Folding and precision: the same network in another form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from maskedface import models
+
+
+@pytest.fixture
+def network() -> keras.Model:
+    """Batch norms after a convolution, after one with a bias, after a ReLU, and after a shared map."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((16, 16, 3), name="image")
+    x = layers.Rescaling(1 / 255, name="preprocess")(image)
+    x = layers.Conv2D(4, 3, use_bias=False, name="plain")(x)
+    x = layers.BatchNormalization(epsilon=1e-5, name="plain_bn")(x)
+    x = layers.Conv2D(4, 3, bias_initializer="normal", name="biased")(x)
+    x = layers.BatchNormalization(scale=False, center=False, name="biased_bn")(x)
+    x = layers.Conv2D(4, 3, activation="relu", name="active")(x)
+    x = layers.BatchNormalization(name="active_bn")(x)
+    shared = layers.Conv2D(4, 3, padding="same", name="shared")(x)
+    x = layers.Add(name="add")([layers.BatchNormalization(name="shared_bn")(shared), shared])
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    model = keras.Model(image, x, name="network")
+    random = np.random.default_rng(0)
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            shapes = [weight.shape for weight in layer.get_weights()]
+            layer.set_weights([random.uniform(0.1, 2.0, shape) for shape in shapes])
+    return model
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), np.uint8)
+
+
+def test_folding_keeps_the_outputs(network: keras.Model, images: np.ndarray) -> None:
+    right, found = models.predict(network, images), None
+    found = models.predict(models.fold_batch_norm(network), images)
+    np.testing.assert_allclose(found, right, rtol=1e-5, atol=1e-6 * abs(right).max())
+
+
+def test_only_a_batch_norm_that_a_convolution_can_hold_is_folded(network: keras.Model) -> None:
+    folded = models.fold_batch_norm(network)
+    kept = [x.name for x in folded.layers if isinstance(x, layers.BatchNormalization)]
+    assert kept == ["active_bn", "shared_bn"]
+    assert not folded.trainable_variables
+
+
+def test_folding_leaves_the_model_as_it_was(network: keras.Model) -> None:
+    before = network.get_weights()
+    models.fold_batch_norm(network).get_layer("plain").kernel.assign_add(np.float32(1) + 0 * before[0])
+    for one, other in zip(before, network.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_folded_resnet50_has_no_batch_norm_left() -> None:
+    backbone = models.ResNet50(None, (32, 32, 3), filters=2, blocks=(1, 1, 1, 1))
+    folded = models.fold_batch_norm(backbone)
+    assert not any(isinstance(x, layers.BatchNormalization) for x in folded.layers)
+
+
+def test_a_folded_model_is_saved_and_read(
+    network: keras.Model, images: np.ndarray, tmp_path: Path
+) -> None:
+    folded = models.with_precision(models.fold_batch_norm(network), "bfloat16")
+    folded.save(tmp_path / "folded.keras")
+    again = keras.models.load_model(tmp_path / "folded.keras")
+    np.testing.assert_array_equal(models.predict(folded, images), models.predict(again, images))
+
+
+def test_bfloat16_is_for_feature_maps_alone(network: keras.Model, images: np.ndarray) -> None:
+    low = models.with_precision(network, "bfloat16")
+    kinds = {layer.name: layer.compute_dtype for layer in low.layers}
+    assert kinds["preprocess"] == kinds["pool"] == "float32"
+    assert {kinds[name] for name in ("plain", "plain_bn", "add")} == {"bfloat16"}
+    right, found = models.predict(network, images), models.predict(low, images)
+    assert found.dtype == np.float32 and (found != right).any()
+    np.testing.assert_allclose(found, right, atol=0.02 * abs(right).max())
+
+
+def test_float32_gives_the_first_model_back(network: keras.Model, images: np.ndarray) -> None:
+    back = models.with_precision(models.with_precision(network, "bfloat16"), "float32")
+    np.testing.assert_array_equal(models.predict(network, images), models.predict(back, images))
+
+
+def test_another_precision_is_refused(network: keras.Model) -> None:
+    with pytest.raises(ValueError, match="precision must be .* Received: precision='float16'"):
+        models.with_precision(network, "float16")  # type: ignore[arg-type]

@@ -1,0 +1,426 @@
+"""Times the library against the ordinary ways, side by side in one run, on this machine.
+
+    python tools/benchmark.py recipe unmasked        # frozen features against model.fit and PyTorch
+    python tools/benchmark.py recipe masked
+    python tools/benchmark.py embedding              # against ONNX Runtime
+    python tools/benchmark.py dlib                   # DlibResNet29 against dlib (pip install dlib-bin)
+    python tools/benchmark.py pipeline               # as_tf_dataset against decoding alone
+    python tools/benchmark.py scaling                # cost and memory as the number of images grows
+
+Each round times every way once, in turn; the figures are medians over the rounds, and the ratios are of
+figures from the same run. `--json FILE` keeps them. Images are drawn or random: speed does not depend on
+what they show. Start-up (imports, building, the first traced batch of the ordinary loops) is not timed.
+Needs `pip install torch==2.13.0 onnxruntime tf2onnx`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+
+SIZE, PEOPLE, SHARE = 180, 77, 0.7  # the paper's
+Times = dict[str, float]
+
+
+def main() -> int:
+    """Runs one benchmark and prints its table.
+
+    Returns:
+        The exit code.
+    """
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, command in COMMANDS.items():
+        sub = commands.add_parser(name, help=(command.__doc__ or "").splitlines()[0])
+        sub.add_argument("--rounds", type=int, default=3)
+        sub.add_argument("--images", type=int, default=2000)
+        sub.add_argument("--json", metavar="FILE")
+        if name == "recipe":
+            sub.add_argument("recipe", choices=("unmasked", "masked"))
+            sub.add_argument("--tail-epochs", type=int, default=2, help="epochs timed of `masked`")
+    args = parser.parse_args()
+    result = COMMANDS[args.command](args)
+    result["arguments"] = {k: v for k, v in vars(args).items() if k != "json"}
+    if args.json:
+        Path(args.json).write_text(json.dumps(result, indent=2) + "\n")
+    return 0
+
+
+def interleaved(ways: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """Runs each way once a round, in turn."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(rounds):
+        for name, way in ways.items():
+            times[name].append(way())
+            print(f"  round {number + 1}: {name} {times[name][-1]:.4g}", flush=True)
+    return times
+
+
+def report(times: dict[str, list[float]], unit: str, against: list[str]) -> dict[str, Any]:
+    """Prints medians, spreads and how many times each way's figure goes into those of `against`."""
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    for name, values in times.items():
+        ratios = ", ".join(f"{medians[o] / medians[name]:.2f}x {o}" for o in against if o != name)
+        print(f"{name}: {medians[name]:.4g} {unit} [{min(values):.4g}, {max(values):.4g}]; {ratios}")
+    return {"unit": unit, "times": times, "medians": medians}
+
+
+def timed(run: Callable[[], Any]) -> float:
+    """Seconds that a call takes."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def random_faces(count: int, size: int = SIZE) -> np.ndarray:
+    """uint8 noise, shape (count, size, size, 3)."""
+    return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), np.uint8)
+
+
+def recipe(args: argparse.Namespace) -> dict[str, Any]:
+    """One of the paper's recipes: ours against model.fit and PyTorch's eager loop."""
+    import keras
+
+    from maskedface import recipes
+
+    chosen = recipes.PAPER_UNMASKED if args.recipe == "unmasked" else recipes.PAPER_MASKED
+    keras.utils.set_random_seed(0)
+    faces = random_faces(args.images)
+    labels = np.arange(args.images, dtype="int32") % PEOPLE
+    cut = int(SHARE * args.images)
+    data = faces[:cut], labels[:cut], faces[cut:], labels[cut:]
+    # An ordinary epoch is timed on a part of the images: its cost is the same an image.
+    part = max(chosen.batch_size, cut // 4 // chosen.batch_size * chosen.batch_size)
+    tests = round(part * (1 - SHARE) / SHARE)
+    small = faces[:part], labels[:part], faces[cut : cut + tests], labels[cut : cut + tests]
+    scale = chosen.epochs * cut / part
+    tail = chosen.epochs if args.recipe == "unmasked" else args.tail_epochs
+    ways: dict[str, Callable[[], float]] = {
+        "model.fit": _keras_epoch(chosen, small, scale),
+        "PyTorch": _torch_epoch(chosen, small, scale),
+        "ours float32": lambda: _ours(chosen, data, tail),
+        "ours bfloat16": lambda: _ours(
+            chosen.override(precision="bfloat16", features_dtype="float16"), data, tail
+        ),
+    }
+    print(f"{chosen.name}, {args.images} images: ordinary epochs timed on {part} + {tests} of them")
+    print(f"and counted {scale:.1f} times; ours with {tail} of {chosen.epochs} epochs timed")
+    return report(interleaved(ways, args.rounds), "s", ["model.fit", "PyTorch"])
+
+
+def _ours(recipe: Any, data: tuple[np.ndarray, ...], epochs: int) -> float:
+    """Seconds of the whole recipe, tracing included; epochs past `epochs` are extrapolated."""
+    from maskedface import models
+    from maskedface.training import build_model, compile_model
+    from maskedface.training.batches import RowBatches, TrainingBatches
+    from maskedface.training.inputs import prepare
+
+    backbone = models.ResNet50(None, (SIZE, SIZE, 3))
+    if recipe.precision != "float32":
+        backbone = models.with_precision(backbone, recipe.precision)
+    model = build_model(recipe, backbone, PEOPLE)
+    train, labels, test, test_labels = data
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        inputs = prepare(recipe, model, backbone, train, test, folder=folder, progress=False)
+        assert inputs.facts["frozen_features"]["used"], inputs.facts
+        computed = time.perf_counter() - start
+        steps = -(-len(train) // recipe.batch_size)
+        compile_model(inputs.learner, recipe, steps)
+        batches = TrainingBatches(inputs.train, labels, recipe, seed=0, has_views=True)
+        validation = RowBatches(inputs.test, test_labels, np.arange(len(test)))
+        marks = EpochMarks()
+        inputs.learner.fit(
+            batches,
+            epochs=epochs,
+            steps_per_epoch=steps,
+            validation_data=validation,
+            callbacks=[marks.callback()],
+            shuffle=False,
+            verbose=0,
+        )
+        whole = time.perf_counter() - start
+    if epochs == recipe.epochs:
+        return whole
+    steady = min(b - a for a, b in zip(marks.times, marks.times[1:], strict=False))
+    print(f"    features {computed:.1f} s, an epoch {steady:.2f} s")
+    return whole + steady * (recipe.epochs - epochs)
+
+
+class EpochMarks:
+    """When each epoch ended."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def callback(self) -> Any:
+        """A Keras callback that notes it."""
+        import keras
+
+        return keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda *_: self.times.append(time.perf_counter())
+        )
+
+
+def _keras_epoch(
+    recipe: Any, data: tuple[np.ndarray, ...], scale: float
+) -> Callable[[], float]:
+    """An epoch of model.fit with the frozen part as it is, float32, no jit, then validation."""
+    import tensorflow as tf
+
+    from maskedface import models
+    from maskedface.training import build_model, compile_model
+
+    model = build_model(recipe, models.ResNet50(None, (SIZE, SIZE, 3)), PEOPLE)
+    compile_model(model, recipe, steps_per_epoch=len(data[0]) // recipe.batch_size)
+
+    def batches(faces: np.ndarray, labels: np.ndarray, size: int, flip: bool) -> tf.data.Dataset:
+        dataset = tf.data.Dataset.from_tensor_slices((faces, labels)).batch(size)
+        if flip:
+            dataset = dataset.map(lambda x, y: (tf.image.random_flip_left_right(x), y))
+        return dataset.prefetch(2)
+
+    train = batches(data[0], data[1], recipe.batch_size, flip=True)
+    test = batches(data[2], data[3], 64, flip=False)
+    model.fit(train.take(1), validation_data=test.take(1), verbose=0)
+    return lambda: scale * timed(lambda: model.fit(train, validation_data=test, verbose=0))
+
+
+def _torch_epoch(
+    recipe: Any, data: tuple[np.ndarray, ...], scale: float
+) -> Callable[[], float]:
+    """The same epoch in PyTorch: eager, channels-last, float32."""
+    import torch
+
+    from tests.models.torch_network import OriginalResNet50
+
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    backbone = OriginalResNet50().to(memory_format=torch.channels_last)
+    frozen = ("conv1", "bn1", "layer1", "layer2", "layer3")
+    for name, parameter in backbone.named_parameters():
+        stays = recipe.freeze_through == "all" or name.split(".")[0] in frozen
+        parameter.requires_grad = not stays
+    head = torch.nn.Sequential(torch.nn.Dropout(recipe.dropout), torch.nn.Linear(2048, PEOPLE))
+    learning = [*(p for p in backbone.parameters() if p.requires_grad), *head.parameters()]
+    optimizer = (
+        torch.optim.SGD(learning, recipe.learning_rate, recipe.momentum, nesterov=True)
+        if recipe.optimizer == "sgd"
+        else torch.optim.Adam(learning, recipe.learning_rate)
+    )
+    mean = torch.tensor([91.4953, 103.8827, 131.0912])[None, :, None, None]
+
+    def forward(faces: np.ndarray, flip: bool) -> torch.Tensor:
+        x = torch.from_numpy(faces[:, :, :, ::-1].copy()).permute(0, 3, 1, 2).float() - mean
+        if flip:
+            mirrored = torch.rand(len(x)) < 0.5
+            x[mirrored] = x[mirrored].flip(3)
+        return head(backbone(x.contiguous(memory_format=torch.channels_last))["pooled"])
+
+    def epoch(limit: int | None = None) -> None:
+        faces, labels, tests, _ = data
+        backbone.train(recipe.freeze_through != "all")
+        for name in frozen:  # frozen batch norms use their statistics, as in ours
+            getattr(backbone, name).eval()
+        head.train()
+        for start in range(0, limit or len(faces), recipe.batch_size):
+            part = slice(start, start + recipe.batch_size)
+            right = torch.from_numpy(labels[part]).long()
+            loss = torch.nn.functional.cross_entropy(forward(faces[part], True), right)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        backbone.eval()
+        head.eval()
+        with torch.no_grad():
+            for start in range(0, limit or len(tests), 64):
+                forward(tests[start : start + 64], False)
+
+    epoch(1)
+    return lambda: scale * timed(epoch)
+
+
+def embedding(args: argparse.Namespace) -> dict[str, Any]:
+    """ResNet50 at 180 px: images a second, ours against ONNX Runtime in float32."""
+    import onnxruntime
+
+    from maskedface import models
+
+    faces = random_faces(min(args.images, 512))
+    backbone = models.ResNet50(None, (SIZE, SIZE, 3))
+    folded = models.fold_batch_norm(backbone)
+    low = models.with_precision(folded, "bfloat16")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "backbone.onnx")
+        models.predict(backbone, faces[:32])
+        backbone.export(path, format="onnx", verbose=False)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = len(os.sched_getaffinity(0))
+        session = onnxruntime.InferenceSession(path, options)
+    name, kind = session.get_inputs()[0].name, session.get_inputs()[0].type
+    dtype = np.float32 if "float" in kind else np.uint8
+
+    def onnx() -> None:
+        for start in range(0, len(faces), 32):
+            session.run(None, {name: faces[start : start + 32].astype(dtype)})
+
+    runs: dict[str, Callable[[], Any]] = {
+        "ONNX Runtime float32": onnx,
+        "ours float32": lambda: models.predict(folded, faces),
+        "ours bfloat16": lambda: models.predict(low, faces),
+        "ours float32, not folded": lambda: models.predict(backbone, faces),
+    }
+    for run in runs.values():
+        run()
+    ways = {k: lambda run=run: 1000 * timed(run) / len(faces) for k, run in runs.items()}
+    return report(interleaved(ways, args.rounds), "ms an image", ["ONNX Runtime float32"])
+
+
+def dlib(args: argparse.Namespace) -> dict[str, Any]:
+    """DlibResNet29: ms a face, ours against dlib's own build from PyPI."""
+    import dlib as original
+
+    from maskedface import models
+    from maskedface.conversion.dlib import locate
+
+    faces = random_faces(min(args.images, 512), 150)
+    theirs = original.face_recognition_model_v1(locate())
+    ours = models.DlibResNet29()
+    low = models.with_precision(ours, "bfloat16")
+    some = [np.ascontiguousarray(face) for face in faces[:32]]
+    runs: dict[str, tuple[int, Callable[[], Any]]] = {
+        "dlib": (len(some), lambda: theirs.compute_face_descriptor(some)),
+        "ours float32": (len(faces), lambda: models.predict(ours, faces)),
+        "ours bfloat16": (len(faces), lambda: models.predict(low, faces)),
+    }
+    for _, run in runs.values():
+        run()
+    ways = {k: lambda n=n, run=run: 1000 * timed(run) / n for k, (n, run) in runs.items()}
+    return report(interleaved(ways, args.rounds), "ms a face", ["dlib"])
+
+
+def pipeline(args: argparse.Namespace) -> dict[str, Any]:
+    """as_tf_dataset: cold against decoding alone, warm against a training step."""
+    import tensorflow as tf
+
+    from maskedface import datasets, models, recipes
+    from maskedface.training import build_model, compile_model
+
+    with tempfile.TemporaryDirectory() as folder:
+        people = -(-args.images // 20)
+        index = datasets.draw_people(folder, people=people, photos=10, size=112)
+        paths = [os.fspath(path) for path in index.paths]
+
+        def decode() -> None:
+            files = tf.data.Dataset.from_tensor_slices(paths)
+            for _ in files.map(
+                lambda path: tf.io.decode_jpeg(tf.io.read_file(path), channels=3),
+                num_parallel_calls=tf.data.AUTOTUNE,
+            ):
+                pass
+
+        def drain(cache: Any) -> None:
+            for _ in datasets.as_tf_dataset(index, image_size=SIZE, shuffle=True, flip=True, cache=cache):
+                pass
+
+        chips = datasets.read_chips(index, size=SIZE, template="vggface2")
+        runs: dict[str, Callable[[], Any]] = {
+            "decode_jpeg alone": decode,
+            "ours cold": lambda: drain(None),
+            "ours warm": lambda: drain(chips),
+        }
+        for run in runs.values():
+            run()
+        ways = {k: lambda run=run: 1000 * timed(run) / len(index) for k, run in runs.items()}
+        result = report(interleaved(ways, args.rounds), "ms an image", ["decode_jpeg alone"])
+        recipe = recipes.PAPER_MASKED
+        model = build_model(recipe, models.ResNet50(None, (SIZE, SIZE, 3)), len(index.people))
+        compile_model(model, recipe, 10)
+        waits, whole = _waiting(model, index, chips)
+    step = whole / (10 * recipe.batch_size) * 1000
+    print(f"training step: {step:.1f} ms an image, {step / result['medians']['ours warm']:.0f}x warm;")
+    print(f"steps waited {100 * waits / whole:.2f} % of the time")
+    return result | {"step_ms": step, "waited_share": waits / whole}
+
+
+def _waiting(model: Any, index: Any, chips: np.ndarray) -> tuple[float, float]:
+    """Seconds that ten steps waited for their batches, and seconds in all."""
+    from maskedface import datasets
+
+    batches = iter(
+        datasets.as_tf_dataset(index, image_size=SIZE, shuffle=True, flip=True, cache=chips)
+    )
+    model.train_on_batch(*next(batches))
+    start, waited = time.perf_counter(), 0.0
+    for _ in range(10):
+        asked = time.perf_counter()
+        batch = next(batches)
+        waited += time.perf_counter() - asked
+        model.train_on_batch(*batch)
+    return waited, time.perf_counter() - start
+
+
+def scaling(args: argparse.Namespace) -> dict[str, Any]:
+    """Frozen features of N, 2N and 4N images: marginal cost, anonymous memory."""
+    from maskedface import models, recipes
+    from maskedface.training.frozen_features import frozen_prefix, read_features
+
+    base = args.images // 4
+    with tempfile.TemporaryDirectory() as folder:
+        faces = np.lib.format.open_memmap(
+            os.path.join(folder, "faces.npy"), "w+", "uint8", (4 * base, SIZE, SIZE, 3)
+        )
+        for start in range(0, len(faces), 256):
+            faces[start : start + 256] = random_faces(len(faces[start : start + 256]))
+        backbone = models.ResNet50(None, (SIZE, SIZE, 3))
+        models.freeze(backbone, "layer3")
+        prefix = frozen_prefix(recipes.PAPER_MASKED, backbone)
+        assert not isinstance(prefix, str)
+        models.predict(prefix.model, faces[:32])
+        memory = {}
+
+        def run(count: int) -> float:
+            with tempfile.TemporaryDirectory() as kept:
+                seconds = timed(lambda: read_features(prefix, faces[:count], views=1, folder=kept))
+            memory[count] = _anonymous_megabytes()
+            return seconds
+
+        counts = [base, 2 * base, 4 * base]
+        ways = {str(n): lambda n=n: run(n) for n in counts}
+        result = report(interleaved(ways, args.rounds), "s", [])
+    one, two, four = (result["medians"][str(n)] for n in counts)
+    first, second = (two - one) / base, (four - two) / (2 * base)
+    print(f"an image more costs {1000 * first:.2f} ms from N to 2N, {1000 * second:.2f} from 2N to 4N")
+    print("anonymous memory:", ", ".join(f"{n} images {m:.0f} MB" for n, m in memory.items()))
+    return result | {"marginal_ms": [1000 * first, 1000 * second], "anonymous_mb": memory}
+
+
+def _anonymous_megabytes() -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("RssAnon"))
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+    "recipe": recipe,
+    "embedding": embedding,
+    "dlib": dlib,
+    "pipeline": pipeline,
+    "scaling": scaling,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
