@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
-from PIL import Image
 
 
 class Template(NamedTuple):
@@ -133,21 +133,22 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
         uint8 array, shape (size, size, 3), bilinear; an image more than twice as fine as the chip
         is averaged down first.
     """
-    linear, shift = np.array(matrix[:, :2]), np.array(matrix[:, 2])
-    step = int(np.sqrt(abs(np.linalg.det(linear))) + 1e-6)  # image pixels a chip pixel, one way
+    matrix = np.array(matrix, dtype="float64")
+    step = int(np.sqrt(abs(np.linalg.det(matrix[:, :2]))) + 1e-6)  # image pixels a chip pixel, one way
     if step >= 2:
-        image = np.asarray(Image.fromarray(image).reduce(step))
-        linear, shift = linear / step, (shift + 0.5) / step - 0.5
-    corners = np.array([[0, 0], [size - 1, 0], [0, size - 1], [size - 1, size - 1]]) @ linear.T
-    low = np.floor((corners + shift).min(axis=0)).astype(int) - 1
-    high = np.ceil((corners + shift).max(axis=0)).astype(int) + 2
-    columns = np.arange(low[0], high[0] + 1).clip(0, image.shape[1] - 1)
-    rows = np.arange(low[1], high[1] + 1).clip(0, image.shape[0] - 1)
-    patch = Image.fromarray(image.take(rows, axis=0).take(columns, axis=1))
-    # Pillow puts the first pixel's centre at (.5, .5).
-    (a, b), (c, d) = linear
-    x, y = shift - low + 0.5 - linear @ (0.5, 0.5)
-    chip = patch.transform(
-        (size, size), Image.Transform.AFFINE, (a, b, x, c, d, y), Image.Resampling.BILINEAR
+        height, width = (-(-side // step) for side in image.shape[:2])
+        filled = np.pad(
+            image,
+            ((0, height * step - image.shape[0]), (0, width * step - image.shape[1]), (0, 0)),
+            mode="edge",
+        )
+        image = cv2.resize(filled, (width, height), interpolation=cv2.INTER_AREA)
+        matrix[:, 2] = (matrix[:, 2] + 0.5) / step - 0.5  # pixel centres stand at whole numbers
+        matrix[:, :2] /= step
+    return cv2.warpAffine(
+        np.ascontiguousarray(image),
+        matrix,
+        (size, size),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
     )
-    return np.asarray(chip)

@@ -42,15 +42,25 @@ def save(backbone: keras.Model, path: str | os.PathLike[str], facts: Mapping[str
         facts: what the sidecar shall say, as JSON holds it; `file_sha256` is added.
 
     Raises:
+        OSError: if the disk is full or the folder may not be written; what was there stays.
         ValueError: if the path does not end in `.weights.h5`.
     """
     sidecar = sidecar_path(path)
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    backbone.save_weights(path)
-    whole = {"file": os.path.basename(path), "file_sha256": file_kind.sha256(path), **facts}
-    with open(sidecar, "w", encoding="utf-8") as file:
-        json.dump(whole, file, indent=1)
-        file.write("\n")
+    # Each takes its name when it is whole; the old sidecar would refuse the new weights until then.
+    part = f"{os.fspath(path).removesuffix(ENDING)}.partial{ENDING}"
+    try:
+        backbone.save_weights(part)
+        whole = {"file": os.path.basename(path), "file_sha256": file_kind.sha256(part), **facts}
+        with open(f"{sidecar}.partial", "w", encoding="utf-8") as file:
+            json.dump(whole, file, indent=1)
+            file.write("\n")
+        os.replace(part, path)
+        os.replace(f"{sidecar}.partial", sidecar)
+    finally:
+        for left in (part, f"{sidecar}.partial"):
+            if os.path.exists(left):
+                os.remove(left)
 
 
 def read_sidecar(path: str | os.PathLike[str]) -> dict[str, Any] | None:

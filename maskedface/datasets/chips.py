@@ -15,7 +15,7 @@ from maskedface import geometry
 from maskedface.datasets.face_index import FaceIndex
 from maskedface.datasets.images import read_image
 
-_VERSION = 1  # of what a chip's pixels depend on; a change makes old cache files unused
+_VERSION = 2  # of what a chip's pixels depend on; a change makes old cache files unused
 
 
 def read_chip(

@@ -7,7 +7,7 @@ import os
 import warnings
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 # Pillow's own warning level (Image.MAX_IMAGE_PIXELS: a quarter of a GiB of RGB), here a refusal.
 MAX_PIXELS = 89_478_485
@@ -68,11 +68,13 @@ def decode(image: Image.Image, name: str = "image") -> np.ndarray:
         ImageError: if the content is cut or damaged.
     """
     try:
-        upright = ImageOps.exif_transpose(image)
+        # Pillow's functions copy the image even where there is nothing to do.
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        upright = ImageOps.exif_transpose(image) if turned else image
         if upright.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion would clip at 255
             grey = np.asarray(upright).astype("float64") / 257
             upright = Image.fromarray(grey.clip(0, 255).round().astype("uint8"))
-        return np.array(upright.convert("RGB"))
+        return np.array(upright if upright.mode == "RGB" else upright.convert("RGB"))
     except Exception as error:  # as above: any kind of error may come out of a damaged file
         raise ImageError(f"image must decode: {name!r} ({error})") from error
 

@@ -90,3 +90,17 @@ def plan(
         rows = shuffled(len(labels), seed, epoch)
     mirrored = flips(len(labels), seed, epoch) if flip else np.zeros(len(labels), bool)
     return rows, mirrored[rows]
+
+
+def mirror(images: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
+    """Mirrors some images, left to right.
+
+    Args:
+        images: array, shape (images, height, width, channels), changed in place.
+        mirrored: bool array, shape (images,).
+
+    Returns:
+        `images`.
+    """
+    images[mirrored] = images[mirrored, :, ::-1]
+    return images

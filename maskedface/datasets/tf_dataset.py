@@ -96,19 +96,17 @@ def as_tf_dataset(
         mirrored.set_shape([len(index)])
         return tf.data.Dataset.from_tensor_slices((rows, mirrored)).batch(batch_size)
 
-    def finish(rows: tf.Tensor, mirrored: tf.Tensor, images: tf.Tensor) -> tuple[Any, Any]:
-        images = tf.ensure_shape(images, [None, image_size, image_size, 3])
-        if flip:
-            images = tf.where(mirrored[:, None, None, None], tf.reverse(images, [2]), images)
-        return images, tf.gather(labels, rows)
+    read = _reader(index, image_size, template, cache, progress)
+
+    def finish(rows: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
+        return order.mirror(read(rows), mirrored)
+
+    def load(rows: tf.Tensor, mirrored: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        images = tf.numpy_function(finish, [rows, mirrored], tf.uint8)
+        return tf.ensure_shape(images, [None, *wanted[1:]]), tf.gather(labels, rows)
 
     dataset = tf.data.Dataset.range(initial_epoch, initial_epoch + epochs).flat_map(one_epoch)
-    read = _reader(index, image_size, template, cache, progress)
-    dataset = dataset.map(
-        lambda rows, mirrored: (rows, mirrored, tf.numpy_function(read, [rows], tf.uint8)),
-        num_parallel_calls=tf.data.AUTOTUNE,
-    )
-    dataset = dataset.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
+    dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE)
     steps = epochs * -(-len(index) // batch_size)
     return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
 

@@ -6,6 +6,11 @@ from maskedface.recipes.beyond import (
     FROZEN_MEANS,
     FROZEN_MEANS_S_TO_T,
 )
+from maskedface.recipes.gpu import (
+    PAPER_MASKED_DIRECT_GPU,
+    PAPER_MASKED_GPU,
+    PAPER_UNMASKED_GPU,
+)
 from maskedface.recipes.paper import (
     PAPER_MASKED,
     PAPER_MASKED_DIRECT,
@@ -27,6 +32,9 @@ ALL: dict[str, Recipe] = {
         FROZEN_MEANS_S_TO_T,
         COSINE_MARGIN,
         COSINE_MARGIN_S_TO_T,
+        PAPER_UNMASKED_GPU,
+        PAPER_MASKED_GPU,
+        PAPER_MASKED_DIRECT_GPU,
     )
 }
 """Every named recipe by its name."""
@@ -53,7 +61,10 @@ __all__ = [
     "FROZEN_MEANS_S_TO_T",
     "PAPER_MASKED",
     "PAPER_MASKED_DIRECT",
+    "PAPER_MASKED_DIRECT_GPU",
+    "PAPER_MASKED_GPU",
     "PAPER_UNMASKED",
+    "PAPER_UNMASKED_GPU",
     "S_AND_T_TO_T",
     "S_TO_T",
     "Recipe",

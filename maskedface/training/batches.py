@@ -51,9 +51,7 @@ class TrainingBatches(keras.utils.PyDataset):
         rows, mirrored = rows[part], mirrored[part]
         if self.has_views:
             return self.inputs[rows, mirrored.astype(int)], self.labels[rows]
-        faces = self.inputs[rows]
-        faces[mirrored] = faces[mirrored, :, ::-1]
-        return faces, self.labels[rows]
+        return order.mirror(self.inputs[rows], mirrored), self.labels[rows]
 
     def _plan(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         if self._planned is None or self._planned[0] != epoch:

@@ -130,6 +130,7 @@ def read_features(
 
     Raises:
         OSError: if the disk is full; nothing half-written is ever used.
+        ValueError: if float16 cannot hold an activation.
     """
     path = os.path.join(folder, f"features-{prefix.key(chips, views)}.npy")
     os.makedirs(folder, exist_ok=True)
@@ -158,13 +159,24 @@ def _compute(
         faces = np.asarray(chips[block])
         for view in range(views):
             seen = faces[:, :, ::-1] if view else faces
-            features[block, view] = models.predict(prefix.model, seen)
+            _store(features, block, view, models.predict(prefix.model, seen))
         features.flush()  # the values are on the disk before the mark that says so
         done[block] = 1
         done.flush()
     del features, done
     os.replace(partial, path)
     os.remove(marks)
+
+
+def _store(features: np.memmap, block: slice, view: int, values: np.ndarray) -> None:
+    try:
+        with np.errstate(over="raise"):
+            features[block, view] = values
+    except FloatingPointError as error:
+        raise ValueError(
+            "features_dtype must be 'float32' for activations above 65504, the most that float16 "
+            f"holds. Received: {abs(values).max():g}"
+        ) from error
 
 
 def _allocate(path: str, make: Callable[[str], np.memmap]) -> None:

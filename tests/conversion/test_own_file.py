@@ -72,3 +72,17 @@ def test_another_ending_is_refused(tmp_path: Path) -> None:
 def test_the_sidecar_is_json_beside_the_file(path: Path) -> None:
     facts = json.loads(path.with_name("a.json").read_text())
     assert facts["file"] == "a.weights.h5" and len(facts["file_sha256"]) == 64
+
+
+def test_a_failed_write_leaves_what_was_there(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(own_file.json, "dump", full)
+    with pytest.raises(OSError, match="No space left"):
+        own_file.save(build(), path, {})
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before

@@ -207,6 +207,17 @@ def test_a_full_disk_is_a_clear_error_and_leaves_nothing(
     assert {path.suffix for path in tmp_path.iterdir()} == {".lock"}
 
 
+def test_activations_beyond_half_precision_are_refused(
+    prefix: FrozenPrefix, chips: np.ndarray, tmp_path: Path
+) -> None:
+    norm = prefix.model.get_layer("layer3_bn")
+    norm.gamma.assign(1e6 * norm.gamma)
+    half = FrozenPrefix(prefix.model, prefix.boundary, "float16")
+    with pytest.raises(ValueError, match="features_dtype must be 'float32' .* Received: "):
+        read_features(half, chips, views=1, folder=tmp_path)
+    assert not list(tmp_path.glob("*.npy"))
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

@@ -1,0 +1,204 @@
+"""Times ResNet50 on a GPU: Keras on JAX against compiled PyTorch, in bfloat16, side by side.
+
+    KERAS_BACKEND=jax python tools/benchmark_gpu.py --peak 989
+
+Forward passes and training steps of the masked recipe (frozen through layer3), at the same geometry and
+batch; then the whole masked recipe on frozen features. Random arrays only. Figures are medians of rounds
+in turn; `--peak` is the card's dense bfloat16 TFLOP/s (989: NVIDIA's data sheet of the H100 SXM) for the
+achieved share. `--smoke` runs it small on a CPU. Needs jax (with CUDA) and torch; no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ["KERAS_BACKEND"] = "jax"
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # PyTorch needs room on the card too
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+
+SIZE, PEOPLE = 180, 77
+# FLOP a forward pass at 180 px: 4.1 GMAC at 224 px (He et al. 2016), by area; two FLOP a MAC.
+FORWARD = 2 * 4.1e9 * (180 / 224) ** 2
+# A step with layer1-3 frozen: all of it forward, layer4 (about a fifth of the FLOP) backward twice.
+STEP = FORWARD * (1 + 2 * 0.2)
+
+
+def main() -> int:
+    """Runs all of it and prints a table.
+
+    Returns:
+        The exit code.
+    """
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--steps", type=int, default=30, help="timed a round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--images", type=int, default=2000, help="of the whole recipe")
+    parser.add_argument("--peak", type=float, default=989.0, help="TFLOP/s, dense bfloat16")
+    parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--smoke", action="store_true")
+    args = parser.parse_args()
+    if args.smoke:
+        args.batch, args.steps, args.rounds, args.images = 4, 1, 1, 40
+    faces = np.random.default_rng(0).integers(0, 256, (args.batch, SIZE, SIZE, 3), np.uint8)
+    labels = np.arange(args.batch) % PEOPLE
+    ways = {
+        "forward, Keras on JAX": _jax_forward(faces),
+        "forward, PyTorch": _torch(faces, labels, learn=False, compiled=not args.smoke),
+        "step, Keras on JAX": _jax_step(faces, labels),
+        "step, PyTorch": _torch(faces, labels, learn=True, compiled=not args.smoke),
+    }
+    for run in ways.values():
+        run(2)  # compiles
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(args.rounds):
+        for name, run in ways.items():
+            start = time.perf_counter()
+            run(args.steps)
+            times[name].append((time.perf_counter() - start) / args.steps / args.batch)
+    result: dict[str, Any] = {"arguments": vars(args), "seconds_an_image": times}
+    for name, values in times.items():
+        work, one = FORWARD if name.startswith("forward") else STEP, statistics.median(values)
+        share = work / one / (args.peak * 1e12)
+        print(f"{name}: {1 / one:.0f} images/s, {100 * share:.2f} % of the peak")
+    for kind in ("forward", "step"):
+        ours, theirs = (statistics.median(times[f"{kind}, {w}"]) for w in ("Keras on JAX", "PyTorch"))
+        print(f"{kind}: {theirs / ours:.2f}x PyTorch")
+    result["recipe_seconds"] = _whole_recipe(args)
+    print(f"the masked recipe, {args.images} images: {result['recipe_seconds']}")
+    if args.json:
+        Path(args.json).write_text(json.dumps(result, indent=2) + "\n")
+    return 0
+
+
+def _model() -> tuple[Any, Any, Any]:
+    from maskedface import models, recipes
+    from maskedface.training import build_model, compile_model
+
+    recipe = recipes.PAPER_MASKED_GPU
+    backbone = models.with_precision(models.ResNet50(None, (SIZE, SIZE, 3)), recipe.precision)
+    model = build_model(recipe, backbone, PEOPLE)
+    compile_model(model, recipe, 10)
+    return recipe, backbone, model
+
+
+def _jax_forward(faces: np.ndarray) -> Callable[[int], None]:
+    import jax
+
+    from maskedface import models
+
+    backbone = models.with_precision(
+        models.fold_batch_norm(models.ResNet50(None, (SIZE, SIZE, 3))), "bfloat16"
+    )
+    state = [v.value for v in backbone.trainable_variables], [
+        v.value for v in backbone.non_trainable_variables
+    ]
+    forward = jax.jit(lambda t, n, x: backbone.stateless_call(t, n, x, training=False)[0])
+    on_device = jax.device_put(faces)
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            output = forward(*state, on_device)
+        output.block_until_ready()
+
+    return run
+
+
+def _jax_step(faces: np.ndarray, labels: np.ndarray) -> Callable[[int], None]:
+    _, _, model = _model()
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            model.train_on_batch(faces, labels)  # returns the loss as a number: it has waited
+
+    return run
+
+
+def _torch(
+    faces: np.ndarray, labels: np.ndarray, *, learn: bool, compiled: bool
+) -> Callable[[int], None]:
+    import torch
+
+    from tests.models.torch_network import OriginalResNet50
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    backbone = OriginalResNet50()
+    head = torch.nn.Linear(2048, PEOPLE)
+    net = torch.nn.ModuleDict({"backbone": backbone, "head": head}).to(
+        device, memory_format=torch.channels_last
+    )
+    for name, parameter in backbone.named_parameters():
+        parameter.requires_grad = learn and name.startswith("layer4")
+    net.eval()  # frozen batch norms; layer4's add nothing to the time
+    x = torch.from_numpy(faces.transpose(0, 3, 1, 2).copy()).to(device)
+    y = torch.from_numpy(labels).long().to(device)
+    optimizer = torch.optim.Adam([p for p in net.parameters() if p.requires_grad])
+
+    def forward(images: torch.Tensor) -> torch.Tensor:
+        images = images.float().contiguous(memory_format=torch.channels_last) - 117.0
+        return head(backbone(images)["pooled"])
+
+    forward = torch.compile(forward) if compiled else forward
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            with torch.autocast(device, torch.bfloat16), torch.set_grad_enabled(learn):
+                logits = forward(x)
+            if learn:
+                optimizer.zero_grad()
+                torch.nn.functional.cross_entropy(logits.float(), y).backward()
+                optimizer.step()
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return run
+
+
+def _whole_recipe(args: argparse.Namespace) -> dict[str, float]:
+    """Seconds of the frozen features and of all epochs, compiling included."""
+    from maskedface.training.batches import RowBatches, TrainingBatches
+    from maskedface.training.inputs import prepare
+
+    recipe, backbone, model = _model()
+    if args.smoke:
+        recipe = recipe.override(epochs=1, batch_size=8)
+    random = np.random.default_rng(1)
+    train, test = (
+        random.integers(0, 256, (count, SIZE, SIZE, 3), np.uint8)
+        for count in (round(0.7 * args.images), round(0.3 * args.images))
+    )
+    labels, test_labels = (np.arange(len(x), dtype="int32") % PEOPLE for x in (train, test))
+    from maskedface.training import compile_model
+
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        inputs = prepare(recipe, model, backbone, train, test, folder=folder, progress=False)
+        computed = time.perf_counter() - start
+        steps = -(-len(train) // recipe.batch_size)
+        compile_model(inputs.learner, recipe, steps)
+        inputs.learner.fit(
+            TrainingBatches(inputs.train, labels, recipe, seed=0, has_views=inputs.has_views),
+            epochs=recipe.epochs,
+            steps_per_epoch=steps,
+            validation_data=RowBatches(inputs.test, test_labels, np.arange(len(test))),
+            shuffle=False,
+            verbose=0,
+        )
+    return {"features": computed, "whole": time.perf_counter() - start}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
