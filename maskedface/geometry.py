@@ -6,6 +6,7 @@ ArcFace's own code count them.
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import cv2
@@ -113,12 +114,18 @@ def chip_matrix(
     Raises:
         ValueError: for an unknown template.
     """
+    if isinstance(source, str):
+        return _template_matrix(height, width, source, target, size).copy()
+    return similarity(template_points(target, size, size), source)
+
+
+@functools.lru_cache(1024)  # most files of a folder have one size
+def _template_matrix(height: int, width: int, source: str, target: str, size: int) -> np.ndarray:
     chip = template_points(target, size, size)
-    if isinstance(source, str) and source in ("", target):
+    if source in ("", target):
         scale = np.array([width, height]) / size
         return np.array([[scale[0], 0, scale[0] / 2 - 0.5], [0, scale[1], scale[1] / 2 - 0.5]])
-    points = template_points(source, height, width) if isinstance(source, str) else source
-    return similarity(chip, points)
+    return similarity(chip, template_points(source, height, width))
 
 
 def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:

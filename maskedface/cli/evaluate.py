@@ -67,12 +67,13 @@ def _last(folder: str) -> str:
 
 
 def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> int:
-    from maskedface.datasets import as_tf_dataset, shared_rows
+    from maskedface import models
+    from maskedface.datasets import read_chips, shared_rows
     from maskedface.training import report_domains
     from maskedface.training.run import write_json
 
     index = data.read_index(args)
-    reports = {}
+    reports, chips = {}, {}
     for path, runs in groups.items():
         for one in runs:
             leaked = shared_rows(index, one.split()["train"])
@@ -82,15 +83,13 @@ def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> 
                     f"Received: {len(leaked)} such, the first {leaked[0]!r}"
                 )
             people = tuple(one.record["classes"])
-            batches = as_tf_dataset(
-                index,
-                image_size=one.record["image_size"],
-                template=one.record["template"],
-                batch_size=64,
-                classes=people,
-            )
-            logits = one.model.predict(batches)
-            report = report_domains(index, index.labels(people), logits)
+            size, template = one.record["image_size"], one.record["template"]
+            if (size, template) not in chips:
+                chips[size, template] = read_chips(
+                    index, size=size, template=template, progress=True
+                )
+            labels = index.labels(people)
+            report = report_domains(index, labels, models.predict(one.model, chips[size, template]))
             reports[one.path] = report
             for domain, scores in report.items():
                 low, high = scores["accuracy_interval"]

@@ -7,6 +7,7 @@ import os
 import warnings
 
 import numpy as np
+import simplejpeg
 from PIL import ExifTags, Image, ImageOps
 
 # Pillow's own warning level (Image.MAX_IMAGE_PIXELS: a quarter of a GiB of RGB), here a refusal.
@@ -70,6 +71,8 @@ def decode(image: Image.Image, name: str = "image") -> np.ndarray:
     try:
         # Pillow's functions copy the image even where there is nothing to do.
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        if image.format == "JPEG" and image.mode in ("RGB", "L") and not turned:
+            return _decode_jpeg(image)
         upright = ImageOps.exif_transpose(image) if turned else image
         if upright.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion would clip at 255
             grey = np.asarray(upright).astype("float64") / 257
@@ -77,6 +80,14 @@ def decode(image: Image.Image, name: str = "image") -> np.ndarray:
         return np.array(upright if upright.mode == "RGB" else upright.convert("RGB"))
     except Exception as error:  # as above: any kind of error may come out of a damaged file
         raise ImageError(f"image must decode: {name!r} ({error})") from error
+
+
+def _decode_jpeg(image: Image.Image) -> np.ndarray:
+    # The same libjpeg-turbo with the same settings as Pillow's, at half its time.
+    assert image.fp is not None
+    image.fp.seek(0)
+    pixels: np.ndarray = simplejpeg.decode_jpeg(image.fp.read(), "RGB")
+    return pixels
 
 
 def read_image(

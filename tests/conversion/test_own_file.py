@@ -84,5 +84,5 @@ def test_a_failed_write_leaves_what_was_there(
 
     monkeypatch.setattr(own_file.json, "dump", full)
     with pytest.raises(OSError, match="No space left"):
-        own_file.save(build(), path, {})
+        own_file.save(network(2), path, {})
     assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
