@@ -26,10 +26,10 @@ def main() -> int:
         The exit code.
     """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--convert", metavar="FILE", help=argparse.SUPPRESS)
+    parser.add_argument("--run", nargs=2, metavar=("COMMAND", "FILE"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.convert:
-        return _convert(arguments.convert)
+    if arguments.run:
+        return _run(*arguments.run)
     sys.path.insert(0, str(ROOT))
     from tests.conversion import layout_files
 
@@ -37,11 +37,14 @@ def main() -> int:
         path = Path(folder, "resnet50_ft_weight.pkl")
         layout_files.write_python2_pickle(path, layout_files.random_network(64))
         print(f"file: {path.stat().st_size:,} bytes")
-        command = [sys.executable, __file__, "--convert", str(path)]
-        return subprocess.run(command, check=False).returncode
+        codes = [
+            subprocess.run([sys.executable, __file__, "--run", name, str(path)], check=False).returncode
+            for name in ("load", "convert")
+        ]
+        return max(codes)
 
 
-def _convert(source: str) -> int:
+def _run(command: str, source: str) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from maskedface import models
     from maskedface.cli import weights
@@ -50,12 +53,12 @@ def _convert(source: str) -> int:
     before = _memory("VmRSS")
     _clear_peak()
     start = time.perf_counter()
-    models.load_weights(backbone, source)
-    loaded = time.perf_counter() - start
-    print(f"load: {loaded:.2f} s, peak {_memory('VmHWM') - before:.0f} MB above the empty model")
-    weights.convert(backbone, source, f"{source}.weights.h5")
-    whole = time.perf_counter() - start - loaded
-    print(f"convert: {whole:.2f} s, peak {_memory('VmHWM') - before:.0f} MB above the empty model")
+    if command == "load":
+        models.load_weights(backbone, source)
+    else:
+        weights.convert(backbone, source, f"{source}.weights.h5")
+    seconds, peak = time.perf_counter() - start, _memory("VmHWM") - before
+    print(f"{command}: {seconds:.2f} s, peak {peak:.0f} MB above the empty model")
     return 0
 
 

@@ -32,7 +32,8 @@ def read_pickle(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     file_kind.check(path, EXPECTED)
     with open(path, "rb") as file:
         try:
-            loaded = _ArrayUnpickler(file, encoding="latin1").load()
+            # Python 2's strings as the bytes they are: arrays then share them, nothing is copied.
+            loaded = _ArrayUnpickler(file, encoding="bytes").load()
         # A broken stream can raise nearly anything: EOFError, KeyError, MemoryError ...
         except Exception as error:
             raise ValueError(
@@ -73,11 +74,12 @@ class _ArrayUnpickler(pickle.Unpickler):
         array.__setstate__((1, shape, dtype, order == "F", buffer))
         return array
 
-    def _dtype(self, code: str, align: bool, copy: bool) -> _Dtype:
-        return _Dtype(code)
+    def _dtype(self, code: str | bytes, align: bool, copy: bool) -> _Dtype:
+        return _Dtype(_text(code))
 
-    def _encode(self, text: str, encoding: str) -> bytes:
+    def _encode(self, text: str, encoding: str | bytes) -> bytes:
         # How Python 3 writes bytes into protocols 0 to 2.
+        encoding = _text(encoding)
         if encoding not in ("latin1", "latin-1"):
             raise ValueError(f"it asks for the encoding {encoding!r}")
         return text.encode("latin1")
@@ -92,7 +94,7 @@ class _Dtype:
             raise ValueError(f"it holds an array of type {code!r}, which is not numeric")
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.numpy = self.numpy.newbyteorder(state[1])
+        self.numpy = self.numpy.newbyteorder(_text(state[1]))  # type: ignore[arg-type]
 
 
 class _Array:
@@ -100,8 +102,12 @@ class _Array:
 
     def __setstate__(self, state: tuple[int, tuple[int, ...], _Dtype, bool, bytes | str]) -> None:
         _, shape, dtype, fortran, raw = state
-        data = raw.encode("latin1") if isinstance(raw, str) else raw  # Python 2's str comes as str
+        data = raw.encode("latin1") if isinstance(raw, str) else raw
         self.numpy = np.frombuffer(data, dtype.numpy).reshape(shape, order="F" if fortran else "C")
+
+
+def _text(string: str | bytes) -> str:
+    return string.decode("latin1") if isinstance(string, bytes) else str(string)
 
 
 def _arrays_of(loaded: Any, path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
@@ -110,6 +116,7 @@ def _arrays_of(loaded: Any, path: str | os.PathLike[str]) -> dict[str, np.ndarra
         found = f"holds a {type(loaded).__name__} of length 0 or of another kind"
     else:
         for name, array in loaded.items():
+            name = _text(name) if isinstance(name, bytes) else name
             if isinstance(name, str) and isinstance(array, _Array) and array.numpy is not None:
                 arrays[name] = array.numpy
             else:
