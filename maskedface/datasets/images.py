@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 import simplejpeg
 from PIL import ExifTags, Image, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
 
 # Pillow's own warning level (Image.MAX_IMAGE_PIXELS: a quarter of a GiB of RGB), here a refusal.
 MAX_PIXELS = 89_478_485
@@ -71,7 +72,7 @@ def decode(image: Image.Image, name: str = "image") -> np.ndarray:
     try:
         # Pillow's functions copy the image even where there is nothing to do.
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-        if image.format == "JPEG" and image.mode in ("RGB", "L") and not turned:
+        if isinstance(image, JpegImageFile) and image.mode in ("RGB", "L") and not turned:
             return _decode_jpeg(image)
         upright = ImageOps.exif_transpose(image) if turned else image
         if upright.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion would clip at 255
@@ -82,7 +83,7 @@ def decode(image: Image.Image, name: str = "image") -> np.ndarray:
         raise ImageError(f"image must decode: {name!r} ({error})") from error
 
 
-def _decode_jpeg(image: Image.Image) -> np.ndarray:
+def _decode_jpeg(image: JpegImageFile) -> np.ndarray:
     # The same libjpeg-turbo with the same settings as Pillow's, at half its time.
     assert image.fp is not None
     image.fp.seek(0)
