@@ -2,12 +2,38 @@
 
 from maskedface.evaluation.bootstrap import interval, paired_difference
 from maskedface.evaluation.classification import classification_report, confusion
+from maskedface.evaluation.identification import cmc, identification_report, threshold_at_fpir
+from maskedface.evaluation.matching import Matches, match_probes
+from maskedface.evaluation.pair_drawing import draw_pairs
 from maskedface.evaluation.paper_rows import PAPER_ROWS
+from maskedface.evaluation.scores import cosine_scores, normalised, person_means, threshold_at
+from maskedface.evaluation.verification import (
+    equal_error_rate,
+    fold_accuracies,
+    roc,
+    tar_at_far,
+    verification_report,
+)
 
 __all__ = [
     "PAPER_ROWS",
+    "Matches",
     "classification_report",
+    "cmc",
     "confusion",
+    "cosine_scores",
+    "draw_pairs",
+    "equal_error_rate",
+    "fold_accuracies",
+    "identification_report",
     "interval",
+    "match_probes",
+    "normalised",
     "paired_difference",
+    "person_means",
+    "roc",
+    "tar_at_far",
+    "threshold_at",
+    "threshold_at_fpir",
+    "verification_report",
 ]

@@ -1,0 +1,113 @@
+"""Who is it? Rank-k and CMC, and with people nobody enrolled, FPIR and FNIR."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from maskedface.evaluation.bootstrap import interval
+from maskedface.evaluation.matching import Matches
+from maskedface.evaluation.scores import threshold_at
+
+
+def cmc(matches: Matches, up_to: int = 20) -> np.ndarray:
+    """The cumulative match characteristic.
+
+    Args:
+        matches: with at least one enrolled probe.
+        up_to: int >= 1, the last rank.
+
+    Returns:
+        float64 array, shape (up_to,): the share of enrolled probes whose own person is among the
+        first 1, 2, ... up_to.
+
+    Raises:
+        ValueError: if `up_to` is below 1 or no probe is enrolled.
+    """
+    ranks = matches.ranks()
+    if up_to < 1 or not len(ranks):
+        raise ValueError(
+            "up_to must be at least 1, with an enrolled probe. "
+            f"Received: up_to={up_to}, {len(ranks)} enrolled probes"
+        )
+    return np.array([(ranks <= k).mean() for k in range(1, up_to + 1)])
+
+
+def threshold_at_fpir(matches: Matches, fpir: float) -> float:
+    """The lowest threshold at which at most a share of unknown people's probes gets a name.
+
+    Take it from people other than those a figure is reported on, with as many enrolled: a larger
+    gallery has more people to be mistaken for.
+
+    Args:
+        matches: with at least 1 / fpir probes that nobody enrolled.
+        fpir: float in (0, 1], false-positive identification rate.
+
+    Returns:
+        The threshold, a cosine; a score equal to it is accepted.
+
+    Raises:
+        ValueError: if there are too few unknown probes for this rate.
+    """
+    best = matches.best_of_unknown() if (~matches.known).any() else np.empty(0)
+    return threshold_at(best, fpir)
+
+
+def identification_report(
+    matches: Matches,
+    *,
+    ranks: Sequence[int] = (1, 5, 10),
+    thresholds: Sequence[float] = (),
+) -> dict[str, Any]:
+    """Scores one kind of probes. Every interval is a 95 % bootstrap one over people.
+
+    FPIR and FNIR are those of NIST's FRVT (IR 8271, section 3.2) at rank 1: FPIR is the share of
+    unknown people's probes whose best score is at or above the threshold; FNIR the share of enrolled
+    people's probes whose own person is not first, or below the threshold.
+
+    Args:
+        matches: from `match_probes`.
+        ranks: the k of rank-k, each >= 1.
+        thresholds: cosines to report FPIR and FNIR at. They are taken as given: the intervals do
+            not count how uncertain a threshold is.
+
+    Returns:
+        {"probes", "unknown_probes", "people", "gallery": int; "rank": {k: {"value", "low",
+        "high"}}; "open_set": [{"threshold", "fpir", "fnir"}, ...]}, the last two as
+        {"value", "low", "high"}, "fpir" None where every probe is enrolled.
+
+    Raises:
+        ValueError: if no probe is enrolled, or a rank is below 1.
+    """
+    if not matches.known.any():
+        raise ValueError("a probe at least must show somebody enrolled. Received: none")
+    known = matches.known_people
+    return {
+        "probes": len(known),
+        "unknown_probes": int((~matches.known).sum()),
+        "people": len(set(known)),
+        "gallery": len(matches.gallery),
+        "rank": {k: _value(matches.hits(k), known) for k in ranks},
+        "open_set": [_at_threshold(matches, float(threshold)) for threshold in thresholds],
+    }
+
+
+def _at_threshold(matches: Matches, threshold: float) -> dict[str, Any]:
+    known = matches.known
+    mine = matches.scores[known, matches.own[known]]
+    missed = (matches.ranks() > 1) | (mine < np.float32(threshold))
+    named = np.empty(0, bool)
+    if not known.all():
+        named = matches.best_of_unknown() >= np.float32(threshold)
+    return {
+        "threshold": threshold,
+        "fpir": _value(named, matches.unknown_people) if len(named) else None,
+        "fnir": _value(missed, matches.known_people),
+    }
+
+
+def _value(values: np.ndarray, people: Sequence[str]) -> dict[str, float]:
+    low, high = interval(values, people)
+    return {"value": float(np.mean(values)), "low": low, "high": high}

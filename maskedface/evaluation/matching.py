@@ -1,0 +1,196 @@
+"""Probes against a gallery of one mean a person: who is compared with whom, and what they score."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from maskedface.evaluation.scores import normalised, person_means
+
+OwnPhoto = Literal["keep", "skip", "leave_out"]
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Every probe's score to every person of the gallery.
+
+    Attributes:
+        rows: int64 array, shape (probes,), which face each probe is in the arrays it came from.
+        people: tuple of str, whom each probe shows.
+        gallery: tuple of str, the enrolled people, sorted.
+        scores: float32 array, shape (probes, gallery), cosines in [-1, 1].
+        own: int64 array, shape (probes,), the column of the probe's own person; -1 where nobody
+            enrolled them.
+    """
+
+    rows: np.ndarray
+    people: tuple[str, ...]
+    gallery: tuple[str, ...]
+    scores: np.ndarray
+    own: np.ndarray
+
+    @property
+    def known(self) -> np.ndarray:
+        """bool array, shape (probes,): whether the probe's person is enrolled."""
+        return np.asarray(self.own >= 0)
+
+    @property
+    def known_people(self) -> list[str]:
+        """The person of each enrolled probe, for `evaluation.interval`."""
+        return [person for person, known in zip(self.people, self.known, strict=True) if known]
+
+    @property
+    def unknown_people(self) -> list[str]:
+        """The person of each probe that nobody enrolled."""
+        return [person for person, known in zip(self.people, self.known, strict=True) if not known]
+
+    def ranks(self) -> np.ndarray:
+        """The place of the own person among all, of the enrolled probes.
+
+        Returns:
+            int64 array, shape (known probes,), 1 = best. Ties count against the probe, so that
+            embeddings that are all alike earn nothing.
+        """
+        scores, own = self.scores[self.known], self.own[self.known]
+        mine = scores[np.arange(len(own)), own][:, None]
+        return np.asarray((scores >= mine).sum(axis=1))
+
+    def hits(self, k: int = 1) -> np.ndarray:
+        """Which enrolled probes have their own person among the first k.
+
+        The rows depend on labels alone, so two models' hits on the same faces can be compared face
+        by face: `evaluation.paired_difference(a.hits(), b.hits(), a.known_people)`.
+
+        Args:
+            k: int >= 1.
+
+        Returns:
+            float64 array, shape (known probes,), 1 or 0.
+
+        Raises:
+            ValueError: if `k` is below 1.
+        """
+        if k < 1:
+            raise ValueError(f"k must be at least 1. Received: k={k}")
+        return (self.ranks() <= k).astype("float64")
+
+    def best_of_unknown(self) -> np.ndarray:
+        """The best score of each probe that nobody enrolled: float32 array, shape (unknown,)."""
+        return np.asarray(self.scores[~self.known].max(axis=1))
+
+
+def match_probes(
+    embeddings: np.ndarray,
+    people: Sequence[str],
+    domains: Sequence[str],
+    photos: Sequence[str] | None = None,
+    *,
+    probes: Literal["masked", "unmasked"] = "masked",
+    own_photo: OwnPhoto = "keep",
+    enrolled: Collection[str] | None = None,
+) -> Matches:
+    """Compares the probes with everybody's unmasked faces: one mean a person (`person_means`).
+
+    Args:
+        embeddings: float array, shape (faces, features).
+        people, domains: each face's person and "masked" or "unmasked".
+        photos: the photograph each face was made from; None = unknown.
+        probes: the domain of the probes.
+        own_photo: what to do with a probe whose own photograph, bare, is among its person's
+            gallery faces. "keep": nothing, an optimistic figure; "skip": do not ask it;
+            "leave_out": compare it with its person's other photographs alone, and skip it where
+            there are none. Unmasked probes are gallery faces themselves: "leave_out" them.
+        enrolled: the people who make the gallery; by default all with an unmasked face. With it,
+            the probes of all other people stay, as unknown ones; without, they are left out.
+
+    Returns:
+        `Matches`, the probes in the order of the faces.
+
+    Raises:
+        ValueError: if lengths differ, a name is none of these, nobody is enrolled, unmasked probes
+            are not "leave_out", or `own_photo` needs photos and some are unknown.
+    """
+    unit, names = normalised(embeddings), np.asarray(people, dtype=object)
+    domain = np.asarray(domains, dtype=object)
+    _check(len(unit), names, domain, photos, probes, own_photo)
+    faces = domain == "unmasked"
+    if enrolled is not None:
+        chosen = set(enrolled)
+        faces &= np.array([name in chosen for name in names], bool)
+    if not faces.any():
+        raise ValueError("the gallery must hold an unmasked face. Received: none")
+    gallery, means = person_means(unit[faces], names[faces])
+    column = {name: number for number, name in enumerate(gallery)}
+    own = np.array([column.get(name, -1) for name in names])
+    asked = (domain == probes) & (own >= 0 if enrolled is None else True)
+    scores = (unit @ means.T).clip(-1, 1)
+    if own_photo != "keep" and photos is not None:
+        shared, lonely = _without_own_photo(unit, names, np.asarray(photos), faces, own, scores)
+        asked &= ~(shared if own_photo == "skip" else lonely)
+    rows = np.flatnonzero(asked)
+    return Matches(rows, tuple(map(str, names[rows])), gallery, scores[rows], own[rows])
+
+
+def _check(
+    count: int,
+    people: np.ndarray,
+    domains: np.ndarray,
+    photos: Sequence[str] | None,
+    probes: str,
+    own_photo: str,
+) -> None:
+    lengths = {count, len(people), len(domains), count if photos is None else len(photos)}
+    if len(lengths) != 1:
+        raise ValueError(
+            "embeddings, people, domains and photos must have the same length. "
+            f"Received: lengths {sorted(lengths)}"
+        )
+    if probes not in ("masked", "unmasked") or own_photo not in ("keep", "skip", "leave_out"):
+        raise ValueError(
+            "probes must be 'masked' or 'unmasked', own_photo 'keep', 'skip' or 'leave_out'. "
+            f"Received: probes={probes!r}, own_photo={own_photo!r}"
+        )
+    if probes == "unmasked" and own_photo != "leave_out":
+        raise ValueError(
+            "own_photo must be 'leave_out' for unmasked probes, which the gallery is made of. "
+            f"Received: own_photo={own_photo!r}"
+        )
+    if own_photo != "keep" and (photos is None or "" in photos):
+        raise ValueError(
+            f"photos must be known for own_photo={own_photo!r}; datasets.with_photo_groups finds "
+            "them. Received: unknown photos"
+        )
+
+
+def _without_own_photo(
+    unit: np.ndarray,
+    people: np.ndarray,
+    photos: np.ndarray,
+    gallery: np.ndarray,
+    own: np.ndarray,
+    scores: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Puts into `scores` the cosine to the own person's other photographs.
+
+    Returns which faces share a photograph with their gallery faces, and for which no other is left.
+    """
+    faces_of: dict[tuple[str, str], list[int]] = {}
+    total = np.zeros((scores.shape[1], unit.shape[1]), "float32")
+    count = np.zeros(scores.shape[1], int)
+    for row in np.flatnonzero(gallery).tolist():
+        faces_of.setdefault((people[row], photos[row]), []).append(row)
+        total[own[row]] += unit[row]
+        count[own[row]] += 1
+    shared, lonely = np.zeros(len(unit), bool), np.zeros(len(unit), bool)
+    for row in np.flatnonzero(own >= 0).tolist():
+        same = faces_of.get((people[row], photos[row]), [])
+        if not same:
+            continue
+        shared[row] = True
+        lonely[row] = len(same) == count[own[row]]
+        rest = total[own[row]] - unit[same].sum(axis=0)
+        scores[row, own[row]] = unit[row] @ normalised(rest[None])[0]
+    return shared, lonely

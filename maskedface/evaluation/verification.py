@@ -1,0 +1,238 @@
+"""Is it the same person? Genuine and impostor pairs: ROC, EER, TAR at a FAR, accuracy in ten folds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import roc_curve
+
+from maskedface.evaluation.pair_bootstrap import DRAWS, pair_intervals
+from maskedface.evaluation.scores import threshold_at
+
+
+def roc(scores: np.ndarray, same: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The receiver operating characteristic (scikit-learn's `roc_curve`, every step kept).
+
+    Args:
+        scores: float array, shape (pairs,), higher = more alike.
+        same: bool array, shape (pairs,): whether both faces show one person.
+
+    Returns:
+        (FAR, TAR, thresholds), float64 arrays of one length, FAR rising from 0 to 1: FAR is the
+        share of impostor pairs, TAR of genuine pairs, with a score >= the threshold.
+
+    Raises:
+        ValueError: if a kind of pair is missing, or the shapes differ.
+    """
+    scores, same = _checked(scores, same)
+    far, tar, thresholds = roc_curve(same, scores, drop_intermediate=False)
+    return far, tar, thresholds
+
+
+def equal_error_rate(scores: np.ndarray, same: np.ndarray) -> tuple[float, float]:
+    """Where as large a share of impostors is accepted as of genuine pairs is refused.
+
+    Args:
+        scores, same: as for `roc`.
+
+    Returns:
+        (rate in [0, 1], threshold), interpolated between the two steps of the ROC around it.
+
+    Raises:
+        ValueError: as `roc`.
+    """
+    far, tar, thresholds = roc(scores, same)
+    gap = far - (1 - tar)  # rises from -1 to 1
+    after = int(np.argmax(gap >= 0))
+    share = -gap[after - 1] / (gap[after] - gap[after - 1])
+    rate = far[after - 1] + share * (far[after] - far[after - 1])
+    before = thresholds[after - 1] if after > 1 else thresholds[after]  # the first one is infinite
+    return float(rate), float(before + share * (thresholds[after] - before))
+
+
+def tar_at_far(scores: np.ndarray, same: np.ndarray, far: float) -> tuple[float, float]:
+    """The share of genuine pairs accepted where at most `far` of the impostors are.
+
+    Args:
+        scores, same: as for `roc`.
+        far: float in [1 / impostors, 1], false-acceptance rate.
+
+    Returns:
+        (TAR in [0, 1], threshold).
+
+    Raises:
+        ValueError: if there are too few impostors to tell so low a rate; and as `roc`.
+    """
+    scores, same = _checked(scores, same)
+    threshold = threshold_at(scores[~same], far)
+    return float((scores[same] >= np.float32(threshold)).mean()), threshold
+
+
+def fold_accuracies(
+    scores: np.ndarray, same: np.ndarray, folds: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Accuracy as LFW defines it: each fold is judged at the threshold that is best on the others.
+
+    (Huang et al. 2007, "Labeled Faces in the Wild", section IV, View 2.) Where several thresholds
+    do equally well, the middle one of them is taken.
+
+    Args:
+        scores, same: as for `roc`.
+        folds: int array, shape (pairs,), at least two different values; LFW has ten.
+
+    Returns:
+        (float64 accuracies in [0, 1], one a fold in the folds' order; bool array, shape (pairs,),
+        whether each pair was judged right).
+
+    Raises:
+        ValueError: if there are fewer than two folds, or the pairs outside a fold are all of one
+            kind; and as `roc`.
+    """
+    scores, same = _checked(scores, same)
+    numbers = np.unique(folds)
+    if len(folds) != len(scores) or len(numbers) < 2:
+        raise ValueError(
+            "folds must have one value a pair, two different ones at least. "
+            f"Received: {len(folds)} for {len(scores)} pairs, {len(numbers)} different"
+        )
+    right = np.empty(len(scores), bool)
+    for fold in numbers:
+        held_out = np.asarray(folds) == fold
+        threshold = _best_threshold(*_checked(scores[~held_out], same[~held_out]))
+        right[held_out] = (scores[held_out] >= threshold) == same[held_out]
+    return np.array([right[folds == fold].mean() for fold in numbers]), right
+
+
+def verification_report(
+    scores: np.ndarray,
+    same: np.ndarray,
+    people: tuple[Sequence[str], Sequence[str]],
+    *,
+    fars: Sequence[float] = (1e-1, 1e-2, 1e-3),
+    folds: np.ndarray | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Scores a list of pairs. Every interval is a 95 % bootstrap one over people.
+
+    Args:
+        scores, same: as for `roc`.
+        people: the people of the pairs' first and of their second faces.
+        fars: the false-acceptance rates to report; those below 1 / impostors are named in
+            "refused".
+        folds: as for `fold_accuracies`; None leaves that figure out.
+        draws: int >= 1, of the bootstrap; the thresholds are chosen anew in each.
+        seed: int, of the bootstrap.
+
+    Returns:
+        {"genuine", "impostors", "people": int; "eer": {"value", "low", "high", "threshold"};
+        "tar_at_far": {far: the same}; "refused": [far, ...]; and with folds "accuracy": {"value",
+        "low", "high", "standard_error", "folds"}, LFW's mean and standard error of the mean}.
+
+    Raises:
+        ValueError: if the shapes differ or a kind of pair is missing.
+    """
+    scores, same = _checked(scores, same)
+    lowest = 1 / np.count_nonzero(~same)
+    told = sorted({far for far in fars if far >= lowest}, reverse=True)
+    ordered = _Ordered(scores, same)
+    first, second = (np.asarray(names, "U")[ordered.order] for names in people)
+    bounds = pair_intervals(
+        lambda weights: ordered.figures(weights, told), first, second, draws=draws, seed=seed
+    )
+    values = [equal_error_rate(scores, same), *(tar_at_far(scores, same, far) for far in told)]
+    eer, *tars = (
+        {"value": value, "low": float(low), "high": float(high), "threshold": threshold}
+        for (value, threshold), (low, high) in zip(values, bounds, strict=True)
+    )
+    report: dict[str, Any] = {
+        "genuine": int(same.sum()),
+        "impostors": int((~same).sum()),
+        "people": len({*people[0], *people[1]}),
+        "eer": eer,
+        "tar_at_far": dict(zip(told, tars, strict=True)),
+        "refused": sorted({*fars} - {*told}, reverse=True),
+    }
+    if folds is not None:
+        report["accuracy"] = _fold_report(scores, same, folds, people, draws, seed)
+    return report
+
+
+def _fold_report(
+    scores: np.ndarray,
+    same: np.ndarray,
+    folds: np.ndarray,
+    people: tuple[Sequence[str], Sequence[str]],
+    draws: int,
+    seed: int,
+) -> dict[str, Any]:
+    accuracies, right = fold_accuracies(scores, same, folds)
+
+    def accuracy(weights: np.ndarray) -> np.ndarray:
+        return np.array([weights @ right / weights.sum() if weights.any() else np.nan])
+
+    (low, high), *_ = pair_intervals(accuracy, *people, draws=draws, seed=seed)
+    return {
+        "value": float(accuracies.mean()),
+        "low": float(low),
+        "high": float(high),
+        "standard_error": float(accuracies.std(ddof=1) / np.sqrt(len(accuracies))),
+        "folds": len(accuracies),
+    }
+
+
+class _Ordered:
+    """Pairs by falling score, impostors first, so that every draw of the bootstrap takes two sums
+    and no sorting. Gives what `roc_curve(sample_weight=...)` would."""
+
+    def __init__(self, scores: np.ndarray, same: np.ndarray) -> None:
+        impostor, genuine = (
+            np.flatnonzero(kind)[np.argsort(-scores[kind], kind="stable")] for kind in (~same, same)
+        )
+        self.order = np.concatenate([impostor, genuine])
+        self._impostors = len(impostor)
+        # How many impostors each genuine score accepts, and genuine pairs are above each impostor.
+        self._accepted = np.searchsorted(-scores[impostor], -scores[genuine], "right")
+        self._above = np.searchsorted(-scores[genuine], -scores[impostor], "left")
+
+    def figures(self, weights: np.ndarray, fars: Sequence[float]) -> np.ndarray:
+        """EER and the TAR at each FAR, of pairs weighted in `order`."""
+        impostors = np.cumsum(weights[: self._impostors], dtype="float64")
+        genuine = np.cumsum(weights[self._impostors :], dtype="float64")
+        if not impostors[-1] or not genuine[-1]:
+            return np.full(1 + len(fars), np.nan)
+        far = np.concatenate([[0], impostors])[self._accepted] / impostors[-1]
+        missed = 1 - genuine / genuine[-1]
+        crossing = int(np.argmax(far >= missed))
+        figures = [(far[crossing] + missed[crossing]) / 2]
+        for rate in fars:
+            # The first impostor too many: what scores above it is accepted.
+            refused = np.searchsorted(impostors, rate * impostors[-1] * (1 + 1e-9), "right")
+            above = self._above[refused] if refused < len(impostors) else len(genuine)
+            figures.append(genuine[above - 1] / genuine[-1] if above else 0.0)
+        return np.array(figures)
+
+
+def _best_threshold(scores: np.ndarray, same: np.ndarray) -> float:
+    far, tar, thresholds = roc_curve(same, scores, drop_intermediate=False)
+    genuine = same.mean()
+    accuracy = tar * genuine + (1 - far) * (1 - genuine)
+    best = np.flatnonzero(accuracy >= accuracy.max() - 1e-12)
+    chosen = int(best[len(best) // 2])
+    if chosen == 0:
+        return float("inf")
+    # Half-way to the next lower score, so that it does not hang on one pair.
+    below = thresholds[chosen + 1] if chosen + 1 < len(thresholds) else thresholds[chosen]
+    return float((thresholds[chosen] + below) / 2)
+
+
+def _checked(scores: np.ndarray, same: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    scores, same = np.asarray(scores, "float32"), np.asarray(same, bool)
+    if scores.shape != same.shape or scores.ndim != 1 or same.all() or not same.any():
+        raise ValueError(
+            "scores and same must have shape (pairs,), with genuine and impostor pairs. "
+            f"Received: {scores.shape} and {same.shape}, {int(same.sum())} genuine"
+        )
+    return scores, same
