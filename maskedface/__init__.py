@@ -20,6 +20,7 @@ _PARTS = (
     "evaluation",
     "geometry",
     "losses",
+    "masking",
     "models",
     "recipes",
     "training",

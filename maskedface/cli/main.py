@@ -19,6 +19,7 @@ COMMANDS = {
     "audit": "look at every image of a data set and report what is wrong",
     "train": "train a recogniser by a recipe and evaluate it",
     "evaluate": "print the results of runs, or evaluate one on other images",
+    "masks": "draw a contact sheet of every mask style",
     "weights": "convert, inspect and list weight files",
 }
 

@@ -12,6 +12,7 @@ from maskedface.datasets.face_drawing import draw_face
 from maskedface.datasets.face_index import Exclusion, Face, FaceIndex
 from maskedface.datasets.images import ImageError, read_image
 from maskedface.datasets.manifest import read_manifest, read_split, write_manifest
+from maskedface.datasets.pairs import PAIR_PROTOCOLS, PairList, read_face_list, read_pairs
 from maskedface.datasets.photo_groups import with_photo_groups
 from maskedface.datasets.sources import people_folder, rmfrd
 from maskedface.datasets.splits import by_image, by_person, by_photo, shared_rows, take_share
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from maskedface.datasets.tf_dataset import as_tf_dataset
 
 __all__ = [
+    "PAIR_PROTOCOLS",
     "AuditReport",
     "Exclusion",
     "Face",
     "FaceIndex",
     "ImageError",
+    "PairList",
     "as_tf_dataset",
     "audit",
     "by_image",
@@ -36,8 +39,10 @@ __all__ = [
     "people_folder",
     "read_chip",
     "read_chips",
+    "read_face_list",
     "read_image",
     "read_manifest",
+    "read_pairs",
     "read_split",
     "rmfrd",
     "shared_rows",

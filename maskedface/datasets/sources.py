@@ -43,7 +43,7 @@ def rmfrd(root: str | os.PathLike[str], *, template: str = "") -> FaceIndex:
     """
     faces: list[Face] = []
     excluded: list[Exclusion] = []
-    for folder, names in _walk(root):
+    for folder, names in walk(root):
         parts = folder.split("/")
         depths = [i for i, part in enumerate(parts) if part.lower() in RMFRD_FOLDERS]
         if not depths:
@@ -82,7 +82,7 @@ def people_folder(
     """
     faces: list[Face] = []
     excluded: list[Exclusion] = []
-    for folder, names in _walk(root):
+    for folder, names in walk(root):
         person = folder.split("/")[0]
         for name in names:
             path = f"{folder}/{name}" if folder else name
@@ -111,9 +111,20 @@ def _sort_in(
         faces.append(Face(path, person, domain, "", template))
 
 
-def _walk(root: str | os.PathLike[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yields (folder relative to root with `/`, "" for root itself; its file names), links followed
-    once: a link back to a folder already seen would never end."""
+def walk(root: str | os.PathLike[str]) -> Iterator[tuple[str, list[str]]]:
+    """Lists a folder and all below, in the names' order.
+
+    Links are followed once: a link back to a folder already seen would never end.
+
+    Args:
+        root: the folder.
+
+    Yields:
+        (folder relative to root with `/`, "" for root itself; its file names, sorted).
+
+    Raises:
+        FileNotFoundError: if `root` is no folder.
+    """
     if not os.path.isdir(root):
         raise FileNotFoundError(f"root must be a folder. Received: root={os.fspath(root)!r}")
     seen: set[tuple[int, int]] = set()

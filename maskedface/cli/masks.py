@@ -1,0 +1,67 @@
+"""Draw a contact sheet: every mask style, a row each, on drawn faces.
+
+  maskedface masks --out sheet.png
+  maskedface masks --out mine.png --picture mask.png --points nose=250,20 chin=250,330 \\
+      left_top=30,70 right_top=470,70 left_bottom=80,260 right_bottom=420,260
+
+With --picture, your own style comes first (docs/masking.md says where the points lie).
+"""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's words to a parser."""
+    parser.add_argument("--out", required=True, metavar="PNG", help="the picture to write")
+    parser.add_argument("--template", default="arcface", help="the faces' alignment")
+    parser.add_argument("--size", type=int, default=112, help="the faces' height and width in pixels")
+    parser.add_argument("--columns", type=int, default=10, help="how many masks of each style")
+    parser.add_argument("--seed", type=int, default=0, help="of the masks and the faces")
+    parser.add_argument("--picture", metavar="FILE", help="a picture of a mask, as one more style")
+    parser.add_argument(
+        "--points", nargs=6, metavar="NAME=X,Y", help="where its six points lie, in its pixels"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the command; see `maskedface masks --help`."""
+    import numpy as np
+    from PIL import Image
+
+    from maskedface import geometry, masking
+    from maskedface.datasets import draw_face
+
+    if (args.picture is None) != (args.points is None):
+        raise ValueError("--picture and --points must be given together")
+    styles: tuple[masking.Style, ...] = masking.STYLES
+    if args.picture is not None:
+        points = _points(args.points)
+        styles = (masking.style_from_picture(args.picture, points), *styles)
+    mask = masking.RandomMask(
+        1.0, styles, args.seed, template=args.template, size=args.size, variants=args.columns
+    )
+    matrix = geometry.chip_matrix(112, 112, source="arcface", target=args.template, size=args.size)
+    faces = [
+        geometry.warp(draw_face(person, 0, False, seed=args.seed), matrix, args.size)
+        for person in range(args.columns)
+    ]
+    laid = mask.lay(np.stack(faces * len(styles)), np.arange(len(mask.bank)))
+    rows = laid.reshape(len(styles), args.columns, args.size, args.size, 3)
+    sheet = rows.transpose(0, 2, 1, 3, 4).reshape(len(styles) * args.size, -1, 3)
+    Image.fromarray(sheet).save(args.out)
+    print(f"{args.out}: from the top, {', '.join(style.name for style in styles)}")
+    return 0
+
+
+def _points(words: list[str]) -> dict[str, tuple[float, float]]:
+    points = {}
+    for word in words:
+        name, _, pair = word.partition("=")
+        try:
+            x, y = (float(number) for number in pair.split(","))
+        except ValueError:
+            raise ValueError(f"--points must be NAME=X,Y. Received: {word!r}") from None
+        points[name] = (x, y)
+    return points

@@ -1,0 +1,67 @@
+"""Files of a folder found by the names that a published list gives them."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+
+from maskedface.datasets.sources import IMAGE_EXTENSIONS, walk
+
+
+class NamedFiles:
+    """The images below a folder, found by the end of their path.
+
+    Args:
+        root: the folder, looked through once.
+
+    Raises:
+        FileNotFoundError: if `root` is no folder.
+    """
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self._by_name: dict[str, list[str]] = defaultdict(list)
+        for folder, names in walk(root):
+            for name in names:
+                path = f"{folder}/{name}" if folder else name
+                if os.path.splitext(name)[1].lower() in IMAGE_EXTENSIONS:
+                    self._by_name[_stem(_text(name))].append(path)
+
+    def find(self, name: str) -> str | None:
+        """The image that a list means.
+
+        Args:
+            name: a path as the list has it, `/` between folders. Folders above those of the list may
+                be there (copies are nested differently) and the folders of the list may be missing
+                (copies are flattened); its ending counts only where two files differ by nothing
+                else.
+
+        Returns:
+            The path relative to the root, or None if there is none, or a name without a folder fits
+            several.
+        """
+        folder, _, file = name.rpartition("/")
+        found = self._by_name.get(_stem(file), [])
+        inside = [path for path in found if folder and _folder(path).endswith(f"/{folder}")]
+        found = inside or [path for path in found if not folder or "/" not in path]
+        if len(found) > 1:
+            found = [path for path in found if _text(path).rpartition("/")[2] == file]
+        # Several in folders of that name: a copy of RMFRD that holds a folder twice inside itself.
+        return found[0] if len(found) == 1 or (inside and found) else None
+
+
+def _folder(path: str) -> str:
+    return f"/{_text(path)}".rpartition("/")[0]
+
+
+def _stem(name: str) -> str:
+    stem, ending = os.path.splitext(name)
+    return stem if ending.lower() in IMAGE_EXTENSIONS else name
+
+
+def _text(path: str) -> str:
+    """A path as its maker read it: UTF-8, or GBK as RMFRD's archive has it."""
+    try:
+        path.encode("utf-8")
+        return path
+    except UnicodeEncodeError:
+        return os.fsencode(path).decode("gbk", "replace")

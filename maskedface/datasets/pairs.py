@@ -1,0 +1,246 @@
+"""Published verification protocols: files that say which two faces to compare."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+
+from maskedface.datasets.face_index import Domain, Face, FaceIndex
+from maskedface.datasets.named_files import NamedFiles
+
+PairProtocol = Literal["lfw", "mlfw", "mfr2", "rmfvd", "c-rmfrd"]
+PAIR_PROTOCOLS: tuple[PairProtocol, ...] = get_args(PairProtocol)
+
+# The published names of the files.
+_FILES: dict[PairProtocol, str] = {
+    "lfw": "pairs.txt",
+    "mlfw": "pairs.txt",
+    "mfr2": "pairs.txt",
+    "rmfvd": "masked_pairs.txt",
+    "c-rmfrd": "AFDB_final_Jeff.csv",
+}
+_FOLDS = 10  # LFW's number (Huang et al. 2007), given to the protocols that name none
+
+
+@dataclass(frozen=True)
+class PairList:
+    """Pairs of faces to compare.
+
+    Attributes:
+        index: the faces that occur and exist.
+        first, second: int64 arrays, shape (pairs,): rows of `index`.
+        same: bool array, shape (pairs,): whether both show one person, as the file says.
+        folds: int64 array, shape (pairs,), values in [0, 10): the file's own folds, or where it has
+            none the first tenth of the genuine and of the impostor pairs, the second, and so on.
+        missing: tuple of str, the named files that are not there, sorted.
+        lost: int, how many pairs were left out because a file is missing.
+    """
+
+    index: FaceIndex
+    first: np.ndarray
+    second: np.ndarray
+    same: np.ndarray
+    folds: np.ndarray
+    missing: tuple[str, ...]
+    lost: int
+
+
+class _Line(NamedTuple):
+    first: str
+    second: str
+    same: bool
+    fold: int | None
+
+
+def read_pairs(
+    protocol: PairProtocol,
+    root: str | os.PathLike[str],
+    file: str | os.PathLike[str] | None = None,
+    *,
+    template: str = "",
+) -> PairList:
+    """Reads a published list of pairs and finds its faces.
+
+    A file of another ending is taken where the named one is missing (MFR2's are .png, one line of
+    c-RMFRD has no ending at all). What is not found is listed in `missing`, its pairs counted in
+    `lost`: read both before a figure is compared with a published one.
+
+    Args:
+        protocol: "lfw": lines `name n1 n2` and `name1 n1 name2 n2` (tabs or spaces), after a first
+            line `folds pairs`; files `<name>/<name>_0001.*` or `<name>_0001.*`, all unmasked.
+            "mlfw": the same, all taken as masked, also where a line names the files themselves and
+            ends with 1 or 0. "mfr2": the same lines without the first; who is masked stands in
+            `mfr2_labels.txt`. "rmfvd": lines `path1 path2 label`; `unmasked.*` is the bare face of
+            its folder. "c-rmfrd": a CSV `Input,Target,Label` (GBK) of a masked and an unmasked face.
+        root: the folder the faces lie in; for "c-rmfrd" the one that holds RMFRD's AFDB folders.
+        file: the list; by default the published name in `root`.
+        template: the faces' alignment, a key of `geometry.TEMPLATES`; "" = unknown.
+
+    Returns:
+        A `PairList`.
+
+    Raises:
+        ValueError: if the protocol is unknown, a line is of another shape, or no pair is left.
+        FileNotFoundError: if the list or the folder is missing.
+    """
+    if protocol not in PAIR_PROTOCOLS:
+        raise ValueError(
+            f"protocol must be one of {PAIR_PROTOCOLS}. Received: protocol={protocol!r}"
+        )
+    path = os.path.join(root, _FILES[protocol]) if file is None else os.fspath(file)
+    lines = list(_crmfrd(path) if protocol == "c-rmfrd" else _lfw_or_paths(path))
+    files = NamedFiles(root)
+    domain_of = _domains(protocol, root)
+    names = {name: files.find(name) for line in lines for name in line[:2]}
+    missing = tuple(sorted(name for name, found in names.items() if found is None))
+    kept = [line for line in lines if names[line.first] and names[line.second]]
+    if not kept:
+        raise ValueError(
+            "root must hold the faces of the list. "
+            f"Received: root={os.fspath(root)!r} without all of {len(names)} files of {path!r}, "
+            f"the first {missing[:1]}"
+        )
+    used = {names[name]: name for line in kept for name in line[:2]}
+    index = FaceIndex(
+        root,
+        (
+            Face(found, _person(protocol, name), domain_of(name), template=template)
+            for found, name in used.items()
+            if found is not None
+        ),
+    )
+    row = {face.path: number for number, face in enumerate(index.faces)}
+    same = np.array([line.same for line in kept])
+    first, second = (np.array([row[str(names[line[side]])] for line in kept]) for side in (0, 1))
+    return PairList(
+        index, first, second, same, _folds(kept), missing, lost=len(lines) - len(kept)
+    )
+
+
+def _lfw_or_paths(path: str) -> Iterator[_Line]:
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        rows = [line.split() for line in file if line.strip()]
+    # LFW: "10 300", ten folds of 300 genuine and 300 impostor pairs; View 1: "1100", one set.
+    head = rows.pop(0) if rows and len(rows[0]) < 3 and all(map(str.isdecimal, rows[0])) else []
+    size = 2 * int(head[1]) if len(head) == 2 else None
+    for number, row in enumerate(rows):
+        fold = None if size is None else number // size
+        match row:
+            case [name, one, other] if one.isdecimal() and other.isdecimal():
+                yield _Line(_lfw_name(name, one), _lfw_name(name, other), True, fold)
+            case [name, one, stranger, other] if one.isdecimal() and other.isdecimal():
+                yield _Line(_lfw_name(name, one), _lfw_name(stranger, other), False, fold)
+            case [one, other, ("0" | "1") as label]:
+                yield _Line(one, other, label == "1", fold)
+            case _:
+                raise ValueError(
+                    "a line of pairs must be 'name n1 n2', 'name1 n1 name2 n2' or 'path1 path2 0|1'. "
+                    f"Received: {' '.join(row)!r} in {path!r}"
+                )
+
+
+def _lfw_name(name: str, number: str) -> str:
+    return f"{name}/{name}_{int(number):04d}.jpg"
+
+
+def _crmfrd(path: str) -> Iterator[_Line]:
+    with open(path, encoding="gbk", newline="") as file:
+        for row in csv.DictReader(file):
+            if set(row) != {"Input", "Target", "Label"} or row["Label"] not in ("0", "1"):
+                raise ValueError(
+                    "c-RMFRD's pairs must have the columns Input, Target and Label, 0 or 1. "
+                    f"Received: {row} in {path!r}"
+                )
+            masked = f"AFDB_masked_face_dataset/{row['Input']}"
+            bare = f"AFDB_face_dataset/{row['Target']}"
+            yield _Line(masked, bare, row["Label"] == "1", None)
+
+
+def _person(protocol: PairProtocol, name: str) -> str:
+    folder, _, file = name.rpartition("/")
+    if protocol in ("lfw", "mlfw", "mfr2"):
+        # Flat copies have no folder: the name stands before the photo's number.
+        return folder.rpartition("/")[2] or "_".join(
+            itertools.takewhile(lambda part: not part[:1].isdecimal(), file.split("_"))
+        )
+    return folder.rpartition("/")[2] or file
+
+
+def _domains(
+    protocol: PairProtocol, root: str | os.PathLike[str]
+) -> Callable[[str], Domain]:
+    if protocol == "mfr2":
+        bare = _bare_mfr2(os.path.join(root, "mfr2_labels.txt"))
+        return lambda name: "unmasked" if name in bare else "masked"
+    if protocol == "rmfvd":
+        return lambda name: "unmasked" if "/unmasked." in f"/{name}" else "masked"
+    if protocol == "c-rmfrd":
+        return lambda name: "masked" if "AFDB_masked_face_dataset" in name else "unmasked"
+    return lambda name: "masked" if protocol == "mlfw" else "unmasked"
+
+
+def _bare_mfr2(path: str) -> set[str]:
+    with open(path, encoding="utf-8") as file:
+        rows = [[cell.strip() for cell in line.split(",")] for line in file if line.strip()]
+    wrong = [row for row in rows if len(row) != 3 or not row[1].isdecimal()]
+    if wrong:
+        raise ValueError(f"a line must be 'Name, 1, mask'. Received: {wrong[0]} in {path!r}")
+    return {_lfw_name(name, number) for name, number, mask in rows if mask == "no-mask"}
+
+
+def _folds(lines: Iterable[_Line]) -> np.ndarray:
+    lines = list(lines)
+    if all(line.fold is not None for line in lines):
+        return np.array([line.fold for line in lines])
+    same = np.array([line.same for line in lines])
+    folds = np.empty(len(lines), "int64")
+    for kind in (same, ~same):
+        folds[kind] = np.arange(kind.sum()) * _FOLDS // max(1, kind.sum())
+    return folds
+
+
+def read_face_list(
+    file: str | os.PathLike[str],
+    root: str | os.PathLike[str],
+    domain: Domain,
+    *,
+    template: str = "",
+) -> tuple[FaceIndex, tuple[str, ...]]:
+    """Reads one of c-RMFRD's lists of gallery or probe faces, `<person>/<file>` a line, in GBK.
+
+    Args:
+        file: the list. `AFDB_gallery_no_mask.csv` (unmasked) goes with the probes of `AFDB_probe.csv`
+            (masked), `AFDB_gallery_fianl.csv` (masked) with `AFDB_probe_final.csv` (unmasked).
+        root: the folder that holds RMFRD's two AFDB folders.
+        domain: which of the two the faces lie in.
+        template: the faces' alignment, a key of `geometry.TEMPLATES`; "" = unknown.
+
+    Returns:
+        (the faces that exist; the files that are not there, sorted).
+
+    Raises:
+        ValueError: if none of the faces exists.
+        FileNotFoundError: if the list or the folder is missing.
+    """
+    folder = "AFDB_masked_face_dataset" if domain == "masked" else "AFDB_face_dataset"
+    with open(file, encoding="gbk") as lines:
+        names = sorted({line.strip() for line in lines if line.strip()})
+    files = NamedFiles(root)
+    found = {name: files.find(f"{folder}/{name}") for name in names}
+    faces = [
+        Face(path, name.partition("/")[0], domain, template=template)
+        for name, path in found.items()
+        if path is not None
+    ]
+    if not faces:
+        raise ValueError(
+            f"root must hold faces of the list. Received: root={os.fspath(root)!r} without any of "
+            f"{len(names)} in {folder!r}"
+        )
+    return FaceIndex(root, faces), tuple(name for name, path in found.items() if path is None)

@@ -1,0 +1,31 @@
+"""Losses that push people apart and pull a person's masked and unmasked faces together.
+
+All are `keras.losses.Loss` with one label array and one prediction array, so that a model with one
+output trains with them; where a loss needs the domain, the label array has a second column.
+
+| loss | y_true | y_pred |
+|---|---|---|
+| `CosineMarginLoss`, `ArcFaceLoss` | label | logits of a cosine head |
+| `CentreLoss` | label | logits, then squared distances of `CentreDistances` |
+| `DomainRankingLoss` | label, domain | logits of a cosine head with two centres a person |
+| `SelfRestrainedTripletLoss` | label[, domain] | embeddings |
+
+Labels count people from 0; a domain is 0 for an unmasked face and 1 for a masked one. A loss that
+has no use for the domain passes over the second column.
+"""
+
+from __future__ import annotations
+
+from maskedface.losses.centres import CentreDistances, CentreLoss
+from maskedface.losses.domains import DomainRankingLoss
+from maskedface.losses.margins import ArcFaceLoss, CosineMarginLoss
+from maskedface.losses.triplets import SelfRestrainedTripletLoss
+
+__all__ = [
+    "ArcFaceLoss",
+    "CentreDistances",
+    "CentreLoss",
+    "CosineMarginLoss",
+    "DomainRankingLoss",
+    "SelfRestrainedTripletLoss",
+]

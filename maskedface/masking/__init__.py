@@ -1,0 +1,22 @@
+"""Masks drawn on faces, and the part of a face that a mask leaves free."""
+
+from __future__ import annotations
+
+from maskedface.masking.bank import MaskBank
+from maskedface.masking.photos import mask_photo
+from maskedface.masking.pictures import PictureStyle, style_from_picture
+from maskedface.masking.random_mask import RandomMask
+from maskedface.masking.styles import STYLES, MaskStyle, Style
+from maskedface.masking.upper_face import UpperFaceCrop
+
+__all__ = [
+    "STYLES",
+    "MaskBank",
+    "MaskStyle",
+    "PictureStyle",
+    "RandomMask",
+    "Style",
+    "UpperFaceCrop",
+    "mask_photo",
+    "style_from_picture",
+]

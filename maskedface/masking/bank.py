@@ -1,0 +1,165 @@
+"""Masks drawn once and laid on many images: the same sums in NumPy and in TensorFlow."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import cv2
+import numpy as np
+
+from maskedface.masking.light import FaceLight, gains
+from maskedface.masking.sheet import face_matrix
+
+_BLOCK = 64  # images laid on at once in NumPy, so that memory stays bounded
+
+
+class MaskBank:
+    """Patches for images of one alignment and size, and how to lay them on.
+
+    A laid patch is lit as the face is: image * (1 - alpha) + RGB * light (`masking.light`). Only
+    the rows that any patch reaches are computed.
+
+    Args:
+        patches: uint8 array, shape (N, height, width, 4): RGB already multiplied by alpha, and
+            alpha (`draw_bank`).
+        matrix: float array, shape (2, 3): image pixel = matrix @ (template x, template y, 1), from
+            the 112-px ArcFace template (`sheet.face_matrix`).
+    """
+
+    def __init__(self, patches: np.ndarray, matrix: np.ndarray) -> None:
+        self.patches, self.matrix = patches, np.asarray(matrix, "float64")
+        self.shape: tuple[int, int] = patches.shape[1:3]
+        reached = np.flatnonzero(patches[..., 3].any(axis=(0, 2)))
+        self._rows = slice(*(reached[[0, -1]] + (0, 1)) if len(reached) else (0, 1))
+        self._light = FaceLight(self.matrix, *self.shape)
+        values = self._light.field.reshape(3, *self.shape, 3)
+        self._field = np.ascontiguousarray(values[:, self._rows]).reshape(3, -1)
+
+    def __len__(self) -> int:
+        return len(self.patches)
+
+    def lay(
+        self, images: np.ndarray, choice: np.ndarray, points: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Lays a patch on each image, in NumPy.
+
+        Args:
+            images: uint8 or float array, shape (batch, height, width, 3), RGB, 0-255.
+            choice: int array, shape (batch,): the patch's number, or -1 for none.
+            points: None where the images have the bank's alignment; else each image's own five
+                points, float array, shape (batch, 5, 2): each patch is then warped to its face
+                (some 3 ms a face at 150 px).
+
+        Returns:
+            New array of the images' shape and type; images without a mask are unchanged.
+
+        Raises:
+            ValueError: if a shape does not fit, or a number is not in the bank.
+        """
+        choice = np.asarray(choice)
+        self._check(images, choice)
+        laid = images.copy()
+        chosen = np.flatnonzero(choice >= 0)
+        if points is not None:
+            for row in chosen:
+                one = self._at(int(choice[row]), np.asarray(points[row]))
+                laid[row : row + 1] = one.lay(images[row : row + 1], np.zeros(1, int))
+            return laid
+        for start in range(0, len(chosen), _BLOCK):
+            rows = chosen[start : start + _BLOCK]
+            laid[rows, self._rows] = self._blend(images[rows], choice[rows])
+        return laid
+
+    def lay_tf(self, images: Any, choice: Any) -> Any:
+        """`lay` as TensorFlow operations, for `tf.data`; equal to it within one grey level.
+
+        Args:
+            images: uint8 or float tensor, shape (batch, height, width, 3), RGB, 0-255.
+            choice: int tensor, shape (batch,).
+
+        Returns:
+            A tensor of the images' shape and type.
+        """
+        import tensorflow as tf
+
+        images.shape[1:].assert_is_compatible_with([*self.shape, 3])
+        rows = tf.where(choice >= 0)
+        faces, picks = tf.gather(images, rows[:, 0]), tf.gather(choice, rows[:, 0])
+        colour, keep, field, pixels, reading = self._tensors
+        count, low = tf.shape(faces)[0], faces[:, self._rows]
+        seen = tf.gather(tf.reshape(faces, [count, -1, 3]), pixels, axis=1)
+        read = tf.cast(tf.reshape(seen, [count, reading.shape[0]]), tf.float32) @ reading
+        light = tf.numpy_function(gains, [read], tf.float32, stateful=False)
+        light.set_shape([None, 3])
+        face = tf.cast(tf.reshape(low, [count, colour.shape[1]]), tf.float32)
+        face *= tf.cast(tf.gather(keep, picks), tf.float32) * (1 / 255)
+        face += tf.cast(tf.gather(colour, picks), tf.float32) * (light @ field)
+        face = tf.minimum(face, 255.0)
+        if images.dtype.is_integer:
+            face = tf.round(face)
+        face = tf.reshape(tf.cast(face, images.dtype), tf.shape(low))
+        first, last = self._rows.start, self._rows.stop
+        whole = tf.concat([faces[:, :first], face, faces[:, last:]], 1)
+        return tf.tensor_scatter_nd_update(images, rows, whole)
+
+    def _blend(self, images: np.ndarray, choice: np.ndarray) -> np.ndarray:
+        colour, keep = self._layers
+        low = images[:, self._rows]
+        seen = images.reshape(len(images), -1, 3)[:, self._light.pixels]
+        read = seen.reshape(len(images), -1).astype("float32") @ self._light.reading
+        face = low.reshape(len(images), -1).astype("float32")
+        face *= keep[choice].astype("float32") * np.float32(1 / 255)
+        face += colour[choice].astype("float32") * (gains(read) @ self._field)
+        face = np.minimum(face, 255)
+        if np.issubdtype(images.dtype, np.integer):
+            face = face.round()
+        laid: np.ndarray = face.reshape(low.shape).astype(images.dtype)
+        return laid
+
+    @cached_property
+    def _layers(self) -> tuple[np.ndarray, np.ndarray]:
+        """The reached rows, flat: RGB, and what stays of the face, once for each channel."""
+        low = self.patches[:, self._rows]
+        keep = np.repeat(255 - low[..., 3:], 3, axis=-1)
+        return tuple(  # type: ignore[return-value]
+            np.ascontiguousarray(part).reshape(len(low), -1) for part in (low[..., :3], keep)
+        )
+
+    @cached_property
+    def _tensors(self) -> tuple[Any, ...]:
+        import tensorflow as tf
+
+        with tf.init_scope():  # kept beside the graph of a `tf.data` function, not inside it
+            arrays = (*self._layers, self._field, self._light.pixels, self._light.reading)
+            return tuple(tf.constant(array) for array in arrays)
+
+    def _at(self, number: int, points: np.ndarray) -> MaskBank:
+        """A bank of one patch, warped to a face with these points."""
+        height, width = self.shape
+        matrix = face_matrix(points, height, width)
+        linear = self.matrix[:, :2] @ np.linalg.inv(matrix[:, :2])
+        way = np.column_stack([linear, self.matrix[:, 2] - linear @ matrix[:, 2]])
+        patch = cv2.warpAffine(
+            self.patches[number],
+            way,  # from the new pixel to the patch's
+            (width, height),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_CONSTANT,
+        )
+        return MaskBank(patch[None], matrix)
+
+    def _check(self, images: np.ndarray, choice: np.ndarray) -> None:
+        if images.ndim != 4 or images.shape[1:] != (*self.shape, 3):
+            raise ValueError(
+                f"images must have shape (batch, {self.shape[0]}, {self.shape[1]}, 3). "
+                f"Received: shape={images.shape}"
+            )
+        if choice.shape != images.shape[:1]:
+            raise ValueError(
+                f"choice must hold one number an image. Received: shape={choice.shape}"
+            )
+        if choice.size and not -1 <= choice.min() <= choice.max() < len(self):
+            raise ValueError(
+                f"choice must be in [-1, {len(self)}). Received: {choice.min()} to {choice.max()}"
+            )

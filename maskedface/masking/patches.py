@@ -1,0 +1,106 @@
+"""The bank: every style drawn several times, once, as transparent patches of one image size."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from maskedface.masking.sheet import Fit, Sheet, face_matrix
+from maskedface.masking.styles import Style
+
+_STRAP = 205.0  # grey level of elastic
+
+
+def draw_patch(
+    style: Style,
+    rng: np.random.Generator,
+    matrix: np.ndarray,
+    height: int,
+    width: int,
+    *,
+    turn: float | None = None,
+) -> np.ndarray:
+    """Draws one mask, with its straps and the soft shadow round its edge.
+
+    Args:
+        style: what to draw.
+        rng: fit, colour, pattern, folds and sharpness come from it.
+        matrix: float array, shape (2, 3): patch pixel = matrix @ (template x, template y, 1), from
+            the 112-px ArcFace template.
+        height, width: int, the patch's size in pixels.
+        turn: radians that the head is turned to the viewer's right; None = drawn from `rng`.
+
+    Returns:
+        uint8 array, shape (height, width, 4): RGB **already multiplied by alpha**, and alpha. So a
+        face under it is face * (1 - alpha / 255) + RGB, and light multiplies RGB alone.
+    """
+    fit = Fit.random(rng)
+    if turn is not None:
+        fit = Fit(**{**vars(fit), "turn": turn})
+    sheet = Sheet(matrix, height, width, fit)
+    colour, cover, straps = style.paint(sheet, rng)
+    straps *= rng.choice((0.0, rng.uniform(0.4, 0.9)))  # often hidden by hair, or out of sight
+    shadow = rng.uniform(0.35, 0.6) * np.maximum(cover, 0.6 * straps)
+    patch = _blurred(_layer(np.zeros(3), shadow), rng.uniform(1.2, 2.4) * sheet.zoom)
+    for above in (_layer(np.full(3, _STRAP), straps), _layer(colour.clip(0, 255), cover)):
+        patch = above + patch * (1 - above[..., 3:] / 255)
+    patch = _blurred(patch, rng.uniform(0.25, 0.8) * sheet.zoom)
+    return patch.round().clip(0, 255).astype("uint8")
+
+
+def draw_bank(
+    styles: Sequence[Style], *, template: str, size: int, variants: int, seed: int
+) -> np.ndarray:
+    """Draws every style several times, as it lies on faces of one alignment and size.
+
+    A patch depends on the seed, its style's name and its number alone: another choice of styles or
+    more variants leave it as it is.
+
+    Args:
+        styles: what to draw, of different names.
+        template: the faces' alignment, a key of `geometry.TEMPLATES`.
+        size: int, the faces' height and width in pixels.
+        variants: int >= 1, how many of each style.
+        seed: int >= 0.
+
+    Returns:
+        uint8 array, shape (styles * variants, size, size, 4), as `draw_patch` makes them; those of
+        one style lie together.
+
+    Raises:
+        ValueError: if a number is out of range, there are no styles, two have one name, or no
+            template has that name.
+    """
+    names = [style.name for style in styles]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"styles must have different names, at least one. Received: {names}")
+    for name, value, least in (("size", size, 32), ("variants", variants, 1), ("seed", seed, 0)):
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}. Received: {name}={value}")
+    matrix = face_matrix(template, size, size)
+    return np.stack(
+        [
+            draw_patch(style, style_rng(style, seed, variant), matrix, size, size)
+            for style in styles
+            for variant in range(variants)
+        ]
+    )
+
+
+def style_rng(style: Style, seed: int, variant: int) -> np.random.Generator:
+    """The generator that a style's patch comes from."""
+    return np.random.default_rng([seed, zlib.crc32(style.name.encode()), variant])
+
+
+def _layer(colour: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """RGB times alpha, and alpha, 0-255; float64, shape (height, width, 4)."""
+    alpha = share[..., None]
+    return np.concatenate([colour * alpha, 255 * alpha], -1)
+
+
+def _blurred(patch: np.ndarray, radius: float) -> np.ndarray:
+    # Each channel by itself, which is right where the colour is already multiplied by alpha.
+    return cv2.GaussianBlur(patch, (0, 0), radius, borderType=cv2.BORDER_REPLICATE)

@@ -1,0 +1,82 @@
+"""A mask on one photograph of any size."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from maskedface import geometry
+from maskedface.masking.bank import MaskBank
+from maskedface.masking.patches import draw_patch, style_rng
+from maskedface.masking.sheet import face_matrix
+from maskedface.masking.styles import Style
+
+_FRONT = geometry.template_points("arcface", 112, 112)
+_REACH = ((0.0, 112.0), (45.0, 128.0))  # template x and y that a mask with its straps lies within
+_FINEST = 4.0  # pixels of a template pixel that a patch is drawn with at most
+_DEPTH = 25.0  # template px that the nose's tip stands before the eyes and mouth corners
+
+
+def mask_photo(image: np.ndarray, points: np.ndarray, style: Style, *, seed: int = 0) -> np.ndarray:
+    """Draws a mask on one face of a photograph, at the photograph's own resolution.
+
+    The mask follows the face's size, place and tilt, and turns with the head: the further the nose
+    lies off the middle between eyes and mouth corners, the more.
+
+    Args:
+        image: uint8 array, shape (height, width, 3), RGB.
+        points: float array, shape (5, 2), (x, y) in pixels: left eye, right eye, nose tip, left and
+            right mouth corner, as seen by the viewer.
+        style: what to draw.
+        seed: int >= 0: fit, colour and pattern.
+
+    Returns:
+        New uint8 array, shape (height, width, 3).
+
+    Raises:
+        ValueError: if the image or the points have another shape, or the points coincide.
+    """
+    if image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"image must have shape (height, width, 3). Received: {image.shape}")
+    points = np.asarray(points, "float64")
+    matrix = face_matrix(points, *image.shape[:2])
+    corners = np.array([(x, y) for x in _REACH[0] for y in _REACH[1]])
+    placed = corners @ matrix[:, :2].T + matrix[:, 2]
+    left, top = np.floor(placed.min(axis=0)).astype(int).clip(0)
+    right, bottom = (np.ceil(placed.max(axis=0)).astype(int) + 1).clip(0)
+    laid = image.copy()
+    part = laid[top:bottom, left:right]
+    if part.size:
+        inside = matrix - [[0, 0, left], [0, 0, top]]
+        rng = style_rng(style, seed, 0)
+        patch = _drawn(style, rng, inside, *part.shape[:2], turn=_turn(points))
+        part[:] = MaskBank(patch[None], inside).lay(part[None], np.zeros(1, int))[0]
+    return laid
+
+
+def _drawn(
+    style: Style,
+    rng: np.random.Generator,
+    matrix: np.ndarray,
+    height: int,
+    width: int,
+    *,
+    turn: float,
+) -> np.ndarray:
+    """`draw_patch`; a very large one is drawn smaller and enlarged: cloth has no finer detail."""
+    zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))) / _FINEST
+    if zoom <= 1:
+        return draw_patch(style, rng, matrix, height, width, turn=turn)
+    small = (round(height / zoom), round(width / zoom))
+    step = np.array([[small[1] / width], [small[0] / height]])
+    shrunk = matrix * step
+    shrunk[:, 2:] += (step - 1) / 2  # pixel centres: the edge is at -.5
+    patch = draw_patch(style, rng, shrunk, *small, turn=turn)
+    return cv2.resize(patch, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _turn(points: np.ndarray) -> float:
+    """How far the head is turned to the viewer's right, radians."""
+    upright = geometry.similarity(points[[0, 1, 3, 4]], _FRONT[[0, 1, 3, 4]])
+    away = upright[0, :2] @ points[2] + upright[0, 2] - _FRONT[2, 0]
+    return float(np.arcsin(np.clip(away / _DEPTH, -0.7, 0.7)))

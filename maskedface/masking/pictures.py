@@ -1,0 +1,103 @@
+"""A mask style from somebody's picture of a mask."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from maskedface.masking.sheet import Sheet
+
+# Where the six points of a mask lie on a face, in face coordinates (`masking.sheet`).
+_PLACES = {
+    "nose": (0.0, 58.5),
+    "chin": (0.0, 112.5),
+    "left_top": (-38.5, 66.5),
+    "right_top": (38.5, 66.5),
+    "left_bottom": (-31.0, 101.0),
+    "right_bottom": (31.0, 101.0),
+}
+
+
+@dataclass(frozen=True)
+class PictureStyle:
+    """A style whose masks are one picture, worn in different ways. Made by `style_from_picture`.
+
+    Attributes:
+        name: str.
+        picture: uint8 array, shape (height, width, 4): RGB already multiplied by alpha, and alpha.
+        matrix: float64 array, shape (3, 3): picture pixel ~ matrix @ (face x, face y, 1).
+    """
+
+    name: str
+    picture: np.ndarray = field(repr=False)
+    matrix: np.ndarray = field(repr=False)
+
+    def paint(
+        self, sheet: Sheet, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As `Style.paint`; brightness varies by 10 % and one mask in two is mirrored. No straps
+        but those of the picture."""
+        mirror = rng.choice((-1, 1))
+        face = np.stack([mirror * sheet.x, sheet.y, np.ones_like(sheet.x)], -1)
+        at = face @ self.matrix.T
+        depth = np.where(np.abs(at[..., 2]) < 1e-6, 1e-6, at[..., 2])
+        # Where the face's far side would show the picture a second time, nothing shows.
+        seen = (np.abs(sheet.x) < 55) & (at[..., 2] > 0)
+        x, y = (at[..., :2] / depth[..., None]).clip(-1e4, 1e4).astype("float32").transpose(2, 0, 1)
+        pixels = cv2.remap(self.picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        pixels = pixels * seen[..., None]
+        cover = pixels[..., 3] / 255
+        colour = pixels[..., :3] / np.maximum(cover, 1e-3)[..., None] * rng.uniform(0.9, 1.1)
+        return colour, cover, np.zeros_like(cover)
+
+
+def style_from_picture(
+    path: str | os.PathLike[str],
+    points: Mapping[str, tuple[float, float]],
+    *,
+    name: str | None = None,
+) -> PictureStyle:
+    """Makes a style of a picture of a mask, seen from the front, on a transparent ground.
+
+    Args:
+        path: a PNG, or another format with transparency that Pillow reads.
+        points: where the mask's six points lie in the picture, (x, y) in its pixels, the first
+            pixel's centre at (0, 0), left and right as the viewer sees them: "nose", the middle of
+            the upper edge; "chin", the middle of the lower edge; "left_top" and "right_top", the
+            upper corners, where the upper straps begin; "left_bottom" and "right_bottom", the lower
+            corners. A perspective is fitted to them, least squares, so the picture may be a little
+            askew.
+        name: the style's name; by default the file's, without its ending.
+
+    Returns:
+        A style to use beside `STYLES`: `RandomMask(styles=(*STYLES, mine))`.
+
+    Raises:
+        ValueError: if a point is missing, unknown or not a pair of numbers, if the six lie on one
+            line, or the picture is nowhere opaque.
+        OSError: if the file is no picture.
+    """
+    if set(points) != set(_PLACES):
+        raise ValueError(f"points must be {sorted(_PLACES)}. Received: {sorted(points)}")
+    seen = np.array([points[place] for place in _PLACES], "float64")
+    if seen.shape != (6, 2) or not np.isfinite(seen).all():
+        raise ValueError(f"points must be pairs of numbers. Received: {dict(points)}")
+    with Image.open(path) as file:
+        picture = file.convert("RGBA").convert("RGBa")  # colours multiplied by alpha
+    # Twice as fine as a chip of 224 px is enough, and keeps the sampling from skipping pixels.
+    step = int(np.ptp(seen[:, 0]) // 320)
+    if step >= 2:
+        picture, seen = picture.reduce(step), (seen + 0.5) / step - 0.5
+    pixels = np.asarray(picture)
+    if not pixels[..., 3].any():
+        raise ValueError(f"the picture must be opaque somewhere. Received: {os.fspath(path)!r}")
+    stem = os.path.splitext(os.path.basename(os.fspath(path)))[0]
+    if np.linalg.matrix_rank(seen - seen.mean(axis=0), tol=1) < 2:
+        raise ValueError(f"points must not lie on one line. Received: {seen.tolist()}")
+    matrix, _ = cv2.findHomography(np.array(list(_PLACES.values())), seen)
+    return PictureStyle(name or stem, pixels, matrix)

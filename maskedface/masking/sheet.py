@@ -1,0 +1,191 @@
+"""The sheet a mask is drawn on: how it sits on the face, and where that lies in the image.
+
+A mask is described in **face coordinates**: pixels of the 112-px ArcFace template
+(`geometry.TEMPLATES`), for a face that looks straight ahead, with x counted from the face's middle
+line. A sheet carries them to the pixels of an image, through a `Fit`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from maskedface import geometry
+
+MIDDLE = 56.0  # x of the face's middle line in the template
+_NOSE, _CHIN = 60.0, 112.0  # y of a mask's upper edge on the nose and of its lower edge
+# A face that turns is taken for an upright cylinder with a nose on it.
+_RADIUS = 48.0
+_BRIDGE = 18.0  # how far the mask stands off the cylinder over the nose
+_AXIS = 50.0  # mean depth of the five points, which stay in the middle of an aligned face
+_ACROSS = np.linspace(-64, 64, 513)  # x, as a table of what a turn does to it
+_PIVOT = 85.0  # y of the point that a mask tilts about
+_FINER = 4  # shapes are drawn 4 x 4 times finer and averaged down: smooth edges
+
+# Catmull and Rom 1974: weights of four neighbouring points at six steps between the middle two.
+_SPLINE = (np.arange(6)[:, None] / 6) ** np.arange(4) @ np.array(
+    [[0, 1, 0, 0], [-0.5, 0, 0.5, 0], [1, -2.5, 2, -0.5], [-0.5, 1.5, -1.5, 0.5]]
+)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a mask sits on one face. Lengths in face coordinates, y downwards.
+
+    Attributes:
+        nose: how much lower than drawn the upper edge lies (negative: higher).
+        flat: how much lower still it lies right on the nose.
+        chin: how much lower than drawn the lower edge lies.
+        width: factor, how wide it sits.
+        tilt: radians, clockwise.
+        turn: radians that the head is turned to the viewer's right.
+        right: shift to the viewer's right.
+    """
+
+    nose: float = 0.0
+    flat: float = 0.0
+    chin: float = 0.0
+    width: float = 1.0
+    tilt: float = 0.0
+    turn: float = 0.0
+    right: float = 0.0
+
+    @staticmethod
+    def random(rng: np.random.Generator) -> Fit:
+        """A fit as people wear them: the nose line anywhere between the lower lids and the middle
+        of the nose, a few degrees askew, the head turned by up to 29 degrees."""
+        return Fit(
+            nose=rng.uniform(-5, 7),
+            flat=rng.uniform(0, 5),
+            chin=rng.uniform(-5, 7),
+            width=rng.uniform(0.9, 1.07),
+            tilt=rng.uniform(-0.06, 0.06),
+            turn=float(np.clip(rng.normal(0, 0.18), -0.5, 0.5)),
+            right=rng.uniform(-1.5, 1.5),
+        )
+
+    def place(self, points: Any) -> np.ndarray:
+        """Face coordinates -> template pixels; float64, shape (n, 2)."""
+        x, y = np.asarray(points, "float64").T
+        low = (y - _NOSE) / (_CHIN - _NOSE)
+        top = self._top(x)
+        y = y + top + (self.chin - top) * low.clip(0, 1)
+        x = self._turned(x * self.width) + self.right
+        cos, sin = np.cos(self.tilt), np.sin(self.tilt)
+        y = y - _PIVOT
+        return np.stack([MIDDLE + cos * x - sin * y, _PIVOT + sin * x + cos * y], 1)
+
+    def unplace(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Template pixels -> face coordinates, the inverse of `place` where the face is seen."""
+        x, y = x - MIDDLE, y - _PIVOT
+        cos, sin = np.cos(self.tilt), np.sin(self.tilt)
+        x, y = cos * x + sin * y - self.right, cos * y - sin * x + _PIVOT
+        seen = np.maximum.accumulate(self._turned(_ACROSS))  # the far side lies behind the rim
+        x = np.interp(x, seen, _ACROSS) / self.width
+        top = self._top(x)
+        stretch = (_CHIN - _NOSE + self.chin - top) / (_CHIN - _NOSE)
+        inside = (y - _NOSE - top) / stretch + _NOSE
+        above, below = y - top, y - self.chin
+        return x, np.where(above < _NOSE, above, np.where(below > _CHIN, below, inside))
+
+    def _top(self, x: np.ndarray) -> np.ndarray:
+        lower: np.ndarray = self.nose + self.flat * np.exp(-((x / 10) ** 2))
+        return lower
+
+    def _turned(self, x: np.ndarray) -> np.ndarray:
+        depth = np.sqrt(np.maximum(_RADIUS**2 - x**2, 0)) + _BRIDGE * np.exp(-((x / 18) ** 2))
+        seen: np.ndarray = x * np.cos(self.turn) + (depth - _AXIS) * np.sin(self.turn)
+        return seen
+
+
+class Sheet:
+    """An image's pixels, as seen from a mask.
+
+    Args:
+        matrix: float array, shape (2, 3): image pixel = matrix @ (template x, template y, 1), a
+            similarity from the 112-px ArcFace template.
+        height, width: int, the image's size in pixels.
+        fit: how the mask sits.
+
+    Attributes:
+        x, y: float64 arrays, shape (height, width): each pixel's face coordinates.
+        zoom: float, image pixels a template pixel.
+    """
+
+    def __init__(self, matrix: np.ndarray, height: int, width: int, fit: Fit) -> None:
+        self.fit, self._matrix, self._shape = fit, np.asarray(matrix, "float64"), (height, width)
+        self.zoom = float(np.sqrt(abs(np.linalg.det(self._matrix[:, :2]))))
+        self.x, self.y = fit.unplace(*template_coordinates(self._matrix, height, width))
+
+    def fill(self, points: Any) -> np.ndarray:
+        """The share of each pixel inside a polygon in face coordinates; shape (height, width)."""
+        return self._draw(lambda draw, flat: draw.polygon(flat, fill=255), points)
+
+    def stroke(self, points: Any, width: float) -> np.ndarray:
+        """The share of each pixel on a line through points, `width` template pixels wide."""
+        fine = max(1, round(width * self.zoom * _FINER))
+        return self._draw(
+            lambda draw, flat: draw.line(flat, fill=255, width=fine, joint="curve"), points
+        )
+
+    def edge(self, distance: np.ndarray) -> np.ndarray:
+        """1 where a distance in face coordinates is negative, 0 where positive, one pixel soft."""
+        return (0.5 - distance * self.zoom).clip(0, 1)
+
+    def _draw(self, pen: Any, points: Any) -> np.ndarray:
+        height, width = self._shape
+        image = Image.new("L", (width * _FINER, height * _FINER))
+        placed = self.fit.place(points) @ self._matrix[:, :2].T + self._matrix[:, 2]
+        pen(ImageDraw.Draw(image), ((placed + 0.5) * _FINER).ravel().tolist())
+        return np.asarray(image.reduce(_FINER), "float64") / 255
+
+
+def template_coordinates(
+    matrix: np.ndarray, height: int, width: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where an image's pixels lie in the 112-px ArcFace template.
+
+    Args:
+        matrix: as for `Sheet`.
+        height, width: int, the image's size in pixels.
+
+    Returns:
+        x and y, float64 arrays, shape (height, width).
+    """
+    rows, columns = np.indices((height, width))
+    away = np.stack([columns, rows], -1) - np.asarray(matrix)[:, 2]
+    x, y = np.moveaxis(away @ np.linalg.inv(np.asarray(matrix)[:, :2]).T, -1, 0)
+    return x, y
+
+
+def face_matrix(source: str | np.ndarray, height: int, width: int) -> np.ndarray:
+    """The matrix of a `Sheet` for an image of known alignment.
+
+    Args:
+        source: a key of `geometry.TEMPLATES`, or five points of this very image, float array, shape
+            (5, 2).
+        height, width: int, the image's size in pixels.
+
+    Returns:
+        float64 array, shape (2, 3).
+
+    Raises:
+        ValueError: if no template has that name, or the points are not five different ones.
+    """
+    points = (
+        geometry.template_points(source, height, width) if isinstance(source, str) else source
+    )
+    return geometry.similarity(geometry.template_points("arcface", 112, 112), points)
+
+
+def outline(half: Any) -> np.ndarray:
+    """A smooth closed shape from its right half, top to bottom; float64, shape (n, 2)."""
+    right = np.asarray(half, "float64")
+    p = np.concatenate([right, right[-2:0:-1] * (-1, 1)])
+    p = np.concatenate([p[-1:], p, p[:2]])
+    fours = np.stack([p[i : len(p) - 3 + i] for i in range(4)], 1)
+    shape: np.ndarray = (_SPLINE @ fours).reshape(-1, 2)
+    return shape

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from maskedface.cli.main import main
+from maskedface.masking import STYLES
+
+
+def test_the_sheet_shows_every_style(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "sheet.png"
+    assert main(["masks", "--out", str(out), "--size", "48", "--columns", "2"]) == 0
+    with Image.open(out) as sheet:
+        assert sheet.size == (96, 48 * len(STYLES))
+        rows = np.asarray(sheet).reshape(len(STYLES), -1)
+    assert len(np.unique(rows, axis=0)) == len(STYLES)
+    assert "surgical, kn95, ffp2" in capsys.readouterr().out
+
+
+def test_a_picture_is_one_more_style(tmp_path: Path) -> None:
+    Image.new("RGBA", (100, 80), (255, 0, 255, 255)).save(tmp_path / "mask.png")
+    points = ["nose=50,0", "chin=50,79", "left_top=0,10", "right_top=99,10"]
+    points += ["left_bottom=8,60", "right_bottom=91,60"]
+    words = ["masks", "--out", str(tmp_path / "sheet.png"), "--size", "48", "--columns", "1"]
+    assert main([*words, "--picture", str(tmp_path / "mask.png"), "--points", *points]) == 0
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (48, 48 * (len(STYLES) + 1))
+        red, green, blue = sheet.getpixel((24, 38))
+    assert red > 60 + green and blue > 60 + green
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--picture", "mask.png"],
+        ["--picture", "mask.png", "--points", *["nose=1"] * 6],
+        ["--template", "oval"],
+    ],
+)
+def test_a_bad_word_is_a_user_error(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["masks", "--out", str(tmp_path / "sheet.png"), *words]) == 2
+    assert "must" in capsys.readouterr().err
