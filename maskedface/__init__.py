@@ -24,6 +24,7 @@ _PARTS = (
     "models",
     "recipes",
     "training",
+    "tuning",
 )
 
 __all__ = ["__version__", *_PARTS]

@@ -58,6 +58,7 @@ def train(
     seed: int = 0,
     cache: str | os.PathLike[str] = "memory",
     features_dir: str | os.PathLike[str] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     progress: bool = True,
 ) -> Run:
     """Trains and evaluates a closed-set classifier and leaves a run folder.
@@ -81,6 +82,8 @@ def train(
             frozen features; both stay there for other runs.
         features_dir: a folder for frozen features alone. By default they go to `cache` if it is a
             folder, else into the run folder until the run is finished.
+        callbacks: for `fit`, called after the state of an epoch is kept; one that stops the training
+            ends the run there.
         progress: whether to draw progress bars and say what is done with frozen features.
 
     Returns:
@@ -135,7 +138,7 @@ def train(
     write_json(os.path.join(folder, RECORD), read_json(os.path.join(folder, RECORD)) | inputs.facts)
     if recipe.head_init == "class_means" and before is None:
         set_class_means(model, inputs.embeddings(), train.labels())
-    _fit(inputs, recipe, train, test, folder, seed, progress)
+    _fit(inputs, recipe, train, test, folder, seed, callbacks, progress)
     if recipe.head_final == "class_means":
         set_class_means(model, inputs.embeddings(), train.labels())
     logits = models.predict(inputs.learner, inputs.test)
@@ -261,6 +264,7 @@ def _fit(
     test: FaceIndex,
     folder: str,
     seed: int,
+    callbacks: Sequence[keras.callbacks.Callback],
     progress: bool,
 ) -> None:
     learner = inputs.learner
@@ -278,7 +282,7 @@ def _fit(
             steps_per_epoch=steps,
             validation_data=validation if len(chosen) else None,
             class_weight=_class_weight(train) if recipe.class_weight == "balanced" else None,
-            callbacks=[KeepState(folder, history, changing), *_tensorboard(folder)],
+            callbacks=[KeepState(folder, history, changing), *_tensorboard(folder), *callbacks],
             shuffle=False,  # the batches have their order
             verbose="auto" if progress else 0,
         )
