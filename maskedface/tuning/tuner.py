@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import glob
 import json
 import logging
+import math
 import os
 import shutil
 import time
@@ -140,9 +140,7 @@ class FaceTuner(base_tuner.BaseTuner):
             for state in glob.glob(os.path.join(glob.escape(folder), "seed-*", STATE)):
                 os.remove(state)
             raise
-        finally:
-            keras.utils.clear_session()
-            gc.collect()
+        finally:  # `training.train` clears Keras' session before it builds the next model
             if "status" in record:
                 record |= {"seconds": time.monotonic() - started, "memory_mib": memory_mib()}
                 write_json(os.path.join(folder, RECORD), record)
@@ -171,6 +169,10 @@ class FaceTuner(base_tuner.BaseTuner):
             if len(curves[-1]) < wanted:
                 break  # hopeless: the other seeds need not run
         length = min(map(len, curves))
+        if not all(map(math.isfinite, [*scores, *losses])):
+            raise keras_tuner.errors.FailedTrialError(
+                f"accuracy and loss must be numbers. Received: {scores} and {losses}"
+            )
         return {
             "status": "stopped" if length < wanted else "completed",
             "scores": scores,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +13,10 @@ import pytest
 
 from maskedface.recipes import PAPER_MASKED_DIRECT, Recipe
 from maskedface.training.run import HISTORY, write_text
+from maskedface.training.start import build_backbone
 from maskedface.tuning import FaceHyperModel
 
+_build_backbone = functools.cache(build_backbone)
 RECIPE = PAPER_MASKED_DIRECT.override(
     train_on={"masked": 1.0, "unmasked": 1.0}, freeze_through="all", epochs=2, batch_size=8
 )
@@ -51,6 +55,8 @@ def fake_training(
         return {"val_accuracy": value, "val_loss": 1.0}
 
     monkeypatch.setattr(FaceHyperModel, "fit", fit)
-    # A second a search; its own test draws one.
+    # What takes a second a search: its picture, which has its own test, and reading the backbone.
+    module = sys.modules["maskedface.tuning.search"]
+    monkeypatch.setattr(module, "build_backbone", _build_backbone)
     monkeypatch.setattr("maskedface.tuning.result.draw_search", lambda *_: None)
     return fits
