@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a field of the recipe"
     )
     parser.add_argument(
-        "--space", metavar="NAME|FILE", help="paper, beyond, sgd_to_adam, or a JSON file of fields"
+        "--space", metavar="NAME|FILE", help="paper, beyond, frozen, sgd_to_adam, or a JSON file of fields"
     )
     parser.add_argument(
         "--algorithm", choices=("random", "bayesian", "hyperband", "grid"), default="bayesian"

@@ -41,6 +41,15 @@ BEYOND: Space = {
 }
 """`PAPER` and the cosine head with its margin loss (`recipes.COSINE_MARGIN`), and balanced sampling."""
 
+FROZEN: Space = {
+    **{field: entry for field, entry in BEYOND.items() if field not in ("image_size", "batch_norm")},
+    "freeze_through": ["layer3", "layer4", "layer5", "all"],
+    "batch_size": [16, 32, 64],
+    "epochs": [5, 10, 25],
+}
+"""`BEYOND` for two cores: frozen at least through layer3, so that all trials read frozen features and most
+train little more than a head, in short runs."""
+
 SGD_TO_ADAM: Space = {
     "optimizer": ["sgd", "adam"],
     "learning_rate": [1e-4, 2e-3],
@@ -51,5 +60,10 @@ Both optimisers at both of its rates (2e-3 is the unmasked row's; 1e-4 is what t
 Adam, whose rate the paper does not state), so that optimiser and rate are told apart.
 """
 
-ALL: dict[str, Space] = {"paper": PAPER, "beyond": BEYOND, "sgd_to_adam": SGD_TO_ADAM}
+ALL: dict[str, Space] = {
+    "paper": PAPER,
+    "beyond": BEYOND,
+    "frozen": FROZEN,
+    "sgd_to_adam": SGD_TO_ADAM,
+}
 """Every named space by its name."""

@@ -17,7 +17,7 @@ import keras
 import keras_tuner
 from keras_tuner.engine import base_tuner
 
-from maskedface.training.run import METRICS, write_json, write_text
+from maskedface.training.run import METRICS, read_json, write_json, write_text
 from maskedface.training.state import STATE
 from maskedface.tuning.chief import is_chief, serve
 from maskedface.tuning.hypermodel import OBJECTIVE, FaceHyperModel
@@ -131,6 +131,9 @@ class FaceTuner(base_tuner.BaseTuner):
         started = time.monotonic()
         folder = self.get_trial_dir(trial.trial_id)
         record: dict[str, Any] = {"trial": trial.trial_id, "values": trial.hyperparameters.values}
+        done = self._record(trial.trial_id)
+        if done.get("status") in ("completed", "stopped") and done["values"] == record["values"]:
+            return float(done["score"])  # killed before the oracle heard of it
         try:
             record |= self._run_seeds(trial, folder)
         except Exception as error:
@@ -181,6 +184,10 @@ class FaceTuner(base_tuner.BaseTuner):
             "epochs": length,
             "curve": [sum(step) / len(step) for step in zip(*curves, strict=False)],
         }
+
+    def _record(self, trial_id: str) -> dict[str, Any]:
+        path = os.path.join(self.get_trial_dir(trial_id), RECORD)
+        return read_json(path) if os.path.exists(path) else {}
 
     def _curves(self) -> list[list[float]]:
         done = Search(self.folder).trials

@@ -71,7 +71,7 @@ def test_a_search_of_failures_ends_with_a_reason_and_a_code(
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        (["--space", "all"], "--space must be one of ['beyond', 'paper', 'sgd_to_adam'] or a file"),
+        (["--space", "all"], "--space must be one of ['beyond', 'frozen',"),
         (["--recipe", "none"], "--recipe must be one of"),
         (["--seeds", "a"], "--seeds must be whole numbers"),
         (["--trials", "0"], "trials at least 1"),

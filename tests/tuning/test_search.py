@@ -15,7 +15,7 @@ from maskedface import recipes, tuning
 from maskedface.datasets import Face, FaceIndex, by_image, read_split, shared_rows
 from maskedface.recipes import Recipe
 from maskedface.tuning import Search
-from maskedface.tuning.oracles import ALGORITHMS
+from maskedface.tuning.oracles import ALGORITHMS, RandomOracle
 from tests.tuning.fake_training import RECIPE, SPACE, fake_training
 
 
@@ -133,6 +133,21 @@ def test_a_trial_that_was_drawn_but_not_begun_is_drawn_again(
     text = json.dumps({**trial, "trial_id": "3", "status": "RUNNING"})
     (tmp_path / "s" / "trial_3" / "trial.json").write_text(text)
     assert len(searched(drawn, tiny_backbone, tmp_path / "s", trials=5).trials) == 5
+
+
+def test_a_trial_that_ended_before_the_oracle_heard_of_it_is_not_run_again(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits = fake_training(monkeypatch, near)
+
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RandomOracle, "end_trial", killed)
+        with pytest.raises(KeyboardInterrupt):
+            searched(drawn, tiny_backbone, tmp_path / "s", trials=2)
+    assert len(searched(drawn, tiny_backbone, tmp_path / "s", trials=2).trials) == len(fits) == 2
 
 
 def test_failed_trials_are_marked_and_the_search_goes_on(
