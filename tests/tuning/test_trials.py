@@ -62,7 +62,7 @@ def test_hyperband_goes_on_with_the_bits_of_an_unbroken_run(
         drawn,
         space={"learning_rate": [1e-4, 1e-3, 1e-2, 1e-1]},
         algorithm="hyperband",
-        trials=9,
+        trials=4,  # three of one epoch, the best of them goes on
         search_dir=tmp_path / "s",
         backbone=str(tiny_backbone),
         progress=False,
