@@ -160,7 +160,8 @@ class FaceTuner(base_tuner.BaseTuner):
         for seed in self.seeds:
             run_dir = os.path.join(folder, f"seed-{seed}")
             self._go_on(values.get("tuner/trial_id"), seed, run_dir)
-            watch = [WatchTrial(others, wanted, lambda: self.oracle.get_trial(trial.trial_id))]
+            curve = read_curve(run_dir)
+            watch = [WatchTrial(others, wanted, lambda: self.oracle.get_trial(trial.trial_id), curve)]
             if "tuner/epochs" in values:
                 watch.append(_Keep(run_dir))
             found = self.hypermodel.fit(

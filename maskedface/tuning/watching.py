@@ -26,6 +26,7 @@ class WatchTrial(keras.callbacks.Callback):
         others: the curves of finished trials, for `is_hopeless`; none to stop no trial by them.
         epochs: int, the epochs after which to stop; Hyperband's trials have fewer than their recipe.
         on_epoch: called after each epoch, so that a chief hears that the worker lives.
+        curve: the accuracies of the epochs that a killed process had run already.
     """
 
     def __init__(
@@ -33,10 +34,11 @@ class WatchTrial(keras.callbacks.Callback):
         others: Sequence[Sequence[float]],
         epochs: int,
         on_epoch: Callable[[], Any],
+        curve: Sequence[float] = (),
     ) -> None:
         super().__init__()
         self.others, self.epochs, self.on_epoch = others, epochs, on_epoch
-        self.curve: list[float] = []
+        self.curve = list(curve)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}

@@ -43,6 +43,9 @@ def test_a_hopeless_run_ends_and_another_does_not() -> None:
     assert fitted(WatchTrial([[0.9] * 6] * 5, 6, lambda: heard.append(1))) == 2
     assert len(heard) == 2
     assert fitted(WatchTrial([[0.1] * 6] * 5, 6, lambda: None)) == 6
+    # One that goes on after a kill is judged by all its epochs.
+    assert fitted(WatchTrial([[0.9] * 6] * 5, 6, lambda: None, [0.95])) == 6
+    assert fitted(WatchTrial([[0.9] * 6] * 5, 6, lambda: None, [0.3])) == 1
 
 
 def test_a_run_ends_after_its_epochs() -> None:
