@@ -125,7 +125,7 @@ def _ours(recipe: Any, data: tuple[np.ndarray, ...], epochs: int) -> float:
     """Seconds of the whole recipe, tracing included; epochs past `epochs` are extrapolated."""
     from maskedface import models
     from maskedface.training import build_model, compile_model
-    from maskedface.training.batches import RowBatches, TrainingBatches
+    from maskedface.training.batches import RowBatches, TrainingBatches, plan_of
     from maskedface.training.inputs import prepare
 
     backbone = models.ResNet50(None, (SIZE, SIZE, 3))
@@ -135,12 +135,22 @@ def _ours(recipe: Any, data: tuple[np.ndarray, ...], epochs: int) -> float:
     train, labels, test, test_labels = data
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        inputs = prepare(recipe, model, backbone, train, test, folder=folder, progress=False)
+        bare = np.zeros(len(train), bool)
+        plan = plan_of(recipe, labels, bare, seed=0, template="vggface2", size=SIZE)
+        inputs = prepare(
+            recipe, model, backbone, train, test, plan=plan, folder=folder, progress=False
+        )
         assert inputs.facts["frozen_features"]["used"], inputs.facts
         computed = time.perf_counter() - start
         steps = -(-len(train) // recipe.batch_size)
         compile_model(inputs.learner, recipe, steps)
-        batches = TrainingBatches(inputs.train, labels, recipe, seed=0, has_views=True)
+        batches = TrainingBatches(
+            inputs.train,
+            plan,
+            batch_size=recipe.batch_size,
+            epochs=recipe.epochs,
+            views=inputs.views,
+        )
         validation = RowBatches(inputs.test, test_labels, np.arange(len(test)))
         marks = EpochMarks()
         inputs.learner.fit(
@@ -378,7 +388,7 @@ def _waiting(model: Any, index: Any, chips: np.ndarray) -> tuple[float, float]:
 def scaling(args: argparse.Namespace) -> dict[str, Any]:
     """Frozen features of N, 2N and 4N images: marginal cost, anonymous memory."""
     from maskedface import models, recipes
-    from maskedface.training.frozen_features import frozen_prefix, read_features
+    from maskedface.training.frozen_features import Views, frozen_prefix, read_features
 
     base = args.images // 4
     with tempfile.TemporaryDirectory() as folder:
@@ -396,7 +406,10 @@ def scaling(args: argparse.Namespace) -> dict[str, Any]:
 
         def run(count: int) -> float:
             with tempfile.TemporaryDirectory() as kept:
-                seconds = timed(lambda: read_features(prefix, faces[:count], views=1, folder=kept))
+                plain = Views(False, None, np.zeros(count, bool))
+                seconds = timed(
+                    lambda: read_features(prefix, faces[:count], views=plain, folder=kept)
+                )
             memory[count] = _anonymous_megabytes()
             return seconds
 

@@ -5,6 +5,7 @@ from maskedface.recipes.beyond import (
     COSINE_MARGIN_S_TO_T,
     FROZEN_MEANS,
     FROZEN_MEANS_S_TO_T,
+    MASKED_BEST,
 )
 from maskedface.recipes.gpu import (
     PAPER_MASKED_DIRECT_GPU,
@@ -32,6 +33,7 @@ ALL: dict[str, Recipe] = {
         FROZEN_MEANS_S_TO_T,
         COSINE_MARGIN,
         COSINE_MARGIN_S_TO_T,
+        MASKED_BEST,
         PAPER_UNMASKED_GPU,
         PAPER_MASKED_GPU,
         PAPER_MASKED_DIRECT_GPU,
@@ -59,6 +61,7 @@ __all__ = [
     "COSINE_MARGIN_S_TO_T",
     "FROZEN_MEANS",
     "FROZEN_MEANS_S_TO_T",
+    "MASKED_BEST",
     "PAPER_MASKED",
     "PAPER_MASKED_DIRECT",
     "PAPER_MASKED_DIRECT_GPU",

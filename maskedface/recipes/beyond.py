@@ -50,3 +50,17 @@ COSINE_MARGIN_S_TO_T = COSINE_MARGIN.override(
 
 Source, time: as `COSINE_MARGIN`. Measured figures and the command: `docs/results.md`.
 """
+
+MASKED_BEST = COSINE_MARGIN.override(
+    name="masked_best",
+    optimizer="adamw",
+    learning_rate=1.5e-4,
+    weight_decay=4e-3,
+    schedule="cosine",
+    warmup_epochs=1,
+    batch_size=64,
+    epochs=8,
+    augment=1.0,
+    mask_probability=0.4,
+    mirror_join=True,
+)

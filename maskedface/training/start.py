@@ -47,12 +47,14 @@ def build_backbone(
     return keras.models.load_model(backbone, compile=False)
 
 
-def initial_run(recipe: Recipe, run_dir: str) -> Run | None:
+def initial_run(recipe: Recipe, run_dir: str, seed: int) -> Run | None:
     """The run that a recipe starts from.
 
     Args:
-        recipe: its `init` is "", a run folder's path, or a recipe's name.
+        recipe: its `init` is "", a run folder's path, or a recipe's name. In a folder of runs with
+            several seeds (seed-0/, seed-1/ ...) the run of the same seed is taken.
         run_dir: the new run's folder; a recipe's run lies beside it, under the recipe's name.
+        seed: int, the new run's.
 
     Returns:
         The run, or None where `init` is "".
@@ -63,7 +65,9 @@ def initial_run(recipe: Recipe, run_dir: str) -> Run | None:
     if not recipe.init:
         return None
     beside = os.path.join(os.path.dirname(os.path.abspath(run_dir)), recipe.init)
-    return Run(recipe.init if os.path.isdir(recipe.init) else beside)
+    start = recipe.init if os.path.isdir(recipe.init) else beside
+    of_seed = os.path.join(start, f"seed-{seed}")
+    return Run(of_seed if os.path.isdir(of_seed) else start)
 
 
 def take_over(model: keras.Model, run: Run, classes: tuple[str, ...]) -> None:
@@ -75,10 +79,13 @@ def take_over(model: keras.Model, run: Run, classes: tuple[str, ...]) -> None:
         ValueError: if a backbone's layer is missing in the run's model, or has another shape.
     """
     same_people = tuple(run.record["classes"]) == classes
-    theirs = {layer.name: layer.get_weights() for layer in run.model.layers}
+    # A run that joined mirrors holds its backbone as a model inside the model.
+    parts = [layer for layer in run.model._flatten_layers() if not list(layer._layers)]
+    theirs = {layer.name: layer.get_weights() for layer in parts}
     for layer in model.layers:
         ours = layer.get_weights()
-        given = theirs.get(layer.name, [])
+        # Where the run looked at the whole face alone, the upper branch starts from that.
+        given = theirs.get(layer.name) or theirs.get(layer.name.removeprefix("upper_"), [])
         fits = [w.shape for w in ours] == [w.shape for w in given]
         head = layer.name.startswith("head_")
         if fits and ours and (same_people or not head):
@@ -115,15 +122,16 @@ def refuse_leaks(train: FaceIndex, test: FaceIndex, before: Run | None, run_dir:
         before = Run(before.record["init"]) if before.record["init"] else None
 
 
-def set_class_means(model: keras.Model, embeddings: np.ndarray, labels: np.ndarray) -> None:
-    """Sets a cosine head's centres to the mean of each person's embeddings, each normalised.
+def class_means(embeddings: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The centres of a cosine head: the mean direction of each person's embeddings.
 
     Args:
-        model: from `models.cosine_classifier`, changed in place.
         embeddings: float array, shape (faces, features), of the training faces.
         labels: int array, shape (faces,); every class has a face.
+
+    Returns:
+        float32 array, shape (features, classes), of unit columns, each embedding counted alike.
     """
-    centres = np.zeros(model.get_layer("head_centres").kernel.shape, "float32")
+    centres = np.zeros((embeddings.shape[1], labels.max() + 1), "float32")
     np.add.at(centres.T, labels, embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True))
-    centres /= np.linalg.norm(centres, axis=0, keepdims=True)
-    model.get_layer("head_centres").set_weights([centres])
+    return centres / np.linalg.norm(centres, axis=0, keepdims=True)

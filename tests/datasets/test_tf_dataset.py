@@ -107,7 +107,7 @@ def test_about_half_of_the_images_are_mirrored(drawn: FaceIndex) -> None:
 
 def test_balanced_epochs_show_people_equally_often(drawn: FaceIndex) -> None:
     uneven = drawn.where(lambda face: face.person != drawn.people[0] or face.domain == "masked")
-    labels = np.concatenate([labels for _, labels in batches(uneven, balanced=True)])
+    labels = np.concatenate([labels for _, labels in batches(uneven, sampling="balanced")])
     np.testing.assert_array_equal(np.bincount(labels), [7, 7, 7, 7])
 
 

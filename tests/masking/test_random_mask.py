@@ -42,23 +42,34 @@ def test_probabilities_none_and_all_are_exact() -> None:
     assert (none == -1).all() and (every == 0).all()
 
 
-def test_the_fixed_masks_of_an_image_differ_in_style_and_are_stable(mask: RandomMask) -> None:
-    masks = mask.masks_of(ROWS, 4)
+def fixed(k: int) -> RandomMask:
+    return RandomMask(0.6, STYLES[:4], 3, size=SIZE, variants=3, fixed=k)
+
+
+def test_the_fixed_masks_of_an_image_differ_in_style_and_are_stable() -> None:
+    masks = fixed(4).masks_of(ROWS)
     assert (np.sort(masks // 3, axis=1) == np.arange(4)).all()
-    assert (mask.masks_of(ROWS[::-1], 2) == masks[::-1, :2]).all()
-    assert len(np.unique(masks[:, 0])) == len(mask.bank)
+    assert (fixed(2).masks_of(ROWS[::-1]) == masks[::-1, :2]).all()
+    assert len(np.unique(masks[:, 0])) == 12
 
 
-def test_as_many_fixed_masks_as_the_bank_has_are_all_of_it(mask: RandomMask) -> None:
-    masks = mask.masks_of(ROWS[:20], len(mask.bank))
-    assert (np.sort(masks, axis=1) == np.arange(len(mask.bank))).all()
+def test_as_many_fixed_masks_as_the_bank_has_are_all_of_it() -> None:
+    masks = fixed(12).masks_of(ROWS[:20])
+    assert (np.sort(masks, axis=1) == np.arange(12)).all()
 
 
 def test_views_are_columns_drawn_alike_and_with_the_same_chance(mask: RandomMask) -> None:
-    views = mask.views(ROWS, 2, 5)
+    views = fixed(5).views(ROWS, 2)
     assert ((views >= 0) == (mask.choices(ROWS, 2) >= 0)).all()
     counts = np.bincount(views[views >= 0])
     assert len(counts) == 5 and counts.min() > 400
+
+
+def test_an_image_wears_only_its_fixed_masks() -> None:
+    few = fixed(2)
+    for epoch in range(3):
+        choice, own = few.choices(ROWS, epoch), few.masks_of(ROWS)
+        assert ((choice[:, None] == own).any(axis=1) | (choice == -1)).all()
 
 
 def test_parallel_maps_give_the_same_masks_as_numpy(mask: RandomMask) -> None:
@@ -106,10 +117,10 @@ def test_a_bad_probability_is_refused(probability: float) -> None:
         RandomMask(probability, STYLES[:1], size=SIZE, variants=1)
 
 
-@pytest.mark.parametrize("k", [0, 13])
-def test_a_bad_number_of_fixed_masks_is_refused(mask: RandomMask, k: int) -> None:
-    with pytest.raises(ValueError, match="k must be in"):
-        mask.masks_of(ROWS, k)
+@pytest.mark.parametrize("k", [-1, 13])
+def test_a_bad_number_of_fixed_masks_is_refused(k: int) -> None:
+    with pytest.raises(ValueError, match="fixed must be in"):
+        fixed(k)
 
 
 def test_points_with_tensors_are_refused(mask: RandomMask) -> None:
