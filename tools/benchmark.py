@@ -6,6 +6,7 @@
     python tools/benchmark.py dlib                   # DlibResNet29 against dlib (pip install dlib-bin)
     python tools/benchmark.py pipeline               # as_tf_dataset against decoding alone
     python tools/benchmark.py scaling                # cost and memory as the number of images grows
+    python tools/benchmark.py masks                  # drawing masks inside tf.data, on one core
 
 Each round times every way once, in turn; the figures are medians over the rounds, and the ratios are of
 figures from the same run. `--json FILE` keeps them. Images are drawn or random: speed does not depend on
@@ -423,6 +424,34 @@ def scaling(args: argparse.Namespace) -> dict[str, Any]:
     return result | {"marginal_ms": [1000 * first, 1000 * second], "anonymous_mb": memory}
 
 
+def masks(args: argparse.Namespace) -> dict[str, Any]:
+    """What a drawn mask costs a face inside tf.data, on one core."""
+    import tensorflow as tf
+
+    from maskedface.masking import RandomMask
+
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    ways: dict[str, Callable[[], float]] = {}
+    for template, size in (("arcface", 112), ("dlib", 150), ("vggface2", 180)):
+        faces = random_faces(args.images, size)
+        rows = np.arange(args.images)
+        mask = RandomMask(1.0, template=template, size=size)
+
+        def run(mask: RandomMask | None, faces: np.ndarray, rows: np.ndarray) -> float:
+            batches = tf.data.Dataset.from_tensor_slices((faces, rows)).batch(64)
+            if mask is not None:
+                batches = batches.map(lambda images, rows: mask(images, rows, 0))
+            options = tf.data.Options()
+            options.threading.private_threadpool_size = 1
+            batches = batches.with_options(options)
+            return 1000 * timed(lambda: sum(1 for _ in batches)) / len(rows)
+
+        ways[f"{size} px, read alone"] = lambda f=faces, r=rows: run(None, f, r)
+        ways[f"{size} px, with a mask each"] = lambda m=mask, f=faces, r=rows: run(m, f, r)
+    return report(interleaved(ways, args.rounds), "ms a face", [])
+
+
 def _anonymous_megabytes() -> float:
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("RssAnon"))
@@ -434,6 +463,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "dlib": dlib,
     "pipeline": pipeline,
     "scaling": scaling,
+    "masks": masks,
 }
 
 if __name__ == "__main__":

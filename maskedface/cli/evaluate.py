@@ -3,6 +3,8 @@
 Each RUN is a run folder, or a folder of runs with several seeds (seed-0/, seed-1/ ...).
 
   maskedface evaluate runs/cosine --against runs/frozen
+  maskedface evaluate runs/cosine --learner svm                  (another learner on the embedding)
+  maskedface evaluate runs/whole runs/upper --join               (their embeddings, joined)
   maskedface evaluate runs/cosine --data OTHER --domain masked   (the same people, other images)
 """
 
@@ -11,11 +13,12 @@ from __future__ import annotations
 import argparse
 import glob
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import data
 
 if TYPE_CHECKING:
+    from maskedface.evaluation.learners import Learner
     from maskedface.training import Run
 
 
@@ -23,6 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
     parser.add_argument("runs", nargs="+", metavar="RUN")
     parser.add_argument("--against", metavar="RUN", help="show the paired difference to this run")
+    parser.add_argument(
+        "--learner",
+        choices=("class_means", "logistic", "svm", "knn"),
+        help="fit this to the training faces' embeddings in place of each run's own head",
+    )
+    parser.add_argument(
+        "--join", action="store_true", help="join the runs' embeddings, seed by seed, into one"
+    )
     parser.add_argument("--json", metavar="FILE", help="with images: write the report there")
     data.add_data_arguments(parser)
 
@@ -34,11 +45,29 @@ def run(args: argparse.Namespace) -> int:
     groups = {path: find_runs(path) for path in args.runs}
     if args.data or args.manifest:
         return _on_other_images(groups, args)
-    print_results(
-        {f"{path} ({runs[0].recipe.name})": runs for path, runs in groups.items()},
-        find_runs(args.against) if args.against else None,
-    )
+    results = {f"{path} ({runs[0].recipe.name})": runs for path, runs in groups.items()}
+    if args.learner or args.join:
+        results = _relearned(groups, args.learner or "class_means", args.join)
+    print_results(results, find_runs(args.against) if args.against else None)
     return 0
+
+
+def _relearned(groups: dict[str, list[Run]], learner: Learner, join: bool) -> dict[str, Any]:
+    from maskedface.cli.learners import relearn
+
+    if not join:
+        return {
+            f"{path} + {learner}": [relearn([run], learner) for run in runs]
+            for path, runs in groups.items()
+        }
+    counts = {len(runs) for runs in groups.values()}
+    if len(groups) < 2 or len(counts) > 1:
+        raise ValueError(
+            "--join must be given two runs at least, of as many seeds each. "
+            f"Received: {({path: len(runs) for path, runs in groups.items()})}"
+        )
+    together = zip(*groups.values(), strict=True)
+    return {" & ".join(groups) + f" + {learner}": [relearn(runs, learner) for runs in together]}
 
 
 def find_runs(path: str) -> list[Run]:

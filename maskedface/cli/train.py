@@ -22,7 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a field of the recipe"
     )
     parser.add_argument(
-        "--backbone", default="ResNet50", help="ResNet50, DlibResNet29 or a .keras file"
+        "--backbone",
+        default="ResNet50",
+        help="ResNet50, DlibResNet29, a keras.applications class such as EfficientNetV2B0, "
+        "or a .keras file",
     )
     parser.add_argument("--weights", help="the backbone's weights: a preset or a file")
     parser.add_argument("--run", required=True, metavar="DIR", help="the run folder")

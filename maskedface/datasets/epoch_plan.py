@@ -76,7 +76,7 @@ class EpochPlan:
     def targets(self, rows: np.ndarray, epoch: int) -> np.ndarray:
         """The batch's labels: int32 array, shape (batch,), or with domains (batch, 2), where a face
         that is given a mask counts as masked."""
-        labels = self.labels[rows].astype("int32")
+        labels: np.ndarray = self.labels[rows].astype("int32")
         if not self.with_domains:
             return labels
         masked = self.masked[rows] | (self.choices(rows, epoch) >= 0)

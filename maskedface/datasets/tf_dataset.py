@@ -39,9 +39,9 @@ def as_tf_dataset(
 ) -> tf.data.Dataset:
     """Reads, aligns, shuffles, masks, mirrors, varies and batches the faces of an index.
 
-    Order, masks, flips and small changes are functions of (seed, epoch, element): the same arguments give the same
-    batches, always. Epoch e of a training run is therefore asked for by its number. Give `fit` all
-    epochs in one data set and tell it where they end:
+    Order, masks, flips and small changes are functions of (seed, epoch, element): the same
+    arguments give the same batches, always. Epoch e of a training run is therefore asked for by its
+    number. Give `fit` all epochs in one data set and tell it where they end:
 
     >>> batches = as_tf_dataset(train, shuffle=True, flip=True, epochs=20)  # doctest: +SKIP
     >>> model.fit(batches, epochs=20, steps_per_epoch=-(-len(train) // 32))  # doctest: +SKIP

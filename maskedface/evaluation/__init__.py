@@ -3,6 +3,7 @@
 from maskedface.evaluation.bootstrap import interval, paired_difference
 from maskedface.evaluation.classification import classification_report, confusion
 from maskedface.evaluation.identification import cmc, identification_report, threshold_at_fpir
+from maskedface.evaluation.learners import LEARNERS, learner_scores
 from maskedface.evaluation.matching import Matches, match_probes
 from maskedface.evaluation.open_set import open_set_matches, open_set_report
 from maskedface.evaluation.pair_drawing import draw_pairs
@@ -17,6 +18,7 @@ from maskedface.evaluation.verification import (
 )
 
 __all__ = [
+    "LEARNERS",
     "PAPER_ROWS",
     "Matches",
     "classification_report",
@@ -28,6 +30,7 @@ __all__ = [
     "fold_accuracies",
     "identification_report",
     "interval",
+    "learner_scores",
     "match_probes",
     "normalised",
     "open_set_matches",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 
 import keras
@@ -21,12 +22,16 @@ def build_backbone(
     """Builds a backbone by name, or reads one from a file.
 
     Args:
-        backbone: "ResNet50", "DlibResNet29" or the path of a `.keras` file (images -> embeddings).
-        weights: as the backbone's own `weights`; None where a file holds them.
+        backbone: "ResNet50", "DlibResNet29", a class of `keras.applications` that scales its input
+            itself ("EfficientNetV2B0", "ConvNeXtTiny", "MobileNetV3Small", ...: those with
+            `include_preprocessing`), or the path of a `.keras` file (images -> embeddings).
+        weights: as the backbone's own `weights` (of `keras.applications`: None, "imagenet" or a file);
+            None where a `.keras` file holds them.
         image_size: int, input height and width in pixels; a backbone of one size keeps its own.
 
     Returns:
-        The backbone.
+        The backbone. Those of `keras.applications` end in their global average pool and see the face
+        in the "vggface2" template.
 
     Raises:
         ValueError: if the name is unknown, or weights are given beside a `.keras` file.
@@ -35,16 +40,35 @@ def build_backbone(
         return models.ResNet50(weights, (image_size, image_size, 3))
     if backbone == "DlibResNet29":
         return models.DlibResNet29(weights)
+    if os.fspath(backbone) in _applications():
+        build = getattr(keras.applications, os.fspath(backbone))
+        shape = (image_size, image_size, 3)
+        return build(include_top=False, weights=weights, input_shape=shape, pooling="avg")
     if not os.fspath(backbone).endswith(".keras") or not os.path.isfile(backbone):
         raise ValueError(
-            f"backbone must be one of {BACKBONES} or a .keras file. Received: backbone={backbone!r}"
+            f"backbone must be one of {(*BACKBONES, *_applications())} or a .keras file. "
+            f"Received: backbone={backbone!r}"
         )
     if weights is not None:
         raise ValueError(
             "weights must be None where the backbone is a .keras file, which holds its own. "
             f"Received: weights={weights!r}"
         )
-    return keras.models.load_model(backbone, compile=False)
+    return models.embedder(keras.models.load_model(backbone, compile=False))
+
+
+def _applications() -> tuple[str, ...]:
+    """The classes of `keras.applications` that take RGB, 0-255, as all models here do."""
+    builders = {
+        name: value
+        for name, value in vars(keras.applications).items()
+        if name[0].isupper() and callable(value)
+    }
+    return tuple(
+        name
+        for name, value in builders.items()
+        if "include_preprocessing" in inspect.signature(value).parameters
+    )
 
 
 def initial_run(recipe: Recipe, run_dir: str, seed: int) -> Run | None:
@@ -134,4 +158,5 @@ def class_means(embeddings: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """
     centres = np.zeros((embeddings.shape[1], labels.max() + 1), "float32")
     np.add.at(centres.T, labels, embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True))
-    return centres / np.linalg.norm(centres, axis=0, keepdims=True)
+    centres /= np.linalg.norm(centres, axis=0, keepdims=True)
+    return centres

@@ -102,7 +102,13 @@ def train(
     before = initial_run(recipe, folder, seed)
     train = _taken(train, recipe, seed)
     refuse_leaks(train, test, before, folder)
-    is_open = not set(test.people) & set(train.people)
+    others = set(test.people) - set(train.people)
+    is_open = len(others) == len(test.people)
+    if others and not is_open:
+        raise ValueError(
+            "the people of the test rows must all be trained on, or none. "
+            f"Received: {len(others)} of {len(test.people)} are not, {sorted(others)[:3]}"
+        )
     labels = None if is_open else test.labels(train.people)
     _prepare(seed)
     base = prepare_backbone(recipe, build_backbone(backbone, weights, recipe.image_size))
@@ -150,7 +156,7 @@ def train(
     if recipe.head_final == "class_means":
         final.set_centres(class_means(final.train_embeddings(), plan.labels))
     if labels is None:
-        _finish(folder, final.model, *_open_results(test, final.test_embeddings()))
+        _finish(folder, final.model, *open_results(test, final.test_embeddings()))
     else:
         logits = final.test_logits()
         metrics = report_domains(test, labels, logits)
@@ -394,9 +400,18 @@ def _tensorboard(folder: str) -> list[keras.callbacks.Callback]:
     return [keras.callbacks.TensorBoard(logs, write_graph=False)]
 
 
-def _open_results(
+def open_results(
     test: FaceIndex, embeddings: np.ndarray
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What a run reports of people it was not trained on.
+
+    Args:
+        test: the rows.
+        embeddings: float array, shape (rows, features).
+
+    Returns:
+        (`evaluation.open_set_report`; {"embeddings": embeddings}).
+    """
     people, domains, photos = zip(
         *((face.person, face.domain, face.photo) for face in test.faces), strict=True
     )
@@ -413,7 +428,7 @@ def _finish(
     model.save(os.path.join(folder, "partial.keras"))
     os.replace(os.path.join(folder, "partial.keras"), os.path.join(folder, MODEL))
     partial = os.path.join(folder, "partial.npz")
-    np.savez(partial, **predictions)
+    np.savez(partial, **predictions)  # type: ignore[arg-type]  # NumPy's stub takes any for a flag
     os.replace(partial, os.path.join(folder, PREDICTIONS))
     write_json(os.path.join(folder, METRICS), metrics)
     if os.path.exists(os.path.join(folder, STATE)):

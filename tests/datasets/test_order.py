@@ -32,3 +32,12 @@ def test_a_balanced_epoch_shows_each_class_equally_often() -> None:
     assert len(rows) == len(labels)
     np.testing.assert_array_equal(np.bincount(labels[rows]), [33, 33, 33])
     np.testing.assert_array_equal(np.unique(np.bincount(rows, minlength=99)[95:]), [8, 9])
+
+
+def test_a_grouped_epoch_shows_each_row_once_in_runs_of_one_class() -> None:
+    labels = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [9, 8, 3]))
+    rows = order.grouped(labels, 0, 0)
+    np.testing.assert_array_equal(np.sort(rows), np.arange(20))
+    changes = np.count_nonzero(np.diff(labels[rows]))
+    assert changes < 3 + 2 + 1  # 9 rows make three groups, 8 two, 3 one
+    assert (order.grouped(labels, 0, 1) != rows).any()
