@@ -118,42 +118,43 @@ class RandomMask:
         picked = self._pick(self.fixed, elements, epoch, _VIEW)
         return np.where(self._masked(elements, epoch), picked, -1)
 
-    def lay(self, images: Any, choice: Any, points: np.ndarray | None = None) -> Any:
-        """Lays the chosen masks on images, whichever library they are of.
+    def lay(self, images: np.ndarray, choice: np.ndarray, points: np.ndarray | None = None) -> np.ndarray:
+        """Lays the chosen masks on images; as `MaskBank.lay`.
 
         Args:
-            images: uint8 or float array or TensorFlow tensor, shape (batch, size, size, 3), RGB,
-                0-255, in the alignment of the bank.
-            choice: int, shape (batch,), as `choices` gives it.
+            images: uint8 or float array, shape (batch, size, size, 3), RGB, 0-255, in the alignment
+                of the bank.
+            choice: int array, shape (batch,), as `choices` gives it.
             points: five points of each image, float array, shape (batch, 5, 2), where the images
-                have no common alignment; NumPy only (`MaskBank.lay`).
+                have no common alignment.
 
         Returns:
-            Images of the same type and shape.
+            New array of the same type and shape.
         """
-        if isinstance(images, np.ndarray):
-            return self.bank.lay(images, choice, points)
-        if points is not None:
-            raise ValueError("points must be None for tensors: align the images, or use NumPy")
-        return self.bank.lay_tf(images, choice)
+        return self.bank.lay(images, choice, points)
 
-    def __call__(self, images: Any, elements: Any, epoch: Any) -> Any:
-        """Masks a batch.
+    def __call__(self, images: Any, elements: Any, epoch: Any, points: Any = None) -> Any:
+        """Masks a batch, of NumPy or inside `tf.data`.
 
         Args:
-            images: as for `lay`.
+            images: array or tensor, as for `lay`.
             elements: int array or tensor, shape (batch,), each >= 0: the images' numbers.
             epoch: int, or int tensor of shape ().
+            points: None, or array or tensor, as for `lay`.
 
         Returns:
             Images of the same type and shape.
         """
         if isinstance(images, np.ndarray):
-            return self.lay(images, self.choices(elements, epoch))
+            return self.lay(images, self.choices(elements, epoch), points)
         import tensorflow as tf
 
-        choice = tf.numpy_function(self.choices, [elements, epoch], tf.int64, stateful=False)
-        return self.lay(images, tf.ensure_shape(choice, [None]))
+        def laid(images: np.ndarray, elements: np.ndarray, epoch: np.ndarray, *points: Any) -> Any:
+            return self.lay(images, self.choices(elements, int(epoch)), *points)
+
+        given = [images, elements, epoch, *([] if points is None else [points])]
+        masked = tf.numpy_function(laid, given, images.dtype, stateful=False)
+        return tf.ensure_shape(masked, images.shape)
 
     def _masked(self, elements: np.ndarray, epoch: int) -> np.ndarray:
         return _uniform(self.seed, epoch, elements, _WHETHER) < self.probability
