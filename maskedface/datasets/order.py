@@ -6,6 +6,7 @@ cached one what an ordinary one sees.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 _ORDER, _FLIP, _BALANCE = range(3)  # keep the streams of one (seed, epoch) apart
@@ -96,11 +97,12 @@ def mirror(images: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
     """Mirrors some images, left to right.
 
     Args:
-        images: array, shape (images, height, width, channels), changed in place.
+        images: uint8 array, shape (images, height, width, 3), changed in place.
         mirrored: bool array, shape (images,).
 
     Returns:
         `images`.
     """
-    images[mirrored] = images[mirrored, :, ::-1]
+    for row in np.flatnonzero(mirrored):
+        images[row] = cv2.flip(images[row], 1)  # NumPy takes thirty times as long, and holds the lock
     return images
