@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import cv2
 import numpy as np
 
 Sampling = Literal["in_order", "shuffled", "balanced", "grouped"]
@@ -119,11 +120,12 @@ def mirror(images: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
     """Mirrors some images, left to right.
 
     Args:
-        images: array, shape (images, height, width, channels), changed in place.
+        images: uint8 array, shape (images, height, width, 3), changed in place.
         mirrored: bool array, shape (images,).
 
     Returns:
         `images`.
     """
-    images[mirrored] = images[mirrored, :, ::-1]
+    for row in np.flatnonzero(mirrored):
+        images[row] = cv2.flip(images[row], 1)  # NumPy takes thirty times as long, and holds the lock
     return images
