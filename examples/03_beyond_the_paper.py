@@ -46,7 +46,7 @@ for number, (name, recipe) in enumerate(steps.items()):
     )
     faces = run.split()["test"].faces
     columns = zip(*((face.person, face.domain, face.photo) for face in faces), strict=True)
-    matches = evaluation.open_set_matches(run.predictions["embeddings"], *columns)["masked"]
+    matches = evaluation.rank_one_matches(run.predictions["embeddings"], *columns)["masked"]
     hits[name] = matches.hits()
     change = evaluation.paired_difference(hits[name], hits["frozen"], matches.known_people)
     print(

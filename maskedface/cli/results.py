@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from maskedface.evaluation import PAPER_ROWS, interval, open_set_matches, paired_difference
+from maskedface.evaluation import PAPER_ROWS, interval, paired_difference, rank_one_matches
 
 if TYPE_CHECKING:
     from maskedface.evaluation import Matches
@@ -50,7 +50,7 @@ def per_face(runs: Sequence[Run], domain: str) -> tuple[np.ndarray, list[str]]:
     Args:
         runs: one a seed, over the same test rows.
         domain: a key of the runs' metrics: "masked" or "unmasked", or of an open set a kind of probes
-            (`evaluation.open_set_matches`).
+            (`evaluation.rank_one_matches`).
 
     Returns:
         (float array in [0, 1], shape (faces,); the person of each).
@@ -72,7 +72,7 @@ def per_face(runs: Sequence[Run], domain: str) -> tuple[np.ndarray, list[str]]:
 def _matches(run: Run, kind: str) -> Matches:
     faces = run.split()["test"].faces
     columns = zip(*((face.person, face.domain, face.photo) for face in faces), strict=True)
-    return open_set_matches(run.predictions["embeddings"], *columns)[kind]
+    return rank_one_matches(run.predictions["embeddings"], *columns)[kind]
 
 
 def _row(

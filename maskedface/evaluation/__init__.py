@@ -5,9 +5,9 @@ from maskedface.evaluation.classification import classification_report, confusio
 from maskedface.evaluation.identification import cmc, identification_report, threshold_at_fpir
 from maskedface.evaluation.learners import LEARNERS, learner_scores
 from maskedface.evaluation.matching import Matches, match_probes
-from maskedface.evaluation.open_set import open_set_matches, open_set_report
 from maskedface.evaluation.pair_drawing import draw_pairs
 from maskedface.evaluation.paper_rows import PAPER_ROWS
+from maskedface.evaluation.rank_one import rank_one_matches, rank_one_report
 from maskedface.evaluation.scores import cosine_scores, normalised, person_means, threshold_at
 from maskedface.evaluation.verification import (
     equal_error_rate,
@@ -33,10 +33,10 @@ __all__ = [
     "learner_scores",
     "match_probes",
     "normalised",
-    "open_set_matches",
-    "open_set_report",
     "paired_difference",
     "person_means",
+    "rank_one_matches",
+    "rank_one_report",
     "roc",
     "tar_at_far",
     "threshold_at",

@@ -62,7 +62,7 @@ class Run:
     @functools.cached_property
     def metrics(self) -> dict[str, Any]:
         """{domain: `evaluation.classification_report`} of each domain in the test rows; of an open
-        set `evaluation.open_set_report`."""
+        set `evaluation.rank_one_report`."""
         return read_json(os.path.join(self.path, METRICS))
 
     @functools.cached_property

@@ -16,7 +16,7 @@ import numpy as np
 
 from maskedface import models
 from maskedface.datasets import EpochPlan, FaceIndex, read_chips, take_share
-from maskedface.evaluation import classification_report, open_set_report
+from maskedface.evaluation import classification_report, rank_one_report
 from maskedface.recipes import Recipe, scenario
 from maskedface.training.batches import RowBatches, TrainingBatches, plan_of
 from maskedface.training.compiling import build_model, compile_model, prepare_backbone
@@ -65,7 +65,7 @@ def train(
 
     Where the test rows show the people trained on (a closed set), the classifier's names are scored.
     Where they show other people (an open set), the embedding is: masked faces are looked for in a
-    gallery of one mean of unmasked faces a person (`evaluation.open_set_report`).
+    gallery of one mean of unmasked faces a person (`evaluation.rank_one_report`).
 
     What a recipe freezes is computed once an image and view and kept on disk where that gives the
     ordinary loop's results (`training.frozen_features`); run.json says whether it was.
@@ -410,12 +410,12 @@ def open_results(
         embeddings: float array, shape (rows, features).
 
     Returns:
-        (`evaluation.open_set_report`; {"embeddings": embeddings}).
+        (`evaluation.rank_one_report`; {"embeddings": embeddings}).
     """
     people, domains, photos = zip(
         *((face.person, face.domain, face.photo) for face in test.faces), strict=True
     )
-    metrics = open_set_report(embeddings, people, domains, photos)
+    metrics = rank_one_report(embeddings, people, domains, photos)
     return metrics, {"embeddings": embeddings}
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskedface.evaluation import open_set_matches, open_set_report
+from maskedface.evaluation import rank_one_matches, rank_one_report
 
 # Two people, unmasked faces along the axes; a: photo 1 masked as itself; photo 2 nearer to b.
 EMBEDDINGS = np.array([[1.0, 0], [1, 0.1], [0, 1], [0.1, 1], [1, 0.2], [0.3, 1]])
@@ -13,7 +13,7 @@ PHOTOS = ["a1", "a2", "b1", "b2", "a1", "a3"]
 
 
 def test_rank_one_of_each_kind_of_probes() -> None:
-    report = open_set_report(EMBEDDINGS, PEOPLE, DOMAINS, PHOTOS)
+    report = rank_one_report(EMBEDDINGS, PEOPLE, DOMAINS, PHOTOS)
     assert report["masked"]["accuracy"] == 0.5 and report["masked"]["faces"] == 2
     assert report["masked_other_photo"]["accuracy"] == 0 and report["masked_other_photo"]["faces"] == 1
     assert report["unmasked"]["accuracy"] == 1 and report["unmasked"]["faces"] == 4
@@ -22,14 +22,14 @@ def test_rank_one_of_each_kind_of_probes() -> None:
 
 
 def test_unknown_photos_leave_masked_probes_alone() -> None:
-    assert set(open_set_matches(EMBEDDINGS, PEOPLE, DOMAINS, [""] * 6)) == {"masked"}
+    assert set(rank_one_matches(EMBEDDINGS, PEOPLE, DOMAINS, [""] * 6)) == {"masked"}
 
 
 def test_a_kind_without_probes_is_left_out() -> None:
-    found = open_set_matches(EMBEDDINGS[:4], PEOPLE[:4], DOMAINS[:4], PHOTOS[:4])
+    found = rank_one_matches(EMBEDDINGS[:4], PEOPLE[:4], DOMAINS[:4], PHOTOS[:4])
     assert set(found) == {"unmasked"}
 
 
 def test_a_gallery_of_nobody_is_refused() -> None:
     with pytest.raises(ValueError, match="must hold an unmasked face"):
-        open_set_report(EMBEDDINGS[4:], PEOPLE[4:], DOMAINS[4:], PHOTOS[4:])
+        rank_one_report(EMBEDDINGS[4:], PEOPLE[4:], DOMAINS[4:], PHOTOS[4:])

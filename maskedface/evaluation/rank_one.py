@@ -20,7 +20,7 @@ _KINDS: dict[str, tuple[Domain, OwnPhoto]] = {
 }
 
 
-def open_set_matches(
+def rank_one_matches(
     embeddings: np.ndarray,
     people: Sequence[str],
     domains: Sequence[str],
@@ -54,7 +54,7 @@ def open_set_matches(
     return found
 
 
-def open_set_report(
+def rank_one_report(
     embeddings: np.ndarray,
     people: Sequence[str],
     domains: Sequence[str],
@@ -63,17 +63,17 @@ def open_set_report(
     """Rank-1 of each kind of probes.
 
     Args:
-        embeddings, people, domains, photos: as for `open_set_matches`.
+        embeddings, people, domains, photos: as for `rank_one_matches`.
 
     Returns:
         {kind: {"faces", "people", "gallery": int; "accuracy": rank-1, float in [0, 1];
         "accuracy_interval": [low, high] (95 %, bootstrap over people)}}.
 
     Raises:
-        ValueError: as `open_set_matches`.
+        ValueError: as `rank_one_matches`.
     """
     report = {}
-    for kind, matches in open_set_matches(embeddings, people, domains, photos).items():
+    for kind, matches in rank_one_matches(embeddings, people, domains, photos).items():
         hits = matches.hits()
         report[kind] = {
             "faces": len(hits),
