@@ -25,7 +25,7 @@ from maskedface.evaluation import interval, paired_difference
 from maskedface.recipes import Recipe
 from maskedface.training import Run
 
-BASE = recipes.COSINE_MARGIN.override(epochs=3)
+BASE = recipes.COSINE_MARGIN.override(epochs=2)
 S, T = {"unmasked": 1.0}, {"unmasked": 1.0, "masked": 1.0}
 MASKS = {"mask_probability": 0.5}
 ALIGNED = {**MASKS, "sampling": "grouped"}

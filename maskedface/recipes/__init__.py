@@ -9,6 +9,7 @@ from maskedface.recipes.beyond import (
     MASKED_BEST_CLOSED,
     MASKED_BEST_CLOSED_S,
     MASKED_BEST_S,
+    MASKED_START,
 )
 from maskedface.recipes.gpu import (
     PAPER_MASKED_DIRECT_GPU,
@@ -36,6 +37,7 @@ ALL: dict[str, Recipe] = {
         FROZEN_MEANS_S_TO_T,
         COSINE_MARGIN,
         COSINE_MARGIN_S_TO_T,
+        MASKED_START,
         MASKED_BEST,
         MASKED_BEST_S,
         MASKED_BEST_CLOSED,
@@ -71,6 +73,7 @@ __all__ = [
     "MASKED_BEST_CLOSED",
     "MASKED_BEST_CLOSED_S",
     "MASKED_BEST_S",
+    "MASKED_START",
     "PAPER_MASKED",
     "PAPER_MASKED_DIRECT",
     "PAPER_MASKED_DIRECT_GPU",
