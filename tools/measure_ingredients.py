@@ -26,37 +26,33 @@ from maskedface.recipes import Recipe
 from maskedface.training import Run
 
 BASE = recipes.COSINE_MARGIN.override(epochs=2)
-S, T = {"unmasked": 1.0}, {"unmasked": 1.0, "masked": 1.0}
+S = {"unmasked": 1.0}
 MASKS = {"mask_probability": 0.5}
 ALIGNED = {**MASKS, "sampling": "grouped"}
 
 TABLES: dict[str, dict[str, Recipe]] = {
+    "domains": {
+        "S + T": BASE,
+        "S": BASE.override(train_on=S),
+        "S + drawn masks": BASE.override(train_on=S, **MASKS),
+        "S + drawn masks + CORAL": BASE.override(train_on=S, align="coral", **ALIGNED),
+        "S + drawn masks + alignment": BASE.override(train_on=S, align="pairs", **ALIGNED),
+        **{
+            f"S + {share:.0%} of T": BASE.override(train_on={"unmasked": 1.0, "masked": share})
+            for share in (0.05, 0.2, 0.7)
+        },
+    },
     "ingredients": {
         "cosine margin, fine-tuned": BASE,
         "frozen (no training)": recipes.FROZEN_MEANS,
         "+ small changes": BASE.override(augment=1.0),
         "+ drawn masks": BASE.override(**MASKS),
-        "+ mirrors joined": BASE.override(mirror_join=True),
-        "+ all three": BASE.override(augment=1.0, mirror_join=True, **MASKS),
-        "upper face alone": BASE.override(view="upper"),
-        "whole and upper face": BASE.override(view="both"),
+        "+ both, mirrors joined": BASE.override(augment=1.0, mirror_join=True, **MASKS),
         "ArcFace": BASE.override(loss="arcface", margin=0.3),
         "+ centre loss": BASE.override(loss="centre", loss_weight=0.003),
         "domain ranking (DCR)": BASE.override(loss="domain_ranking", sampling="grouped"),
         "self-restrained triplet": BASE.override(loss="triplet", margin=0.4, sampling="grouped"),
-    },
-    "domains": {
-        "S": BASE.override(train_on=S),
-        "S + drawn masks": BASE.override(train_on=S, **MASKS),
-        **{
-            f"S + {share:.0%} of T": BASE.override(train_on={"unmasked": 1.0, "masked": share})
-            for share in (0.05, 0.1, 0.2, 0.4, 0.7)
-        },
-        "S + T": BASE,
-        "S + drawn masks + CORAL": BASE.override(train_on=S, align="coral", **ALIGNED),
-        "S + drawn masks + alignment": BASE.override(train_on=S, align="pairs", **ALIGNED),
-        "S + T + CORAL": BASE.override(align="coral", sampling="grouped"),
-        "S + T + alignment": BASE.override(align="pairs", sampling="grouped"),
+        "upper face alone": BASE.override(view="upper"),
     },
 }
 

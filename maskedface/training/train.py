@@ -113,6 +113,7 @@ def train(
     _prepare(seed)
     base = prepare_backbone(recipe, build_backbone(backbone, weights, recipe.image_size))
     model = build_model(recipe, base, len(train.people))
+    start = base.get_weights() if recipe.mix_start else []
     if before is not None:
         take_over(model, before, train.people)
     record = {
@@ -152,6 +153,8 @@ def train(
         model.get_layer("head_centres").set_weights([centres])
         set_ranking_centres(inputs.learner, centres)
     _fit(inputs, plan, recipe, train, test, folder, progress)
+    if recipe.mix_start:
+        _mix(base, start, recipe.mix_start)
     final = _Final(recipe, model, base, inputs, chips)
     if recipe.head_final == "class_means":
         final.set_centres(class_means(final.train_embeddings(), plan.labels))
@@ -163,6 +166,11 @@ def train(
         _finish(folder, final.model, metrics, {"labels": labels, "logits": logits})
     shutil.rmtree(own_features, ignore_errors=True)
     return Run(folder)
+
+
+def _mix(base: keras.Model, start: list[np.ndarray], share: float) -> None:
+    mixed = zip(base.get_weights(), start, strict=True)
+    base.set_weights([(1 - share) * learnt + share * first for learnt, first in mixed])
 
 
 class _Final:

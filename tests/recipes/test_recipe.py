@@ -42,6 +42,7 @@ def test_settings_are_read_by_the_fields_type() -> None:
         ("mask_probability=2", r"mask_probability must be in \[0, 1\]"),
         ("loss=arcface", "loss must be 'margin' and align 'none' unless head='cosine'"),
         ("align=coral", "loss must be 'margin' and align 'none' unless head='cosine'"),
+        ("mix_start=0.2", "mix_start must be 0 unless head_final='class_means'"),
         ("mirror_join=true", "mirror_join must be false unless head='cosine'"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
@@ -169,3 +170,26 @@ def test_the_upper_box_lies_where_the_crop_does() -> None:
     box = training.compiling.upper_box("dlib", 150)
     found = np.asarray(models.View(box, (150, 150))(face[None]))[0]
     assert abs(found - geometry.warp(face, crop, 150)).mean() < 1.0
+
+
+def test_mixed_weights_lie_between_those_of_the_start_and_the_trained_ones(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    def kernel(recipe: Recipe) -> np.ndarray:
+        run = trained(drawn, tiny_backbone, tmp_path / str(recipe.mix_start), recipe)
+        return np.asarray(run.model.get_layer("layer2_conv").get_weights()[0])
+
+    learnt, mixed, first = (kernel(BASE.override(mix_start=share)) for share in (0, 0.25, 1))
+    assert (learnt != first).any()
+    np.testing.assert_allclose(mixed, 0.75 * learnt + 0.25 * first, atol=1e-6)
+
+
+def test_a_second_leg_is_mixed_with_the_weights_before_the_first(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    first = trained(drawn, tiny_backbone, tmp_path / "first", BASE)
+    second = BASE.override(init=first.path, mix_start=1.0)
+    found = trained(drawn, tiny_backbone, tmp_path / "second", second).model
+    built = keras.models.load_model(tiny_backbone, compile=False)
+    for name in ("stem_conv", "layer4_conv"):
+        np.testing.assert_array_equal(*(m.get_layer(name).get_weights()[0] for m in (found, built)))
