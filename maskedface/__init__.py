@@ -23,6 +23,7 @@ _PARTS = (
     "masking",
     "models",
     "recipes",
+    "recognition",
     "training",
 )
 
