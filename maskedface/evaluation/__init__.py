@@ -4,6 +4,7 @@ from maskedface.evaluation.bootstrap import interval, paired_difference
 from maskedface.evaluation.classification import classification_report, confusion
 from maskedface.evaluation.identification import cmc, identification_report, threshold_at_fpir
 from maskedface.evaluation.matching import Matches, match_probes
+from maskedface.evaluation.open_set import EmbeddedFaces, open_set_report
 from maskedface.evaluation.pair_drawing import draw_pairs
 from maskedface.evaluation.paper_rows import PAPER_ROWS
 from maskedface.evaluation.scores import cosine_scores, normalised, person_means, threshold_at
@@ -17,6 +18,7 @@ from maskedface.evaluation.verification import (
 
 __all__ = [
     "PAPER_ROWS",
+    "EmbeddedFaces",
     "Matches",
     "classification_report",
     "cmc",
@@ -29,6 +31,7 @@ __all__ = [
     "interval",
     "match_probes",
     "normalised",
+    "open_set_report",
     "paired_difference",
     "person_means",
     "roc",

@@ -5,8 +5,8 @@ from maskedface.recognition.detection import Detection, Detector, MtcnnDetector
 from maskedface.recognition.embedding import embedder_of, fingerprint
 from maskedface.recognition.gallery import Candidate, Gallery
 from maskedface.recognition.mask_estimate import masked_probability
-from maskedface.recognition.photos import PhotoResult, identify_all, photo_files
-from maskedface.recognition.picture import draw_identities
+from maskedface.recognition.photos import PhotoResult, each, identify_all, photo_files
+from maskedface.recognition.picture import LabelledFace, draw_faces, draw_identities
 from maskedface.recognition.recognizer import (
     FaceError,
     FoundFace,
@@ -24,11 +24,14 @@ __all__ = [
     "FoundFace",
     "Gallery",
     "Identity",
+    "LabelledFace",
     "MtcnnDetector",
     "PhotoResult",
     "Recognizer",
     "Verification",
+    "draw_faces",
     "draw_identities",
+    "each",
     "embedder_of",
     "fingerprint",
     "identify_all",

@@ -110,14 +110,14 @@ class MtcnnDetector:
         margin = int(max(image.shape) * _MARGIN) if max(image.shape) <= _CROP_SIDE else 0
         padded = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
         rows = self._network.detect_faces(padded, output_type="numpy", box_format="xyxy")
-        # A row: image number, box, confidence, five x, five y; of no face shorter ones come.
+        # A row: image number, box, confidence, five x, five y.
         return [
             Detection(
                 tuple(float(side) - margin for side in row[1:5]),  # type: ignore[arg-type]
                 np.stack([row[6:11], row[11:16]], axis=1).astype("float64") - margin,
                 float(row[5]),
             )
-            for row in np.reshape(rows, (len(rows), -1))
+            for row in rows
         ]
 
 

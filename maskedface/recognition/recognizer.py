@@ -24,6 +24,7 @@ FallBack = Literal["crops", "always", "never"]
 # Our own choices. RMFRD's images and others that were cut out by somebody's detector are this small
 # and about square; a larger photograph without a face found has none, or none that can be used.
 CROP_SIDE, CROP_RATIO = 320, 1.6
+_LEAST_CROP = 24  # pixels: nobody can be told in fewer
 # A photograph shows one person where the largest face has this many times the next one's area.
 _DOMINATES = 4.0
 
@@ -298,7 +299,7 @@ class Recognizer:
         if found:
             return [(face.box, face.confidence, "points", face.points) for face in found]
         sides = max(height, width), min(height, width)
-        is_crop = sides[0] <= CROP_SIDE and sides[0] <= CROP_RATIO * sides[1]
+        is_crop = _LEAST_CROP <= sides[1] and sides[0] <= min(CROP_SIDE, CROP_RATIO * sides[1])
         if self._fall_back == "always" or (self._fall_back == "crops" and is_crop):
             return [(whole, None, "whole image", "")]
         return []
