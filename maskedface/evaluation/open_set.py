@@ -61,8 +61,8 @@ def open_set_report(
         {"people", "enrolled", "draws": int; "masked" and "unmasked" (probes): {"rank_1": {"mean", "sd"},
         "rank_1_own_photo_kept" (masked probes only), "fnir": {fpir: {"mean", "sd", "fpir": the rate
         found on the test people}}, "per_draw": [`identification_report`, ...]}; "pairs":
-        {"masked-unmasked": {"genuine", "impostors": int; "at_far": {far: {"tar", "far": {"value", "low", "high"},
-        "threshold"}}}, ...}; "sd" is the standard deviation over draws, low and high a 95 %
+        {"masked-unmasked": {"genuine", "impostors": int; "at_far": {far: {"tar", "far": {"value", "low",
+        "high"}, "threshold"}}}, ...}; "sd" is the standard deviation over draws, low and high a 95 %
         bootstrap interval over people.
 
     Raises:

@@ -299,7 +299,7 @@ class Recognizer:
         if found:
             return [(face.box, face.confidence, "points", face.points) for face in found]
         sides = max(height, width), min(height, width)
-        is_crop = _LEAST_CROP <= sides[1] and sides[0] <= min(CROP_SIDE, CROP_RATIO * sides[1])
+        is_crop = sides[1] >= _LEAST_CROP and sides[0] <= min(CROP_SIDE, CROP_RATIO * sides[1])
         if self._fall_back == "always" or (self._fall_back == "crops" and is_crop):
             return [(whole, None, "whole image", "")]
         return []
