@@ -28,6 +28,7 @@ _PARTS = (
     "masking",
     "models",
     "recipes",
+    "recognition",
     "training",
 )
 

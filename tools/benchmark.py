@@ -5,6 +5,7 @@
     python tools/benchmark.py embedding              # against ONNX Runtime
     python tools/benchmark.py dlib                   # DlibResNet29 against dlib (pip install dlib-bin)
     python tools/benchmark.py pipeline               # as_tf_dataset against decoding alone
+    python tools/benchmark.py search                 # 1,000,000 people searched, against NumPy in float32
     python tools/benchmark.py scaling                # cost and memory as the number of images grows
     python tools/benchmark.py masks                  # drawing masks inside tf.data, on one core
 
@@ -56,6 +57,10 @@ def main() -> int:
         if name == "recipe":
             sub.add_argument("recipe", choices=("unmasked", "masked"))
             sub.add_argument("--tail-epochs", type=int, default=2, help="epochs timed of `masked`")
+        if name == "search":
+            sub.add_argument("--people", type=int, default=1_000_000)
+            sub.add_argument("--features", type=int, default=128)
+            sub.add_argument("--probes", type=int, default=20, help="timed one by one in each round")
     args = parser.parse_args()
     result = COMMANDS[args.command](args)
     result["arguments"] = {k: v for k, v in vars(args).items() if k != "json"}
@@ -454,6 +459,40 @@ def masks(args: argparse.Namespace) -> dict[str, Any]:
     return report(interleaved(ways, args.rounds), "ms a face", [])
 
 
+def search(args: argparse.Namespace) -> dict[str, Any]:
+    """The 10 most alike of 1,000,000 people: ms a probe, ours against NumPy's float32 product."""
+    from maskedface.recognition.search import ExactSearch
+
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((args.people, args.features), dtype=np.float32)
+    # As face embeddings are: a common part, and directions that vary less and less.
+    rows *= 1 / np.sqrt(1 + np.arange(args.features, dtype="float32") / 16)
+    rows += 1.5 * rng.standard_normal(args.features, dtype=np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    probes = rows[: args.probes] + 0.03 * rng.standard_normal(
+        (args.probes, args.features), dtype=np.float32
+    )
+    start = time.perf_counter()
+    ours = ExactSearch(rows, np.arange(args.people))
+    ours.best(probes[0], 10)
+    print(f"building and the first search: {time.perf_counter() - start:.1f} s")
+
+    def plain(probe: np.ndarray) -> np.ndarray:
+        scores = rows @ (probe / np.linalg.norm(probe))
+        top = np.argpartition(scores, len(scores) - 10)[-10:]
+        return np.asarray(top[np.argsort(-scores[top])])
+
+    for probe in probes:
+        assert np.array_equal(ours.best(probe, 10)[0], plain(probe)), "the answers differ"
+    ways: dict[str, Callable[[], float]] = {
+        "NumPy float32": lambda: 1000 * statistics.median(timed(lambda p=p: plain(p)) for p in probes),
+        "ours": lambda: 1000
+        * statistics.median(timed(lambda p=p: ours.best(p, 10)) for p in probes),
+        "ours, fastest probe": lambda: 1000 * min(timed(lambda p=p: ours.best(p, 10)) for p in probes),
+    }
+    return report(interleaved(ways, args.rounds), "ms", ["NumPy float32"])
+
+
 def _anonymous_megabytes() -> float:
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("RssAnon"))
@@ -464,6 +503,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "embedding": embedding,
     "dlib": dlib,
     "pipeline": pipeline,
+    "search": search,
     "scaling": scaling,
     "masks": masks,
 }

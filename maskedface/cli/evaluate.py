@@ -6,6 +6,14 @@ Each RUN is a run folder, or a folder of runs with several seeds (seed-0/, seed-
   maskedface evaluate runs/cosine --learner svm                  (another learner on the embedding)
   maskedface evaluate runs/whole runs/upper --join               (their embeddings, joined)
   maskedface evaluate runs/cosine --data OTHER --domain masked   (the same people, other images)
+
+With --protocol the embeddings are compared, not the people of the run: a RUN may then also be "dlib" or a
+.keras file, and faces may be of anybody.
+
+  maskedface evaluate dlib --protocol lfw --data LFW --detect                    (a published list of pairs)
+  maskedface evaluate dlib --protocol c-rmfrd --data RMFRD --list AFDB_final_Jeff.csv
+  maskedface evaluate dlib --protocol c-rmfrd --data RMFRD --list GALLERY.csv PROBES.csv   (rank-k)
+  maskedface evaluate dlib runs/cosine --protocol open_set --manifest M --data D   (a manifest's column)
 """
 
 from __future__ import annotations
@@ -36,12 +44,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", metavar="FILE", help="with images: write the report there")
     data.add_data_arguments(parser)
+    group = parser.add_argument_group("protocol")
+    group.add_argument(
+        "--protocol",
+        metavar="NAME",
+        help="lfw, mlfw, mfr2, rmfvd or c-rmfrd: pairs in --data; or a manifest's column with the "
+        "parts train (thresholds) and test (figures)",
+    )
+    group.add_argument(
+        "--list",
+        nargs="+",
+        metavar="FILE",
+        help="the list of pairs, where it is not in --data by its published name; of c-rmfrd also "
+        "its lists of gallery and probes",
+    )
+    group.add_argument(
+        "--detect", action="store_true", help="find the faces by mtcnn, not by --template"
+    )
+    group.add_argument(
+        "--enrolled", type=int, default=200, metavar="N", help="of a column: people enrolled a draw"
+    )
+    group.add_argument(
+        "--draws", type=int, default=10, metavar="N", help="of a column: draws, by seeds 0, 1, ..."
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface evaluate --help`."""
     from maskedface.cli.results import print_results
 
+    if args.protocol:
+        from maskedface.cli.protocols import run_protocol
+
+        return run_protocol(args)
     groups = {path: find_runs(path) for path in args.runs}
     if args.data or args.manifest:
         return _on_other_images(groups, args)

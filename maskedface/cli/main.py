@@ -19,6 +19,9 @@ COMMANDS = {
     "audit": "look at every image of a data set and report what is wrong",
     "train": "train a recogniser by a recipe and evaluate it",
     "evaluate": "print the results of runs, or evaluate one on other images",
+    "enroll": "add people's photographs to a gallery, or remove people",
+    "identify": "say who the people in photographs are",
+    "verify": "say whether two photographs show one person",
     "masks": "draw a contact sheet of every mask style",
     "weights": "convert, inspect and list weight files",
 }

@@ -5,6 +5,7 @@ from maskedface.evaluation.classification import classification_report, confusio
 from maskedface.evaluation.identification import cmc, identification_report, threshold_at_fpir
 from maskedface.evaluation.learners import LEARNERS, learner_scores
 from maskedface.evaluation.matching import Matches, match_probes
+from maskedface.evaluation.open_set import EmbeddedFaces, open_set_report
 from maskedface.evaluation.pair_drawing import draw_pairs
 from maskedface.evaluation.paper_rows import PAPER_ROWS
 from maskedface.evaluation.rank_one import rank_one_matches, rank_one_report
@@ -20,6 +21,7 @@ from maskedface.evaluation.verification import (
 __all__ = [
     "LEARNERS",
     "PAPER_ROWS",
+    "EmbeddedFaces",
     "Matches",
     "classification_report",
     "cmc",
@@ -33,6 +35,7 @@ __all__ = [
     "learner_scores",
     "match_probes",
     "normalised",
+    "open_set_report",
     "paired_difference",
     "person_means",
     "rank_one_matches",
