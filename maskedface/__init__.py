@@ -30,6 +30,7 @@ _PARTS = (
     "recipes",
     "recognition",
     "training",
+    "tuning",
 )
 
 __all__ = ["__version__", *_PARTS]

@@ -18,6 +18,7 @@ COMMANDS = {
     "demo": "draw people, train and evaluate on them, in a few minutes",
     "audit": "look at every image of a data set and report what is wrong",
     "train": "train a recogniser by a recipe and evaluate it",
+    "tune": "search a recipe's fields for the best recipe, by Keras Tuner",
     "evaluate": "print the results of runs, or evaluate one on other images",
     "enroll": "add people's photographs to a gallery, or remove people",
     "identify": "say who the people in photographs are",

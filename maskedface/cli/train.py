@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import TYPE_CHECKING
 
 from maskedface.cli import data
+
+if TYPE_CHECKING:
+    from maskedface.recipes import Recipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,13 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a field of the recipe"
     )
-    parser.add_argument(
-        "--backbone",
-        default="ResNet50",
-        help="ResNet50, DlibResNet29, a keras.applications class such as EfficientNetV2B0, "
-        "or a .keras file",
-    )
-    parser.add_argument("--weights", help="the backbone's weights: a preset or a file")
+    add_backbone_arguments(parser)
     parser.add_argument("--run", required=True, metavar="DIR", help="the run folder")
     parser.add_argument("--seeds", default="0", metavar="N,N", help="one run a seed")
     parser.add_argument(
@@ -37,17 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface train --help`."""
-    from maskedface import recipes, training
+    from maskedface import training
     from maskedface.cli.results import print_results
 
-    if args.recipe in recipes.ALL:
-        recipe = recipes.ALL[args.recipe]
-    elif os.path.isfile(args.recipe):
-        recipe = recipes.Recipe.read(args.recipe)
-    else:
-        raise ValueError(
-            f"--recipe must be one of {sorted(recipes.ALL)} or a file. Received: {args.recipe!r}"
-        )
+    recipe = read_recipe(args.recipe)
     train, test = data.read_parts(args)
     print(f"{len(train)} training and {len(test)} test images of {len(train.people)} people")
     runs = training.train_scenario(
@@ -63,6 +54,32 @@ def run(args: argparse.Namespace) -> int:
     print_results({recipe.name: runs})
     print(f"run folder: {args.run}")
     return 0
+
+
+def add_backbone_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds --backbone and --weights."""
+    parser.add_argument(
+        "--backbone",
+        default="ResNet50",
+        help="ResNet50, DlibResNet29, a keras.applications class such as EfficientNetV2B0, "
+        "or a .keras file",
+    )
+    parser.add_argument("--weights", help="the backbone's weights: a preset or a file")
+
+
+def read_recipe(name: str) -> Recipe:
+    """A recipe by its name, or from a JSON file.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    from maskedface import recipes
+
+    if name in recipes.ALL:
+        return recipes.ALL[name]
+    if os.path.isfile(name):
+        return recipes.Recipe.read(name)
+    raise ValueError(f"--recipe must be one of {sorted(recipes.ALL)} or a file. Received: {name!r}")
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

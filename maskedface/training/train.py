@@ -59,6 +59,7 @@ def train(
     seed: int = 0,
     cache: str | os.PathLike[str] = "memory",
     features_dir: str | os.PathLike[str] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     progress: bool = True,
 ) -> Run:
     """Trains a classifier, evaluates it and leaves a run folder.
@@ -86,6 +87,8 @@ def train(
             frozen features; both stay there for other runs.
         features_dir: a folder for frozen features alone. By default they go to `cache` if it is a
             folder, else into the run folder until the run is finished.
+        callbacks: for `fit`, called after the state of an epoch is kept; one that stops the training
+            ends the run there.
         progress: whether to draw progress bars and say what is done with frozen features.
 
     Returns:
@@ -152,7 +155,7 @@ def train(
         centres = class_means(inputs.embeddings(inputs.train), plan.labels)
         model.get_layer("head_centres").set_weights([centres])
         set_ranking_centres(inputs.learner, centres)
-    _fit(inputs, plan, recipe, train, test, folder, progress)
+    _fit(inputs, plan, recipe, train, test, folder, callbacks, progress)
     if recipe.mix_start:
         _mix(base, start, recipe.mix_start)
     final = _Final(recipe, model, base, inputs, chips)
@@ -330,6 +333,7 @@ def _fit(
     train: FaceIndex,
     test: FaceIndex,
     folder: str,
+    callbacks: Sequence[keras.callbacks.Callback],
     progress: bool,
 ) -> None:
     learner = inputs.learner
@@ -345,7 +349,7 @@ def _fit(
             steps_per_epoch=steps,
             validation_data=_validation(inputs, recipe, train, test),
             class_weight=_class_weight(train) if recipe.class_weight == "balanced" else None,
-            callbacks=[KeepState(folder, history, changing), *_tensorboard(folder)],
+            callbacks=[KeepState(folder, history, changing), *_tensorboard(folder), *callbacks],
             shuffle=False,  # the batches have their order
             verbose="auto" if progress else 0,
         )

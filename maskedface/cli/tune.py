@@ -1,0 +1,157 @@
+"""Search a recipe's fields for the best recipe, on a part of the training rows, by Keras Tuner.
+
+The test rows are not looked at. The same command goes on where a killed one stopped. The result is
+best.json, which `maskedface train --recipe` runs; trials.csv and search.png show what mattered.
+
+  maskedface tune --data RMFRD --min-masked 8 --recipe paper_masked --space paper --weights FILE \\
+      --search runs/search
+  maskedface train --data RMFRD --min-masked 8 --recipe runs/search/best.json --weights FILE --run runs/best
+
+Several processes or machines: docs/tuning.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from maskedface.cli import data
+from maskedface.cli.train import add_backbone_arguments, parse_seeds, read_recipe
+
+if TYPE_CHECKING:
+    from maskedface.recipes import Recipe
+    from maskedface.tuning import Search
+
+_SHOWN = 10  # trials in the table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's words to a parser."""
+    data.add_data_arguments(parser)
+    data.add_split_arguments(parser)
+    parser.add_argument(
+        "--recipe",
+        required=True,
+        metavar="NAME|FILE",
+        help='a named recipe, or JSON, which may hold a "space"; its values are the first trial',
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a field of the recipe"
+    )
+    parser.add_argument(
+        "--space", metavar="NAME|FILE", help="paper, beyond, sgd_to_adam, or a JSON file of fields"
+    )
+    parser.add_argument(
+        "--algorithm", choices=("random", "bayesian", "hyperband", "grid"), default="bayesian"
+    )
+    parser.add_argument("--trials", type=int, default=30, metavar="N", help="at most so many")
+    parser.add_argument("--seeds", default="0", metavar="N,N", help="train a trial once a seed")
+    parser.add_argument("--search-seed", type=int, default=0, metavar="N")
+    parser.add_argument(
+        "--keep-hopeless", action="store_true", help="train trials to their end that the others beat"
+    )
+    add_backbone_arguments(parser)
+    parser.add_argument("--search", required=True, metavar="DIR", help="the search folder")
+    parser.add_argument(
+        "--cache", metavar="DIR", help="keep decoded faces and frozen features in this folder"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=3600.0,
+        metavar="SECONDS",
+        help="of silence, after which a chief ends, or a worker without a chief",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the command; see `maskedface tune --help`."""
+    from maskedface import tuning
+
+    recipe, space = _recipe_and_space(args)
+    train, _ = data.read_parts(args)
+    try:
+        found = tuning.search(
+            recipe,
+            train,
+            space=space,
+            search_dir=args.search,
+            algorithm=args.algorithm,
+            trials=args.trials,
+            seeds=parse_seeds(args.seeds),
+            backbone=args.backbone,
+            weights=args.weights,
+            seed=args.search_seed,
+            cache=args.cache,
+            stop_hopeless=not args.keep_hopeless,
+            timeout=args.timeout,
+        )
+        _print_search(found)
+    except tuning.SearchError as error:
+        print(f"maskedface tune: error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _recipe_and_space(args: argparse.Namespace) -> tuple[Recipe, dict[str, Any]]:
+    from maskedface.recipes import Recipe
+    from maskedface.tuning import spaces
+
+    space: Any = None
+    if os.path.isfile(args.recipe):
+        values = _read_object(args.recipe, "--recipe")
+        space = values.pop("space", None)
+        recipe = Recipe.from_json(json.dumps(values))
+    else:
+        recipe = read_recipe(args.recipe)
+    if args.space in spaces.ALL:
+        space = spaces.ALL[args.space]
+    elif args.space and os.path.isfile(args.space):
+        space = _read_object(args.space, "--space")
+    elif args.space or space is None:
+        raise ValueError(
+            f"--space must be one of {sorted(spaces.ALL)} or a file, unless the recipe file has one. "
+            f"Received: {args.space!r}"
+        )
+    return recipe.override(*args.set), space
+
+
+def _read_object(path: str, word: str) -> dict[str, Any]:
+    with open(path, encoding="utf-8") as file:
+        values = json.load(file)
+    if not isinstance(values, dict):
+        raise ValueError(f"{word} must be a JSON object. Received: {path!r}")
+    return values
+
+
+def _print_search(found: Search) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from maskedface.tuning.result import BEST
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)  # a file or pipe has no width of its own
+    fields = list(found.arguments["space"])
+    ranked = sorted(found.trials, key=lambda r: r.get("score", -1.0), reverse=True)
+    table = Table(title=f"The best of {len(ranked)} trials, on faces held out of training")
+    for column in ("trial", "status", "accuracy", "epochs", "s", *fields):
+        table.add_column(column)
+    for record in ranked[:_SHOWN]:
+        score = f"{record['score']:.3f}" if "score" in record else record["reason"]
+        facts = (record["trial"], record["status"], score, str(record.get("epochs", "")))
+        values = [_short(record["values"].get(field, "")) for field in fields]
+        table.add_row(*facts, f"{record['seconds']:.0f}", *values)
+    console.print(table)
+    for field, share in found.importance.items():
+        console.print(f"  {field:<16}{share:4.0%} of what the scores' differences are explained by")
+    if os.path.exists(os.path.join(found.path, BEST)):  # a worker leaves it to its chief
+        print(f"best recipe: {os.path.join(found.path, BEST)}")
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,158 @@
+"""The model that Keras Tuner searches: a recipe, some of whose fields are searched."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import keras_tuner
+
+from maskedface import training
+from maskedface.datasets import FaceIndex
+from maskedface.recipes import Recipe, scenario
+from maskedface.training.compiling import prepare_backbone
+from maskedface.training.objectives import learner_output
+from maskedface.training.run import METRICS, MODEL
+from maskedface.training.start import build_backbone
+from maskedface.tuning.space import Space, check_space, declare, recipe_of
+
+OBJECTIVE = keras_tuner.Objective("val_accuracy", "max")
+"""The share of validation faces of the recipe's `test_on` domain that are named right at the end."""
+
+
+class FaceHyperModel(keras_tuner.HyperModel):
+    """A recipe as Keras Tuner's hypermodel; `tuning.search` uses it, and any of its tuners can.
+
+    One fit is one `training.train`, so all that a recipe can say can be searched. All trials share
+    one folder for decoded faces and frozen features: what has the same boundary, size, precision and
+    views is computed once.
+
+    Args:
+        recipe: the experiment; its own values are the first trial.
+        space: the fields to search (`tuning.Space`).
+        train: the rows to train on.
+        validation: the rows that trials are measured on, never ones of the test set.
+        folder: where everything goes that trials leave or share.
+        backbone, weights: as for `training.train`.
+        cache: the folder of decoded faces and frozen features; by default one in `folder`.
+
+    Raises:
+        ValueError: if the space is none (`tuning.space.check_space`).
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        space: Space,
+        train: FaceIndex,
+        validation: FaceIndex,
+        *,
+        folder: str | os.PathLike[str],
+        backbone: str | os.PathLike[str] = "ResNet50",
+        weights: str | os.PathLike[str] | None = None,
+        cache: str | os.PathLike[str] | None = None,
+    ) -> None:
+        super().__init__()
+        check_space(space, recipe)
+        self.recipe, self.space = recipe, space
+        self.train_rows, self.validation_rows = train, validation
+        self.folder, self.backbone, self.weights = os.fspath(folder), backbone, weights
+        self.cache = os.path.join(self.folder, "cache") if cache is None else os.fspath(cache)
+
+    def declare_hyperparameters(self, hp: keras_tuner.HyperParameters) -> None:
+        """Declares the space to Keras Tuner."""
+        declare(self.space, self.recipe, hp)
+
+    def recipe_of(self, hp: keras_tuner.HyperParameters) -> Recipe:
+        """The recipe of a trial.
+
+        Raises:
+            ValueError: if the trial's values do not go together.
+        """
+        return recipe_of(self.recipe, hp.values)
+
+    def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+        """The compiled, untrained model of a trial: images -> what its loss reads, with most losses
+        the logits."""
+        self.declare_hyperparameters(hp)
+        recipe = self.recipe_of(hp)
+        base = build_backbone(self.backbone, self.weights, recipe.image_size)
+        base = prepare_backbone(recipe, base)
+        model = training.build_model(recipe, base, len(self.train_rows.people))
+        learner = keras.Model(model.input, learner_output(recipe, base.output, model.output))
+        training.compile_model(learner, recipe, -(-len(self.train_rows) // recipe.batch_size))
+        return learner
+
+    def fit(
+        self,
+        hp: keras_tuner.HyperParameters,
+        model: keras.Model | None = None,
+        *,
+        run_dir: str | None = None,
+        seed: int = 0,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        **unused: Any,
+    ) -> dict[str, float]:
+        """Trains and measures a trial once; a killed one goes on after its last whole epoch.
+
+        Args:
+            hp: the trial's values.
+            model: not read: `training.train` builds its own by the same functions, after it has set
+                the seeds that weights are drawn from.
+            run_dir: the run folder; by default one named after the recipe and the seed.
+            seed: int >= 0.
+            callbacks: for `fit`.
+            unused: what Keras Tuner's own tuners pass along.
+
+        Returns:
+            {"val_accuracy": share of validation faces named right, "val_loss": their loss}.
+        """
+        recipe = self.recipe_of(hp)
+        if run_dir is None:
+            digest = hashlib.blake2b(recipe.to_json().encode(), digest_size=8).hexdigest()
+            run_dir = os.path.join(self.folder, "runs", digest, f"seed-{seed}")
+        if recipe.init:
+            recipe = recipe.override(init=self._start(recipe, seed))
+        run = self._train(recipe, run_dir, seed, callbacks)
+        if os.path.exists(os.path.join(run_dir, MODEL)):
+            os.remove(os.path.join(run_dir, MODEL))  # one a trial would fill the disk
+        report = run.metrics[recipe.test_on]
+        return {"val_accuracy": report["accuracy"], "val_loss": report["loss"]}
+
+    def _train(
+        self,
+        recipe: Recipe,
+        run_dir: str,
+        seed: int,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> training.Run:
+        return training.train(
+            recipe,
+            self.train_rows,
+            self.validation_rows,
+            run_dir=run_dir,
+            backbone=self.backbone,
+            weights=self.weights,
+            seed=seed,
+            cache=self.cache,
+            callbacks=callbacks,
+            progress=False,
+        )
+
+    def _start(self, recipe: Recipe, seed: int) -> str:
+        """The folder of the run that a recipe starts from, trained once for all trials of a seed."""
+        *before, _ = scenario(recipe)
+        if not before:
+            return recipe.init
+        folder = os.path.join(self.folder, "start", f"seed-{seed}")
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, "lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for step in before:
+                if not os.path.exists(os.path.join(folder, step.name, METRICS)):
+                    self._train(step, os.path.join(folder, step.name), seed)
+        return os.path.join(folder, before[-1].name)

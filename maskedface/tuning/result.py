@@ -1,0 +1,163 @@
+"""A search folder: what the trials were, and what came of them."""
+
+from __future__ import annotations
+
+import collections
+import csv
+import functools
+import glob
+import io
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from maskedface.recipes import Recipe
+from maskedface.training.run import read_json, write_json, write_text
+from maskedface.tuning.importance import importance
+from maskedface.tuning.picture import draw_search
+
+ARGUMENTS, MANIFEST, BEST, TABLE, IMPORTANCE, PICTURE, RECORD = (
+    "search.json",
+    "manifest.csv",
+    "best.json",
+    "trials.csv",
+    "importance.json",
+    "search.png",
+    "record.json",
+)
+_FACTS = ("trial", "status", "score", "loss", "epochs", "seconds", "memory_mib")
+
+Record = dict[str, Any]
+"""A trial: "trial" (its number as text), "values" (of the searched fields), "status", "seconds",
+"memory_mib" (of the process, after it), and "reason" of a failed one; of others "score" (the mean of
+"scores", accuracy a seed), "loss", "epochs" and "curve" (accuracy an epoch). The status is "completed",
+"stopped" (hopeless: its score says where it stood) or "failed"."""
+
+
+class SearchError(RuntimeError):
+    """A search of which no trial gave a result."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search, read from its folder as it is asked for; it may still be running.
+
+    Args:
+        path: the search folder. Its files: search.json (what was asked for); manifest.csv (the rows,
+            and which part each was in, column "search"); Keras Tuner's oracle.json; trial_N/ with
+            Keras Tuner's trial.json, record.json and a run folder a seed; and at the end best.json
+            (`maskedface train --recipe` runs it), trials.csv, importance.json, search.png.
+
+    Raises:
+        FileNotFoundError: if the folder holds no search.
+    """
+
+    path: str
+
+    def __post_init__(self) -> None:
+        if not os.path.isfile(os.path.join(self.path, ARGUMENTS)):
+            raise FileNotFoundError(
+                f"path must be a search folder, with {ARGUMENTS}. Received: path={self.path!r}"
+            )
+
+    @functools.cached_property
+    def arguments(self) -> dict[str, Any]:
+        """search.json: recipe, space, algorithm, seeds, backbone, weights, data."""
+        return read_json(os.path.join(self.path, ARGUMENTS))
+
+    @functools.cached_property
+    def trials(self) -> list[Record]:
+        """The trials that have ended, in order."""
+        folders = glob.glob(os.path.join(glob.escape(self.path), "trial_*", RECORD))
+        return sorted((read_json(path) for path in folders), key=lambda r: int(r["trial"]))
+
+    @functools.cached_property
+    def recipe(self) -> Recipe:
+        """The recipe that was searched around; its values are the first trial's."""
+        values = dict(self.arguments["recipe"])
+        return Recipe(name=values.pop("name")).override(**values)
+
+    @functools.cached_property
+    def best_trial(self) -> Record:
+        """The completed trial of the highest score; of equal ones that of the lowest loss. With
+        Hyperband one of those that had all their epochs, if there is one.
+
+        Raises:
+            SearchError: if there is no completed trial; the message says why.
+        """
+        completed = [record for record in self.trials if record["status"] == "completed"]
+        if not completed:
+            raise SearchError(_why_none(self.trials))
+        return max(
+            completed,
+            key=lambda r: (r["values"].get("tuner/epochs", 0), r["score"], -r["loss"]),
+        )
+
+    @property
+    def best(self) -> Recipe:
+        """The best trial's recipe, named "<the recipe>_tuned".
+
+        Raises:
+            SearchError: as `best_trial`.
+        """
+        from maskedface.tuning.space import recipe_of
+
+        found = recipe_of(self.recipe, self.best_trial["values"])
+        return found.override(name=f"{self.recipe.name}_tuned")
+
+    @functools.cached_property
+    def importance(self) -> dict[str, float]:
+        """How much each searched field mattered (`tuning.importance`); {} of too few trials."""
+        return importance(self.arguments["space"], self.trials)
+
+
+def write_results(search: Search) -> str:
+    """Writes best.json, trials.csv, importance.json and, where matplotlib is installed, search.png.
+
+    Returns:
+        Why there is no picture, or "".
+
+    Raises:
+        SearchError: if there is no completed trial; trials.csv is written all the same.
+    """
+    write_text(os.path.join(search.path, TABLE), _table(search))
+    write_text(os.path.join(search.path, BEST), search.best.to_json())
+    write_json(os.path.join(search.path, IMPORTANCE), search.importance)
+    try:
+        picture = os.path.join(search.path, PICTURE)
+        draw_search(search.arguments["space"], search.trials, search.importance, picture)
+    except ModuleNotFoundError as error:
+        return f"no {PICTURE}: {error}"
+    return ""
+
+
+def progress_line(trials: Sequence[Record], wanted: int) -> str:
+    """The latest trial's result in a line, and the best so far."""
+    if not trials:
+        return f"0 of {wanted} trials"
+    last = trials[-1]
+    completed = [record for record in trials if record["status"] == "completed"]
+    best = max(completed, key=lambda record: record["score"], default=None)
+    said = last["reason"] if last["status"] == "failed" else f"accuracy {last['score']:.3f}"
+    line = f"trial {last['trial']} ({len(trials)} of {wanted}) {last['status']}: {said}"
+    line += f", {last['seconds']:.0f} s"
+    return line + (f"; best {best['score']:.3f} (trial {best['trial']})" if best else "")
+
+
+def _table(search: Search) -> str:
+    text = io.StringIO()
+    fields = list(search.arguments["space"])
+    writer = csv.DictWriter(text, [*_FACTS, *fields, "reason"], extrasaction="ignore")
+    writer.writeheader()
+    for record in search.trials:
+        writer.writerow({**record, **record["values"]})
+    return text.getvalue()
+
+
+def _why_none(trials: Sequence[Mapping[str, Any]]) -> str:
+    if not trials:
+        return "a search must have finished a trial to have a result. Received: none finished"
+    reasons = collections.Counter(record.get("reason", record["status"]) for record in trials)
+    said = "; ".join(f"{count} times {reason}" for reason, count in reasons.most_common(3))
+    return f"every trial failed, so there is no best recipe. Received: {len(trials)} trials: {said}"

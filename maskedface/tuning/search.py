@@ -1,0 +1,217 @@
+"""A search from a recipe: split, draw trials, run them, keep the best as a recipe."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import filecmp
+import glob
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+from maskedface import models
+from maskedface.datasets import FaceIndex, by_photo, with_photo_groups, write_manifest
+from maskedface.recipes import Recipe, scenario
+from maskedface.training.run import read_json, write_json
+from maskedface.training.start import build_backbone
+from maskedface.tuning.hypermodel import FaceHyperModel
+from maskedface.tuning.oracles import ALGORITHMS, Algorithm, make_oracle
+from maskedface.tuning.result import ARGUMENTS, MANIFEST, Search, write_results
+from maskedface.tuning.space import Space, fitting_space
+from maskedface.tuning.tuner import RUNG, FaceTuner
+
+TRAIN_FRACTION = 0.7  # the paper's share, here of the training rows' photos
+TIMEOUT = 3600.0  # seconds; workers are silent for an epoch, or while they compute frozen features
+
+
+def search(
+    recipe: Recipe,
+    train: FaceIndex,
+    *,
+    space: Space,
+    search_dir: str | os.PathLike[str],
+    algorithm: Algorithm = "bayesian",
+    trials: int = 30,
+    seeds: Sequence[int] = (0,),
+    backbone: str | os.PathLike[str] = "ResNet50",
+    weights: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    cache: str | os.PathLike[str] | None = None,
+    stop_hopeless: bool = True,
+    timeout: float = TIMEOUT,
+    progress: bool = True,
+) -> Search:
+    """Searches a recipe's fields for the highest accuracy on a part of the training rows.
+
+    The recipe's own values are the first trial. The same call goes on where a killed one stopped.
+    Where Keras Tuner's environment variables make this process a chief or a worker (docs/tuning.md),
+    it draws trials for others, or runs what a chief draws.
+
+    Args:
+        recipe: the experiment; of a `recipes.scenario` the runs before it are trained once a seed.
+        train: the rows to search on, of which a part is held out to measure the trials. The rows of
+            a test set have no place here.
+        space: the fields to search; `tuning.spaces` has named ones. What the backbone has not
+            (stages, other sizes) is left out.
+        search_dir: the search folder, which chief and workers share.
+        algorithm: "random", "bayesian", "hyperband" (the recipe's epochs are its longest trials') or
+            "grid" (ten values of a range without a step).
+        trials: int >= 1, at most so many. A finished search goes on with more.
+        seeds: ints >= 0, all different; a trial is trained once for each and scored by the mean.
+        backbone, weights: as for `training.train`.
+        seed: int >= 0, of the drawing of trials and of the held-out part.
+        cache: a folder for decoded faces and frozen features; it stays. By default one in
+            `search_dir`, removed when the search is finished.
+        stop_hopeless: whether trials are stopped by the median rule (`tuning.watching.is_hopeless`);
+            Hyperband has its own.
+        timeout: float > 0, seconds of silence after which a chief ends with what is done, or a
+            worker whose chief is gone.
+        progress: whether to print a line a trial, with the best so far.
+
+    Returns:
+        The `Search`; with `best`, `trials` and `importance`. A worker returns when there is no more to
+        do for it.
+
+    Raises:
+        ValueError: if an argument is out of range, the space does not fit (`tuning.space`), no rows
+            can be held out, or the folder holds another search.
+        SearchError: if every trial failed; the message says why.
+        OSError: if the chief does not answer, or the disk is full.
+    """
+    _check(algorithm, trials, seeds, timeout)
+    folder = os.fspath(search_dir)
+    fit_rows, held_out = validation_split(train, recipe, seed)
+    base = build_backbone(backbone, weights, recipe.image_size)
+    space = fitting_space(
+        space,
+        recipe,
+        models.stages(base),
+        has_any_size=isinstance(backbone, str) and backbone == "ResNet50",
+        own_epochs=algorithm == "hyperband",
+    )
+    del base
+    arguments = {
+        "recipe": dataclasses.asdict(recipe),
+        "space": space,
+        "algorithm": algorithm,
+        "seeds": list(seeds),
+        "backbone": os.fspath(backbone),
+        "weights": None if weights is None else os.fspath(weights),
+        "seed": seed,
+        "stop_hopeless": stop_hopeless and algorithm != "hyperband",
+        "data": os.path.abspath(train.root),
+    }
+    _open(folder, arguments, fit_rows, held_out)
+    hypermodel = FaceHyperModel(
+        recipe,
+        space,
+        fit_rows,
+        held_out,
+        folder=folder,
+        backbone=backbone,
+        weights=weights,
+        cache=cache,
+    )
+    tuner = FaceTuner(
+        hypermodel,
+        make_oracle(algorithm, trials=trials, epochs=max(1, recipe.epochs), seed=seed),
+        folder=folder,
+        seeds=seeds,
+        trials=trials,
+        stop_hopeless=bool(arguments["stop_hopeless"]),
+        timeout=timeout,
+        progress=progress,
+    )
+    finished = tuner.search()
+    result = Search(folder)
+    if not tuner.is_worker:
+        _finish(result, finished, progress)
+    return result
+
+
+def validation_split(
+    train: FaceIndex, recipe: Recipe, seed: int = 0
+) -> tuple[FaceIndex, FaceIndex]:
+    """Holds out a part of the training rows by photo; photos that nobody named are found.
+
+    Args:
+        train: the training rows.
+        recipe: the experiment; people without a training row of a domain that it, or a recipe it
+            starts from, trains on are not held out.
+        seed: int, another seed holds out others.
+
+    Returns:
+        (rows to train on, rows held out): three photos in ten of each person, at least one on each
+        side; a person with a single photo is trained on alone.
+
+    Raises:
+        ValueError: if no face of the recipe's `test_on` domain can be held out.
+    """
+    if not all(face.photo for face in train.faces):
+        train = with_photo_groups(train, progress=False)
+    kept, held_out = by_photo(train, TRAIN_FRACTION, seed)
+    people = set(kept.people)
+    for step in scenario(recipe):
+        people &= {face.person for face in kept.faces if face.domain in step.train_on}
+    held_out = held_out.where(lambda face: face.person in people)
+    if not len(held_out.only(recipe.test_on)):
+        raise ValueError(
+            f"train must hold two photos of a person with a {recipe.test_on} face, one to hold out. "
+            f"Received: {len(train)} images of {len(train.people)} people"
+        )
+    return kept, held_out
+
+
+def _check(algorithm: str, trials: int, seeds: Sequence[int], timeout: float) -> None:
+    if algorithm not in ALGORITHMS or trials < 1 or timeout <= 0:
+        raise ValueError(
+            f"algorithm must be one of {ALGORITHMS}, trials at least 1, timeout above 0. "
+            f"Received: algorithm={algorithm!r}, trials={trials}, timeout={timeout}"
+        )
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise ValueError(f"seeds must be different numbers, at least one. Received: seeds={seeds}")
+
+
+def _open(
+    folder: str, arguments: dict[str, Any], fit_rows: FaceIndex, held_out: FaceIndex
+) -> None:
+    """Makes the search folder, or checks that it is this very search's."""
+    os.makedirs(folder, exist_ok=True)
+    manifest, path = os.path.join(folder, MANIFEST), os.path.join(folder, ARGUMENTS)
+    # Chief and workers start together.
+    with open(os.path.join(folder, "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        parts = {"search": {"train": fit_rows, "validation": held_out}}
+        write_manifest(f"{manifest}.now", fit_rows + held_out, parts)
+        if not os.path.exists(path):
+            os.replace(f"{manifest}.now", manifest)
+            write_json(path, arguments)
+            return
+        old, new = read_json(path), json.loads(json.dumps(arguments))
+        differing = [key for key in new if old.get(key) != new[key]]
+        if not filecmp.cmp(f"{manifest}.now", manifest, shallow=False):
+            differing.append("manifest")
+        os.remove(f"{manifest}.now")
+    if differing:
+        raise ValueError(
+            "search_dir must be new, or hold the same search. "
+            f"Received: search_dir={folder!r} with another {', '.join(differing)}"
+        )
+
+
+def _finish(result: Search, finished: bool, progress: bool) -> None:
+    if not finished and progress:
+        print("the chief has waited long enough: what was done is kept, the same commands go on")
+    missing = write_results(result)
+    if missing and progress:
+        print(missing)
+    if not finished:
+        return
+    # What only trials need. A search that goes on computes it again.
+    for name in ("cache", "start"):
+        shutil.rmtree(os.path.join(result.path, name), ignore_errors=True)
+    for rung in glob.glob(os.path.join(glob.escape(result.path), "trial_*", "seed-*", RUNG)):
+        os.remove(rung)

@@ -1,0 +1,225 @@
+"""Runs trials one after the other and keeps a record of each."""
+
+from __future__ import annotations
+
+import glob
+import json
+import logging
+import math
+import os
+import shutil
+import time
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import keras_tuner
+from keras_tuner.engine import base_tuner
+
+from maskedface.training.run import METRICS, write_json, write_text
+from maskedface.training.state import STATE
+from maskedface.tuning.chief import is_chief, serve
+from maskedface.tuning.hypermodel import OBJECTIVE, FaceHyperModel
+from maskedface.tuning.result import RECORD, Search, progress_line
+from maskedface.tuning.watching import WatchTrial, read_curve
+
+RUNG = "rung.npz"  # the state at a trial's end, from which Hyperband's next one goes on
+
+
+class FaceTuner(base_tuner.BaseTuner):
+    """Keras Tuner's tuner over recipes; as worker or chief where its environment variables say so.
+
+    Args:
+        hypermodel: the recipe and its space.
+        oracle: from `tuning.oracles.make_oracle`.
+        folder: the search folder; a search that is there goes on.
+        seeds: ints >= 0; a trial is trained once for each and scored by the mean.
+        trials: int, how many there will be, for the progress line.
+        stop_hopeless: whether the median rule stops trials.
+        timeout: float, seconds of silence after which a chief, or a worker without a chief, ends.
+        progress: whether to print a line a trial.
+    """
+
+    def __init__(
+        self,
+        hypermodel: FaceHyperModel,
+        oracle: keras_tuner.Oracle,
+        *,
+        folder: str,
+        seeds: Sequence[int],
+        trials: int,
+        stop_hopeless: bool,
+        timeout: float,
+        progress: bool,
+    ) -> None:
+        self.folder, self.seeds, self.trials = folder, tuple(seeds), trials
+        self.stop_hopeless, self.timeout, self.progress = stop_hopeless, timeout, progress
+        directory, name = os.path.split(os.path.abspath(folder))
+        super().__init__(oracle, hypermodel, directory=directory, project_name=name)
+        # The file by which the next process knows that there is a search to go on with.
+        self.save()
+
+    def _populate_initial_space(self) -> None:
+        # Keras Tuner would build a model for each condition to find the space; ours is data.
+        space = self.oracle.get_space()
+        self.hypermodel.declare_hyperparameters(space)
+        self.oracle.update_space(space)
+
+    def save(self) -> None:
+        """Writes the oracle's file, and the tuner's own, each by way of a temporary one."""
+        if not self._is_worker():
+            self.oracle.save()
+        write_text(self._get_tuner_fname(), json.dumps(self.get_state()))
+
+    @property
+    def is_worker(self) -> bool:
+        """Whether a chief in another process draws the trials."""
+        return bool(self._is_worker())
+
+    def search(self) -> bool:
+        """Runs or serves trials until there are no more.
+
+        Returns:
+            Whether it came to its end; False where a chief gave up waiting.
+
+        Raises:
+            OSError: if the chief does not answer, or its address cannot be listened on.
+        """
+        if is_chief():
+            return serve(self.oracle, self.timeout, self._print_progress)
+        if not self.is_worker:
+            self._run_trials()
+            return True
+        import grpc
+        from keras_tuner.src.distribute import oracle_client
+
+        oracle_client.TIMEOUT = self.timeout  # its own is an hour
+        try:
+            self._run_trials()
+        except grpc.RpcError as error:
+            raise OSError(f"the chief must answer in {self.timeout:g} s. Received: {error}") from error
+        return True
+
+    def _run_trials(self) -> None:
+        # Each trial is a new model, of which TensorFlow warns.
+        logging.getLogger("tensorflow").addFilter(_is_no_retracing)
+        while True:
+            trial = self.oracle.create_trial(self.tuner_id)
+            if trial.status == "STOPPED":
+                return
+            if trial.status == "IDLE":  # others' trials decide what comes next
+                time.sleep(1)
+                continue
+            self._try_run_and_update_trial(trial)
+            self.on_trial_end(trial)
+            self._print_progress()
+
+    def _run_and_update_trial(self, trial: Any) -> None:
+        accuracy = self.run_trial(trial)
+        self.oracle.update_trial(trial.trial_id, {OBJECTIVE.name: accuracy})
+
+    def run_trial(self, trial: Any) -> float:
+        """Trains a trial once a seed and writes its record.json, also of one that fails.
+
+        Args:
+            trial: a `keras_tuner` trial.
+
+        Returns:
+            The mean over seeds of the share of validation faces named right.
+        """
+        started = time.monotonic()
+        folder = self.get_trial_dir(trial.trial_id)
+        record: dict[str, Any] = {"trial": trial.trial_id, "values": trial.hyperparameters.values}
+        try:
+            record |= self._run_seeds(trial, folder)
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}".splitlines()[0]
+            record |= {"status": "failed", "reason": text[:300]}
+            traceback.clear_frames(error.__traceback__)  # they hold the model and its activations
+            for state in glob.glob(os.path.join(glob.escape(folder), "seed-*", STATE)):
+                os.remove(state)
+            raise
+        finally:  # `training.train` clears Keras' session before it builds the next model
+            if "status" in record:
+                record |= {"seconds": time.monotonic() - started, "memory_mib": memory_mib()}
+                write_json(os.path.join(folder, RECORD), record)
+        return float(record["score"])
+
+    def _run_seeds(self, trial: Any, folder: str) -> dict[str, Any]:
+        values = trial.hyperparameters.values
+        others = self._curves() if self.stop_hopeless else []
+        wanted = values.get("tuner/epochs", self.hypermodel.recipe_of(trial.hyperparameters).epochs)
+        scores: list[float] = []
+        losses: list[float] = []
+        curves: list[list[float]] = []
+        watch: list[keras.callbacks.Callback]
+        for seed in self.seeds:
+            run_dir = os.path.join(folder, f"seed-{seed}")
+            self._go_on(values.get("tuner/trial_id"), seed, run_dir)
+            watch = [WatchTrial(others, wanted, lambda: self.oracle.get_trial(trial.trial_id))]
+            if "tuner/epochs" in values:
+                watch.append(_Keep(run_dir))
+            found = self.hypermodel.fit(
+                trial.hyperparameters, run_dir=run_dir, seed=seed, callbacks=watch
+            )
+            scores.append(found[OBJECTIVE.name])
+            losses.append(found["val_loss"])
+            curves.append(read_curve(run_dir))
+            if len(curves[-1]) < wanted:
+                break  # hopeless: the other seeds need not run
+        length = min(map(len, curves))
+        if not all(map(math.isfinite, [*scores, *losses])):
+            raise keras_tuner.errors.FailedTrialError(
+                f"accuracy and loss must be numbers. Received: {scores} and {losses}"
+            )
+        return {
+            "status": "stopped" if length < wanted else "completed",
+            "scores": scores,
+            "score": sum(scores) / len(scores),
+            "loss": sum(losses) / len(losses),
+            "epochs": length,
+            "curve": [sum(step) / len(step) for step in zip(*curves, strict=False)],
+        }
+
+    def _curves(self) -> list[list[float]]:
+        done = Search(self.folder).trials
+        return [record["curve"] for record in done if record["status"] == "completed"]
+
+    def _go_on(self, past: str | None, seed: int, run_dir: str) -> None:
+        """Lays out the state of the trial that Hyperband lets go on, with the same bits."""
+        begun = any(os.path.exists(os.path.join(run_dir, name)) for name in (STATE, METRICS))
+        rung = os.path.join(self.get_trial_dir(past), f"seed-{seed}", RUNG) if past else ""
+        if not begun and os.path.exists(rung):
+            os.makedirs(run_dir, exist_ok=True)
+            shutil.copyfile(rung, os.path.join(run_dir, f"{STATE}.partial"))
+            os.replace(os.path.join(run_dir, f"{STATE}.partial"), os.path.join(run_dir, STATE))
+
+    def _print_progress(self) -> None:
+        if self.progress:
+            print(progress_line(Search(self.folder).trials, self.trials), flush=True)
+
+
+class _Keep(keras.callbacks.Callback):
+    """Keeps the state at the end of a rung, which a finished run removes."""
+
+    def __init__(self, run_dir: str) -> None:
+        super().__init__()
+        self.run_dir = run_dir
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        shutil.copyfile(os.path.join(self.run_dir, STATE), os.path.join(self.run_dir, RUNG))
+
+
+def _is_no_retracing(record: logging.LogRecord) -> bool:
+    return "retracing" not in record.getMessage()
+
+
+def memory_mib() -> float:
+    """The memory that this process holds now (resident set), in MiB; 0 where /proc does not say."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            pages = int(file.read().split()[1])
+    except OSError:
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

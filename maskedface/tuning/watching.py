@@ -1,0 +1,79 @@
+"""What looks at a trial after each epoch, and ends the ones that are broken or hopeless."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import keras_tuner
+import numpy as np
+
+from maskedface.training.run import HISTORY
+
+CURVE = "val_accuracy"  # the column of history.csv that trials are compared by
+LEAST_TRIALS = 5  # finished trials that the median rule waits for
+LEAST_EPOCHS = 2  # and epochs of the trial itself: the first says little
+
+
+class WatchTrial(keras.callbacks.Callback):
+    """Ends a run whose loss is no number, that is hopeless, or that has had its epochs.
+
+    Args:
+        others: the curves of finished trials, for `is_hopeless`; none to stop no trial by them.
+        epochs: int, the epochs after which to stop; Hyperband's trials have fewer than their recipe.
+        on_epoch: called after each epoch, so that a chief hears that the worker lives.
+    """
+
+    def __init__(
+        self,
+        others: Sequence[Sequence[float]],
+        epochs: int,
+        on_epoch: Callable[[], Any],
+    ) -> None:
+        super().__init__()
+        self.others, self.epochs, self.on_epoch = others, epochs, on_epoch
+        self.curve: list[float] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        logs = logs or {}
+        if not math.isfinite(logs["loss"]):
+            raise keras_tuner.errors.FailedTrialError(
+                f"loss must be a number. Received: loss={logs['loss']} in epoch {epoch}"
+            )
+        self.on_epoch()
+        self.curve.append(float(logs[CURVE]))
+        if epoch + 1 >= self.epochs or is_hopeless(self.curve, self.others):
+            self.model.stop_training = True
+
+
+def is_hopeless(curve: Sequence[float], others: Sequence[Sequence[float]]) -> bool:
+    """The median rule: a trial whose best epoch is worse than the other trials' median average.
+
+    Source: Golovin et al. 2017, "Google Vizier", section 3.2.2. The average is over the other trial's
+    epochs up to this one; trials that never came so far do not count.
+
+    Args:
+        curve: the trial's accuracy an epoch so far, in [0, 1].
+        others: those of finished trials.
+
+    Returns:
+        Whether to stop. Never before `LEAST_EPOCHS`, nor with fewer than `LEAST_TRIALS` others.
+    """
+    reached = len(curve)
+    averages = [np.mean(other[:reached]) for other in others if len(other) >= reached]
+    if reached < LEAST_EPOCHS or len(averages) < LEAST_TRIALS:
+        return False
+    return bool(max(curve) < np.median(averages))
+
+
+def read_curve(run_dir: str) -> list[float]:
+    """A run's accuracy on its validation rows, an epoch; [] where it had none."""
+    path = os.path.join(run_dir, HISTORY)
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8", newline="") as file:
+        return [float(row[CURVE]) for row in csv.DictReader(file)]

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from maskedface.tuning import draw_search, importance
+
+SPACE = {
+    "optimizer": ["adam", "sgd"],
+    "learning_rate": {"min": 1e-5, "max": 1e-1, "sampling": "log"},
+    "momentum": {"min": 0.5, "max": 0.99, "when": {"optimizer": ["sgd"]}},
+}
+
+
+def trials(count: int) -> list[dict[str, Any]]:
+    """Whose score follows from the rate alone."""
+    rng = np.random.default_rng(0)
+    records: list[dict[str, Any]] = []
+    for number in range(count):
+        rate = float(10 ** rng.uniform(-5, -1))
+        values = {"optimizer": ("adam", "sgd")[int(rng.integers(2))], "learning_rate": rate}
+        if values["optimizer"] == "sgd":
+            values["momentum"] = float(rng.uniform(0.5, 0.99))
+        score = 1 - abs(np.log10(rate) + 3) / 4
+        status = "stopped" if score < 0.5 else "completed"
+        records.append({"trial": str(number), "values": values, "score": score, "status": status})
+    return [*records, {"trial": str(count), "values": {}, "status": "failed", "reason": "none"}]
+
+
+def test_the_field_that_decides_comes_first() -> None:
+    found = importance(SPACE, trials(30))
+    assert next(iter(found)) == "learning_rate"
+    assert found["learning_rate"] > 0.9
+    assert sum(found.values()) == pytest.approx(1)
+
+
+def test_too_few_trials_say_nothing() -> None:
+    assert importance(SPACE, trials(9)) == {}
+
+
+def test_scores_that_are_all_the_same_say_nothing() -> None:
+    same = [{**record, "score": 0.5} for record in trials(12) if record["status"] != "failed"]
+    assert importance(SPACE, same) == {}
+
+
+def test_the_picture_is_drawn(tmp_path: Path) -> None:
+    draw_search(SPACE, trials(12), {"learning_rate": 1.0}, tmp_path / "search.png")
+    assert (tmp_path / "search.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from typing import Any
+
+import keras_tuner
+import pytest
+
+from maskedface.recipes import PAPER_MASKED, PAPER_MASKED_DIRECT, PAPER_UNMASKED, Recipe
+from maskedface.tuning import spaces
+from maskedface.tuning.space import check_space, declare, fitting_space, recipe_of
+
+STAGES = ("stem", "layer1", "layer2", "layer3", "layer4")
+
+
+def declared(space: dict[str, Any], recipe: Recipe) -> keras_tuner.HyperParameters:
+    check_space(space, recipe)
+    hp = keras_tuner.HyperParameters()
+    declare(space, recipe, hp)
+    return hp
+
+
+@pytest.mark.parametrize("recipe", [PAPER_UNMASKED, PAPER_MASKED, PAPER_MASKED_DIRECT])
+@pytest.mark.parametrize("space", [spaces.PAPER, spaces.BEYOND])
+def test_the_defaults_are_the_recipes_own_values(space: dict[str, Any], recipe: Recipe) -> None:
+    assert recipe_of(recipe, declared(space, recipe).values) == recipe
+
+
+def test_every_kind_of_value_becomes_a_field() -> None:
+    space = {"hidden": [[], [8, 4]], "flip": [True, False], "epochs": [25, 3], "optimizer": ["adam"]}
+    declared(space, PAPER_MASKED)
+    values = {"hidden": "[8, 4]", "flip": "false", "epochs": 3, "tuner/epochs": 2}
+    found = recipe_of(PAPER_MASKED, values)
+    assert found == PAPER_MASKED.override(hidden=(8, 4), flip=False, epochs=3)
+
+
+def test_what_a_worker_rounded_to_32_bits_is_the_same_recipe() -> None:
+    rounded = 9.999999747378752e-05  # 1e-4
+    assert recipe_of(PAPER_MASKED, {"learning_rate": rounded}).learning_rate == 1e-4
+
+
+def test_a_field_is_searched_only_where_it_means_something() -> None:
+    space = {
+        "optimizer": ["adam", "sgd"],
+        "momentum": {"min": 0.5, "max": 0.99, "when": {"optimizer": ["sgd"]}},
+    }
+    hp = declared(space, PAPER_MASKED)
+    assert "momentum" not in hp.values
+    hp.values["optimizer"] = "sgd"
+    assert hp.is_active("momentum")
+
+
+def test_a_space_loses_what_the_backbone_has_not() -> None:
+    dlib = fitting_space(spaces.PAPER, PAPER_MASKED, STAGES[:4], has_any_size=False, own_epochs=True)
+    assert dlib["freeze_through"] == ["none", "layer1", "layer2", "layer3", "all"]
+    assert set(spaces.PAPER) - set(dlib) == {"image_size", "epochs"}
+    assert spaces.PAPER["freeze_through"][-2] == "layer4"  # the named one is as it was
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        ({}, "a space must hold at least one field"),
+        ({"rate": [1]}, "a space's field must be one of a recipe's"),
+        ({"test_on": ["masked"]}, "but none of .*test_on"),
+        ({"optimizer": ["adam", "lion"]}, "the space of 'optimizer' must be a list of different"),
+        ({"optimizer": "adam"}, "the space of 'optimizer' must be a list"),
+        ({"epochs": [25, 25]}, "the space of 'epochs' must be a list of different"),
+        ({"dropout": {"min": 0.5, "max": 0.1}}, "the space of 'dropout' must be"),
+        ({"dropout": {"min": 0, "max": 0.9, "sampling": "log"}}, "the space of 'dropout' must be"),
+        ({"dropout": {"min": 0, "max": 0.9, "steps": 2}}, "the space of 'dropout' must be"),
+        ({"flip": {"min": 0, "max": 1}}, "the space of 'flip' must be"),
+        ({"epochs": [True, False]}, "the space of 'epochs' must be"),
+        ({"epochs": [1, 2]}, "the space of 'epochs' must hold the recipe's own value"),
+        ({"dropout": {"min": 0.6, "max": 0.9}}, "must hold the recipe's own value"),
+        ({"momentum": {"values": [0.9], "when": {"optimizer": ["sgd"]}}}, "when must name a field"),
+        (
+            {
+                "optimizer": ["adam"],
+                "momentum": {"values": [0.9], "when": {"optimizer": ["sgd"]}},
+            },
+            "when must name a field before 'momentum' and some of its choices",
+        ),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(space: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_space(space, PAPER_MASKED)

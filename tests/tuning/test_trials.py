@@ -1,0 +1,151 @@
+"""Trials that really train, on drawn faces with a tiny network."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import keras_tuner
+import numpy as np
+import pytest
+
+from maskedface import tuning
+from maskedface.datasets import FaceIndex
+from maskedface.recipes import PAPER_MASKED, PAPER_MASKED_DIRECT, Recipe
+from maskedface.training import frozen_features, train
+from maskedface.tuning import FaceHyperModel, Search
+
+RECIPE = PAPER_MASKED_DIRECT.override(
+    train_on={"masked": 1.0, "unmasked": 1.0}, freeze_through="all", epochs=1, batch_size=8
+)
+
+
+def test_the_second_trial_computes_no_features_and_nan_fails_one(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[str] = []
+    compute = frozen_features._compute
+
+    def counted(*arguments: object) -> None:
+        computed.append(str(arguments[3]))
+        compute(*arguments)
+
+    monkeypatch.setattr(frozen_features, "_compute", counted)
+    found = tuning.search(
+        RECIPE,
+        drawn,
+        space={"learning_rate": [1e-4, 1e-2, 1e38]},
+        algorithm="grid",
+        search_dir=tmp_path / "s",
+        backbone=str(tiny_backbone),
+        progress=False,
+    )
+    assert len(computed) == len(set(computed)) == 2  # training and held-out faces, once
+    assert [record["status"] for record in found.trials] == ["completed", "completed", "failed"]
+    assert "loss must be a number" in found.trials[2]["reason"]
+    # The best recipe runs as it is, and finds on the held-out rows what the search found.
+    parts = tuning.validation_split(drawn, RECIPE)
+    best = Recipe.read(tmp_path / "s" / "best.json")
+    run = train(best, *parts, run_dir=tmp_path / "run", backbone=tiny_backbone, progress=False)
+    assert run.metrics["masked"]["accuracy"] == found.best_trial["score"]
+    left = {path.name for path in (tmp_path / "s").rglob("*")}
+    assert not left & {"model.keras", "cache", "state.npz"}
+
+
+def test_hyperband_goes_on_with_the_bits_of_an_unbroken_run(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    recipe = RECIPE.override(epochs=3)
+    found = tuning.search(
+        recipe,
+        drawn,
+        space={"learning_rate": [1e-4, 1e-3, 1e-2, 1e-1]},
+        algorithm="hyperband",
+        trials=9,
+        search_dir=tmp_path / "s",
+        backbone=str(tiny_backbone),
+        progress=False,
+    )
+    went_on = [r for r in found.trials if "tuner/trial_id" in r["values"]]
+    assert went_on and found.best_trial["values"]["tuner/epochs"] == 3
+    record = went_on[0]
+    first = found.trials[int(record["values"]["tuner/trial_id"])]
+    assert first["epochs"] == 1 and record["epochs"] == 3
+    parts = tuning.validation_split(drawn, recipe)
+    run = train(
+        recipe.override(learning_rate=record["values"]["learning_rate"]),
+        *parts,
+        run_dir=tmp_path / "run",
+        backbone=tiny_backbone,
+        progress=False,
+    )
+    with np.load(tmp_path / "s" / f"trial_{record['trial']}" / "seed-0" / "predictions.npz") as file:
+        np.testing.assert_array_equal(file["logits"], run.predictions["logits"])
+
+
+def test_a_recipe_that_starts_from_another_is_searched_from_it(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    recipe = PAPER_MASKED.override(freeze_through="all", epochs=1, batch_size=8)
+    found = tuning.search(
+        recipe,
+        drawn,
+        space={"dropout": [0.5, 0.0]},
+        algorithm="grid",
+        search_dir=tmp_path / "s",
+        backbone=str(tiny_backbone),
+        progress=False,
+    )
+    runs = [json.loads(p.read_text()) for p in (tmp_path / "s").glob("trial_*/seed-0/run.json")]
+    assert {os.path.basename(run["init"]) for run in runs} == {"paper_unmasked"}
+    assert found.best.init == "paper_unmasked"
+
+
+def test_keras_tuners_own_tuners_search_it(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    parts = tuning.validation_split(drawn, RECIPE)
+    space = {"dropout": [0.5, 0.0], "hidden": [[], [4]]}
+    hypermodel = FaceHyperModel(RECIPE, space, *parts, folder=tmp_path, backbone=str(tiny_backbone))
+    tuner = keras_tuner.RandomSearch(
+        hypermodel, tuning.OBJECTIVE, max_trials=1, seed=1, directory=tmp_path, project_name="kt"
+    )
+    tuner.search(verbose=0)
+    best = hypermodel.recipe_of(tuner.get_best_hyperparameters()[0])
+    assert best.dropout in (0.5, 0.0) and best.hidden in ((), (4,))
+    assert isinstance(tuner.oracle.get_best_trials()[0].score, float)
+
+
+def test_the_built_model_is_trainings_own(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    parts = tuning.validation_split(drawn, RECIPE)
+    space = {"optimizer": ["adam", "sgd"], "learning_rate": [1e-4, 0.5]}
+    hypermodel = FaceHyperModel(RECIPE, space, *parts, folder=tmp_path, backbone=str(tiny_backbone))
+    hp = keras_tuner.HyperParameters()
+    hp.values = {"optimizer": "sgd", "learning_rate": 0.5}
+    model = hypermodel.build(hp)
+    assert type(model.optimizer).__name__ == "SGD" and model.optimizer.nesterov
+    assert float(model.optimizer.learning_rate) == 0.5
+    assert [layer.name for layer in model.layers if layer.trainable_weights] == ["head_logits"]
+
+
+# Twenty trainings take a minute and more.
+@pytest.mark.slow
+def test_memory_does_not_grow_with_trials(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    found: Search = tuning.search(
+        RECIPE.override(freeze_through="none", epochs=2),
+        drawn,
+        space={"learning_rate": {"min": 1e-5, "max": 1e-2}, "epochs": [2]},
+        algorithm="random",
+        trials=20,
+        search_dir=tmp_path / "s",
+        backbone=str(tiny_backbone),
+        stop_hopeless=False,
+        progress=False,
+    )
+    memory = [record["memory_mib"] for record in found.trials]
+    assert memory[19] < 1.15 * memory[4]

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import math
+
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+
+from maskedface.tuning.watching import WatchTrial, is_hopeless
+
+OTHERS = [[0.4, 0.6, 0.7]] * 3 + [[0.2, 0.3, 0.3]] * 2  # averages to epoch 2: .5, .5, .5, .25, .25
+
+
+@pytest.mark.parametrize(
+    ("curve", "others", "hopeless"),
+    [
+        ([0.3, 0.49], OTHERS, True),
+        ([0.5, 0.1], OTHERS, False),  # its best epoch counts
+        ([0.3], OTHERS, False),  # too early
+        ([0.3, 0.3], OTHERS[:4], False),  # too few others
+        ([0.0, 0.0, 0.0, 0.0], OTHERS, False),  # no other came so far
+    ],
+)
+def test_the_median_rule(curve: list[float], others: list[list[float]], hopeless: bool) -> None:
+    assert is_hopeless(curve, others) is hopeless
+
+
+def fitted(watch: WatchTrial, rate: float = 0.0) -> int:
+    """The epochs that a model of constant accuracy ran."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(rate), loss, metrics=["accuracy"])
+    inputs, labels = np.ones((4, 2)), np.array([0, 1, 0, 1])
+    history = model.fit(
+        inputs, labels, epochs=6, validation_data=(inputs, labels), callbacks=[watch], verbose=0
+    )
+    return len(history.history["loss"])
+
+
+def test_a_hopeless_run_ends_and_another_does_not() -> None:
+    heard: list[int] = []
+    assert fitted(WatchTrial([[0.9] * 6] * 5, 6, lambda: heard.append(1))) == 2
+    assert len(heard) == 2
+    assert fitted(WatchTrial([[0.1] * 6] * 5, 6, lambda: None)) == 6
+
+
+def test_a_run_ends_after_its_epochs() -> None:
+    assert fitted(WatchTrial([], 3, lambda: None)) == 3
+
+
+def test_a_loss_that_is_no_number_fails_the_trial() -> None:
+    watch = WatchTrial([], 6, lambda: None)
+    watch.set_model(keras.Sequential())
+    with pytest.raises(keras_tuner.errors.FailedTrialError, match="loss must be a number.*epoch 2"):
+        watch.on_epoch_end(2, {"loss": math.nan, "val_accuracy": 0.5})
