@@ -30,7 +30,7 @@ _RANGES: dict[str, tuple[float | None, float | None]] = {
     "mask_probability": (0, 1),
     "mask_views": (0, None),
     "augment": (0, 4),
-    "mix_start": (0, 1),
+    "mix_share": (0, 1),
     "features_budget": (0, None),
 }
 
@@ -53,9 +53,10 @@ class Recipe:
         view: what of the face the network sees: "whole"; "upper", the region above the mask line
             (`masking.UpperFaceCrop`, cut out inside the model); or "both", two copies of the
             backbone whose embeddings are joined (`models.join`).
-        mix_start: float in [0, 1], after training the backbone's weights are mixed with this share of
-            those that it was built with (WiSE-FT: Wortsman et al., "Robust fine-tuning of zero-shot
-            models", CVPR 2022), which keeps more of what it knew of other faces.
+        mix: str, another run whose backbone's weights are averaged into the trained ones, named as
+            `init` is; "" = none. Both must come from the same pre-trained weights (Wortsman et al.,
+            "Model soups", ICML 2022): what one run forgot the other may have kept, at no cost.
+        mix_share: float in [0, 1], that run's share of the average.
         mirror_join: bool, after training the model's embedding is the sum of those of the image and of
             its mirror (`models.mirror_join`), at twice the cost.
         head: "linear" (`models.classifier`) or "cosine" (`models.cosine_classifier`).
@@ -116,7 +117,8 @@ class Recipe:
     freeze_through: str = "none"
     batch_norm: Literal["frozen", "update"] = "frozen"
     view: Literal["whole", "upper", "both"] = "whole"
-    mix_start: float = 0.0
+    mix: str = ""
+    mix_share: float = 0.5
     mirror_join: bool = False
     head: Literal["linear", "cosine"] = "linear"
     head_init: Literal["random", "class_means"] = "random"
@@ -188,10 +190,10 @@ class Recipe:
             )
         if self.mirror_join and self.head != "cosine":
             raise ValueError("mirror_join must be false unless head='cosine'. Received: true")
-        if self.mix_start and self.head_final != "class_means":
+        if self.mix and self.head_final != "class_means":
             raise ValueError(
-                "mix_start must be 0 unless head_final='class_means': a trained head fits the trained "
-                f"weights alone. Received: mix_start={self.mix_start}"
+                "mix must be '' unless head_final='class_means': a trained head fits the trained weights "
+                f"alone. Received: mix={self.mix!r}"
             )
         if self.view == "both" and self.freeze_through not in ("none", "all"):
             raise ValueError(

@@ -38,13 +38,14 @@ from maskedface.training.run import (
 from maskedface.training.start import (
     build_backbone,
     class_means,
-    initial_run,
+    earlier_run,
+    mix_in,
     refuse_leaks,
     take_over,
 )
 from maskedface.training.state import STATE, KeepState, read_state, write_history
 
-_SAME = ("seed", "backbone", "weights", "init", "data")  # what a re-used run folder must agree in
+_SAME = ("seed", "backbone", "weights", "init", "mix", "data")  # what a re-used run folder must agree in
 _PACKAGES = ("maskedface", "keras", "tensorflow", "numpy", "scikit-learn", "pillow")
 
 
@@ -102,9 +103,10 @@ def train(
         ImageError: if a file cannot be decoded; `maskedface audit` lists them all.
     """
     folder = os.fspath(run_dir)
-    before = initial_run(recipe, folder, seed)
+    before = earlier_run(recipe.init, folder, seed)
+    mixed = earlier_run(recipe.mix, folder, seed)
     train = _taken(train, recipe, seed)
-    refuse_leaks(train, test, before, folder)
+    refuse_leaks(train, test, [run for run in (before, mixed) if run is not None], folder)
     others = set(test.people) - set(train.people)
     is_open = len(others) == len(test.people)
     if others and not is_open:
@@ -116,7 +118,6 @@ def train(
     _prepare(seed)
     base = prepare_backbone(recipe, build_backbone(backbone, weights, recipe.image_size))
     model = build_model(recipe, base, len(train.people))
-    start = base.get_weights() if recipe.mix_start else []
     if before is not None:
         take_over(model, before, train.people)
     record = {
@@ -124,6 +125,7 @@ def train(
         "backbone": os.fspath(backbone),
         "weights": None if weights is None else os.fspath(weights),
         "init": "" if before is None else os.path.abspath(before.path),
+        "mix": "" if mixed is None else os.path.abspath(mixed.path),
         "data": os.path.abspath((train + test).root),
         "image_size": base.input_shape[1],
         "template": models.template_of(base),
@@ -156,8 +158,8 @@ def train(
         model.get_layer("head_centres").set_weights([centres])
         set_ranking_centres(inputs.learner, centres)
     _fit(inputs, plan, recipe, train, test, folder, callbacks, progress)
-    if recipe.mix_start:
-        _mix(base, start, recipe.mix_start)
+    if mixed is not None:
+        mix_in(base, mixed, recipe.mix_share)
     final = _Final(recipe, model, base, inputs, chips)
     if recipe.head_final == "class_means":
         final.set_centres(class_means(final.train_embeddings(), plan.labels))
@@ -169,11 +171,6 @@ def train(
         _finish(folder, final.model, metrics, {"labels": labels, "logits": logits})
     shutil.rmtree(own_features, ignore_errors=True)
     return Run(folder)
-
-
-def _mix(base: keras.Model, start: list[np.ndarray], share: float) -> None:
-    mixed = zip(base.get_weights(), start, strict=True)
-    base.set_weights([(1 - share) * learnt + share * first for learnt, first in mixed])
 
 
 class _Final:
@@ -308,7 +305,7 @@ def _open(
         write_json(path, record)
         return False
     old = read_json(path)
-    differing = [key for key in _SAME if old[key] != record[key]]
+    differing = [key for key in _SAME if old.get(key, "") != record[key]]
     if Recipe.read(os.path.join(folder, RECIPE)) != recipe:
         differing.append("recipe")
     write_split(os.path.join(folder, "manifest.now"), train, test)

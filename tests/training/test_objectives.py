@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
@@ -172,24 +171,32 @@ def test_the_upper_box_lies_where_the_crop_does() -> None:
     assert abs(found - geometry.warp(face, crop, 150)).mean() < 1.0
 
 
-def test_mixed_weights_lie_between_those_of_the_start_and_the_trained_ones(
-    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
-) -> None:
-    def kernel(recipe: Recipe) -> np.ndarray:
-        run = trained(drawn, tiny_backbone, tmp_path / str(recipe.mix_start), recipe)
-        return np.asarray(run.model.get_layer("layer2_conv").get_weights()[0])
-
-    learnt, mixed, first = (kernel(BASE.override(mix_start=share)) for share in (0, 0.25, 1))
-    assert (learnt != first).any()
-    np.testing.assert_allclose(mixed, 0.75 * learnt + 0.25 * first, atol=1e-6)
-
-
-def test_a_second_leg_is_mixed_with_the_weights_before_the_first(
+def test_mixed_weights_are_the_mean_of_two_runs(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
     first = trained(drawn, tiny_backbone, tmp_path / "first", BASE)
-    second = BASE.override(init=first.path, mix_start=1.0)
-    found = trained(drawn, tiny_backbone, tmp_path / "second", second).model
-    built = keras.models.load_model(tiny_backbone, compile=False)
-    for name in ("stem_conv", "layer4_conv"):
-        np.testing.assert_array_equal(*(m.get_layer(name).get_weights()[0] for m in (found, built)))
+    other = BASE.override(train_on={"unmasked": 1.0})
+    second = trained(drawn, tiny_backbone, tmp_path / "second", other)
+    recipe = BASE.override(init=first.path, mix=second.path, mix_share=0.25, epochs=0)
+    found = trained(drawn, tiny_backbone, tmp_path / "mixed", recipe)
+    kernels = [r.model.get_layer("layer2_conv").get_weights()[0] for r in (first, second, found)]
+    assert (kernels[0] != kernels[1]).any()
+    np.testing.assert_allclose(kernels[2], 0.75 * kernels[0] + 0.25 * kernels[1], atol=1e-6)
+
+
+def test_test_rows_that_a_mixed_run_trained_on_are_refused(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    train, test = datasets.by_image(drawn)
+    words = {"backbone": tiny_backbone, "progress": False}
+    other = training.train(BASE, test, train, run_dir=tmp_path / "other", **words)
+    with pytest.raises(ValueError, match="no row may be in both training and test set"):
+        training.train(BASE.override(mix=other.path), train, test, run_dir=tmp_path / "run", **words)
+
+
+def test_a_run_of_another_backbone_is_not_mixed_in(
+    drawn: FaceIndex, tiny_backbone: Path, tiny_resnet50: Path, tmp_path: Path
+) -> None:
+    other = trained(drawn, tiny_resnet50, tmp_path / "other", BASE.override(epochs=0))
+    with pytest.raises(ValueError, match="mix must be a run of the same backbone"):
+        trained(drawn, tiny_backbone, tmp_path / "run", BASE.override(mix=other.path, epochs=0))
