@@ -123,8 +123,7 @@ def _last(folder: str) -> str:
     if os.path.exists(os.path.join(folder, RECORD)):
         return folder
     steps = [os.path.dirname(f) for f in glob.glob(os.path.join(glob.escape(folder), "*", RECORD))]
-    records = [read_json(os.path.join(step, RECORD)) for step in steps]
-    starts = {record.get(key) for record in records for key in ("init", "mix")}
+    starts = {read_json(os.path.join(step, RECORD))["init"] for step in steps}
     last = [step for step in steps if os.path.abspath(step) not in starts]
     if len(last) != 1:
         raise FileNotFoundError(f"RUN must be a run folder. Received: {folder!r}")

@@ -8,7 +8,6 @@ from maskedface.recipes.beyond import (
     MASKED_BEST,
     MASKED_BEST_CLOSED,
     MASKED_BEST_CLOSED_S,
-    MASKED_BOTH,
     MASKED_DRAWN,
 )
 from maskedface.recipes.gpu import (
@@ -37,8 +36,7 @@ ALL: dict[str, Recipe] = {
         FROZEN_MEANS_S_TO_T,
         COSINE_MARGIN,
         COSINE_MARGIN_S_TO_T,
-        MASKED_BOTH,
-        MASKED_BEST,
+            MASKED_BEST,
         MASKED_DRAWN,
         MASKED_BEST_CLOSED,
         MASKED_BEST_CLOSED_S,
@@ -51,17 +49,16 @@ ALL: dict[str, Recipe] = {
 
 
 def scenario(recipe: Recipe) -> tuple[Recipe, ...]:
-    """The recipes to run in order so that `recipe` can: itself last, what it starts from or mixes in
-    before.
+    """The recipes to run in order so that `recipe` can start: itself last, what it starts from before.
 
     Args:
-        recipe: any recipe; an `init` or `mix` that is no named recipe is taken for a run folder's path.
+        recipe: any recipe; an `init` that is no named recipe is taken for a run folder's path.
 
     Returns:
-        One or more different recipes; `PAPER_MASKED` gives (`PAPER_UNMASKED`, `PAPER_MASKED`).
+        One or more recipes; `PAPER_MASKED` gives (`PAPER_UNMASKED`, `PAPER_MASKED`).
     """
-    before = [step for name in (recipe.init, recipe.mix) if name in ALL for step in scenario(ALL[name])]
-    return (*{step.name: step for step in before}.values(), recipe)
+    before = scenario(ALL[recipe.init]) if recipe.init in ALL else ()
+    return (*before, recipe)
 
 
 __all__ = [
@@ -73,7 +70,6 @@ __all__ = [
     "MASKED_BEST",
     "MASKED_BEST_CLOSED",
     "MASKED_BEST_CLOSED_S",
-    "MASKED_BOTH",
     "MASKED_DRAWN",
     "PAPER_MASKED",
     "PAPER_MASKED_DIRECT",

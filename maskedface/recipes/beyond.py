@@ -51,8 +51,8 @@ COSINE_MARGIN_S_TO_T = COSINE_MARGIN.override(
 Source, time: as `COSINE_MARGIN`. Measured figures and the command: `docs/results.md`.
 """
 
-MASKED_BOTH = COSINE_MARGIN.override(
-    name="masked_both",
+MASKED_BEST = COSINE_MARGIN.override(
+    name="masked_best",
     optimizer="adamw",
     learning_rate=1.5e-4,
     weight_decay=4e-3,
@@ -64,31 +64,23 @@ MASKED_BOTH = COSINE_MARGIN.override(
     mask_probability=0.4,
     mirror_join=True,
 )
-"""One half of `MASKED_BEST`: all faces, drawn masks, small changes, mirrors joined, a cosine margin.
+"""The best so far: the whole network, cosine margin, drawn masks, small changes, mirrors joined.
+
+Made for thousands of people with few images each, of whom none need be tested on. To name a closed set
+of people, start from such a run: `--recipe masked_best_closed --set init=RUN`.
 
 Source: the margin loss is CosFace's (Wang et al. 2018), AdamW and its cosine decay Loshchilov and
-Hutter's (2019); rate and chances were chosen on a validation part of the training people. Measured
+Hutter's (2019); rate and chances were tried on a validation part of the training people. Measured
 figures and commands: `docs/results.md`. Time: with DlibResNet29 about 16 ms an image and epoch on two
 cores without AVX-512.
 """
 
-MASKED_DRAWN = MASKED_BOTH.override(
+MASKED_DRAWN = MASKED_BEST.override(
     name="masked_drawn", train_on={"unmasked": 1.0}, mask_probability=0.6, epochs=12
 )
-"""The other half: no real masked image, unmasked faces and masks drawn on them.
+"""`MASKED_BEST` without a real masked image: unmasked faces and masks drawn on them.
 
-Source, time: as `MASKED_BOTH`. Measured figures and commands: `docs/results.md`.
-"""
-
-MASKED_BEST = MASKED_BOTH.override(
-    name="masked_best", init="masked_both", mix="masked_drawn", epochs=0, warmup_epochs=0
-)
-"""What wins: the mean of the weights of `MASKED_BOTH` and `MASKED_DRAWN`, which are trained first.
-
-Made for thousands of people with few images each, of whom none need be tested on. To name a closed set
-of people, start from such a run: `--recipe masked_best_closed --set init=RUN/masked_best`.
-
-Source: Wortsman et al. 2022 for the mean; as `MASKED_BOTH`. Time: that of its two halves.
+Source, time: as `MASKED_BEST`. Measured figures and commands: `docs/results.md`.
 """
 
 MASKED_BEST_CLOSED = COSINE_MARGIN.override(

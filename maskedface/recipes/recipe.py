@@ -30,7 +30,6 @@ _RANGES: dict[str, tuple[float | None, float | None]] = {
     "mask_probability": (0, 1),
     "mask_views": (0, None),
     "augment": (0, 4),
-    "mix_share": (0, 1),
     "features_budget": (0, None),
 }
 
@@ -53,10 +52,6 @@ class Recipe:
         view: what of the face the network sees: "whole"; "upper", the region above the mask line
             (`masking.UpperFaceCrop`, cut out inside the model); or "both", two copies of the
             backbone whose embeddings are joined (`models.join`).
-        mix: str, another run whose backbone's weights are averaged into the trained ones, named as
-            `init` is; "" = none. Both must come from the same pre-trained weights (Wortsman et al.,
-            "Model soups", ICML 2022): what one run forgot the other may have kept, at no cost.
-        mix_share: float in [0, 1], that run's share of the average.
         mirror_join: bool, after training the model's embedding is the sum of those of the image and of
             its mirror (`models.mirror_join`), at twice the cost.
         head: "linear" (`models.classifier`) or "cosine" (`models.cosine_classifier`).
@@ -117,8 +112,6 @@ class Recipe:
     freeze_through: str = "none"
     batch_norm: Literal["frozen", "update"] = "frozen"
     view: Literal["whole", "upper", "both"] = "whole"
-    mix: str = ""
-    mix_share: float = 0.5
     mirror_join: bool = False
     head: Literal["linear", "cosine"] = "linear"
     head_init: Literal["random", "class_means"] = "random"
@@ -190,11 +183,6 @@ class Recipe:
             )
         if self.mirror_join and self.head != "cosine":
             raise ValueError("mirror_join must be false unless head='cosine'. Received: true")
-        if self.mix and self.head_final != "class_means":
-            raise ValueError(
-                "mix must be '' unless head_final='class_means': a trained head fits the trained weights "
-                f"alone. Received: mix={self.mix!r}"
-            )
         if self.view == "both" and self.freeze_through not in ("none", "all"):
             raise ValueError(
                 "freeze_through must be 'none' or 'all' with view='both'. "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -72,10 +71,10 @@ def _applications() -> tuple[str, ...]:
 
 
 def earlier_run(name: str, run_dir: str, seed: int) -> Run | None:
-    """A run that a recipe starts from, or mixes in.
+    """The run that a recipe starts from.
 
     Args:
-        name: the recipe's `init` or `mix`: "", a run folder's path, or a recipe's name. In a folder of
+        name: the recipe's `init`: "", a run folder's path, or a recipe's name. In a folder of
             runs with several seeds (seed-0/, seed-1/ ...) the run of the same seed is taken.
         run_dir: the new run's folder; a recipe's run lies beside it, under the recipe's name.
         seed: int, the new run's.
@@ -103,7 +102,9 @@ def take_over(model: keras.Model, run: Run, classes: tuple[str, ...]) -> None:
         ValueError: if a backbone's layer is missing in the run's model, or has another shape.
     """
     same_people = tuple(run.record["classes"]) == classes
-    theirs = _weights_by_layer(run)
+    # A run that joined mirrors holds its backbone as a model inside the model.
+    parts = [layer for layer in run.model._flatten_layers() if not list(layer._layers)]
+    theirs = {layer.name: layer.get_weights() for layer in parts}
     for layer in model.layers:
         ours = layer.get_weights()
         # Where the run looked at the whole face alone, the upper branch starts from that.
@@ -119,57 +120,29 @@ def take_over(model: keras.Model, run: Run, classes: tuple[str, ...]) -> None:
             )
 
 
-def mix_in(backbone: keras.Model, run: Run, share: float) -> None:
-    """Averages a run's backbone into one of the same layers.
-
-    Args:
-        backbone: changed in place.
-        run: the other run.
-        share: float in [0, 1], the run's.
-
-    Raises:
-        ValueError: if a layer is missing in the run's model, or has another shape.
-    """
-    theirs = _weights_by_layer(run)
-    for layer in backbone.layers:
-        ours, given = layer.get_weights(), theirs.get(layer.name, [])
-        if [w.shape for w in ours] != [w.shape for w in given]:
-            raise ValueError(
-                "mix must be a run of the same backbone. "
-                f"Received: {run.path!r}, whose layer {layer.name!r} differs"
-            )
-        layer.set_weights([(1 - share) * a + share * b for a, b in zip(ours, given, strict=True)])
-
-
-def _weights_by_layer(run: Run) -> dict[str, list[np.ndarray]]:
-    # A run that joined mirrors holds its backbone as a model inside the model.
-    parts = [layer for layer in run.model._flatten_layers() if not list(layer._layers)]
-    return {layer.name: layer.get_weights() for layer in parts}
-
-
-def refuse_leaks(train: FaceIndex, test: FaceIndex, before: Sequence[Run], run_dir: str) -> None:
+def refuse_leaks(train: FaceIndex, test: FaceIndex, before: Run | None, run_dir: str) -> None:
     """Refuses a training set that holds rows of the test set, this run's or an earlier one's.
 
     Args:
         train, test: the rows of this run.
-        before: the runs this one starts from or mixes in; those that they came from are looked at too.
+        before: the run this one starts from; the runs it started from are looked at too.
         run_dir: where this run goes, for the message.
 
     Raises:
         ValueError: if a row is in both; the message counts them and says where.
     """
-    seen = [(run_dir, train)]
-    while before:
-        seen += [(run.path, run.split()["train"]) for run in before]
-        origins = [run.record.get(key) for run in before for key in ("init", "mix")]
-        before = [Run(path) for path in origins if path]
-    for where, rows in seen:
+    where, rows = run_dir, train
+    while True:
         leaked = shared_rows(test, rows)
         if leaked:
             raise ValueError(
                 "no row may be in both training and test set. "
                 f"Received: {len(leaked)} test rows that {where!r} trains on, the first {leaked[0]!r}"
             )
+        if before is None:
+            return
+        where, rows = before.path, before.split()["train"]
+        before = Run(before.record["init"]) if before.record["init"] else None
 
 
 def class_means(embeddings: np.ndarray, labels: np.ndarray) -> np.ndarray:

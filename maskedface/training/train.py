@@ -39,13 +39,12 @@ from maskedface.training.start import (
     build_backbone,
     class_means,
     earlier_run,
-    mix_in,
     refuse_leaks,
     take_over,
 )
 from maskedface.training.state import STATE, KeepState, read_state, write_history
 
-_SAME = ("seed", "backbone", "weights", "init", "mix", "data")  # what a re-used run folder must agree in
+_SAME = ("seed", "backbone", "weights", "init", "data")  # what a re-used run folder must agree in
 _PACKAGES = ("maskedface", "keras", "tensorflow", "numpy", "scikit-learn", "pillow")
 
 
@@ -104,9 +103,8 @@ def train(
     """
     folder = os.fspath(run_dir)
     before = earlier_run(recipe.init, folder, seed)
-    mixed = earlier_run(recipe.mix, folder, seed)
     train = _taken(train, recipe, seed)
-    refuse_leaks(train, test, [run for run in (before, mixed) if run is not None], folder)
+    refuse_leaks(train, test, before, folder)
     others = set(test.people) - set(train.people)
     is_open = len(others) == len(test.people)
     if others and not is_open:
@@ -125,7 +123,6 @@ def train(
         "backbone": os.fspath(backbone),
         "weights": None if weights is None else os.fspath(weights),
         "init": "" if before is None else os.path.abspath(before.path),
-        "mix": "" if mixed is None else os.path.abspath(mixed.path),
         "data": os.path.abspath((train + test).root),
         "image_size": base.input_shape[1],
         "template": models.template_of(base),
@@ -158,8 +155,6 @@ def train(
         model.get_layer("head_centres").set_weights([centres])
         set_ranking_centres(inputs.learner, centres)
     _fit(inputs, plan, recipe, train, test, folder, callbacks, progress)
-    if mixed is not None:
-        mix_in(base, mixed, recipe.mix_share)
     final = _Final(recipe, model, base, inputs, chips)
     if recipe.head_final == "class_means":
         final.set_centres(class_means(final.train_embeddings(), plan.labels))
@@ -305,7 +300,7 @@ def _open(
         write_json(path, record)
         return False
     old = read_json(path)
-    differing = [key for key in _SAME if old.get(key, "") != record[key]]
+    differing = [key for key in _SAME if old[key] != record[key]]
     if Recipe.read(os.path.join(folder, RECIPE)) != recipe:
         differing.append("recipe")
     write_split(os.path.join(folder, "manifest.now"), train, test)

@@ -42,7 +42,6 @@ def test_settings_are_read_by_the_fields_type() -> None:
         ("mask_probability=2", r"mask_probability must be in \[0, 1\]"),
         ("loss=arcface", "loss must be 'margin' and align 'none' unless head='cosine'"),
         ("align=coral", "loss must be 'margin' and align 'none' unless head='cosine'"),
-        ("mix=runs/a", "mix must be '' unless head_final='class_means'"),
         ("mirror_join=true", "mirror_join must be false unless head='cosine'"),
     ],
 )
@@ -100,8 +99,3 @@ def test_a_scenario_runs_what_a_recipe_starts_from_first() -> None:
 def test_a_recipe_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         BASE.epochs = 3  # type: ignore[misc]
-
-
-def test_what_is_mixed_in_is_run_before_too() -> None:
-    names = [step.name for step in recipes.scenario(recipes.MASKED_BEST)]
-    assert names == ["masked_both", "masked_drawn", "masked_best"]

@@ -169,34 +169,3 @@ def test_the_upper_box_lies_where_the_crop_does() -> None:
     box = training.compiling.upper_box("dlib", 150)
     found = np.asarray(models.View(box, (150, 150))(face[None]))[0]
     assert abs(found - geometry.warp(face, crop, 150)).mean() < 1.0
-
-
-def test_mixed_weights_are_the_mean_of_two_runs(
-    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
-) -> None:
-    first = trained(drawn, tiny_backbone, tmp_path / "first", BASE)
-    other = BASE.override(train_on={"unmasked": 1.0})
-    second = trained(drawn, tiny_backbone, tmp_path / "second", other)
-    recipe = BASE.override(init=first.path, mix=second.path, mix_share=0.25, epochs=0)
-    found = trained(drawn, tiny_backbone, tmp_path / "mixed", recipe)
-    kernels = [r.model.get_layer("layer2_conv").get_weights()[0] for r in (first, second, found)]
-    assert (kernels[0] != kernels[1]).any()
-    np.testing.assert_allclose(kernels[2], 0.75 * kernels[0] + 0.25 * kernels[1], atol=1e-6)
-
-
-def test_test_rows_that_a_mixed_run_trained_on_are_refused(
-    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
-) -> None:
-    train, test = datasets.by_image(drawn)
-    words = {"backbone": tiny_backbone, "progress": False}
-    other = training.train(BASE, test, train, run_dir=tmp_path / "other", **words)
-    with pytest.raises(ValueError, match="no row may be in both training and test set"):
-        training.train(BASE.override(mix=other.path), train, test, run_dir=tmp_path / "run", **words)
-
-
-def test_a_run_of_another_backbone_is_not_mixed_in(
-    drawn: FaceIndex, tiny_backbone: Path, tiny_resnet50: Path, tmp_path: Path
-) -> None:
-    other = trained(drawn, tiny_resnet50, tmp_path / "other", BASE.override(epochs=0))
-    with pytest.raises(ValueError, match="mix must be a run of the same backbone"):
-        trained(drawn, tiny_backbone, tmp_path / "run", BASE.override(mix=other.path, epochs=0))
