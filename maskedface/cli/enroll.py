@@ -68,21 +68,32 @@ def run(args: argparse.Namespace) -> int:
     gallery = Gallery.load(args.gallery) if os.path.exists(args.gallery) else None
     if gallery is not None and args.keep not in (None, gallery.keep):
         raise ValueError(f"--keep must be that of the gallery, {gallery.keep}. Received: {args.keep}")
-    recognizer = recogniser.read_recognizer(args, gallery)
-    if gallery is None:
-        source = recognizer.gallery.source
-        gallery = Gallery(recognizer.fingerprint, keep=args.keep or "mean", source=source)
-        recognizer.gallery = gallery
-    for name in args.remove:
-        gallery.remove(name)
-    enrolled = _enroll(args, recognizer) if args.photos else []
-    said = _calibrate(args, recognizer, enrolled)
+    enrolled: list[_Enrolled] = []
+    if args.photos or args.strangers:
+        recognizer = recogniser.read_recognizer(args, gallery)
+        if gallery is None:
+            source = recognizer.gallery.source
+            gallery = Gallery(recognizer.fingerprint, keep=args.keep or "mean", source=source)
+            recognizer.gallery = gallery
+        _remove(gallery, args.remove)
+        enrolled = _enroll(args, recognizer) if args.photos else []
+        said = _calibrate(args, recognizer, enrolled)
+    elif gallery is None:
+        raise ValueError(f"--gallery must be there to remove from it. Received: {args.gallery!r}")
+    else:  # people can be forgotten when the model is long gone
+        _remove(gallery, args.remove)
+        said = f"forgotten: {len(args.remove)}"
     gallery.save(args.gallery)
     _print(enrolled, gallery)
     print(said)
     if args.json:
         write_json(args.json, _facts(args, enrolled, gallery))
     return 1 if any(error for *_, error in enrolled) else 0
+
+
+def _remove(gallery: Gallery, names: list[str]) -> None:
+    for name in names:
+        gallery.remove(name)
 
 
 def _enroll(args: argparse.Namespace, recognizer: Recognizer) -> list[_Enrolled]:
@@ -147,6 +158,11 @@ def _calibrate(args: argparse.Namespace, recognizer: Recognizer, enrolled: list[
         source = os.path.abspath(args.strangers)
         enrolled = _faces(recognizer, _people([args.strangers], None), "strangers")
     probes = [(face.embedding, person) for _, person, face, _ in enrolled if face is not None]
+    if args.strangers and not probes:
+        raise ValueError(
+            "--strangers must hold photographs with one face each. "
+            f"Received: {len(enrolled)} photographs, the first: {enrolled[0][3]}"
+        )
     if not args.strangers and (len(probes) < 1 / args.fpir or len(gallery) < 2):
         if gallery.calibration is not None:
             return f"thresholds stay those for {gallery.calibration.gallery} people enrolled"
@@ -154,10 +170,9 @@ def _calibrate(args: argparse.Namespace, recognizer: Recognizer, enrolled: list[
             f"no threshold: FPIR {args.fpir:g} needs {int(np.ceil(1 / args.fpir))} faces, "
             f"here are {len(probes)}. Give --strangers FOLDER, or a larger --fpir"
         )
-    embeddings, people = zip(*probes, strict=True) if probes else ((), ())
     made = gallery.calibrate(
-        np.reshape(embeddings, (len(probes), -1)),
-        people,
+        np.stack([embedding for embedding, _ in probes]),
+        [person for _, person in probes],
         fpir=args.fpir,
         far=args.far,
         source=source,

@@ -65,6 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--enrolled", type=int, default=200, metavar="N", help="of a column: people enrolled a draw"
     )
     group.add_argument(
+        "--fpir", type=float, nargs="+", default=(0.01, 0.1), metavar="RATE", help="of a column"
+    )
+    group.add_argument(
+        "--far", type=float, nargs="+", default=(0.01, 0.001), metavar="RATE", help="of a column"
+    )
+    group.add_argument(
         "--draws", type=int, default=10, metavar="N", help="of a column: draws, by seeds 0, 1, ..."
     )
 

@@ -210,7 +210,12 @@ def _open_set(args: argparse.Namespace) -> dict[str, Any]:
     for name, recognizer in _models(args).items():
         embedded = {part: _embedded(recognizer, parts[part], args) for part in ("train", "test")}
         found[name] = evaluation.open_set_report(
-            embedded["train"], embedded["test"], enrolled=args.enrolled, draws=args.draws
+            embedded["train"],
+            embedded["test"],
+            enrolled=args.enrolled,
+            draws=args.draws,
+            fpirs=args.fpir,
+            fars=args.far,
         )
     _print_open_set(found)
     return {"protocol": args.protocol, "models": found}

@@ -56,7 +56,8 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
         FileNotFoundError: if there is no such file.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here: of a damaged file np.load would leave its own open.
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             facts = json.loads(file["facts"].tobytes())
             version = facts.pop("version")
             arrays = {name: file[name] for name in _ARRAYS} if version == VERSION else {}

@@ -81,11 +81,14 @@ def identify_all(
         One `PhotoResult` a file, in order.
 
     Raises:
-        ValueError: if nobody is enrolled.
+        ValueError: if nobody is enrolled, or `candidates` is below 1.
         ModuleNotFoundError: if `mtcnn` is needed and not installed.
     """
-    if not len(recognizer.gallery):
-        raise ValueError("somebody must be enrolled. Received: an empty gallery")
+    if not len(recognizer.gallery) or candidates < 1:
+        raise ValueError(
+            "somebody must be enrolled, and candidates at least 1. "
+            f"Received: {len(recognizer.gallery)} people, candidates={candidates}"
+        )
 
     def identify(path: str) -> tuple[Identity, ...]:
         return recognizer.identify(path, candidates=candidates, threshold=threshold)

@@ -67,7 +67,7 @@ class ExactSearch:
             chosen = None
             scores = self._rows @ unit
         else:
-            chosen = self._bytes.candidates(unit, k, self._starts)
+            chosen = self._candidates(self._bytes, unit, k)
             scores = self._rows[chosen] @ unit
         person = self._person if chosen is None else self._person[chosen]
         people, best = _best_of_each(person, scores)
@@ -77,6 +77,18 @@ class ExactSearch:
             people, best = people[kept], best[kept]
         order = np.lexsort([people, -best])[:k]
         return people[order], best[order].clip(-1, 1)
+
+    def _candidates(self, bytes_: _Bytes, unit: np.ndarray, k: int) -> np.ndarray:
+        """Rows among which are the best of the k best people."""
+        whole, scale, offset, error = bytes_.compare(unit)
+        several = len(self._starts) < len(whole)
+        people = np.maximum.reduceat(whole, self._starts) if several else whole
+        first = np.flatnonzero(whole >= _kth(people, k))
+        _, exact = _best_of_each(self._person[first], self._rows[first] @ unit)
+        # k people reach this cosine for certain: whoever cannot is out.
+        certain = float(_kth(exact, k))
+        least = max(np.floor((certain - error - offset) / scale), np.iinfo("int32").min)
+        return np.flatnonzero(whole >= np.int32(least))
 
 
 class _Bytes:
@@ -104,17 +116,15 @@ class _Bytes:
         assert product is not None
         self._product = product(packed)
 
-    def candidates(self, unit: np.ndarray, k: int, starts: np.ndarray) -> np.ndarray:
-        """Rows among which are the best of the k best people; `starts` is where a person begins."""
+    def compare(self, unit: np.ndarray) -> tuple[np.ndarray, float, float, float]:
+        """(int32 products, scale, offset, error): scale * product + offset is within the error of a
+        row's cosine to the probe."""
         step = max(float(np.abs(unit).max()) / _STEPS, _TINY)
         whole = np.rint(unit / step).clip(-_STEPS, _STEPS)
         lost = float(np.linalg.norm(unit - whole * step))
         error = (1 + lost) * self._rest + lost * self._reach + _ROUNDING
-        scores = self._product(whole.astype("int8"))
-        people = scores if len(starts) == len(scores) else np.maximum.reduceat(scores, starts)
-        # Both the k-th best person and a rival may be off by the error.
-        least = int(_kth(people, k)) - 2 * error / (step * self._step)
-        return np.flatnonzero(scores >= np.int32(max(np.floor(least), np.iinfo("int32").min)))
+        products = self._product(whole.astype("int8"))
+        return products, step * self._step, float(unit @ self._centre), error
 
 
 def _longest(rows: np.ndarray) -> float:

@@ -91,21 +91,23 @@ def test_crmfrds_gallery_and_probes_give_ranks(
 def test_a_manifests_column_is_an_open_set(
     tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # An FPIR of .01 needs a hundred probes of strangers: 6 people with 18 in each part.
-    index = draw_people(tmp_path / "faces", people=16, photos=18, size=32)
+    index = draw_people(tmp_path / "faces", people=8, photos=3, size=32)
     train, test = by_person(index, train_fraction=0.5, seed=0)
     manifest = tmp_path / "manifest.csv"
     write_manifest(manifest, index, {"open": {"train": train, "test": test}})
-    words = ["--protocol", "open", "--manifest", manifest, "--data", index.root]
+    words: list[str | Path] = ["--protocol", "open", "--manifest", manifest, "--data", index.root]
+    words += ["--draws", "2", "--fpir", "0.25", "--far", "0.1"]
     out = tmp_path / "report.json"
-    assert evaluate(tiny_backbone, *words, "--enrolled", "2", "--draws", "2", "--json", out) == 0
+    assert evaluate(tiny_backbone, *words, "--enrolled", "2", "--json", out) == 0
     found = json.loads(out.read_text())["models"][str(tiny_backbone)]
-    assert (found["people"], found["enrolled"], found["draws"]) == (8, 2, 2)
+    assert (found["people"], found["enrolled"], found["draws"]) == (len(test.people), 2, 2)
     printed = capsys.readouterr().out
-    for row in ("masked probes: FNIR at FPIR 0.01", "masked-masked pairs: TAR at FAR 0.001"):
+    for row in ("masked probes: FNIR at FPIR 0.25", "masked-masked pairs: TAR at FAR 0.1"):
         assert row in printed
     assert evaluate(tiny_backbone, *words, "--enrolled", "8") == 2
     assert "must have different people" in capsys.readouterr().err
+    assert evaluate(tiny_backbone, *words, "--enrolled", "2", "--fpir", "0.01") == 2
+    assert "between 1 / scores and 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,9 @@ def enrolled(people: Path, words: list[str]) -> Path:
 
 
 def test_enrolling_says_what_was_done(
-    enrolled: Path, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    people: Path, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    assert main(["enroll", *words, str(people), "--fpir", "0.1"]) == 0
     printed = capsys.readouterr().out
     assert "10 people enrolled, 0 photographs left out" in printed
     assert "(FPIR 0.1) to name" in printed and "the faces enrolled" in printed
@@ -127,8 +128,10 @@ def test_people_are_replaced_added_to_and_removed(
     assert main([*again, "--existing", "replace"]) == 0
     assert Gallery.load(words[1]).people["p3"] == 1
     assert "thresholds stay those for 10 people" in capsys.readouterr().out
-    assert main(["enroll", *words, "--remove", "p3"]) == 0
+    assert main(["enroll", "--gallery", words[1], "--remove", "p3"]) == 0
     assert "p3" not in Gallery.load(words[1])
+    assert main(["enroll", "--gallery", words[1], "--remove", "p3"]) == 2
+    assert "person must be enrolled" in capsys.readouterr().err
 
 
 def test_strangers_choose_the_threshold(
@@ -148,7 +151,7 @@ def test_strangers_choose_the_threshold(
     ("extra", "message"),
     [
         ([], "photographs, --remove or --strangers must be given"),
-        (["--remove", "nobody"], "person must be enrolled"),
+        (["--remove", "nobody"], "--gallery must be there to remove from it"),
         (["nowhere"], "a photograph must exist"),
     ],
 )

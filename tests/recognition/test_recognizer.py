@@ -148,6 +148,9 @@ def test_places_without_photographs_are_refused(tmp_path: Path, recognizer: Reco
         photo_files(tmp_path / "none.jpg")
     with pytest.raises(ValueError, match="somebody must be enrolled"):
         list(identify_all(recognizer, ["a.jpg"], progress=False))
+    recognizer.enroll("ada", [draw_face(0, 0, False)])
+    with pytest.raises(ValueError, match="candidates at least 1"):
+        list(identify_all(recognizer, ["a.jpg"], candidates=0, progress=False))
 
 
 @pytest.mark.parametrize(
