@@ -32,3 +32,9 @@ def test_a_balanced_epoch_shows_each_class_equally_often() -> None:
     assert len(rows) == len(labels)
     np.testing.assert_array_equal(np.bincount(labels[rows]), [33, 33, 33])
     np.testing.assert_array_equal(np.unique(np.bincount(rows, minlength=99)[95:]), [8, 9])
+
+
+def test_a_mirrored_image_is_turned_left_to_right_and_others_stay() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 4, 5, 3), "uint8")
+    right = np.stack([images[0], images[1, :, ::-1], images[2]])
+    np.testing.assert_array_equal(order.mirror(images, np.array([False, True, False])), right)
