@@ -41,3 +41,9 @@ def test_a_grouped_epoch_shows_each_row_once_in_runs_of_one_class() -> None:
     changes = np.count_nonzero(np.diff(labels[rows]))
     assert changes < 3 + 2 + 1  # 9 rows make three groups, 8 two, 3 one
     assert (order.grouped(labels, 0, 1) != rows).any()
+
+
+def test_a_mirrored_image_is_turned_left_to_right_and_others_stay() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 4, 5, 3), "uint8")
+    right = np.stack([images[0], images[1, :, ::-1], images[2]])
+    np.testing.assert_array_equal(order.mirror(images, np.array([False, True, False])), right)
