@@ -93,10 +93,13 @@ def earlier_run(name: str, run_dir: str, seed: int) -> Run | None:
     return Run(of_seed if os.path.isdir(of_seed) else start)
 
 
-def take_over(model: keras.Model, run: Run, classes: tuple[str, ...]) -> None:
+def take_over(model: keras.Model, run: Run, classes: tuple[str, ...]) -> bool:
     """Gives a new model the weights of a run's model, layer by layer by name.
 
     The head is taken over where it has the same shape and the people are the same.
+
+    Returns:
+        Whether the head was taken over.
 
     Raises:
         ValueError: if a backbone's layer is missing in the run's model, or has another shape.
@@ -118,6 +121,7 @@ def take_over(model: keras.Model, run: Run, classes: tuple[str, ...]) -> None:
                 "a run must start from a run of the same backbone. "
                 f"Received: {run.path!r}, whose layer {layer.name!r} differs"
             )
+    return same_people
 
 
 def refuse_leaks(train: FaceIndex, test: FaceIndex, before: Run | None, run_dir: str) -> None:

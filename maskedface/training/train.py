@@ -116,8 +116,7 @@ def train(
     _prepare(seed)
     base = prepare_backbone(recipe, build_backbone(backbone, weights, recipe.image_size))
     model = build_model(recipe, base, len(train.people))
-    if before is not None:
-        take_over(model, before, train.people)
+    has_head = before is not None and take_over(model, before, train.people)
     record = {
         "seed": seed,
         "backbone": os.fspath(backbone),
@@ -150,7 +149,7 @@ def train(
         recipe, model, base, *chips, plan=plan, folder=os.fspath(features_dir), progress=progress
     )
     write_json(os.path.join(folder, RECORD), read_json(os.path.join(folder, RECORD)) | inputs.facts)
-    if recipe.head_init == "class_means" and before is None:
+    if recipe.head_init == "class_means" and not has_head:
         centres = class_means(inputs.embeddings(inputs.train), plan.labels)
         model.get_layer("head_centres").set_weights([centres])
         set_ranking_centres(inputs.learner, centres)

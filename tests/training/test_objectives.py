@@ -169,3 +169,26 @@ def test_the_upper_box_lies_where_the_crop_does() -> None:
     box = training.compiling.upper_box("dlib", 150)
     found = np.asarray(models.View(box, (150, 150))(face[None]))[0]
     assert abs(found - geometry.warp(face, crop, 150)).mean() < 1.0
+
+
+def test_a_start_from_a_run_of_other_people_sets_the_centres_to_class_means(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    train, test = datasets.by_image(drawn)
+    others = train.where(lambda face: face.person != train.people[0])
+    words = {"backbone": tiny_backbone, "progress": False}
+    still = BASE.override(epochs=0)
+    first = training.train(
+        still,
+        others,
+        test.where(lambda face: face.person in others.people),
+        run_dir=tmp_path / "first",
+        **words,
+    )
+    # Nothing trained, and the end leaves the centres alone: they are what the run began with.
+    begun = still.override(init=first.path, head_final="trained")
+    found = training.train(begun, train, test, run_dir=tmp_path / "second", **words)
+    right = trained(drawn, tiny_backbone, tmp_path / "right", still)
+    np.testing.assert_allclose(
+        found.predictions["logits"], right.predictions["logits"], rtol=1e-5, atol=1e-4
+    )
