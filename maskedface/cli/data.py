@@ -46,9 +46,10 @@ def add_split_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--split",
-        choices=("by_image", "by_photo"),
+        choices=("by_image", "by_photo", "by_person"),
         default="by_image",
-        help="rule where no protocol is given; by_image is the paper's, and leaks photos",
+        help="rule where no protocol is given; by_image is the paper's, and leaks photos; by_person "
+        "tests on other people",
     )
     group.add_argument("--train-fraction", type=float, default=0.7, metavar="SHARE")
     group.add_argument("--split-seed", type=int, default=0, metavar="N")
