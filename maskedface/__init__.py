@@ -10,7 +10,12 @@ Sub-packages are imported when first used, so `import maskedface` loads neither 
 from __future__ import annotations
 
 import importlib
+import os
 from types import ModuleType
+
+# TensorFlow switches oneDNN's convolutions on by itself on Intel's newer processors alone; a training
+# step takes .6 of the time with them on others too (docs/performance.md). It reads this when imported.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"
 
@@ -23,6 +28,7 @@ _PARTS = (
     "masking",
     "models",
     "recipes",
+    "recognition",
     "training",
     "tuning",
 )

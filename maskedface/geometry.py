@@ -7,6 +7,7 @@ ArcFace's own code count them.
 from __future__ import annotations
 
 import functools
+import math
 from typing import NamedTuple
 
 import cv2
@@ -141,7 +142,8 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
         is averaged down first.
     """
     matrix = np.array(matrix, dtype="float64")
-    step = int(np.sqrt(abs(np.linalg.det(matrix[:, :2]))) + 1e-6)  # image pixels a chip pixel, one way
+    (a, b, _), (c, d, _) = matrix.tolist()
+    step = int(math.sqrt(abs(a * d - b * c)) + 1e-6)  # image pixels a chip pixel, one way
     if step >= 2:
         height, width = (-(-side // step) for side in image.shape[:2])
         filled = np.pad(
@@ -152,8 +154,24 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
         image = cv2.resize(filled, (width, height), interpolation=cv2.INTER_AREA)
         matrix[:, 2] = (matrix[:, 2] + 0.5) / step - 0.5  # pixel centres stand at whole numbers
         matrix[:, :2] /= step
+    image = np.ascontiguousarray(image)
+    if image.shape[0] * image.shape[1] > 4 * size * size:  # a small face in a large photograph
+        return _warp(image, matrix, size)
+    # The same values in less than half of OpenCV 5's time: it is quicker with four channels than with
+    # three, and where it need not look for the right and lower edge.
+    beyond = [
+        x + (max(along, 0) + max(across, 0)) * (size - 1) + 2 - side
+        for (along, across, x), side in zip(matrix.tolist(), image.shape[1::-1], strict=True)
+    ]
+    right, lower = (int(min(max(pixels, 0), size)) for pixels in beyond)
+    image = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
+    image = cv2.copyMakeBorder(image, 0, lower, 0, right, cv2.BORDER_REPLICATE)
+    return cv2.cvtColor(_warp(image, matrix, size), cv2.COLOR_RGBA2RGB)
+
+
+def _warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     return cv2.warpAffine(
-        np.ascontiguousarray(image),
+        image,
         matrix,
         (size, size),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,

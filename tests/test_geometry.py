@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -60,6 +61,15 @@ def test_a_large_image_is_averaged_before_it_is_warped() -> None:
     matrix = geometry.chip_matrix(800, 800, source="", target="dlib", size=100)
     chip = geometry.warp(stripes, matrix, 100)
     assert chip.min() >= 120 and chip.max() <= 135
+
+
+@pytest.mark.parametrize("source", ["", "arcface"])
+def test_a_chip_is_opencvs_warp_of_three_channels_to_the_bit(source: str) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (112, 100, 3), "uint8")
+    matrix = geometry.chip_matrix(112, 100, source=source, target="vggface2", size=180)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    right = cv2.warpAffine(image, matrix, (180, 180), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    np.testing.assert_array_equal(geometry.warp(image, matrix, 180), right)
 
 
 def test_template_points_scale_with_the_image() -> None:

@@ -20,7 +20,7 @@ MAY_USE = {
     "models": {"conversion"},
     "training": LEAVES | {"models"},
     "tuning": LEAVES | {"models", "training"},
-    "recognition": {"models", "geometry", "evaluation", "training"},
+    "recognition": {"models", "geometry", "evaluation", "training", "datasets"},
     "exporting": {"models"},
 }
 NEVER_TENSORFLOW = {"models", "losses", "recipes", "evaluation", "conversion", "geometry"}

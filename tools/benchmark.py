@@ -5,7 +5,9 @@
     python tools/benchmark.py embedding              # against ONNX Runtime
     python tools/benchmark.py dlib                   # DlibResNet29 against dlib (pip install dlib-bin)
     python tools/benchmark.py pipeline               # as_tf_dataset against decoding alone
+    python tools/benchmark.py search                 # 1,000,000 people searched, against NumPy in float32
     python tools/benchmark.py scaling                # cost and memory as the number of images grows
+    python tools/benchmark.py masks                  # drawing masks inside tf.data, on one core
 
 Each round times every way once, in turn; the figures are medians over the rounds, and the ratios are of
 figures from the same run. `--json FILE` keeps them. Images are drawn or random: speed does not depend on
@@ -16,6 +18,7 @@ Needs `pip install torch==2.13.0 onnxruntime tf2onnx`.
 from __future__ import annotations
 
 import argparse
+import collections
 import json
 import os
 import statistics
@@ -27,6 +30,8 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if "masks" in sys.argv:  # on one core, where a second thread of the linear algebra would only wait
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
@@ -53,6 +58,10 @@ def main() -> int:
         if name == "recipe":
             sub.add_argument("recipe", choices=("unmasked", "masked"))
             sub.add_argument("--tail-epochs", type=int, default=2, help="epochs timed of `masked`")
+        if name == "search":
+            sub.add_argument("--people", type=int, default=1_000_000)
+            sub.add_argument("--features", type=int, default=128)
+            sub.add_argument("--probes", type=int, default=20, help="timed one by one in each round")
     args = parser.parse_args()
     result = COMMANDS[args.command](args)
     result["arguments"] = {k: v for k, v in vars(args).items() if k != "json"}
@@ -125,7 +134,7 @@ def _ours(recipe: Any, data: tuple[np.ndarray, ...], epochs: int) -> float:
     """Seconds of the whole recipe, tracing included; epochs past `epochs` are extrapolated."""
     from maskedface import models
     from maskedface.training import build_model, compile_model
-    from maskedface.training.batches import RowBatches, TrainingBatches
+    from maskedface.training.batches import RowBatches, TrainingBatches, plan_of
     from maskedface.training.inputs import prepare
 
     backbone = models.ResNet50(None, (SIZE, SIZE, 3))
@@ -135,12 +144,22 @@ def _ours(recipe: Any, data: tuple[np.ndarray, ...], epochs: int) -> float:
     train, labels, test, test_labels = data
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        inputs = prepare(recipe, model, backbone, train, test, folder=folder, progress=False)
+        bare = np.zeros(len(train), bool)
+        plan = plan_of(recipe, labels, bare, seed=0, template="vggface2", size=SIZE)
+        inputs = prepare(
+            recipe, model, backbone, train, test, plan=plan, folder=folder, progress=False
+        )
         assert inputs.facts["frozen_features"]["used"], inputs.facts
         computed = time.perf_counter() - start
         steps = -(-len(train) // recipe.batch_size)
         compile_model(inputs.learner, recipe, steps)
-        batches = TrainingBatches(inputs.train, labels, recipe, seed=0, has_views=True)
+        batches = TrainingBatches(
+            inputs.train,
+            plan,
+            batch_size=recipe.batch_size,
+            epochs=recipe.epochs,
+            views=inputs.views,
+        )
         validation = RowBatches(inputs.test, test_labels, np.arange(len(test)))
         marks = EpochMarks()
         inputs.learner.fit(
@@ -324,23 +343,20 @@ def pipeline(args: argparse.Namespace) -> dict[str, Any]:
         index = datasets.draw_people(folder, people=people, photos=10, size=112)
         paths = [os.fspath(path) for path in index.paths]
 
-        def decode() -> None:
-            files = tf.data.Dataset.from_tensor_slices(paths)
-            for _ in files.map(
+        chips = datasets.read_chips(index, size=SIZE, template="vggface2")
+        ours = {"image_size": SIZE, "shuffle": True, "flip": True}
+        # Built once: tracing their functions is start-up.
+        sources = {
+            "decode_jpeg alone": tf.data.Dataset.from_tensor_slices(paths).map(
                 lambda path: tf.io.decode_jpeg(tf.io.read_file(path), channels=3),
                 num_parallel_calls=tf.data.AUTOTUNE,
-            ):
-                pass
-
-        def drain(cache: Any) -> None:
-            for _ in datasets.as_tf_dataset(index, image_size=SIZE, shuffle=True, flip=True, cache=cache):
-                pass
-
-        chips = datasets.read_chips(index, size=SIZE, template="vggface2")
+            ),
+            "ours cold": datasets.as_tf_dataset(index, **ours),
+            "ours warm": datasets.as_tf_dataset(index, **ours, cache=chips),
+        }
         runs: dict[str, Callable[[], Any]] = {
-            "decode_jpeg alone": decode,
-            "ours cold": lambda: drain(None),
-            "ours warm": lambda: drain(chips),
+            name: lambda source=source: collections.deque(source, maxlen=0)
+            for name, source in sources.items()
         }
         for run in runs.values():
             run()
@@ -378,7 +394,7 @@ def _waiting(model: Any, index: Any, chips: np.ndarray) -> tuple[float, float]:
 def scaling(args: argparse.Namespace) -> dict[str, Any]:
     """Frozen features of N, 2N and 4N images: marginal cost, anonymous memory."""
     from maskedface import models, recipes
-    from maskedface.training.frozen_features import frozen_prefix, read_features
+    from maskedface.training.frozen_features import Views, frozen_prefix, read_features
 
     base = args.images // 4
     with tempfile.TemporaryDirectory() as folder:
@@ -396,7 +412,10 @@ def scaling(args: argparse.Namespace) -> dict[str, Any]:
 
         def run(count: int) -> float:
             with tempfile.TemporaryDirectory() as kept:
-                seconds = timed(lambda: read_features(prefix, faces[:count], views=1, folder=kept))
+                plain = Views(False, None, np.zeros(count, bool))
+                seconds = timed(
+                    lambda: read_features(prefix, faces[:count], views=plain, folder=kept)
+                )
             memory[count] = _anonymous_megabytes()
             return seconds
 
@@ -410,6 +429,68 @@ def scaling(args: argparse.Namespace) -> dict[str, Any]:
     return result | {"marginal_ms": [1000 * first, 1000 * second], "anonymous_mb": memory}
 
 
+def masks(args: argparse.Namespace) -> dict[str, Any]:
+    """What a drawn mask costs a face inside tf.data, on one core."""
+    import tensorflow as tf
+
+    from maskedface.masking import RandomMask
+
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    ways: dict[str, Callable[[], float]] = {}
+    for template, size in (("arcface", 112), ("dlib", 150), ("vggface2", 180)):
+        faces = random_faces(args.images, size)
+        rows = np.arange(args.images)
+        mask = RandomMask(1.0, template=template, size=size)
+
+        def run(mask: RandomMask | None, faces: np.ndarray, rows: np.ndarray) -> float:
+            batches = tf.data.Dataset.from_tensor_slices((faces, rows)).batch(64)
+            if mask is not None:
+                batches = batches.map(lambda images, rows: mask(images, rows, 0))
+            options = tf.data.Options()
+            options.threading.private_threadpool_size = 1
+            batches = batches.with_options(options)
+            return 1000 * timed(lambda: sum(1 for _ in batches)) / len(rows)
+
+        ways[f"{size} px, read alone"] = lambda f=faces, r=rows: run(None, f, r)
+        ways[f"{size} px, with a mask each"] = lambda m=mask, f=faces, r=rows: run(m, f, r)
+    return report(interleaved(ways, args.rounds), "ms a face", [])
+
+
+def search(args: argparse.Namespace) -> dict[str, Any]:
+    """The 10 most alike of 1,000,000 people: ms a probe, ours against NumPy's float32 product."""
+    from maskedface.recognition.search import ExactSearch
+
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((args.people, args.features), dtype=np.float32)
+    # As face embeddings are: a common part, and directions that vary less and less.
+    rows *= 1 / np.sqrt(1 + np.arange(args.features, dtype="float32") / 16)
+    rows += 1.5 * rng.standard_normal(args.features, dtype=np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    probes = rows[: args.probes] + 0.03 * rng.standard_normal(
+        (args.probes, args.features), dtype=np.float32
+    )
+    start = time.perf_counter()
+    ours = ExactSearch(rows, np.arange(args.people))
+    ours.best(probes[0], 10)
+    print(f"building and the first search: {time.perf_counter() - start:.1f} s")
+
+    def plain(probe: np.ndarray) -> np.ndarray:
+        scores = rows @ (probe / np.linalg.norm(probe))
+        top = np.argpartition(scores, len(scores) - 10)[-10:]
+        return np.asarray(top[np.argsort(-scores[top])])
+
+    for probe in probes:
+        assert np.array_equal(ours.best(probe, 10)[0], plain(probe)), "the answers differ"
+    ways: dict[str, Callable[[], float]] = {
+        "NumPy float32": lambda: 1000 * statistics.median(timed(lambda p=p: plain(p)) for p in probes),
+        "ours": lambda: 1000
+        * statistics.median(timed(lambda p=p: ours.best(p, 10)) for p in probes),
+        "ours, fastest probe": lambda: 1000 * min(timed(lambda p=p: ours.best(p, 10)) for p in probes),
+    }
+    return report(interleaved(ways, args.rounds), "ms", ["NumPy float32"])
+
+
 def _anonymous_megabytes() -> float:
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("RssAnon"))
@@ -420,7 +501,9 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "embedding": embedding,
     "dlib": dlib,
     "pipeline": pipeline,
+    "search": search,
     "scaling": scaling,
+    "masks": masks,
 }
 
 if __name__ == "__main__":

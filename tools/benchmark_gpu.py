@@ -169,7 +169,7 @@ def _torch(
 
 def _whole_recipe(args: argparse.Namespace) -> dict[str, float]:
     """Seconds of the frozen features and of all epochs, compiling included."""
-    from maskedface.training.batches import RowBatches, TrainingBatches
+    from maskedface.training.batches import RowBatches, TrainingBatches, plan_of
     from maskedface.training.inputs import prepare
 
     recipe, backbone, model = _model()
@@ -185,12 +185,22 @@ def _whole_recipe(args: argparse.Namespace) -> dict[str, float]:
 
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        inputs = prepare(recipe, model, backbone, train, test, folder=folder, progress=False)
+        bare = np.zeros(len(train), bool)
+        plan = plan_of(recipe, labels, bare, seed=0, template="vggface2", size=SIZE)
+        inputs = prepare(
+            recipe, model, backbone, train, test, plan=plan, folder=folder, progress=False
+        )
         computed = time.perf_counter() - start
         steps = -(-len(train) // recipe.batch_size)
         compile_model(inputs.learner, recipe, steps)
         inputs.learner.fit(
-            TrainingBatches(inputs.train, labels, recipe, seed=0, has_views=inputs.has_views),
+            TrainingBatches(
+                inputs.train,
+                plan,
+                batch_size=recipe.batch_size,
+                epochs=recipe.epochs,
+                views=inputs.views,
+            ),
             epochs=recipe.epochs,
             steps_per_epoch=steps,
             validation_data=RowBatches(inputs.test, test_labels, np.arange(len(test))),

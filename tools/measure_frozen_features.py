@@ -3,8 +3,9 @@
     python tools/measure_frozen_features.py            # drawn people, random weights; a quarter of an hour
 
 Asserts, at 180 px: activations equal bit for bit (float32, not folded); the head's weights within 1e-5
-after the whole unmasked recipe; the masked recipe's first step within 1e-5. Prints the masked recipe's
-final test accuracy by both loops and by three seeds, and what folding, half precision and bfloat16 change.
+after the whole unmasked recipe; the masked recipe's first step within 1e-5; the masked recipe's final
+test accuracy by the ordinary loop within the spread of three seeds with features, where each of them
+learned something and none everything. Prints what folding, float16 and bfloat16 change in activations.
 """
 
 from __future__ import annotations
@@ -65,11 +66,11 @@ def main() -> int:
         assert apart < 1e-5
         ordinary = train(masked.override(features="off"), "m-off")
         seeds = [train(masked, f"m-{seed}", seed) for seed in (0, 1, 2)]
-        low = train(masked.override(precision="bfloat16"), "m-low")
-        half = train(masked.override(features_dtype="float16"), "m-half")
-        for name, run in {"ordinary": ordinary, "bfloat16": low, "float16 features": half}.items():
-            print(f"masked recipe, {name}: {_accuracy(run):.3f}")
-        print("masked recipe, seeds 0, 1, 2:", ", ".join(f"{_accuracy(run):.3f}" for run in seeds))
+        print(f"masked recipe, ordinary loop, seed 0: {_accuracy(ordinary):.3f}")
+        with_features = [_accuracy(run) for run in seeds]
+        print("with features, seeds 0, 1, 2:", ", ".join(f"{value:.3f}" for value in with_features))
+        assert min(with_features) >= 2 / len(index.people) and max(with_features) < 1
+        assert min(with_features) <= _accuracy(ordinary) <= max(with_features)
     return 0
 
 

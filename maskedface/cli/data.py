@@ -34,14 +34,22 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_split_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --protocol, --split, --train-fraction and --split-seed."""
+    """Adds --protocol, --validation, --split, --train-fraction and --split-seed."""
     group = parser.add_argument_group("split")
     group.add_argument("--protocol", metavar="COLUMN", help="the manifest's column with the parts")
     group.add_argument(
+        "--validation",
+        type=float,
+        metavar="SHARE",
+        help="test on this share of the protocol's training rows instead: of their people where its "
+        "test shows other people, else of each person's photos; for choosing without the test rows",
+    )
+    group.add_argument(
         "--split",
-        choices=("by_image", "by_photo"),
+        choices=("by_image", "by_photo", "by_person"),
         default="by_image",
-        help="rule where no protocol is given; by_image is the paper's, and leaks photos",
+        help="rule where no protocol is given; by_image is the paper's, and leaks photos; by_person "
+        "tests on other people",
     )
     group.add_argument("--train-fraction", type=float, default=0.7, metavar="SHARE")
     group.add_argument("--split-seed", type=int, default=0, metavar="N")
@@ -86,7 +94,12 @@ def read_parts(args: argparse.Namespace) -> tuple[FaceIndex, FaceIndex]:
         raise ValueError(
             f"--protocol must have the parts train and test. Received: parts {sorted(parts)}"
         )
-    return _selected(parts["train"], args), _selected(parts["test"], args)
+    train, test = _selected(parts["train"], args), _selected(parts["test"], args)
+    if args.validation is None:
+        return train, test
+    is_open = not set(train.people) & set(test.people)
+    hold_out = datasets.by_person if is_open else datasets.by_photo
+    return hold_out(train, train_fraction=1 - args.validation, seed=args.split_seed)
 
 
 def _selected(index: FaceIndex, args: argparse.Namespace) -> FaceIndex:

@@ -3,7 +3,17 @@
 Each RUN is a run folder, or a folder of runs with several seeds (seed-0/, seed-1/ ...).
 
   maskedface evaluate runs/cosine --against runs/frozen
+  maskedface evaluate runs/cosine --learner svm                  (another learner on the embedding)
+  maskedface evaluate runs/whole runs/upper --join               (their embeddings, joined)
   maskedface evaluate runs/cosine --data OTHER --domain masked   (the same people, other images)
+
+With --protocol the embeddings are compared, not the people of the run: a RUN may then also be "dlib" or a
+.keras file, and faces may be of anybody.
+
+  maskedface evaluate dlib --protocol lfw --data LFW --detect                    (a published list of pairs)
+  maskedface evaluate dlib --protocol c-rmfrd --data RMFRD --list AFDB_final_Jeff.csv
+  maskedface evaluate dlib --protocol c-rmfrd --data RMFRD --list GALLERY.csv PROBES.csv   (rank-k)
+  maskedface evaluate dlib runs/cosine --protocol open_set --manifest M --data D   (a manifest's column)
 """
 
 from __future__ import annotations
@@ -11,11 +21,12 @@ from __future__ import annotations
 import argparse
 import glob
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import data
 
 if TYPE_CHECKING:
+    from maskedface.evaluation.learners import Learner
     from maskedface.training import Run
 
 
@@ -23,22 +34,81 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
     parser.add_argument("runs", nargs="+", metavar="RUN")
     parser.add_argument("--against", metavar="RUN", help="show the paired difference to this run")
+    parser.add_argument(
+        "--learner",
+        choices=("class_means", "logistic", "svm", "knn"),
+        help="fit this to the training faces' embeddings in place of each run's own head",
+    )
+    parser.add_argument(
+        "--join", action="store_true", help="join the runs' embeddings, seed by seed, into one"
+    )
     parser.add_argument("--json", metavar="FILE", help="with images: write the report there")
     data.add_data_arguments(parser)
+    group = parser.add_argument_group("protocol")
+    group.add_argument(
+        "--protocol",
+        metavar="NAME",
+        help="lfw, mlfw, mfr2, rmfvd or c-rmfrd: pairs in --data; or a manifest's column with the "
+        "parts train (thresholds) and test (figures)",
+    )
+    group.add_argument(
+        "--list",
+        nargs="+",
+        metavar="FILE",
+        help="the list of pairs, where it is not in --data by its published name; of c-rmfrd also "
+        "its lists of gallery and probes",
+    )
+    group.add_argument(
+        "--detect", action="store_true", help="find the faces by mtcnn, not by --template"
+    )
+    group.add_argument(
+        "--enrolled", type=int, default=200, metavar="N", help="of a column: people enrolled a draw"
+    )
+    group.add_argument(
+        "--fpir", type=float, nargs="+", default=(0.01, 0.1), metavar="RATE", help="of a column"
+    )
+    group.add_argument(
+        "--far", type=float, nargs="+", default=(0.01, 0.001), metavar="RATE", help="of a column"
+    )
+    group.add_argument(
+        "--draws", type=int, default=10, metavar="N", help="of a column: draws, by seeds 0, 1, ..."
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface evaluate --help`."""
     from maskedface.cli.results import print_results
 
+    if args.protocol:
+        from maskedface.cli.protocols import run_protocol
+
+        return run_protocol(args)
     groups = {path: find_runs(path) for path in args.runs}
     if args.data or args.manifest:
         return _on_other_images(groups, args)
-    print_results(
-        {f"{path} ({runs[0].recipe.name})": runs for path, runs in groups.items()},
-        find_runs(args.against) if args.against else None,
-    )
+    results = {f"{path} ({runs[0].recipe.name})": runs for path, runs in groups.items()}
+    if args.learner or args.join:
+        results = _relearned(groups, args.learner or "class_means", args.join)
+    print_results(results, find_runs(args.against) if args.against else None)
     return 0
+
+
+def _relearned(groups: dict[str, list[Run]], learner: Learner, join: bool) -> dict[str, Any]:
+    from maskedface.cli.learners import relearn
+
+    if not join:
+        return {
+            f"{path} + {learner}": [relearn([run], learner) for run in runs]
+            for path, runs in groups.items()
+        }
+    counts = {len(runs) for runs in groups.values()}
+    if len(groups) < 2 or len(counts) > 1:
+        raise ValueError(
+            "--join must be given two runs at least, of as many seeds each. "
+            f"Received: {({path: len(runs) for path, runs in groups.items()})}"
+        )
+    together = zip(*groups.values(), strict=True)
+    return {" & ".join(groups) + f" + {learner}": [relearn(runs, learner) for runs in together]}
 
 
 def find_runs(path: str) -> list[Run]:

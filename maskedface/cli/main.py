@@ -20,6 +20,9 @@ COMMANDS = {
     "train": "train a recogniser by a recipe and evaluate it",
     "tune": "search a recipe's fields for the best recipe, by Keras Tuner",
     "evaluate": "print the results of runs, or evaluate one on other images",
+    "enroll": "add people's photographs to a gallery, or remove people",
+    "identify": "say who the people in photographs are",
+    "verify": "say whether two photographs show one person",
     "masks": "draw a contact sheet of every mask style",
     "weights": "convert, inspect and list weight files",
 }

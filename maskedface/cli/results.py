@@ -9,9 +9,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from maskedface.evaluation import PAPER_ROWS, interval, paired_difference
+from maskedface.evaluation import PAPER_ROWS, interval, paired_difference, rank_one_matches
 
 if TYPE_CHECKING:
+    from maskedface.evaluation import Matches
     from maskedface.training import Run
 
 
@@ -25,7 +26,8 @@ def print_results(
         against: runs over the same test rows, to which the difference is shown, paired face by
             face, with its 95 % interval over people.
     """
-    table = Table(title="Test faces named right (95 % interval over people)", title_style="bold")
+    title = "Test faces named right; of people not trained on: rank-1 (95 % interval over people)"
+    table = Table(title=title, title_style="bold")
     columns = ("recipe", "faces", "seeds", "accuracy", "loss", "weighted P / R / F1", "macro P / R / F1")
     for column in (*columns, *(("difference",) if against else ())):
         table.add_column(column, no_wrap=True)
@@ -47,7 +49,8 @@ def per_face(runs: Sequence[Run], domain: str) -> tuple[np.ndarray, list[str]]:
 
     Args:
         runs: one a seed, over the same test rows.
-        domain: "masked" or "unmasked".
+        domain: a key of the runs' metrics: "masked" or "unmasked", or of an open set a kind of probes
+            (`evaluation.rank_one_matches`).
 
     Returns:
         (float array in [0, 1], shape (faces,); the person of each).
@@ -58,9 +61,18 @@ def per_face(runs: Sequence[Run], domain: str) -> tuple[np.ndarray, list[str]]:
     faces = [run.split()["test"].faces for run in runs]
     if any(rows != faces[0] for rows in faces):
         raise ValueError("runs must be tested on the same faces to be compared. Received: others")
+    if "embeddings" in runs[0].predictions:
+        matches = [_matches(run, domain) for run in runs]
+        return np.mean([found.hits() for found in matches], axis=0), matches[0].known_people
     chosen = [row for row, face in enumerate(faces[0]) if face.domain == domain]
     right = [run.predictions["logits"].argmax(1) == run.predictions["labels"] for run in runs]
     return np.mean(right, axis=0)[chosen], [faces[0][row].person for row in chosen]
+
+
+def _matches(run: Run, kind: str) -> Matches:
+    faces = run.split()["test"].faces
+    columns = zip(*((face.person, face.domain, face.photo) for face in faces), strict=True)
+    return rank_one_matches(run.predictions["embeddings"], *columns)[kind]
 
 
 def _row(
@@ -76,9 +88,12 @@ def _row(
         f"{reports[0]['faces']}",
         ",".join(str(run.record["seed"]) for run in runs),
         f"{np.mean(accuracies):.3f}{spread} [{low:.3f}, {high:.3f}]",
-        f"{np.mean([report['loss'] for report in reports]):.3f}",
+        f"{np.mean([report['loss'] for report in reports]):.3f}" if "loss" in reports[0] else "",
     ]
     for average in ("weighted", "macro"):
+        if average not in reports[0]:
+            row.append("")
+            continue
         scores = [
             np.mean([report[average][score] for report in reports])
             for score in ("precision", "recall", "f1")

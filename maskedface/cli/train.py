@@ -59,7 +59,10 @@ def run(args: argparse.Namespace) -> int:
 def add_backbone_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds --backbone and --weights."""
     parser.add_argument(
-        "--backbone", default="ResNet50", help="ResNet50, DlibResNet29 or a .keras file"
+        "--backbone",
+        default="ResNet50",
+        help="ResNet50, DlibResNet29, a keras.applications class such as EfficientNetV2B0, "
+        "or a .keras file",
     )
     parser.add_argument("--weights", help="the backbone's weights: a preset or a file")
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from maskedface.datasets.audit import AuditReport, audit, usable
 from maskedface.datasets.audit_picture import draw_audit
+from maskedface.datasets.augmenting import augmented
 from maskedface.datasets.chips import read_chip, read_chips
 from maskedface.datasets.drawn_faces import draw_people
+from maskedface.datasets.epoch_plan import EpochPlan
 from maskedface.datasets.face_drawing import draw_face
 from maskedface.datasets.face_index import Exclusion, Face, FaceIndex
 from maskedface.datasets.images import ImageError, read_image
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PAIR_PROTOCOLS",
     "AuditReport",
+    "EpochPlan",
     "Exclusion",
     "Face",
     "FaceIndex",
@@ -30,6 +33,7 @@ __all__ = [
     "PairList",
     "as_tf_dataset",
     "audit",
+    "augmented",
     "by_image",
     "by_person",
     "by_photo",

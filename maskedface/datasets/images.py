@@ -14,6 +14,14 @@ from PIL.JpegImagePlugin import JpegImageFile
 # Pillow's own warning level (Image.MAX_IMAGE_PIXELS: a quarter of a GiB of RGB), here a refusal.
 MAX_PIXELS = 89_478_485
 
+# A JPEG's markers (ITU T.81, table B.1) that turn or convert nothing: frames that libjpeg decodes,
+# tables, comments, application data; not APP1 (0xE1), which holds EXIF and XMP orientations.
+_JPEG_START, _SCAN = b"\xff\xd8\xff", b"\xda"
+_PLAIN_SEGMENTS = frozenset(
+    bytes([marker])
+    for marker in (0xC0, 0xC1, 0xC2, 0xC4, 0xDB, 0xDD, 0xFE, 0xE0, *range(0xE2, 0xF0))
+)
+
 
 class ImageError(ValueError):
     """A file that is no image, is cut or damaged, or is larger than the limit."""
@@ -73,7 +81,11 @@ def decode(image: Image.Image, name: str = "image") -> np.ndarray:
         # Pillow's functions copy the image even where there is nothing to do.
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
         if isinstance(image, JpegImageFile) and image.mode in ("RGB", "L") and not turned:
-            return _decode_jpeg(image)
+            assert image.fp is not None
+            image.fp.seek(0)
+            data = image.fp.read()
+            if _jpeg_header(data) is not None:
+                return _decode_jpeg(data)
         upright = ImageOps.exif_transpose(image) if turned else image
         if upright.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion would clip at 255
             grey = np.asarray(upright).astype("float64") / 257
@@ -83,18 +95,25 @@ def decode(image: Image.Image, name: str = "image") -> np.ndarray:
         raise ImageError(f"image must decode: {name!r} ({error})") from error
 
 
-def _decode_jpeg(image: JpegImageFile) -> np.ndarray:
+def _jpeg_header(data: bytes) -> tuple[int, int, str] | None:
+    """Height, width and colours; None where simplejpeg knows no such sampling, but Pillow may."""
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+    except ValueError:
+        return None
+    return int(height), int(width), colours
+
+
+def _decode_jpeg(data: bytes) -> np.ndarray:
     # The same libjpeg-turbo with the same settings as Pillow's, at half its time.
-    assert image.fp is not None
-    image.fp.seek(0)
-    pixels: np.ndarray = simplejpeg.decode_jpeg(image.fp.read(), "RGB")
+    pixels: np.ndarray = simplejpeg.decode_jpeg(data, "RGB")
     return pixels
 
 
 def read_image(
     file: str | os.PathLike[str] | bytes, *, max_pixels: int = MAX_PIXELS
 ) -> np.ndarray:
-    """Reads an image file: `open_image`, then `decode`.
+    """Reads an image file: what `open_image`, then `decode` give, plain JPEGs without Pillow.
 
     Args:
         file, max_pixels: as for `open_image`.
@@ -106,5 +125,38 @@ def read_image(
         ImageError: if the content is no image, is damaged, or exceeds `max_pixels`.
         OSError: if the file cannot be read.
     """
+    name = "bytes" if isinstance(file, bytes) else os.fspath(file)
+    data = file if isinstance(file, bytes) else _whole_jpeg(file)
+    if _is_plain_jpeg(data, max_pixels):
+        try:
+            return _decode_jpeg(data)
+        except Exception as error:
+            raise ImageError(f"image must decode: {name!r} ({error})") from error
     with open_image(file, max_pixels=max_pixels) as image:
-        return decode(image, "bytes" if isinstance(file, bytes) else os.fspath(file))
+        return decode(image, name)
+
+
+def _whole_jpeg(path: str | os.PathLike[str]) -> bytes:
+    """A file's bytes where it begins as a JPEG does; of any other Pillow reads what it needs."""
+    with open(path, "rb", buffering=0) as file:
+        start = file.read(len(_JPEG_START))
+        return start + file.read() if start == _JPEG_START else b""
+
+
+def _is_plain_jpeg(data: bytes, max_pixels: int) -> bool:
+    """Whether a JPEG of a permitted size has no segment that Pillow should look at: a third of the
+    time, with the interpreter's lock held, would go into its reading the header."""
+    if not data.startswith(_JPEG_START):
+        return False
+    at = 2
+    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] != _SCAN:
+        if data[at + 1 : at + 2] not in _PLAIN_SEGMENTS:
+            return False
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    if data[at : at + 2] != b"\xff" + _SCAN:
+        return False
+    header = _jpeg_header(data)
+    if header is None:
+        return False
+    height, width, colours = header
+    return height * width <= max_pixels and colours in ("YCbCr", "RGB", "Gray")

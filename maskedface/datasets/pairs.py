@@ -117,7 +117,8 @@ def read_pairs(
     )
     row = {face.path: number for number, face in enumerate(index.faces)}
     same = np.array([line.same for line in kept])
-    first, second = (np.array([row[str(names[line[side]])] for line in kept]) for side in (0, 1))
+    sides = [line.first for line in kept], [line.second for line in kept]
+    first, second = (np.array([row[str(names[name])] for name in side]) for side in sides)
     return PairList(
         index, first, second, same, _folds(kept), missing, lost=len(lines) - len(kept)
     )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
 
 from maskedface.datasets import order
 from maskedface.datasets.chips import read_chip, read_chips
+from maskedface.datasets.epoch_plan import EpochPlan
 from maskedface.datasets.face_index import FaceIndex
+from maskedface.masking import RandomMask
 
 Cache = Literal["memory"] | str | os.PathLike[str] | np.ndarray | None
 
@@ -22,9 +25,12 @@ def as_tf_dataset(
     image_size: int = 180,
     template: str = "vggface2",
     batch_size: int = 32,
+    sampling: order.Sampling | None = None,
     shuffle: bool = False,
-    balanced: bool = False,
     flip: bool = False,
+    masks: RandomMask | None = None,
+    augment: float = 0.0,
+    with_domains: bool = False,
     seed: int = 0,
     epochs: int = 1,
     initial_epoch: int = 0,
@@ -32,11 +38,11 @@ def as_tf_dataset(
     cache: Cache = None,
     progress: bool = False,
 ) -> tf.data.Dataset:
-    """Reads, aligns, shuffles, mirrors and batches the faces of an index.
+    """Reads, aligns, shuffles, masks, mirrors, varies and batches the faces of an index.
 
-    Order and flips are functions of (seed, epoch, element): the same arguments give the same
-    batches, always. Epoch e of a training run is therefore asked for by its number. Give `fit` all
-    epochs in one data set and tell it where they end:
+    Order, masks, flips and small changes are functions of (seed, epoch, element): the same
+    arguments give the same batches, always. Epoch e of a training run is therefore asked for by its
+    number. Give `fit` all epochs in one data set and tell it where they end:
 
     >>> batches = as_tf_dataset(train, shuffle=True, flip=True, epochs=20)  # doctest: +SKIP
     >>> model.fit(batches, epochs=20, steps_per_epoch=-(-len(train) // 32))  # doctest: +SKIP
@@ -48,9 +54,14 @@ def as_tf_dataset(
             (`models.template_of(backbone)`). A row that states its own is warped to it, the whole
             image of any other is resized.
         batch_size: int >= 1; an epoch's last batch may be smaller.
-        shuffle: whether each epoch has an order of its own; else that of the rows.
-        balanced: whether an epoch shows each person equally often instead (implies a shuffle).
+        shuffle: short for sampling="shuffled".
+        sampling: "in_order", as the rows stand (the default); "shuffled", each epoch in an order of
+            its own; "balanced", each person equally often; "grouped", each row once, up to four of
+            one person next to each other.
         flip: whether each image is mirrored with chance one half.
+        masks: what to draw on unmasked faces, made for this template and size; None = nothing.
+        augment: float >= 0, strength of `datasets.augmented`.
+        with_domains: whether labels have the domain beside them, 0 unmasked, 1 masked.
         seed: int >= 0.
         epochs: int >= 1, how many epochs follow each other.
         initial_epoch: int >= 0, the number of the first.
@@ -62,7 +73,7 @@ def as_tf_dataset(
 
     Returns:
         A dataset of (images, labels): uint8, shape (batch, image_size, image_size, 3), RGB, 0-255;
-        int32, shape (batch,).
+        int32, shape (batch,), or with domains (batch, 2).
 
     Raises:
         ValueError: if the index is empty, a number is out of range, a person is in no class, or a
@@ -83,27 +94,46 @@ def as_tf_dataset(
     wanted = (len(index), image_size, image_size, 3)
     if isinstance(cache, np.ndarray) and cache.shape != wanted:
         raise ValueError(f"cache must be an array of shape {wanted}. Received: shape {cache.shape}")
-    labels = index.labels(classes)
-
-    def plan(epoch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return order.plan(
-            labels, seed, int(epoch), shuffle=shuffle, balance=balanced, flip=flip
-        )
-
-    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        rows, mirrored = tf.numpy_function(plan, [epoch], (tf.int64, tf.bool))
-        rows.set_shape([len(index)])
-        mirrored.set_shape([len(index)])
-        return tf.data.Dataset.from_tensor_slices((rows, mirrored)).batch(batch_size)
-
+    plan = EpochPlan(
+        index.labels(classes),
+        np.array([face.domain == "masked" for face in index.faces]),
+        seed,
+        sampling or ("shuffled" if shuffle else "in_order"),
+        flip,
+        masks,
+        augment,
+        with_domains,
+    )
     read = _reader(index, image_size, template, cache, progress)
 
-    def finish(rows: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
-        return order.mirror(read(rows), mirrored)
+    def rows_of(epoch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return plan.rows(int(epoch))
 
-    def load(rows: tf.Tensor, mirrored: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images = tf.numpy_function(finish, [rows, mirrored], tf.uint8)
-        return tf.ensure_shape(images, [None, *wanted[1:]]), tf.gather(labels, rows)
+    def finish(
+        rows: np.ndarray, mirrored: np.ndarray, epoch: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        images = _empty((len(rows), *wanted[1:]))
+        read(rows, images)
+        images = plan.images(images, rows, mirrored, int(epoch))
+        return images, plan.targets(rows, int(epoch))
+
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        rows, mirrored = tf.numpy_function(rows_of, [epoch], (tf.int64, tf.bool))
+        rows.set_shape([len(index)])
+        mirrored.set_shape([len(index)])
+        batches = tf.data.Dataset.from_tensor_slices((rows, mirrored)).batch(batch_size)
+        return batches.map(lambda rows, mirrored: (rows, mirrored, epoch))
+
+    def load(
+        rows: tf.Tensor, mirrored: tf.Tensor, epoch: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        images, labels = tf.numpy_function(
+            finish, [rows, mirrored, epoch], (tf.uint8, tf.int32)
+        )
+        return (
+            tf.ensure_shape(images, [None, *wanted[1:]]),
+            tf.ensure_shape(labels, [None, 2] if with_domains else [None]),
+        )
 
     dataset = tf.data.Dataset.range(initial_epoch, initial_epoch + epochs).flat_map(one_epoch)
     dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE)
@@ -111,28 +141,37 @@ def as_tf_dataset(
     return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
 
 
+def _empty(shape: tuple[int, ...]) -> np.ndarray:
+    """An array that TensorFlow takes over as it is; others, at an address not divisible by 64
+    (Eigen's widest alignment), it copies."""
+    count = int(np.prod(shape))
+    memory = np.empty(count + 63, "uint8")
+    start = -memory.ctypes.data % 64
+    return memory[start : start + count].reshape(shape)
+
+
 def _reader(
     index: FaceIndex, size: int, template: str, cache: Cache, progress: bool
-) -> Any:
+) -> Callable[[np.ndarray, np.ndarray], None]:
+    """A function of row numbers and the array to fill with their images."""
+    if cache is None:
+        return functools.partial(_decode, index, size, template)
     if isinstance(cache, np.ndarray):
-        given: np.ndarray = cache
-        return lambda rows: given[rows]
-    if cache is not None:
+        chips: np.ndarray = cache
+    else:
         folder = None if cache == "memory" else cache
         chips = read_chips(index, size=size, template=template, cache=folder, progress=progress)
-        return lambda rows: chips[rows]
 
-    def decode(rows: np.ndarray) -> np.ndarray:
-        return np.stack(
-            [
-                read_chip(
-                    os.path.join(index.root, index.faces[row].path),
-                    size=size,
-                    template=template,
-                    source_template=index.faces[row].template,
-                )
-                for row in rows
-            ]
-        )
+    def copy(rows: np.ndarray, images: np.ndarray) -> None:
+        np.take(chips, rows, axis=0, out=images, mode="clip")  # "raise" would buffer
 
-    return decode
+    return copy
+
+
+def _decode(
+    index: FaceIndex, size: int, template: str, rows: np.ndarray, images: np.ndarray
+) -> None:
+    for image, row in zip(images, rows, strict=True):
+        face = index.faces[row]
+        path = os.path.join(index.root, face.path)
+        image[:] = read_chip(path, size=size, template=template, source_template=face.template)

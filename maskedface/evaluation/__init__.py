@@ -3,9 +3,12 @@
 from maskedface.evaluation.bootstrap import interval, paired_difference
 from maskedface.evaluation.classification import classification_report, confusion
 from maskedface.evaluation.identification import cmc, identification_report, threshold_at_fpir
+from maskedface.evaluation.learners import LEARNERS, learner_scores
 from maskedface.evaluation.matching import Matches, match_probes
+from maskedface.evaluation.open_set import EmbeddedFaces, open_set_report
 from maskedface.evaluation.pair_drawing import draw_pairs
 from maskedface.evaluation.paper_rows import PAPER_ROWS
+from maskedface.evaluation.rank_one import rank_one_matches, rank_one_report
 from maskedface.evaluation.scores import cosine_scores, normalised, person_means, threshold_at
 from maskedface.evaluation.verification import (
     equal_error_rate,
@@ -16,7 +19,9 @@ from maskedface.evaluation.verification import (
 )
 
 __all__ = [
+    "LEARNERS",
     "PAPER_ROWS",
+    "EmbeddedFaces",
     "Matches",
     "classification_report",
     "cmc",
@@ -27,10 +32,14 @@ __all__ = [
     "fold_accuracies",
     "identification_report",
     "interval",
+    "learner_scores",
     "match_probes",
     "normalised",
+    "open_set_report",
     "paired_difference",
     "person_means",
+    "rank_one_matches",
+    "rank_one_report",
     "roc",
     "tar_at_far",
     "threshold_at",

@@ -9,6 +9,8 @@ output trains with them; where a loss needs the domain, the label array has a se
 | `CentreLoss` | label | logits, then squared distances of `CentreDistances` |
 | `DomainRankingLoss` | label, domain | logits of a cosine head with two centres a person |
 | `SelfRestrainedTripletLoss` | label[, domain] | embeddings |
+| `CoralLoss`, `AlignmentLoss` | label, domain | embeddings |
+| `WithEmbeddings` | label, domain | what another loss reads, then the embeddings |
 
 Labels count people from 0; a domain is 0 for an unmasked face and 1 for a masked one. A loss that
 has no use for the domain passes over the second column.
@@ -16,16 +18,20 @@ has no use for the domain passes over the second column.
 
 from __future__ import annotations
 
+from maskedface.losses.alignment import AlignmentLoss, CoralLoss, WithEmbeddings
 from maskedface.losses.centres import CentreDistances, CentreLoss
 from maskedface.losses.domains import DomainRankingLoss
 from maskedface.losses.margins import ArcFaceLoss, CosineMarginLoss
 from maskedface.losses.triplets import SelfRestrainedTripletLoss
 
 __all__ = [
+    "AlignmentLoss",
     "ArcFaceLoss",
     "CentreDistances",
     "CentreLoss",
+    "CoralLoss",
     "CosineMarginLoss",
     "DomainRankingLoss",
     "SelfRestrainedTripletLoss",
+    "WithEmbeddings",
 ]

@@ -27,8 +27,8 @@ class RandomMask:
     >>> mask = RandomMask(0.5, template="dlib", size=150)  # doctest: +SKIP
     >>> batches = batches.map(lambda images, rows: mask(images, rows, epoch))  # doctest: +SKIP
 
-    With frozen features, draw from K fixed masks an image instead: embed each image with each mask
-    of `masks_of(elements, K)` once, and take the columns that `views(elements, epoch, K)` says.
+    With `fixed=K`, an image wears one of K masks of its own: embed it with each of
+    `masks_of(elements)` once, and take the columns that `views(elements, epoch)` says.
 
     Args:
         probability: float in [0, 1], the chance that an image gets a mask.
@@ -37,6 +37,7 @@ class RandomMask:
         template: the images' alignment, a key of `geometry.TEMPLATES`.
         size: int >= 32, the images' height and width in pixels.
         variants: int >= 1, how many masks of each style are drawn (some 12 ms each at 150 px).
+        fixed: int, how many masks an image draws from; 0 = any of the bank.
 
     Attributes:
         bank: the `MaskBank`; number `style * variants + variant`.
@@ -55,6 +56,7 @@ class RandomMask:
         template: str = "arcface",
         size: int = 112,
         variants: int = 24,
+        fixed: int = 0,
     ) -> None:
         if not 0 <= probability <= 1:
             raise ValueError(f"probability must be in [0, 1]. Received: {probability}")
@@ -64,6 +66,9 @@ class RandomMask:
         )
         self.bank = MaskBank(patches, face_matrix(template, size, size))
         self._variants = variants
+        if not 0 <= fixed <= len(self.bank):
+            raise ValueError(f"fixed must be in [0, {len(self.bank)}]. Received: fixed={fixed}")
+        self.fixed = fixed
 
     def choices(self, elements: np.ndarray, epoch: int) -> np.ndarray:
         """Which mask each image gets in an epoch.
@@ -75,82 +80,81 @@ class RandomMask:
         Returns:
             int64 array, shape (batch,): a patch's number in the bank, or -1 for no mask.
         """
+        if self.fixed:
+            views = self.views(elements, epoch)
+            own = np.take_along_axis(self.masks_of(elements), np.maximum(views, 0)[:, None], 1)
+            return np.where(views >= 0, own[:, 0], -1)
         style = self._pick(len(self.styles), elements, epoch, _STYLE)
         variant = self._pick(self._variants, elements, epoch, _VARIANT)
         return np.where(self._masked(elements, epoch), style * self._variants + variant, -1)
 
-    def masks_of(self, elements: np.ndarray, k: int) -> np.ndarray:
+    def masks_of(self, elements: np.ndarray) -> np.ndarray:
         """The fixed masks of each image: of different styles, as far as there are so many.
 
         Args:
             elements: int array, shape (batch,), each >= 0.
-            k: int in 1 .. len(bank), how many.
 
         Returns:
-            int64 array, shape (batch, k): different numbers of the bank in each row; the first are
-            the same for any larger `k`.
-
-        Raises:
-            ValueError: if `k` is out of range.
+            int64 array, shape (batch, fixed): different numbers of the bank in each row; the first
+            are the same for any larger `fixed`.
         """
-        if not 1 <= k <= len(self.bank):
-            raise ValueError(f"k must be in [1, {len(self.bank)}]. Received: k={k}")
-        count = len(self.styles)
+        count, k = len(self.styles), np.arange(self.fixed)
         keys = [_uniform(self.seed, 0, elements, _ORDER + n) for n in range(count)]
-        style = np.argsort(np.stack(keys, 1), axis=1)[:, np.arange(k) % count]
+        style = np.argsort(np.stack(keys, 1), axis=1)[:, k % count]
         first = self._pick(self._variants, elements, 0, _VARIANT)[:, None]
-        variant = (first + np.arange(k) // count) % self._variants
+        variant = (first + k // count) % self._variants
         return style * self._variants + variant
 
-    def views(self, elements: np.ndarray, epoch: int, k: int) -> np.ndarray:
-        """Which of its `k` fixed masks each image wears in an epoch.
+    def views(self, elements: np.ndarray, epoch: int) -> np.ndarray:
+        """Which of its fixed masks each image wears in an epoch.
 
         Args:
             elements: int array, shape (batch,), each >= 0.
             epoch: int >= 0.
-            k: int >= 1.
 
         Returns:
-            int64 array, shape (batch,): a column of `masks_of(elements, k)`, or -1 for no mask.
+            int64 array, shape (batch,): a column of `masks_of(elements)`, or -1 for no mask.
         """
-        return np.where(self._masked(elements, epoch), self._pick(k, elements, epoch, _VIEW), -1)
+        picked = self._pick(self.fixed, elements, epoch, _VIEW)
+        return np.where(self._masked(elements, epoch), picked, -1)
 
-    def lay(self, images: Any, choice: Any, points: np.ndarray | None = None) -> Any:
-        """Lays the chosen masks on images, whichever library they are of.
+    def lay(self, images: np.ndarray, choice: np.ndarray, points: np.ndarray | None = None) -> np.ndarray:
+        """Lays the chosen masks on images; as `MaskBank.lay`.
 
         Args:
-            images: uint8 or float array or TensorFlow tensor, shape (batch, size, size, 3), RGB,
-                0-255, in the alignment of the bank.
-            choice: int, shape (batch,), as `choices` gives it.
+            images: uint8 or float array, shape (batch, size, size, 3), RGB, 0-255, in the alignment
+                of the bank.
+            choice: int array, shape (batch,), as `choices` gives it.
             points: five points of each image, float array, shape (batch, 5, 2), where the images
-                have no common alignment; NumPy only (`MaskBank.lay`).
+                have no common alignment.
 
         Returns:
-            Images of the same type and shape.
+            New array of the same type and shape.
         """
-        if isinstance(images, np.ndarray):
-            return self.bank.lay(images, choice, points)
-        if points is not None:
-            raise ValueError("points must be None for tensors: align the images, or use NumPy")
-        return self.bank.lay_tf(images, choice)
+        return self.bank.lay(images, choice, points)
 
-    def __call__(self, images: Any, elements: Any, epoch: Any) -> Any:
-        """Masks a batch.
+    def __call__(self, images: Any, elements: Any, epoch: Any, points: Any = None) -> Any:
+        """Masks a batch, of NumPy or inside `tf.data`.
 
         Args:
-            images: as for `lay`.
+            images: array or tensor, as for `lay`.
             elements: int array or tensor, shape (batch,), each >= 0: the images' numbers.
             epoch: int, or int tensor of shape ().
+            points: None, or array or tensor, as for `lay`.
 
         Returns:
             Images of the same type and shape.
         """
         if isinstance(images, np.ndarray):
-            return self.lay(images, self.choices(elements, epoch))
+            return self.lay(images, self.choices(elements, epoch), points)
         import tensorflow as tf
 
-        choice = tf.numpy_function(self.choices, [elements, epoch], tf.int64, stateful=False)
-        return self.lay(images, tf.ensure_shape(choice, [None]))
+        def laid(images: np.ndarray, elements: np.ndarray, epoch: np.ndarray, *points: Any) -> Any:
+            return self.lay(images, self.choices(elements, int(epoch)), *points)
+
+        given = [images, elements, epoch, *([] if points is None else [points])]
+        masked = tf.numpy_function(laid, given, images.dtype, stateful=False)
+        return tf.ensure_shape(masked, images.shape)
 
     def _masked(self, elements: np.ndarray, epoch: int) -> np.ndarray:
         return _uniform(self.seed, epoch, elements, _WHETHER) < self.probability

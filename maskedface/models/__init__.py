@@ -8,18 +8,32 @@ from maskedface.models.predicting import predict
 from maskedface.models.presets import load_weights, template_of
 from maskedface.models.rebuilding import fold_batch_norm, with_precision
 from maskedface.models.resnet50 import ResNet50
+from maskedface.models.views import (
+    View,
+    embedder,
+    join,
+    mirror_join,
+    upper_view,
+    whole_and_upper,
+)
 
 __all__ = [
     "DlibResNet29",
     "ResNet50",
+    "View",
     "boundary",
     "classifier",
     "cosine_classifier",
+    "embedder",
     "fold_batch_norm",
     "freeze",
+    "join",
     "load_weights",
+    "mirror_join",
     "predict",
     "stages",
     "template_of",
+    "upper_view",
+    "whole_and_upper",
     "with_precision",
 ]

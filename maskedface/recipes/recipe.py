@@ -24,7 +24,12 @@ _RANGES: dict[str, tuple[float | None, float | None]] = {
     "dropout": (0, 0.99),
     "label_smoothing": (0, 0.99),
     "scale": (1e-3, None),
-    "margin": (0, 0.99),
+    "margin": (0, 3.99),
+    "loss_weight": (0, None),
+    "align_weight": (0, None),
+    "mask_probability": (0, 1),
+    "mask_views": (0, None),
+    "augment": (0, 4),
     "features_budget": (0, None),
 }
 
@@ -44,6 +49,11 @@ class Recipe:
         image_size: int, input height and width in pixels, for backbones that take any.
         freeze_through: the last frozen stage (`models.stages`), "none" or "all".
         batch_norm: "frozen" or "update", for the frozen stages (`models.freeze`).
+        view: what of the face the network sees: "whole"; "upper", the region above the mask line
+            (`masking.UpperFaceCrop`, cut out inside the model); or "both", two copies of the
+            backbone whose embeddings are joined (`models.join`).
+        mirror_join: bool, after training the model's embedding is the sum of those of the image and of
+            its mirror (`models.mirror_join`), at twice the cost.
         head: "linear" (`models.classifier`) or "cosine" (`models.cosine_classifier`).
         head_init: "random", or "class_means": a cosine head's centres start at the mean of each
             person's training embeddings (each normalised).
@@ -51,7 +61,19 @@ class Recipe:
             those means again, of the embeddings as they are then.
         hidden: widths of hidden ReLU layers in a linear head.
         dropout: float in [0, 1), before each layer of the head.
-        scale, margin: of the cosine head and its `losses.CosineMarginLoss`.
+        loss: what a cosine head is trained by: "margin" (`losses.CosineMarginLoss`), "arcface"
+            (`losses.ArcFaceLoss`), "centre" (`losses.CentreLoss` with the cosine margin),
+            "domain_ranking" (`losses.DomainRankingLoss`) or "triplet"
+            (`losses.SelfRestrainedTripletLoss`). The last two train no head of one centre a person:
+            they need head_final="class_means". A linear head is trained by cross-entropy.
+        scale, margin: of the cosine head and its loss; the margin is a cosine, with "arcface" radians,
+            with "triplet" a squared distance in [0, 4).
+        loss_weight: float >= 0, of the second term of "centre" (.003 in its paper) and
+            "domain_ranking".
+        align: "none"; "coral", the covariances of masked and of unmasked embeddings are pulled
+            together (`losses.CoralLoss`); or "pairs", a person's masked embeddings to their unmasked
+            ones (`losses.AlignmentLoss`; wants sampling="grouped").
+        align_weight: float >= 0, of that term.
         optimizer: "sgd" (Nesterov), "adam" or "adamw".
         learning_rate: float >= 0, the first or highest rate.
         momentum: float in [0, 1], of "sgd".
@@ -62,7 +84,14 @@ class Recipe:
         label_smoothing: float in [0, 1).
         flip: bool, mirror each training image with chance one half.
         class_weight: "none", or "balanced": each person's loss weighs the same in sum.
-        sampling: "shuffled", each row once an epoch; or "balanced", each person equally often.
+        sampling: "shuffled", each row once an epoch; "balanced", each person equally often; or
+            "grouped", each row once, up to four of one person next to each other.
+        mask_probability: float in [0, 1], the chance that an unmasked training image gets a drawn mask
+            (`masking.RandomMask`); it then counts as masked in losses that ask for the domain.
+        mask_views: int >= 0: 0 draws a new mask each epoch; K > 0 takes one of K fixed masks an image,
+            which frozen features can hold.
+        augment: float in [0, 4], strength of random shifts, zoom, turns, brightness and contrast
+            (`datasets.augmented`); 0 = none. It rules out frozen features.
         features: "auto" computes the frozen part's activations once, keeps them on disk and trains the
             rest on them, where the recipe allows it (`training.frozen_features`); "off" never does.
         features_dtype: "float32" or "float16", how they are kept; the latter takes half the disk.
@@ -82,13 +111,19 @@ class Recipe:
     image_size: int = 180
     freeze_through: str = "none"
     batch_norm: Literal["frozen", "update"] = "frozen"
+    view: Literal["whole", "upper", "both"] = "whole"
+    mirror_join: bool = False
     head: Literal["linear", "cosine"] = "linear"
     head_init: Literal["random", "class_means"] = "random"
     head_final: Literal["trained", "class_means"] = "trained"
     hidden: tuple[int, ...] = ()
     dropout: float = 0.5
+    loss: Literal["margin", "arcface", "centre", "domain_ranking", "triplet"] = "margin"
     scale: float = 24.0
     margin: float = 0.25
+    loss_weight: float = 1.0
+    align: Literal["none", "coral", "pairs"] = "none"
+    align_weight: float = 1.0
     optimizer: Literal["sgd", "adam", "adamw"] = "adam"
     learning_rate: float = 1e-4
     momentum: float = 0.9
@@ -102,7 +137,10 @@ class Recipe:
     label_smoothing: float = 0.0
     flip: bool = True
     class_weight: Literal["none", "balanced"] = "none"
-    sampling: Literal["shuffled", "balanced"] = "shuffled"
+    sampling: Literal["shuffled", "balanced", "grouped"] = "shuffled"
+    mask_probability: float = 0.0
+    mask_views: int = 0
+    augment: float = 0.0
     features: Literal["auto", "off"] = "auto"
     features_dtype: Literal["float32", "float16"] = "float32"
     features_budget: float = 32.0
@@ -133,6 +171,28 @@ class Recipe:
             )
         if self.head == "cosine" and self.hidden:
             raise ValueError(f"hidden must be () with head='cosine'. Received: {self.hidden}")
+        if self.head == "linear" and (self.loss != "margin" or self.align != "none"):
+            raise ValueError(
+                "loss must be 'margin' and align 'none' unless head='cosine'. "
+                f"Received: loss={self.loss!r}, align={self.align!r}"
+            )
+        if self.loss in ("domain_ranking", "triplet") and self.head_final != "class_means":
+            raise ValueError(
+                f"head_final must be 'class_means' with loss={self.loss!r}, which trains no such head. "
+                f"Received: head_final={self.head_final!r}"
+            )
+        if self.mirror_join and self.head != "cosine":
+            raise ValueError("mirror_join must be false unless head='cosine'. Received: true")
+        if self.view == "both" and self.freeze_through not in ("none", "all"):
+            raise ValueError(
+                "freeze_through must be 'none' or 'all' with view='both'. "
+                f"Received: freeze_through={self.freeze_through!r}"
+            )
+
+    @property
+    def wants_domains(self) -> bool:
+        """Whether its loss asks for each face's domain beside its label."""
+        return self.loss in ("domain_ranking", "triplet") or self.align != "none"
 
     def override(self, *settings: str, **values: Any) -> Recipe:
         """A copy with other values.

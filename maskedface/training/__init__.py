@@ -2,13 +2,16 @@
 
 from maskedface.training.compiling import build_model, compile_model, learning_rate
 from maskedface.training.run import Run
-from maskedface.training.train import report_domains, train, train_scenario
+from maskedface.training.start import build_backbone
+from maskedface.training.train import open_results, report_domains, train, train_scenario
 
 __all__ = [
     "Run",
+    "build_backbone",
     "build_model",
     "compile_model",
     "learning_rate",
+    "open_results",
     "report_domains",
     "train",
     "train_scenario",

@@ -5,8 +5,52 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from maskedface.datasets import order
+from maskedface.datasets import EpochPlan
+from maskedface.masking import RandomMask
 from maskedface.recipes import Recipe
+from maskedface.training.frozen_features import Views
+
+
+def plan_of(
+    recipe: Recipe,
+    labels: np.ndarray,
+    masked: np.ndarray,
+    *,
+    seed: int,
+    template: str,
+    size: int,
+) -> EpochPlan:
+    """What a recipe shows of the training faces in each epoch.
+
+    Args:
+        recipe: the experiment.
+        labels: int array, shape (rows,).
+        masked: bool array, shape (rows,): which faces wear a mask.
+        seed: int >= 0, the run's.
+        template, size: alignment and size in pixels of the faces, for the masks drawn on them.
+
+    Returns:
+        The plan.
+    """
+    masks = None
+    if recipe.mask_probability and recipe.epochs and not masked.all():
+        masks = RandomMask(
+            recipe.mask_probability,
+            seed=seed,
+            template=template,
+            size=size,
+            fixed=recipe.mask_views,
+        )
+    return EpochPlan(
+        labels=labels,
+        masked=masked,
+        seed=seed,
+        sampling=recipe.sampling,
+        flip=recipe.flip,
+        masks=masks,
+        augment=recipe.augment,
+        with_domains=recipe.wants_domains,
+    )
 
 
 class TrainingBatches(keras.utils.PyDataset):
@@ -16,49 +60,49 @@ class TrainingBatches(keras.utils.PyDataset):
     alone, so it does not matter who asks for it when.
 
     Args:
-        inputs: array, shape (rows, height, width, 3), faces to mirror here; or with `has_views`
-            (rows, views, ...), of which view 1 is the mirrored one.
-        labels: int array, shape (rows,).
-        recipe: the experiment: batch size, order, flips, epochs.
-        seed: int >= 0.
-        initial_epoch: int >= 0, the number of the first epoch.
-        has_views: whether `inputs` holds views.
+        inputs: array, shape (rows, height, width, 3), faces; or with `views` (rows, views, ...),
+            activations.
+        plan: what each epoch shows.
+        batch_size: int >= 1.
+        epochs: int, how many the whole run has.
+        initial_epoch: int >= 0, the number of the first that is still to come.
+        views: what `inputs` holds of each face, or None for the face itself.
     """
 
     def __init__(
         self,
         inputs: np.ndarray,
-        labels: np.ndarray,
-        recipe: Recipe,
+        plan: EpochPlan,
         *,
-        seed: int,
+        batch_size: int,
+        epochs: int,
         initial_epoch: int = 0,
-        has_views: bool = False,
+        views: Views | None = None,
     ) -> None:
         super().__init__()
-        self.inputs, self.labels, self.recipe = inputs, labels, recipe
-        self.seed, self.initial_epoch, self.has_views = seed, initial_epoch, has_views
-        self.steps = -(-len(labels) // recipe.batch_size)
-        self._planned: tuple[int, tuple[np.ndarray, np.ndarray]] | None = None
+        self.inputs, self.plan, self.views = inputs, plan, views
+        self.batch_size, self.epochs, self.initial_epoch = batch_size, epochs, initial_epoch
+        self.steps = -(-len(plan.labels) // batch_size)
+        self._rows: tuple[int, tuple[np.ndarray, np.ndarray]] | None = None
 
     def __len__(self) -> int:
-        return self.steps * (self.recipe.epochs - self.initial_epoch)
+        return self.steps * (self.epochs - self.initial_epoch)
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        epoch, step = divmod(number, self.steps)
-        rows, mirrored = self._plan(self.initial_epoch + epoch)
-        part = slice(step * self.recipe.batch_size, (step + 1) * self.recipe.batch_size)
-        rows, mirrored = rows[part], mirrored[part]
-        if self.has_views:
-            return self.inputs[rows, mirrored.astype(int)], self.labels[rows]
-        return order.mirror(self.inputs[rows], mirrored), self.labels[rows]
+        past, step = divmod(number, self.steps)
+        epoch = self.initial_epoch + past
+        part = slice(step * self.batch_size, (step + 1) * self.batch_size)
+        rows, mirrored = (array[part] for array in self._rows_of(epoch))
+        if self.views is None:
+            inputs = self.plan.images(self.inputs[rows], rows, mirrored, epoch)
+        else:
+            inputs = self.inputs[rows, self.views.column(self.plan.views(rows, epoch), mirrored)]
+        return inputs, self.plan.targets(rows, epoch)
 
-    def _plan(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        if self._planned is None or self._planned[0] != epoch:
-            balance, flip = self.recipe.sampling == "balanced", self.recipe.flip
-            plan = order.plan(self.labels, self.seed, epoch, balance=balance, flip=flip)
-            self._planned = epoch, plan
-        return self._planned[1]
+    def _rows_of(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        if self._rows is None or self._rows[0] != epoch:
+            self._rows = epoch, self.plan.rows(epoch)
+        return self._rows[1]
 
 
 class RowBatches(keras.utils.PyDataset):
@@ -66,7 +110,7 @@ class RowBatches(keras.utils.PyDataset):
 
     Args:
         inputs: array, shape (rows, ...).
-        labels: int array, shape (rows,).
+        labels: int array, shape (rows,), or (rows, 2) with the domain.
         chosen: int array, the rows to give.
         batch_size: int >= 1.
     """

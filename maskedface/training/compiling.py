@@ -6,8 +6,45 @@ from typing import Any
 
 import keras
 
-from maskedface import losses, models
+from maskedface import models
+from maskedface.masking import UpperFaceCrop
 from maskedface.recipes import Recipe
+from maskedface.training.objectives import loss_of
+
+
+def prepare_backbone(recipe: Recipe, backbone: keras.Model) -> keras.Model:
+    """Gives a backbone the precision and the view of the face that the recipe names.
+
+    Args:
+        recipe: the experiment.
+        backbone: images -> embeddings; it is left as it is.
+
+    Returns:
+        The backbone itself where nothing changes, else a new one with its weights.
+    """
+    if recipe.precision != "float32":
+        backbone = models.with_precision(backbone, recipe.precision)
+    if recipe.view == "whole":
+        return backbone
+    view = models.upper_view if recipe.view == "upper" else models.whole_and_upper
+    return view(backbone, upper_box(models.template_of(backbone), backbone.input_shape[1]))
+
+
+def upper_box(template: str, size: int) -> tuple[float, float, float, float]:
+    """Where `masking.UpperFaceCrop` lies in a model's input.
+
+    Args:
+        template: the alignment of the input, a key of `geometry.TEMPLATES`.
+        size: int, its height and width in pixels.
+
+    Returns:
+        (left, top, right, bottom) in pixels, for `models.View`.
+    """
+    # The templates are upright, so the crop is, to a fraction of a degree.
+    matrix = UpperFaceCrop().matrix(size, size, source=template, size=size)
+    left, top = matrix[:, 2] + 0.5 - matrix.diagonal() / 2
+    right, bottom = (left, top) + matrix.diagonal() * size
+    return float(left), float(top), float(right), float(bottom)
 
 
 def build_model(recipe: Recipe, backbone: keras.Model, num_classes: int) -> keras.Model:
@@ -36,7 +73,8 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
     """Compiles a model as its recipe says; `training.train` and tuning both call this.
 
     Args:
-        model: images -> logits, compiled in place; its optimiser's variables are built.
+        model: inputs -> what the loss reads (`Inputs.learner`), compiled in place; its optimiser's
+            variables are built.
         recipe: the experiment.
         steps_per_epoch: int >= 1, batches an epoch.
     """
@@ -50,8 +88,9 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
         optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay)
     model.compile(
         optimizer,
-        _loss(recipe),
-        metrics=["accuracy"],
+        loss_of(recipe, model),
+        # Of the other losses' columns the largest names nobody.
+        metrics=["accuracy"] if recipe.loss in ("margin", "arcface") and recipe.align == "none" else [],
         jit_compile="auto" if keras.backend.backend() != "tensorflow" else recipe.jit,
     )
     optimizer.build(model.trainable_variables)
@@ -85,15 +124,3 @@ def learning_rate(recipe: Recipe, steps_per_epoch: int) -> Any:
             rate, recipe.decay_epochs * steps_per_epoch, recipe.decay_gamma, staircase=True
         )
     return rate
-
-
-def _loss(recipe: Recipe) -> keras.losses.Loss:
-    if recipe.head == "cosine":
-        return losses.CosineMarginLoss(
-            recipe.margin, recipe.scale, label_smoothing=recipe.label_smoothing
-        )
-    # With a margin of 0 and a scale of 1 it is plain cross-entropy from integer labels, which
-    # Keras' sparse one cannot smooth.
-    return losses.CosineMarginLoss(
-        0.0, 1.0, label_smoothing=recipe.label_smoothing, name="cross_entropy"
-    )

@@ -16,11 +16,50 @@ from numpy.lib.format import open_memmap
 from rich.progress import track
 
 from maskedface import models
+from maskedface.masking import RandomMask
 from maskedface.recipes import Recipe
 
-_VERSION = 1  # of what a feature's values depend on besides the key; a change leaves old files unused
+_VERSION = 2  # of what a feature's values depend on besides the key; a change leaves old files unused
 _BLOCK = 256  # rows between two marks of progress, so that little is lost with a killed run
-VIEWS = 2  # an image, and its mirror
+
+
+@dataclass(frozen=True)
+class Views:
+    """What is kept of each face: as it is, mirrored, and each of these with its fixed masks on.
+
+    Attributes:
+        mirrors: whether mirrors are kept.
+        masks: with a number of fixed masks an image, or None.
+        masked: bool array, shape (rows,): the faces that wear a mask already and are given none; their
+            masked views are copies of the bare ones.
+    """
+
+    mirrors: bool
+    masks: RandomMask | None
+    masked: np.ndarray
+
+    def __len__(self) -> int:
+        return (1 + (0 if self.masks is None else self.masks.fixed)) * (1 + self.mirrors)
+
+    def column(self, mask: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
+        """The view's number, from the mask's column (-1 = none) and whether it is mirrored."""
+        found: np.ndarray = (mask + 1) * (1 + self.mirrors) + mirrored.astype(int)
+        return found
+
+    def of(self, faces: np.ndarray, rows: np.ndarray, view: int) -> np.ndarray:
+        """The faces in a view: uint8 array of their shape."""
+        mask, mirrored = divmod(view, 1 + self.mirrors)
+        if mask and self.masks is not None:
+            faces = self.masks.lay(faces, self.masks.masks_of(rows)[:, mask - 1])
+        return faces[:, :, ::-1] if mirrored else faces
+
+    def update(self, digest: hashlib.blake2b) -> None:
+        """Feeds all that decides the views to a hash."""
+        digest.update(f"{len(self)} {self.mirrors}".encode())
+        if self.masks is not None:
+            masks = self.masks.masks_of(np.arange(len(self.masked)))
+            for array in (self.masked, masks, self.masks.bank.patches):
+                digest.update(np.ascontiguousarray(array).data)
 
 
 @dataclass(frozen=True)
@@ -42,7 +81,7 @@ class FrozenPrefix:
         values = int(np.prod(self.model.output.shape[1:]))
         return rows * views * values * np.dtype(self.dtype).itemsize
 
-    def key(self, chips: np.ndarray, views: int) -> str:
+    def key(self, chips: np.ndarray, views: Views) -> str:
         """A hash of all that decides the activations: the very pixels (so the rows, the decoder, the
         warp and the size), the prefix's layers, weights, precision and folding, the boundary, the
         views, the type, Keras' backend."""
@@ -52,8 +91,9 @@ class FrozenPrefix:
             for layer in self.model.layers
             for is_input in [isinstance(layer, keras.layers.InputLayer)]
         ]
-        facts = [_VERSION, keras.backend.backend(), views, self.dtype, str(chips.shape), layers]
+        facts = [_VERSION, keras.backend.backend(), self.dtype, str(chips.shape), layers]
         digest.update(json.dumps(facts, default=str).encode())
+        views.update(digest)
         for weight in self.model.get_weights():
             digest.update(np.ascontiguousarray(weight).data)
         for start in range(0, len(chips), _BLOCK):
@@ -75,6 +115,10 @@ def frozen_prefix(recipe: Recipe, backbone: keras.Model) -> FrozenPrefix | str:
         return "the recipe says features=off"
     if recipe.freeze_through == "none":
         return "no stage is frozen"
+    if recipe.augment:
+        return "small random changes never repeat (augment)"
+    if recipe.mask_probability and not recipe.mask_views:
+        return "drawn masks never repeat (mask_views=0)"
     if recipe.batch_norm == "update":
         return "batch norms of the frozen stages move (batch_norm=update)"
     boundary = models.boundary(backbone)
@@ -110,7 +154,7 @@ def read_features(
     prefix: FrozenPrefix,
     chips: np.ndarray,
     *,
-    views: int,
+    views: Views,
     folder: str | os.PathLike[str],
     progress: bool = False,
 ) -> np.ndarray:
@@ -121,7 +165,7 @@ def read_features(
     Args:
         prefix: from `frozen_prefix`.
         chips: uint8 array, shape (rows, height, width, 3), also one mapped from a file.
-        views: 1, the faces as they are; 2, these and their mirrors.
+        views: what is kept of each face.
         folder: where the files go: `features-<key>.npy`, one a set of faces.
         progress: whether to draw a progress bar.
 
@@ -144,10 +188,10 @@ def read_features(
 
 
 def _compute(
-    prefix: FrozenPrefix, chips: np.ndarray, views: int, path: str, progress: bool
+    prefix: FrozenPrefix, chips: np.ndarray, views: Views, path: str, progress: bool
 ) -> None:
     partial, marks = f"{path}.partial", f"{path}.done"
-    shape = (len(chips), views, *prefix.model.output.shape[1:])
+    shape = (len(chips), len(views), *prefix.model.output.shape[1:])
     if not (os.path.exists(partial) and os.path.exists(marks)):
         _allocate(partial, lambda file: open_memmap(file, "w+", prefix.dtype, shape))
         _allocate(marks, lambda file: np.memmap(file, "uint8", "w+", shape=(len(chips),)))
@@ -155,11 +199,15 @@ def _compute(
     done: np.memmap = np.memmap(marks, "uint8", "r+")
     starts = [s for s in range(0, len(chips), _BLOCK) if not done[s : s + _BLOCK].all()]
     for start in track(starts, "frozen features", disable=not progress, transient=True):
-        block = slice(start, min(start + _BLOCK, len(chips)))
-        faces = np.asarray(chips[block])
-        for view in range(views):
-            seen = faces[:, :, ::-1] if view else faces
-            _store(features, block, view, models.predict(prefix.model, seen))
+        block = np.arange(start, min(start + _BLOCK, len(chips)))
+        for view in range(len(views)):
+            bare = view % (1 + views.mirrors)
+            masked = views.masked[block] & (view != bare)
+            rows = block[~masked]
+            if len(rows):
+                seen = views.of(np.asarray(chips[rows]), rows, view)
+                _store(features, rows, view, models.predict(prefix.model, seen))
+            features[block[masked], view] = features[block[masked], bare]
         features.flush()  # the values are on the disk before the mark that says so
         done[block] = 1
         done.flush()
@@ -168,10 +216,10 @@ def _compute(
     os.remove(marks)
 
 
-def _store(features: np.memmap, block: slice, view: int, values: np.ndarray) -> None:
+def _store(features: np.memmap, rows: np.ndarray, view: int, values: np.ndarray) -> None:
     try:
         with np.errstate(over="raise"):
-            features[block, view] = values
+            features[rows, view] = values
     except FloatingPointError as error:
         raise ValueError(
             "features_dtype must be 'float32' for activations above 65504, the most that float16 "

@@ -33,7 +33,8 @@ class Run:
         path: the run folder. Its files: recipe.json; manifest.csv (the rows, and which part each
             was in, column "split"); run.json (seed, versions, backbone, weights, threads, start);
             history.csv (a row an epoch); model.keras (images -> logits); predictions.npz ("labels"
-            and "logits" of the test rows in the manifest's order); metrics.json, written last.
+            and "logits" of the test rows in the manifest's order, or of an open set "embeddings");
+            metrics.json, written last.
 
     Raises:
         FileNotFoundError: if the folder holds no finished run.
@@ -60,12 +61,14 @@ class Run:
 
     @functools.cached_property
     def metrics(self) -> dict[str, Any]:
-        """{domain: `evaluation.classification_report`} of each domain in the test rows."""
+        """{domain: `evaluation.classification_report`} of each domain in the test rows; of an open
+        set `evaluation.rank_one_report`."""
         return read_json(os.path.join(self.path, METRICS))
 
     @functools.cached_property
     def predictions(self) -> dict[str, np.ndarray]:
-        """{"labels": int32, shape (faces,); "logits": float32, shape (faces, classes)}."""
+        """{"labels": int32, shape (faces,); "logits": float32, shape (faces, classes)}; of an open set
+        {"embeddings": float32, shape (faces, features)}."""
         with np.load(os.path.join(self.path, PREDICTIONS)) as file:
             return dict(file)
 

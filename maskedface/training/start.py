@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 
 import keras
@@ -9,7 +10,6 @@ import numpy as np
 
 from maskedface import models
 from maskedface.datasets import FaceIndex, shared_rows
-from maskedface.recipes import Recipe
 from maskedface.training.run import Run
 
 BACKBONES = ("ResNet50", "DlibResNet29")
@@ -21,12 +21,16 @@ def build_backbone(
     """Builds a backbone by name, or reads one from a file.
 
     Args:
-        backbone: "ResNet50", "DlibResNet29" or the path of a `.keras` file (images -> embeddings).
-        weights: as the backbone's own `weights`; None where a file holds them.
+        backbone: "ResNet50", "DlibResNet29", a class of `keras.applications` that scales its input
+            itself ("EfficientNetV2B0", "ConvNeXtTiny", "MobileNetV3Small", ...: those with
+            `include_preprocessing`), or the path of a `.keras` file (images -> embeddings).
+        weights: as the backbone's own `weights` (of `keras.applications`: None, "imagenet" or a file);
+            None where a `.keras` file holds them.
         image_size: int, input height and width in pixels; a backbone of one size keeps its own.
 
     Returns:
-        The backbone.
+        The backbone. Those of `keras.applications` end in their global average pool and see the face
+        in the "vggface2" template.
 
     Raises:
         ValueError: if the name is unknown, or weights are given beside a `.keras` file.
@@ -35,50 +39,79 @@ def build_backbone(
         return models.ResNet50(weights, (image_size, image_size, 3))
     if backbone == "DlibResNet29":
         return models.DlibResNet29(weights)
+    if os.fspath(backbone) in _applications():
+        build = getattr(keras.applications, os.fspath(backbone))
+        shape = (image_size, image_size, 3)
+        return build(include_top=False, weights=weights, input_shape=shape, pooling="avg")
     if not os.fspath(backbone).endswith(".keras") or not os.path.isfile(backbone):
         raise ValueError(
-            f"backbone must be one of {BACKBONES} or a .keras file. Received: backbone={backbone!r}"
+            f"backbone must be one of {(*BACKBONES, *_applications())} or a .keras file. "
+            f"Received: backbone={backbone!r}"
         )
     if weights is not None:
         raise ValueError(
             "weights must be None where the backbone is a .keras file, which holds its own. "
             f"Received: weights={weights!r}"
         )
-    return keras.models.load_model(backbone, compile=False)
+    return models.embedder(keras.models.load_model(backbone, compile=False))
 
 
-def initial_run(recipe: Recipe, run_dir: str) -> Run | None:
+def _applications() -> tuple[str, ...]:
+    """The classes of `keras.applications` that take RGB, 0-255, as all models here do."""
+    builders = {
+        name: value
+        for name, value in vars(keras.applications).items()
+        if name[0].isupper() and callable(value)
+    }
+    return tuple(
+        name
+        for name, value in builders.items()
+        if "include_preprocessing" in inspect.signature(value).parameters
+    )
+
+
+def earlier_run(name: str, run_dir: str, seed: int) -> Run | None:
     """The run that a recipe starts from.
 
     Args:
-        recipe: its `init` is "", a run folder's path, or a recipe's name.
+        name: the recipe's `init`: "", a run folder's path, or a recipe's name. In a folder of
+            runs with several seeds (seed-0/, seed-1/ ...) the run of the same seed is taken.
         run_dir: the new run's folder; a recipe's run lies beside it, under the recipe's name.
+        seed: int, the new run's.
 
     Returns:
-        The run, or None where `init` is "".
+        The run, or None where `name` is "".
 
     Raises:
         FileNotFoundError: if there is no finished run.
     """
-    if not recipe.init:
+    if not name:
         return None
-    beside = os.path.join(os.path.dirname(os.path.abspath(run_dir)), recipe.init)
-    return Run(recipe.init if os.path.isdir(recipe.init) else beside)
+    beside = os.path.join(os.path.dirname(os.path.abspath(run_dir)), name)
+    start = name if os.path.isdir(name) else beside
+    of_seed = os.path.join(start, f"seed-{seed}")
+    return Run(of_seed if os.path.isdir(of_seed) else start)
 
 
-def take_over(model: keras.Model, run: Run, classes: tuple[str, ...]) -> None:
+def take_over(model: keras.Model, run: Run, classes: tuple[str, ...]) -> bool:
     """Gives a new model the weights of a run's model, layer by layer by name.
 
     The head is taken over where it has the same shape and the people are the same.
+
+    Returns:
+        Whether the head was taken over.
 
     Raises:
         ValueError: if a backbone's layer is missing in the run's model, or has another shape.
     """
     same_people = tuple(run.record["classes"]) == classes
-    theirs = {layer.name: layer.get_weights() for layer in run.model.layers}
+    # A run that joined mirrors holds its backbone as a model inside the model.
+    parts = [layer for layer in run.model._flatten_layers() if not list(layer._layers)]
+    theirs = {layer.name: layer.get_weights() for layer in parts}
     for layer in model.layers:
         ours = layer.get_weights()
-        given = theirs.get(layer.name, [])
+        # Where the run looked at the whole face alone, the upper branch starts from that.
+        given = theirs.get(layer.name) or theirs.get(layer.name.removeprefix("upper_"), [])
         fits = [w.shape for w in ours] == [w.shape for w in given]
         head = layer.name.startswith("head_")
         if fits and ours and (same_people or not head):
@@ -88,6 +121,7 @@ def take_over(model: keras.Model, run: Run, classes: tuple[str, ...]) -> None:
                 "a run must start from a run of the same backbone. "
                 f"Received: {run.path!r}, whose layer {layer.name!r} differs"
             )
+    return same_people
 
 
 def refuse_leaks(train: FaceIndex, test: FaceIndex, before: Run | None, run_dir: str) -> None:
@@ -115,15 +149,17 @@ def refuse_leaks(train: FaceIndex, test: FaceIndex, before: Run | None, run_dir:
         before = Run(before.record["init"]) if before.record["init"] else None
 
 
-def set_class_means(model: keras.Model, embeddings: np.ndarray, labels: np.ndarray) -> None:
-    """Sets a cosine head's centres to the mean of each person's embeddings, each normalised.
+def class_means(embeddings: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The centres of a cosine head: the mean direction of each person's embeddings.
 
     Args:
-        model: from `models.cosine_classifier`, changed in place.
         embeddings: float array, shape (faces, features), of the training faces.
         labels: int array, shape (faces,); every class has a face.
+
+    Returns:
+        float32 array, shape (features, classes), of unit columns, each embedding counted alike.
     """
-    centres = np.zeros(model.get_layer("head_centres").kernel.shape, "float32")
+    centres = np.zeros((embeddings.shape[1], labels.max() + 1), "float32")
     np.add.at(centres.T, labels, embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True))
     centres /= np.linalg.norm(centres, axis=0, keepdims=True)
-    model.get_layer("head_centres").set_weights([centres])
+    return centres

@@ -15,12 +15,13 @@ import keras
 import numpy as np
 
 from maskedface import models
-from maskedface.datasets import FaceIndex, read_chips, take_share
-from maskedface.evaluation import classification_report
+from maskedface.datasets import EpochPlan, FaceIndex, read_chips, take_share
+from maskedface.evaluation import classification_report, rank_one_report
 from maskedface.recipes import Recipe, scenario
-from maskedface.training.batches import RowBatches, TrainingBatches
-from maskedface.training.compiling import build_model, compile_model
+from maskedface.training.batches import RowBatches, TrainingBatches, plan_of
+from maskedface.training.compiling import build_model, compile_model, prepare_backbone
 from maskedface.training.inputs import Inputs, prepare
+from maskedface.training.objectives import set_ranking_centres
 from maskedface.training.run import (
     MANIFEST,
     METRICS,
@@ -36,9 +37,9 @@ from maskedface.training.run import (
 )
 from maskedface.training.start import (
     build_backbone,
-    initial_run,
+    class_means,
+    earlier_run,
     refuse_leaks,
-    set_class_means,
     take_over,
 )
 from maskedface.training.state import STATE, KeepState, read_state, write_history
@@ -61,7 +62,11 @@ def train(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     progress: bool = True,
 ) -> Run:
-    """Trains and evaluates a closed-set classifier and leaves a run folder.
+    """Trains a classifier, evaluates it and leaves a run folder.
+
+    Where the test rows show the people trained on (a closed set), the classifier's names are scored.
+    Where they show other people (an open set), the embedding is: masked faces are looked for in a
+    gallery of one mean of unmasked faces a person (`evaluation.rank_one_report`).
 
     What a recipe freezes is computed once an image and view and kept on disk where that gives the
     ordinary loop's results (`training.frozen_features`); run.json says whether it was.
@@ -72,10 +77,10 @@ def train(
     Args:
         recipe: the experiment.
         train: the rows to train on, before the recipe's `train_on` takes its shares.
-        test: the rows to evaluate on; every person must be among the training rows' people.
+        test: the rows to evaluate on: all of them people of the training rows, or none.
         run_dir: the run folder. A finished run of the same recipe, rows and seed is returned as it
             is, an unfinished one goes on after its last whole epoch, another one is an error.
-        backbone: "ResNet50", "DlibResNet29" or the path of a `.keras` file.
+        backbone: what `training.build_backbone` takes.
         weights: what the backbone's own `weights` takes: None, a preset's name or a path.
         seed: int >= 0.
         cache: "memory", or a folder for the decoded faces (uint8), 97 KB each at 180 px, and for
@@ -90,23 +95,28 @@ def train(
         The finished `Run`: `run.metrics`, `run.model`, `run.predictions`.
 
     Raises:
-        ValueError: if a row is in both parts (also of a run this one starts from), a person is only
-            in the test rows, the folder holds another run, or a name is unknown.
+        ValueError: if a row is in both parts (also of a run this one starts from), some people of the
+            test rows are trained on and some are not, the folder holds another run, or a name is
+            unknown.
         FileNotFoundError: if the run to start from is missing.
         ImageError: if a file cannot be decoded; `maskedface audit` lists them all.
     """
     folder = os.fspath(run_dir)
-    before = initial_run(recipe, folder)
+    before = earlier_run(recipe.init, folder, seed)
     train = _taken(train, recipe, seed)
     refuse_leaks(train, test, before, folder)
-    labels = test.labels(train.people)
+    others = set(test.people) - set(train.people)
+    is_open = len(others) == len(test.people)
+    if others and not is_open:
+        raise ValueError(
+            "the people of the test rows must all be trained on, or none. "
+            f"Received: {len(others)} of {len(test.people)} are not, {sorted(others)[:3]}"
+        )
+    labels = None if is_open else test.labels(train.people)
     _prepare(seed)
-    base = build_backbone(backbone, weights, recipe.image_size)
-    if recipe.precision != "float32":
-        base = models.with_precision(base, recipe.precision)
+    base = prepare_backbone(recipe, build_backbone(backbone, weights, recipe.image_size))
     model = build_model(recipe, base, len(train.people))
-    if before is not None:
-        take_over(model, before, train.people)
+    has_head = before is not None and take_over(model, before, train.people)
     record = {
         "seed": seed,
         "backbone": os.fspath(backbone),
@@ -126,25 +136,75 @@ def train(
         features_dir = own_features if cache == "memory" else cache
     reading = {"size": record["image_size"], "template": record["template"], "progress": progress}
     reading["cache"] = None if cache == "memory" else cache
-    inputs = prepare(
+    chips = [read_chips(rows, **reading) for rows in (train, test)]
+    plan = plan_of(
         recipe,
-        model,
-        base,
-        read_chips(train, **reading),
-        read_chips(test, **reading),
-        folder=os.fspath(features_dir),
-        progress=progress,
+        train.labels(),
+        np.array([face.domain == "masked" for face in train.faces]),
+        seed=seed,
+        template=record["template"],
+        size=record["image_size"],
+    )
+    inputs = prepare(
+        recipe, model, base, *chips, plan=plan, folder=os.fspath(features_dir), progress=progress
     )
     write_json(os.path.join(folder, RECORD), read_json(os.path.join(folder, RECORD)) | inputs.facts)
-    if recipe.head_init == "class_means" and before is None:
-        set_class_means(model, inputs.embeddings(), train.labels())
-    _fit(inputs, recipe, train, test, folder, seed, callbacks, progress)
+    if recipe.head_init == "class_means" and not has_head:
+        centres = class_means(inputs.embeddings(inputs.train), plan.labels)
+        model.get_layer("head_centres").set_weights([centres])
+        set_ranking_centres(inputs.learner, centres)
+    _fit(inputs, plan, recipe, train, test, folder, callbacks, progress)
+    final = _Final(recipe, model, base, inputs, chips)
     if recipe.head_final == "class_means":
-        set_class_means(model, inputs.embeddings(), train.labels())
-    logits = models.predict(inputs.learner, inputs.test)
-    _finish(folder, model, test, labels, logits)
+        final.set_centres(class_means(final.train_embeddings(), plan.labels))
+    if labels is None:
+        _finish(folder, final.model, *open_results(test, final.test_embeddings()))
+    else:
+        logits = final.test_logits()
+        metrics = report_domains(test, labels, logits)
+        _finish(folder, final.model, metrics, {"labels": labels, "logits": logits})
     shutil.rmtree(own_features, ignore_errors=True)
     return Run(folder)
+
+
+class _Final:
+    """The model that a run leaves behind, and how it sees the faces: the trained one from what it was
+    trained on, one that joins mirrors from the faces themselves."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        model: keras.Model,
+        base: keras.Model,
+        inputs: Inputs,
+        chips: list[np.ndarray],
+    ) -> None:
+        self.model, self._inputs, self._chips = model, inputs, chips
+        self._joins = recipe.mirror_join
+        if self._joins:
+            centres = model.get_layer("head_centres").get_weights()
+            self.model = models.cosine_classifier(
+                models.mirror_join(base), centres[0].shape[1], scale=recipe.scale
+            )
+            self.model.get_layer("head_centres").set_weights(centres)
+
+    def set_centres(self, centres: np.ndarray) -> None:
+        self.model.get_layer("head_centres").set_weights([centres])
+
+    def train_embeddings(self) -> np.ndarray:
+        if self._joins:
+            return models.predict(models.embedder(self.model), self._chips[0])
+        return self._inputs.embeddings(self._inputs.train)
+
+    def test_embeddings(self) -> np.ndarray:
+        if self._joins:
+            return models.predict(models.embedder(self.model), self._chips[1])
+        return self._inputs.embeddings(self._inputs.test)
+
+    def test_logits(self) -> np.ndarray:
+        if self._joins:
+            return models.predict(self.model, self._chips[1])
+        return models.predict(self._inputs.classifier, self._inputs.test)
 
 
 def train_scenario(
@@ -259,11 +319,11 @@ def _open(
 
 def _fit(
     inputs: Inputs,
+    plan: EpochPlan,
     recipe: Recipe,
     train: FaceIndex,
     test: FaceIndex,
     folder: str,
-    seed: int,
     callbacks: Sequence[keras.callbacks.Callback],
     progress: bool,
 ) -> None:
@@ -273,14 +333,12 @@ def _fit(
     changing = [*inputs.changing, *learner.optimizer.variables]
     history = read_state(folder, changing)
     if len(history) < recipe.epochs:
-        chosen = np.flatnonzero([face.domain == recipe.test_on for face in test.faces])
-        validation = RowBatches(inputs.test, test.labels(train.people), chosen)
         learner.fit(
-            _training_batches(inputs, recipe, train, seed, len(history)),
+            _training_batches(inputs, plan, recipe, train, len(history)),
             initial_epoch=len(history),
             epochs=recipe.epochs,
             steps_per_epoch=steps,
-            validation_data=validation if len(chosen) else None,
+            validation_data=_validation(inputs, recipe, train, test),
             class_weight=_class_weight(train) if recipe.class_weight == "balanced" else None,
             callbacks=[KeepState(folder, history, changing), *_tensorboard(folder), *callbacks],
             shuffle=False,  # the batches have their order
@@ -289,17 +347,31 @@ def _fit(
     write_history(folder, history)
 
 
+def _validation(
+    inputs: Inputs, recipe: Recipe, train: FaceIndex, test: FaceIndex
+) -> RowBatches | None:
+    """The test rows of the domain that the curves show; none where other people are in them."""
+    chosen = np.flatnonzero([face.domain == recipe.test_on for face in test.faces])
+    if not len(chosen) or not set(test.people) <= set(train.people):
+        return None
+    labels = test.labels(train.people)
+    if recipe.wants_domains:
+        masked = np.array([face.domain == "masked" for face in test.faces], "int32")
+        labels = np.stack([labels, masked], 1)
+    return RowBatches(inputs.test, labels, chosen)
+
+
 def _training_batches(
-    inputs: Inputs, recipe: Recipe, train: FaceIndex, seed: int, initial_epoch: int
+    inputs: Inputs, plan: EpochPlan, recipe: Recipe, train: FaceIndex, initial_epoch: int
 ) -> Any:
-    if inputs.has_views or keras.backend.backend() != "tensorflow":
+    if inputs.views is not None or keras.backend.backend() != "tensorflow":
         return TrainingBatches(
             inputs.train,
-            train.labels(),
-            recipe,
-            seed=seed,
+            plan,
+            batch_size=recipe.batch_size,
+            epochs=recipe.epochs,
             initial_epoch=initial_epoch,
-            has_views=inputs.has_views,
+            views=inputs.views,
         )
     from maskedface.datasets import as_tf_dataset
 
@@ -307,10 +379,12 @@ def _training_batches(
         train,
         image_size=inputs.train.shape[1],
         batch_size=recipe.batch_size,
-        shuffle=True,
-        balanced=recipe.sampling == "balanced",
-        flip=recipe.flip,
-        seed=seed,
+        sampling=plan.sampling,
+        flip=plan.flip,
+        masks=plan.masks,
+        augment=plan.augment,
+        with_domains=plan.with_domains,
+        seed=plan.seed,
         initial_epoch=initial_epoch,
         epochs=recipe.epochs - initial_epoch,
         cache=inputs.train,
@@ -329,15 +403,37 @@ def _tensorboard(folder: str) -> list[keras.callbacks.Callback]:
     return [keras.callbacks.TensorBoard(logs, write_graph=False)]
 
 
+def open_results(
+    test: FaceIndex, embeddings: np.ndarray
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What a run reports of people it was not trained on.
+
+    Args:
+        test: the rows.
+        embeddings: float array, shape (rows, features).
+
+    Returns:
+        (`evaluation.rank_one_report`; {"embeddings": embeddings}).
+    """
+    people, domains, photos = zip(
+        *((face.person, face.domain, face.photo) for face in test.faces), strict=True
+    )
+    metrics = rank_one_report(embeddings, people, domains, photos)
+    return metrics, {"embeddings": embeddings}
+
+
 def _finish(
-    folder: str, model: keras.Model, test: FaceIndex, labels: np.ndarray, logits: np.ndarray
+    folder: str,
+    model: keras.Model,
+    metrics: dict[str, Any],
+    predictions: dict[str, np.ndarray],
 ) -> None:
     model.save(os.path.join(folder, "partial.keras"))
     os.replace(os.path.join(folder, "partial.keras"), os.path.join(folder, MODEL))
     partial = os.path.join(folder, "partial.npz")
-    np.savez(partial, labels=labels, logits=logits)
+    np.savez(partial, **predictions)  # type: ignore[arg-type]  # NumPy's stub takes any for a flag
     os.replace(partial, os.path.join(folder, PREDICTIONS))
-    write_json(os.path.join(folder, METRICS), report_domains(test, labels, logits))
+    write_json(os.path.join(folder, METRICS), metrics)
     if os.path.exists(os.path.join(folder, STATE)):
         os.remove(os.path.join(folder, STATE))
 

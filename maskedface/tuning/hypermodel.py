@@ -14,6 +14,8 @@ import keras_tuner
 from maskedface import training
 from maskedface.datasets import FaceIndex
 from maskedface.recipes import Recipe, scenario
+from maskedface.training.compiling import prepare_backbone
+from maskedface.training.objectives import learner_output
 from maskedface.training.run import METRICS, MODEL
 from maskedface.training.start import build_backbone
 from maskedface.tuning.space import Space, check_space, declare, recipe_of
@@ -74,13 +76,16 @@ class FaceHyperModel(keras_tuner.HyperModel):
         return recipe_of(self.recipe, hp.values)
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-        """The compiled, untrained classifier of a trial: images -> logits."""
+        """The compiled, untrained model of a trial: images -> what its loss reads, with most losses
+        the logits."""
         self.declare_hyperparameters(hp)
         recipe = self.recipe_of(hp)
         base = build_backbone(self.backbone, self.weights, recipe.image_size)
+        base = prepare_backbone(recipe, base)
         model = training.build_model(recipe, base, len(self.train_rows.people))
-        training.compile_model(model, recipe, -(-len(self.train_rows) // recipe.batch_size))
-        return model
+        learner = keras.Model(model.input, learner_output(recipe, base.output, model.output))
+        training.compile_model(learner, recipe, -(-len(self.train_rows) // recipe.batch_size))
+        return learner
 
     def fit(
         self,

@@ -47,7 +47,8 @@ class WatchTrial(keras.callbacks.Callback):
                 f"loss must be a number. Received: loss={logs['loss']} in epoch {epoch}"
             )
         self.on_epoch()
-        self.curve.append(float(logs[CURVE]))
+        if CURVE in logs:  # of some losses no epoch has one: such trials are not stopped
+            self.curve.append(float(logs[CURVE]))
         if epoch + 1 >= self.epochs or is_hopeless(self.curve, self.others):
             self.model.stop_training = True
 
@@ -78,4 +79,4 @@ def read_curve(run_dir: str) -> list[float]:
     if not os.path.exists(path):
         return []
     with open(path, encoding="utf-8", newline="") as file:
-        return [float(row[CURVE]) for row in csv.DictReader(file)]
+        return [float(row[CURVE]) for row in csv.DictReader(file) if CURVE in row]

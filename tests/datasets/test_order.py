@@ -32,3 +32,18 @@ def test_a_balanced_epoch_shows_each_class_equally_often() -> None:
     assert len(rows) == len(labels)
     np.testing.assert_array_equal(np.bincount(labels[rows]), [33, 33, 33])
     np.testing.assert_array_equal(np.unique(np.bincount(rows, minlength=99)[95:]), [8, 9])
+
+
+def test_a_grouped_epoch_shows_each_row_once_in_runs_of_one_class() -> None:
+    labels = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [9, 8, 3]))
+    rows = order.grouped(labels, 0, 0)
+    np.testing.assert_array_equal(np.sort(rows), np.arange(20))
+    changes = np.count_nonzero(np.diff(labels[rows]))
+    assert changes < 3 + 2 + 1  # 9 rows make three groups, 8 two, 3 one
+    assert (order.grouped(labels, 0, 1) != rows).any()
+
+
+def test_a_mirrored_image_is_turned_left_to_right_and_others_stay() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 4, 5, 3), "uint8")
+    right = np.stack([images[0], images[1, :, ::-1], images[2]])
+    np.testing.assert_array_equal(order.mirror(images, np.array([False, True, False])), right)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from maskedface import datasets
-from maskedface.datasets import Face, FaceIndex
+from maskedface.datasets import Face, FaceIndex, order
 
 SMALL = {"image_size": 40, "template": "dlib", "batch_size": 5}
 
@@ -42,6 +42,20 @@ def test_an_image_is_its_file_warped_to_the_template(drawn: FaceIndex) -> None:
         drawn.paths[0], size=40, template="dlib", source_template="arcface"
     )
     np.testing.assert_array_equal(images[0], chip)
+
+
+def test_tensorflow_takes_a_batch_over_without_a_copy(
+    drawn: FaceIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = []
+
+    def noted(images: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
+        addresses.append(images.ctypes.data)
+        return images
+
+    monkeypatch.setattr(order, "mirror", noted)
+    images, _ = next(iter(datasets.as_tf_dataset(drawn, **SMALL)))
+    assert np.asarray(memoryview(images)).ctypes.data in addresses
 
 
 def test_one_seed_gives_one_sequence(drawn: FaceIndex) -> None:
@@ -107,7 +121,7 @@ def test_about_half_of_the_images_are_mirrored(drawn: FaceIndex) -> None:
 
 def test_balanced_epochs_show_people_equally_often(drawn: FaceIndex) -> None:
     uneven = drawn.where(lambda face: face.person != drawn.people[0] or face.domain == "masked")
-    labels = np.concatenate([labels for _, labels in batches(uneven, balanced=True)])
+    labels = np.concatenate([labels for _, labels in batches(uneven, sampling="balanced")])
     np.testing.assert_array_equal(np.bincount(labels), [7, 7, 7, 7])
 
 

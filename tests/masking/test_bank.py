@@ -73,27 +73,6 @@ def test_the_images_given_are_not_written_to(bank: MaskBank, faces: np.ndarray) 
     assert (faces == before).all()
 
 
-@pytest.mark.parametrize("kind", ["uint8", "float32"])
-def test_tensorflow_lays_what_numpy_lays(bank: MaskBank, faces: np.ndarray, kind: str) -> None:
-    import tensorflow as tf
-
-    images = faces.astype(kind)
-    choice = np.arange(len(faces))
-    choice[::3] = -1
-    ours = bank.lay(images, choice)
-    theirs = bank.lay_tf(tf.constant(images), tf.constant(choice)).numpy()
-    assert theirs.dtype == ours.dtype == kind
-    assert np.abs(theirs.astype(float) - ours).max() <= (1 if kind == "uint8" else 1e-2)
-    assert (theirs[::3] == images[::3]).all()
-
-
-def test_an_epoch_without_masks_runs_in_tensorflow(bank: MaskBank, faces: np.ndarray) -> None:
-    import tensorflow as tf
-
-    none = np.full(len(faces), -1)
-    assert (bank.lay_tf(tf.constant(faces), tf.constant(none)).numpy() == faces).all()
-
-
 def test_many_images_are_laid_as_one_by_one(bank: MaskBank, faces: np.ndarray) -> None:
     many = np.concatenate([faces] * 7)
     choice = np.arange(len(many)) % len(bank)

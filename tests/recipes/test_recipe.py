@@ -39,11 +39,32 @@ def test_settings_are_read_by_the_fields_type() -> None:
         ("name=a/b", "name must be letters"),
         ("head_init=class_means", "must not be 'class_means' unless head='cosine'"),
         ("warmup_epochs=2", "warmup_epochs must be 0 unless"),
+        ("mask_probability=2", r"mask_probability must be in \[0, 1\]"),
+        ("loss=arcface", "loss must be 'margin' and align 'none' unless head='cosine'"),
+        ("align=coral", "loss must be 'margin' and align 'none' unless head='cosine'"),
+        ("mirror_join=true", "mirror_join must be false unless head='cosine'"),
     ],
 )
 def test_a_bad_setting_is_refused(setting: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         BASE.override(setting)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("loss=triplet", "head_final must be 'class_means' with loss='triplet'"),
+        ("loss=domain_ranking", "head_final must be 'class_means' with loss='domain_ranking'"),
+    ],
+)
+def test_a_loss_without_a_head_wants_class_means(setting: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        BASE.override("head=cosine").override(setting)
+
+
+def test_both_views_are_frozen_whole_or_not_at_all() -> None:
+    with pytest.raises(ValueError, match="freeze_through must be 'none' or 'all' with view='both'"):
+        BASE.override("view=both", "freeze_through=layer2")
 
 
 @pytest.mark.parametrize("recipe", recipes.ALL.values(), ids=lambda recipe: recipe.name)

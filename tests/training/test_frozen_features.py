@@ -14,9 +14,10 @@ import pytest
 
 from maskedface import datasets, models, training
 from maskedface.datasets import FaceIndex
+from maskedface.masking import RandomMask
 from maskedface.recipes import Recipe
 from maskedface.training import Run, frozen_features
-from maskedface.training.frozen_features import FrozenPrefix, frozen_prefix, read_features
+from maskedface.training.frozen_features import FrozenPrefix, Views, frozen_prefix, read_features
 
 EXACT = Recipe(
     name="exact",
@@ -37,6 +38,18 @@ def parts(drawn: FaceIndex) -> tuple[FaceIndex, FaceIndex]:
 @pytest.fixture(scope="module")
 def chips(parts: tuple[FaceIndex, FaceIndex]) -> np.ndarray:
     return datasets.read_chips(parts[0], size=64, template="vggface2")
+
+
+@pytest.fixture
+def bare(chips: np.ndarray) -> Views:
+    """The faces as they are, none of them masked."""
+    return Views(False, None, np.zeros(len(chips), bool))
+
+
+@pytest.fixture
+def mirrors(chips: np.ndarray) -> Views:
+    """The faces and their mirrors."""
+    return Views(True, None, np.zeros(len(chips), bool))
 
 
 @pytest.fixture
@@ -91,6 +104,34 @@ def test_a_cosine_head_gives_the_ordinary_loops_bits(train: Train) -> None:
     assert_same_bits(quick, ordinary)
 
 
+def test_fixed_masks_give_the_ordinary_loops_bits(train: Train) -> None:
+    recipe = EXACT.override(epochs=4, mask_probability=0.6, mask_views=2)
+    quick, ordinary = train(recipe, "quick"), train(recipe.override(features="off"), "ordinary")
+    assert used(quick) and not used(ordinary)
+    assert_same_bits(quick, ordinary)
+    bare = train(recipe.override(mask_probability=0.0), "bare")
+    assert (bare.predictions["logits"] != quick.predictions["logits"]).any()
+
+
+def test_only_bare_faces_are_given_masks(
+    prefix: FrozenPrefix, chips: np.ndarray, tmp_path: Path
+) -> None:
+    masks = RandomMask(1.0, template="vggface2", size=64, variants=1, fixed=2)
+    masked = np.arange(len(chips)) % 2 == 0
+    views = Views(True, masks, masked)
+    features = read_features(prefix, chips, views=views, folder=tmp_path)
+    assert features.shape[:2] == (len(chips), len(views)) == (len(chips), 6)
+    for view in (2, 4):
+        np.testing.assert_array_equal(features[masked, view], features[masked, 0])
+        np.testing.assert_array_equal(features[masked, view + 1], features[masked, 1])
+        assert (features[~masked, view] != features[~masked, 0]).any(axis=(1, 2, 3)).all()
+    rows = np.flatnonzero(~masked)
+    second = masks.lay(chips[rows], masks.masks_of(rows)[:, 1])
+    np.testing.assert_array_equal(
+        features[rows, 5], models.predict(prefix.model, second[:, :, ::-1])
+    )
+
+
 def test_folding_changes_only_the_last_digits(train: Train) -> None:
     # Adam would blow rounding up where a gradient is near zero; SGD shows its own size.
     recipe = EXACT.override(epochs=3, optimizer="sgd")
@@ -101,19 +142,19 @@ def test_folding_changes_only_the_last_digits(train: Train) -> None:
 
 
 def test_half_precision_takes_half_the_disk_and_changes_little(
-    prefix: FrozenPrefix, chips: np.ndarray, tmp_path: Path
+    prefix: FrozenPrefix, chips: np.ndarray, bare: Views, tmp_path: Path
 ) -> None:
     half = FrozenPrefix(prefix.model, prefix.boundary, "float16")
-    whole = read_features(prefix, chips, views=1, folder=tmp_path)
-    halved = read_features(half, chips, views=1, folder=tmp_path)
+    whole = read_features(prefix, chips, views=bare, folder=tmp_path)
+    halved = read_features(half, chips, views=bare, folder=tmp_path)
     assert halved.nbytes == whole.nbytes / 2 == half.bytes_of(len(chips), 1)
     np.testing.assert_allclose(halved, whole, rtol=1e-3, atol=1e-4)
 
 
 def test_features_are_the_prefix_of_each_image_and_its_mirror(
-    prefix: FrozenPrefix, chips: np.ndarray, tmp_path: Path
+    prefix: FrozenPrefix, chips: np.ndarray, mirrors: Views, tmp_path: Path
 ) -> None:
-    features = read_features(prefix, chips, views=2, folder=tmp_path)
+    features = read_features(prefix, chips, views=mirrors, folder=tmp_path)
     np.testing.assert_array_equal(features[:, 0], models.predict(prefix.model, chips))
     np.testing.assert_array_equal(features[:, 1], models.predict(prefix.model, chips[:, :, ::-1]))
 
@@ -133,18 +174,28 @@ def test_a_finished_run_leaves_none_in_its_folder(train: Train) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ["pixel", "row", "weight", "views", "dtype", "boundary", "folding"]
+    "change", ["pixel", "row", "weight", "views", "masks", "dtype", "boundary", "folding"]
 )
 def test_whatever_changes_them_changes_their_name(
-    prefix: FrozenPrefix, tiny_backbone: Path, chips: np.ndarray, change: str
+    prefix: FrozenPrefix,
+    tiny_backbone: Path,
+    chips: np.ndarray,
+    bare: Views,
+    mirrors: Views,
+    change: str,
 ) -> None:
-    other, seen, views = prefix, chips.copy(), 2
+    other, seen, views = prefix, chips.copy(), mirrors
     if change == "pixel":
         seen[0, 0, 0, 0] ^= 1
     elif change == "row":
         seen = seen[1:]
     elif change == "views":
-        views = 1
+        views = bare
+    elif change == "masks":
+        masks = RandomMask(
+            0.5, template="vggface2", size=64, variants=1, fixed=2
+        )
+        views = Views(True, masks, mirrors.masked)
     elif change == "dtype":
         other = FrozenPrefix(prefix.model, prefix.boundary, "float16")
     else:
@@ -156,21 +207,25 @@ def test_whatever_changes_them_changes_their_name(
         if change == "weight":
             variable = other.model.get_layer("layer1_conv").kernel
             variable.assign(variable + 1e-3)
-    assert other.key(seen, views) != prefix.key(chips, 2)
+    assert other.key(seen, views) != prefix.key(chips, mirrors)
 
 
 def test_another_process_finds_the_same_name(
-    prefix: FrozenPrefix, tiny_backbone: Path, chips: np.ndarray
+    prefix: FrozenPrefix, tiny_backbone: Path, chips: np.ndarray, mirrors: Views
 ) -> None:
     keras.Input((3,))  # moves the counters of names that Keras makes up
     backbone = keras.models.load_model(tiny_backbone, compile=False)
     models.freeze(backbone, "layer3")
     again = frozen_prefix(EXACT, backbone)
-    assert isinstance(again, FrozenPrefix) and again.key(chips, 2) == prefix.key(chips, 2)
+    assert isinstance(again, FrozenPrefix) and again.key(chips, mirrors) == prefix.key(chips, mirrors)
 
 
 def test_a_killed_computation_goes_on_where_it_stopped(
-    prefix: FrozenPrefix, chips: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prefix: FrozenPrefix,
+    chips: np.ndarray,
+    bare: Views,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(frozen_features, "_BLOCK", 10)
     calls, whole = [], models.predict
@@ -184,10 +239,10 @@ def test_a_killed_computation_goes_on_where_it_stopped(
     with monkeypatch.context() as patch:
         patch.setattr(frozen_features.models, "predict", predict)
         with pytest.raises(KeyboardInterrupt):
-            read_features(prefix, chips, views=1, folder=tmp_path)
+            read_features(prefix, chips, views=bare, folder=tmp_path)
     assert not list(tmp_path.glob("*.npy"))
     monkeypatch.setattr(frozen_features.models, "predict", predict)
-    features = read_features(prefix, chips, views=1, folder=tmp_path)
+    features = read_features(prefix, chips, views=bare, folder=tmp_path)
     assert calls == [10, 10, 4, 4]
     monkeypatch.undo()
     np.testing.assert_array_equal(features[:, 0], models.predict(prefix.model, chips))
@@ -195,26 +250,30 @@ def test_a_killed_computation_goes_on_where_it_stopped(
 
 
 def test_a_full_disk_is_a_clear_error_and_leaves_nothing(
-    prefix: FrozenPrefix, chips: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prefix: FrozenPrefix,
+    chips: np.ndarray,
+    mirrors: Views,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def full(file: int, offset: int, size: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
     with pytest.raises(OSError, match=r"must have room .*features=off.* No space left") as error:
-        read_features(prefix, chips, views=2, folder=tmp_path)
+        read_features(prefix, chips, views=mirrors, folder=tmp_path)
     assert error.value.errno == errno.ENOSPC
     assert {path.suffix for path in tmp_path.iterdir()} == {".lock"}
 
 
 def test_activations_beyond_half_precision_are_refused(
-    prefix: FrozenPrefix, chips: np.ndarray, tmp_path: Path
+    prefix: FrozenPrefix, chips: np.ndarray, bare: Views, tmp_path: Path
 ) -> None:
     norm = prefix.model.get_layer("layer3_bn")
     norm.gamma.assign(1e6 * norm.gamma)
     half = FrozenPrefix(prefix.model, prefix.boundary, "float16")
     with pytest.raises(ValueError, match="features_dtype must be 'float32' .* Received: "):
-        read_features(half, chips, views=1, folder=tmp_path)
+        read_features(half, chips, views=bare, folder=tmp_path)
     assert not list(tmp_path.glob("*.npy"))
 
 
@@ -224,6 +283,8 @@ def test_activations_beyond_half_precision_are_refused(
         ({"features": "off"}, "features=off"),
         ({"freeze_through": "none"}, "no stage is frozen"),
         ({"batch_norm": "update"}, "batch_norm=update"),
+        ({"augment": 1.0}, "augment"),
+        ({"mask_probability": 0.5}, "mask_views=0"),
         ({"features_budget": 1e-6}, "over features_budget=1e-06"),
     ],
 )

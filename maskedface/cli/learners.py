@@ -1,0 +1,86 @@
+"""Runs with another learner on their embedding, or with their embeddings joined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from maskedface.datasets import FaceIndex
+    from maskedface.evaluation.learners import Learner
+    from maskedface.recipes import Recipe
+    from maskedface.training import Run
+
+
+@dataclass(frozen=True)
+class Relearned:
+    """What the table of results asks of a run.
+
+    Attributes:
+        run: the run, or the first of those joined.
+        metrics, predictions: as a run's own.
+    """
+
+    run: Run
+    metrics: dict[str, Any]
+    predictions: dict[str, np.ndarray]
+
+    @property
+    def recipe(self) -> Recipe:
+        """The run's."""
+        return self.run.recipe
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The run's."""
+        return self.run.record
+
+    def split(self) -> dict[str, FaceIndex]:
+        """The run's."""
+        return self.run.split()
+
+
+def relearn(runs: Sequence[Run], learner: Learner) -> Relearned:
+    """Joins the embeddings of runs and fits a learner to those of the training faces.
+
+    Args:
+        runs: one, or several of the same rows; each embedding counts alike.
+        learner: as for `evaluation.learner_scores`; not used where the test people are others than
+            those trained on: there the embedding alone is scored.
+
+    Returns:
+        Metrics and predictions of the test rows, as a run has them.
+
+    Raises:
+        ValueError: if the runs are not of the same rows.
+    """
+    from maskedface.evaluation import learner_scores
+    from maskedface.training import open_results, report_domains
+
+    split = runs[0].split()
+    if any(other.split() != split for other in runs[1:]):
+        raise ValueError(
+            "runs must be of the same training and test rows to be joined. "
+            f"Received: others, {[run.path for run in runs]}"
+        )
+    train, test = split["train"], split["test"]
+    joined = np.hstack([_embeddings(run, test) for run in runs])
+    if "embeddings" in runs[0].predictions:
+        return Relearned(runs[0], *open_results(test, joined))
+    labels = test.labels(train.people)
+    known = np.hstack([_embeddings(run, train) for run in runs])
+    scores = learner_scores(learner, known, train.labels(), joined)
+    predictions = {"labels": labels, "logits": scores}
+    return Relearned(runs[0], report_domains(test, labels, scores), predictions)
+
+
+def _embeddings(run: Run, rows: FaceIndex) -> np.ndarray:
+    from maskedface import models
+    from maskedface.datasets import read_chips
+    from maskedface.evaluation import normalised
+
+    chips = read_chips(rows, size=run.record["image_size"], template=run.record["template"])
+    return normalised(models.predict(models.embedder(run.model), chips))

@@ -1,0 +1,125 @@
+"""The words that say which recogniser a command uses, and what the three that use one print."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from rich.table import Table
+
+    from maskedface.recognition import FoundFace, Gallery, Recognizer
+
+
+def add_recogniser_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds --model, --template, --fall-back and --json."""
+    group = parser.add_argument_group("recogniser")
+    group.add_argument(
+        "--model",
+        metavar="dlib|RUN|FILE.keras",
+        help="dlib's network, a finished run's folder or a saved model; default: the gallery's",
+    )
+    group.add_argument(
+        "--template",
+        default="",
+        help="the photographs are faces aligned to this (arcface, dlib, vggface2): search for none",
+    )
+    group.add_argument(
+        "--fall-back",
+        choices=("crops", "always", "never"),
+        default="crops",
+        help="where no face is found, take the whole photograph as one: if it is small and about "
+        "square (24 to 320 px), always, or never",
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the results there")
+
+
+def read_recognizer(args: argparse.Namespace, gallery: Gallery | None) -> Recognizer:
+    """The recogniser that the words describe.
+
+    Raises:
+        ValueError: if neither the words nor the gallery name a model, or it is another one than the
+            gallery was made with.
+        FileNotFoundError: if there is no such model.
+    """
+    name = args.model or (gallery.source if gallery is not None else "")
+    if not name:
+        raise ValueError("--model must be given. Received: none, and no gallery that names one")
+    return load_recognizer(
+        name, gallery=gallery, aligned_to=args.template, fall_back=args.fall_back
+    )
+
+
+def load_recognizer(name: str, **words: Any) -> Recognizer:
+    """A recogniser by its model's name.
+
+    Args:
+        name: "dlib", a finished run's folder, or a .keras file.
+        words: as for `recognition.Recognizer`.
+
+    Raises:
+        ValueError: as `recognition.Recognizer`.
+        FileNotFoundError: if there is no such model.
+    """
+    import keras
+
+    from maskedface import models
+    from maskedface.recognition import Recognizer
+
+    if name == "dlib":
+        return Recognizer(models.DlibResNet29(), source="dlib", **words)
+    if os.path.isdir(name):
+        return Recognizer.from_run(name, **words)
+    if not os.path.isfile(name):
+        raise FileNotFoundError(
+            f"a model must be 'dlib', a run's folder or a .keras file. Received: {name!r}"
+        )
+    model = keras.models.load_model(name, compile=False)
+    return Recognizer(model, source=os.path.abspath(name), **words)
+
+
+def face_facts(face: FoundFace) -> dict[str, Any]:
+    """What JSON says of a face; its embedding is left out."""
+    return {
+        "box": [round(side, 1) for side in face.box],
+        "confidence": face.confidence,
+        "aligned_by": face.aligned_by,
+        "masked": round(face.masked, 4),
+    }
+
+
+def print_table(table: Table) -> None:
+    """Prints a table; a file or pipe has no width of its own and gets all that it wants."""
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)
+    console.print(table)
+
+
+def shown(name: str) -> str:
+    """A file's or person's name as a terminal can print it, and rich as no markup."""
+    from rich.markup import escape
+
+    return escape(name.encode("utf-8", "replace").decode())
+
+
+def write_picture(path: str, picture: np.ndarray) -> None:
+    """Writes a picture by way of a temporary file; the ending says the format.
+
+    Raises:
+        ValueError: if the ending is of no format.
+        OSError: if it cannot be written.
+    """
+    from PIL import Image
+
+    Image.init()
+    kind = Image.EXTENSION.get(os.path.splitext(path)[1].lower())
+    if kind is None:
+        raise ValueError(f"a picture's name must end as .png or .jpg. Received: {path!r}")
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    Image.fromarray(picture).save(f"{path}.partial", kind)
+    os.replace(f"{path}.partial", path)

@@ -1,0 +1,85 @@
+"""Say whether two photographs, of one person each, show the same one.
+
+  maskedface verify ONE OTHER --gallery friends.npz      (its model and threshold; no one is looked up)
+  maskedface verify ONE OTHER --model dlib --threshold 0.93
+
+Exit codes: 0 the same person; 1 different people; 2 a user error, a photograph without exactly one face
+among them; 3 no verdict, because there is no threshold.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from maskedface.cli import recogniser
+
+if TYPE_CHECKING:
+    from maskedface.recognition import Verification
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's words to a parser."""
+    parser.add_argument("first", metavar="PHOTO")
+    parser.add_argument("second", metavar="PHOTO")
+    parser.add_argument("--gallery", metavar="FILE", help="take the model and threshold from it")
+    parser.add_argument("--threshold", type=float, metavar="COSINE", help="the same from here on")
+    parser.add_argument("--picture", metavar="FILE", help="write both photographs there, with boxes")
+    recogniser.add_recogniser_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the command; see `maskedface verify --help`."""
+    from rich.table import Table
+
+    from maskedface.recognition import Gallery
+    from maskedface.training.run import write_json
+
+    gallery = Gallery.load(args.gallery) if args.gallery else None
+    recognizer = recogniser.read_recognizer(args, gallery)
+    result = recognizer.verify(args.first, args.second, threshold=args.threshold)
+    table = Table()
+    for column in ("photograph", "mask", "found by"):
+        table.add_column(column)
+    for path, face in zip((args.first, args.second), result.faces, strict=True):
+        table.add_row(recogniser.shown(path), f"{face.masked:.2f}", face.aligned_by)
+    recogniser.print_table(table)
+    print(f"{_verdict(result)}: cosine {result.score:.3f}, {_threshold(result, args, gallery)}")
+    if args.picture:
+        _draw(args, result)
+    if args.json:
+        faces = [recogniser.face_facts(face) for face in result.faces]
+        verdict = {"same": result.same, "score": result.score, "threshold": result.threshold}
+        write_json(args.json, {**verdict, "photos": [args.first, args.second], "faces": faces})
+    return {True: 0, False: 1, None: 3}[result.same]
+
+
+def _verdict(result: Verification) -> str:
+    return {True: "the same person", False: "different people", None: "no verdict"}[result.same]
+
+
+def _threshold(result: Verification, args: argparse.Namespace, gallery: object) -> str:
+    if result.threshold is None:
+        return "no threshold (give --threshold, or a --gallery that has one)"
+    made = getattr(gallery, "calibration", None)
+    if args.threshold is not None or made is None:
+        return f"threshold {result.threshold:.3f}, as given"
+    return f"threshold {result.threshold:.3f}: FAR {made.far:g} on faces of {made.people} people"
+
+
+def _draw(args: argparse.Namespace, result: Verification) -> None:
+    import numpy as np
+
+    from maskedface.datasets import read_image
+    from maskedface.recognition import LabelledFace, draw_faces
+
+    words = f"{_verdict(result)} {result.score:.2f}"
+    pictures = [
+        draw_faces(read_image(path), [LabelledFace(face.box, words, bool(result.same))])
+        for path, face in zip((args.first, args.second), result.faces, strict=True)
+    ]
+    height = max(picture.shape[0] for picture in pictures)
+    filled = [
+        np.pad(picture, ((0, height - picture.shape[0]), (0, 0), (0, 0))) for picture in pictures
+    ]
+    recogniser.write_picture(args.picture, np.concatenate(filled, axis=1))

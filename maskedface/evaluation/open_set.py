@@ -1,0 +1,182 @@
+"""The open-set protocol: thresholds from one set of people, figures on another, drawn several times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from maskedface.evaluation.identification import identification_report, threshold_at_fpir
+from maskedface.evaluation.matching import Matches, match_probes
+from maskedface.evaluation.pair_bootstrap import pair_intervals
+from maskedface.evaluation.pair_drawing import draw_pairs
+from maskedface.evaluation.scores import cosine_scores, threshold_at
+
+KINDS = (("masked", "unmasked"), ("masked", "masked"), ("unmasked", "unmasked"))
+_IMPOSTORS = 200_000  # drawn pairs: tells a FAR of 1e-3 by two hundred of them
+_BOOTSTRAPS = 500
+
+
+class EmbeddedFaces(NamedTuple):
+    """Faces and what a model makes of them.
+
+    Attributes:
+        embeddings: float array, shape (faces, features).
+        people, domains, photos: of each face, as in a `FaceIndex`; photos all known.
+    """
+
+    embeddings: np.ndarray
+    people: Sequence[str]
+    domains: Sequence[str]
+    photos: Sequence[str]
+
+
+def open_set_report(
+    train: EmbeddedFaces,
+    test: EmbeddedFaces,
+    *,
+    enrolled: int = 200,
+    draws: int = 10,
+    fpirs: Sequence[float] = (0.01, 0.1),
+    fars: Sequence[float] = (1e-2, 1e-3),
+) -> dict[str, Any]:
+    """Scores a model with people who are enrolled and people who are not.
+
+    In draw d the seed d chooses who of the test people with both domains is enrolled (one mean of
+    their unmasked faces each); the masked faces of all are the probes, those of the others unknown.
+    A probe is never compared with its own photograph (`own_photo="leave_out"`). As many training people
+    are enrolled by the same seed, and the thresholds taken from the probes of all other training
+    people. TAR is that of all test people's pairs, genuine ones of different photographs only, at
+    thresholds from the training people's impostor pairs.
+
+    Args:
+        train, test: faces of different people.
+        enrolled: int >= 1, people enrolled in each draw; fewer than either part has with both domains.
+        draws: int >= 1; their seeds are 0, 1, 2, ...
+        fpirs: false-positive identification rates to choose thresholds for.
+        fars: false-acceptance rates to choose thresholds for.
+
+    Returns:
+        {"people", "enrolled", "draws": int; "masked" and "unmasked" (probes): {"rank_1": {"mean", "sd"},
+        "rank_1_own_photo_kept" (masked probes only), "fnir": {fpir: {"mean", "sd", "fpir": the rate
+        found on the test people}}, "per_draw": [`identification_report`, ...]}; "pairs":
+        {"masked-unmasked": {"genuine", "impostors": int; "at_far": {far: {"tar", "far": {"value", "low",
+        "high"}, "threshold"}}}, ...}; "sd" is the standard deviation over draws, low and high a 95 %
+        bootstrap interval over people.
+
+    Raises:
+        ValueError: if parts share people, photos are unknown, too few people have both domains, or a
+            rate is too low for the probes there are.
+    """
+    shared = {*train.people} & {*test.people}
+    candidates = [_in_both(part) for part in (train, test)]
+    if shared or min(map(len, candidates)) <= enrolled:
+        raise ValueError(
+            "train and test must have different people, each more in both domains than are enrolled. "
+            f"Received: {len(shared)} shared, {[*map(len, candidates)]} for enrolled={enrolled}"
+        )
+    report: dict[str, Any] = {"people": len({*test.people}), "enrolled": enrolled, "draws": draws}
+    for domain in ("masked", "unmasked"):
+        report[domain] = _identification(train, test, candidates, domain, enrolled, draws, fpirs)
+    report["pairs"] = {"-".join(kinds): _verification(train, test, kinds, fars) for kinds in KINDS}
+    return report
+
+
+def _in_both(faces: EmbeddedFaces) -> list[str]:
+    of = {"masked": set[str](), "unmasked": set[str]()}
+    for person, domain in zip(faces.people, faces.domains, strict=True):
+        of[domain].add(person)
+    return sorted(of["masked"] & of["unmasked"])
+
+
+def _identification(
+    train: EmbeddedFaces,
+    test: EmbeddedFaces,
+    candidates: list[list[str]],
+    domain: Any,
+    enrolled: int,
+    draws: int,
+    fpirs: Sequence[float],
+) -> dict[str, Any]:
+    reports, kept = [], []
+    for seed in range(draws):
+        chosen = [
+            np.random.default_rng(seed).choice(names, enrolled, replace=False).tolist()
+            for names in candidates
+        ]
+        thresholds = [
+            threshold_at_fpir(_matches(train, chosen[0], domain), fpir) for fpir in fpirs
+        ]
+        found = _matches(test, chosen[1], domain)
+        reports.append(identification_report(found, ranks=(1,), thresholds=thresholds))
+        if domain == "masked":
+            kept.append(_matches(test, chosen[1], domain, "keep").hits().mean())
+    figures: dict[str, Any] = {
+        "rank_1": _spread([report["rank"][1]["value"] for report in reports]),
+        "fnir": {},
+        "per_draw": reports,
+    }
+    if kept:
+        figures["rank_1_own_photo_kept"] = _spread(kept)
+    for number, fpir in enumerate(fpirs):
+        at = [report["open_set"][number] for report in reports]
+        figures["fnir"][fpir] = _spread([one["fnir"]["value"] for one in at]) | {
+            "fpir": _spread([one["fpir"]["value"] for one in at])
+        }
+    return figures
+
+
+def _matches(
+    faces: EmbeddedFaces, chosen: Sequence[str], domain: Any, own_photo: Any = "leave_out"
+) -> Matches:
+    return match_probes(*faces, probes=domain, own_photo=own_photo, enrolled=chosen)
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    sd = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return {"mean": float(np.mean(values)), "sd": sd}
+
+
+def _verification(
+    train: EmbeddedFaces, test: EmbeddedFaces, kinds: tuple[str, str], fars: Sequence[float]
+) -> dict[str, Any]:
+    scores, same, _ = _scored(train, kinds)
+    thresholds = [threshold_at(scores[~same], far) for far in fars]
+    scores, same, people = _scored(test, kinds)
+    accepted = [scores >= np.float32(threshold) for threshold in thresholds]
+
+    def figures(weights: np.ndarray) -> np.ndarray:
+        sums = [(weights[kind].sum(), kind) for kind in (same, ~same)]
+        return np.array(
+            [
+                weights[kind] @ one[kind] / total if total else np.nan
+                for one in accepted
+                for total, kind in sums
+            ]
+        )
+
+    values = figures(np.ones(len(scores), "float32"))
+    bounds = pair_intervals(figures, *people, draws=_BOOTSTRAPS)
+    told = [
+        {"value": float(value), "low": float(low), "high": float(high)}
+        for value, (low, high) in zip(values, bounds, strict=True)
+    ]
+    return {
+        "genuine": int(same.sum()),
+        "impostors": int((~same).sum()),
+        "at_far": {
+            far: {"tar": told[2 * row], "far": told[2 * row + 1], "threshold": thresholds[row]}
+            for row, far in enumerate(fars)
+        },
+    }
+
+
+def _scored(
+    faces: EmbeddedFaces, kinds: tuple[str, str]
+) -> tuple[np.ndarray, np.ndarray, tuple[list[str], list[str]]]:
+    first, second, same = draw_pairs(
+        faces.people, faces.domains, faces.photos, kinds=kinds, limit=_IMPOSTORS
+    )
+    people = [faces.people[row] for row in first], [faces.people[row] for row in second]
+    return cosine_scores(faces.embeddings, first, second), same, people

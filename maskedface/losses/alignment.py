@@ -1,0 +1,144 @@
+"""Terms that pull the two domains' embeddings together, and the loss that adds one to another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from maskedface.losses.targets import domains_of, labels_of
+
+
+@keras.saving.register_keras_serializable(package="maskedface")
+class CoralLoss(keras.losses.Loss):
+    """The distance between the covariances of masked and of unmasked embeddings.
+
+    Sun and Saenko, "Deep CORAL: Correlation Alignment for Deep Domain Adaptation", ECCV 2016
+    Workshops, eq. 1: |C_S - C_T|^2 / (4 d^2), Frobenius norm, d features, with their covariances of a
+    batch (eqs. 2 and 3). It needs no person in both domains.
+
+    Call arguments:
+        y_true: int, shape (batch, 2): label (unused); domain, 0 unmasked, 1 masked.
+        y_pred: float embeddings, shape (batch, features).
+
+    Returns:
+        float, the batch's one value; 0 where a domain has fewer than two faces in it.
+    """
+
+    def __init__(self, name: str = "coral", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        masked = ops.cast(domains_of(y_true), y_pred.dtype)
+        between = _covariance(y_pred, 1 - masked) - _covariance(y_pred, masked)
+        enough = ops.logical_and(ops.sum(masked) > 1, ops.sum(1 - masked) > 1)
+        square = ops.sum(between * between) / (4 * y_pred.shape[-1] ** 2)
+        return ops.where(enough, square, 0.0) * ops.ones_like(masked)
+
+
+@keras.saving.register_keras_serializable(package="maskedface")
+class AlignmentLoss(keras.losses.Loss):
+    """Pulls each masked embedding to the mean of the same person's unmasked ones in the batch.
+
+    The squared distance of unit vectors, 2 - 2 cos, to that mean direction, which is held still: the
+    unmasked embeddings do not move towards the masked ones. Our own choice of form; the idea, an
+    alignment of features across domains, is that of Geng et al. 2020 (`DomainRankingLoss`).
+
+    Call arguments:
+        y_true: int, shape (batch, 2): label; domain, 0 unmasked, 1 masked.
+        y_pred: float embeddings, shape (batch, features), of any length.
+
+    Returns:
+        The mean over the masked faces whose person is unmasked in the batch too (under Keras'
+        reduction), float; 0 where there is none.
+    """
+
+    def __init__(self, name: str = "alignment", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        labels, masked = labels_of(y_true), domains_of(y_true) == 1
+        unit = _unit(y_pred)
+        partners = ops.logical_and(
+            labels[:, None] == labels[None, :], ops.logical_not(masked)[None, :]
+        )
+        partners = ops.cast(partners, unit.dtype)
+        target = ops.stop_gradient(_unit(ops.matmul(partners, unit)))
+        found = ops.logical_and(masked, ops.sum(partners, -1) > 0)
+        found = ops.cast(found, unit.dtype)
+        away = found * (2 - 2 * ops.sum(unit * target, -1))
+        # Keras takes the mean over the batch; the mean over those found is meant.
+        count = ops.cast(ops.shape(away)[0], away.dtype)
+        return away * count / ops.maximum(ops.sum(found), 1)
+
+
+@keras.saving.register_keras_serializable(package="maskedface")
+class WithEmbeddings(keras.losses.Loss):
+    """A loss of the first columns, plus a weighted one of the embeddings in the last columns.
+
+    Args:
+        loss: of (y_true, the columns before).
+        term: of (y_true, the embeddings).
+        features: int >= 1, how many columns the embeddings take.
+        weight: float >= 0, of the term.
+
+    Call arguments:
+        y_true: int, shape (batch, 2): label, domain.
+        y_pred: float, shape (batch, columns + features).
+
+    Returns:
+        The mean over the batch (Keras' reduction), float.
+
+    Raises:
+        ValueError: if a number is out of its range.
+    """
+
+    def __init__(
+        self,
+        loss: keras.losses.Loss,
+        term: keras.losses.Loss,
+        *,
+        features: int,
+        weight: float = 1.0,
+        name: str = "with_embeddings",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        if features < 1 or weight < 0:
+            raise ValueError(
+                "features must be at least 1 and weight at least 0. "
+                f"Received: features={features}, weight={weight}"
+            )
+        self.loss, self.term = loss, term
+        self.features, self.weight = features, weight
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        before, embeddings = y_pred[:, : -self.features], y_pred[:, -self.features :]
+        first = self.loss.call(y_true, before)
+        return first + self.weight * self.term.call(y_true, embeddings)
+
+    def get_config(self) -> dict[str, Any]:
+        save = keras.saving.serialize_keras_object
+        own = {"features": self.features, "weight": self.weight}
+        return {**super().get_config(), "loss": save(self.loss), "term": save(self.term), **own}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> WithEmbeddings:
+        read = keras.saving.deserialize_keras_object
+        parts = {name: read(config[name]) for name in ("loss", "term")}
+        return cls(**{**config, **parts})
+
+
+def _unit(vectors: Any) -> Any:
+    """At unit length; the gradient at 0 is finite."""
+    squares = ops.sum(vectors * vectors, -1, keepdims=True)
+    return vectors * ops.rsqrt(ops.maximum(squares, 1e-6))
+
+
+def _covariance(vectors: Any, chosen: Any) -> Any:
+    """Of the rows whose weight is 1, others weigh 0: shape (features, features)."""
+    count = ops.sum(chosen)
+    mean = ops.sum(vectors * chosen[:, None], 0) / ops.maximum(count, 1)
+    away = (vectors - mean) * chosen[:, None]
+    return ops.matmul(ops.transpose(away), away) / ops.maximum(count - 1, 1)

@@ -1,0 +1,40 @@
+"""From photographs to names: detection, embedding, gallery, thresholds."""
+
+from maskedface.recognition.calibration import Calibration
+from maskedface.recognition.detection import Detection, Detector, MtcnnDetector
+from maskedface.recognition.embedding import embedder_of, fingerprint
+from maskedface.recognition.gallery import Candidate, Gallery
+from maskedface.recognition.mask_estimate import masked_probability
+from maskedface.recognition.photos import PhotoResult, each, identify_all, photo_files
+from maskedface.recognition.picture import LabelledFace, draw_faces, draw_identities
+from maskedface.recognition.recognizer import (
+    FaceError,
+    FoundFace,
+    Identity,
+    Recognizer,
+    Verification,
+)
+
+__all__ = [
+    "Calibration",
+    "Candidate",
+    "Detection",
+    "Detector",
+    "FaceError",
+    "FoundFace",
+    "Gallery",
+    "Identity",
+    "LabelledFace",
+    "MtcnnDetector",
+    "PhotoResult",
+    "Recognizer",
+    "Verification",
+    "draw_faces",
+    "draw_identities",
+    "each",
+    "embedder_of",
+    "fingerprint",
+    "identify_all",
+    "masked_probability",
+    "photo_files",
+]

@@ -1,0 +1,98 @@
+"""The gallery's file: one npz of plain arrays, read without pickle and checked before it is used."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+VERSION = 1
+_ARRAYS = {"rows": ("float32", 2), "lengths": ("float32", 1), "person": ("int32", 1)}
+_FACTS = {"fingerprint", "keep", "source", "people", "faces", "calibration"}
+
+
+def write(
+    path: str | os.PathLike[str], facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Writes a gallery by way of a temporary file that is on the disk before it takes the name.
+
+    Args:
+        path: the file.
+        facts: what `read` gives back, plain values.
+        arrays: "rows", "lengths" and "person".
+
+    Raises:
+        OSError: if it cannot be written; the file that was there stays.
+    """
+    text = json.dumps({"version": VERSION, **facts}).encode()
+    partial = f"{os.fspath(path)}.partial"
+    try:
+        with open(partial, "wb") as file:
+            np.savez(file, facts=np.frombuffer(text, "uint8"), **arrays)  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        if os.path.exists(partial):
+            os.remove(partial)
+        raise
+
+
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Reads a gallery's file.
+
+    Args:
+        path: a file that `write` wrote.
+
+    Returns:
+        (facts, arrays).
+
+    Raises:
+        ValueError: if it is no gallery, is damaged, or of a later version.
+        FileNotFoundError: if there is no such file.
+    """
+    try:
+        # Opened here: of a damaged file np.load would leave its own open.
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+            facts = json.loads(file["facts"].tobytes())
+            version = facts.pop("version")
+            arrays = {name: file[name] for name in _ARRAYS} if version == VERSION else {}
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        raise
+    except (ValueError, KeyError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"path must be a gallery's file, whole. Received: {os.fspath(path)!r} ({error})"
+        ) from error
+    if version != VERSION:
+        raise ValueError(
+            f"a gallery's file must be of version {VERSION}, which this release reads. "
+            f"Received: {os.fspath(path)!r} of version {version!r}"
+        )
+    _check(path, facts, arrays)
+    return facts, arrays
+
+
+def _check(
+    path: str | os.PathLike[str], facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> None:
+    kinds = {name: (str(array.dtype), array.ndim) for name, array in arrays.items()}
+    rows, person = arrays["rows"], arrays["person"]
+    people = facts.get("people", ())
+    fits = (
+        set(facts) == _FACTS
+        and kinds == _ARRAYS
+        and len(people) == len(facts["faces"]) == len(set(people))
+        and len(rows) == len(arrays["lengths"]) == len(person)
+        and np.array_equal(np.unique(person), np.arange(len(people)))
+        and bool((np.diff(person) >= 0).all())
+        and bool(np.isfinite(rows).all())
+    )
+    if not fits:
+        raise ValueError(
+            "a gallery's file must hold rows, lengths and person of the people it names. "
+            f"Received: {os.fspath(path)!r}, where they do not fit together"
+        )

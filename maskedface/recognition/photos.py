@@ -1,0 +1,117 @@
+"""Many photographs in one go: a folder's files, a progress bar, and errors that stop nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, TypeVar
+
+from rich.console import Console
+from rich.progress import track
+
+from maskedface.datasets.sources import IMAGE_EXTENSIONS, walk
+from maskedface.recognition.recognizer import Identity, Recognizer
+
+_Result = TypeVar("_Result")
+
+
+class PhotoResult(NamedTuple):
+    """What became of one photograph.
+
+    Attributes:
+        path: str, the file.
+        identities: tuple of `Identity`, one a face.
+        error: str, why the file could not be read; "" if it could.
+    """
+
+    path: str
+    identities: tuple[Identity, ...]
+    error: str = ""
+
+
+def photo_files(*places: str | os.PathLike[str]) -> list[str]:
+    """The photographs of files and folders.
+
+    Args:
+        places: image files, taken whatever their names, and folders, of which every file at any
+            depth with an image's name is taken.
+
+    Returns:
+        The paths, each once, folders' in the names' order.
+
+    Raises:
+        FileNotFoundError: if a place does not exist.
+        ValueError: if there is no photograph.
+    """
+    found: list[str] = []
+    for place in places:
+        if not os.path.isdir(place):
+            if not os.path.exists(place):
+                raise FileNotFoundError(f"a photograph must exist. Received: {os.fspath(place)!r}")
+            found.append(os.fspath(place))
+            continue
+        for folder, names in walk(place):
+            found += [
+                os.path.join(place, folder, name)
+                for name in names
+                if os.path.splitext(name)[1].lower() in IMAGE_EXTENSIONS
+            ]
+    if not found:
+        raise ValueError(f"there must be a photograph. Received: none in {[*map(str, places)]}")
+    return list(dict.fromkeys(found))
+
+
+def identify_all(
+    recognizer: Recognizer,
+    paths: Iterable[str],
+    *,
+    candidates: int = 3,
+    threshold: float | None = None,
+    progress: bool = True,
+) -> Iterator[PhotoResult]:
+    """Identifies the faces of many photographs; a file that cannot be read is named, not fatal.
+
+    Args:
+        recognizer: with somebody enrolled.
+        paths: image files, for example from `photo_files`.
+        candidates, threshold: as for `Recognizer.identify`.
+        progress: whether a progress bar is drawn, on stderr.
+
+    Yields:
+        One `PhotoResult` a file, in order.
+
+    Raises:
+        ValueError: if nobody is enrolled, or `candidates` is below 1.
+        ModuleNotFoundError: if `mtcnn` is needed and not installed.
+    """
+    if not len(recognizer.gallery) or candidates < 1:
+        raise ValueError(
+            "somebody must be enrolled, and candidates at least 1. "
+            f"Received: {len(recognizer.gallery)} people, candidates={candidates}"
+        )
+
+    def identify(path: str) -> tuple[Identity, ...]:
+        return recognizer.identify(path, candidates=candidates, threshold=threshold)
+
+    for path, found, error in each(paths, identify, "identifying", progress=progress):
+        yield PhotoResult(path, found or (), error)
+
+
+def each(
+    paths: Iterable[str],
+    read: Callable[[str], _Result],
+    label: str,
+    *,
+    progress: bool,
+) -> Iterator[tuple[str, _Result | None, str]]:
+    """Calls `read` on every file, with a progress bar on stderr.
+
+    Yields:
+        (path, result, ""), or (path, None, why the file or what it shows was refused).
+    """
+    listed = list(paths)
+    for path in track(listed, label, console=Console(stderr=True), disable=not progress):
+        try:
+            yield path, read(path), ""
+        except (ValueError, OSError) as error:  # ImageError and FaceError among them
+            yield path, None, str(error)

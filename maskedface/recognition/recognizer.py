@@ -1,0 +1,320 @@
+"""A photograph in, names out: find the faces, warp them, embed them, compare them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Literal, NamedTuple, get_args
+
+import keras
+import numpy as np
+
+from maskedface import geometry, models
+from maskedface.datasets import read_image
+from maskedface.evaluation import normalised
+from maskedface.recognition.detection import Detector, MtcnnDetector, check_image
+from maskedface.recognition.embedding import embedder_of, fingerprint
+from maskedface.recognition.gallery import Candidate, Gallery
+from maskedface.recognition.mask_estimate import masked_probability
+from maskedface.training import Run
+
+Photo = str | os.PathLike[str] | np.ndarray
+FallBack = Literal["crops", "always", "never"]
+
+# Our own choices. RMFRD's images and others that were cut out by somebody's detector are this small
+# and about square; a larger photograph without a face found has none, or none that can be used.
+CROP_SIDE, CROP_RATIO = 320, 1.6
+_LEAST_CROP = 24  # pixels: nobody can be told in fewer
+# A photograph shows one person where the largest face has this many times the next one's area.
+_DOMINATES = 4.0
+
+
+class FoundFace(NamedTuple):
+    """A face of a photograph, ready to be compared.
+
+    Attributes:
+        box: (left, top, right, bottom) in pixels of the upright photograph.
+        confidence: float in [0, 1], the detector's; None where none was asked or it found nothing.
+        aligned_by: "points" (found by the detector), "template" (the photograph is aligned), or
+            "whole image" (no face was found: the photograph was taken as a crop).
+        masked: float in [0, 1], how probable it is that mouth and chin are covered.
+        embedding: float32 array, shape (features,).
+    """
+
+    box: tuple[float, float, float, float]
+    confidence: float | None
+    aligned_by: str
+    masked: float
+    embedding: np.ndarray
+
+
+class Identity(NamedTuple):
+    """Who a face is.
+
+    Attributes:
+        face: the `FoundFace`.
+        person: str, the most alike person, or "" for "unknown": below the threshold.
+        candidates: the most alike people, the first first.
+        threshold: float or None; without one nobody is named.
+    """
+
+    face: FoundFace
+    person: str
+    candidates: tuple[Candidate, ...]
+    threshold: float | None
+
+
+class Verification(NamedTuple):
+    """Whether two photographs show one person.
+
+    Attributes:
+        score: float in [-1, 1], the cosine.
+        same: bool, whether it reaches the threshold; None without one.
+        threshold: float or None.
+        faces: the two faces compared.
+    """
+
+    score: float
+    same: bool | None
+    threshold: float | None
+    faces: tuple[FoundFace, FoundFace]
+
+
+class FaceError(ValueError):
+    """A photograph in which not exactly one face can be meant."""
+
+
+class Recognizer:
+    """Recognises the people of a gallery in photographs that are neither cropped nor aligned.
+
+    Args:
+        model: images -> embeddings, or a classifier of this library, whose head is taken off.
+        template: the alignment of the model's input, a key of `geometry.TEMPLATES`; by default
+            what `models.template_of` says of the backbone.
+        gallery: the people known; by default nobody, with `keep="mean"`.
+        detector: what finds the faces; by default a `MtcnnDetector`, made when first needed.
+        aligned_to: "" where faces must be found; else the key of `geometry.TEMPLATES` that every
+            photograph is aligned to already, and no face is searched for.
+        fall_back: where no face is found, take the whole photograph as one: "crops" if it is small
+            and about square (no side above 320 px), "always" or "never".
+        source: str, where the model came from, kept in a new gallery.
+
+    Raises:
+        ValueError: if the model takes or gives something else, a word is none of these, or the
+            gallery was made with another model.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        *,
+        template: str | None = None,
+        gallery: Gallery | None = None,
+        detector: Detector | None = None,
+        aligned_to: str = "",
+        fall_back: FallBack = "crops",
+        source: str = "",
+    ) -> None:
+        if fall_back not in get_args(FallBack):
+            raise ValueError(
+                f"fall_back must be one of {get_args(FallBack)}. Received: fall_back={fall_back!r}"
+            )
+        self.embedder = embedder_of(model)
+        self.template = models.template_of(self.embedder) if template is None else template
+        for name in (self.template, aligned_to or self.template):
+            geometry.template_points(name, 1, 1)  # refuses an unknown one
+        self.fingerprint = fingerprint(self.embedder, self.template)
+        self._size = int(self.embedder.input_shape[1])
+        self._detector, self._aligned_to, self._fall_back = detector, aligned_to, fall_back
+        self.gallery = Gallery(self.fingerprint, source=source) if gallery is None else gallery
+        self.gallery.check_model(self.fingerprint)
+
+    @classmethod
+    def from_run(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        gallery: Gallery | None = None,
+        detector: Detector | None = None,
+        aligned_to: str = "",
+        fall_back: FallBack = "crops",
+    ) -> Recognizer:
+        """A recogniser with the network of a finished run.
+
+        Args:
+            path: the run's folder.
+            gallery, detector, aligned_to, fall_back: as for `Recognizer`.
+
+        Raises:
+            FileNotFoundError: if it is no finished run's folder.
+            ValueError: as `Recognizer`.
+        """
+        run = Run(os.fspath(path))
+        return cls(
+            run.model,
+            template=run.record["template"],
+            gallery=gallery,
+            detector=detector,
+            aligned_to=aligned_to,
+            fall_back=fall_back,
+            source=os.path.abspath(path),
+        )
+
+    def faces(self, photo: Photo) -> tuple[FoundFace, ...]:
+        """Finds and embeds every face of a photograph.
+
+        Args:
+            photo: an image file, or a uint8 array, shape (height, width, 3), RGB.
+
+        Returns:
+            The faces, from left to right; none where no face is found and `fall_back` does not take
+            the photograph for one.
+
+        Raises:
+            ImageError: if the file is no image, damaged or too large.
+            OSError: if it cannot be read.
+            ValueError: if an array has another shape or type.
+            ModuleNotFoundError: if `mtcnn` is needed and not installed.
+        """
+        image = photo if isinstance(photo, np.ndarray) else read_image(photo)
+        check_image(image)
+        places = self._find(image)
+        if not places:
+            return ()
+        height, width = image.shape[:2]
+        chips = [
+            geometry.warp(
+                image,
+                geometry.chip_matrix(
+                    height, width, source=source, target=self.template, size=self._size
+                ),
+                self._size,
+            )
+            for *_, source in places
+        ]
+        return tuple(
+            FoundFace(box, confidence, by, masked_probability(image, source), embedding)
+            for (box, confidence, by, source), embedding in zip(
+                places, self._embed(chips), strict=True
+            )
+        )
+
+    def one_face(self, photo: Photo) -> FoundFace:
+        """The face of a photograph of one person: the only one, or one far larger than the others.
+
+        Args:
+            photo: as for `faces`.
+
+        Raises:
+            FaceError: if there is no face, or the largest does not have four times the area of the
+                next one.
+            ImageError, OSError, ValueError, ModuleNotFoundError: as `faces`.
+        """
+        found = sorted(self.faces(photo), key=_area, reverse=True)
+        if not found or (len(found) > 1 and _area(found[0]) < _DOMINATES * _area(found[1])):
+            name = f"an array of {photo.shape}" if isinstance(photo, np.ndarray) else repr(photo)
+            raise FaceError(
+                "a photograph must show one face, or one far larger than the others. "
+                f"Received: {len(found) or 'no'} face{'s'[: len(found) != 1]} in {name}"
+            )
+        return found[0]
+
+    def enroll(self, person: str, photos: Iterable[Photo]) -> tuple[FoundFace, ...]:
+        """Adds a person's faces to the gallery; where one photograph is refused, none.
+
+        Args:
+            person: their name, not "". If they are enrolled already, the faces join the old ones.
+            photos: photographs of them, one face each.
+
+        Returns:
+            The faces enrolled.
+
+        Raises:
+            ValueError: if there is no photograph, and as `one_face`.
+            OSError, ModuleNotFoundError: as `faces`.
+        """
+        found = tuple(self.one_face(photo) for photo in photos)
+        if not found or not person:
+            raise ValueError(
+                "person must have a name, and a photograph at least. "
+                f"Received: person={person!r}, {len(found)} photographs"
+            )
+        self.gallery.enroll([person] * len(found), np.stack([face.embedding for face in found]))
+        return found
+
+    def identify(
+        self, photo: Photo, *, candidates: int = 3, threshold: float | None = None
+    ) -> tuple[Identity, ...]:
+        """Says who the faces of a photograph are.
+
+        Args:
+            photo: as for `faces`.
+            candidates: int >= 1, how many of the most alike people to return.
+            threshold: a cosine; by default the gallery's calibrated one. With neither nobody is named.
+
+        Returns:
+            One `Identity` a face, from left to right.
+
+        Raises:
+            ValueError: if nobody is enrolled, and as `faces`.
+            OSError, ModuleNotFoundError: as `faces`.
+        """
+        if threshold is None and self.gallery.calibration is not None:
+            threshold = self.gallery.calibration.identify
+        named = []
+        for face in self.faces(photo):
+            found = self.gallery.search(face.embedding, candidates)
+            accepted = threshold is not None and found[0].score >= threshold
+            named.append(Identity(face, found[0].person if accepted else "", found, threshold))
+        return tuple(named)
+
+    def verify(
+        self, first: Photo, second: Photo, *, threshold: float | None = None
+    ) -> Verification:
+        """Says whether two photographs, one face each, show the same person.
+
+        Args:
+            first, second: as for `one_face`.
+            threshold: a cosine; by default the gallery's calibrated one. With neither there is no
+                verdict.
+
+        Raises:
+            FaceError, ImageError, OSError, ValueError, ModuleNotFoundError: as `one_face`.
+        """
+        if threshold is None and self.gallery.calibration is not None:
+            threshold = self.gallery.calibration.verify
+        faces = self.one_face(first), self.one_face(second)
+        score = float(np.clip(faces[0].embedding @ faces[1].embedding, -1, 1))
+        same = None if threshold is None else score >= threshold
+        return Verification(score, same, threshold, faces)
+
+    def _find(self, image: np.ndarray) -> list[_Place]:
+        height, width = image.shape[:2]
+        whole = (0.0, 0.0, float(width), float(height))
+        if self._aligned_to:
+            return [(whole, None, "template", self._aligned_to)]
+        if self._detector is None:
+            self._detector = MtcnnDetector()
+        found = self._detector(image)
+        if found:
+            return [(face.box, face.confidence, "points", face.points) for face in found]
+        sides = max(height, width), min(height, width)
+        is_crop = sides[1] >= _LEAST_CROP and sides[0] <= min(CROP_SIDE, CROP_RATIO * sides[1])
+        if self._fall_back == "always" or (self._fall_back == "crops" and is_crop):
+            return [(whole, None, "whole image", "")]
+        return []
+
+    def _embed(self, chips: list[np.ndarray]) -> np.ndarray:
+        # Filled up to a power of two, so that few batch sizes are traced.
+        rows = np.zeros((1 << (len(chips) - 1).bit_length(), *chips[0].shape), "uint8")
+        rows[: len(chips)] = chips
+        return normalised(models.predict(self.embedder, rows)[: len(chips)])
+
+
+# Box, confidence, how the face was aligned, and where it is: a template, five points or "".
+_Place = tuple[tuple[float, float, float, float], float | None, str, str | np.ndarray]
+
+
+def _area(face: FoundFace) -> float:
+    left, top, right, bottom = face.box
+    return (right - left) * (bottom - top)

@@ -1,0 +1,126 @@
+"""`maskedface evaluate --protocol`, on drawn faces with a tiny network."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from maskedface.cli.main import main
+from maskedface.datasets import FaceIndex, by_person, draw_face, draw_people, write_manifest
+
+
+@pytest.fixture
+def lfw(tmp_path: Path) -> Path:
+    lines = ["2 3"]
+    for person in range(6):
+        folder = tmp_path / f"P{person}"
+        folder.mkdir()
+        for photo in range(2):
+            path = folder / f"P{person}_{photo + 1:04d}.jpg"
+            Image.fromarray(draw_face(person, photo, photo == 1)).save(path)
+    for fold in range(2):
+        for person in range(3 * fold, 3 * fold + 3):
+            lines.append(f"P{person} 1 2")
+        for person in range(3 * fold, 3 * fold + 3):
+            lines.append(f"P{person} 1 P{(person + 1) % 6} 2")
+    (tmp_path / "pairs.txt").write_text("\n".join(lines))
+    return tmp_path
+
+
+def evaluate(backbone: Path, *words: str | Path) -> int:
+    return main(["evaluate", str(backbone), "--template", "arcface", *map(str, words)])
+
+
+def test_pairs_are_scored_and_missing_files_counted_and_listed(
+    lfw: Path, tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.remove(lfw / "P5" / "P5_0002.jpg")
+    out = tmp_path / "report.json"
+    assert evaluate(tiny_backbone, "--protocol", "lfw", "--data", lfw, "--json", out) == 0
+    printed = capsys.readouterr().out
+    assert "1 files are missing; 2 pairs left out" in printed and "P5/P5_0002.jpg" in printed
+    report = json.loads(out.read_text())
+    assert (report["pairs"], report["lost_pairs"], report["missing"]) == (10, 2, ["P5/P5_0002.jpg"])
+    found = report["models"][str(tiny_backbone)]["kinds"]
+    assert found["all"]["accuracy"]["folds"] == 2
+    assert found["unmasked-unmasked"]["genuine"] == found["all"]["genuine"] == 5
+
+
+def test_masked_and_unmasked_pairs_stand_apart(
+    lfw: Path, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    lines = (lfw / "pairs.txt").read_text().splitlines()[1:]
+    (lfw / "pairs.txt").write_text("\n".join([*lines, "P0 1 P1 1", "P0 1 P2 1"]))
+    labels = [f"P{p}, {n}, {'no-mask' if n == 1 else 'cloth'}" for p in range(6) for n in (1, 2)]
+    (lfw / "mfr2_labels.txt").write_text("\n".join(labels))
+    out = tmp_path / "report.json"
+    assert evaluate(tiny_backbone, "--protocol", "mfr2", "--data", lfw, "--json", out) == 0
+    kinds = json.loads(out.read_text())["models"][str(tiny_backbone)]["kinds"]
+    assert set(kinds) == {"all", "masked-unmasked", "unmasked-unmasked"}
+    assert kinds["masked-unmasked"]["impostors"] == 6 and kinds["all"]["impostors"] == 8
+    assert "all of one kind" in kinds["unmasked-unmasked"]["skipped"]
+
+
+@pytest.mark.parametrize("masked_gallery", [False, True])
+def test_crmfrds_gallery_and_probes_give_ranks(
+    drawn: FaceIndex,
+    tiny_backbone: Path,
+    tmp_path: Path,
+    masked_gallery: bool,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lists: dict[str, list[str]] = {"masked": [], "unmasked": ["nobody/0.jpg"]}
+    for face in drawn.faces:
+        lists[face.domain].append("/".join(face.path.split("/")[1:]))
+    names = ("masked", "unmasked") if masked_gallery else ("unmasked", "masked")
+    files = []
+    for name in names:
+        files.append(tmp_path / f"{name}.csv")
+        files[-1].write_text("\n".join(lists[name]), encoding="gbk")
+    words = ("--protocol", "c-rmfrd", "--data", drawn.root, "--list", *files)
+    assert evaluate(tiny_backbone, *words) == 0
+    printed = capsys.readouterr().out
+    assert f"16 {names[1]} probes among 4 {names[0]} people: rank-1 " in printed
+    assert "nobody/0.jpg" in printed
+
+
+def test_a_manifests_column_is_an_open_set(
+    tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = draw_people(tmp_path / "faces", people=8, photos=3, size=32)
+    train, test = by_person(index, train_fraction=0.5, seed=0)
+    manifest = tmp_path / "manifest.csv"
+    write_manifest(manifest, index, {"open": {"train": train, "test": test}})
+    words: list[str | Path] = ["--protocol", "open", "--manifest", manifest, "--data", index.root]
+    words += ["--draws", "2", "--fpir", "0.25", "--far", "0.1"]
+    out = tmp_path / "report.json"
+    assert evaluate(tiny_backbone, *words, "--enrolled", "2", "--json", out) == 0
+    found = json.loads(out.read_text())["models"][str(tiny_backbone)]
+    assert (found["people"], found["enrolled"], found["draws"]) == (len(test.people), 2, 2)
+    printed = capsys.readouterr().out
+    for row in ("masked probes: FNIR at FPIR 0.25", "masked-masked pairs: TAR at FAR 0.1"):
+        assert row in printed
+    assert evaluate(tiny_backbone, *words, "--enrolled", "8") == 2
+    assert "must have different people" in capsys.readouterr().err
+    assert evaluate(tiny_backbone, *words, "--enrolled", "2", "--fpir", "0.01") == 2
+    assert "between 1 / scores and 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--protocol", "lfv"], "--protocol must be one of"),
+        (["--protocol", "lfw"], "--data must be given with --protocol"),
+        (["--protocol", "lfw", "--data", ".", "--list", "a", "b"], "must be c-rmfrd's"),
+        (["--protocol", "lfw", "--data", ".", "--list", "a", "b", "c"], "must be one or two files"),
+    ],
+)
+def test_wrong_words_are_refused(
+    words: list[str], message: str, tiny_backbone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate(tiny_backbone, *words) == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,173 @@
+"""enroll, identify and verify, on drawn faces with a tiny network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from maskedface.cli.main import main
+from maskedface.datasets import draw_face
+from maskedface.recognition import Gallery
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    """Ten people with two photographs each, a folder a person."""
+    for person in range(10):
+        folder = tmp_path / "people" / f"p{person}"
+        folder.mkdir(parents=True)
+        for photo in range(2):
+            Image.fromarray(draw_face(person, photo, False)).save(folder / f"{photo}.png")
+    return tmp_path / "people"
+
+
+@pytest.fixture
+def words(tiny_backbone: Path, tmp_path: Path) -> list[str]:
+    gallery = str(tmp_path / "g.npz")
+    return ["--gallery", gallery, "--model", str(tiny_backbone), "--template", "arcface"]
+
+
+@pytest.fixture
+def enrolled(people: Path, words: list[str]) -> Path:
+    assert main(["enroll", *words, str(people), "--fpir", "0.1", "--far", "0.1"]) == 0
+    return people
+
+
+def test_enrolling_says_what_was_done(
+    people: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["enroll", *words, str(people), "--fpir", "0.1"]) == 0
+    printed = capsys.readouterr().out
+    assert "10 people enrolled, 0 photographs left out" in printed
+    assert "(FPIR 0.1) to name" in printed and "the faces enrolled" in printed
+    gallery = Gallery.load(words[1])
+    assert gallery.people == {f"p{n}": 2 for n in range(10)}
+    assert gallery.calibration is not None and gallery.calibration.probes == 20
+
+
+def test_a_photograph_left_out_is_listed_and_exit_code_1(
+    people: Path, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (people / "p0" / "broken.jpg").write_text("no image")
+    facts = tmp_path / "facts.json"
+    assert main(["enroll", *words, str(people), "--json", str(facts)]) == 1
+    printed = capsys.readouterr().out
+    assert "left out: " in printed and "no threshold: FPIR 0.01 needs 100 faces" in printed
+    photos = json.loads(facts.read_text())["photos"]
+    assert [Path(one["path"]).name for one in photos if one["error"]] == ["broken.jpg"]
+
+
+def test_identify_names_a_folder_with_json_and_pictures(
+    enrolled: Path, words: list[str], tmp_path: Path
+) -> None:
+    facts, pictures = tmp_path / "who.json", tmp_path / "pictures"
+    out = ["--json", str(facts), "--pictures", str(pictures), "--threshold", "0"]
+    assert main(["identify", *words, str(enrolled / "p3"), *out]) == 0
+    photos = json.loads(facts.read_text())["photos"]
+    assert [one["faces"][0]["person"] for one in photos] == ["p3", "p3"]
+    assert photos[0]["faces"][0]["candidates"][0]["score"] <= 1
+    with Image.open(pictures / "0001-0.jpg") as picture:
+        assert picture.size == (112, 112)
+
+
+def test_identify_tells_unknown_faces_and_unread_files_by_exit_code(
+    enrolled: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = str(enrolled / "p3" / "0.png")
+    assert main(["identify", *words, photo, "--threshold", "1.1"]) == 1
+    assert "unknown (p3?)" in capsys.readouterr().out
+    (enrolled / "broken.jpg").write_text("no image")
+    assert main(["identify", *words, photo, str(enrolled / "broken.jpg")]) == 3
+    assert "not read" in capsys.readouterr().out
+
+
+def test_the_gallery_remembers_its_model(
+    enrolled: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = str(enrolled / "p3" / "0.png")
+    kept = [*words[:2], *words[4:]]
+    assert main(["identify", *kept, photo, "--threshold", "0"]) == 0
+    assert "as given" in capsys.readouterr().out
+
+
+def test_another_model_is_refused(
+    enrolled: Path, words: list[str], tiny_resnet50: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = [*words[:2], "--model", str(tiny_resnet50), *words[4:]]
+    assert main(["identify", *other, str(enrolled)]) == 2
+    assert "must be used with the model that made it" in capsys.readouterr().err
+
+
+def test_verify_has_an_exit_code_a_verdict_and_a_picture(
+    enrolled: Path, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    same, other = str(enrolled / "p3" / "0.png"), str(enrolled / "p4" / "0.png")
+    facts, picture = tmp_path / "verdict.json", tmp_path / "both.png"
+    out = ["--json", str(facts), "--picture", str(picture)]
+    assert main(["verify", *words, same, same, *out]) == 0
+    assert json.loads(facts.read_text())["same"] is True
+    with Image.open(picture) as both:
+        assert both.size == (224, 112)
+    assert main(["verify", *words, same, other, "--threshold", "1.1"]) == 1
+    assert "different people" in capsys.readouterr().out
+    assert main(["verify", *words[2:], same, other]) == 3
+    assert "no verdict" in capsys.readouterr().out
+
+
+def test_people_are_replaced_added_to_and_removed(
+    enrolled: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = ["enroll", *words, "--person", "p3", str(enrolled / "p3" / "0.png")]
+    assert main(again) == 2
+    assert "must not be enrolled yet" in capsys.readouterr().err
+    assert main([*again, "--existing", "add"]) == 0
+    assert Gallery.load(words[1]).people["p3"] == 3
+    assert main([*again, "--existing", "replace"]) == 0
+    assert Gallery.load(words[1]).people["p3"] == 1
+    assert "thresholds stay those for 10 people" in capsys.readouterr().out
+    assert main(["enroll", "--gallery", words[1], "--remove", "p3"]) == 0
+    assert "p3" not in Gallery.load(words[1])
+    assert main(["enroll", "--gallery", words[1], "--remove", "p3"]) == 2
+    assert "person must be enrolled" in capsys.readouterr().err
+
+
+def test_strangers_choose_the_threshold(
+    enrolled: Path, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "strangers" / "s"
+    folder.mkdir(parents=True)
+    for photo in range(4):
+        Image.fromarray(draw_face(20 + photo, 0, False)).save(folder / f"{photo}.png")
+    strangers = ["--strangers", str(tmp_path / "strangers"), "--fpir", "0.25"]
+    assert main(["enroll", *words, *strangers]) == 0
+    made = Gallery.load(words[1]).calibration
+    assert made is not None and (made.probes, made.source) == (4, str(tmp_path / "strangers"))
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ([], "photographs, --remove or --strangers must be given"),
+        (["--remove", "nobody"], "--gallery must be there to remove from it"),
+        (["nowhere"], "a photograph must exist"),
+    ],
+)
+def test_wrong_words_write_nothing(
+    words: list[str], extra: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["enroll", *words, *extra]) == 2
+    assert message in capsys.readouterr().err
+    assert not Path(words[1]).exists()
+
+
+def test_a_photograph_in_no_persons_folder_is_refused(
+    people: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(draw_face(0, 0, False)).save(people / "loose.png")
+    assert main(["enroll", *words, str(people)]) == 2
+    assert "must lie in a person's folder" in capsys.readouterr().err
+    assert main(["enroll", "--gallery", words[1], str(people)]) == 2
+    assert "--model must be given" in capsys.readouterr().err

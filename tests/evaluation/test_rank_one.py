@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from maskedface.evaluation import rank_one_matches, rank_one_report
+
+# Two people, unmasked faces along the axes; a: photo 1 masked as itself; photo 2 nearer to b.
+EMBEDDINGS = np.array([[1.0, 0], [1, 0.1], [0, 1], [0.1, 1], [1, 0.2], [0.3, 1]])
+PEOPLE = ["a", "a", "b", "b", "a", "a"]
+DOMAINS = ["unmasked"] * 4 + ["masked"] * 2
+PHOTOS = ["a1", "a2", "b1", "b2", "a1", "a3"]
+
+
+def test_rank_one_of_each_kind_of_probes() -> None:
+    report = rank_one_report(EMBEDDINGS, PEOPLE, DOMAINS, PHOTOS)
+    assert report["masked"]["accuracy"] == 0.5 and report["masked"]["faces"] == 2
+    assert report["masked_other_photo"]["accuracy"] == 0 and report["masked_other_photo"]["faces"] == 1
+    assert report["unmasked"]["accuracy"] == 1 and report["unmasked"]["faces"] == 4
+    assert all(kind["gallery"] == 2 for kind in report.values())
+    assert report["masked"]["people"] == 1
+
+
+def test_unknown_photos_leave_masked_probes_alone() -> None:
+    assert set(rank_one_matches(EMBEDDINGS, PEOPLE, DOMAINS, [""] * 6)) == {"masked"}
+
+
+def test_a_kind_without_probes_is_left_out() -> None:
+    found = rank_one_matches(EMBEDDINGS[:4], PEOPLE[:4], DOMAINS[:4], PHOTOS[:4])
+    assert set(found) == {"unmasked"}
+
+
+def test_a_gallery_of_nobody_is_refused() -> None:
+    with pytest.raises(ValueError, match="must hold an unmasked face"):
+        rank_one_report(EMBEDDINGS[4:], PEOPLE[4:], DOMAINS[4:], PHOTOS[4:])

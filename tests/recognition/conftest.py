@@ -1,0 +1,41 @@
+"""A network without a mind of its own: 4 x 4 mean colours as the embedding, so that a test knows who is
+alike, and a detector that is told where faces are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from maskedface.recognition import Detection, Detector, Recognizer
+
+
+@pytest.fixture(scope="session")
+def colours_model():
+    """Images of 64 px -> their 48 mean colours about grey."""
+    import keras
+    from keras import layers
+
+    image = keras.Input((64, 64, 3))
+    x = layers.Rescaling(1 / 128, -1.0)(image)
+    x = layers.AveragePooling2D(16)(x)
+    return keras.Model(image, layers.Flatten()(x), name="colours")
+
+
+@pytest.fixture
+def recognizer(colours_model) -> Recognizer:
+    return Recognizer(colours_model, template="arcface", aligned_to="arcface")
+
+
+def told(*boxes: tuple[float, float, float, float]) -> Detector:
+    """A detector that finds a face in each of these boxes, its points where ArcFace has them."""
+    points = np.array(
+        [(38.29, 51.70), (73.53, 51.50), (56.03, 71.74), (41.55, 92.37), (70.73, 92.20)]
+    )
+
+    def detect(image: np.ndarray) -> tuple[Detection, ...]:
+        return tuple(
+            Detection(box, points * (box[2] - box[0]) / 112 + np.array(box[:2]), 0.99)
+            for box in boxes
+        )
+
+    return detect

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from maskedface import models
+from maskedface.recognition import embedder_of, fingerprint
+
+
+def network(stride: int = 2, offset: float = -1.0) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    image = keras.Input((32, 32, 3))
+    x = layers.Rescaling(1 / 128, offset)(image)
+    x = layers.Conv2D(4, 3, stride, padding="same", activation="relu")(x)
+    return keras.Model(image, layers.GlobalAveragePooling2D()(x))
+
+
+@pytest.mark.parametrize("head", [models.classifier, models.cosine_classifier])
+def test_a_head_is_taken_off(head) -> None:
+    backbone = network()
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype("float32")
+    embedder = embedder_of(head(backbone, 5, dropout=0.5))
+    np.testing.assert_array_equal(embedder(images), backbone(images))
+    assert embedder.name == backbone.name
+    assert fingerprint(embedder, "dlib") == fingerprint(embedder_of(backbone), "dlib")
+
+
+def test_hidden_layers_belong_to_the_head() -> None:
+    embedder = embedder_of(models.classifier(network(), 5, hidden=(7,)))
+    assert embedder.output_shape == (None, 4)
+
+
+def test_the_same_network_has_the_same_fingerprint(tmp_path: Path) -> None:
+    first, again = network(), network()  # Keras numbers the second one's layers on
+    assert first.layers[1].name != again.layers[1].name
+    first.save(tmp_path / "first.keras")
+    read = keras.models.load_model(tmp_path / "first.keras")
+    read.trainable = False
+    prints = {fingerprint(embedder_of(model), "dlib") for model in (first, again, read)}
+    assert len(prints) == 1 and len(prints.pop()) == 32
+
+
+def test_whatever_changes_an_embedding_changes_the_fingerprint() -> None:
+    model = network()
+    other = network()
+    kernel = other.layers[2].kernel
+    kernel.assign(kernel + 1e-6)
+    changed = [model, other, network(stride=1), network(offset=0.0)]
+    prints = {fingerprint(embedder_of(one), "dlib") for one in changed}
+    assert len(prints | {fingerprint(embedder_of(model), "arcface")}) == 5
+
+
+@pytest.mark.parametrize("shape", [(32, 24, 3), (None, None, 3), (32, 32, 1)])
+def test_a_model_of_other_images_is_refused(shape: tuple[int, ...]) -> None:
+    image = keras.Input(shape)
+    model = keras.Model(image, layers.GlobalAveragePooling2D()(image))
+    with pytest.raises(ValueError, match="model must"):
+        embedder_of(model)
+
+
+def test_a_model_that_gives_maps_is_refused() -> None:
+    image = keras.Input((32, 32, 3))
+    with pytest.raises(ValueError, match="one vector an image"):
+        embedder_of(keras.Model(image, layers.Conv2D(2, 3)(image)))

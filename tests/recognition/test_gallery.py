@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from maskedface.evaluation import normalised
+from maskedface.recognition import Gallery, gallery_file
+
+FACES = np.array([[1, 0, 0], [0, 1, 0], [0.6, 0.8, 0], [0, 0, 2]], "float32")
+PEOPLE = ["ada", "bo", "ada", "cy"]
+
+
+def gallery(keep: Any = "mean") -> Gallery:
+    made = Gallery("f00d", keep=keep, source="a model")
+    made.enroll(PEOPLE, FACES)
+    return made
+
+
+def test_a_person_is_the_mean_of_their_unit_faces() -> None:
+    made = gallery()
+    assert made.people == {"ada": 2, "bo": 1, "cy": 1}
+    (first, second) = made.search(np.array([1.0, 0, 0]), k=2)
+    assert first == ("ada", pytest.approx(2 / 5**0.5)) and second.score == pytest.approx(0)
+
+
+def test_all_faces_are_kept_where_asked() -> None:
+    (first,) = gallery("all").search(np.array([0.6, 0.8, 0]))
+    assert first == ("ada", pytest.approx(1))
+
+
+@pytest.mark.parametrize("keep", ["mean", "all"])
+def test_enrolling_one_by_one_is_enrolling_at_once(keep: Any) -> None:
+    slow = Gallery("f00d", keep=keep)
+    for person, face in zip(PEOPLE, FACES, strict=True):
+        slow.enroll([person], face[None])
+    assert slow.people == gallery(keep).people
+    for probe in np.eye(3):
+        for one, other in zip(slow.search(probe, 3), gallery(keep).search(probe, 3), strict=True):
+            assert one.score == pytest.approx(other.score, abs=1e-6)
+
+
+@pytest.mark.parametrize("keep", ["mean", "all"])
+def test_who_is_removed_is_found_no_more(keep: Any) -> None:
+    made = gallery(keep)
+    made.remove("ada")
+    assert made.people == {"bo": 1, "cy": 1} and "ada" not in made
+    assert {found.person for found in made.search(FACES[0], 5)} == {"bo", "cy"}
+    made.enroll(["ada"], FACES[:1])
+    assert made.search(FACES[0])[0] == ("ada", pytest.approx(1))
+
+
+@pytest.mark.parametrize("keep", ["mean", "all"])
+def test_a_saved_gallery_is_the_same(keep: Any, tmp_path: Path) -> None:
+    made = gallery(keep)
+    odd = os.fsdecode(b"\xc5\xfa")  # a folder's name that is no UTF-8
+    made.enroll([odd], np.array([[1, 1, 1]]))
+    made.calibrate(FACES, PEOPLE, fpir=0.5, far=0.5, source="themselves")
+    made.save(tmp_path / "g.npz")
+    read = Gallery.load(tmp_path / "g.npz")
+    assert read.people == made.people and odd in read
+    assert (read.fingerprint, read.keep, read.source) == ("f00d", keep, "a model")
+    assert read.calibration == made.calibration
+    assert read.search(FACES[2], 4) == made.search(FACES[2], 4)
+    read.enroll(["bo"], FACES[:1])  # what is read goes on as what was saved
+    made.enroll(["bo"], FACES[:1])
+    assert read.search(FACES[0], 4) == made.search(FACES[0], 4)
+
+
+def test_an_emptied_gallery_can_be_saved(tmp_path: Path) -> None:
+    made = Gallery("f00d")
+    made.save(tmp_path / "g.npz")
+    assert len(Gallery.load(tmp_path / "g.npz")) == 0
+    with pytest.raises(ValueError, match="somebody must be enrolled"):
+        made.search(FACES[0])
+
+
+def test_another_model_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be used with the model that made it, a model"):
+        gallery().check_model("beef")
+
+
+def test_a_failed_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "g.npz"
+    gallery().save(path)
+    before = path.read_bytes()
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(gallery_file.os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        Gallery("other").save(path)
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["g.npz"]
+
+
+class Evil:
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return (os.mkdir, ("unpickled",))
+
+
+def test_a_pickle_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("plain.npz").write_bytes(pickle.dumps(Evil()))
+    np.savez("inside.npz", facts=np.array([Evil()], object))
+    for name in ("plain.npz", "inside.npz"):
+        with pytest.raises(ValueError, match="must be a gallery's file, whole"):
+            Gallery.load(name)
+    assert not os.path.exists("unpickled")
+
+
+def damaged(path: Path, facts: dict[str, Any], **arrays: Any) -> Path:
+    """The gallery's file with some of its parts changed."""
+    told, kept = gallery_file.read(path)
+    text = json.dumps({"version": 1, **told, **facts}).encode()
+    buffer = io.BytesIO()
+    np.savez(buffer, facts=np.frombuffer(text, "uint8"), **{**kept, **arrays})
+    path.write_bytes(buffer.getvalue())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("facts", "arrays", "message"),
+    [
+        ({"version": 2}, {}, "must be of version 1"),
+        ({"people": ["ada", "bo"]}, {}, "do not fit together"),
+        ({"people": ["ada", "bo", "bo"]}, {}, "do not fit together"),
+        ({"keep": "some"}, {}, "keep must be"),
+        ({"more": 1}, {}, "do not fit together"),
+        ({}, {"person": np.array([0, 1, 5], "int32")}, "do not fit together"),
+        ({}, {"rows": np.full((3, 3), np.nan, "float32")}, "do not fit together"),
+        ({}, {"rows": np.ones((3, 3))}, "do not fit together"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused(
+    tmp_path: Path, facts: dict[str, Any], arrays: dict[str, Any], message: str
+) -> None:
+    gallery().save(tmp_path / "g.npz")
+    with pytest.raises(ValueError, match=message):
+        Gallery.load(damaged(tmp_path / "g.npz", facts, **arrays))
+
+
+def test_a_cut_or_missing_file_is_refused(tmp_path: Path) -> None:
+    gallery().save(tmp_path / "g.npz")
+    whole = (tmp_path / "g.npz").read_bytes()
+    for length in (0, 100, len(whole) - 30):
+        (tmp_path / "cut.npz").write_bytes(whole[:length])
+        with pytest.raises(ValueError, match="must be a gallery's file, whole"):
+            Gallery.load(tmp_path / "cut.npz")
+    with pytest.raises(FileNotFoundError):
+        Gallery.load(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize(
+    ("people", "embeddings", "message"),
+    [
+        (["ada"], FACES, "people must name somebody"),
+        (["ada", ""], FACES[:2], "people must name somebody"),
+        (["ada"], np.ones((1, 5)), "must have 3 features"),
+        (["ada"], np.zeros((1, 3)), "must not be zero"),
+        (["ada"], np.full((1, 3), np.inf), "finite"),
+    ],
+)
+def test_wrong_faces_are_refused(people: list[str], embeddings: np.ndarray, message: str) -> None:
+    made = gallery()
+    with pytest.raises(ValueError, match=message):
+        made.enroll(people, embeddings)
+    assert made.people == gallery().people
+
+
+def test_wrong_words_are_refused() -> None:
+    with pytest.raises(ValueError, match="keep must be"):
+        Gallery("f00d", keep="some")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="person must be enrolled"):
+        gallery().remove("dee")
+
+
+def test_the_threshold_holds_its_rate_on_strangers() -> None:
+    rng = np.random.default_rng(0)
+    made = Gallery("f00d")
+    made.enroll([f"p{n}" for n in range(50)], rng.normal(size=(50, 8)))
+    strangers = rng.normal(size=(200, 8))
+    names = [f"s{n // 2}" for n in range(200)]
+    chosen = made.calibrate(strangers, names, fpir=0.1, far=0.01, source="drawn")
+    best = [made.search(face)[0].score for face in strangers]
+    assert np.mean(np.array(best) >= chosen.identify) == 0.1
+    unit = normalised(strangers)
+    different = np.array(names)[:, None] != np.array(names)
+    scores = (unit @ unit.T)[np.triu(different)]
+    assert np.mean(scores >= chosen.verify) == pytest.approx(0.01, abs=1e-4)
+    assert (chosen.probes, chosen.people, chosen.gallery) == (200, 100, 50)
+
+
+def test_people_of_the_gallery_are_strangers_to_the_others() -> None:
+    chosen = gallery().calibrate(FACES, PEOPLE, fpir=0.25, far=1.0, source="themselves")
+    # Against everybody but themselves: 0 and .8 for Ada's, Bo's .447 to Ada's mean, 0 for Cy's.
+    assert 2 / 5**0.5 * 0.5 < chosen.identify <= 0.8
+    assert chosen.identify == pytest.approx(1 / 5**0.5, abs=1e-6)
+
+
+def test_too_few_probes_are_refused() -> None:
+    with pytest.raises(ValueError, match="between 1 / scores and 1"):
+        gallery().calibrate(FACES, PEOPLE, fpir=0.1, far=1.0, source="")
+    assert gallery().calibrate(FACES, PEOPLE, fpir=0.5, far=0.01, source="").verify is None
+    alone = Gallery("f00d")
+    alone.enroll(["ada"], FACES[:1])
+    with pytest.raises(ValueError, match="somebody else to be"):
+        alone.calibrate(FACES[:1], ["ada"], fpir=1.0, far=1.0, source="")

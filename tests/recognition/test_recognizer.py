@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from maskedface.datasets import FaceIndex, ImageError, draw_face
+from maskedface.recognition import (
+    FaceError,
+    Gallery,
+    Recognizer,
+    draw_identities,
+    identify_all,
+    masked_probability,
+    photo_files,
+)
+from tests.recognition.conftest import told
+
+
+def test_names_come_out_for_faces_that_lie_anywhere(colours_model: Any) -> None:
+    ada, bo = draw_face(0, 0, False), draw_face(1, 0, False)
+    canvas = np.full((200, 400, 3), 128, np.uint8)
+    canvas[30:142, 20:132] = bo
+    canvas[60:172, 250:362] = ada
+    known = Recognizer(colours_model, template="arcface", aligned_to="arcface")
+    known.enroll("ada", [ada])
+    known.enroll("bo", [bo])
+    boxes = ((20, 30, 132, 142), (250, 60, 362, 172))
+    finding = Recognizer(
+        colours_model, template="arcface", gallery=known.gallery, detector=told(*boxes)
+    )
+    found = finding.identify(canvas, threshold=0.99)
+    assert [one.person for one in found] == ["bo", "ada"]
+    assert [one.face.box for one in found] == [*boxes]
+    assert {one.face.aligned_by for one in found} == {"points"}
+    (first, second) = found[0].candidates
+    assert first.score > 0.999 > second.score
+
+
+def test_below_the_threshold_is_unknown_and_without_one_nobody_is_named(
+    recognizer: Recognizer,
+) -> None:
+    recognizer.enroll("ada", [draw_face(0, 0, False)])
+    stranger = draw_face(5, 0, False)
+    (one,) = recognizer.identify(draw_face(0, 0, False))
+    assert (one.person, one.threshold) == ("", None)
+    (one,) = recognizer.identify(stranger, threshold=0.9999)
+    assert one.person == "" and one.candidates[0].person == "ada"
+    (one,) = recognizer.identify(stranger, threshold=-1.0)
+    assert one.person == "ada"
+
+
+def test_the_gallerys_own_threshold_is_used(recognizer: Recognizer) -> None:
+    people = [f"p{n}" for n in range(12)]
+    faces = [recognizer.one_face(draw_face(n, 0, False)).embedding for n in range(12)]
+    recognizer.gallery.enroll(people, np.stack(faces))
+    made = recognizer.gallery.calibrate(np.stack(faces), people, fpir=0.1, far=0.1, source="self")
+    (one,) = recognizer.identify(draw_face(3, 0, False))
+    assert (one.person, one.threshold) == ("p3", made.identify)
+    seen = recognizer.verify(draw_face(3, 0, False), draw_face(3, 0, False))
+    assert seen.same and seen.score == pytest.approx(1) and seen.threshold == made.verify
+
+
+@pytest.mark.parametrize(
+    ("shape", "fall_back", "taken"),
+    [
+        ((112, 112), "crops", True),
+        ((112, 112), "never", False),
+        ((112, 300), "crops", False),
+        ((400, 400), "crops", False),
+        ((10, 10), "crops", False),
+        ((400, 400), "always", True),
+    ],
+)
+def test_the_whole_image_is_taken_only_for_crops(
+    colours_model: Any, shape: tuple[int, int], fall_back: Any, taken: bool
+) -> None:
+    blind = Recognizer(colours_model, template="arcface", detector=told(), fall_back=fall_back)
+    found = blind.faces(np.full((*shape, 3), 90, np.uint8))
+    assert [face.aligned_by for face in found] == ["whole image"] * taken
+
+
+def test_one_face_is_the_far_largest(colours_model: Any) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (400, 400, 3)).astype(np.uint8)
+    big, small, other = (0, 0, 200, 200), (250, 250, 350, 350), (210, 0, 390, 180)
+
+    def finds(*boxes: Any) -> Recognizer:
+        return Recognizer(colours_model, template="arcface", detector=told(*boxes))
+
+    assert finds(small, big).one_face(image).box == big
+    with pytest.raises(FaceError, match="Received: 2 faces"):
+        finds(big, other).one_face(image)
+    with pytest.raises(FaceError, match="Received: no faces"):
+        finds().one_face(image)
+
+
+def test_a_refused_photograph_enrols_nobody(recognizer: Recognizer, tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("no image")
+    with pytest.raises(ImageError):
+        recognizer.enroll("ada", [draw_face(0, 0, False), tmp_path / "text.jpg"])
+    assert len(recognizer.gallery) == 0
+    with pytest.raises(ValueError, match="person must have a name"):
+        recognizer.enroll("ada", [])
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "exif", "16 bit"])
+def test_files_of_every_kind_show_the_same_person(
+    recognizer: Recognizer, tmp_path: Path, mode: str
+) -> None:
+    face = draw_face(0, 0, False)
+    recognizer.enroll("ada", [face])
+    recognizer.enroll("bo", [draw_face(1, 0, False)])
+    image, words = Image.fromarray(face), {}
+    if mode == "exif":
+        image, exif = Image.fromarray(np.rot90(face).copy()), Image.Exif()
+        exif[0x0112] = 6  # the photograph is to be turned clockwise
+        words = {"exif": exif}
+    elif mode == "16 bit":
+        image = Image.fromarray(face.mean(axis=-1).astype("uint16") * 257)
+    else:
+        image = image.convert(mode)
+    image.save(tmp_path / "face.png", **words)
+    (one,) = recognizer.identify(tmp_path / "face.png")
+    assert one.candidates[0].person == "ada"
+
+
+def test_a_folder_goes_through_whatever_lies_in_it(
+    recognizer: Recognizer, tmp_path: Path
+) -> None:
+    recognizer.enroll("ada", [draw_face(0, 0, False)])
+    (tmp_path / "in").mkdir()
+    Image.fromarray(draw_face(0, 0, False)).save(tmp_path / "in" / "a.png")
+    (tmp_path / "b.jpg").write_text("no image")
+    (tmp_path / "notes.txt").write_text("no photograph")
+    results = list(identify_all(recognizer, photo_files(tmp_path), progress=False))
+    assert [Path(one.path).name for one in results] == ["b.jpg", "a.png"]
+    assert "must hold an image" in results[0].error and not results[0].identities
+    assert results[1].error == "" and results[1].identities[0].candidates[0].person == "ada"
+
+
+def test_places_without_photographs_are_refused(tmp_path: Path, recognizer: Recognizer) -> None:
+    with pytest.raises(ValueError, match="there must be a photograph"):
+        photo_files(tmp_path)
+    with pytest.raises(FileNotFoundError, match="a photograph must exist"):
+        photo_files(tmp_path / "none.jpg")
+    with pytest.raises(ValueError, match="somebody must be enrolled"):
+        list(identify_all(recognizer, ["a.jpg"], progress=False))
+    recognizer.enroll("ada", [draw_face(0, 0, False)])
+    with pytest.raises(ValueError, match="candidates at least 1"):
+        list(identify_all(recognizer, ["a.jpg"], candidates=0, progress=False))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"fall_back": "maybe"}, "fall_back must be one of"),
+        ({"template": "oval"}, "template must be one of"),
+        ({"aligned_to": "oval"}, "template must be one of"),
+        ({"gallery": Gallery("f00d")}, "must be used with the model that made it"),
+    ],
+)
+def test_wrong_words_are_refused(
+    colours_model: Any, words: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        Recognizer(colours_model, **{"template": "arcface", **words})
+
+
+def test_drawn_masks_are_seen() -> None:
+    # .91 of drawn faces were right when the coefficients were fitted, on photographs alone.
+    right = [
+        (masked_probability(draw_face(person, 0, masked), "arcface") >= 0.5) == masked
+        for person in range(40)
+        for masked in (False, True)
+    ]
+    assert np.mean(right) > 0.8
+
+
+def test_the_picture_shows_a_box_at_the_face(recognizer: Recognizer) -> None:
+    recognizer.enroll("Ada \udcff", [draw_face(0, 0, False)])
+    image = np.full((100, 100, 3), 90, np.uint8)
+    (one,) = recognizer.identify(image, threshold=-1.0)
+    face = one.face._replace(box=(20, 30, 60, 80))
+    picture = draw_identities(image, [one._replace(face=face)])
+    assert picture.shape == image.shape
+    assert (picture[79, 40] == (0, 114, 178)).all() and (picture[55, 40] == 90).all()
+    large = draw_identities(np.zeros((100, 4096, 3), np.uint8), [])
+    assert large.shape == (50, 2048, 3)
+
+
+def test_a_run_brings_its_own_alignment(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    from maskedface import datasets, recipes, training
+
+    train, test = datasets.by_image(drawn, seed=0)
+    run = training.train(
+        recipes.FROZEN_MEANS, train, test, run_dir=tmp_path / "run", backbone=tiny_backbone,
+        progress=False,
+    )  # fmt: skip
+    recognizer = Recognizer.from_run(run.path, aligned_to="arcface")
+    assert recognizer.template == run.record["template"]
+    recognizer.enroll("ada", [drawn.paths[0]])
+    assert recognizer.gallery.source == str(tmp_path / "run")
+    (one,) = recognizer.identify(drawn.paths[0])
+    assert one.candidates[0].score == pytest.approx(1, abs=1e-5)
