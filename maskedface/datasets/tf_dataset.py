@@ -106,39 +106,26 @@ def as_tf_dataset(
     )
     read = _reader(index, image_size, template, cache, progress)
 
-    def rows_of(epoch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return plan.rows(int(epoch))
+    steps = -(-len(index) // batch_size)
+    rows_of = functools.lru_cache(2)(plan.rows)  # batches in the making are of one epoch or two
 
-    def finish(
-        rows: np.ndarray, mirrored: np.ndarray, epoch: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def batch(step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        epoch, number = divmod(int(step), steps)
+        part = slice(number * batch_size, (number + 1) * batch_size)
+        rows, mirrored = (values[part] for values in rows_of(epoch))
         images = _empty((len(rows), *wanted[1:]))
         read(rows, images)
-        images = plan.images(images, rows, mirrored, int(epoch))
-        return images, plan.targets(rows, int(epoch))
+        return plan.images(images, rows, mirrored, epoch), plan.targets(rows, epoch)
 
-    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        rows, mirrored = tf.numpy_function(rows_of, [epoch], (tf.int64, tf.bool))
-        rows.set_shape([len(index)])
-        mirrored.set_shape([len(index)])
-        batches = tf.data.Dataset.from_tensor_slices((rows, mirrored)).batch(batch_size)
-        return batches.map(lambda rows, mirrored: (rows, mirrored, epoch))
-
-    def load(
-        rows: tf.Tensor, mirrored: tf.Tensor, epoch: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        images, labels = tf.numpy_function(
-            finish, [rows, mirrored, epoch], (tf.uint8, tf.int32)
-        )
+    def load(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        images, labels = tf.numpy_function(batch, [step], (tf.uint8, tf.int32))
         return (
             tf.ensure_shape(images, [None, *wanted[1:]]),
             tf.ensure_shape(labels, [None, 2] if with_domains else [None]),
         )
 
-    dataset = tf.data.Dataset.range(initial_epoch, initial_epoch + epochs).flat_map(one_epoch)
-    dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE)
-    steps = epochs * -(-len(index) // batch_size)
-    return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
+    dataset = tf.data.Dataset.range(initial_epoch * steps, (initial_epoch + epochs) * steps)
+    return dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
 
 
 def _empty(shape: tuple[int, ...]) -> np.ndarray:
