@@ -133,7 +133,7 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     """Cuts a square chip out of an image, its edges repeated where the chip reaches beyond it.
 
     Args:
-        image: uint8 array, shape (height, width, 3).
+        image: uint8 array, shape (height, width, 3), or 4 channels, of which the last is left out.
         matrix: float array, shape (2, 3): image pixel = matrix @ (chip x, chip y, 1).
         size: int, height and width of the chip in pixels.
 
@@ -147,7 +147,7 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     if step >= 2:
         height, width = (-(-side // step) for side in image.shape[:2])
         filled = np.pad(
-            image,
+            image[:, :, :3],
             ((0, height * step - image.shape[0]), (0, width * step - image.shape[1]), (0, 0)),
             mode="edge",
         )
@@ -155,8 +155,8 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
         matrix[:, 2] = (matrix[:, 2] + 0.5) / step - 0.5  # pixel centres stand at whole numbers
         matrix[:, :2] /= step
     image = np.ascontiguousarray(image)
-    if image.shape[0] * image.shape[1] > 4 * size * size:  # a small face in a large photograph
-        return _warp(image, matrix, size)
+    if image.shape[2] == 3 and image.shape[0] * image.shape[1] > 4 * size * size:
+        return _warp(image, matrix, size)  # a small face in a large photograph
     # The same values in less than half of OpenCV 5's time: it is quicker with four channels than with
     # three, and where it need not look for the right and lower edge.
     beyond = [
@@ -164,7 +164,8 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
         for (along, across, x), side in zip(matrix.tolist(), image.shape[1::-1], strict=True)
     ]
     right, lower = (int(min(max(pixels, 0), size)) for pixels in beyond)
-    image = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
+    if image.shape[2] == 3:
+        image = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
     image = cv2.copyMakeBorder(image, 0, lower, 0, right, cv2.BORDER_REPLICATE)
     return cv2.cvtColor(_warp(image, matrix, size), cv2.COLOR_RGBA2RGB)
 

@@ -61,6 +61,8 @@ def test_a_large_image_is_averaged_before_it_is_warped() -> None:
     matrix = geometry.chip_matrix(800, 800, source="", target="dlib", size=100)
     chip = geometry.warp(stripes, matrix, 100)
     assert chip.min() >= 120 and chip.max() <= 135
+    four = cv2.cvtColor(stripes, cv2.COLOR_RGB2RGBA)
+    np.testing.assert_array_equal(geometry.warp(four, matrix, 100), chip)
 
 
 @pytest.mark.parametrize("source", ["", "arcface"])
@@ -70,6 +72,8 @@ def test_a_chip_is_opencvs_warp_of_three_channels_to_the_bit(source: str) -> Non
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     right = cv2.warpAffine(image, matrix, (180, 180), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     np.testing.assert_array_equal(geometry.warp(image, matrix, 180), right)
+    four = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
+    np.testing.assert_array_equal(geometry.warp(four, matrix, 180), right)
 
 
 def test_template_points_scale_with_the_image() -> None:

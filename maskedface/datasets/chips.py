@@ -36,7 +36,7 @@ def read_chip(
         ImageError: if the file is no image, damaged or too large.
         OSError: if it cannot be read.
     """
-    image = read_image(path)
+    image = read_image(path, channels=4)
     matrix = geometry.chip_matrix(
         *image.shape[:2], source=source_template, target=template, size=size
     )

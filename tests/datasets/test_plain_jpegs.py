@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,25 +14,27 @@ from maskedface.datasets import ImageError, draw_face, read_image
 from maskedface.datasets.images import decode, open_image
 
 FACE = Image.fromarray(draw_face(0, 0, False, size=64))
-PLAIN: dict[str, dict[str, object]] = {
+PLAIN: dict[str, dict[str, Any]] = {
     "baseline": {},
     "progressive": {"progressive": True},
     "optimised": {"optimize": True, "quality": 30},
     "no chroma subsampling": {"subsampling": 0},
     "halved chroma": {"subsampling": 2},
     "restart markers": {"restart_marker_blocks": 1},
-    "a comment": {"comment": b"\xff\xe1 a comment"},
+    "a comment": {"comment": b"a comment"},
     "a colour profile in several segments": {"icc_profile": bytes(200_000)},
     "a resolution": {"dpi": (300, 300)},
     "kept as RGB": {"keep_rgb": True},
+    "a fill byte": {"fill": True},
 }
 XMP = b'http://ns.adobe.com/xap/1.0/\0<x tiff:Orientation="6"/>'
 
 
-def jpeg(image: Image.Image = FACE, kind: str = "JPEG", **options: object) -> bytes:
+def jpeg(image: Image.Image = FACE, kind: str = "JPEG", fill: bool = False, **options: Any) -> bytes:
     file = io.BytesIO()
     image.save(file, kind, **options)
-    return file.getvalue()
+    data = file.getvalue()
+    return data.replace(b"\xff\xdb", b"\xff\xff\xdb", 1) if fill else data
 
 
 def turned(orientation: int) -> dict[str, object]:
@@ -66,10 +69,11 @@ def times_opened(monkeypatch: pytest.MonkeyPatch, data: bytes) -> int:
 @pytest.mark.parametrize("options", PLAIN.values(), ids=PLAIN)
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_plain_jpegs_decode_without_pillow_to_the_same_pixels(
-    options: dict[str, object], mode: str, monkeypatch: pytest.MonkeyPatch
+    options: dict[str, Any], mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = jpeg(FACE.convert(mode), **options)
     np.testing.assert_array_equal(read_image(data), by_pillow(data))
+    np.testing.assert_array_equal(read_image(data, channels=4)[:, :, :3], by_pillow(data))
     assert times_opened(monkeypatch, data) == 0
 
 
@@ -80,8 +84,8 @@ OTHER = {
         jpeg(), 0xE1, b"Exif\0\0" + turned(6)["exif"].tobytes()[6:], SCAN  # type: ignore[attr-defined]
     ),
     "turned by XMP": with_segment(jpeg(), 0xE1, XMP, TABLES),
+    "a comment like EXIF": jpeg(comment=b"\xff\xe1"),
     "CMYK": jpeg(FACE.convert("CMYK")),
-    "a fill byte": jpeg().replace(TABLES, b"\xff" + TABLES, 1),
     "bytes between segments": jpeg().replace(TABLES, b"\0\0" + TABLES, 1),
 }
 
@@ -94,6 +98,12 @@ def test_other_jpegs_go_through_pillow(data: bytes, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("name", ["turned by EXIF behind the frame", "turned by XMP"])
 def test_an_orientation_is_found_wherever_it_stands(name: str) -> None:
     np.testing.assert_array_equal(read_image(OTHER[name]), np.rot90(by_pillow(jpeg()), -1))
+
+
+def test_a_fourth_channel_changes_no_other() -> None:
+    image = read_image(OTHER["CMYK"], channels=4)
+    assert image.shape == (64, 64, 4)
+    np.testing.assert_array_equal(image[:, :, :3], read_image(OTHER["CMYK"]))
 
 
 def test_a_picture_behind_the_first_is_left_out() -> None:
