@@ -89,7 +89,7 @@ def search(
         space,
         recipe,
         models.stages(base),
-        has_any_size=isinstance(backbone, str) and backbone == "ResNet50",
+        has_any_size=not os.path.isfile(backbone) and backbone != "DlibResNet29",
         own_epochs=algorithm == "hyperband",
     )
     del base
@@ -190,7 +190,9 @@ def _open(
             os.replace(f"{manifest}.now", manifest)
             write_json(path, arguments)
             return
-        old, new = read_json(path), json.loads(json.dumps(arguments))
+        # As recipes: one written before a field was added has that field's default.
+        old = read_json(path) | {"recipe": dataclasses.asdict(Search(folder).recipe)}
+        old, new = json.loads(json.dumps(old)), json.loads(json.dumps(arguments))
         differing = [key for key in new if old.get(key) != new[key]]
         if not filecmp.cmp(f"{manifest}.now", manifest, shallow=False):
             differing.append("manifest")

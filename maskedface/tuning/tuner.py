@@ -156,11 +156,12 @@ class FaceTuner(base_tuner.BaseTuner):
         scores: list[float] = []
         losses: list[float] = []
         curves: list[list[float]] = []
+        epochs: list[int] = []
         watch: list[keras.callbacks.Callback]
         for seed in self.seeds:
             run_dir = os.path.join(folder, f"seed-{seed}")
             self._go_on(values.get("tuner/trial_id"), seed, run_dir)
-            curve = read_curve(run_dir)
+            _, curve = read_curve(run_dir)
             watch = [WatchTrial(others, wanted, lambda: self.oracle.get_trial(trial.trial_id), curve)]
             if "tuner/epochs" in values:
                 watch.append(_Keep(run_dir))
@@ -169,20 +170,21 @@ class FaceTuner(base_tuner.BaseTuner):
             )
             scores.append(found[OBJECTIVE.name])
             losses.append(found["val_loss"])
-            curves.append(read_curve(run_dir))
-            if len(curves[-1]) < wanted:
+            ran, curve = read_curve(run_dir)
+            epochs.append(ran)
+            curves.append(curve)
+            if ran < wanted:
                 break  # hopeless: the other seeds need not run
-        length = min(map(len, curves))
         if not all(map(math.isfinite, [*scores, *losses])):
             raise keras_tuner.errors.FailedTrialError(
                 f"accuracy and loss must be numbers. Received: {scores} and {losses}"
             )
         return {
-            "status": "stopped" if length < wanted else "completed",
+            "status": "stopped" if min(epochs) < wanted else "completed",
             "scores": scores,
             "score": sum(scores) / len(scores),
             "loss": sum(losses) / len(losses),
-            "epochs": length,
+            "epochs": min(epochs),
             "curve": [sum(step) / len(step) for step in zip(*curves, strict=False)],
         }
 

@@ -67,16 +67,25 @@ def is_hopeless(curve: Sequence[float], others: Sequence[Sequence[float]]) -> bo
         Whether to stop. Never before `LEAST_EPOCHS`, nor with fewer than `LEAST_TRIALS` others.
     """
     reached = len(curve)
-    averages = [np.mean(other[:reached]) for other in others if len(other) >= reached]
-    if reached < LEAST_EPOCHS or len(averages) < LEAST_TRIALS:
+    if reached < LEAST_EPOCHS:
         return False
-    return bool(max(curve) < np.median(averages))
+    averages = [np.mean(other[:reached]) for other in others if len(other) >= reached]
+    return len(averages) >= LEAST_TRIALS and bool(max(curve) < np.median(averages))
 
 
-def read_curve(run_dir: str) -> list[float]:
-    """A run's accuracy on its validation rows, an epoch; [] where it had none."""
+def read_curve(run_dir: str) -> tuple[int, list[float]]:
+    """What a run's history.csv says.
+
+    Args:
+        run_dir: the run folder; it may not exist yet.
+
+    Returns:
+        (the epochs that were run; the accuracy on the validation rows after each, [] where the
+        recipe's loss gives none).
+    """
     path = os.path.join(run_dir, HISTORY)
     if not os.path.exists(path):
-        return []
+        return 0, []
     with open(path, encoding="utf-8", newline="") as file:
-        return [float(row[CURVE]) for row in csv.DictReader(file) if CURVE in row]
+        rows = list(csv.DictReader(file))
+    return len(rows), [float(row[CURVE]) for row in rows if CURVE in row]

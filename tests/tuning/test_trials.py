@@ -131,13 +131,30 @@ def test_the_built_model_is_trainings_own(
     assert [layer.name for layer in model.layers if layer.trainable_weights] == ["head_logits"]
 
 
+def test_a_loss_that_names_nobody_an_epoch_completes(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    recipe = RECIPE.override(head="cosine", head_init="class_means", loss="centre")
+    found = tuning.search(
+        recipe,
+        drawn,
+        space={"mask_probability": [0.0, 0.5]},
+        algorithm="grid",
+        trials=1,
+        search_dir=tmp_path / "s",
+        backbone=str(tiny_backbone),
+        progress=False,
+    )
+    assert found.best_trial["status"] == "completed" and found.best_trial["epochs"] == 1
+
+
 # Twenty trainings take a minute and more.
 @pytest.mark.slow
 def test_memory_does_not_grow_with_trials(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
     found: Search = tuning.search(
-        RECIPE.override(freeze_through="none", epochs=2),
+        RECIPE.override(epochs=2),
         drawn,
         space={"learning_rate": {"min": 1e-5, "max": 1e-2}, "epochs": [2]},
         algorithm="random",

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import keras
 import keras_tuner
 import numpy as np
 import pytest
 
-from maskedface.tuning.watching import WatchTrial, is_hopeless
+from maskedface.tuning.watching import WatchTrial, is_hopeless, read_curve
 
 OTHERS = [[0.4, 0.6, 0.7]] * 3 + [[0.2, 0.3, 0.3]] * 2  # averages to epoch 2: .5, .5, .5, .25, .25
 
@@ -57,3 +58,20 @@ def test_a_loss_that_is_no_number_fails_the_trial() -> None:
     watch.set_model(keras.Sequential())
     with pytest.raises(keras_tuner.errors.FailedTrialError, match="loss must be a number.*epoch 2"):
         watch.on_epoch_end(2, {"loss": math.nan, "val_accuracy": 0.5})
+
+
+def test_a_loss_without_accuracies_is_never_hopeless_and_ends_after_its_epochs() -> None:
+    watch = WatchTrial([[0.9] * 6] * 5, 4, lambda: None)
+    watch.set_model(keras.Sequential())
+    watch.model.stop_training = False
+    for epoch, ended in enumerate((False, False, False, True)):
+        watch.on_epoch_end(epoch, {"loss": 1.0})
+        assert watch.model.stop_training is ended
+
+
+def test_a_history_is_read_with_and_without_accuracies(tmp_path: Path) -> None:
+    assert read_curve(str(tmp_path)) == (0, [])
+    (tmp_path / "history.csv").write_text("epoch,val_accuracy\n0,0.25\n1,0.5\n")
+    assert read_curve(str(tmp_path)) == (2, [0.25, 0.5])
+    (tmp_path / "history.csv").write_text("epoch,loss\n0,0.25\n")
+    assert read_curve(str(tmp_path)) == (1, [])
