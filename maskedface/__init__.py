@@ -13,8 +13,8 @@ import importlib
 import os
 from types import ModuleType
 
-# TensorFlow switches oneDNN's convolutions on by itself on Intel's newer processors alone; a training
-# step takes .6 of the time with them on others too (docs/performance.md). It reads this when imported.
+# TensorFlow switches oneDNN's convolutions on by itself on newer processors alone; a training step is
+# faster with them on others too (`tools/benchmark.py onednn`). It reads this when it is imported.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"

@@ -8,6 +8,7 @@
     python tools/benchmark.py search                 # 1,000,000 people searched, against NumPy in float32
     python tools/benchmark.py scaling                # cost and memory as the number of images grows
     python tools/benchmark.py masks                  # drawing masks inside tf.data, on one core
+    python tools/benchmark.py onednn                 # a training step with TensorFlow's oneDNN on and off
 
 Each round times every way once, in turn; the figures are medians over the rounds, and the ratios are of
 figures from the same run. `--json FILE` keeps them. Images are drawn or random: speed does not depend on
@@ -22,6 +23,7 @@ import collections
 import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -491,6 +493,40 @@ def search(args: argparse.Namespace) -> dict[str, Any]:
     return report(interleaved(ways, args.rounds), "ms", ["NumPy float32"])
 
 
+_STEP = """
+import time, keras, numpy as np
+from maskedface import losses, models
+model = models.cosine_classifier(models.DlibResNet29(None), 1000)
+model.compile("adam", losses.CosineMarginLoss(), jit_compile=False)
+faces = np.random.default_rng(0).integers(0, 256, (64, 150, 150, 3), np.uint8)
+for _ in range(2):
+    model.train_on_batch(faces, np.arange(64))
+cpu = time.process_time()
+for _ in range(5):
+    model.train_on_batch(faces, np.arange(64))
+print(1000 * (time.process_time() - cpu) / 320)
+"""
+
+
+def onednn(args: argparse.Namespace) -> dict[str, Any]:
+    """A training step of DlibResNet29, ms of processor time an image, oneDNN on against off."""
+
+    def run(switch: str) -> float:
+        done = subprocess.run(
+            [sys.executable, "-c", _STEP],
+            env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": switch},
+            cwd=Path(__file__).resolve().parents[1],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return float(done.stdout.split()[-1])
+
+    return report(
+        interleaved({"off": lambda: run("0"), "on": lambda: run("1")}, args.rounds), "ms", ["off"]
+    )
+
+
 def _anonymous_megabytes() -> float:
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("RssAnon"))
@@ -504,6 +540,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "search": search,
     "scaling": scaling,
     "masks": masks,
+    "onednn": onednn,
 }
 
 if __name__ == "__main__":

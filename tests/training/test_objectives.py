@@ -142,7 +142,7 @@ def test_some_people_trained_on_and_some_not_are_refused(
 ) -> None:
     train, test = datasets.by_person(drawn, train_fraction=0.5, seed=1)
     first, second = datasets.by_image(train)
-    with pytest.raises(ValueError, match=r"all be trained on, or none. Received: 1 of 3 are not"):
+    with pytest.raises(ValueError, match=r"all be trained on, or none. Received: 1 of 4 are not"):
         training.train(BASE, first, second + test, run_dir=tmp_path, backbone=tiny_backbone)
 
 
