@@ -31,8 +31,9 @@ _FACTS = ("trial", "status", "score", "loss", "epochs", "seconds", "memory_mib")
 Record = dict[str, Any]
 """A trial: "trial" (its number as text), "values" (of the searched fields), "status", "seconds",
 "memory_mib" (of the process, after it), and "reason" of a failed one; of others "score" (the mean of
-"scores", accuracy a seed), "loss", "epochs" and "curve" (accuracy an epoch). The status is "completed",
-"stopped" (hopeless: its score says where it stood) or "failed"."""
+"scores", accuracy a seed), "loss", "epochs" and "curve" (accuracy an epoch; [] where that says
+nothing of the score). The status is "completed", "stopped" (hopeless: its score says where it stood)
+or "failed"."""
 
 
 class SearchError(RuntimeError):

@@ -151,8 +151,11 @@ class FaceTuner(base_tuner.BaseTuner):
 
     def _run_seeds(self, trial: Any, folder: str) -> dict[str, Any]:
         values = trial.hyperparameters.values
-        others = self._curves() if self.stop_hopeless else []
-        wanted = values.get("tuner/epochs", self.hypermodel.recipe_of(trial.hyperparameters).epochs)
+        recipe = self.hypermodel.recipe_of(trial.hyperparameters)
+        wanted = values.get("tuner/epochs", recipe.epochs)
+        # The curve of a head that is replaced at the end says nothing of the score.
+        is_judged = recipe.head_final == "trained"
+        others = self._curves() if self.stop_hopeless and is_judged else []
         scores: list[float] = []
         losses: list[float] = []
         curves: list[list[float]] = []
@@ -172,7 +175,7 @@ class FaceTuner(base_tuner.BaseTuner):
             losses.append(found["val_loss"])
             ran, curve = read_curve(run_dir)
             epochs.append(ran)
-            curves.append(curve)
+            curves.append(curve if is_judged else [])
             if ran < wanted:
                 break  # hopeless: the other seeds need not run
         if not all(map(math.isfinite, [*scores, *losses])):

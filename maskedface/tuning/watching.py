@@ -70,9 +70,7 @@ def is_hopeless(curve: Sequence[float], others: Sequence[Sequence[float]]) -> bo
     if reached < LEAST_EPOCHS:
         return False
     averages = [np.mean(other[:reached]) for other in others if len(other) >= reached]
-    if len(averages) < LEAST_TRIALS:
-        return False
-    return bool(max(curve) < np.median(averages))
+    return len(averages) >= LEAST_TRIALS and bool(max(curve) < np.median(averages))
 
 
 def read_curve(run_dir: str) -> tuple[int, list[float]]:

@@ -209,6 +209,18 @@ def test_a_trial_is_scored_by_the_mean_of_its_seeds(
     assert found.trials[0]["score"] == pytest.approx(0.4)
 
 
+def test_a_trial_whose_head_is_replaced_at_the_end_is_not_judged_by_its_curve(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_training(monkeypatch, near)
+    space = {"head_final": ["trained", "class_means"]}
+    recipe = RECIPE.override(head="cosine")
+    found = searched(
+        drawn, tiny_backbone, tmp_path / "s", space=space, algorithm="grid", recipe=recipe
+    )
+    assert [len(record["curve"]) for record in found.trials] == [2, 0]
+
+
 def test_a_grid_ends_with_its_last_combination(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
