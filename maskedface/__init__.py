@@ -29,6 +29,7 @@ _PARTS = (
     "models",
     "recipes",
     "recognition",
+    "reporting",
     "training",
     "tuning",
 )

@@ -22,6 +22,7 @@ MAY_USE = {
     "tuning": LEAVES | {"models", "training"},
     "recognition": {"models", "geometry", "evaluation", "training", "datasets"},
     "exporting": {"models"},
+    "reporting": LEAVES | {"models", "training"},
 }
 NEVER_TENSORFLOW = {"models", "losses", "recipes", "evaluation", "conversion", "geometry"}
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -20,6 +20,7 @@ COMMANDS = {
     "train": "train a recogniser by a recipe and evaluate it",
     "tune": "search a recipe's fields for the best recipe, by Keras Tuner",
     "evaluate": "print the results of runs, or evaluate one on other images",
+    "report": "write one HTML page about runs, with tables, figures and faces",
     "enroll": "add people's photographs to a gallery, or remove people",
     "identify": "say who the people in photographs are",
     "verify": "say whether two photographs show one person",

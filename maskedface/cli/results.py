@@ -9,10 +9,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from maskedface.evaluation import PAPER_ROWS, interval, paired_difference, rank_one_matches
+from maskedface.evaluation import PAPER_ROWS, interval, paired_difference
+from maskedface.reporting import per_face
 
 if TYPE_CHECKING:
-    from maskedface.evaluation import Matches
     from maskedface.training import Run
 
 
@@ -42,37 +42,6 @@ def print_results(
     if not console.is_terminal:
         console = Console(width=200)
     console.print(table)
-
-
-def per_face(runs: Sequence[Run], domain: str) -> tuple[np.ndarray, list[str]]:
-    """The share of seeds that name each test face of a domain right.
-
-    Args:
-        runs: one a seed, over the same test rows.
-        domain: a key of the runs' metrics: "masked" or "unmasked", or of an open set a kind of probes
-            (`evaluation.rank_one_matches`).
-
-    Returns:
-        (float array in [0, 1], shape (faces,); the person of each).
-
-    Raises:
-        ValueError: if the runs were tested on different faces.
-    """
-    faces = [run.split()["test"].faces for run in runs]
-    if any(rows != faces[0] for rows in faces):
-        raise ValueError("runs must be tested on the same faces to be compared. Received: others")
-    if "embeddings" in runs[0].predictions:
-        matches = [_matches(run, domain) for run in runs]
-        return np.mean([found.hits() for found in matches], axis=0), matches[0].known_people
-    chosen = [row for row, face in enumerate(faces[0]) if face.domain == domain]
-    right = [run.predictions["logits"].argmax(1) == run.predictions["labels"] for run in runs]
-    return np.mean(right, axis=0)[chosen], [faces[0][row].person for row in chosen]
-
-
-def _matches(run: Run, kind: str) -> Matches:
-    faces = run.split()["test"].faces
-    columns = zip(*((face.person, face.domain, face.photo) for face in faces), strict=True)
-    return rank_one_matches(run.predictions["embeddings"], *columns)[kind]
 
 
 def _row(

@@ -1,0 +1,173 @@
+"""Runs of one experiment, one a seed, and what they made of the test faces."""
+
+from __future__ import annotations
+
+import functools
+import glob
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from maskedface.datasets import FaceIndex
+from maskedface.evaluation import Matches, interval, rank_one_matches
+from maskedface.recipes import Recipe
+from maskedface.training import Run
+from maskedface.training.run import RECORD, read_json
+
+# What the kinds of test faces are called where a reader sees them.
+KINDS = {
+    "masked": "masked",
+    "masked_other_photo": "masked, own photo not in the gallery",
+    "unmasked": "unmasked",
+}
+
+
+@dataclass(frozen=True)
+class RunGroup:
+    """The runs of one recipe on the same rows, one a seed.
+
+    Args:
+        label: str, what to call it, such as the folder's name.
+        runs: finished runs, at least one.
+
+    Raises:
+        ValueError: if there is no run, or they were tested on different faces.
+    """
+
+    label: str
+    runs: tuple[Run, ...]
+
+    def __post_init__(self) -> None:
+        if not self.runs:
+            raise ValueError(f"runs must be one at least. Received: none for {self.label!r}")
+        if any(run.split()["test"].faces != self.test.faces for run in self.runs[1:]):
+            raise ValueError(
+                "runs must be tested on the same faces to be compared. "
+                f"Received: others in {self.label!r}"
+            )
+
+    @property
+    def recipe(self) -> Recipe:
+        """The experiment, of the first seed's run."""
+        return self.runs[0].recipe
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the test faces are of people nobody trained on."""
+        return "embeddings" in self.runs[0].predictions
+
+    @functools.cached_property
+    def train(self) -> FaceIndex:
+        """The rows trained on, of the first seed's run."""
+        return self.runs[0].split()["train"]
+
+    @functools.cached_property
+    def test(self) -> FaceIndex:
+        """The rows tested on."""
+        return self.runs[0].split()["test"]
+
+    @functools.cached_property
+    def matches(self) -> tuple[dict[str, Matches], ...]:
+        """One a run: kind of test faces -> their scores to every person.
+
+        The kinds are those of the run's metrics. Of a closed set the scores are the classifier's
+        logits to the people trained on, of an open set cosines to the means of the people's unmasked
+        faces (`evaluation.rank_one_matches`).
+        """
+        return tuple(_matches(run, self.test, self.is_open) for run in self.runs)
+
+    def figure(self, kind: str) -> dict[str, float]:
+        """The share of a kind of test faces named right.
+
+        Args:
+            kind: a key of the runs' metrics.
+
+        Returns:
+            {"mean", "sd" (over seeds, 0 for one), "low", "high" (95 %, over people)}.
+        """
+        values, people = per_face(self.runs, kind)
+        accuracies = [run.metrics[kind]["accuracy"] for run in self.runs]
+        low, high = interval(values, people)
+        sd = float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else 0.0
+        return {"mean": float(np.mean(accuracies)), "sd": sd, "low": low, "high": high}
+
+
+def per_face(runs: Sequence[Run], domain: str) -> tuple[np.ndarray, list[str]]:
+    """The share of seeds that name each test face of a domain right.
+
+    Args:
+        runs: one a seed, over the same test rows.
+        domain: a key of the runs' metrics: "masked" or "unmasked", or of an open set a kind of probes
+            (`evaluation.rank_one_matches`).
+
+    Returns:
+        (float array in [0, 1], shape (faces,); the person of each).
+
+    Raises:
+        ValueError: if the runs were tested on different faces.
+    """
+    faces = [run.split()["test"].faces for run in runs]
+    if any(rows != faces[0] for rows in faces):
+        raise ValueError("runs must be tested on the same faces to be compared. Received: others")
+    if "embeddings" in runs[0].predictions:
+        matches = [_matches(run, run.split()["test"], True)[domain] for run in runs]
+        return np.mean([found.hits() for found in matches], axis=0), matches[0].known_people
+    chosen = [row for row, face in enumerate(faces[0]) if face.domain == domain]
+    right = [run.predictions["logits"].argmax(1) == run.predictions["labels"] for run in runs]
+    return np.mean(right, axis=0)[chosen], [faces[0][row].person for row in chosen]
+
+
+def _matches(run: Run, test: FaceIndex, is_open: bool) -> dict[str, Matches]:
+    columns = zip(*((face.person, face.domain, face.photo) for face in test.faces), strict=True)
+    people, domains, photos = (list(column) for column in columns)
+    if is_open:
+        return rank_one_matches(run.predictions["embeddings"], people, domains, photos)
+    logits, labels = run.predictions["logits"], run.predictions["labels"]
+    found = {}
+    for domain in run.metrics:
+        rows = np.flatnonzero([face.domain == domain for face in test.faces])
+        names = tuple(people[row] for row in rows)
+        found[domain] = Matches(
+            rows, names, tuple(run.record["classes"]), logits[rows], labels[rows].astype("int64")
+        )
+    return found
+
+
+def find_groups(path: str | os.PathLike[str]) -> list[RunGroup]:
+    """The finished runs in a folder.
+
+    Args:
+        path: a run folder; one of several seeds (seed-0/, seed-1/, ..); or a folder of such, as
+            `maskedface demo` and recipes that start from another recipe leave: each is a group.
+
+    Returns:
+        The groups, in the order in which they were started.
+
+    Raises:
+        FileNotFoundError: if there is no run, or one is not finished.
+    """
+    found: dict[str, list[str]] = {}
+    for record in _records(os.fspath(path)):
+        folder = os.path.dirname(record)
+        steps = os.path.relpath(folder, path).split(os.sep)
+        name = "/".join(step for step in steps if step != "." and not step.startswith("seed-"))
+        found.setdefault(name, []).append(folder)
+    if not found:
+        raise FileNotFoundError(f"RUN must be a run folder. Received: {os.fspath(path)!r}")
+    own = os.path.basename(os.path.abspath(path))
+    groups = [
+        RunGroup(f"{own}/{name}" if name else own, tuple(Run(folder) for folder in folders))
+        for name, folders in found.items()
+    ]
+    return sorted(groups, key=lambda group: str(group.runs[0].record["started"]))
+
+
+def _records(path: str) -> list[str]:
+    """The run records in a folder, at most two folders down: a seed's, or a step's of a seed."""
+    for depth in ("", "*", "*/*"):
+        records = sorted(glob.glob(os.path.join(glob.escape(path), depth, RECORD)))
+        if records:
+            return [record for record in records if "classes" in read_json(record)]
+    return []

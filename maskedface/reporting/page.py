@@ -1,0 +1,150 @@
+"""One self-contained HTML page about finished runs."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import maskedface
+from maskedface.reporting import drawing, tables
+from maskedface.reporting.groups import KINDS, RunGroup
+from maskedface.reporting.pictures import Confused, face_uri, worst_pairs
+from maskedface.training.run import write_text
+
+
+def write_report(
+    groups: Sequence[RunGroup],
+    path: str | os.PathLike[str],
+    *,
+    faces: bool = True,
+    title: str = "Masked faces, recognised",
+) -> None:
+    """Writes a page with every table and figure of some runs, which needs no network and no script.
+
+    Groups tested on the same faces share their tables and figures; others have their own part.
+    What a run has no data for, the page says.
+
+    Args:
+        groups: at least one; their labels all different.
+        path: the HTML file to write.
+        faces: whether the page shows faces and names people. The faces are personal data: the page
+            then says whom it must not be given to. Without, people are numbers and paths of this
+            machine are left out.
+        title: str, of the page.
+
+    Raises:
+        ValueError: if there is no group, or a label occurs twice.
+        ModuleNotFoundError: if Jinja or matplotlib is missing; the message has the pip line.
+        ImageError: if a face that should be shown is a damaged file.
+    """
+    labels = [group.label for group in groups]
+    if not labels or len(set(labels)) != len(labels):
+        raise ValueError(f"groups must have different labels, one at least. Received: {labels}")
+    try:
+        import jinja2
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            'jinja2 must be installed for a report: pip install "maskedface[report]"'
+        ) from error
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("maskedface.reporting", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    parts = [
+        _part(f"p{number}", together, faces) for number, together in enumerate(_by_test(groups))
+    ]
+    now = datetime.datetime.now(datetime.UTC)
+    page = environment.get_template("page.html").render(
+        title=title,
+        version=maskedface.__version__,
+        made=f"{now:%Y-%m-%d %H:%M} UTC",
+        faces=faces,
+        groups=groups,
+        parts=parts,
+        trained_on=tables.trained_on,
+        paper_tables=tables.paper_tables([group for group in groups if not group.is_open]),
+        has_closed=any(not group.is_open for group in groups),
+        recipe_table=tables.recipe_table(groups),
+        provenance=tables.provenance_table(groups, private=not faces),
+    )
+    write_text(os.fspath(path), page)
+
+
+def _by_test(groups: Sequence[RunGroup]) -> list[list[RunGroup]]:
+    """The groups that were tested in the same way on the same faces, together."""
+    together: dict[Any, list[RunGroup]] = {}
+    for group in groups:
+        together.setdefault((group.is_open, group.test.faces), []).append(group)
+    return list(together.values())
+
+
+def _part(name: str, groups: list[RunGroup], faces: bool) -> dict[str, Any]:
+    """Everything about the groups of one test set."""
+    first = groups[0]
+    kinds = [kind for kind in KINDS if kind in first.runs[0].metrics]
+    return {
+        "name": name,
+        "groups": groups,
+        "kinds": {kind: KINDS[kind] for kind in kinds},
+        "is_open": first.is_open,
+        "test_faces": len(first.test),
+        "test_people": len(first.test.people),
+        "results": drawing.results(f"{name}r", groups),
+        "domains": tables.domain_table(groups),
+        "images": _images(name, groups),
+        "curves": [_curves(f"{name}c{n}", group) for n, group in enumerate(groups)],
+        "cmc": {kind: drawing.cmc_curve(f"{name}{kind}m", groups, kind) for kind in kinds},
+        "roc": {kind: drawing.roc_curve(f"{name}{kind}o", groups, kind) for kind in kinds},
+        "confusion": [_confusion(f"{name}x{n}", group, faces) for n, group in enumerate(groups)],
+    }
+
+
+def _images(name: str, groups: list[RunGroup]) -> list[dict[str, str]]:
+    """Images a person in the test rows, and in each different set of training rows."""
+    first = groups[0]
+    sets = {first.test.faces: (first.test, ["test faces"])}
+    for group in groups:
+        sets.setdefault(group.train.faces, (group.train, []))[1].append(group.label)
+    return [
+        {
+            "title": words[0] if number == 0 else f"training faces of {', '.join(words)}",
+            "svg": drawing.images_a_person(f"{name}i{number}", index),
+        }
+        for number, (index, words) in enumerate(sets.values())
+    ]
+
+
+def _curves(name: str, group: RunGroup) -> dict[str, Any]:
+    return {
+        "label": group.label,
+        "recipe": group.recipe,
+        "loss": drawing.curve(f"{name}l", group, "loss"),
+        "accuracy": drawing.curve(f"{name}a", group, "accuracy"),
+        "is_tested": any("val_loss" in drawing.read_history(run) for run in group.runs),
+    }
+
+
+def _confusion(name: str, group: RunGroup, faces: bool) -> dict[str, Any]:
+    kind = group.recipe.test_on
+    if kind not in group.runs[0].metrics:
+        kind = next(iter(group.runs[0].metrics))
+    number = {person: n for n, person in enumerate(group.matches[0][kind].gallery)}
+    return {
+        "label": group.label,
+        "kind": KINDS[kind],
+        "svg": drawing.confusion_dots(name, group, kind),
+        "pairs": [_pair(pair, number, faces) for pair in worst_pairs(group, kind)],
+    }
+
+
+def _pair(pair: Confused, number: dict[str, int], faces: bool) -> dict[str, Any]:
+    names = [
+        person if faces else f"person {number[person]}" for person in (pair.person, pair.taken_for)
+    ]
+    shown = [face_uri(path) if faces else "" for path in (pair.probe, pair.own, pair.other)]
+    return {"names": names, "faces": pair.faces, "of": pair.of, "shown": shown}

@@ -1,0 +1,102 @@
+"""Faces for the page: the pairs of people that are confused most, each with a face of both."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections import defaultdict
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from maskedface.datasets import FaceIndex, read_image
+from maskedface.reporting.groups import RunGroup
+
+_SIDE = 112  # pixels: what a card shows, at twice a phone's points
+_QUALITY = 82
+
+
+class Confused(NamedTuple):
+    """Two people of whom faces of one were named as the other.
+
+    Attributes:
+        person, taken_for: str, their names.
+        faces, of: int, how many faces, of how many of that person (over all seeds).
+        probe: path of the face that was named wrong with the highest score.
+        own, other: paths of unmasked faces that stand for the two people ("" where there is none).
+    """
+
+    person: str
+    taken_for: str
+    faces: int
+    of: int
+    probe: str
+    own: str
+    other: str
+
+
+def worst_pairs(group: RunGroup, kind: str, most: int = 8) -> list[Confused]:
+    """The pairs with the most wrong names.
+
+    Args:
+        group: the runs; the faces of all seeds are counted together.
+        kind: a key of the runs' metrics.
+        most: int >= 1, how many pairs at most.
+
+    Returns:
+        Pairs by falling count of faces, then by the score of the worst.
+    """
+    wrong: dict[tuple[int, int], list[tuple[float, int]]] = defaultdict(list)
+    total: dict[int, int] = defaultdict(int)
+    for found in (matches[kind] for matches in group.matches):
+        scores, own, rows = (part[found.known] for part in (found.scores, found.own, found.rows))
+        taken = scores.argmax(1)
+        for row, (mine, named) in enumerate(zip(own.tolist(), taken.tolist(), strict=True)):
+            total[mine] += 1
+            if mine != named:
+                wrong[mine, named].append((float(scores[row, named]), int(rows[row])))
+    gallery = group.matches[0][kind].gallery
+    stands_for = _one_face_a_person(group.test if group.is_open else group.train)
+    ranked = sorted(wrong.items(), key=lambda item: (-len(item[1]), -max(item[1])[0], item[0]))
+    return [
+        Confused(
+            gallery[mine],
+            gallery[named],
+            len(found),
+            total[mine],
+            group.test.paths[max(found)[1]],
+            stands_for.get(gallery[mine], ""),
+            stands_for.get(gallery[named], ""),
+        )
+        for (mine, named), found in ranked[:most]
+    ]
+
+
+def _one_face_a_person(index: FaceIndex) -> dict[str, str]:
+    faces: dict[str, str] = {}
+    for domain in ("unmasked", "masked"):
+        for face, path in zip(index.faces, index.paths, strict=True):
+            if face.domain == domain:
+                faces.setdefault(face.person, path)
+    return faces
+
+
+def as_data_uri(pixels: np.ndarray, side: int = _SIDE) -> str:
+    """An image as a JPEG inside a `data:` address.
+
+    Args:
+        pixels: uint8 array, shape (height, width, 3), RGB, 0-255.
+        side: int, its longer side in pixels at most.
+    """
+    image = Image.fromarray(pixels)
+    image.thumbnail((side, side))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=_QUALITY, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def face_uri(path: str) -> str:
+    """An image file as a `data:` address; "" where the file has gone since the run."""
+    return as_data_uri(read_image(path)) if path and os.path.isfile(path) else ""

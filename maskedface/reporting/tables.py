@@ -1,0 +1,162 @@
+"""The report's tables as plain rows: the paper's beside ours, domains, recipes, provenance."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from maskedface.evaluation import PAPER_ROWS
+from maskedface.recipes import Recipe
+from maskedface.reporting.groups import KINDS, RunGroup
+from maskedface.training.run import MANIFEST
+
+
+class Table(NamedTuple):
+    """A table of text.
+
+    Attributes:
+        caption: str, what it shows; "" where the section says so.
+        head: tuple of str, the columns' names.
+        rows: list of (class of the row for the style, "" or "paper", and a cell a column).
+    """
+
+    caption: str
+    head: tuple[str, ...]
+    rows: list[tuple[str, tuple[str, ...]]]
+
+
+def told(figure: Mapping[str, float]) -> str:
+    """A share with its spread over seeds and its interval over people, as text."""
+    spread = f" ± {figure['sd']:.3f}" if figure["sd"] else ""
+    return f"{figure['mean']:.3f}{spread} [{figure['low']:.3f}, {figure['high']:.3f}]"
+
+
+def paper_tables(groups: Sequence[RunGroup]) -> list[Table]:
+    """Tables I (accuracy, loss) and II (precision, recall, F1), the paper's rows first, then ours.
+
+    Args:
+        groups: of a closed set; with none the tables hold the paper's rows alone.
+    """
+    paper = {row["domain"]: row for row in PAPER_ROWS.values()}
+    one = Table("Table I: accuracy and loss", ("", "faces", "accuracy", "loss in nats"), [])
+    two = Table(
+        "Table II: precision, recall and F1, weighted by the people's faces as in the paper; macro "
+        "averages, which count everybody alike, in brackets",
+        ("", "faces", "precision", "recall", "F1"),
+        [],
+    )
+    for domain in ("unmasked", "masked"):
+        row, name = paper[domain], f"{domain}: the paper, RMFRD"
+        cells = tuple(f"{row[key]:.3f}" for key in ("precision", "recall", "f1"))
+        one.rows.append(("paper", (name, "", f"{row['accuracy']:.3f}", f"{row['loss']:.3f}")))
+        two.rows.append(("paper", (name, "", *cells)))
+        for group in groups:
+            reports = [run.metrics[domain] for run in group.runs if domain in run.metrics]
+            if not reports:
+                continue
+            name, faces = f"{domain}: {group.label}", f"{reports[0]['faces']:,}"
+            loss = sum(report["loss"] for report in reports) / len(reports)
+            one.rows.append(("", (name, faces, told(group.figure(domain)), f"{loss:.3f}")))
+            two.rows.append(("", (name, faces, *map(_average(reports), ("precision", "recall", "f1")))))
+    return [one, two]
+
+
+def _average(reports: Sequence[Mapping[str, Any]]) -> Any:
+    def cell(score: str) -> str:
+        weighted, macro = (
+            sum(report[average][score] for report in reports) / len(reports)
+            for average in ("weighted", "macro")
+        )
+        return f"{weighted:.3f} ({macro:.3f})"
+
+    return cell
+
+
+def domain_table(groups: Sequence[RunGroup]) -> Table:
+    """What was trained on, by what was tested on: the share named right, best of a column marked."""
+    kinds = [kind for kind in KINDS if any(kind in group.runs[0].metrics for group in groups)]
+    rows = [
+        (
+            "",
+            (
+                group.label,
+                trained_on(group.recipe, len(group.train)),
+                *(
+                    told(group.figure(kind)) if kind in group.runs[0].metrics else "no such faces"
+                    for kind in kinds
+                ),
+            ),
+        )
+        for group in groups
+    ]
+    return Table("", ("run", "trained on", *(f"tested on {KINDS[kind]}" for kind in kinds)), rows)
+
+
+def trained_on(recipe: Recipe, images: int) -> str:
+    """What a recipe trains on, in words."""
+    parts = [
+        domain if share == 1 else f"{share:.0%} of {domain}"
+        for domain, share in sorted(recipe.train_on.items(), reverse=True)
+    ]
+    masks = f", masks drawn on {recipe.mask_probability:.0%}" if recipe.mask_probability else ""
+    means = " (class means alone)" if recipe.epochs == 0 else f", {recipe.epochs} epochs"
+    return f"{images:,} images, {' and '.join(parts)}{masks}{means}"
+
+
+def recipe_table(groups: Sequence[RunGroup]) -> Table:
+    """The fields in which a recipe is not the default or not the others', a column a group."""
+    recipes = [dataclasses.asdict(group.recipe) for group in groups]
+    default = dataclasses.asdict(Recipe(name="default"))
+    rows = []
+    for key in default:
+        values = [json.dumps(recipe[key]).replace('"', "") for recipe in recipes]
+        if any(value != json.dumps(default[key]).replace('"', "") for value in values):
+            rows.append(("", (key, *(value or "-" for value in values))))
+    return Table("", ("field", *(group.label for group in groups)), rows)
+
+
+def provenance_table(groups: Sequence[RunGroup], *, private: bool) -> Table:
+    """Where the figures come from: the manifest's hash, seeds, network, versions, machine.
+
+    Args:
+        groups: all of the page.
+        private: bool, leave out paths of this machine.
+    """
+    columns = [_provenance(group, private) for group in groups]
+    keys = list(dict.fromkeys(key for column in columns for key in column))
+    rows = [("", (key, *(column.get(key, "-") for column in columns))) for key in keys]
+    return Table("", ("", *(group.label for group in groups)), rows)
+
+
+def _provenance(group: RunGroup, private: bool) -> dict[str, str]:
+    record = group.runs[0].record
+    versions = record["versions"]
+    facts = {
+        "manifest, sha256": manifest_hash(group),
+        "training rows": f"{len(group.train):,} of {len(group.train.people):,} people",
+        "test rows": f"{len(group.test):,} of {len(group.test.people):,} people",
+        "seeds": ", ".join(str(run.record["seed"]) for run in group.runs),
+        "network": _name(record["backbone"], private),
+        "weights": _name(record["weights"] or "none", private),
+        "starts from": _name(record["init"] or "the weights", private),
+        "input": f"{record['image_size']} px, aligned to {record['template'] or 'nothing'}",
+        "begun": record["started"].replace("T", " "),
+        "machine": f"{record['machine']}, {record['threads']} threads, {record['keras_backend']}",
+        "python": record["python"],
+        **versions,
+    }
+    return facts if private else {"data": record["data"], **facts}
+
+
+def _name(path: str, private: bool) -> str:
+    return os.path.basename(path) if private else path
+
+
+def manifest_hash(group: RunGroup) -> str:
+    """The sha256 of the first seed's manifest.csv: the rows, and which part each was in."""
+    with open(os.path.join(group.runs[0].path, MANIFEST), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
