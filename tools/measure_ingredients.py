@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from maskedface import datasets, recipes, training
-from maskedface.reporting import per_face
 from maskedface.evaluation import interval, paired_difference
 from maskedface.recipes import Recipe
+from maskedface.reporting import per_face
 from maskedface.training import Run
 
 BASE = recipes.COSINE_MARGIN.override(epochs=2)

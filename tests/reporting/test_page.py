@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maskedface import datasets, reporting, training
+from maskedface.cli.main import main
+from maskedface.datasets import FaceIndex
+from maskedface.recipes import COSINE_MARGIN, FROZEN_MEANS
+
+
+@pytest.fixture(scope="module")
+def runs(drawn: FaceIndex, tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained closed run, one of class means, and an open one."""
+    folder = tmp_path_factory.mktemp("runs")
+    words = {"backbone": tiny_backbone, "progress": False}
+    train, test = datasets.by_image(drawn)
+    one = COSINE_MARGIN.override(epochs=2)
+    training.train(one, train, test, run_dir=folder / "trained", **words)
+    training.train(FROZEN_MEANS, train, test, run_dir=folder / "means", **words)
+    train, test = datasets.by_person(drawn, train_fraction=0.5, seed=1)
+    training.train(FROZEN_MEANS, train, test, run_dir=folder / "open", **words)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    assert main(["report", str(runs), "--out", str(path)]) == 0
+    return path
+
+
+def test_the_papers_figures_stand_beside_ours(page: Path, runs: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    metrics = json.loads((runs / "trained" / "metrics.json").read_text())["masked"]
+    assert "masked: the paper, RMFRD" in text and "0.479" in text and "2.409" in text
+    assert f"{metrics['accuracy']:.3f} [" in text and f">{metrics['loss']:.3f}<" in text
+
+
+def test_what_a_run_has_no_data_for_is_said(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert "Trained for no epoch" in text
+    assert "Attention pictures are not part of this page yet" in text
+
+
+def test_the_manifests_hash_is_its_files(page: Path, runs: Path) -> None:
+    import hashlib
+
+    for run in ("trained", "open"):
+        digest = hashlib.sha256((runs / run / "manifest.csv").read_bytes()).hexdigest()
+        assert digest in page.read_text(encoding="utf-8")
+
+
+def test_without_faces_there_is_no_image_no_name_and_no_path(
+    runs: Path, drawn: FaceIndex, tmp_path: Path
+) -> None:
+    out = tmp_path / "plain.html"
+    assert main(["report", str(runs), "--out", str(out), "--no-faces"]) == 0
+    text = out.read_text(encoding="utf-8")
+    assert "data:image" not in text and str(drawn.root) not in text
+    assert not [person for person in drawn.people if person in text]
+    assert str(runs) not in text
+
+
+def test_each_face_is_shown_and_the_page_says_to_whom_not_to_give_it(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert "data:image/jpeg" in text and "Do not publish it" in text
+
+
+def test_a_group_is_found_a_folder_and_a_step(runs: Path) -> None:
+    labels = {group.label for group in reporting.find_groups(runs)}
+    assert labels == {f"{runs.name}/{name}" for name in ("trained", "means", "open")}
+    assert [group.label for group in reporting.find_groups(runs / "open")] == ["open"]
+
+
+def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="RUN must be a run folder. Received:"):
+        reporting.find_groups(tmp_path)
+
+
+def test_a_label_that_occurs_twice_is_refused(runs: Path, tmp_path: Path) -> None:
+    group = reporting.find_groups(runs / "open")[0]
+    with pytest.raises(ValueError, match="groups must have different labels.* Received:"):
+        reporting.write_report([group, group], tmp_path / "out.html")
+
+
+def test_a_matchs_hits_are_the_metrics(runs: Path) -> None:
+    for group in reporting.find_groups(runs):
+        for kind, report in group.runs[0].metrics.items():
+            hits = group.matches[0][kind].hits()
+            assert hits.mean() == pytest.approx(report["accuracy"])
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    webdriver = pytest.importorskip("selenium.webdriver")
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("chromium and chromedriver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(word)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield started
+    started.quit()
+
+
+def opened(browser: Any, page: Path, width: int, theme: str) -> None:
+    for kind in ("browser", "performance"):
+        browser.get_log(kind)  # what an earlier page left
+    features = [{"name": "prefers-color-scheme", "value": theme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    screen = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    browser.get(page.as_uri())
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_opens_without_an_error_a_request_or_an_overflow(
+    browser: Any, page: Path, width: int, theme: str
+) -> None:
+    opened(browser, page, width, theme)
+    assert browser.get_log("browser") == []
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    urls = [
+        event["params"]["request"]["url"]
+        for event in events
+        if event["method"] == "Network.requestWillBeSent"
+    ]
+    assert page.as_uri() in urls  # else nothing was watched
+    assert [url for url in urls if not url.startswith(("data:", page.as_uri()))] == []
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    sizes = browser.execute_script(
+        "return [...document.querySelectorAll('figure svg')].map(s => {"
+        "const r = s.getBoundingClientRect(), t = s.getBBox(); return [r.width, r.height, t.width]})"
+    )
+    assert len(sizes) == len(re.findall("<figure>", page.read_text(encoding="utf-8"))) > 10
+    assert all(250 < wide <= 600 and 150 < high < 900 and drawn > 100 for wide, high, drawn in sizes)
+    images = browser.execute_script(
+        "return [...document.images].map(i => i.complete && i.naturalWidth > 0)"
+    )
+    assert images and all(images)
+
+
+@pytest.mark.browser
+def test_dark_is_dark(browser: Any, page: Path) -> None:
+    colours = []
+    for theme in ("light", "dark"):
+        opened(browser, page, 1280, theme)
+        colours.append(
+            browser.execute_script(
+                "return [getComputedStyle(document.body).backgroundColor,"
+                "getComputedStyle(document.querySelector('figure svg text')).fill]"
+            )
+        )
+    (light_paper, light_text), (dark_paper, dark_text) = colours
+    assert light_paper != dark_paper and light_text != dark_text
