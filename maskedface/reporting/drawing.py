@@ -100,7 +100,7 @@ def curve(name: str, group: RunGroup, quantity: str) -> str | None:
         axes.set_ylim(bottom=0)
         if quantity == "accuracy":
             axes.set_ylim(0, 1.02)
-        axes.legend(loc="lower right" if quantity == "accuracy" else "upper right")
+        axes.legend(loc="best")
 
     return draw_svg(draw, name=name)
 
@@ -172,9 +172,15 @@ def cmc_curve(name: str, groups: Sequence[RunGroup], kind: str) -> str:
     return draw_svg(draw, name=name)
 
 
-def roc_curve(name: str, groups: Sequence[RunGroup], kind: str) -> str:
-    """TAR by FAR of each face against everybody's score, the mean over seeds."""
+def roc_curve(name: str, groups: Sequence[RunGroup], kind: str) -> str | None:
+    """TAR by FAR of each face against everybody's score, the mean over seeds.
+
+    Returns:
+        The SVG, or None where there is a single person, so no impostor.
+    """
     first = groups[0].matches[0][kind]
+    if len(first.gallery) < 2:
+        return None
     lowest = 1 / max(1, len(first.rows) * (len(first.gallery) - 1))
     grid = np.geomspace(max(lowest, 1e-5), 1, 121)
 

@@ -13,7 +13,7 @@ SERIES = tuple(f"#0101{number:02x}" for number in range(16, 22))
 _VARIABLES = {INK: "--ink", LINE: "--line", PAPER: "--paper"} | {
     colour: f"--series-{number}" for number, colour in enumerate(SERIES)
 }
-_STYLE = {
+_STYLE: Any = {
     "font.size": 11,
     "svg.fonttype": "none",  # text stays text: small, selectable, in the page's own font
     "svg.hashsalt": "maskedface",  # the same figure gives the same text

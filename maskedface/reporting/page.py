@@ -130,7 +130,7 @@ def _curves(name: str, group: RunGroup) -> dict[str, Any]:
 
 
 def _confusion(name: str, group: RunGroup, faces: bool) -> dict[str, Any]:
-    kind = group.recipe.test_on
+    kind: str = group.recipe.test_on
     if kind not in group.runs[0].metrics:
         kind = next(iter(group.runs[0].metrics))
     number = {person: n for n, person in enumerate(group.matches[0][kind].gallery)}

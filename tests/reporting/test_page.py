@@ -46,6 +46,7 @@ def test_the_papers_figures_stand_beside_ours(page: Path, runs: Path) -> None:
 def test_what_a_run_has_no_data_for_is_said(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "Trained for no epoch" in text
+    assert "with a single person there is no impostor" in text  # the open run tests on one
     assert "Attention pictures are not part of this page yet" in text
 
 
