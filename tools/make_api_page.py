@@ -74,12 +74,16 @@ def _signature(name: str, value: Any) -> str:
         return name
     shown = [
         parameter.replace(default=_Left())
-        if len(repr(parameter.default)) > _LONGEST and parameter.default is not parameter.empty
+        if parameter.default is not parameter.empty and _is_left_out(repr(parameter.default))
         else parameter
         for parameter in signature.parameters.values()
     ]
     # Annotations are text here: without their quotes they read as in the code.
     return re.sub(r"'([^']*)'(?= =|[,)]|$)", _unquoted, f"{name}{signature.replace(parameters=shown)}")
+
+
+def _is_left_out(default: str) -> bool:
+    return len(default) > _LONGEST or " at 0x" in default
 
 
 def _unquoted(found: re.Match[str]) -> str:
