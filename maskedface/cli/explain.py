@@ -62,7 +62,7 @@ def _show(args: argparse.Namespace) -> int:
 
     recognizer = _recognizer(args.run, args)
     model, classes = _classifier(args.run)
-    if args.reference is None and classes is None:
+    if args.reference is None and not classes:
         raise ValueError("--reference must be given for a model that names nobody. Received: none")
     paths = photo_files(*args.photos)
     chips = np.stack([recognizer.chip(read_image(path)) for path in paths])
@@ -75,7 +75,7 @@ def _show(args: argparse.Namespace) -> int:
         words = [f"cosine {value:.3f}" for value in embeddings[:-1] @ embeddings[-1]]
     else:
         maps = evaluation.attention(model, chips)
-        words = [str(classes[n]) for n in _predicted(model, chips)]
+        words = [classes[n] for n in _predicted(model, chips)]
     shares = evaluation.attention_share(maps, area)
     for number, (path, share) in enumerate(zip(paths, shares, strict=True)):
         name = f"{number + 1:04d}-{os.path.splitext(os.path.basename(path))[0]}.png"
@@ -87,10 +87,10 @@ def _show(args: argparse.Namespace) -> int:
     return 0
 
 
-def _classifier(name: str) -> tuple[Any, list[str] | None]:
-    """The run's classifier and its people; none where nobody is named."""
+def _classifier(name: str) -> tuple[Any, list[str]]:
+    """The run's classifier and its people; nobody for a model that names none."""
     if not os.path.isdir(name):
-        return None, None
+        return None, []
     from maskedface.training import Run
 
     found = Run(name)
@@ -100,7 +100,8 @@ def _classifier(name: str) -> tuple[Any, list[str] | None]:
 def _predicted(model: Any, chips: np.ndarray) -> np.ndarray:
     from maskedface import models
 
-    return models.predict(model, chips).argmax(1)
+    found: np.ndarray = models.predict(model, chips).argmax(1)
+    return found
 
 
 def _embedded(recognizer: Recognizer, chips: np.ndarray) -> np.ndarray:

@@ -75,7 +75,7 @@ def attention(
         laid = [p.lay(cam, images.shape[1:3]) for p, cam in zip(places, cams, strict=True)]
         found[rows] = sum(laid)
     largest = found.max((1, 2), keepdims=True)
-    return np.divide(found, largest, out=np.zeros_like(found), where=largest > 0)
+    return np.asarray(np.divide(found, largest, out=np.zeros_like(found), where=largest > 0))
 
 
 def attention_share(maps: np.ndarray, area: np.ndarray) -> np.ndarray:
@@ -103,7 +103,7 @@ def attention_share(maps: np.ndarray, area: np.ndarray) -> np.ndarray:
         raise ValueError(f"area must be in [0, 1]. Received: {area.min():g} to {area.max():g}")
     total = maps.sum((1, 2))
     inside = (maps * area).sum((1, 2))
-    return np.divide(inside, total, out=np.full(len(maps), np.nan), where=total > 0)
+    return np.asarray(np.divide(inside, total, out=np.full(len(maps), np.nan), where=total > 0))
 
 
 def overlay(image: np.ndarray, attention_map: np.ndarray) -> np.ndarray:

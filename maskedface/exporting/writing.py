@@ -28,6 +28,7 @@ def write_onnx(model: keras.Model, path: str, facts: dict[str, Any]) -> None:
         raise ModuleNotFoundError(
             'ONNX needs onnx and tf2onnx: pip install "maskedface[onnx]"'
         ) from error
+    model(np.zeros((1, *model.input_shape[1:]), "float32"))  # Keras asks that it was called once
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras looks for names that NumPy 2 no longer has
         model.export(path, format="onnx", verbose=False)

@@ -60,7 +60,7 @@ def test_classifiers_views_mirrors_and_bfloat16_are_exported(
 ) -> None:
     program(format)
     low = models.with_precision(backbone, "bfloat16")
-    joined = models.mirror_join(models.whole_and_upper(low, (8, 0, 56, 32)))
+    joined = models.mirror_join(models.upper_view(low, (8, 0, 56, 32)))
     model = models.cosine_classifier(joined, 5)
     done = exporting.export(
         model, tmp_path / ENDINGS[format], images, format=format, facts={"classes": [*"abcde"]}
