@@ -23,6 +23,7 @@ _PARTS = (
     "conversion",
     "datasets",
     "evaluation",
+    "exporting",
     "geometry",
     "losses",
     "masking",

@@ -24,6 +24,8 @@ COMMANDS = {
     "enroll": "add people's photographs to a gallery, or remove people",
     "identify": "say who the people in photographs are",
     "verify": "say whether two photographs show one person",
+    "explain": "show what a model looks at, and how much of it a mask would cover",
+    "export": "write a model as SavedModel, ONNX or LiteRT, checked against Keras",
     "masks": "draw a contact sheet of every mask style",
     "weights": "convert, inspect and list weight files",
 }

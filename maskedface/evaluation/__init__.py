@@ -2,6 +2,7 @@
 
 from maskedface.evaluation.bootstrap import interval, paired_difference
 from maskedface.evaluation.classification import classification_report, confusion
+from maskedface.evaluation.explanation import attention, attention_share, overlay
 from maskedface.evaluation.identification import cmc, identification_report, threshold_at_fpir
 from maskedface.evaluation.learners import LEARNERS, learner_scores
 from maskedface.evaluation.matching import Matches, match_probes
@@ -23,6 +24,8 @@ __all__ = [
     "PAPER_ROWS",
     "EmbeddedFaces",
     "Matches",
+    "attention",
+    "attention_share",
     "classification_report",
     "cmc",
     "confusion",
@@ -36,6 +39,7 @@ __all__ = [
     "match_probes",
     "normalised",
     "open_set_report",
+    "overlay",
     "paired_difference",
     "person_means",
     "rank_one_matches",

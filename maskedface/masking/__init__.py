@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from maskedface.masking.area import mask_area
 from maskedface.masking.bank import MaskBank
 from maskedface.masking.photos import mask_photo
 from maskedface.masking.pictures import PictureStyle, style_from_picture
@@ -17,6 +18,7 @@ __all__ = [
     "RandomMask",
     "Style",
     "UpperFaceCrop",
+    "mask_area",
     "mask_photo",
     "style_from_picture",
 ]

@@ -181,23 +181,34 @@ class Recognizer:
         places = self._find(image)
         if not places:
             return ()
-        height, width = image.shape[:2]
-        chips = [
-            geometry.warp(
-                image,
-                geometry.chip_matrix(
-                    height, width, source=source, target=self.template, size=self._size
-                ),
-                self._size,
-            )
-            for *_, source in places
-        ]
+        chips = [self._cut(image, source) for *_, source in places]
         return tuple(
             FoundFace(box, confidence, by, masked_probability(image, source), embedding)
             for (box, confidence, by, source), embedding in zip(
                 places, self._embed(chips), strict=True
             )
         )
+
+    def chip(self, photo: Photo) -> np.ndarray:
+        """The model's view of a photograph's largest face.
+
+        Args:
+            photo: as for `faces`.
+
+        Returns:
+            uint8 array, shape (size, size, 3), RGB: the model's input.
+
+        Raises:
+            FaceError: if no face is found.
+            ImageError, OSError, ValueError, ModuleNotFoundError: as `faces`.
+        """
+        image = photo if isinstance(photo, np.ndarray) else read_image(photo)
+        check_image(image)
+        places = self._find(image)
+        if not places:
+            raise FaceError(f"a photograph must show a face. Received: none in {image.shape}")
+        largest = max(places, key=lambda p: (p[0][2] - p[0][0]) * (p[0][3] - p[0][1]))
+        return self._cut(image, largest[3])
 
     def one_face(self, photo: Photo) -> FoundFace:
         """The face of a photograph of one person: the only one, or one far larger than the others.
@@ -303,6 +314,12 @@ class Recognizer:
         if self._fall_back == "always" or (self._fall_back == "crops" and is_crop):
             return [(whole, None, "whole image", "")]
         return []
+
+    def _cut(self, image: np.ndarray, source: str | np.ndarray) -> np.ndarray:
+        matrix = geometry.chip_matrix(
+            *image.shape[:2], source=source, target=self.template, size=self._size
+        )
+        return geometry.warp(image, matrix, self._size)
 
     def _embed(self, chips: list[np.ndarray]) -> np.ndarray:
         # Filled up to a power of two, so that few batch sizes are traced.

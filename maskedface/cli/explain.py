@@ -1,0 +1,168 @@
+"""Show what a model looks at, and which share of that lies where a mask would.
+
+RUN is a finished run's folder, "dlib" or a .keras file.
+
+  maskedface explain runs/mine PHOTO.jpg --out looked      (the person named: what speaks for them)
+  maskedface explain dlib PROBE.jpg --reference OTHER.jpg  (what makes the two alike)
+  maskedface explain runs/mine --against dlib --manifest M --protocol open_set --data D
+
+The last measures: each masked test face against the mean of its person's other unmasked photographs,
+and both models' shares, with 95 % intervals over people. Pictures are the model's own view of a face, a
+heat map laid over it. Photographs must be aligned to --template, or are searched for faces.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING, Any
+
+from maskedface.cli import data
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from maskedface.recognition import Recognizer
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's words to a parser."""
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("photos", nargs="*", metavar="PHOTO|FOLDER")
+    parser.add_argument("--reference", metavar="PHOTO", help="explain the likeness to this face")
+    parser.add_argument("--out", default="explained", metavar="DIR", help="where pictures go")
+    parser.add_argument("--against", metavar="RUN", help="measure this model too, face by face")
+    parser.add_argument("--protocol", metavar="COLUMN", help="measure on this column's part test")
+    data.add_data_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the command; see `maskedface explain --help`."""
+    if bool(args.photos) == bool(args.protocol):
+        raise ValueError(
+            "photographs, or --protocol with --manifest, must be given. "
+            f"Received: {len(args.photos)} photographs, --protocol {args.protocol}"
+        )
+    return _measure(args) if args.protocol else _show(args)
+
+
+def _recognizer(name: str, args: argparse.Namespace) -> Recognizer:
+    from maskedface.cli.recogniser import load_recognizer
+
+    return load_recognizer(name, aligned_to=args.template, fall_back="always")
+
+
+def _show(args: argparse.Namespace) -> int:
+    import numpy as np
+
+    from maskedface import evaluation, masking
+    from maskedface.cli import recogniser
+    from maskedface.datasets import read_image
+    from maskedface.recognition import photo_files
+
+    recognizer = _recognizer(args.run, args)
+    model, classes = _classifier(args.run)
+    if args.reference is None and not classes:
+        raise ValueError("--reference must be given for a model that names nobody. Received: none")
+    paths = photo_files(*args.photos)
+    chips = np.stack([recognizer.chip(read_image(path)) for path in paths])
+    area = masking.mask_area(recognizer.template, chips.shape[1])
+    if args.reference is not None:
+        other = recognizer.chip(read_image(args.reference))
+        embeddings = _embedded(recognizer, np.concatenate([chips, other[None]]))
+        references = np.repeat(embeddings[-1:], len(chips), axis=0)
+        maps = evaluation.attention(recognizer.embedder, chips, references=references)
+        words = [f"cosine {value:.3f}" for value in embeddings[:-1] @ embeddings[-1]]
+    else:
+        maps = evaluation.attention(model, chips)
+        words = [classes[n] for n in _predicted(model, chips)]
+    shares = evaluation.attention_share(maps, area)
+    for number, (path, share) in enumerate(zip(paths, shares, strict=True)):
+        name = f"{number + 1:04d}-{os.path.splitext(os.path.basename(path))[0]}.png"
+        picture = np.hstack([chips[number], evaluation.overlay(chips[number], maps[number])])
+        recogniser.write_picture(os.path.join(args.out, name), picture)
+        printed = path.encode("utf-8", "replace").decode()
+        print(f"{printed}: {words[number]}; {share:.2f} of the attention where a mask lies")
+    print(f"spread evenly it would be {area.mean():.2f}; pictures in {args.out}")
+    return 0
+
+
+def _classifier(name: str) -> tuple[Any, list[str]]:
+    """The run's classifier and its people; nobody for a model that names none."""
+    if not os.path.isdir(name):
+        return None, []
+    from maskedface.training import Run
+
+    found = Run(name)
+    return found.model, found.record["classes"]
+
+
+def _predicted(model: Any, chips: np.ndarray) -> np.ndarray:
+    from maskedface import models
+
+    found: np.ndarray = models.predict(model, chips).argmax(1)
+    return found
+
+
+def _embedded(recognizer: Recognizer, chips: np.ndarray) -> np.ndarray:
+    from maskedface import models
+    from maskedface.evaluation import normalised
+
+    return normalised(models.predict(recognizer.embedder, chips))
+
+
+def _measure(args: argparse.Namespace) -> int:
+    from maskedface import datasets, evaluation
+
+    if not args.manifest:
+        raise ValueError("--protocol must come with --manifest. Received: --protocol alone")
+    parts = datasets.read_split(
+        args.manifest, args.protocol, root=args.data, template=args.template
+    )
+    if "test" not in parts:
+        raise ValueError(f"--protocol must have the part test. Received: parts {sorted(parts)}")
+    found = {}
+    for name in (args.run, *([args.against] if args.against else [])):
+        shares, people, even = _shares(_recognizer(name, args), parts["test"])
+        found[name] = shares
+        low, high = evaluation.interval(shares, people)
+        print(
+            f"{name}: {shares.mean():.3f} [{low:.3f}, {high:.3f}] of the attention lies where a mask "
+            f"does ({len(shares)} masked faces of {len(set(people))} people; evenly spread: {even:.3f})"
+        )
+    if args.against:
+        ours, theirs = found.values()
+        shift = evaluation.paired_difference(ours, theirs, people)
+        print(
+            f"difference, face by face: {shift['difference']:+.3f} "
+            f"[{shift['low']:+.3f}, {shift['high']:+.3f}]"
+        )
+    return 0
+
+
+def _shares(recognizer: Recognizer, test: Any) -> tuple[np.ndarray, list[str], float]:
+    """The masked faces' shares, their people, and the share of attention spread evenly."""
+    import numpy as np
+
+    from maskedface import datasets, evaluation, masking
+
+    size = recognizer.embedder.input_shape[1]
+    chips = datasets.read_chips(test, size=size, template=recognizer.template, progress=True)
+    embeddings = _embedded(recognizer, chips)
+    of: dict[str, list[int]] = {}
+    for row, face in enumerate(test.faces):
+        if face.domain == "unmasked":
+            of.setdefault(face.person, []).append(row)
+    rows, references = [], []
+    for row, face in enumerate(test.faces):
+        others = [n for n in of.get(face.person, []) if test.faces[n].photo != face.photo]
+        if face.domain == "masked" and others:
+            rows.append(row)
+            references.append(embeddings[others].mean(axis=0))
+    if not rows:
+        raise ValueError("a masked face must have an unmasked one of another photo. Received: none")
+    maps = evaluation.attention(recognizer.embedder, chips[rows], references=np.stack(references))
+    area = masking.mask_area(recognizer.template, size)
+    shares = evaluation.attention_share(maps, area)
+    # Nothing at all speaks for the likeness: neither does anything under the mask.
+    return np.nan_to_num(shares), [test.faces[row].person for row in rows], float(area.mean())

@@ -1,0 +1,229 @@
+"""What a network looks at: Grad-CAM, for a person's score and for the likeness of two faces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+from keras import ops
+
+from maskedface.evaluation.map_places import last_maps, place_of
+
+# Rows and columns that a feature map must have to say where something is: ResNet50 ends at 180 px in
+# 6 x 6; dlib's network ends in 1 x 1, after 3 x 3 and 8 x 8.
+LEAST_SIDE = 5
+
+
+def attention(
+    model: keras.Model,
+    images: np.ndarray,
+    *,
+    classes: Sequence[int] | np.ndarray | None = None,
+    references: np.ndarray | None = None,
+    batch_size: int = 16,
+) -> np.ndarray:
+    """Which parts of each image speak for its score: Grad-CAM (Selvaraju et al. 2017, section 3).
+
+    The gradient of the score, averaged over a feature map's places, weighs its channels; what is left
+    above zero of their weighted sum is the attention. The map is the last one of at least 5 x 5 places
+    (`LEAST_SIDE`) on every way to the output: of mirrored and cropped views (`models.View`) one each,
+    laid where it came from and added up. A map's places are put at the centres of what they see, by
+    the strides and paddings before them, not stretched over the image: ResNet50's first place is its
+    corner, and dlib's first lies 14 of 150 pixels inside.
+
+    Args:
+        model: RGB images, 0-255 -> one vector each. A functional model, which is left as it is; also
+            one that holds models. It is run in float32, whatever its precision.
+        images: uint8 or float array, shape (N, height, width, 3), N >= 1.
+        classes: N output numbers: the score is that output (for a classifier a logit). Without
+            `classes` and `references`, each image's highest.
+        references: float array, shape (N, outputs): the score is the cosine of the output and this
+            row, the embedding of another face or the mean of some.
+        batch_size: int >= 1.
+
+    Returns:
+        float32 array, shape (N, height, width), in [0, 1]: each image's largest value is 1, or all
+        are 0 where nothing speaks for the score.
+
+    Raises:
+        ValueError: if the model is not of that kind or has no such feature map, or the arrays do not
+            fit.
+    """
+    _check(model, images, classes, references, batch_size)
+    flat = _in_float32(model)
+    maps = last_maps(flat, LEAST_SIDE)
+    places = [place_of(tensor) for tensor in maps]
+    front, tail = keras.Model(flat.input, maps), keras.Model(maps, flat.output)
+    front.jit_compile = tail.jit_compile = False  # compiling would take longer than running
+    batch_size = min(batch_size, len(images))
+    slopes = _Slopes(tail, batch_size, cosine=references is not None)
+    found = np.empty(images.shape[:3], "float32")
+    for start in range(0, len(images), batch_size):
+        rows = np.arange(start, start + batch_size) % len(images)  # every batch is full
+        seen = [np.asarray(one) for one in _listed(front.predict_on_batch(images[rows]))]
+        if references is not None:
+            targets = np.asarray(references)[rows]
+        else:
+            outputs = np.asarray(tail.predict_on_batch(seen if len(seen) > 1 else seen[0]))
+            chosen = outputs.argmax(1) if classes is None else np.asarray(classes)[rows]
+            targets = np.eye(outputs.shape[1], dtype="float32")[chosen]
+        weights = [slope.mean((1, 2), keepdims=True) for slope in slopes.of(seen, targets)]
+        cams = [np.maximum((w * a).sum(-1), 0) for w, a in zip(weights, seen, strict=True)]
+        laid = [p.lay(cam, images.shape[1:3]) for p, cam in zip(places, cams, strict=True)]
+        found[rows] = sum(laid)
+    largest = found.max((1, 2), keepdims=True)
+    return np.asarray(np.divide(found, largest, out=np.zeros_like(found), where=largest > 0))
+
+
+def attention_share(maps: np.ndarray, area: np.ndarray) -> np.ndarray:
+    """The share of each map that lies in an area.
+
+    Args:
+        maps: float array, shape (N, height, width), >= 0: from `attention`.
+        area: float array in [0, 1], shape (height, width) or (N, height, width): how far each pixel
+            belongs to the area, as `masking.mask_area` gives it, or a drawn mask's alpha.
+
+    Returns:
+        float64 array, shape (N,), in [0, 1]; NaN for a map of zeros. Attention spread evenly gives
+        `area.mean()`.
+
+    Raises:
+        ValueError: if the shapes do not fit or the area leaves [0, 1].
+    """
+    maps, area = np.asarray(maps, "float64"), np.asarray(area, "float64")
+    if maps.ndim != 3 or area.shape not in (maps.shape, maps.shape[1:]):
+        raise ValueError(
+            "maps must have shape (N, height, width), area the same or (height, width). "
+            f"Received: {maps.shape} and {area.shape}"
+        )
+    if area.min() < 0 or area.max() > 1:
+        raise ValueError(f"area must be in [0, 1]. Received: {area.min():g} to {area.max():g}")
+    total = maps.sum((1, 2))
+    inside = (maps * area).sum((1, 2))
+    return np.asarray(np.divide(inside, total, out=np.full(len(maps), np.nan), where=total > 0))
+
+
+def overlay(image: np.ndarray, attention_map: np.ndarray) -> np.ndarray:
+    """Lays a heat map over a face: the warmer and the less transparent, the more attention.
+
+    Args:
+        image: uint8 array, shape (height, width, 3), RGB.
+        attention_map: float array in [0, 1], shape (height, width).
+
+    Returns:
+        New uint8 array, shape (height, width, 3); unchanged where the map is 0.
+
+    Raises:
+        ValueError: if the shapes do not fit.
+    """
+    if image.dtype != np.uint8 or image.shape != (*attention_map.shape, 3):
+        raise ValueError(
+            "image must be uint8 of the map's shape and three channels. "
+            f"Received: {image.dtype} {image.shape} and {attention_map.shape}"
+        )
+    heat = attention_map.clip(0, 1)
+    # OpenCV's colours are BGR. Inferno also reads as light and dark, by all kinds of eyes.
+    colours = cv2.applyColorMap((255 * heat).round().astype("uint8"), cv2.COLORMAP_INFERNO)
+    opacity = 0.75 * np.sqrt(heat)[..., None]
+    mixed: np.ndarray = image * (1 - opacity) + colours[..., ::-1] * opacity
+    return mixed.round().astype("uint8")
+
+
+class _Score(keras.losses.Loss):
+    """Minus the output's dot product, or cosine, with a target row, summed over the batch."""
+
+    def __init__(self, cosine: bool) -> None:
+        super().__init__(reduction="sum")
+        self._cosine = cosine
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        if self._cosine:
+            y_true, y_pred = ops.normalize(y_true, axis=-1), ops.normalize(y_pred, axis=-1)
+        return -ops.sum(y_true * y_pred, axis=-1)
+
+
+class _Slopes(keras.Model):
+    """The gradient of a score in feature maps, on every backend that Keras has.
+
+    Each map gets a weight added to it, which starts at 0. One step of gradient descent at rate 1 leaves
+    there what the score's gradient is, so Keras' own trainer does the differentiation.
+    """
+
+    def __init__(self, tail: keras.Model, batch_size: int, cosine: bool) -> None:
+        super().__init__(name="slopes")
+        tail.trainable = False
+        self._tail = tail
+        self._shifts = [
+            self.add_weight(shape=(batch_size, *shape[1:]), initializer="zeros")
+            for shape in (tensor.shape for tensor in tail.inputs)
+        ]
+        self.compile(keras.optimizers.SGD(1.0), _Score(cosine), jit_compile=False)
+
+    def call(self, maps: Any) -> Any:
+        moved = [one + shift for one, shift in zip(maps, self._shifts, strict=True)]
+        return self._tail(moved if len(moved) > 1 else moved[0], training=False)
+
+    def of(self, maps: list[np.ndarray], targets: np.ndarray) -> list[np.ndarray]:
+        """The gradient in each map, of its shape."""
+        for shift in self._shifts:
+            shift.assign(np.zeros(shift.shape, "float32"))
+        self.train_on_batch(maps, targets.astype("float32"))
+        return [ops.convert_to_numpy(shift) for shift in self._shifts]
+
+
+def _in_float32(model: keras.Model) -> keras.Model:
+    """The same graph of new layers in float32; models inside it are dissolved."""
+
+    def dissolved(layer: keras.layers.Layer, *inputs: Any, **options: Any) -> Any:
+        options.pop("mask", None)  # of time steps, which images have not
+        inside = isinstance(layer, keras.Model)
+        return layer.call(*inputs, **options) if inside else layer(*inputs, **options)
+
+    def rebuilt(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return type(layer).from_config(layer.get_config() | {"dtype": "float32"})
+
+    flat = model
+    while any(isinstance(layer, keras.Model) for layer in flat.layers):
+        flat = keras.models.clone_model(
+            flat, clone_function=lambda layer: layer, call_function=dissolved, recursive=False
+        )
+    fresh = keras.models.clone_model(flat, clone_function=rebuilt, call_function=dissolved)
+    fresh.set_weights(flat.get_weights())
+    return fresh
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _check(
+    model: keras.Model, images: np.ndarray, classes: Any, references: Any, batch_size: int
+) -> None:
+    shape, output = model.input_shape, model.output_shape
+    if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:] or len(output) != 2:
+        raise ValueError(
+            "model must take images of one size and give one vector each. "
+            f"Received: {shape} -> {output}"
+        )
+    if not len(images) or images.shape[1:] != shape[1:] or batch_size < 1:
+        raise ValueError(
+            f"images must have shape (N, {', '.join(map(str, shape[1:]))}), N and batch_size be at "
+            f"least 1. Received: shape {images.shape}, batch_size={batch_size}"
+        )
+    if classes is not None and references is not None:
+        raise ValueError("classes and references must not both be given. Received: both")
+    if classes is not None:
+        numbers = np.asarray(classes)
+        fits = numbers.shape == (len(images),)
+        if not fits or numbers.min() < 0 or numbers.max() >= output[1]:
+            raise ValueError(
+                f"classes must be {len(images)} numbers in [0, {output[1]}). Received: {classes}"
+            )
+    if references is not None and np.shape(references) != (len(images), output[1]):
+        raise ValueError(
+            f"references must have shape ({len(images)}, {output[1]}). "
+            f"Received: shape {np.shape(references)}"
+        )

@@ -1,0 +1,245 @@
+"""A model becomes a file, which is done when it was read back and said what the model says."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, get_args
+
+import keras
+import numpy as np
+
+from maskedface import models
+from maskedface.exporting import loading, writing
+
+Format = Literal["savedmodel", "onnx", "litert"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+Precision = Literal["float32", "float16", "int8"]
+ENDINGS: dict[str, str] = {"savedmodel": "", "onnx": ".onnx", "litert": ".tflite"}
+
+# What a file may differ by, as a share of the largest value. float32: the order of sums alone differs,
+# 1e-6 was found. float16: weights are rounded by up to 2 ** -11 each. int8: .10 was found on dlib's
+# network, .09 on a fine-tuned one; above .3 something is broken rather than rounded.
+TOLERANCES: dict[str, float] = {"float32": 1e-4, "float16": 1e-2, "int8": 0.3}
+_CHECKED = 64  # images compared at most; the first and the last ones also one by one
+
+
+class Agreement(NamedTuple):
+    """How near a file's outputs are to the Keras model's, on the same images.
+
+    Attributes:
+        relative: the largest difference, as a share of the model's largest value.
+        cosine: the smallest cosine of an image's two outputs.
+        same_first: the share of images whose highest output is the same.
+    """
+
+    relative: float
+    cosine: float
+    same_first: float
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written and checked.
+
+    Attributes:
+        path: the file, or a SavedModel's folder.
+        format, precision: as asked for.
+        size: int, bytes; of a folder all its files'.
+        agreement: with the Keras model.
+    """
+
+    path: str
+    format: str
+    precision: str
+    size: int
+    agreement: Agreement
+
+
+def export(
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    images: np.ndarray,
+    *,
+    format: Format,
+    precision: Precision = "float32",
+    calibration: np.ndarray | None = None,
+    facts: dict[str, Any] | None = None,
+    tolerance: float | None = None,
+) -> Exported:
+    """Writes a model as a file, reads it back with the program that will run it, and compares.
+
+    All preprocessing is in the file: it takes RGB images, 0-255 (float32; an int8 file uint8), any
+    number at once. Beside it lies `<path>.json` with the facts, the agreement and what goes in and
+    out. Both appear together, and only if the comparison holds; a file of that name is replaced.
+
+    Args:
+        model: images -> one vector each. A model in mixed precision is exported, and compared, with
+            its float32 weights in float32.
+        path: the file to write, ending as .onnx or .tflite; for a SavedModel the folder.
+        images: uint8 array, shape (N, height, width, 3), N >= 1: faces to compare on, up to 64.
+        format: "savedmodel", "onnx" or "litert".
+        precision: "float32"; for LiteRT also "float16" and "int8".
+        calibration: uint8 array, shape (M, height, width, 3): for int8, faces whose activations say
+            how far each tensor's values reach; not those to report figures on. 100 are enough.
+        facts: what else the `.json` shall hold ("classes", "template", ...).
+        tolerance: the largest relative difference; by default `TOLERANCES[precision]`.
+
+    Returns:
+        An `Exported`.
+
+    Raises:
+        ModuleNotFoundError: if a format's package is not installed; the message has the pip line.
+        ValueError: if the words do not fit together, or the file does not agree; then nothing is left.
+    """
+    target = os.path.abspath(os.fspath(path))
+    _check(model, target, images, format, precision, calibration)
+    told = {**(facts or {}), **_described(model, format, precision)}
+    plain = in_float32(model)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(target), prefix=".export-") as folder:
+        made = os.path.join(folder, os.path.basename(target))
+        if format == "savedmodel":
+            writing.write_saved_model(plain, made)
+        elif format == "onnx":
+            writing.write_onnx(plain, made, told)
+        else:
+            writing.write_litert(plain, made, precision, calibration)
+        agreement = _agreement(plain, made, images[:_CHECKED])
+        limit = TOLERANCES[precision] if tolerance is None else tolerance
+        if not agreement.relative <= limit:
+            raise ValueError(
+                f"the {format} file must agree with the Keras model to {limit:g}. "
+                f"Received: a relative difference of {agreement.relative:.2g}; nothing was written"
+            )
+        told["agreement"] = agreement._asdict()
+        with open(f"{made}.json", "w", encoding="utf-8") as file:
+            json.dump(told, file, indent=2)
+        size = _size(made)
+        _replace(made, target)
+        os.replace(f"{made}.json", f"{target}.json")
+    return Exported(target, format, precision, size, agreement)
+
+
+def in_float32(model: keras.Model) -> keras.Model:
+    """The model computing in float32; itself where it does already.
+
+    Args:
+        model: any functional model, also with models inside; it is left as it is.
+
+    Returns:
+        A model with the same weights.
+    """
+    if all(layer.compute_dtype == "float32" for layer in model._flatten_layers()):
+        return model
+
+    def rebuilt(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return type(layer).from_config(layer.get_config() | {"dtype": "float32"})
+
+    plain = keras.models.clone_model(model, clone_function=rebuilt, recursive=True)
+    plain.set_weights(model.get_weights())
+    return plain
+
+
+def _agreement(model: keras.Model, path: str, images: np.ndarray) -> Agreement:
+    expected, predict = models.predict(model, images), loading.load(path)
+    together = predict(images)
+    singly = np.concatenate([predict(images[:1]), predict(images[-1:])])
+    if together.shape != expected.shape or not np.isfinite(together).all():
+        return Agreement(float("inf"), -1.0, 0.0)
+    largest = np.abs(expected).max()
+    away = max(
+        np.abs(together - expected).max(), np.abs(singly - expected[[0, -1]]).max()
+    )
+    lengths = np.linalg.norm(together, axis=1) * np.linalg.norm(expected, axis=1)
+    cosines = (together * expected).sum(1) / np.maximum(lengths, 1e-30)
+    same = together.argmax(1) == expected.argmax(1)
+    return Agreement(float(away / largest), float(cosines.min()), float(same.mean()))
+
+
+def _described(model: keras.Model, format: str, precision: str) -> dict[str, Any]:
+    height, width = model.input_shape[1:3]
+    return {
+        "format": format,
+        "precision": precision,
+        "keras": keras.__version__,
+        "input": {
+            "shape": ["batch", height, width, 3],
+            "type": "uint8" if precision == "int8" else "float32",
+            "values": "RGB, 0-255; nothing else is to be done to them",
+        },
+        "outputs": model.output_shape[-1],
+    }
+
+
+def _replace(made: str, target: str) -> None:
+    """Puts a file or folder where it belongs; an older SavedModel there goes."""
+    if os.path.isdir(target):
+        old = f"{made}.old"
+        os.replace(target, old)  # inside the temporary folder, which is removed
+        os.replace(made, target)
+        shutil.rmtree(old)
+    else:
+        os.replace(made, target)
+
+
+def _size(path: str) -> int:
+    if os.path.isfile(path):
+        return os.path.getsize(path)
+    return sum(
+        os.path.getsize(os.path.join(where, name))
+        for where, _, names in os.walk(path)
+        for name in names
+    )
+
+
+def _check(
+    model: keras.Model,
+    path: str,
+    images: np.ndarray,
+    format: str,
+    precision: str,
+    calibration: Sequence[Any] | np.ndarray | None,
+) -> None:
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "exporting must run on Keras' TensorFlow backend. "
+            f"Received: {keras.backend.backend()!r}"
+        )
+    if format not in FORMATS or precision not in TOLERANCES:
+        raise ValueError(
+            f"format must be one of {FORMATS}, precision one of {(*TOLERANCES,)}. "
+            f"Received: format={format!r}, precision={precision!r}"
+        )
+    if precision != "float32" and format != "litert":
+        raise ValueError(
+            f"precision must be 'float32' for {format!r}. Received: precision={precision!r}"
+        )
+    ending = ENDINGS[format]
+    is_other = os.path.isdir(path) if ending else os.path.splitext(path)[1] in (".onnx", ".tflite")
+    if not path.endswith(ending) or is_other:
+        wanted = f"a file that ends as {ending}" if ending else "a folder without such an ending"
+        raise ValueError(f"path must be {wanted} for {format!r}. Received: {path!r}")
+    is_model = os.path.isfile(os.path.join(path, "saved_model.pb"))
+    if not ending and os.path.exists(path) and not is_model:
+        raise ValueError(f"path must be new, or an older SavedModel. Received: {path!r}")
+    shape, output = model.input_shape, model.output_shape
+    if not isinstance(shape, tuple) or None in shape[1:] or len(output) != 2:
+        raise ValueError(
+            "model must take images of one size and give one vector each. "
+            f"Received: {shape} -> {output}"
+        )
+    if precision == "int8" and calibration is None:
+        raise ValueError("calibration must be given for int8. Received: none")
+    for name, given in (("images", images), ("calibration", calibration)):
+        if given is None:
+            continue
+        if not len(given) or np.shape(given)[1:] != shape[1:]:
+            raise ValueError(
+                f"{name} must have shape (N, {shape[1]}, {shape[2]}, 3), N at least 1. "
+                f"Received: shape {np.shape(given)}"
+            )

@@ -1,0 +1,98 @@
+"""Exported files, read back by the program that will run them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+# RGB images, 0-255, shape (N, height, width, 3), N >= 1 -> float32 vectors, shape (N, outputs).
+Predictor = Callable[[np.ndarray], np.ndarray]
+
+
+def load(path: str | os.PathLike[str]) -> Predictor:
+    """Reads an exported file and gives what runs it: TensorFlow, ONNX Runtime or LiteRT.
+
+    Args:
+        path: a SavedModel's folder, or a file that ends as .onnx or .tflite.
+
+    Returns:
+        A function: images, uint8 or float, RGB, 0-255, shape (N, height, width, 3), N >= 1 -> float32
+        array, shape (N, outputs). Numbers of a full-integer file are scaled back to real ones.
+
+    Raises:
+        FileNotFoundError: if there is no such file or folder.
+        ModuleNotFoundError: if the program is not installed; the message has the pip line.
+        ValueError: if the ending is of no format.
+    """
+    name = os.fspath(path)
+    if not os.path.exists(name):
+        raise FileNotFoundError(f"path must be an exported model. Received: {name!r}")
+    if os.path.isdir(name):
+        return _saved_model(name)
+    if name.endswith(".onnx"):
+        return _onnx(name)
+    if name.endswith(".tflite"):
+        return _litert(name)
+    raise ValueError(f"path must be a folder, .onnx or .tflite. Received: {name!r}")
+
+
+def _saved_model(path: str) -> Predictor:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(path)
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        found: np.ndarray = loaded.serve(images.astype("float32")).numpy()
+        return found
+
+    return predict
+
+
+def _onnx(path: str) -> Predictor:
+    try:
+        import onnxruntime
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            'ONNX needs onnxruntime: pip install "maskedface[onnx]"'
+        ) from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = os.cpu_count() or 1
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        return np.asarray(session.run(None, {name: images.astype("float32")})[0])
+
+    return predict
+
+
+def _litert(path: str) -> Predictor:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            'LiteRT needs ai-edge-litert: pip install "maskedface[litert]"'
+        ) from error
+    interpreter = Interpreter(model_path=path, num_threads=os.cpu_count() or 1)
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        given = interpreter.get_input_details()[0]
+        if tuple(given["shape"]) != images.shape:
+            interpreter.resize_tensor_input(given["index"], images.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(given["index"], _as_type(images, given["dtype"]))
+        interpreter.invoke()
+        made = interpreter.get_output_details()[0]
+        found: np.ndarray = interpreter.get_tensor(made["index"]).astype("float32")
+        return found
+
+    return predict
+
+
+def _as_type(images: np.ndarray, dtype: Any) -> np.ndarray:
+    if np.issubdtype(dtype, np.integer) and not np.issubdtype(images.dtype, np.integer):
+        images = images.round().clip(0, 255)
+    return images.astype(dtype)

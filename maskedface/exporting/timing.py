@@ -1,0 +1,38 @@
+"""How fast models are, beside each other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+
+from maskedface.exporting.loading import Predictor
+
+
+def time_models(
+    models: Mapping[str, Predictor], images: np.ndarray, *, rounds: int = 5
+) -> dict[str, float]:
+    """Times models in turn, so that a slower minute of the machine meets them all.
+
+    Args:
+        models: name -> function of images.
+        images: one batch, shape (N, height, width, 3).
+        rounds: int >= 1; one more comes first and is not counted.
+
+    Returns:
+        {name: median time in ms an image}.
+
+    Raises:
+        ValueError: if `rounds` is below 1.
+    """
+    if rounds < 1:
+        raise ValueError(f"rounds must be at least 1. Received: rounds={rounds}")
+    times: dict[str, list[float]] = {name: [] for name in models}
+    for number in range(rounds + 1):
+        for name, predict in models.items():
+            start = time.perf_counter()
+            predict(images)
+            if number:
+                times[name].append(time.perf_counter() - start)
+    return {name: float(np.median(values)) * 1000 / len(images) for name, values in times.items()}

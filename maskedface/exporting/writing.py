@@ -1,0 +1,68 @@
+"""One function a format: a Keras model into a file. Nothing is checked here."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from typing import Any
+
+import keras
+import numpy as np
+
+
+def write_saved_model(model: keras.Model, path: str) -> None:
+    """Writes a SavedModel's folder; its endpoint is `serve`, float32 images -> float32 vectors."""
+    model.export(path, format="tf_saved_model", verbose=False)
+
+
+def write_onnx(model: keras.Model, path: str, facts: dict[str, Any]) -> None:
+    """Writes an ONNX file, with the facts as its metadata "maskedface".
+
+    Raises:
+        ModuleNotFoundError: if a package is not installed; the message has the pip line.
+    """
+    try:
+        import onnx
+        import tf2onnx  # noqa: F401  (Keras uses it)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            'ONNX needs onnx and tf2onnx: pip install "maskedface[onnx]"'
+        ) from error
+    model(np.zeros((1, *model.input_shape[1:]), "float32"))  # Keras asks that it was called once
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras looks for names that NumPy 2 no longer has
+        model.export(path, format="onnx", verbose=False)
+    made = onnx.load(path)
+    onnx.helper.set_model_props(made, {"maskedface": json.dumps(facts)})
+    onnx.checker.check_model(made)
+    onnx.save(made, path)
+
+
+def write_litert(
+    model: keras.Model, path: str, precision: str, calibration: np.ndarray | None
+) -> None:
+    """Writes a LiteRT file.
+
+    "float16" stores weights in half the bytes; "int8" computes in bytes, weights by channel,
+    activations with the ranges that the calibration images reach. Its input is uint8, whose steps
+    are grey levels; its output is scaled back to float32.
+    """
+    import tensorflow as tf
+
+    words: dict[str, Any] = {}
+    if precision != "float32":
+        words["optimizations"] = [tf.lite.Optimize.DEFAULT]
+    if precision == "float16":
+        words["target_spec"] = {"supported_types": [tf.float16]}
+    if precision == "int8":
+        assert calibration is not None
+        # The input's steps are grey levels only where calibration has seen 0 and 255.
+        ends = np.zeros_like(calibration[:1])
+        ends[:, ::2] = 255
+        images = np.concatenate([calibration, ends]).astype("float32")
+        words |= {
+            "representative_dataset": lambda: ([image[None]] for image in images),
+            "target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
+            "inference_input_type": tf.uint8,
+        }
+    model.export(path, format="litert", verbose=False, **words)

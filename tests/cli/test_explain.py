@@ -1,0 +1,54 @@
+"""maskedface explain, with a tiny network and drawn faces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from maskedface import datasets
+from maskedface.cli.main import main
+from maskedface.datasets import FaceIndex
+
+
+def test_a_likeness_is_drawn_and_its_share_printed(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, other = drawn.paths[0], drawn.paths[-1]
+    words = ["explain", str(tiny_backbone), first, "--reference", other, "--template", "arcface"]
+    assert main([*words, "--out", str(tmp_path / "looked")]) == 0
+    printed = capsys.readouterr().out
+    assert "cosine" in printed and "of the attention where a mask lies" in printed
+    (picture,) = (tmp_path / "looked").iterdir()
+    with Image.open(picture) as image:
+        assert image.size == (128, 64)
+
+
+def test_two_models_are_measured_on_the_same_faces(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train, test = datasets.by_person(drawn, train_fraction=0.5, seed=0)
+    manifest = str(tmp_path / "manifest.csv")
+    datasets.write_manifest(manifest, drawn, {"open": {"train": train, "test": test}})
+    words = ["explain", str(tiny_backbone), "--against", str(tiny_backbone), "--manifest", manifest]
+    words += ["--data", drawn.root, "--protocol", "open", "--template", "arcface"]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert "8 masked faces of 2 people" in printed
+    assert "difference, face by face: +0.000 [+0.000, +0.000]" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "photographs, or --protocol with --manifest, must be given"),
+        (["--protocol", "open"], "--protocol must come with --manifest"),
+        (["photo.png"], "--reference must be given"),
+    ],
+)
+def test_words_that_do_not_fit_are_refused(
+    words: list[str], message: str, tiny_backbone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", str(tiny_backbone), *words]) == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,80 @@
+"""maskedface export, with a tiny network and drawn faces."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from maskedface import datasets, training
+from maskedface.cli.main import main
+from maskedface.datasets import FaceIndex
+from maskedface.recipes import Recipe
+
+
+@pytest.fixture(scope="module")
+def run_dir(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    folder = tmp_path_factory.mktemp("run") / "run"
+    train, test = datasets.by_image(drawn)
+    recipe = Recipe(name="tiny", freeze_through="all", epochs=1, batch_size=8)
+    training.train(recipe, train, test, run_dir=str(folder), backbone=str(tiny_backbone), progress=False)
+    return folder
+
+
+def test_a_runs_classifier_is_written_with_its_peoples_names(
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "model"
+    words = ["export", str(run_dir), "--to", "savedmodel", "--out", str(out)]
+    assert main([*words, "--output", "probabilities"]) == 0
+    printed = capsys.readouterr().out
+    assert "the run's training faces" in printed and "ms, one face" in printed
+    facts = json.loads((tmp_path / "model.json").read_text())
+    assert facts["classes"] == [f"person_{n:04d}" for n in range(4)]
+    assert facts["output"] == "probabilities" and facts["agreement"]["relative"] < 1e-4
+
+
+def test_several_files_go_into_a_folder(
+    tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("ai_edge_litert")
+    words = ["export", str(tiny_backbone), "--to", "savedmodel", "litert"]
+    words += ["--precision", "float32", "int8", "--out", str(tmp_path / "files"), "--calibrate", "8"]
+    assert main(words) == 0
+    names = sorted(path.name for path in (tmp_path / "files").iterdir())
+    assert names == [
+        "model", "model-int8.tflite", "model-int8.tflite.json", "model.json", "model.tflite",
+        "model.tflite.json",
+    ]  # fmt: skip
+    facts = json.loads((tmp_path / "files" / "model-int8.tflite.json").read_text())
+    assert facts["calibration"] == "8 of drawn faces" and facts["input"]["type"] == "uint8"
+    assert "model-int8.tflite" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--to", "onnx", "--precision", "int8"], "--precision must hold float32"),
+        (["--to", "savedmodel", "--output", "logits"], "--output must be 'embedding'"),
+        (["--to", "savedmodel", "--calibrate", "0"], "--calibrate must be at least 1"),
+    ],
+)
+def test_words_that_do_not_fit_write_nothing(
+    words: list[str],
+    message: str,
+    tiny_backbone: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["export", str(tiny_backbone), *words, "--out", str(tmp_path / "m")]) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_model_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["export", "nothing", "--to", "savedmodel", "--out", str(tmp_path / "m")]
+    assert main(words) == 2
+    assert "MODEL must be 'dlib'" in capsys.readouterr().err

@@ -1,0 +1,184 @@
+"""Files of each format, read back by what will run them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from maskedface import exporting, models
+from maskedface.datasets import draw_face
+from maskedface.exporting import exported
+
+SIDE = 64
+ENDINGS = {"savedmodel": "model", "onnx": "model.onnx", "litert": "model.tflite"}
+
+
+def program(format: str) -> None:
+    """Skips where the format's program is not installed."""
+    names = {"onnx": ("onnx", "onnxruntime", "tf2onnx"), "litert": ("ai_edge_litert",)}
+    for name in names.get(format, ()):
+        pytest.importorskip(name)
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return np.stack([draw_face(person, 0, person % 2 == 0, size=SIDE) for person in range(6)])
+
+
+@pytest.fixture(scope="module")
+def backbone() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return models.ResNet50(None, (SIDE, SIDE, 3), filters=2, blocks=(1, 1, 1, 1))
+
+
+@pytest.mark.parametrize("format", exporting.FORMATS)
+def test_a_file_read_back_agrees_for_any_number_of_faces(
+    format: Any, backbone: keras.Model, images: np.ndarray, tmp_path: Path
+) -> None:
+    program(format)
+    path = tmp_path / ENDINGS[format]
+    done = exporting.export(backbone, path, images, format=format)
+    assert done.agreement.relative < 1e-4 and done.agreement.same_first == 1
+    predict = exporting.load(path)
+    expected = models.predict(backbone, images)
+    for count in (1, 3, 6):
+        found = predict(images[:count])
+        assert abs(found - expected[:count]).max() < 1e-4 * abs(expected).max()
+    facts = json.loads((tmp_path / f"{path.name}.json").read_text())
+    assert facts["input"]["shape"] == ["batch", SIDE, SIDE, 3] and facts["outputs"] == 64
+    assert sorted(one.name for one in tmp_path.iterdir()) == [path.name, f"{path.name}.json"]
+
+
+@pytest.mark.parametrize("format", exporting.FORMATS)
+def test_classifiers_views_mirrors_and_bfloat16_are_exported(
+    format: Any, backbone: keras.Model, images: np.ndarray, tmp_path: Path
+) -> None:
+    program(format)
+    low = models.with_precision(backbone, "bfloat16")
+    joined = models.mirror_join(models.upper_view(low, (8, 0, 56, 32)))
+    model = models.cosine_classifier(joined, 5)
+    done = exporting.export(
+        model, tmp_path / ENDINGS[format], images, format=format, facts={"classes": [*"abcde"]}
+    )
+    assert done.agreement.relative < 1e-4
+    facts = json.loads(Path(f"{done.path}.json").read_text())
+    assert facts["classes"] == [*"abcde"] and facts["outputs"] == 5
+
+
+@pytest.mark.parametrize("precision", ["float16", "int8"])
+def test_smaller_litert_files_are_smaller_and_near(
+    precision: Any, backbone: keras.Model, images: np.ndarray, tmp_path: Path
+) -> None:
+    program("litert")
+    plain = exporting.export(backbone, tmp_path / "plain.tflite", images, format="litert")
+    small = exporting.export(
+        backbone,
+        tmp_path / "small.tflite",
+        images[:3],
+        format="litert",
+        precision=precision,
+        calibration=images[3:],
+    )
+    assert small.size < plain.size
+    assert 1e-7 < small.agreement.relative < exported.TOLERANCES[precision]
+    assert small.agreement.cosine > 0.99
+
+
+def test_an_int8_file_takes_grey_levels_as_they_are(
+    backbone: keras.Model, images: np.ndarray, tmp_path: Path
+) -> None:
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    path = tmp_path / "model.tflite"
+    dark = images // 4  # calibration that never sees white
+    exporting.export(
+        backbone, path, images, format="litert", precision="int8", calibration=dark, tolerance=9
+    )
+    given = interpreter.Interpreter(model_path=str(path)).get_input_details()[0]
+    assert given["dtype"] == np.uint8 and given["quantization"] == (1.0, 0)
+
+
+def test_a_file_that_does_not_agree_is_not_there(
+    backbone: keras.Model, images: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "model"
+    exporting.export(backbone, path, images, format="savedmodel")
+    before = (tmp_path / "model.json").read_text()
+    with pytest.raises(ValueError, match="must agree with the Keras model to 0"):
+        exporting.export(backbone, tmp_path / "new", images, format="savedmodel", tolerance=0)
+    with pytest.raises(ValueError, match="nothing was written"):
+        exporting.export(backbone, path, images, format="savedmodel", tolerance=-1)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["model", "model.json"]
+    assert (tmp_path / "model.json").read_text() == before
+
+
+def test_an_older_export_is_replaced_and_other_folders_are_refused(
+    backbone: keras.Model, images: np.ndarray, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        exporting.export(backbone, tmp_path / "model", images, format="savedmodel")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["model", "model.json"]
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(ValueError, match="must be new, or an older SavedModel"):
+        exporting.export(backbone, tmp_path / "photos", images, format="savedmodel")
+
+
+def test_an_onnx_file_carries_its_facts(
+    backbone: keras.Model, images: np.ndarray, tmp_path: Path
+) -> None:
+    program("onnx")
+    import onnx
+
+    path = tmp_path / "model.onnx"
+    exporting.export(backbone, path, images, format="onnx", facts={"template": "vggface2"})
+    (prop,) = onnx.load(path).metadata_props
+    assert prop.key == "maskedface" and json.loads(prop.value)["template"] == "vggface2"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"format": "pickle"}, "format must be one of"),
+        ({"format": "onnx"}, "path must be a file that ends as .onnx"),
+        ({"format": "savedmodel"}, "path must be a folder without"),
+        ({"format": "litert", "precision": "int4"}, "precision one of"),
+        ({"format": "savedmodel", "precision": "int8"}, "precision must be 'float32' for"),
+        ({"format": "litert", "precision": "int8"}, "calibration must be given for int8"),
+        ({"format": "litert", "images": np.zeros((1, 8, 8, 3))}, "images must have shape"),
+        ({"format": "litert", "calibration": np.zeros((1, 8, 8, 3))}, "calibration must have shape"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    words: dict[str, Any], message: str, backbone: keras.Model, images: np.ndarray, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        exporting.export(backbone, tmp_path / "m.tflite", **{"images": images, **words})
+    assert not list(tmp_path.iterdir())
+
+
+def test_models_that_give_maps_are_refused(images: np.ndarray, tmp_path: Path) -> None:
+    image = keras.Input((SIDE, SIDE, 3))
+    model = keras.Model(image, keras.layers.Conv2D(2, 3)(image))
+    with pytest.raises(ValueError, match="one vector each"):
+        exporting.export(model, tmp_path / "m", images, format="savedmodel")
+
+
+def test_files_of_no_format_are_not_loaded(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="must be an exported model"):
+        exporting.load(tmp_path / "nothing.onnx")
+    (tmp_path / "model.bin").write_text("")
+    with pytest.raises(ValueError, match="must be a folder, .onnx or .tflite"):
+        exporting.load(tmp_path / "model.bin")
+
+
+def test_models_are_timed_in_turn() -> None:
+    calls: list[str] = []
+    ways = {name: lambda batch, name=name: calls.append(name) or batch for name in "ab"}
+    found = exporting.time_models(ways, np.zeros((2, 1)), rounds=2)
+    assert calls == [*"ababab"] and set(found) == {"a", "b"} and min(found.values()) >= 0
+    with pytest.raises(ValueError, match="rounds must be at least 1"):
+        exporting.time_models(ways, np.zeros((2, 1)), rounds=0)
