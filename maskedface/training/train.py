@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import filecmp
 import importlib.metadata
@@ -43,6 +44,9 @@ from maskedface.training.start import (
     take_over,
 )
 from maskedface.training.state import STATE, KeepState, read_state, write_history
+from maskedface.whole_file import whole_file
+
+FEATURES = "features"  # a run's own, until it is finished
 
 _SAME = ("seed", "backbone", "weights", "init", "data")  # what a re-used run folder must agree in
 _PACKAGES = ("maskedface", "keras", "tensorflow", "numpy", "scikit-learn", "pillow")
@@ -130,10 +134,10 @@ def train(
         "classes": train.people,
     }
     if _open(folder, recipe, train, test, record):
+        _tidy(folder)
         return Run(folder)
-    own_features = os.path.join(folder, "features")
     if features_dir is None:
-        features_dir = own_features if cache == "memory" else cache
+        features_dir = os.path.join(folder, FEATURES) if cache == "memory" else cache
     reading = {"size": record["image_size"], "template": record["template"], "progress": progress}
     reading["cache"] = None if cache == "memory" else cache
     chips = [read_chips(rows, **reading) for rows in (train, test)]
@@ -163,7 +167,7 @@ def train(
         logits = final.test_logits()
         metrics = report_domains(test, labels, logits)
         _finish(folder, final.model, metrics, {"labels": labels, "logits": logits})
-    shutil.rmtree(own_features, ignore_errors=True)
+    _tidy(folder)
     return Run(folder)
 
 
@@ -428,13 +432,18 @@ def _finish(
     metrics: dict[str, Any],
     predictions: dict[str, np.ndarray],
 ) -> None:
-    model.save(os.path.join(folder, "partial.keras"))
-    os.replace(os.path.join(folder, "partial.keras"), os.path.join(folder, MODEL))
-    partial = os.path.join(folder, "partial.npz")
-    np.savez(partial, **predictions)  # type: ignore[arg-type]  # NumPy's stub takes any for a flag
-    os.replace(partial, os.path.join(folder, PREDICTIONS))
+    with whole_file(os.path.join(folder, MODEL)) as partial:
+        model.save(partial)
+    with whole_file(os.path.join(folder, PREDICTIONS)) as partial:
+        np.savez(partial, **predictions)  # type: ignore[arg-type]  # NumPy's stub takes any for a flag
     write_json(os.path.join(folder, METRICS), metrics)
-    if os.path.exists(os.path.join(folder, STATE)):
+
+
+def _tidy(folder: str) -> None:
+    """Removes what only an unfinished run needs; a run killed in the middle of this is tidied when it
+    is asked for again."""
+    shutil.rmtree(os.path.join(folder, FEATURES), ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
         os.remove(os.path.join(folder, STATE))
 
 
