@@ -21,7 +21,7 @@ QUICK = Recipe(
 
 @pytest.fixture(scope="session")
 def parts(drawn: FaceIndex) -> tuple[FaceIndex, FaceIndex]:
-    return datasets.by_image(drawn)
+    return datasets.by_image(datasets.rmfrd(drawn.root))  # as the command reads them
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,9 @@ from tests.reliability.bad_files import corpus
 
 UNREADABLE = "unreadable: Permission denied"
 
+# Pillow remarks on odd metadata of images that it does decode.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
+
 
 @contextlib.contextmanager
 def nobody() -> Iterator[None]:
