@@ -1,4 +1,4 @@
-"""Runs `maskedface` and kills it (SIGKILL) at a moment of training: python -m tests.reliability.killed MOMENT ..."""
+"""Runs `maskedface` and kills it (SIGKILL) at a moment of training."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ def arm(moment: str) -> None:
         savez = state.np.savez
         state.np.savez = lambda path, **arrays: (half(path), savez(path, **arrays))
     elif moment == "evaluation":
-        sys.modules["maskedface.training.train"].report_domains = die  # the package's name is the function
+        # `maskedface.training.train` by its name is the function
+        sys.modules["maskedface.training.train"].report_domains = die
     elif moment == "metrics":
         write = run.write_text
         run.write_text = lambda path, text: die() if path.endswith(run.METRICS) else write(path, text)

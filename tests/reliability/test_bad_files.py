@@ -96,11 +96,10 @@ def test_three_hundred_bad_files_are_all_accounted_for(root: Path) -> None:
 # Minutes of reading.
 @pytest.mark.slow
 def test_ten_thousand_bad_files_are_all_accounted_for_in_bounded_memory(root: Path) -> None:
-    survives(root, 10_000)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    datasets.audit(datasets.rmfrd(root), progress=False, check_domains=False)
-    # In KiB: what a second audit adds to the highest mark is what it would leak.
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
+    survives(root, 10_000)
+    # In KiB. Headers are changed to sizes just below the limit, and a few threads decode at once.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2 * 2**20
 
 
 def identified(recognizer: Recognizer, root: Path, count: int) -> None:

@@ -18,7 +18,8 @@ CORES = sorted(os.sched_getaffinity(0))
 
 
 def trained(words: list[str], cores: list[int]) -> None:
-    pin = f"import os, runpy; os.sched_setaffinity(0, {cores}); runpy.run_module('maskedface', run_name='__main__')"
+    pin = f"import os, runpy; os.sched_setaffinity(0, {cores}); "
+    pin += "runpy.run_module('maskedface', run_name='__main__')"
     subprocess.run([words[0], "-c", pin, *words[3:]], env=environment(), check=True)
 
 
