@@ -12,15 +12,15 @@ import pytest
 import maskedface
 
 PACKAGE = Path(maskedface.__file__).parent
-LEAVES = {"datasets", "geometry", "masking", "conversion", "recipes", "evaluation", "losses"}
+LEAVES = {"datasets", "geometry", "whole_file", "masking", "conversion", "recipes", "evaluation", "losses"}
 MAY_USE = {
     **{leaf: set() for leaf in LEAVES},
     "masking": {"geometry"},
-    "datasets": {"geometry", "masking"},
+    "datasets": {"geometry", "masking", "whole_file"},
     "models": {"conversion"},
     "training": LEAVES | {"models"},
     "tuning": LEAVES | {"models", "training"},
-    "recognition": {"models", "geometry", "evaluation", "training", "datasets"},
+    "recognition": {"models", "geometry", "evaluation", "training", "datasets", "whole_file"},
     "exporting": {"models"},
     "reporting": LEAVES | {"models", "training"},
 }

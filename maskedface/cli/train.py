@@ -29,6 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", required=True, metavar="DIR", help="the run folder")
     parser.add_argument("--seeds", default="0", metavar="N,N", help="one run a seed")
     parser.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="TensorFlow's threads; one number gives one result on any number of cores",
+    )
+    parser.add_argument(
         "--cache", default="memory", metavar="DIR", help="keep decoded faces in this folder"
     )
 
@@ -50,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
         backbone=args.backbone,
         weights=args.weights,
         cache=args.cache,
+        threads=args.threads,
     )
     print_results({recipe.name: runs})
     print(f"run folder: {args.run}")

@@ -112,7 +112,10 @@ def _keras2_arrays(group: Any) -> dict[str, np.ndarray]:
             name = f"{layer}/{variable.split('/')[-1].split(':')[0]}"
             if name in arrays:
                 raise KeyError(f"{name} is there twice")
-            arrays[name] = group[layer][variable][()]
+            array = group[layer][variable]
+            if array.file.filename != group.file.filename or array.external:
+                raise KeyError(f"{name} lies in another file")
+            arrays[name] = array[()]
     return arrays
 
 

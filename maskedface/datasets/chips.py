@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from rich.progress import track
 from maskedface import geometry
 from maskedface.datasets.face_index import FaceIndex
 from maskedface.datasets.images import read_image
+from maskedface.whole_file import allocate, whole_file
 
 _VERSION = 2  # of what a chip's pixels depend on; a change makes old cache files unused
 
@@ -73,18 +75,17 @@ def read_chips(
     if cache is None:
         return _fill(np.empty(shape, "uint8"), index, size, template, progress)
     path = os.path.join(os.fspath(cache), f"chips-{_key(index, size, template)}.npy")
-    if not os.path.exists(path):
-        os.makedirs(cache, exist_ok=True)
-        partial = f"{path}.{os.getpid()}.partial"
-        try:
-            chips: np.memmap = open_memmap(partial, "w+", "uint8", shape)
-            _fill(chips, index, size, template, progress)
-            chips.flush()
-            os.replace(partial, path)
-        except BaseException:
-            if os.path.exists(partial):
-                os.remove(partial)
-            raise
+    os.makedirs(cache, exist_ok=True)
+    # The lock goes with the process that holds it, however that ends; so a killed one's partial file
+    # is the next one's to write over.
+    with open(f"{path}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(path):
+            with whole_file(path) as partial:
+                allocate(partial, lambda file: open_memmap(file, "w+", "uint8", shape))
+                chips: np.memmap = open_memmap(partial, "r+")
+                _fill(chips, index, size, template, progress)
+                chips.flush()
     mapped: np.ndarray = np.load(path, mmap_mode="r")
     return mapped
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import warnings
 from typing import Literal
 
@@ -41,16 +42,19 @@ def open_image(
         ImageError: if the content is no image or has more than `max_pixels` pixels.
         OSError: if the file cannot be read.
     """
-    name = "bytes" if isinstance(file, bytes) else os.fspath(file)
+    if isinstance(file, bytes):
+        name, data = "bytes", file
+    else:
+        name = os.fspath(file)
+        with open(file, "rb") as opened:  # of an image that it refuses Pillow would leave it open
+            data = opened.read()
     try:
         with warnings.catch_warnings():
             # Our own limit, checked below, speaks for all sizes that Pillow only warns about.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(file) if isinstance(file, bytes) else file)
+            image = Image.open(io.BytesIO(data))
     except Image.DecompressionBombError as error:
         raise ImageError(f"image must have at most {max_pixels} pixels: {name!r}") from error
-    except (FileNotFoundError, PermissionError, IsADirectoryError):
-        raise
     except Exception as error:  # Pillow's plug-ins raise many kinds on damaged headers
         raise ImageError(f"file must hold an image: {name!r} ({error})") from error
     if image.width * image.height > max_pixels:
@@ -124,10 +128,13 @@ def read_image(
         uint8 array, shape (height, width, channels), RGB, 0-255.
 
     Raises:
-        ImageError: if the content is no image, is damaged, or exceeds `max_pixels`.
+        ImageError: if the content is no image, is damaged, or exceeds `max_pixels`, or the path leads to
+            a folder or a pipe.
         OSError: if the file cannot be read.
     """
     name = "bytes" if isinstance(file, bytes) else os.fspath(file)
+    if not isinstance(file, bytes) and not stat.S_ISREG(os.stat(file).st_mode):
+        raise ImageError(f"file must be a regular file: {name!r}")  # a pipe would be waited on for ever
     data = file if isinstance(file, bytes) else _whole_jpeg(file)
     if _is_plain_jpeg(data, max_pixels):
         try:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from maskedface.datasets.face_index import Domain, Face, FaceIndex
+from maskedface.whole_file import whole_file
 
 _COLUMNS = Face._fields
 _REQUIRED = ("path", "person", "domain")
@@ -47,13 +48,14 @@ def write_manifest(
                 f"the parts of {column!r} must hold rows of the index alone. "
                 f"Received: path={min(strangers)!r}"
             )
-    partial = f"{os.fspath(path)}.partial"
-    with open(partial, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+    with (
+        whole_file(path) as partial,
+        open(partial, "w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow([*_COLUMNS, *protocols])
         for face in index.faces:
             writer.writerow([*face, *(cells[column].get(face.path, "") for column in protocols)])
-    os.replace(partial, path)
 
 
 def read_manifest(

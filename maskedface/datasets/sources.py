@@ -44,6 +44,7 @@ def rmfrd(root: str | os.PathLike[str], *, template: str = "") -> FaceIndex:
     faces: list[Face] = []
     excluded: list[Exclusion] = []
     for folder, names in walk(root):
+        _note_folder(folder, excluded)
         parts = folder.split("/")
         depths = [i for i, part in enumerate(parts) if part.lower() in RMFRD_FOLDERS]
         if not depths:
@@ -83,6 +84,7 @@ def people_folder(
     faces: list[Face] = []
     excluded: list[Exclusion] = []
     for folder, names in walk(root):
+        _note_folder(folder, excluded)
         person = folder.split("/")[0]
         for name in names:
             path = f"{folder}/{name}" if folder else name
@@ -93,6 +95,11 @@ def people_folder(
             f"Received: root={os.fspath(root)!r}"
         )
     return FaceIndex(root, faces, excluded)
+
+
+def _note_folder(folder: str, excluded: list[Exclusion]) -> None:
+    if os.path.splitext(folder)[1].lower() in IMAGE_EXTENSIONS:
+        excluded.append(Exclusion(folder, "a folder with an image's name"))
 
 
 def _sort_in(
@@ -124,11 +131,16 @@ def walk(root: str | os.PathLike[str]) -> Iterator[tuple[str, list[str]]]:
 
     Raises:
         FileNotFoundError: if `root` is no folder.
+        OSError: if a folder cannot be listed: its files would be missing without a word.
     """
+
+    def surface(error: OSError) -> None:
+        raise error
+
     if not os.path.isdir(root):
         raise FileNotFoundError(f"root must be a folder. Received: root={os.fspath(root)!r}")
     seen: set[tuple[int, int]] = set()
-    for folder, folders, names in os.walk(os.fspath(root), followlinks=True):
+    for folder, folders, names in os.walk(os.fspath(root), onerror=surface, followlinks=True):
         status = os.stat(folder)
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()

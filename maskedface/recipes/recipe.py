@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -266,7 +267,7 @@ def _check(key: str, value: Any, kind: Any) -> None:
         good = good and set(value) <= set(get_args(Domain))
         good = good and all(type(v) in (int, float) and 0 < v <= 1 for v in value.values())
     else:
-        good = type(value) is kind
+        good = type(value) is kind and (kind is not float or math.isfinite(value))
     if not good:
         raise ValueError(f"{key} must be {wanted}. Received: {key}={value!r}")
     least, most = _RANGES.get(key, (None, None))

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from maskedface.whole_file import whole_file
+
 VERSION = 1
 _ARRAYS = {"rows": ("float32", 2), "lengths": ("float32", 1), "person": ("int32", 1)}
 _FACTS = {"fingerprint", "keep", "source", "people", "faces", "calibration"}
@@ -29,17 +31,8 @@ def write(
         OSError: if it cannot be written; the file that was there stays.
     """
     text = json.dumps({"version": VERSION, **facts}).encode()
-    partial = f"{os.fspath(path)}.partial"
-    try:
-        with open(partial, "wb") as file:
-            np.savez(file, facts=np.frombuffer(text, "uint8"), **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except BaseException:
-        if os.path.exists(partial):
-            os.remove(partial)
-        raise
+    with whole_file(path) as partial, open(partial, "wb") as file:  # NumPy would add an ending
+        np.savez(file, facts=np.frombuffer(text, "uint8"), **arrays)  # type: ignore[arg-type]
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

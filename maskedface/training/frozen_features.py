@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -18,6 +19,7 @@ from rich.progress import track
 from maskedface import models
 from maskedface.masking import RandomMask
 from maskedface.recipes import Recipe
+from maskedface.whole_file import allocate
 
 _VERSION = 2  # of what a feature's values depend on besides the key; a change leaves old files unused
 _BLOCK = 256  # rows between two marks of progress, so that little is lost with a killed run
@@ -193,6 +195,8 @@ def _compute(
     partial, marks = f"{path}.partial", f"{path}.done"
     shape = (len(chips), len(views), *prefix.model.output.shape[1:])
     if not (os.path.exists(partial) and os.path.exists(marks)):
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(marks)  # an old file's would speak for the new one
         _allocate(partial, lambda file: open_memmap(file, "w+", prefix.dtype, shape))
         _allocate(marks, lambda file: np.memmap(file, "uint8", "w+", shape=(len(chips),)))
     features = open_memmap(partial, "r+")
@@ -228,22 +232,12 @@ def _store(features: np.memmap, rows: np.ndarray, view: int, values: np.ndarray)
 
 
 def _allocate(path: str, make: Callable[[str], np.memmap]) -> None:
-    """Makes a mapped file whose every block the disk has promised: writing to one that it has not
-    would kill the process (SIGBUS) on a full disk, where this raises."""
     try:
-        mapped = make(f"{path}.new")
-        size = os.path.getsize(f"{path}.new")
-        del mapped
-        with open(f"{path}.new", "r+b") as file:
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, size)
-        os.replace(f"{path}.new", path)
+        allocate(path, make)
     except OSError as error:
-        if os.path.exists(f"{path}.new"):
-            os.remove(f"{path}.new")
         raise OSError(
             error.errno,
-            f"the disk must have room for frozen features; give another folder, or "
-            f"--set features=off. Received: {error.strerror}",
+            "the disk must have room for frozen features; give another folder, or "
+            f"--set features=off. Received: {os.strerror(error.errno or 0)}",
             path,
         ) from error

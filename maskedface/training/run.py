@@ -14,6 +14,7 @@ import numpy as np
 
 from maskedface.datasets import FaceIndex, read_split, write_manifest
 from maskedface.recipes import Recipe
+from maskedface.whole_file import whole_file
 
 RECIPE, MANIFEST, RECORD = "recipe.json", "manifest.csv", "run.json"
 HISTORY, MODEL, PREDICTIONS, METRICS = (
@@ -104,8 +105,5 @@ def write_json(path: str, values: Mapping[str, Any]) -> None:
 
 def write_text(path: str, text: str) -> None:
     """Writes a text file by way of a temporary one that is on the disk before it takes the name."""
-    with open(f"{path}.partial", "w", encoding="utf-8", newline="") as file:
+    with whole_file(path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
         file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(f"{path}.partial", path)

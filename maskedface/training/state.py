@@ -18,6 +18,7 @@ import keras
 import numpy as np
 
 from maskedface.training.run import HISTORY, write_text
+from maskedface.whole_file import whole_file
 
 STATE = "state.npz"
 
@@ -79,12 +80,8 @@ def _write_state(
         f"variable{number}": keras.ops.convert_to_numpy(variable)
         for number, variable in enumerate(variables)
     }
-    path = os.path.join(folder, STATE)
-    with open(f"{path}.partial", "wb") as file:
-        np.savez(file, history=np.array(json.dumps(history)), **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(f"{path}.partial", path)
+    with whole_file(os.path.join(folder, STATE)) as partial:
+        np.savez(partial, history=np.array(json.dumps(history)), **arrays)
 
 
 def write_history(folder: str, history: list[dict[str, float]]) -> None:

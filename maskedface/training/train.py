@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import filecmp
 import importlib.metadata
 import os
 import platform
 import shutil
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,6 +45,9 @@ from maskedface.training.start import (
     take_over,
 )
 from maskedface.training.state import STATE, KeepState, read_state, write_history
+from maskedface.whole_file import whole_file
+
+FEATURES = "features"  # a run's own, until it is finished
 
 _SAME = ("seed", "backbone", "weights", "init", "data")  # what a re-used run folder must agree in
 _PACKAGES = ("maskedface", "keras", "tensorflow", "numpy", "scikit-learn", "pillow")
@@ -60,6 +65,7 @@ def train(
     cache: str | os.PathLike[str] = "memory",
     features_dir: str | os.PathLike[str] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    threads: int | None = None,
     progress: bool = True,
 ) -> Run:
     """Trains a classifier, evaluates it and leaves a run folder.
@@ -89,6 +95,9 @@ def train(
             folder, else into the run folder until the run is finished.
         callbacks: for `fit`, called after the state of an epoch is kept; one that stops the training
             ends the run there.
+        threads: int >= 1, TensorFlow's threads: their number changes the last bits of sums, the number of
+            cores below them does not. By default as many as cores, and of a begun run those that its
+            run.json records.
         progress: whether to draw progress bars and say what is done with frozen features.
 
     Returns:
@@ -113,7 +122,7 @@ def train(
             f"Received: {len(others)} of {len(test.people)} are not, {sorted(others)[:3]}"
         )
     labels = None if is_open else test.labels(train.people)
-    _prepare(seed)
+    used = _prepare(seed, threads, folder)
     base = prepare_backbone(recipe, build_backbone(backbone, weights, recipe.image_size))
     model = build_model(recipe, base, len(train.people))
     has_head = before is not None and take_over(model, before, train.people)
@@ -126,14 +135,15 @@ def train(
         "image_size": base.input_shape[1],
         "template": models.template_of(base),
         **_surroundings(),
+        "threads": used,
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "classes": train.people,
     }
     if _open(folder, recipe, train, test, record):
+        _tidy(folder)
         return Run(folder)
-    own_features = os.path.join(folder, "features")
     if features_dir is None:
-        features_dir = own_features if cache == "memory" else cache
+        features_dir = os.path.join(folder, FEATURES) if cache == "memory" else cache
     reading = {"size": record["image_size"], "template": record["template"], "progress": progress}
     reading["cache"] = None if cache == "memory" else cache
     chips = [read_chips(rows, **reading) for rows in (train, test)]
@@ -163,7 +173,7 @@ def train(
         logits = final.test_logits()
         metrics = report_domains(test, labels, logits)
         _finish(folder, final.model, metrics, {"labels": labels, "logits": logits})
-    shutil.rmtree(own_features, ignore_errors=True)
+    _tidy(folder)
     return Run(folder)
 
 
@@ -261,13 +271,47 @@ def _taken(rows: FaceIndex, recipe: Recipe, seed: int) -> FaceIndex:
     return taken
 
 
-def _prepare(seed: int) -> None:
+def _prepare(seed: int, threads: int | None, folder: str) -> int:
+    """Sets seeds, deterministic operations and threads; returns the number of threads."""
+    used = _use_threads(threads, folder)
     keras.utils.clear_session()  # layer names, and so seeds, do not depend on earlier models
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
+    return used
+
+
+def _use_threads(threads: int | None, folder: str) -> int:
+    path = os.path.join(folder, RECORD)
+    recorded = read_json(path)["threads"] if os.path.exists(path) else None
+    if threads is not None and (threads < 1 or recorded not in (None, threads)):
+        raise ValueError(
+            "threads must be at least 1, and those of the run that the folder holds. "
+            f"Received: threads={threads}, {recorded} in {path!r}"
+        )
+    wanted = threads or recorded
+    # What TensorFlow takes by itself: the cores that this process may use.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if keras.backend.backend() != "tensorflow":
+        return cores
+    import tensorflow as tf
+
+    now: int = tf.config.threading.get_intra_op_parallelism_threads() or cores
+    if wanted in (None, now):
+        return now
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(wanted)
+        tf.config.threading.set_inter_op_parallelism_threads(wanted)
+    except RuntimeError:  # TensorFlow runs already
+        warnings.warn(
+            f"threads should be {wanted}: the last bits will differ. Received: a process in which "
+            f"TensorFlow runs with {now} already; a new one can have others",
+            stacklevel=3,
+        )
+        return now
+    return int(wanted)
 
 
 def _surroundings() -> dict[str, Any]:
@@ -282,8 +326,6 @@ def _surroundings() -> dict[str, Any]:
         "python": platform.python_version(),
         "machine": platform.machine(),
         "keras_backend": keras.backend.backend(),
-        # The number of threads changes the last bits of a sum.
-        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
     }
 
 
@@ -428,13 +470,18 @@ def _finish(
     metrics: dict[str, Any],
     predictions: dict[str, np.ndarray],
 ) -> None:
-    model.save(os.path.join(folder, "partial.keras"))
-    os.replace(os.path.join(folder, "partial.keras"), os.path.join(folder, MODEL))
-    partial = os.path.join(folder, "partial.npz")
-    np.savez(partial, **predictions)  # type: ignore[arg-type]  # NumPy's stub takes any for a flag
-    os.replace(partial, os.path.join(folder, PREDICTIONS))
+    with whole_file(os.path.join(folder, MODEL)) as partial:
+        model.save(partial)
+    with whole_file(os.path.join(folder, PREDICTIONS)) as partial:
+        np.savez(partial, **predictions)  # type: ignore[arg-type]  # NumPy's stub takes any for a flag
     write_json(os.path.join(folder, METRICS), metrics)
-    if os.path.exists(os.path.join(folder, STATE)):
+
+
+def _tidy(folder: str) -> None:
+    """Removes what only an unfinished run needs; a run killed in the middle of this is tidied when it
+    is asked for again."""
+    shutil.rmtree(os.path.join(folder, FEATURES), ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
         os.remove(os.path.join(folder, STATE))
 
 

@@ -81,7 +81,7 @@ def test_a_cache_changes_no_pixel(drawn: FaceIndex, tmp_path: Path, kind: str) -
 
 def test_a_cache_file_is_read_and_not_made_again(drawn: FaceIndex, tmp_path: Path) -> None:
     first = batches(drawn, cache=tmp_path)
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("*.npy")
     made = file.stat().st_mtime_ns
     assert same(batches(drawn, cache=tmp_path), first)
     assert file.stat().st_mtime_ns == made
@@ -93,7 +93,7 @@ def test_a_changed_image_makes_another_cache_file(tmp_path: Path) -> None:
     image = Path(index.paths[0])
     image.write_bytes(Path(index.paths[1]).read_bytes())
     batches(index, cache=tmp_path / "cache")
-    assert len(list((tmp_path / "cache").iterdir())) == 2
+    assert len(list((tmp_path / "cache").glob("*.npy"))) == 2
 
 
 def test_a_failure_leaves_no_cache_file(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_failure_leaves_no_cache_file(tmp_path: Path) -> None:
     index = FaceIndex(tmp_path, [Face("bad.jpg", "ada", "masked")])
     with pytest.raises(datasets.ImageError, match=r"bad\.jpg"):
         batches(index, cache=tmp_path / "cache")
-    assert not list((tmp_path / "cache").iterdir())
+    assert not list((tmp_path / "cache").glob("*.npy"))
 
 
 def test_an_undecodable_file_is_named_without_a_cache(tmp_path: Path) -> None:
