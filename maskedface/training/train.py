@@ -24,6 +24,7 @@ from maskedface.training.batches import RowBatches, TrainingBatches, plan_of
 from maskedface.training.compiling import build_model, compile_model, prepare_backbone
 from maskedface.training.inputs import Inputs, prepare
 from maskedface.training.objectives import set_ranking_centres
+from maskedface.training.releasing import released_batches
 from maskedface.training.run import (
     MANIFEST,
     METRICS,
@@ -375,17 +376,18 @@ def _fit(
     changing = [*inputs.changing, *learner.optimizer.variables]
     history = read_state(folder, changing)
     if len(history) < recipe.epochs:
-        learner.fit(
-            _training_batches(inputs, plan, recipe, train, len(history)),
-            initial_epoch=len(history),
-            epochs=recipe.epochs,
-            steps_per_epoch=steps,
-            validation_data=_validation(inputs, recipe, train, test),
-            class_weight=_class_weight(train) if recipe.class_weight == "balanced" else None,
-            callbacks=[KeepState(folder, history, changing), *_tensorboard(folder), *callbacks],
-            shuffle=False,  # the batches have their order
-            verbose="auto" if progress else 0,
-        )
+        with released_batches():
+            learner.fit(
+                _training_batches(inputs, plan, recipe, train, len(history)),
+                initial_epoch=len(history),
+                epochs=recipe.epochs,
+                steps_per_epoch=steps,
+                validation_data=_validation(inputs, recipe, train, test),
+                class_weight=_class_weight(train) if recipe.class_weight == "balanced" else None,
+                callbacks=[KeepState(folder, history, changing), *_tensorboard(folder), *callbacks],
+                shuffle=False,  # the batches have their order
+                verbose="auto" if progress else 0,
+            )
     write_history(folder, history)
 
 
