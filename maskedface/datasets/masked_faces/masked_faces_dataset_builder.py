@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
-from maskedface.datasets.face_index import DOMAINS, Face, FaceIndex
+from maskedface.datasets.face_index import DOMAINS, Exclusion, Face, FaceIndex
 from maskedface.datasets.images import decode, open_image
 from maskedface.datasets.masked_faces.options import CONFIGS, MaskedFacesConfig
 from maskedface.datasets.masked_faces.parts import Parts, left_out, read_parts
@@ -22,10 +22,10 @@ _EXIF_ORIENTATION = 0x0112
 _KEPT_FORMATS = ("JPEG", "MPO", "PNG")
 
 INSTRUCTIONS = """\
-None of these data sets may be passed on, so none is downloaded: put the files you were given into manual_dir
-(by default ~/tensorflow_datasets/downloads/manual; else download_and_prepare_kwargs=
-{"download_config": tfds.download.DownloadConfig(manual_dir=...)}) or into a folder in it that has the
-configuration's first word as its name (a link will do):
+None of these sets may be passed on, so none is downloaded: put the files you were given into manual_dir,
+or into a folder in it named rmfrd, mfr2, mlfw or people_folder (a link will do). manual_dir is
+~/tensorflow_datasets/downloads/manual, or what download_and_prepare_kwargs={"download_config":
+tfds.download.DownloadConfig(manual_dir=...)} says:
 
   rmfrd          AFDB_masked_face_dataset/<person>/*.jpg and AFDB_face_dataset/<person>/*.jpg, at any depth,
                  from https://github.com/X-zhangyang/Real-World-Masked-Face-Dataset
@@ -135,12 +135,12 @@ def _label(person: str) -> str:
 
 def _warn(parts: Parts) -> None:
     rows = sum(map(len, parts.splits.values()))
-    for what, found in (("do not decode", parts.undecodable), ("are missing", parts.missing)):
+    missing = [Exclusion(path, "missing") for path in parts.missing]
+    for found in (parts.undecodable, missing):
         if found:
             logging.warning(
-                "%d files %s and are left out, beside %d rows; info.metadata lists them. The first: %a",
+                "%d files are left out beside %d rows; info.metadata lists them. The first: %a (%s)",
                 len(found),
-                what,
                 rows,
-                found[0],
+                *found[0],
             )

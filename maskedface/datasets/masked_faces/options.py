@@ -34,7 +34,7 @@ class MaskedFacesConfig(tfds.core.BuilderConfig):
 
     source: Source = "rmfrd"
     template: str = ""
-    domains: tuple[Domain, ...] = DOMAINS
+    domains: tuple[Domain, ...] | None = DOMAINS
     min_masked: int | None = None
     split: Split | None = None
     train_fraction: float | None = None
@@ -44,7 +44,8 @@ class MaskedFacesConfig(tfds.core.BuilderConfig):
 
     def options(self) -> dict[str, Any]:
         """The values that choose the rows, for the data set's metadata."""
-        return {name: getattr(self, name) for name in ("source", *_OPTIONS)}
+        values = {name: getattr(self, name) for name in ("source", *_OPTIONS)}
+        return {**values, "domains": self.domains and list(self.domains)}  # as JSON gives it back
 
 
 _OPTIONS = ("template", "domains", "min_masked", "split", "train_fraction", "seed", "protocol")
@@ -64,6 +65,7 @@ CONFIGS = (
         "mfr2",
         description="MFR2, the faces of its published pairs, all in the split test",
         source="mfr2",
+        domains=None,  # its pairs are of both
         homepage="https://github.com/aqeelanwar/MaskTheFace",
     ),
     MaskedFacesConfig(
@@ -118,14 +120,18 @@ def config(base: Source, **changes: Any) -> MaskedFacesConfig:
         changes["domains"] = tuple(sorted(changes["domains"], key=str))
     for name, value in changes.items():
         _check(name, value)
-    differing = {name: changes[name] for name in sorted(changes) if changes[name] != old[name]}
+    differing = {
+        name: changes[name]
+        for name in sorted(changes)
+        if changes[name] != getattr(bases[base], name)
+    }
     if not differing:
         return bases[base]
     words = [f"{name}={'+'.join(v) if name == 'domains' else v}" for name, v in differing.items()]
     name = "-".join([base, *words])
     if not re.fullmatch(r"[\w.=+-]+", name):  # it becomes a folder's name
         raise ValueError(f"options must be of letters, digits, '_', '.' and '-'. Received: {differing}")
-    return dataclasses.replace(bases[base], name=name, **differing)
+    return dataclasses.replace(bases[base], **{"name": name, **differing})
 
 
 def _check(name: str, value: Any) -> None:

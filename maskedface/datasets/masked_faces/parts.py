@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any, NamedTuple
 
@@ -48,13 +49,10 @@ def read_parts(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Part
         ValueError: if the files are of another shape, or a split would be empty.
     """
     if options.source == "mfr2":
-        return _published_pairs(root)
-    if options.source == "mlfw":
-        parts = _protocol(root, options)
-    else:
-        parts = _by_rule(root, options)
+        return _published_pairs(root, options)
+    parts = _protocol(root, options) if options.source == "mlfw" else _by_rule(root, options)
     splits = {
-        name: index.where(lambda face: face.domain in options.domains)
+        name: index.where(lambda face: face.domain in (options.domains or ()))
         for name, index in parts.splits.items()
     }
     empty = [name for name, index in splits.items() if not len(index)]
@@ -104,8 +102,8 @@ def _protocol(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Parts
     return Parts(splits, undecodable)
 
 
-def _published_pairs(root: str | os.PathLike[str]) -> Parts:
-    found = datasets.read_pairs("mfr2", root)
+def _published_pairs(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Parts:
+    found = datasets.read_pairs("mfr2", root, template=options.template)
     index, undecodable = _usable(found.index)
     bad = {row.path for row in undecodable}
     rows = zip(found.first, found.second, found.same, found.folds, strict=True)
@@ -131,5 +129,7 @@ def _selected(index: FaceIndex, options: MaskedFacesConfig) -> FaceIndex:
 
 
 def left_out(parts: Parts) -> dict[str, Any]:
-    """What is not in the splits and why, as plain values for the data set's metadata."""
-    return {name: value for name, value in parts._asdict().items() if name != "splits"}
+    """What is not in the splits and why, as the plain values that the metadata's JSON gives back."""
+    found = {name: value for name, value in parts._asdict().items() if name != "splits"}
+    plain: dict[str, Any] = json.loads(json.dumps(found))
+    return plain
