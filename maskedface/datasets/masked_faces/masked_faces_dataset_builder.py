@@ -22,7 +22,7 @@ _EXIF_ORIENTATION = 0x0112
 _KEPT_FORMATS = ("JPEG", "MPO", "PNG")
 
 INSTRUCTIONS = """\
-None of these sets may be passed on, so none is downloaded: put the files you were given into manual_dir,
+These sets are not ours to pass on, so none is downloaded: put the files you were given into manual_dir,
 or into a folder in it named rmfrd, mfr2, mlfw or people_folder (a link will do). manual_dir is
 ~/tensorflow_datasets/downloads/manual, or what download_and_prepare_kwargs={"download_config":
 tfds.download.DownloadConfig(manual_dir=...)} says:
