@@ -1,0 +1,146 @@
+"""The TensorFlow Datasets builder: the rows of a `FaceIndex` with their files' own bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from absl import logging
+
+from maskedface.datasets.face_index import DOMAINS, Exclusion, Face, FaceIndex
+from maskedface.datasets.images import decode, open_image
+from maskedface.datasets.masked_faces.options import CONFIGS, MaskedFacesConfig
+from maskedface.datasets.masked_faces.parts import Parts, left_out, read_parts
+from maskedface.geometry import template_points
+
+_EXIF_ORIENTATION = 0x0112
+# What tf.io.decode_image gives as Pillow does; it knows no WebP and TIFF, and makes a film of a GIF.
+_KEPT_FORMATS = ("JPEG", "MPO", "PNG")
+
+INSTRUCTIONS = """\
+These sets are not ours to pass on, so none is downloaded: put the files you were given into manual_dir,
+or into a folder in it named rmfrd, mfr2, mlfw or people_folder (a link will do). manual_dir is
+~/tensorflow_datasets/downloads/manual, or what download_and_prepare_kwargs={"download_config":
+tfds.download.DownloadConfig(manual_dir=...)} says:
+
+  rmfrd          AFDB_masked_face_dataset/<person>/*.jpg and AFDB_face_dataset/<person>/*.jpg, at any depth,
+                 from https://github.com/X-zhangyang/Real-World-Masked-Face-Dataset
+  mfr2           <Name>/<Name>_0001.png, mfr2_labels.txt and pairs.txt, from
+                 https://github.com/aqeelanwar/MaskTheFace
+  mlfw           protocols/manifest.csv (path, person, domain, photo and a column a protocol, as
+                 maskedface.datasets.write_manifest writes) and the files that it names, from
+                 http://whdeng.cn/mlfw
+  people_folder  masked/<person>/* and unmasked/<person>/*, your own photographs; one of both will do
+"""
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """`masked_faces/rmfrd | mfr2 | mlfw | people_folder`; `config` makes others.
+
+    `info.metadata` has the options, every file that was left out with the reason, the published pairs
+    (MFR2), and a SHA-256 of each split's names and bytes: two people with one figure have one data set.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First release."}  # noqa: RUF012 (the base class's name for it)
+    MANUAL_DOWNLOAD_INSTRUCTIONS = INSTRUCTIONS
+    BUILDER_CONFIGS = list(CONFIGS)  # noqa: RUF012
+    builder_config: MaskedFacesConfig
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(
+                {
+                    "image": tfds.features.Image(shape=(None, None, 3), doc="RGB, 0-255"),
+                    "person": tfds.features.ClassLabel(),  # named when the folder is read
+                    "domain": tfds.features.ClassLabel(names=list(DOMAINS)),
+                    "photo": tfds.features.Text(doc="the photograph it was made from, '' = unknown"),
+                    "file_name": tfds.features.Text(doc="path below the folder, the file system's bytes"),
+                    "points": tfds.features.Tensor(
+                        shape=(None, 2),
+                        dtype=np.float32,
+                        doc="(x, y) of eyes, nose and mouth corners in pixels; no rows where unknown",
+                    ),
+                }
+            ),
+            supervised_keys=("image", "person"),
+            homepage=self.builder_config.homepage,
+            metadata=tfds.core.MetadataDict(),
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+        manual = os.fspath(dl_manager.manual_dir)
+        inside = os.path.join(manual, self.builder_config.source)
+        root = inside if os.path.isdir(inside) else manual
+        try:
+            parts = read_parts(root, self.builder_config)
+        except (FileNotFoundError, ValueError) as error:
+            kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
+            raise kind(f"{error}\n\n{INSTRUCTIONS}") from error
+        _warn(parts)
+        people = tuple(sorted({p for index in parts.splits.values() for p in index.people}))
+        self.info.features["person"].names = [_label(person) for person in people]
+        self.info.metadata.update(
+            options=self.builder_config.options(), **left_out(parts), sha256={}, converted=[]
+        )
+        return {
+            name: self._generate_examples(name, index, people) for name, index in parts.splits.items()
+        }
+
+    def _generate_examples(
+        self, split: str, index: FaceIndex, people: tuple[str, ...]
+    ) -> Iterator[tuple[bytes, dict[str, Any]]]:
+        digest = hashlib.sha256()
+        labels = index.labels(people)
+        for face, path, label in zip(index.faces, index.paths, labels, strict=True):
+            with open(path, "rb") as file:
+                data = file.read()
+            name = os.fsencode(face.path)
+            digest.update(hashlib.sha256(name).digest() + hashlib.sha256(data).digest())
+            image, points = _image_and_points(face, data)
+            if not isinstance(image, bytes):
+                self.info.metadata["converted"].append(face.path)
+            yield name, {
+                "image": image,
+                "person": int(label),
+                "domain": face.domain,
+                "photo": os.fsencode(face.photo),
+                "file_name": name,
+                "points": points,
+            }
+        self.info.metadata["sha256"][split] = digest.hexdigest()
+
+
+def _image_and_points(face: Face, data: bytes) -> tuple[bytes | np.ndarray, np.ndarray]:
+    """The file's own bytes; its upright pixels, stored as PNG, where TensorFlow would show others."""
+    with open_image(data) as image:
+        turned = image.getexif().get(_EXIF_ORIENTATION, 1) in range(2, 9)
+        kept = image.format in _KEPT_FORMATS and image.mode != "CMYK" and not turned
+        pixels = None if kept else decode(image, face.path)
+        height, width = (image.height, image.width) if pixels is None else pixels.shape[:2]
+    known = face.template != ""
+    points = template_points(face.template, height, width) if known else np.empty((0, 2))
+    return data if pixels is None else pixels, points.astype("float32")
+
+
+def _label(person: str) -> str:
+    """A person's name as a line of a UTF-8 file, which is what TFDS keeps of a class."""
+    text = os.fsencode(person).decode("utf-8", "backslashreplace")
+    return text if text.isprintable() and text == text.strip() else repr(text)
+
+
+def _warn(parts: Parts) -> None:
+    rows = sum(map(len, parts.splits.values()))
+    missing = [Exclusion(path, "missing") for path in parts.missing]
+    for found in (parts.undecodable, missing):
+        if found:
+            logging.warning(
+                "%d files are left out beside %d rows; info.metadata lists them. The first: %a (%s)",
+                len(found),
+                rows,
+                *found[0],
+            )

@@ -1,0 +1,150 @@
+"""What the builder's configurations choose: source, selection and split, as plain values."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any, Literal, get_args
+
+import tensorflow_datasets as tfds
+
+from maskedface.datasets.face_index import DOMAINS, Domain
+from maskedface.geometry import TEMPLATES
+
+Source = Literal["rmfrd", "mfr2", "mlfw", "people_folder"]
+Split = Literal["by_image", "by_photo", "by_person"]
+
+
+@dataclasses.dataclass(eq=False)
+class MaskedFacesConfig(tfds.core.BuilderConfig):
+    """One configuration. Make others with `config`, which names them after what they change.
+
+    Attributes:
+        source: the reader and the layout of the files.
+        template: the alignment of images that name none, a key of `geometry.TEMPLATES`; "" = unknown.
+        domains: the domains kept, after the split.
+        min_masked: only people with both domains and at least so many masked images; 0 = everybody.
+        split: the rule of the same name in `maskedface.datasets`.
+        train_fraction, seed: the rule's arguments.
+        protocol: the manifest's column that holds the split.
+        homepage: where the data come from.
+
+    An option that is None has no meaning for the source.
+    """
+
+    source: Source = "rmfrd"
+    template: str = ""
+    domains: tuple[Domain, ...] | None = DOMAINS
+    min_masked: int | None = None
+    split: Split | None = None
+    train_fraction: float | None = None
+    seed: int | None = None
+    protocol: str | None = None
+    homepage: str = ""
+
+    def options(self) -> dict[str, Any]:
+        """The values that choose the rows, for the data set's metadata."""
+        values = {name: getattr(self, name) for name in ("source", *_OPTIONS)}
+        return {**values, "domains": self.domains and list(self.domains)}  # as JSON gives it back
+
+
+_OPTIONS = ("template", "domains", "min_masked", "split", "train_fraction", "seed", "protocol")
+
+CONFIGS = (
+    MaskedFacesConfig(
+        "rmfrd",
+        description="RMFRD, the paper's selection (8 masked images or more) and its 70/30 split by image",
+        source="rmfrd",
+        min_masked=8,  # section IV of the paper
+        split="by_image",
+        train_fraction=0.7,
+        seed=0,
+        homepage="https://github.com/X-zhangyang/Real-World-Masked-Face-Dataset",
+    ),
+    MaskedFacesConfig(
+        "mfr2",
+        description="MFR2, the faces of its published pairs, all in the split test",
+        source="mfr2",
+        domains=None,  # its pairs are of both
+        homepage="https://github.com/aqeelanwar/MaskTheFace",
+    ),
+    MaskedFacesConfig(
+        "mlfw",
+        description="MLFW with a manifest: the same people in train and test, photos held out",
+        source="mlfw",
+        template="arcface",
+        min_masked=0,
+        protocol="closed_set",
+        homepage="http://whdeng.cn/mlfw",
+    ),
+    MaskedFacesConfig(
+        "people_folder",
+        description="Your own folders of people, masked and unmasked, split 70/30 by image",
+        source="people_folder",
+        min_masked=0,
+        split="by_image",
+        train_fraction=0.7,
+        seed=0,
+        homepage="https://arxiv.org/abs/2104.08997",
+    ),
+)
+
+
+def config(base: Source, **changes: Any) -> MaskedFacesConfig:
+    """A configuration with other options, for `tfds.load(..., builder_kwargs={"config": ...})`.
+
+    Its name says every option that differs ("rmfrd-seed=1-split=by_person"), so that what was
+    prepared with other options is never read in its place.
+
+    Args:
+        base: "rmfrd", "mfr2", "mlfw" or "people_folder".
+        **changes: options of `MaskedFacesConfig` with their new values.
+
+    Returns:
+        A `MaskedFacesConfig`; the base itself where nothing differs.
+
+    Raises:
+        ValueError: if the base or an option is unknown, has no meaning for the base, or has a value
+            that it may not have.
+    """
+    bases = {one.name: one for one in CONFIGS}
+    if base not in bases:
+        raise ValueError(f"base must be one of {sorted(bases)}. Received: base={base!r}")
+    old = bases[base].options()
+    allowed = [name for name in _OPTIONS if old[name] is not None]
+    unknown = sorted(set(changes) - set(allowed))
+    if unknown:
+        raise ValueError(f"an option of {base!r} must be one of {allowed}. Received: {unknown}")
+    if isinstance(changes.get("domains"), (tuple, list)):
+        # In one order, or two names would mean the same rows.
+        changes["domains"] = tuple(sorted(changes["domains"], key=str))
+    for name, value in changes.items():
+        _check(name, value)
+    differing = {
+        name: changes[name]
+        for name in sorted(changes)
+        if changes[name] != getattr(bases[base], name)
+    }
+    if not differing:
+        return bases[base]
+    words = [f"{name}={'+'.join(v) if name == 'domains' else v}" for name, v in differing.items()]
+    name = "-".join([base, *words])
+    if not re.fullmatch(r"[\w.=+-]+", name):  # it becomes a folder's name
+        raise ValueError(f"options must be of letters, digits, '_', '.' and '-'. Received: {differing}")
+    return dataclasses.replace(bases[base], **{"name": name, **differing})
+
+
+def _check(name: str, value: Any) -> None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    rules: dict[str, tuple[bool, str]] = {
+        "template": (value in ("", *TEMPLATES), f"one of {['', *TEMPLATES]}"),
+        "domains": (bool(value) and value in (DOMAINS, *((one,) for one in DOMAINS)), f"of {DOMAINS}"),
+        "min_masked": (whole and value >= 0, "an int of at least 0"),
+        "split": (value in get_args(Split), f"one of {get_args(Split)}"),
+        "train_fraction": (isinstance(value, float) and 0 < value < 1, "a float in (0, 1)"),
+        "seed": (whole, "an int"),
+        "protocol": (isinstance(value, str) and bool(value), "a column's name"),
+    }
+    good, wanted = rules[name]
+    if not good:
+        raise ValueError(f"{name} must be {wanted}. Received: {name}={value!r}")

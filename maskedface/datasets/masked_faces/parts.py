@@ -1,0 +1,135 @@
+"""The rows of each split, by the library's own readers, selection and splits."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, NamedTuple
+
+from maskedface import datasets
+from maskedface.datasets.face_index import Exclusion, FaceIndex
+from maskedface.datasets.masked_faces.options import MaskedFacesConfig
+
+# Where a set laid out as MLFW's keeps its rows and protocols.
+MANIFEST = "protocols/manifest.csv"
+
+
+class Parts(NamedTuple):
+    """What a configuration chooses.
+
+    Attributes:
+        splits: {"train": index, ..}, without rows that no decoder opens.
+        undecodable: (path, reason) of the files that were left out because they do not decode.
+        excluded: (path, reason) of the files that the reader did not take for a person's image.
+        missing: files that a published list names and that are not there.
+        pairs: (path, path, same person, fold) of a published list of pairs.
+        lost_pairs: int, pairs left out because one of their files is missing or does not decode.
+    """
+
+    splits: dict[str, FaceIndex]
+    undecodable: tuple[Exclusion, ...] = ()
+    excluded: tuple[Exclusion, ...] = ()
+    missing: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, str, bool, int], ...] = ()
+    lost_pairs: int = 0
+
+
+def read_parts(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Parts:
+    """Reads a folder as a configuration says. Every image is decoded once, to find those that cannot be.
+
+    Args:
+        root: the folder with the source's files.
+        options: the configuration.
+
+    Returns:
+        `Parts`.
+
+    Raises:
+        FileNotFoundError: if files of the layout are missing.
+        ValueError: if the files are of another shape, or a split would be empty.
+    """
+    if options.source == "mfr2":
+        return _published_pairs(root, options)
+    parts = _protocol(root, options) if options.source == "mlfw" else _by_rule(root, options)
+    splits = {
+        name: index.where(lambda face: face.domain in (options.domains or ()))
+        for name, index in parts.splits.items()
+    }
+    empty = [name for name, index in splits.items() if not len(index)]
+    if empty:
+        raise ValueError(
+            f"every split must hold images. Received: none in {empty} with {options.options()}"
+        )
+    return parts._replace(splits=splits)
+
+
+def _by_rule(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Parts:
+    read = _people if options.source == "people_folder" else datasets.rmfrd
+    index, undecodable = _usable(read(root, template=options.template))
+    selected = _selected(index, options)
+    if options.split == "by_photo":
+        selected = datasets.with_photo_groups(selected)
+    split = getattr(datasets, str(options.split))
+    train, test = split(selected, train_fraction=options.train_fraction, seed=options.seed)
+    return Parts({"train": train, "test": test}, undecodable, index.excluded)
+
+
+def _people(root: str | os.PathLike[str], *, template: str) -> FaceIndex:
+    found = [
+        datasets.people_folder(os.path.join(root, domain), domain, template=template)
+        for domain in datasets.face_index.DOMAINS
+        if os.path.isdir(os.path.join(root, domain))
+    ]
+    if not found:
+        raise FileNotFoundError(
+            "the folder must hold masked/<person>/ or unmasked/<person>/. "
+            f"Received: {os.fspath(root)!r} with neither"
+        )
+    moved = [index.relative_to(root) for index in found]
+    return moved[0] if len(moved) == 1 else moved[0] + moved[1]
+
+
+def _protocol(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Parts:
+    parts = datasets.read_split(
+        os.path.join(root, MANIFEST), str(options.protocol), root=root, template=options.template
+    )
+    splits: dict[str, FaceIndex] = {}
+    undecodable: tuple[Exclusion, ...] = ()
+    for name, rows in parts.items():
+        usable, bad = _usable(rows)
+        splits[name] = _selected(usable, options)
+        undecodable += bad
+    return Parts(splits, undecodable)
+
+
+def _published_pairs(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Parts:
+    found = datasets.read_pairs("mfr2", root, template=options.template)
+    index, undecodable = _usable(found.index)
+    bad = {row.path for row in undecodable}
+    rows = zip(found.first, found.second, found.same, found.folds, strict=True)
+    named = (
+        (found.index.faces[a].path, found.index.faces[b].path, bool(same), int(fold))
+        for a, b, same, fold in rows
+    )
+    pairs = tuple(pair for pair in named if not bad & set(pair[:2]))
+    lost = found.lost + len(found.same) - len(pairs)
+    return Parts({"test": index}, undecodable, (), found.missing, pairs, lost)
+
+
+def _usable(index: FaceIndex) -> tuple[FaceIndex, tuple[Exclusion, ...]]:
+    report = datasets.audit(index, check_domains=False)
+    usable = datasets.usable(index, report)
+    return FaceIndex(index.root, usable.faces, index.excluded), report.undecodable
+
+
+def _selected(index: FaceIndex, options: MaskedFacesConfig) -> FaceIndex:
+    if not options.min_masked:
+        return index
+    return index.people_in_both().with_at_least(options.min_masked, "masked")
+
+
+def left_out(parts: Parts) -> dict[str, Any]:
+    """What is not in the splits and why, as the plain values that the metadata's JSON gives back."""
+    found = {name: value for name, value in parts._asdict().items() if name != "splits"}
+    plain: dict[str, Any] = json.loads(json.dumps(found))
+    return plain
