@@ -121,17 +121,17 @@ def _measure(args: argparse.Namespace) -> int:
     )
     if "test" not in parts:
         raise ValueError(f"--protocol must have the part test. Received: parts {sorted(parts)}")
-    found = {}
+    found = []
     for name in (args.run, *([args.against] if args.against else [])):
         shares, people, even = _shares(_recognizer(name, args), parts["test"])
-        found[name] = shares
+        found.append(shares)
         low, high = evaluation.interval(shares, people)
         print(
             f"{name}: {shares.mean():.3f} [{low:.3f}, {high:.3f}] of the attention lies where a mask "
             f"does ({len(shares)} masked faces of {len(set(people))} people; evenly spread: {even:.3f})"
         )
     if args.against:
-        ours, theirs = found.values()
+        ours, theirs = found
         shift = evaluation.paired_difference(ours, theirs, people)
         print(
             f"difference, face by face: {shift['difference']:+.3f} "

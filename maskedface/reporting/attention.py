@@ -24,6 +24,7 @@ from maskedface.masking import mask_area
 from maskedface.reporting.groups import RunGroup
 from maskedface.reporting.pictures import as_data_uri
 from maskedface.reporting.tables import Table
+from maskedface.training.run import MODEL
 
 # More faces narrow the interval, but each takes a gradient: about 50 ms on two cores with dlib's network.
 _FACES, _PICTURES = 96, 6
@@ -91,6 +92,8 @@ def look(group: RunGroup) -> Looked | str:
     if not all(os.path.isfile(group.test.paths[row]) for row in rows):
         return "The faces' files have gone since the run."
     run = group.runs[0]
+    if not os.path.isfile(os.path.join(run.path, MODEL)):
+        return "The run kept no model."
     size, template = run.record["image_size"], run.record["template"]
     chips = np.stack([_chip(group.test, row, size, template) for row in rows])
     if group.is_open:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from maskedface import datasets, training
@@ -94,7 +95,8 @@ def test_a_file_that_names_fewer_ends_with_1(run_dir: Path, monkeypatch: pytest.
     found = Run(str(run_dir))
     one = Exported(str(run_dir / "file"), "onnx", "float32", 0, Agreement(0.0, 1.0, 1.0))
     (run_dir / "file.json").write_text("{}")
-    wrong = -found.predictions["logits"]  # nobody's own score is the highest
+    labels = found.predictions["labels"]
+    wrong = -np.eye(len(found.record["classes"]))[labels]  # one's own score is the lowest
     monkeypatch.setattr(export_check, "_outputs", lambda path, chips: wrong)
     lost = found.metrics["masked"]["accuracy"]
     assert lost > 0

@@ -121,6 +121,13 @@ def test_attention_is_that_of_the_measuring_command(
     assert f"{found.shares.mean():.3f} [" in capsys.readouterr().out
 
 
+def test_without_a_model_there_is_no_attention(runs: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(runs / "means", tmp_path / "means")
+    (copy / "model.keras").unlink()  # as a search's trials are
+    assert main(["report", str(copy), "--out", str(tmp_path / "out.html")]) == 0
+    assert "no attention. The run kept no model." in (tmp_path / "out.html").read_text("utf-8")
+
+
 def test_without_its_files_there_is_no_attention(runs: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(runs / "means", tmp_path / "means")
     record = json.loads((copy / "run.json").read_text())
