@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,7 +39,8 @@ def check_files(run: Run, done: Sequence[Exported], most: float) -> bool:
     test = run.split()["test"]
     size, template = run.record["image_size"], run.record["template"]
     chips = datasets.read_chips(test, size=size, template=template, progress=True)
-    found, kept_to = {}, True
+    found: dict[str, Any] = {}  # `Relearned` stands for a run wherever one is asked for results
+    kept_to = True
     for one in done:
         found[one.path] = [_scored(run, _outputs(one.path, chips))]
         report = {kind: _compared(found[one.path][0], run, kind) for kind in run.metrics}
@@ -65,7 +66,7 @@ def _scored(run: Run, outputs: np.ndarray) -> Relearned:
     return Relearned(run, report_domains(test, predictions["labels"], outputs), predictions)
 
 
-def _compared(scored: Relearned, run: Run, kind: str) -> dict[str, float]:
+def _compared(scored: Any, run: Run, kind: str) -> dict[str, float]:
     values, people = per_face([scored], kind)
     shift = evaluation.paired_difference(values, per_face([run], kind)[0], people)
     return {"faces": len(people), "accuracy": float(values.mean()), **shift}
