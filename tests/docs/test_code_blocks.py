@@ -1,8 +1,8 @@
 """The README's and the docs' code blocks run, or at least say what the commands understand.
 
 A fenced block runs, in the order of its page, in a folder that holds drawn people as MY_FACES.
-`<!-- not run: WHY -->` before it leaves that out. Every `maskedface` command in any block goes through its own argument
-parser.
+`<!-- not run: WHY -->` before it leaves that out. Every `maskedface` command in any block goes
+through its own argument parser.
 """
 
 from __future__ import annotations
