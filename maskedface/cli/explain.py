@@ -121,17 +121,17 @@ def _measure(args: argparse.Namespace) -> int:
     )
     if "test" not in parts:
         raise ValueError(f"--protocol must have the part test. Received: parts {sorted(parts)}")
-    found = {}
+    found = []
     for name in (args.run, *([args.against] if args.against else [])):
         shares, people, even = _shares(_recognizer(name, args), parts["test"])
-        found[name] = shares
+        found.append(shares)
         low, high = evaluation.interval(shares, people)
         print(
             f"{name}: {shares.mean():.3f} [{low:.3f}, {high:.3f}] of the attention lies where a mask "
             f"does ({len(shares)} masked faces of {len(set(people))} people; evenly spread: {even:.3f})"
         )
     if args.against:
-        ours, theirs = found.values()
+        ours, theirs = found
         shift = evaluation.paired_difference(ours, theirs, people)
         print(
             f"difference, face by face: {shift['difference']:+.3f} "
@@ -145,23 +145,17 @@ def _shares(recognizer: Recognizer, test: Any) -> tuple[np.ndarray, list[str], f
     import numpy as np
 
     from maskedface import datasets, evaluation, masking
+    from maskedface.reporting import masked_with_others
 
     size = recognizer.embedder.input_shape[1]
     chips = datasets.read_chips(test, size=size, template=recognizer.template, progress=True)
     embeddings = _embedded(recognizer, chips)
-    of: dict[str, list[int]] = {}
-    for row, face in enumerate(test.faces):
-        if face.domain == "unmasked":
-            of.setdefault(face.person, []).append(row)
-    rows, references = [], []
-    for row, face in enumerate(test.faces):
-        others = [n for n in of.get(face.person, []) if test.faces[n].photo != face.photo]
-        if face.domain == "masked" and others:
-            rows.append(row)
-            references.append(embeddings[others].mean(axis=0))
-    if not rows:
+    pairs = masked_with_others(test)
+    if not pairs:
         raise ValueError("a masked face must have an unmasked one of another photo. Received: none")
-    maps = evaluation.attention(recognizer.embedder, chips[rows], references=np.stack(references))
+    rows = [row for row, _ in pairs]
+    references = np.stack([embeddings[others].mean(axis=0) for _, others in pairs])
+    maps = evaluation.attention(recognizer.embedder, chips[rows], references=references)
     area = masking.mask_area(recognizer.template, size)
     shares = evaluation.attention_share(maps, area)
     # Nothing at all speaks for the likeness: neither does anything under the mask.

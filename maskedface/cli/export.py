@@ -8,6 +8,8 @@ MODEL is "dlib", a finished run's folder or a .keras file.
 
 Several files go into the folder --out. An int8 file is calibrated on faces of --data, else on the run's
 training faces, else on drawn ones; do not report figures on people it was calibrated with.
+--check has each file name the run's test faces too, and ends with 1 if one loses more than .01 of them:
+  maskedface export runs/mine --to litert --precision int8 --out mine.tflite --check
 Beside each file lies FILE.json: what goes in and comes out, the people's names, the agreement.
 """
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from maskedface.datasets import FaceIndex
     from maskedface.exporting import Exported
+    from maskedface.training import Run
 
 _CHECKED = 64  # faces that files are compared on
 
@@ -48,6 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--calibrate", type=int, default=100, metavar="N", help="faces for int8")
     parser.add_argument("--seed", type=int, default=0, help="which faces")
+    parser.add_argument(
+        "--check",
+        type=float,
+        nargs="?",
+        const=0.01,
+        metavar="SHARE",
+        help="score every file on the run's test faces; none may lose more than this share of them (.01)",
+    )
     data.add_data_arguments(parser)
 
 
@@ -60,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
     if args.calibrate < 1:
         raise ValueError(f"--calibrate must be at least 1. Received: {args.calibrate}")
     jobs = _jobs(args)
+    run = _run_of(args)
     model, facts, rows = _read(args)
     faces, source = _faces(args, model, facts["template"], rows)
     calibration, checked = faces[_CHECKED:], faces[:_CHECKED]
@@ -81,7 +93,25 @@ def run(args: argparse.Namespace) -> int:
         )
         print(f"{path}: read back, {done[-1].agreement.relative:.1e} from Keras")
     _print(model, done, np.asarray(checked))
-    return 0
+    if run is None:
+        return 0
+    from maskedface.cli.export_check import check_files
+
+    return 0 if check_files(run, done, args.check) else 1
+
+
+def _run_of(args: argparse.Namespace) -> Run | None:
+    """The run whose test faces the files are to name; None without --check."""
+    from maskedface.cli.evaluate import find_runs
+
+    if args.check is None:
+        return None
+    if not os.path.isdir(args.model) or args.output:
+        raise ValueError(
+            "--check must come with a run's folder and without --output. "
+            f"Received: {args.model!r}, --output {args.output}"
+        )
+    return find_runs(args.model)[0]
 
 
 def _jobs(args: argparse.Namespace) -> list[tuple[str, Any, Any]]:

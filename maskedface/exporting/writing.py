@@ -11,8 +11,20 @@ import numpy as np
 
 
 def write_saved_model(model: keras.Model, path: str) -> None:
-    """Writes a SavedModel's folder; its endpoint is `serve`, float32 images -> float32 vectors."""
-    model.export(path, format="tf_saved_model", verbose=False)
+    """Writes a SavedModel's folder; its endpoint is `serve`, float32 images -> float32 vectors.
+
+    `model.export` of Keras 3.15 is not used: it stores every variable twice.
+    """
+    import tensorflow as tf
+
+    def serve(images: Any) -> Any:
+        return model(images, training=False)
+
+    shape = tf.TensorSpec((None, *model.input_shape[1:]), "float32", name="images")
+    module = tf.Module()
+    module.serve = tf.function(serve, input_signature=[shape], autograph=False)
+    module.kept = [variable.value for variable in model.variables]
+    tf.saved_model.save(module, path, signatures={"serving_default": module.serve})
 
 
 def write_onnx(model: keras.Model, path: str, facts: dict[str, Any]) -> None:

@@ -96,7 +96,7 @@ def curve(name: str, group: RunGroup, quantity: str) -> str | None:
                     label=None if seed else label,
                 )
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.set(xlabel="epoch", ylabel=quantity if quantity == "accuracy" else "loss in nats")
+        axes.set(xlabel="epoch", ylabel=quantity)
         axes.set_ylim(bottom=0)
         if quantity == "accuracy":
             axes.set_ylim(0, 1.02)
@@ -114,7 +114,9 @@ def results(name: str, groups: Sequence[RunGroup]) -> str:
         place, ticks, words = 0.0, [], []
         for kind in kinds:
             ticks.append(place)
-            words.append(KINDS[kind].split(",")[0] + (", other photo" if "," in KINDS[kind] else ""))
+            words.append(
+                KINDS[kind].split(",")[0] + (", other photo" if "," in KINDS[kind] else "")
+            )
             for number, group in enumerate(groups):
                 found = group.figure(kind)
                 place += 1

@@ -9,6 +9,7 @@ from typing import Any
 
 import maskedface
 from maskedface.reporting import drawing, tables
+from maskedface.reporting.attention import attention_part, attention_table
 from maskedface.reporting.groups import KINDS, RunGroup
 from maskedface.reporting.pictures import Confused, face_uri, worst_pairs
 from maskedface.training.run import write_text
@@ -24,7 +25,8 @@ def write_report(
     """Writes a page with every table and figure of some runs, which needs no network and no script.
 
     Groups tested on the same faces share their tables and figures; others have their own part.
-    What a run has no data for, the page says.
+    What a run has no data for, the page says. Where the faces' files are there still, some masked ones
+    go through the networks for the attention (`reporting/attention.py`); all else is read from the runs.
 
     Args:
         groups: at least one; their labels all different.
@@ -87,6 +89,7 @@ def _part(name: str, groups: list[RunGroup], faces: bool) -> dict[str, Any]:
     """Everything about the groups of one test set."""
     first = groups[0]
     kinds = [kind for kind in KINDS if kind in first.runs[0].metrics]
+    looked = attention_part(groups, faces)
     return {
         "name": name,
         "groups": groups,
@@ -100,6 +103,8 @@ def _part(name: str, groups: list[RunGroup], faces: bool) -> dict[str, Any]:
         "curves": [_curves(f"{name}c{n}", group) for n, group in enumerate(groups)],
         "cmc": {kind: drawing.cmc_curve(f"{name}{kind}m", groups, kind) for kind in kinds},
         "roc": {kind: drawing.roc_curve(f"{name}{kind}o", groups, kind) for kind in kinds},
+        "attention": looked,
+        "attention_table": attention_table(looked),
         "confusion": [_confusion(f"{name}x{n}", group, faces) for n, group in enumerate(groups)],
     }
 

@@ -42,7 +42,7 @@ def paper_tables(groups: Sequence[RunGroup]) -> list[Table]:
         groups: of a closed set; with none the tables hold the paper's rows alone.
     """
     paper = {row["domain"]: row for row in PAPER_ROWS.values()}
-    one = Table("Table I: accuracy and loss", ("", "faces", "accuracy", "loss in nats"), [])
+    one = Table("Table I: accuracy and loss", ("", "faces", "accuracy", "loss"), [])
     two = Table(
         "Table II: precision, recall and F1, weighted by the people's faces as in the paper; macro "
         "averages, which count everybody alike, in brackets",
@@ -61,7 +61,9 @@ def paper_tables(groups: Sequence[RunGroup]) -> list[Table]:
             name, faces = f"{domain}: {group.label}", f"{reports[0]['faces']:,}"
             loss = sum(report["loss"] for report in reports) / len(reports)
             one.rows.append(("", (name, faces, told(group.figure(domain)), f"{loss:.3f}")))
-            two.rows.append(("", (name, faces, *map(_average(reports), ("precision", "recall", "f1")))))
+            two.rows.append(
+                ("", (name, faces, *map(_average(reports), ("precision", "recall", "f1"))))
+            )
     return [one, two]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from maskedface import datasets, training
@@ -59,6 +60,7 @@ def test_several_files_go_into_a_folder(
     [
         (["--to", "onnx", "--precision", "int8"], "--precision must hold float32"),
         (["--to", "savedmodel", "--output", "logits"], "--output must be 'embedding'"),
+        (["--to", "savedmodel", "--check"], "--check must come with a run's folder"),
         (["--to", "savedmodel", "--calibrate", "0"], "--calibrate must be at least 1"),
     ],
 )
@@ -72,6 +74,34 @@ def test_words_that_do_not_fit_write_nothing(
     assert main(["export", str(tiny_backbone), *words, "--out", str(tmp_path / "m")]) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_files_name_the_runs_test_faces(
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["export", str(run_dir), "--to", "savedmodel", "--out", str(tmp_path / "model"), "--check"]
+    assert main(words) == 0
+    report = json.loads((tmp_path / "model.json").read_text())["check"]["masked"]
+    kept = json.loads((run_dir / "metrics.json").read_text())["masked"]
+    assert report["accuracy"] == kept["accuracy"] and report["difference"] == 0
+    assert f"{tmp_path / 'model'}, masked" in capsys.readouterr().out
+
+
+def test_a_file_that_names_fewer_ends_with_1(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from maskedface.cli import export_check
+    from maskedface.exporting import Agreement, Exported
+    from maskedface.training import Run
+
+    found = Run(str(run_dir))
+    one = Exported(str(run_dir / "file"), "onnx", "float32", 0, Agreement(0.0, 1.0, 1.0))
+    (run_dir / "file.json").write_text("{}")
+    labels = found.predictions["labels"]
+    wrong = -np.eye(len(found.record["classes"]))[labels]  # one's own score is the lowest
+    monkeypatch.setattr(export_check, "_outputs", lambda path, chips: wrong)
+    lost = found.metrics["masked"]["accuracy"]
+    assert lost > 0
+    assert not export_check.check_files(found, [one], most=lost / 2)
+    assert export_check.check_files(found, [one], most=1.0)
 
 
 def test_an_unknown_model_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

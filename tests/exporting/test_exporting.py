@@ -54,6 +54,17 @@ def test_a_file_read_back_agrees_for_any_number_of_faces(
     assert sorted(one.name for one in tmp_path.iterdir()) == [path.name, f"{path.name}.json"]
 
 
+def test_a_saved_model_holds_each_weight_once(backbone: keras.Model, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    from maskedface.exporting.writing import write_saved_model
+
+    write_saved_model(backbone, str(tmp_path / "model"))
+    listed = tf.train.list_variables(str(tmp_path / "model" / "variables" / "variables"))
+    kept = [tuple(shape) for _, shape in listed if shape]
+    assert sorted(kept) == sorted(tuple(weight.shape) for weight in backbone.weights)
+
+
 @pytest.mark.parametrize("format", exporting.FORMATS)
 def test_classifiers_views_mirrors_and_bfloat16_are_exported(
     format: Any, backbone: keras.Model, images: np.ndarray, tmp_path: Path

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,7 +49,6 @@ def test_what_a_run_has_no_data_for_is_said(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "Trained for no epoch" in text
     assert "with a single person there is no impostor" in text  # the open run tests on one
-    assert "Attention pictures are not part of this page yet" in text
 
 
 def test_the_manifests_hash_is_its_files(page: Path, runs: Path) -> None:
@@ -98,12 +99,66 @@ def test_a_matchs_hits_are_the_metrics(runs: Path) -> None:
             assert hits.mean() == pytest.approx(report["accuracy"])
 
 
+def test_attention_is_shown_and_its_share_beside_the_even_one(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert text.count('alt="the same with its attention"') == 3 * 4  # four masked test faces a run
+    shares = re.findall(r'data-head="share where masks lie">(0\.\d{3}) \[', text)
+    even = re.findall(r'data-head="spread evenly">(0\.\d{3})<', text)
+    assert len(shares) == len(even) == 3 and 0.1 < float(even[0]) < 0.6
+    assert "face by face" in text  # the two closed runs, on the same faces
+
+
+def test_attention_is_that_of_the_measuring_command(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from maskedface.reporting.attention import look
+
+    found = look(reporting.find_groups(runs / "open")[0])
+    assert not isinstance(found, str)
+    manifest, root = runs / "open" / "manifest.csv", training.Run(str(runs / "open")).record["data"]
+    words = ["--manifest", str(manifest), "--data", root, "--protocol", "split"]
+    assert main(["explain", str(runs / "open"), *words]) == 0
+    assert f"{found.shares.mean():.3f} [" in capsys.readouterr().out
+
+
+def test_without_a_model_there_is_no_attention(runs: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(runs / "means", tmp_path / "means")
+    (copy / "model.keras").unlink()  # as a search's trials are
+    assert main(["report", str(copy), "--out", str(tmp_path / "out.html")]) == 0
+    assert "no attention. The run kept no model." in (tmp_path / "out.html").read_text("utf-8")
+
+
+def test_without_its_files_there_is_no_attention(runs: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(runs / "means", tmp_path / "means")
+    record = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps(record | {"data": str(tmp_path / "gone")}))
+    assert main(["report", str(copy), "--out", str(tmp_path / "out.html")]) == 0
+    text = (tmp_path / "out.html").read_text(encoding="utf-8")
+    assert "no attention. The faces&#39; files have gone since the run." in text
+
+
+@pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
+def test_a_missing_package_is_named_with_its_pip_line(
+    package: str, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    group = reporting.find_groups(runs / "open")[0]
+    with pytest.raises(
+        ModuleNotFoundError, match=rf'{package} must be .*pip install "maskedface\[report\]"'
+    ):
+        reporting.write_report([group], tmp_path / "out.html")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    webdriver = pytest.importorskip("selenium.webdriver")
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not chromium or not driver:
-        pytest.skip("chromium and chromedriver are not installed")
+        # Where CI is set the page must have been looked at.
+        no = pytest.fail if os.environ.get("CI") else pytest.skip
+        no("chromium and chromedriver are not installed")
+    from selenium import webdriver  # of the extra "test", as pytest is
+
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
@@ -146,7 +201,9 @@ def test_it_opens_without_an_error_a_request_or_an_overflow(
         "const r = s.getBoundingClientRect(), t = s.getBBox(); return [r.width, r.height, t.width]})"
     )
     assert len(sizes) == len(re.findall("<figure>", page.read_text(encoding="utf-8"))) > 10
-    assert all(250 < wide <= 600 and 150 < high < 900 and drawn > 100 for wide, high, drawn in sizes)
+    assert all(
+        250 < wide <= 600 and 150 < high < 900 and drawn > 100 for wide, high, drawn in sizes
+    )
     images = browser.execute_script(
         "return [...document.images].map(i => i.complete && i.naturalWidth > 0)"
     )

@@ -1,0 +1,189 @@
+"""What a run's network looks at on masked test faces, and which share of that lies where masks do."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from maskedface import models
+from maskedface.datasets import FaceIndex, read_chip
+from maskedface.evaluation import (
+    attention,
+    attention_share,
+    interval,
+    normalised,
+    overlay,
+    paired_difference,
+)
+from maskedface.masking import mask_area
+from maskedface.reporting.groups import RunGroup
+from maskedface.reporting.pictures import as_data_uri
+from maskedface.reporting.tables import Table
+from maskedface.training.run import MODEL
+
+# More faces narrow the interval, but each takes a gradient: about 50 ms on two cores with dlib's network.
+_FACES, _PICTURES = 96, 6
+_SIDE = 150  # pixels of a picture
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Attention on some masked faces.
+
+    Attributes:
+        rows: list of int, the faces among the test rows, in a drawn order.
+        chips: uint8 array, shape (N, size, size, 3), what the network was given.
+        maps: float32 array, shape (N, size, size), in [0, 1], as `evaluation.attention` gives them.
+        shares: float64 array, shape (N,), in [0, 1]: of each map where masks lie. A face of which nothing
+            speaks for the score has 0.
+        even: float, the share that attention spread evenly would have.
+    """
+
+    rows: list[int]
+    chips: np.ndarray
+    maps: np.ndarray
+    shares: np.ndarray
+    even: float
+
+
+def masked_with_others(test: FaceIndex) -> list[tuple[int, list[int]]]:
+    """Masked faces that can be compared with another photograph of their person.
+
+    Args:
+        test: the rows; faces whose photograph is unknown ("") are taken to be of one.
+
+    Returns:
+        (row of a masked face, rows of its person's unmasked faces of other photographs, one at least).
+    """
+    bare: dict[str, list[int]] = {}
+    for row, face in enumerate(test.faces):
+        if face.domain == "unmasked":
+            bare.setdefault(face.person, []).append(row)
+    found = []
+    for row, face in enumerate(test.faces):
+        others = [n for n in bare.get(face.person, []) if test.faces[n].photo != face.photo]
+        if face.domain == "masked" and others:
+            found.append((row, others))
+    return found
+
+
+def look(group: RunGroup) -> Looked | str:
+    """Attention of the first seed's network on masked test faces, drawn by seed 0, 96 at most.
+
+    The score is what the run is about: of people trained on the classifier's highest, of others the
+    likeness to the mean of the person's other unmasked photographs. The same test rows give the same
+    faces, so that groups can be compared face by face.
+
+    Returns:
+        A `Looked`, or in words why there is none.
+    """
+    pairs = _pairs(group)
+    if not pairs:
+        return "The test rows hold no masked face" + (
+            " with an unmasked one of another photograph." if group.is_open else "."
+        )
+    order = np.random.default_rng(0).permutation(len(pairs))[:_FACES]
+    rows = [pairs[number][0] for number in order]
+    if not all(os.path.isfile(group.test.paths[row]) for row in rows):
+        return "The faces' files have gone since the run."
+    run = group.runs[0]
+    if not os.path.isfile(os.path.join(run.path, MODEL)):
+        return "The run kept no model."
+    size, template = run.record["image_size"], run.record["template"]
+    chips = np.stack([_chip(group.test, row, size, template) for row in rows])
+    if group.is_open:
+        known = normalised(run.predictions["embeddings"])
+        references = np.stack([known[pairs[number][1]].mean(axis=0) for number in order])
+        maps = attention(models.embedder(run.model), chips, references=references)
+    else:
+        maps = attention(run.model, chips)
+    area = mask_area(template, size)
+    return Looked(rows, chips, maps, np.nan_to_num(attention_share(maps, area)), float(area.mean()))
+
+
+def _pairs(group: RunGroup) -> list[tuple[int, list[int]]]:
+    if group.is_open:
+        return masked_with_others(group.test)
+    faces = enumerate(group.test.faces)
+    return [(row, []) for row, face in faces if face.domain == "masked"]
+
+
+def _chip(test: FaceIndex, row: int, size: int, template: str) -> np.ndarray:
+    source = test.faces[row].template
+    return read_chip(test.paths[row], size=size, template=template, source_template=source)
+
+
+def attention_part(groups: Sequence[RunGroup], faces: bool) -> list[dict[str, Any]]:
+    """The page's words, figures and pictures of groups that were tested on the same faces.
+
+    Args:
+        groups: one at least.
+        faces: whether to show pictures.
+
+    Returns:
+        A dict a group: "label"; "why" there is nothing, or ""; "faces", "people", "share", "even" and
+        "change" (to the first group, face by face) as text; "pictures", each a face and its overlay as
+        `data:` addresses with its share.
+    """
+    parts: list[dict[str, Any]] = []
+    first = None
+    for group in groups:
+        found = look(group)
+        if isinstance(found, str):
+            parts.append({"label": group.label, "why": found})
+            continue
+        people = [group.test.faces[row].person for row in found.rows]
+        parts.append(
+            {
+                "label": group.label,
+                "why": "",
+                "faces": len(people),
+                "people": len(set(people)),
+                "share": _told(float(found.shares.mean()), *interval(found.shares, people)),
+                "even": f"{found.even:.3f}",
+                "change": "" if first is None else _change(found, first, people),
+                "pictures": _pictures(found) if faces else [],
+            }
+        )
+        first = first or found
+    return parts
+
+
+def attention_table(parts: Sequence[dict[str, Any]]) -> Table:
+    """The shares of `attention_part`, a row a group that has one."""
+    shown = [part for part in parts if not part["why"]]
+    head: tuple[str, ...] = ("run", "masked faces", "share where masks lie", "spread evenly")
+    rows: list[tuple[str, ...]] = [
+        (part["label"], f"{part['faces']} of {part['people']} people", part["share"], part["even"])
+        for part in shown
+    ]
+    if len(shown) > 1:
+        head = (*head, f"to {shown[0]['label']}, face by face")
+        rows = [(*row, part["change"]) for row, part in zip(rows, shown, strict=True)]
+    return Table("", head, [("", row) for row in rows])
+
+
+def _told(value: float, low: float, high: float, sign: str = "") -> str:
+    return f"{value:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
+
+
+def _change(found: Looked, first: Looked, people: list[str]) -> str:
+    shift = paired_difference(found.shares, first.shares, people)
+    return _told(shift["difference"], shift["low"], shift["high"], "+")
+
+
+def _pictures(found: Looked) -> list[dict[str, str]]:
+    drawn = zip(found.chips, found.maps, found.shares, strict=True)
+    return [
+        {
+            "face": as_data_uri(chip, _SIDE),
+            "overlay": as_data_uri(overlay(chip, heat), _SIDE),
+            "share": f"{share:.2f}",
+        }
+        for chip, heat, share in itertools.islice(drawn, _PICTURES)
+    ]
