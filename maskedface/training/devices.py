@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import tempfile
@@ -94,11 +95,17 @@ def find_devices(strategy: str) -> Devices:
             "strategy must be 'none' but on Keras' TensorFlow and JAX backends. "
             f"Received: strategy={strategy!r}, KERAS_BACKEND={backend}"
         )
+    mirrored = _mirrored()
+    return Devices(mirrored.num_replicas_in_sync, strategy=mirrored)
+
+
+# A second one in the process would give its sums over devices the numbers of the first one's.
+@functools.cache
+def _mirrored() -> Any:
     import tensorflow as tf
 
     found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    mirrored = tf.distribute.MirroredStrategy([device.name for device in found])
-    return Devices(mirrored.num_replicas_in_sync, strategy=mirrored)
+    return tf.distribute.MirroredStrategy([device.name for device in found])
 
 
 def _data_parallel() -> Devices:

@@ -131,7 +131,7 @@ def together(command: list[str]) -> Iterator[list[subprocess.Popen[str]]]:
 def test_a_killed_process_ends_the_job_and_the_same_command_goes_on(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, killed: int
 ) -> None:
-    long = [*words(tmp_path, drawn, tiny_backbone, "synchronised", "mirrored"), "epochs=60"]
+    long = [*words(tmp_path, drawn, tiny_backbone, "synchronised", "mirrored"), "epochs=12"]
     run = tmp_path / "synchronised-mirrored"
     with together(long) as processes:
         end = time.monotonic() + PATIENCE
@@ -149,7 +149,7 @@ def test_a_killed_process_ends_the_job_and_the_same_command_goes_on(
     two = Run(str(run))
     assert (two.record["devices"], two.record["processes"]) == (2, 2)
     assert not {path.name for path in run.iterdir()} & {"features", "state.npz"}
-    alone = [*words(tmp_path, drawn, tiny_backbone, "synchronised", "none"), "epochs=60"]
+    alone = [*words(tmp_path, drawn, tiny_backbone, "synchronised", "none"), "epochs=12"]
     subprocess.run(alone, env=environment("jax"), timeout=PATIENCE, check=True)
     assert_close(Run(str(tmp_path / "synchronised-none")), two)
 
