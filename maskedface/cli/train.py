@@ -35,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="TensorFlow's threads; one number gives one result on any number of cores",
     )
     parser.add_argument(
+        "--strategy",
+        default="none",
+        choices=("none", "mirrored"),
+        help="mirrored splits each batch between all GPUs (docs/gpu.md)",
+    )
+    parser.add_argument(
         "--cache", default="memory", metavar="DIR", help="keep decoded faces in this folder"
     )
 
@@ -57,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
         weights=args.weights,
         cache=args.cache,
         threads=args.threads,
+        strategy=args.strategy,
     )
     print_results({recipe.name: runs})
     print(f"run folder: {args.run}")

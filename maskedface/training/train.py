@@ -22,9 +22,16 @@ from maskedface.evaluation import classification_report, rank_one_report
 from maskedface.recipes import Recipe, scenario
 from maskedface.training.batches import RowBatches, TrainingBatches, plan_of
 from maskedface.training.compiling import build_model, compile_model, prepare_backbone
+from maskedface.training.devices import (
+    Devices,
+    SplitBatches,
+    find_devices,
+    refuse_coupled,
+    synchronised_batch_norm,
+)
 from maskedface.training.inputs import Inputs, prepare
 from maskedface.training.objectives import set_ranking_centres
-from maskedface.training.releasing import released_batches
+from maskedface.training.releasing import released_memory
 from maskedface.training.run import (
     MANIFEST,
     METRICS,
@@ -67,6 +74,7 @@ def train(
     features_dir: str | os.PathLike[str] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     threads: int | None = None,
+    strategy: str = "none",
     progress: bool = True,
 ) -> Run:
     """Trains a classifier, evaluates it and leaves a run folder.
@@ -99,6 +107,10 @@ def train(
         threads: int >= 1, TensorFlow's threads: their number changes the last bits of sums, the number of
             cores below them does not. By default as many as cores, and of a begun run those that its
             run.json records.
+        strategy: "none", one device, or "mirrored": each batch is split between all devices of this
+            process, and with Keras' JAX backend of all processes that its environment names
+            (docs/gpu.md). What is learnt is that of one device but for the last digits, where dropout
+            is 0; the run folder then has to lie on a disk that all processes see.
         progress: whether to draw progress bars and say what is done with frozen features.
 
     Returns:
@@ -106,8 +118,8 @@ def train(
 
     Raises:
         ValueError: if a row is in both parts (also of a run this one starts from), some people of the
-            test rows are trained on and some are not, the folder holds another run, or a name is
-            unknown.
+            test rows are trained on and some are not, the folder holds another run, a name is
+            unknown, or the recipe's loss couples faces of a batch that is split.
         FileNotFoundError: if the run to start from is missing.
         ImageError: if a file cannot be decoded; `maskedface audit` lists them all.
     """
@@ -124,58 +136,64 @@ def train(
         )
     labels = None if is_open else test.labels(train.people)
     used = _prepare(seed, threads, folder)
-    base = prepare_backbone(recipe, build_backbone(backbone, weights, recipe.image_size))
-    model = build_model(recipe, base, len(train.people))
-    has_head = before is not None and take_over(model, before, train.people)
-    record = {
-        "seed": seed,
-        "backbone": os.fspath(backbone),
-        "weights": None if weights is None else os.fspath(weights),
-        "init": "" if before is None else os.path.abspath(before.path),
-        "data": os.path.abspath((train + test).root),
-        "image_size": base.input_shape[1],
-        "template": models.template_of(base),
-        **_surroundings(),
-        "threads": used,
-        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "classes": train.people,
-    }
-    if _open(folder, recipe, train, test, record):
+    devices = find_devices(strategy)
+    refuse_coupled(recipe, devices)
+    progress = progress and not devices.process
+    with devices.folder(folder) as folder, devices.scope():
+        base = prepare_backbone(recipe, build_backbone(backbone, weights, recipe.image_size))
+        model = build_model(recipe, base, len(train.people))
+        has_head = before is not None and take_over(model, before, train.people)
+        record = {
+            "seed": seed,
+            "backbone": os.fspath(backbone),
+            "weights": None if weights is None else os.fspath(weights),
+            "init": "" if before is None else os.path.abspath(before.path),
+            "data": os.path.abspath((train + test).root),
+            "image_size": base.input_shape[1],
+            "template": models.template_of(base),
+            **_surroundings(),
+            "threads": used,
+            "devices": devices.count,
+            "processes": devices.processes,
+            "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "classes": train.people,
+        }
+        if _open(folder, recipe, train, test, record):
+            _tidy(folder)
+            return Run(os.fspath(run_dir))
+        if features_dir is None:
+            features_dir = os.path.join(folder, FEATURES) if cache == "memory" else cache
+        reading = {"size": record["image_size"], "template": record["template"], "progress": progress}
+        reading["cache"] = None if cache == "memory" else cache
+        chips = [read_chips(rows, **reading) for rows in (train, test)]
+        plan = plan_of(
+            recipe,
+            train.labels(),
+            np.array([face.domain == "masked" for face in train.faces]),
+            seed=seed,
+            template=record["template"],
+            size=record["image_size"],
+        )
+        inputs = prepare(
+            recipe, model, base, *chips, plan=plan, folder=os.fspath(features_dir), progress=progress
+        )
+        write_json(os.path.join(folder, RECORD), read_json(os.path.join(folder, RECORD)) | inputs.facts)
+        if recipe.head_init == "class_means" and not has_head:
+            centres = class_means(inputs.embeddings(inputs.train), plan.labels)
+            model.get_layer("head_centres").set_weights([centres])
+            set_ranking_centres(inputs.learner, centres)
+        _fit(inputs, plan, recipe, train, test, folder, callbacks, devices, progress)
+        final = _Final(recipe, model, base, inputs, chips)
+        if recipe.head_final == "class_means":
+            final.set_centres(class_means(final.train_embeddings(), plan.labels))
+        if labels is None:
+            _finish(folder, final.model, *open_results(test, final.test_embeddings()))
+        else:
+            logits = final.test_logits()
+            metrics = report_domains(test, labels, logits)
+            _finish(folder, final.model, metrics, {"labels": labels, "logits": logits})
         _tidy(folder)
-        return Run(folder)
-    if features_dir is None:
-        features_dir = os.path.join(folder, FEATURES) if cache == "memory" else cache
-    reading = {"size": record["image_size"], "template": record["template"], "progress": progress}
-    reading["cache"] = None if cache == "memory" else cache
-    chips = [read_chips(rows, **reading) for rows in (train, test)]
-    plan = plan_of(
-        recipe,
-        train.labels(),
-        np.array([face.domain == "masked" for face in train.faces]),
-        seed=seed,
-        template=record["template"],
-        size=record["image_size"],
-    )
-    inputs = prepare(
-        recipe, model, base, *chips, plan=plan, folder=os.fspath(features_dir), progress=progress
-    )
-    write_json(os.path.join(folder, RECORD), read_json(os.path.join(folder, RECORD)) | inputs.facts)
-    if recipe.head_init == "class_means" and not has_head:
-        centres = class_means(inputs.embeddings(inputs.train), plan.labels)
-        model.get_layer("head_centres").set_weights([centres])
-        set_ranking_centres(inputs.learner, centres)
-    _fit(inputs, plan, recipe, train, test, folder, callbacks, progress)
-    final = _Final(recipe, model, base, inputs, chips)
-    if recipe.head_final == "class_means":
-        final.set_centres(class_means(final.train_embeddings(), plan.labels))
-    if labels is None:
-        _finish(folder, final.model, *open_results(test, final.test_embeddings()))
-    else:
-        logits = final.test_logits()
-        metrics = report_domains(test, labels, logits)
-        _finish(folder, final.model, metrics, {"labels": labels, "logits": logits})
-    _tidy(folder)
-    return Run(folder)
+    return Run(os.fspath(run_dir))
 
 
 class _Final:
@@ -368,6 +386,7 @@ def _fit(
     test: FaceIndex,
     folder: str,
     callbacks: Sequence[keras.callbacks.Callback],
+    devices: Devices,
     progress: bool,
 ) -> None:
     learner = inputs.learner
@@ -376,14 +395,20 @@ def _fit(
     changing = [*inputs.changing, *learner.optimizer.variables]
     history = read_state(folder, changing)
     if len(history) < recipe.epochs:
-        with released_batches():
+        batches = _training_batches(inputs, plan, recipe, train, len(history), devices)
+        validation: Any = _validation(inputs, recipe, train, test)
+        class_weight = _class_weight(train) if recipe.class_weight == "balanced" else None
+        if devices.strategy is not None:
+            batches, class_weight = SplitBatches(batches, devices, class_weight), None
+            validation = validation and SplitBatches(validation, devices)
+        with released_memory(), synchronised_batch_norm(learner, devices):
             learner.fit(
-                _training_batches(inputs, plan, recipe, train, len(history)),
+                batches,
                 initial_epoch=len(history),
                 epochs=recipe.epochs,
                 steps_per_epoch=steps,
-                validation_data=_validation(inputs, recipe, train, test),
-                class_weight=_class_weight(train) if recipe.class_weight == "balanced" else None,
+                validation_data=validation,
+                class_weight=class_weight,
                 callbacks=[KeepState(folder, history, changing), *_tensorboard(folder), *callbacks],
                 shuffle=False,  # the batches have their order
                 verbose="auto" if progress else 0,
@@ -406,9 +431,15 @@ def _validation(
 
 
 def _training_batches(
-    inputs: Inputs, plan: EpochPlan, recipe: Recipe, train: FaceIndex, initial_epoch: int
+    inputs: Inputs,
+    plan: EpochPlan,
+    recipe: Recipe,
+    train: FaceIndex,
+    initial_epoch: int,
+    devices: Devices,
 ) -> Any:
-    if inputs.views is not None or keras.backend.backend() != "tensorflow":
+    arrays = inputs.views is not None or devices.strategy is not None
+    if arrays or keras.backend.backend() != "tensorflow":
         return TrainingBatches(
             inputs.train,
             plan,

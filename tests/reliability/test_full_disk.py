@@ -13,10 +13,10 @@ import keras
 import numpy as np
 import pytest
 
-from maskedface import datasets, training
+from maskedface import datasets, reporting, training
 from maskedface.datasets import FaceIndex
 from maskedface.recognition import Gallery
-from maskedface.training import Run, state
+from maskedface.training import Run, inputs, state
 from tests.reliability.conftest import QUICK, assert_same_bits, assert_tidy
 
 SIZE = 2**20
@@ -31,7 +31,8 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     if shutil.which("mount") is None or subprocess.run(words, capture_output=True).returncode:
         pytest.skip("mounting is not permitted here; test_failing_writes.py injects the same errors")
     yield place
-    subprocess.run(["umount", str(place)], check=True)
+    # Lazily: features stay mapped until Python lets go of them.
+    subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 def leave(disk: Path, room: int) -> None:
@@ -125,3 +126,48 @@ def test_a_manifest_that_does_not_fit_leaves_the_old_one(disk: Path, drawn: Face
     with pytest.raises(OSError, match="what was there stays"):
         datasets.write_manifest(disk / "m.csv", drawn)
     assert (disk / "m.csv").read_bytes() == before
+
+
+def test_a_report_that_does_not_fit_leaves_the_old_one(disk: Path, whole: Run) -> None:
+    pytest.importorskip("jinja2")
+    groups = reporting.find_groups(whole.path)
+    reporting.write_report(groups, disk / "report.html", faces=False)
+    before = (disk / "report.html").read_bytes()
+    leave(disk, 4096)
+    with pytest.raises(OSError, match="what was there stays.*No space left.*report.html") as error:
+        reporting.write_report(groups, disk / "report.html", faces=False, title="again")
+    assert error.value.errno == errno.ENOSPC
+    assert (disk / "report.html").read_bytes() == before
+    assert {path.name for path in disk.iterdir()} == {"report.html", "filling"}
+
+
+def test_features_that_meet_a_full_disk_say_so_and_leave_earlier_ones(
+    parts: tuple[FaceIndex, FaceIndex],
+    tiny_backbone: Path,
+    tmp_path: Path,
+    disk: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The room that was there when it was asked for is gone when the file is made.
+    monkeypatch.setattr(inputs, "room", lambda *_: "")
+    (disk / "features-earlier.npy").write_bytes(b"earlier")
+
+    def run(name: str) -> Run:
+        return training.train(
+            QUICK.override(epochs=1),
+            *parts,
+            run_dir=tmp_path / name,
+            features_dir=disk,
+            backbone=tiny_backbone,
+            progress=False,
+        )
+
+    leave(disk, 8192)
+    with pytest.raises(OSError, match="room for frozen features.*No space left") as error:
+        run("run")
+    assert error.value.errno == errno.ENOSPC
+    names = {path.name for path in disk.iterdir() if not path.name.endswith(".lock")}
+    assert names == {"features-earlier.npy", "filling"}
+    assert (disk / "features-earlier.npy").read_bytes() == b"earlier"
+    leave(disk, SIZE)
+    assert run("run").record["frozen_features"]["used"]
