@@ -123,16 +123,19 @@ def _matches(run: Run, test: FaceIndex, is_open: bool) -> dict[str, Matches]:
     columns = zip(*((face.person, face.domain, face.photo) for face in test.faces), strict=True)
     people, domains, photos = (list(column) for column in columns)
     if is_open:
-        return rank_one_matches(run.predictions["embeddings"], people, domains, photos)
+        found = run.predictions
+        return rank_one_matches(
+            found["embeddings"], people, domains, photos, found.get("masked_gallery")
+        )
     logits, labels = run.predictions["logits"], run.predictions["labels"]
-    found = {}
+    matches = {}
     for domain in run.metrics:
         rows = np.flatnonzero([face.domain == domain for face in test.faces])
         names = tuple(people[row] for row in rows)
-        found[domain] = Matches(
+        matches[domain] = Matches(
             rows, names, tuple(run.record["classes"]), logits[rows], labels[rows].astype("int64")
         )
-    return found
+    return matches
 
 
 def find_groups(path: str | os.PathLike[str]) -> list[RunGroup]:
