@@ -38,17 +38,8 @@ class EpochPlan:
     def rows(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """An epoch's rows, and which of them are mirrored; as `order.plan`."""
         return order.plan(
-            self.labels,
-            self.seed,
-            epoch,
-            sampling=self.sampling,
-            flip=self.flip,
-            masked=self.masked,
+            self.labels, self.seed, epoch, sampling=self.sampling, flip=self.flip
         )
-
-    def steps(self, batch_size: int) -> int:
-        """How many batches of at most `batch_size` rows an epoch has."""
-        return -(-order.epoch_length(self.masked, self.sampling) // batch_size)
 
     def choices(self, rows: np.ndarray, epoch: int) -> np.ndarray:
         """The mask each row is given: int64 array, a number of the bank, or -1 for none."""

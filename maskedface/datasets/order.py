@@ -11,9 +11,9 @@ from typing import Literal
 import cv2
 import numpy as np
 
-Sampling = Literal["in_order", "shuffled", "balanced", "grouped", "domains"]
+Sampling = Literal["in_order", "shuffled", "balanced", "grouped"]
 GROUP = 4  # rows of one class next to each other: several groups in any batch that is worth its name
-_ORDER, _FLIP, _BALANCE, _GROUP, _DOMAINS = range(5)  # keep the streams of one (seed, epoch) apart
+_ORDER, _FLIP, _BALANCE, _GROUP = range(4)  # keep the streams of one (seed, epoch) apart
 
 
 def shuffled(count: int, seed: int, epoch: int) -> np.ndarray:
@@ -72,37 +72,6 @@ def grouped(labels: np.ndarray, seed: int, epoch: int) -> np.ndarray:
     return np.concatenate([groups[number] for number in rng.permutation(len(groups))])
 
 
-def evened(masked: np.ndarray, seed: int, epoch: int) -> np.ndarray:
-    """An epoch's order with as many rows of one domain as of the other: all of the smaller one, and
-    of the larger one others each epoch.
-
-    Args:
-        masked: bool array, shape (rows,), whether each row's face wears a mask.
-        seed, epoch: int >= 0.
-
-    Returns:
-        int64 array, shape (twice the smaller domain's rows,), row numbers in random order; with one
-        domain alone all of its rows.
-    """
-    rng = np.random.default_rng([seed, epoch, _DOMAINS])
-    domains = [np.flatnonzero(masked == value) for value in (True, False)]
-    least = min(map(len, domains)) or len(masked)
-    return rng.permutation(np.concatenate([rng.permutation(rows)[:least] for rows in domains]))
-
-
-def epoch_length(masked: np.ndarray, sampling: Sampling) -> int:
-    """How many rows an epoch shows.
-
-    Args:
-        masked: bool array, shape (rows,), whether each row's face wears a mask.
-        sampling: as for `plan`.
-
-    Returns:
-        int, the number of rows; with "domains" twice the smaller domain's.
-    """
-    return len(evened(masked, 0, 0)) if sampling == "domains" else len(masked)
-
-
 def flips(count: int, seed: int, epoch: int) -> np.ndarray:
     """Which rows are mirrored in an epoch, each with chance one half.
 
@@ -123,33 +92,24 @@ def plan(
     *,
     sampling: Sampling = "shuffled",
     flip: bool = False,
-    masked: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """What an epoch shows: which rows in which order, and which of them mirrored.
 
     Args:
         labels: int array, shape (rows,), the class of each row.
         seed, epoch: int >= 0.
-        sampling: "in_order", as the rows stand; "shuffled" (`shuffled`); "balanced" (`balanced`);
-            "grouped" (`grouped`); or "domains" (`evened`).
+        sampling: "in_order", as the rows stand; "shuffled" (`shuffled`); "balanced" (`balanced`); or
+            "grouped" (`grouped`).
         flip: whether rows are mirrored with chance one half.
-        masked: bool array, shape (rows,), which faces wear a mask; "domains" wants it.
 
     Returns:
-        int64 array, shape (`epoch_length`,), row numbers; bool array of that shape, whether each of
-        these is mirrored.
-
-    Raises:
-        ValueError: if `masked` is missing for "domains".
+        int64 array, shape (rows,), row numbers; bool array, shape (rows,), whether each of these is
+        mirrored.
     """
     if sampling == "in_order":
         rows = np.arange(len(labels))
     elif sampling == "shuffled":
         rows = shuffled(len(labels), seed, epoch)
-    elif sampling == "domains":
-        if masked is None:
-            raise ValueError("masked must be given for sampling='domains'. Received: masked=None")
-        rows = evened(masked, seed, epoch)
     else:
         rows = (balanced if sampling == "balanced" else grouped)(labels, seed, epoch)
     mirrored = flips(len(labels), seed, epoch) if flip else np.zeros(len(labels), bool)

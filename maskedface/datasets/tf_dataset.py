@@ -57,8 +57,7 @@ def as_tf_dataset(
         shuffle: short for sampling="shuffled".
         sampling: "in_order", as the rows stand (the default); "shuffled", each epoch in an order of
             its own; "balanced", each person equally often; "grouped", each row once, up to four of
-            one person next to each other; "domains", as many masked as unmasked faces, all of the
-            fewer ones.
+            one person next to each other.
         flip: whether each image is mirrored with chance one half.
         masks: what to draw on unmasked faces, made for this template and size; None = nothing.
         augment: float >= 0, strength of `datasets.augmented`.
@@ -107,7 +106,7 @@ def as_tf_dataset(
     )
     read = _reader(index, image_size, template, cache, progress)
 
-    steps = plan.steps(batch_size)
+    steps = -(-len(index) // batch_size)
     rows_of = functools.lru_cache(2)(plan.rows)  # batches in the making are of one epoch or two
 
     def batch(step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

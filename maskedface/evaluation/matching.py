@@ -91,7 +91,6 @@ def match_probes(
     probes: Literal["masked", "unmasked"] = "masked",
     own_photo: OwnPhoto = "keep",
     enrolled: Collection[str] | None = None,
-    gallery_embeddings: np.ndarray | None = None,
 ) -> Matches:
     """Compares the probes with everybody's unmasked faces: one mean a person (`person_means`).
 
@@ -106,8 +105,6 @@ def match_probes(
             there are none. Unmasked probes are gallery faces themselves: "leave_out" them.
         enrolled: the people who make the gallery; by default all with an unmasked face. With it,
             the probes of all other people stay, as unknown ones; without, they are left out.
-        gallery_embeddings: float array, shape (faces, features), what stands for each face where it is
-            one of the gallery; by default its embedding.
 
     Returns:
         `Matches`, the probes in the order of the faces.
@@ -117,13 +114,7 @@ def match_probes(
             are not "leave_out", or `own_photo` needs photos and some are unknown.
     """
     unit, names = normalised(embeddings), np.asarray(people, dtype=object)
-    shown = unit if gallery_embeddings is None else normalised(gallery_embeddings)
     domain = np.asarray(domains, dtype=object)
-    if shown.shape != unit.shape:
-        raise ValueError(
-            "gallery_embeddings must have the shape of embeddings. "
-            f"Received: shapes {shown.shape} and {unit.shape}"
-        )
     _check(len(unit), names, domain, photos, probes, own_photo)
     faces = domain == "unmasked"
     if enrolled is not None:
@@ -131,13 +122,13 @@ def match_probes(
         faces &= np.array([name in chosen for name in names], bool)
     if not faces.any():
         raise ValueError("the gallery must hold an unmasked face. Received: none")
-    gallery, means = person_means(shown[faces], names[faces])
+    gallery, means = person_means(unit[faces], names[faces])
     column = {name: number for number, name in enumerate(gallery)}
     own = np.array([column.get(name, -1) for name in names])
     asked = (domain == probes) & (own >= 0 if enrolled is None else True)
     scores = (unit @ means.T).clip(-1, 1)
     if own_photo != "keep" and photos is not None:
-        shared, lonely = _without_own_photo(unit, shown, names, np.asarray(photos), faces, own, scores)
+        shared, lonely = _without_own_photo(unit, names, np.asarray(photos), faces, own, scores)
         asked &= ~(shared if own_photo == "skip" else lonely)
     rows = np.flatnonzero(asked)
     return Matches(rows, tuple(map(str, names[rows])), gallery, scores[rows], own[rows])
@@ -176,7 +167,6 @@ def _check(
 
 def _without_own_photo(
     unit: np.ndarray,
-    shown: np.ndarray,
     people: np.ndarray,
     photos: np.ndarray,
     gallery: np.ndarray,
@@ -192,7 +182,7 @@ def _without_own_photo(
     count = np.zeros(scores.shape[1], int)
     for row in np.flatnonzero(gallery).tolist():
         faces_of.setdefault((people[row], photos[row]), []).append(row)
-        total[own[row]] += shown[row]
+        total[own[row]] += unit[row]
         count[own[row]] += 1
     shared, lonely = np.zeros(len(unit), bool), np.zeros(len(unit), bool)
     for row in np.flatnonzero(own >= 0).tolist():
@@ -201,6 +191,6 @@ def _without_own_photo(
             continue
         shared[row] = True
         lonely[row] = len(same) == count[own[row]]
-        rest = total[own[row]] - shown[same].sum(axis=0)
+        rest = total[own[row]] - unit[same].sum(axis=0)
         scores[row, own[row]] = unit[row] @ normalised(rest[None])[0]
     return shared, lonely

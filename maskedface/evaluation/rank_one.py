@@ -25,7 +25,6 @@ def rank_one_matches(
     people: Sequence[str],
     domains: Sequence[str],
     photos: Sequence[str],
-    masked_gallery: np.ndarray | None = None,
 ) -> dict[str, Matches]:
     """Compares each kind of probes with a gallery of one mean of unmasked faces a person.
 
@@ -33,8 +32,6 @@ def rank_one_matches(
         embeddings: float array, shape (faces, features).
         people, domains: each face's person and "masked" or "unmasked".
         photos: the photograph each face was made from; "" = unknown.
-        masked_gallery: float array, shape (faces, features), what stands for each unmasked face in the
-            gallery of masked probes, for example with masks drawn on; by default its embedding.
 
     Returns:
         {"masked": all masked faces of people with an unmasked one; "masked_other_photo": those whose
@@ -50,13 +47,7 @@ def rank_one_matches(
     for kind, (probes, own_photo) in _KINDS.items():
         if own_photo == "keep" or known:
             matches = match_probes(
-                embeddings,
-                people,
-                domains,
-                photos,
-                probes=probes,
-                own_photo=own_photo,
-                gallery_embeddings=masked_gallery if probes == "masked" else None,
+                embeddings, people, domains, photos, probes=probes, own_photo=own_photo
             )
             if len(matches.rows):
                 found[kind] = matches
@@ -68,12 +59,11 @@ def rank_one_report(
     people: Sequence[str],
     domains: Sequence[str],
     photos: Sequence[str],
-    masked_gallery: np.ndarray | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Rank-1 of each kind of probes.
 
     Args:
-        embeddings, people, domains, photos, masked_gallery: as for `rank_one_matches`.
+        embeddings, people, domains, photos: as for `rank_one_matches`.
 
     Returns:
         {kind: {"faces", "people", "gallery": int; "accuracy": rank-1, float in [0, 1];
@@ -83,8 +73,7 @@ def rank_one_report(
         ValueError: as `rank_one_matches`.
     """
     report = {}
-    found = rank_one_matches(embeddings, people, domains, photos, masked_gallery)
-    for kind, matches in found.items():
+    for kind, matches in rank_one_matches(embeddings, people, domains, photos).items():
         hits = matches.hits()
         report[kind] = {
             "faces": len(hits),

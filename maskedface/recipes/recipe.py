@@ -30,7 +30,6 @@ _RANGES: dict[str, tuple[float | None, float | None]] = {
     "align_weight": (0, None),
     "mask_probability": (0, 1),
     "mask_views": (0, None),
-    "gallery_masks": (0, None),
     "augment": (0, 4),
     "features_budget": (0, None),
 }
@@ -87,15 +86,11 @@ class Recipe:
         flip: bool, mirror each training image with chance one half.
         class_weight: "none", or "balanced": each person's loss weighs the same in sum.
         sampling: "shuffled", each row once an epoch; "balanced", each person equally often; or
-            "grouped", each row once, up to four of one person next to each other; or "domains", all faces
-            of the domain with fewer and as many of the other, others each epoch.
+            "grouped", each row once, up to four of one person next to each other.
         mask_probability: float in [0, 1], the chance that an unmasked training image gets a drawn mask
             (`masking.RandomMask`); it then counts as masked in losses that ask for the domain.
         mask_views: int >= 0: 0 draws a new mask each epoch; K > 0 takes one of K fixed masks an image,
             which frozen features can hold.
-        gallery_masks: int >= 0, of people who are not trained on: masked probes are compared with the sum
-            of each unmasked face's embedding and the mean of those with so many masks drawn on it
-            (`training.masked_gallery`); 0 = the embedding alone.
         augment: float in [0, 4], strength of random shifts, zoom, turns, brightness and contrast
             (`datasets.augmented`); 0 = none. It rules out frozen features.
         features: "auto" computes the frozen part's activations once, keeps them on disk and trains the
@@ -143,10 +138,9 @@ class Recipe:
     label_smoothing: float = 0.0
     flip: bool = True
     class_weight: Literal["none", "balanced"] = "none"
-    sampling: Literal["shuffled", "balanced", "grouped", "domains"] = "shuffled"
+    sampling: Literal["shuffled", "balanced", "grouped"] = "shuffled"
     mask_probability: float = 0.0
     mask_views: int = 0
-    gallery_masks: int = 0
     augment: float = 0.0
     features: Literal["auto", "off"] = "auto"
     features_dtype: Literal["float32", "float16"] = "float32"

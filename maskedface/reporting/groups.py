@@ -123,19 +123,16 @@ def _matches(run: Run, test: FaceIndex, is_open: bool) -> dict[str, Matches]:
     columns = zip(*((face.person, face.domain, face.photo) for face in test.faces), strict=True)
     people, domains, photos = (list(column) for column in columns)
     if is_open:
-        found = run.predictions
-        return rank_one_matches(
-            found["embeddings"], people, domains, photos, found.get("masked_gallery")
-        )
+        return rank_one_matches(run.predictions["embeddings"], people, domains, photos)
     logits, labels = run.predictions["logits"], run.predictions["labels"]
-    matches = {}
+    found = {}
     for domain in run.metrics:
         rows = np.flatnonzero([face.domain == domain for face in test.faces])
         names = tuple(people[row] for row in rows)
-        matches[domain] = Matches(
+        found[domain] = Matches(
             rows, names, tuple(run.record["classes"]), logits[rows], labels[rows].astype("int64")
         )
-    return matches
+    return found
 
 
 def find_groups(path: str | os.PathLike[str]) -> list[RunGroup]:

@@ -82,7 +82,7 @@ class TrainingBatches(keras.utils.PyDataset):
         super().__init__()
         self.inputs, self.plan, self.views = inputs, plan, views
         self.batch_size, self.epochs, self.initial_epoch = batch_size, epochs, initial_epoch
-        self.steps = plan.steps(batch_size)
+        self.steps = -(-len(plan.labels) // batch_size)
         self._rows: tuple[int, tuple[np.ndarray, np.ndarray]] | None = None
 
     def __len__(self) -> int:

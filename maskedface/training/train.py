@@ -30,7 +30,6 @@ from maskedface.training.devices import (
     synchronised_batch_norm,
 )
 from maskedface.training.inputs import Inputs, prepare
-from maskedface.training.masked_gallery import masked_gallery
 from maskedface.training.objectives import set_ranking_centres
 from maskedface.training.releasing import released_memory
 from maskedface.training.run import (
@@ -188,7 +187,7 @@ def train(
         if recipe.head_final == "class_means":
             final.set_centres(class_means(final.train_embeddings(), plan.labels))
         if labels is None:
-            _finish(folder, final.model, *final.open_results(test, plan.seed))
+            _finish(folder, final.model, *open_results(test, final.test_embeddings()))
         else:
             logits = final.test_logits()
             metrics = report_domains(test, labels, logits)
@@ -210,8 +209,7 @@ class _Final:
         chips: list[np.ndarray],
     ) -> None:
         self.model, self._inputs, self._chips = model, inputs, chips
-        self._joins, self._count = recipe.mirror_join, recipe.gallery_masks
-        self._template = models.template_of(base)
+        self._joins = recipe.mirror_join
         if self._joins:
             centres = model.get_layer("head_centres").get_weights()
             self.model = models.cosine_classifier(
@@ -226,24 +224,6 @@ class _Final:
         if self._joins:
             return models.predict(models.embedder(self.model), self._chips[0])
         return self._inputs.embeddings(self._inputs.train)
-
-    def embeddings(self, faces: np.ndarray) -> np.ndarray:
-        return models.predict(models.embedder(self.model), faces)
-
-    def open_results(
-        self, test: FaceIndex, seed: int
-    ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        gallery = None
-        if self._count:
-            gallery = masked_gallery(
-                self.embeddings,
-                self._chips[1],
-                np.array([face.domain == "masked" for face in test.faces]),
-                count=self._count,
-                template=self._template,
-                seed=seed,
-            )
-        return open_results(test, self.test_embeddings(), gallery)
 
     def test_embeddings(self) -> np.ndarray:
         if self._joins:
@@ -410,7 +390,7 @@ def _fit(
     progress: bool,
 ) -> None:
     learner = inputs.learner
-    steps = plan.steps(recipe.batch_size)
+    steps = -(-len(train) // recipe.batch_size)
     compile_model(learner, recipe, steps)
     changing = [*inputs.changing, *learner.optimizer.variables]
     history = read_state(folder, changing)
@@ -499,26 +479,22 @@ def _tensorboard(folder: str) -> list[keras.callbacks.Callback]:
 
 
 def open_results(
-    test: FaceIndex, embeddings: np.ndarray, masked_gallery: np.ndarray | None = None
+    test: FaceIndex, embeddings: np.ndarray
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """What a run reports of people it was not trained on.
 
     Args:
         test: the rows.
         embeddings: float array, shape (rows, features).
-        masked_gallery: as for `evaluation.rank_one_report`.
 
     Returns:
-        (`evaluation.rank_one_report`; {"embeddings": embeddings, and "masked_gallery" if given}).
+        (`evaluation.rank_one_report`; {"embeddings": embeddings}).
     """
     people, domains, photos = zip(
         *((face.person, face.domain, face.photo) for face in test.faces), strict=True
     )
-    metrics = rank_one_report(embeddings, people, domains, photos, masked_gallery)
-    predictions = {"embeddings": embeddings}
-    if masked_gallery is not None:
-        predictions["masked_gallery"] = masked_gallery
-    return metrics, predictions
+    metrics = rank_one_report(embeddings, people, domains, photos)
+    return metrics, {"embeddings": embeddings}
 
 
 def _finish(

@@ -47,25 +47,3 @@ def test_a_mirrored_image_is_turned_left_to_right_and_others_stay() -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, 4, 5, 3), "uint8")
     right = np.stack([images[0], images[1, :, ::-1], images[2]])
     np.testing.assert_array_equal(order.mirror(images, np.array([False, True, False])), right)
-
-
-def test_an_epoch_by_domains_shows_all_of_the_fewer_and_as_many_others_each_time() -> None:
-    masked = np.array([True] * 20 + [False] * 6)
-
-    epochs = [order.evened(masked, 3, epoch) for epoch in range(4)]
-
-    for rows in epochs:
-        assert len(rows) == order.epoch_length(masked, "domains") == 12
-        assert len(set(rows)) == 12 and set(rows) >= set(range(20, 26))
-    assert len({row for rows in epochs for row in rows}) > 14
-    assert (epochs[0] == order.evened(masked, 3, 0)).all()
-
-
-def test_with_one_domain_an_epoch_by_domains_shows_every_row() -> None:
-    rows, _ = order.plan(np.zeros(5, int), 0, 0, sampling="domains", masked=np.ones(5, bool))
-    assert sorted(rows) == list(range(5))
-
-
-def test_domains_must_be_known_to_sample_by_them() -> None:
-    with pytest.raises(ValueError, match="masked must be given"):
-        order.plan(np.zeros(5, int), 0, 0, sampling="domains")

@@ -33,20 +33,3 @@ def test_a_kind_without_probes_is_left_out() -> None:
 def test_a_gallery_of_nobody_is_refused() -> None:
     with pytest.raises(ValueError, match="must hold an unmasked face"):
         rank_one_report(EMBEDDINGS[4:], PEOPLE[4:], DOMAINS[4:], PHOTOS[4:])
-
-
-def test_masked_probes_alone_meet_the_other_gallery() -> None:
-    bare, masked = np.array([[1.0, 0, 0], [0, 1.0, 0]]), np.array([[0, 0.2, 1.0]])
-    embeddings = np.vstack([bare, bare, masked])
-    people, domains = ["a", "b", "a", "b", "a"], ["unmasked"] * 4 + ["masked"]
-    photos = ["1", "2", "3", "4", "5"]
-    other = embeddings.copy()
-    other[[0, 2]] = masked
-
-    plain = rank_one_report(embeddings, people, domains, photos)
-    found = rank_one_report(embeddings, people, domains, photos, other)
-
-    assert plain["masked"]["accuracy"] == 0 and found["masked"]["accuracy"] == 1
-    assert found["unmasked"] == plain["unmasked"]
-    with pytest.raises(ValueError, match="gallery_embeddings must have the shape"):
-        rank_one_report(embeddings, people, domains, photos, other[:3])
