@@ -116,10 +116,12 @@ def write_picture(path: str, picture: np.ndarray) -> None:
     """
     from PIL import Image
 
+    from maskedface.whole_file import whole_file
+
     Image.init()
     kind = Image.EXTENSION.get(os.path.splitext(path)[1].lower())
     if kind is None:
         raise ValueError(f"a picture's name must end as .png or .jpg. Received: {path!r}")
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    Image.fromarray(picture).save(f"{path}.partial", kind)
-    os.replace(f"{path}.partial", path)
+    with whole_file(path) as partial:
+        Image.fromarray(picture).save(partial, kind)

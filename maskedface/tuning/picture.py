@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from maskedface.whole_file import whole_file
+
 _DONE, _STOPPED = "#4477aa", "#bbbbbb"  # Paul Tol's bright scheme
 _COLUMNS = 4
 
@@ -50,8 +52,8 @@ def draw_search(
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
     figure.supylabel("validation accuracy")
-    figure.savefig(f"{os.fspath(path)}.partial", dpi=110, format="png")
-    os.replace(f"{os.fspath(path)}.partial", path)
+    with whole_file(path) as partial:
+        figure.savefig(partial, dpi=110, format="png")
 
 
 def _draw_order(axes: Any, trials: Sequence[Mapping[str, Any]]) -> None:

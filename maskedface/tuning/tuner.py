@@ -23,6 +23,7 @@ from maskedface.tuning.chief import is_chief, serve
 from maskedface.tuning.hypermodel import OBJECTIVE, FaceHyperModel
 from maskedface.tuning.result import RECORD, Search, progress_line
 from maskedface.tuning.watching import WatchTrial, read_curve
+from maskedface.whole_file import whole_file
 
 RUNG = "rung.npz"  # the state at a trial's end, from which Hyperband's next one goes on
 
@@ -205,8 +206,8 @@ class FaceTuner(base_tuner.BaseTuner):
         rung = os.path.join(self.get_trial_dir(past), f"seed-{seed}", RUNG) if past else ""
         if not begun and os.path.exists(rung):
             os.makedirs(run_dir, exist_ok=True)
-            shutil.copyfile(rung, os.path.join(run_dir, f"{STATE}.partial"))
-            os.replace(os.path.join(run_dir, f"{STATE}.partial"), os.path.join(run_dir, STATE))
+            with whole_file(os.path.join(run_dir, STATE)) as partial:
+                shutil.copyfile(rung, partial)
 
     def _print_progress(self) -> None:
         if self.progress:
