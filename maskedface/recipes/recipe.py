@@ -58,15 +58,16 @@ class Recipe:
         head: "linear" (`models.classifier`) or "cosine" (`models.cosine_classifier`).
         head_init: "random", or "class_means": a cosine head's centres start at the mean of each
             person's training embeddings (each normalised).
-        head_final: "trained", or "class_means": after training a cosine head's centres are set to
-            those means again, of the embeddings as they are then.
+        head_final: "trained"; or "class_means": after training a cosine head's centres are set to
+            those means again, of the embeddings as they are then; or "photo_means", in which a person's
+            photographs count alike, however many faces (masks drawn on one, say) were made of each.
         hidden: widths of hidden ReLU layers in a linear head.
         dropout: float in [0, 1), before each layer of the head.
         loss: what a cosine head is trained by: "margin" (`losses.CosineMarginLoss`), "arcface"
             (`losses.ArcFaceLoss`), "centre" (`losses.CentreLoss` with the cosine margin),
             "domain_ranking" (`losses.DomainRankingLoss`) or "triplet"
             (`losses.SelfRestrainedTripletLoss`). The last two train no head of one centre a person:
-            they need head_final="class_means". A linear head is trained by cross-entropy.
+            they need a head_final of means. A linear head is trained by cross-entropy.
         scale, margin: of the cosine head and its loss; the margin is a cosine, with "arcface" radians,
             with "triplet" a squared distance in [0, 4).
         loss_weight: float >= 0, of the second term of "centre" (.003 in its paper) and
@@ -116,7 +117,7 @@ class Recipe:
     mirror_join: bool = False
     head: Literal["linear", "cosine"] = "linear"
     head_init: Literal["random", "class_means"] = "random"
-    head_final: Literal["trained", "class_means"] = "trained"
+    head_final: Literal["trained", "class_means", "photo_means"] = "trained"
     hidden: tuple[int, ...] = ()
     dropout: float = 0.5
     loss: Literal["margin", "arcface", "centre", "domain_ranking", "triplet"] = "margin"
@@ -161,9 +162,10 @@ class Recipe:
             _check(key, value, kind)
         if not self.name.replace("_", "").replace("-", "").isalnum():
             raise ValueError(f"name must be letters, digits, _ and -. Received: name={self.name!r}")
-        if "class_means" in (self.head_init, self.head_final) and self.head != "cosine":
+        means = self.head_init != "random" or self.head_final != "trained"
+        if means and self.head != "cosine":
             raise ValueError(
-                "head_init and head_final must not be 'class_means' unless head='cosine'. "
+                "head_init must be 'random' and head_final 'trained' unless head='cosine'. "
                 f"Received: head={self.head!r}"
             )
         if self.warmup_epochs and self.schedule != "cosine":
@@ -177,9 +179,9 @@ class Recipe:
                 "loss must be 'margin' and align 'none' unless head='cosine'. "
                 f"Received: loss={self.loss!r}, align={self.align!r}"
             )
-        if self.loss in ("domain_ranking", "triplet") and self.head_final != "class_means":
+        if self.loss in ("domain_ranking", "triplet") and self.head_final == "trained":
             raise ValueError(
-                f"head_final must be 'class_means' with loss={self.loss!r}, which trains no such head. "
+                f"head_final must be of means with loss={self.loss!r}, which trains no such head. "
                 f"Received: head_final={self.head_final!r}"
             )
         if self.mirror_join and self.head != "cosine":

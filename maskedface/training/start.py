@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections import Counter
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -149,17 +151,27 @@ def refuse_leaks(train: FaceIndex, test: FaceIndex, before: Run | None, run_dir:
         before = Run(before.record["init"]) if before.record["init"] else None
 
 
-def class_means(embeddings: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def class_means(
+    embeddings: np.ndarray, labels: np.ndarray, photos: Sequence[str] | None = None
+) -> np.ndarray:
     """The centres of a cosine head: the mean direction of each person's embeddings.
 
     Args:
         embeddings: float array, shape (faces, features), of the training faces.
         labels: int array, shape (faces,); every class has a face.
+        photos: the photograph each face was made from; "" = unknown, then a photograph of its own.
+            With it a person's photographs count alike, however many faces were made from each.
 
     Returns:
-        float32 array, shape (features, classes), of unit columns, each embedding counted alike.
+        float32 array, shape (features, classes), of unit columns; without `photos` each embedding
+        counts alike.
     """
+    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    if photos is not None:
+        names = [(int(label), photo or row) for row, (label, photo) in enumerate(zip(labels, photos, strict=True))]
+        times = Counter(names)
+        unit = unit / np.array([times[name] for name in names])[:, None]
     centres = np.zeros((embeddings.shape[1], labels.max() + 1), "float32")
-    np.add.at(centres.T, labels, embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True))
+    np.add.at(centres.T, labels, unit)
     centres /= np.linalg.norm(centres, axis=0, keepdims=True)
     return centres

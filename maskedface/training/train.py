@@ -184,8 +184,9 @@ def train(
             set_ranking_centres(inputs.learner, centres)
         _fit(inputs, plan, recipe, train, test, folder, callbacks, devices, progress)
         final = _Final(recipe, model, base, inputs, chips)
-        if recipe.head_final == "class_means":
-            final.set_centres(class_means(final.train_embeddings(), plan.labels))
+        if recipe.head_final != "trained":
+            photos = [face.photo for face in train.faces] if recipe.head_final == "photo_means" else None
+            final.set_centres(class_means(final.train_embeddings(), plan.labels, photos))
         if labels is None:
             _finish(folder, final.model, *open_results(test, final.test_embeddings()))
         else:

@@ -164,6 +164,14 @@ def test_a_class_means_head_holds_unit_means() -> None:
     np.testing.assert_allclose(centres.T, [[np.sqrt(0.5), np.sqrt(0.5)], [0, 1]], atol=1e-6)
 
 
+def test_photographs_count_alike_however_many_faces_were_made_of_them() -> None:
+    embeddings = np.array([[2.0, 0], [3, 0], [0, 1], [1, 0], [0, 5], [0, 5]])
+    photos = ["one", "one", "two", "", "", "one"]  # a name is a person's own; no name, no group
+    centres = training.start.class_means(embeddings, np.array([0, 0, 0, 1, 1, 1]), photos)
+    expected = np.array([[1, 1], [1, 2]]) / np.sqrt([[2], [5]])
+    np.testing.assert_allclose(centres.T, expected, atol=1e-6)
+
+
 def test_the_upper_box_lies_where_the_crop_does() -> None:
     from maskedface import geometry
     from maskedface.masking import UpperFaceCrop

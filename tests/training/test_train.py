@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from maskedface import datasets, recipes, training
+from maskedface import datasets, models, recipes, training
 from maskedface.datasets import Face, FaceIndex
 from maskedface.recipes import Recipe
 from maskedface.training import Run
@@ -218,6 +218,22 @@ def test_class_means_name_the_nearest_mean(
     np.testing.assert_allclose(
         run.predictions["logits"], 24 * embed(parts[1]) @ means.T, rtol=1e-4
     )
+
+
+def test_a_run_ends_with_means_of_photographs_where_the_recipe_asks(
+    train: Callable[..., Run], parts: tuple[FaceIndex, FaceIndex]
+) -> None:
+    # Each person's masked faces are of one photograph.
+    named = [face._replace(photo=face.domain) for face in parts[0].only("masked").faces]
+    rows = FaceIndex(parts[0].root, named) + parts[0].only("unmasked")
+    recipe = recipes.FROZEN_MEANS.override(head_final="photo_means")
+    runs = train(recipe, train=rows), train(recipes.FROZEN_MEANS, run_dir="alike", train=rows)
+    chips = datasets.read_chips(rows, size=64, template="vggface2")
+    embeddings = models.predict(models.embedder(runs[0].model), chips)
+    expected = training.start.class_means(embeddings, rows.labels(), [face.photo for face in rows.faces])
+    found, alike = (run.model.get_layer("head_centres").get_weights()[0] for run in runs)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert abs(found - alike).max() > 1e-3
 
 
 @pytest.mark.parametrize("field", [{"class_weight": "balanced"}, {"sampling": "balanced"}])
