@@ -122,11 +122,16 @@ def chip_matrix(
 
 @functools.lru_cache(1024)  # most files of a folder have one size
 def _template_matrix(height: int, width: int, source: str, target: str, size: int) -> np.ndarray:
-    chip = template_points(target, size, size)
     if source in ("", target):
-        scale = np.array([width, height]) / size
-        return np.array([[scale[0], 0, scale[0] / 2 - 0.5], [0, scale[1], scale[1] / 2 - 0.5]])
-    return similarity(chip, template_points(source, height, width))
+        return _whole(height, width, size)
+    return similarity(template_points(target, size, size), template_points(source, height, width))
+
+
+@functools.lru_cache(1024)
+def _whole(height: int, width: int, size: int) -> np.ndarray:
+    """The matrix of a chip that the whole image fills."""
+    across, down = width / size, height / size
+    return np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5]])
 
 
 def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
@@ -155,6 +160,11 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
         matrix[:, 2] = (matrix[:, 2] + 0.5) / step - 0.5  # pixel centres stand at whole numbers
         matrix[:, :2] /= step
     image = np.ascontiguousarray(image)
+    height, width = image.shape[:2]
+    if abs(matrix - _whole(height, width, size)).max() < 1e-9:
+        # The same function but for its rounding, in half the time.
+        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
+        return image if image.shape[2] == 3 else cv2.cvtColor(image, cv2.COLOR_RGBA2RGB)
     if image.shape[2] == 3 and image.shape[0] * image.shape[1] > 4 * size * size:
         return _warp(image, matrix, size)  # a small face in a large photograph
     # The same values in less than half of OpenCV 5's time: it is quicker with four channels than with

@@ -65,8 +65,20 @@ def test_a_large_image_is_averaged_before_it_is_warped() -> None:
     np.testing.assert_array_equal(geometry.warp(four, matrix, 100), chip)
 
 
-@pytest.mark.parametrize("source", ["", "arcface"])
-def test_a_chip_is_opencvs_warp_of_three_channels_to_the_bit(source: str) -> None:
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("shape", [(112, 100), (180, 180), (250, 300)])
+def test_a_whole_image_is_resized_as_the_warp_would(shape: tuple[int, int], channels: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (*shape, channels), "uint8")
+    matrix = geometry.chip_matrix(*shape, source="", target="vggface2", size=180)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    right = cv2.warpAffine(
+        noise[:, :, :3], matrix, (180, 180), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    assert abs(geometry.warp(noise, matrix, 180).astype(int) - right).max() <= 1
+
+
+def test_a_chip_is_opencvs_warp_of_three_channels_to_the_bit() -> None:
+    source = "arcface"
     image = np.random.default_rng(0).integers(0, 256, (112, 100, 3), "uint8")
     matrix = geometry.chip_matrix(112, 100, source=source, target="vggface2", size=180)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

@@ -17,7 +17,7 @@ from maskedface.datasets.face_index import FaceIndex
 from maskedface.datasets.images import read_image
 from maskedface.whole_file import allocate, whole_file
 
-_VERSION = 2  # of what a chip's pixels depend on; a change makes old cache files unused
+_VERSION = 3  # of what a chip's pixels depend on; a change makes old cache files unused
 
 
 def read_chip(
