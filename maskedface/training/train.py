@@ -396,11 +396,14 @@ def _fit(
     changing = [*inputs.changing, *learner.optimizer.variables]
     history = read_state(folder, changing)
     if len(history) < recipe.epochs:
-        batches = _training_batches(inputs, plan, recipe, train, len(history), devices)
+        # Keras' own `class_weight` would take labels with the domain beside them for one-hot ones.
+        weights = _class_weight(train) if recipe.class_weight == "balanced" else None
+        arrays = devices.strategy is not None or weights is not None
+        batches = _training_batches(inputs, plan, recipe, train, len(history), arrays)
         validation: Any = _validation(inputs, recipe, train, test)
-        class_weight = _class_weight(train) if recipe.class_weight == "balanced" else None
+        if arrays:
+            batches = SplitBatches(batches, devices, weights)
         if devices.strategy is not None:
-            batches, class_weight = SplitBatches(batches, devices, class_weight), None
             validation = validation and SplitBatches(validation, devices)
         with released_memory(), synchronised_batch_norm(learner, devices):
             learner.fit(
@@ -409,7 +412,6 @@ def _fit(
                 epochs=recipe.epochs,
                 steps_per_epoch=steps,
                 validation_data=validation,
-                class_weight=class_weight,
                 callbacks=[KeepState(folder, history, changing), *_tensorboard(folder), *callbacks],
                 shuffle=False,  # the batches have their order
                 verbose="auto" if progress else 0,
@@ -437,10 +439,9 @@ def _training_batches(
     recipe: Recipe,
     train: FaceIndex,
     initial_epoch: int,
-    devices: Devices,
+    arrays: bool,
 ) -> Any:
-    arrays = inputs.views is not None or devices.strategy is not None
-    if arrays or keras.backend.backend() != "tensorflow":
+    if arrays or inputs.views is not None or keras.backend.backend() != "tensorflow":
         return TrainingBatches(
             inputs.train,
             plan,

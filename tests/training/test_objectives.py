@@ -158,6 +158,34 @@ def test_a_run_of_several_seeds_is_started_from_seed_by_seed(
         assert Path(run.record["init"]) == tmp_path / "first" / f"seed-{seed}"
 
 
+@pytest.mark.parametrize("loss", ["margin", "domain_ranking"])
+def test_balanced_weights_are_the_persons_whatever_stands_beside_the_label(
+    drawn: FaceIndex,
+    tiny_backbone: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    loss: str,
+) -> None:
+    uneven = datasets.FaceIndex(drawn.root, drawn.faces[3:])
+    seen: dict[int, set[float]] = {}
+
+    def fit(self: keras.Model, batches: Any, **words: Any) -> None:
+        for number in range(words["steps_per_epoch"]):
+            _, targets, weights = batches[number]
+            for label, weight in zip(targets.reshape(len(weights), -1)[:, 0], weights, strict=True):
+                seen.setdefault(int(label), set()).add(round(float(weight), 5))
+
+    monkeypatch.setattr(keras.Model, "fit", fit)
+    run = trained(
+        uneven, tiny_backbone, tmp_path, BASE.override(loss=loss, class_weight="balanced", epochs=1)
+    )
+    rows = run.split()["train"]
+    counts = np.bincount(rows.labels())
+    assert len(set(counts)) > 1
+    right = {label: {round(len(rows) / len(counts) / count, 5)} for label, count in enumerate(counts)}
+    assert seen == right
+
+
 def test_a_class_means_head_holds_unit_means() -> None:
     embeddings = np.array([[2.0, 0], [0, 1], [0, 5]])
     centres = training.start.class_means(embeddings, np.array([0, 0, 1]))
