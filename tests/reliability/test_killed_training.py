@@ -106,6 +106,7 @@ def test_fifty_kills_at_random_moments_change_no_bit(
     assert first.exitcode == 0
     longest = time.monotonic() - begun
     while kills < 50:
+        begun = time.monotonic()
         process = forked(command(drawn, tiny_backbone, tmp_path / f"run{number}"))
         process.join(rng.uniform(0, longest))
         if process.exitcode is None:
@@ -117,6 +118,7 @@ def test_fifty_kills_at_random_moments_change_no_bit(
         else:
             assert process.exitcode == 0
             number += 1
+            longest = min(longest, time.monotonic() - begun)  # the first one may have met a busy machine
     for folder in tmp_path.glob("run*"):
         resumed = finish(parts, tiny_backbone, folder)
         assert_same_bits(whole, resumed)
