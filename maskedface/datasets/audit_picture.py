@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from maskedface.datasets.audit import AuditReport
+from maskedface.extras import from_extra
 
 _COLOURS = {"unmasked": "#4477aa", "masked": "#ee6677"}  # Paul Tol's bright scheme
 
@@ -20,12 +21,8 @@ def draw_audit(report: AuditReport, path: str | os.PathLike[str]) -> None:
     Raises:
         ModuleNotFoundError: if matplotlib is not installed; the message has the pip line.
     """
-    try:
+    with from_extra("report", "matplotlib"):
         from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            'matplotlib must be installed to draw: pip install "maskedface[report]"'
-        ) from error
     figure = Figure(figsize=(11, 8), layout="constrained")
     axes = figure.subplot_mosaic([["people", "people"], ["sizes", "found"]])
     _draw_people(axes["people"], report)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from maskedface.extras import from_extra
+
 # RGB images, 0-255, shape (N, height, width, 3), N >= 1 -> float32 vectors, shape (N, outputs).
 Predictor = Callable[[np.ndarray], np.ndarray]
 
@@ -52,12 +54,8 @@ def _saved_model(path: str) -> Predictor:
 
 
 def _onnx(path: str) -> Predictor:
-    try:
+    with from_extra("onnx", "onnxruntime"):
         import onnxruntime
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            'ONNX needs onnxruntime: pip install "maskedface[onnx]"'
-        ) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = os.cpu_count() or 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -70,12 +68,8 @@ def _onnx(path: str) -> Predictor:
 
 
 def _litert(path: str) -> Predictor:
-    try:
+    with from_extra("litert", "ai-edge-litert"):
         from ai_edge_litert.interpreter import Interpreter
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            'LiteRT needs ai-edge-litert: pip install "maskedface[litert]"'
-        ) from error
     interpreter = Interpreter(model_path=path, num_threads=os.cpu_count() or 1)
 
     def predict(images: np.ndarray) -> np.ndarray:

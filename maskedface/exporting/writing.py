@@ -9,6 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from maskedface.extras import from_extra
+
 
 def write_saved_model(model: keras.Model, path: str) -> None:
     """Writes a SavedModel's folder; its endpoint is `serve`, float32 images -> float32 vectors.
@@ -33,13 +35,9 @@ def write_onnx(model: keras.Model, path: str, facts: dict[str, Any]) -> None:
     Raises:
         ModuleNotFoundError: if a package is not installed; the message has the pip line.
     """
-    try:
+    with from_extra("onnx", "onnx and tf2onnx"):
         import onnx
         import tf2onnx  # noqa: F401  (Keras uses it)
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            'ONNX needs onnx and tf2onnx: pip install "maskedface[onnx]"'
-        ) from error
     model(np.zeros((1, *model.input_shape[1:]), "float32"))  # Keras asks that it was called once
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras looks for names that NumPy 2 no longer has

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from maskedface.extras import from_extra
+
 # Our own choices.
 MAX_SIDE = 1024  # longer sides are scaled down first: mtcnn takes 4 s at 1536 px, 1.5 s here
 _CROP_SIDE = 320  # up to here the margin below is added
@@ -56,13 +58,9 @@ class MtcnnDetector:
     """
 
     def __init__(self, *, turn: bool = True) -> None:
-        try:
+        with from_extra("detect", "mtcnn"):
             import mtcnn
             from mtcnn.stages import StageONet, StagePNet, StageRNet
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                'detection needs the package mtcnn: pip install "maskedface[detect]"'
-            ) from error
         # By name alone the package would unpickle a file of that name in the working directory first.
         folder = os.path.join(os.path.dirname(mtcnn.__file__), "assets", "weights")
         stages = (("pnet", StagePNet), ("rnet", StageRNet), ("onet", StageONet))

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from maskedface.extras import from_extra
+
 # Drawn in these colours, which nothing else has, and replaced by what CSS calls them.
 INK, LINE, PAPER = "#010101", "#010102", "#010103"
 SERIES = tuple(f"#0101{number:02x}" for number in range(16, 22))
@@ -53,13 +55,9 @@ def draw_svg(
     Raises:
         ModuleNotFoundError: if matplotlib is not installed; the message has the pip line.
     """
-    try:
+    with from_extra("report", "matplotlib"):
         import matplotlib
         from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            'matplotlib must be installed for a report: pip install "maskedface[report]"'
-        ) from error
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=size, layout="constrained")
         figure.patch.set_visible(False)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import maskedface
+from maskedface.extras import from_extra
 from maskedface.reporting import drawing, tables
 from maskedface.reporting.attention import attention_part, attention_table
 from maskedface.reporting.groups import KINDS, RunGroup
@@ -44,12 +45,8 @@ def write_report(
     labels = [group.label for group in groups]
     if not labels or len(set(labels)) != len(labels):
         raise ValueError(f"groups must have different labels, one at least. Received: {labels}")
-    try:
+    with from_extra("report", "jinja2"):
         import jinja2
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            'jinja2 must be installed for a report: pip install "maskedface[report]"'
-        ) from error
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("maskedface.reporting", "."),
         autoescape=True,

@@ -168,7 +168,8 @@ def class_means(
     """
     unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
     if photos is not None:
-        names = [(int(label), photo or row) for row, (label, photo) in enumerate(zip(labels, photos, strict=True))]
+        rows = enumerate(zip(labels.tolist(), photos, strict=True))
+        names = [(label, photo or row) for row, (label, photo) in rows]
         times = Counter(names)
         unit = unit / np.array([times[name] for name in names])[:, None]
     centres = np.zeros((embeddings.shape[1], labels.max() + 1), "float32")

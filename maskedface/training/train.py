@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import filecmp
-import importlib.metadata
 import os
-import platform
 import shutil
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,34 +12,17 @@ import keras
 import numpy as np
 
 from maskedface import models
-from maskedface.datasets import EpochPlan, FaceIndex, read_chips, take_share
-from maskedface.evaluation import classification_report, rank_one_report
+from maskedface.datasets import FaceIndex, read_chips, take_share
 from maskedface.recipes import Recipe, scenario
-from maskedface.training.batches import RowBatches, TrainingBatches, plan_of
-from maskedface.training.compiling import build_model, compile_model, prepare_backbone
-from maskedface.training.devices import (
-    Devices,
-    SplitBatches,
-    find_devices,
-    refuse_coupled,
-    synchronised_batch_norm,
-)
-from maskedface.training.inputs import Inputs, prepare
+from maskedface.training.batches import plan_of
+from maskedface.training.compiling import build_model, prepare_backbone
+from maskedface.training.devices import find_devices, refuse_coupled
+from maskedface.training.fitting import fit
+from maskedface.training.folder import FEATURES, open_folder, tidy
+from maskedface.training.inputs import prepare
 from maskedface.training.objectives import set_ranking_centres
-from maskedface.training.releasing import released_memory
-from maskedface.training.run import (
-    MANIFEST,
-    METRICS,
-    MODEL,
-    PREDICTIONS,
-    RECIPE,
-    RECORD,
-    Run,
-    read_json,
-    write_json,
-    write_split,
-    write_text,
-)
+from maskedface.training.results import Final, finish, open_results, report_domains
+from maskedface.training.run import RECORD, Run, read_json, write_json
 from maskedface.training.start import (
     build_backbone,
     class_means,
@@ -52,13 +30,7 @@ from maskedface.training.start import (
     refuse_leaks,
     take_over,
 )
-from maskedface.training.state import STATE, KeepState, read_state, write_history
-from maskedface.whole_file import whole_file
-
-FEATURES = "features"  # a run's own, until it is finished
-
-_SAME = ("seed", "backbone", "weights", "init", "data")  # what a re-used run folder must agree in
-_PACKAGES = ("maskedface", "keras", "tensorflow", "numpy", "scikit-learn", "pillow")
+from maskedface.training.surroundings import settle, surroundings
 
 
 def train(
@@ -135,7 +107,7 @@ def train(
             f"Received: {len(others)} of {len(test.people)} are not, {sorted(others)[:3]}"
         )
     labels = None if is_open else test.labels(train.people)
-    used = _prepare(seed, threads, folder)
+    used = settle(seed, threads, folder)
     devices = find_devices(strategy)
     refuse_coupled(recipe, devices)
     progress = progress and not devices.process
@@ -151,15 +123,15 @@ def train(
             "data": os.path.abspath((train + test).root),
             "image_size": base.input_shape[1],
             "template": models.template_of(base),
-            **_surroundings(),
+            **surroundings(),
             "threads": used,
             "devices": devices.count,
             "processes": devices.processes,
             "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "classes": train.people,
         }
-        if _open(folder, recipe, train, test, record):
-            _tidy(folder)
+        if open_folder(folder, recipe, train, test, record):
+            tidy(folder)
             return Run(os.fspath(run_dir))
         if features_dir is None:
             features_dir = os.path.join(folder, FEATURES) if cache == "memory" else cache
@@ -182,59 +154,19 @@ def train(
             centres = class_means(inputs.embeddings(inputs.train), plan.labels)
             model.get_layer("head_centres").set_weights([centres])
             set_ranking_centres(inputs.learner, centres)
-        _fit(inputs, plan, recipe, train, test, folder, callbacks, devices, progress)
-        final = _Final(recipe, model, base, inputs, chips)
+        fit(inputs, plan, recipe, train, test, folder, callbacks, devices, progress)
+        final = Final(recipe, model, base, inputs, chips)
         if recipe.head_final != "trained":
             photos = [face.photo for face in train.faces] if recipe.head_final == "photo_means" else None
             final.set_centres(class_means(final.train_embeddings(), plan.labels, photos))
         if labels is None:
-            _finish(folder, final.model, *open_results(test, final.test_embeddings()))
+            finish(folder, final.model, *open_results(test, final.test_embeddings()))
         else:
             logits = final.test_logits()
             metrics = report_domains(test, labels, logits)
-            _finish(folder, final.model, metrics, {"labels": labels, "logits": logits})
-        _tidy(folder)
+            finish(folder, final.model, metrics, {"labels": labels, "logits": logits})
+        tidy(folder)
     return Run(os.fspath(run_dir))
-
-
-class _Final:
-    """The model that a run leaves behind, and how it sees the faces: the trained one from what it was
-    trained on, one that joins mirrors from the faces themselves."""
-
-    def __init__(
-        self,
-        recipe: Recipe,
-        model: keras.Model,
-        base: keras.Model,
-        inputs: Inputs,
-        chips: list[np.ndarray],
-    ) -> None:
-        self.model, self._inputs, self._chips = model, inputs, chips
-        self._joins = recipe.mirror_join
-        if self._joins:
-            centres = model.get_layer("head_centres").get_weights()
-            self.model = models.cosine_classifier(
-                models.mirror_join(base), centres[0].shape[1], scale=recipe.scale
-            )
-            self.model.get_layer("head_centres").set_weights(centres)
-
-    def set_centres(self, centres: np.ndarray) -> None:
-        self.model.get_layer("head_centres").set_weights([centres])
-
-    def train_embeddings(self) -> np.ndarray:
-        if self._joins:
-            return models.predict(models.embedder(self.model), self._chips[0])
-        return self._inputs.embeddings(self._inputs.train)
-
-    def test_embeddings(self) -> np.ndarray:
-        if self._joins:
-            return models.predict(models.embedder(self.model), self._chips[1])
-        return self._inputs.embeddings(self._inputs.test)
-
-    def test_logits(self) -> np.ndarray:
-        if self._joins:
-            return models.predict(self.model, self._chips[1])
-        return models.predict(self._inputs.classifier, self._inputs.test)
 
 
 def train_scenario(
@@ -289,255 +221,3 @@ def _taken(rows: FaceIndex, recipe: Recipe, seed: int) -> FaceIndex:
             f"Received: {len(taken)} images of {len(taken.people)} people"
         )
     return taken
-
-
-def _prepare(seed: int, threads: int | None, folder: str) -> int:
-    """Sets seeds, deterministic operations and threads; returns the number of threads."""
-    used = _use_threads(threads, folder)
-    keras.utils.clear_session()  # layer names, and so seeds, do not depend on earlier models
-    keras.utils.set_random_seed(seed)
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
-    return used
-
-
-def _use_threads(threads: int | None, folder: str) -> int:
-    path = os.path.join(folder, RECORD)
-    recorded = read_json(path)["threads"] if os.path.exists(path) else None
-    if threads is not None and (threads < 1 or recorded not in (None, threads)):
-        raise ValueError(
-            "threads must be at least 1, and those of the run that the folder holds. "
-            f"Received: threads={threads}, {recorded} in {path!r}"
-        )
-    wanted = threads or recorded
-    # What TensorFlow takes by itself: the cores that this process may use.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if keras.backend.backend() != "tensorflow":
-        return cores
-    import tensorflow as tf
-
-    now: int = tf.config.threading.get_intra_op_parallelism_threads() or cores
-    if wanted in (None, now):
-        return now
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(wanted)
-        tf.config.threading.set_inter_op_parallelism_threads(wanted)
-    except RuntimeError:  # TensorFlow runs already
-        warnings.warn(
-            f"threads should be {wanted}: the last bits will differ. Received: a process in which "
-            f"TensorFlow runs with {now} already; a new one can have others",
-            stacklevel=3,
-        )
-        return now
-    return int(wanted)
-
-
-def _surroundings() -> dict[str, Any]:
-    def version(package: str) -> str:
-        try:
-            return importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            return "not installed"
-
-    return {
-        "versions": {package: version(package) for package in _PACKAGES},
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "keras_backend": keras.backend.backend(),
-    }
-
-
-def _open(
-    folder: str, recipe: Recipe, train: FaceIndex, test: FaceIndex, record: dict[str, Any]
-) -> bool:
-    """Makes the run folder, or checks that it is this very run's; True if that is finished."""
-    os.makedirs(folder, exist_ok=True)
-    path = os.path.join(folder, RECORD)
-    if not os.path.exists(path):
-        write_split(os.path.join(folder, MANIFEST), train, test)
-        write_text(os.path.join(folder, RECIPE), recipe.to_json())
-        write_json(path, record)
-        return False
-    old = read_json(path)
-    differing = [key for key in _SAME if old[key] != record[key]]
-    if Recipe.read(os.path.join(folder, RECIPE)) != recipe:
-        differing.append("recipe")
-    write_split(os.path.join(folder, "manifest.now"), train, test)
-    same = filecmp.cmp(
-        os.path.join(folder, "manifest.now"), os.path.join(folder, MANIFEST), shallow=False
-    )
-    os.remove(os.path.join(folder, "manifest.now"))
-    if not same:
-        differing.append("manifest")
-    if differing:
-        raise ValueError(
-            "run_dir must be new, or hold the same run. "
-            f"Received: run_dir={folder!r} with another {', '.join(differing)}"
-        )
-    return os.path.exists(os.path.join(folder, METRICS))
-
-
-def _fit(
-    inputs: Inputs,
-    plan: EpochPlan,
-    recipe: Recipe,
-    train: FaceIndex,
-    test: FaceIndex,
-    folder: str,
-    callbacks: Sequence[keras.callbacks.Callback],
-    devices: Devices,
-    progress: bool,
-) -> None:
-    learner = inputs.learner
-    steps = -(-len(train) // recipe.batch_size)
-    compile_model(learner, recipe, steps)
-    changing = [*inputs.changing, *learner.optimizer.variables]
-    history = read_state(folder, changing)
-    if len(history) < recipe.epochs:
-        # Keras' own `class_weight` would take labels with the domain beside them for one-hot ones.
-        weights = _class_weight(train) if recipe.class_weight == "balanced" else None
-        arrays = devices.strategy is not None or weights is not None
-        batches = _training_batches(inputs, plan, recipe, train, len(history), arrays)
-        validation: Any = _validation(inputs, recipe, train, test)
-        if arrays:
-            batches = SplitBatches(batches, devices, weights)
-        if devices.strategy is not None:
-            validation = validation and SplitBatches(validation, devices)
-        with released_memory(), synchronised_batch_norm(learner, devices):
-            learner.fit(
-                batches,
-                initial_epoch=len(history),
-                epochs=recipe.epochs,
-                steps_per_epoch=steps,
-                validation_data=validation,
-                callbacks=[KeepState(folder, history, changing), *_tensorboard(folder), *callbacks],
-                shuffle=False,  # the batches have their order
-                verbose="auto" if progress else 0,
-            )
-    write_history(folder, history)
-
-
-def _validation(
-    inputs: Inputs, recipe: Recipe, train: FaceIndex, test: FaceIndex
-) -> RowBatches | None:
-    """The test rows of the domain that the curves show; none where other people are in them."""
-    chosen = np.flatnonzero([face.domain == recipe.test_on for face in test.faces])
-    if not len(chosen) or not set(test.people) <= set(train.people):
-        return None
-    labels = test.labels(train.people)
-    if recipe.wants_domains:
-        masked = np.array([face.domain == "masked" for face in test.faces], "int32")
-        labels = np.stack([labels, masked], 1)
-    return RowBatches(inputs.test, labels, chosen)
-
-
-def _training_batches(
-    inputs: Inputs,
-    plan: EpochPlan,
-    recipe: Recipe,
-    train: FaceIndex,
-    initial_epoch: int,
-    arrays: bool,
-) -> Any:
-    if arrays or inputs.views is not None or keras.backend.backend() != "tensorflow":
-        return TrainingBatches(
-            inputs.train,
-            plan,
-            batch_size=recipe.batch_size,
-            epochs=recipe.epochs,
-            initial_epoch=initial_epoch,
-            views=inputs.views,
-        )
-    from maskedface.datasets import as_tf_dataset
-
-    return as_tf_dataset(
-        train,
-        image_size=inputs.train.shape[1],
-        batch_size=recipe.batch_size,
-        sampling=plan.sampling,
-        flip=plan.flip,
-        masks=plan.masks,
-        augment=plan.augment,
-        with_domains=plan.with_domains,
-        seed=plan.seed,
-        initial_epoch=initial_epoch,
-        epochs=recipe.epochs - initial_epoch,
-        cache=inputs.train,
-    )
-
-
-def _class_weight(train: FaceIndex) -> dict[int, float]:
-    counts = np.bincount(train.labels())
-    return {label: len(train) / (len(counts) * count) for label, count in enumerate(counts)}
-
-
-def _tensorboard(folder: str) -> list[keras.callbacks.Callback]:
-    if keras.backend.backend() != "tensorflow":
-        return []  # Keras' callback writes through TensorFlow
-    logs = os.path.join(folder, "tensorboard")
-    return [keras.callbacks.TensorBoard(logs, write_graph=False)]
-
-
-def open_results(
-    test: FaceIndex, embeddings: np.ndarray
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What a run reports of people it was not trained on.
-
-    Args:
-        test: the rows.
-        embeddings: float array, shape (rows, features).
-
-    Returns:
-        (`evaluation.rank_one_report`; {"embeddings": embeddings}).
-    """
-    people, domains, photos = zip(
-        *((face.person, face.domain, face.photo) for face in test.faces), strict=True
-    )
-    metrics = rank_one_report(embeddings, people, domains, photos)
-    return metrics, {"embeddings": embeddings}
-
-
-def _finish(
-    folder: str,
-    model: keras.Model,
-    metrics: dict[str, Any],
-    predictions: dict[str, np.ndarray],
-) -> None:
-    with whole_file(os.path.join(folder, MODEL)) as partial:
-        model.save(partial)
-    with whole_file(os.path.join(folder, PREDICTIONS)) as partial:
-        np.savez(partial, **predictions)  # type: ignore[arg-type]  # NumPy's stub takes any for a flag
-    write_json(os.path.join(folder, METRICS), metrics)
-
-
-def _tidy(folder: str) -> None:
-    """Removes what only an unfinished run needs; a run killed in the middle of this is tidied when it
-    is asked for again."""
-    shutil.rmtree(os.path.join(folder, FEATURES), ignore_errors=True)
-    with contextlib.suppress(FileNotFoundError):
-        os.remove(os.path.join(folder, STATE))
-
-
-def report_domains(
-    test: FaceIndex, labels: np.ndarray, logits: np.ndarray
-) -> dict[str, Any]:
-    """`evaluation.classification_report` of each domain that the rows hold.
-
-    Args:
-        test: the rows.
-        labels: int array, shape (rows,).
-        logits: float array, shape (rows, classes).
-
-    Returns:
-        {domain: report}.
-    """
-    domains = np.array([face.domain for face in test.faces])
-    people = np.array([face.person for face in test.faces], dtype=object)
-    return {
-        domain: classification_report(
-            labels[domains == domain], logits[domains == domain], list(people[domains == domain])
-        )
-        for domain in sorted(set(domains.tolist()))
-    }

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from maskedface.extras import from_extra
 from maskedface.whole_file import whole_file
 
 _DONE, _STOPPED = "#4477aa", "#bbbbbb"  # Paul Tol's bright scheme
@@ -31,12 +32,8 @@ def draw_search(
     Raises:
         ModuleNotFoundError: if matplotlib is not installed; the message has the pip line.
     """
-    try:
+    with from_extra("report", "matplotlib"):
         from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            'matplotlib must be installed to draw: pip install "maskedface[report]"'
-        ) from error
     ended = [record for record in trials if record["status"] != "failed"]
     fields = sorted(space, key=lambda field: -importance.get(field, 0.0))
     rows = -(-(len(fields) + 1) // _COLUMNS)

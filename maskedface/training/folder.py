@@ -1,0 +1,78 @@
+"""A run folder while its run is not finished: begun, gone on with, tidied."""
+
+from __future__ import annotations
+
+import contextlib
+import filecmp
+import os
+import shutil
+from typing import Any
+
+from maskedface.datasets import FaceIndex
+from maskedface.recipes import Recipe
+from maskedface.training.run import (
+    MANIFEST,
+    METRICS,
+    RECIPE,
+    RECORD,
+    read_json,
+    write_json,
+    write_split,
+    write_text,
+)
+from maskedface.training.state import STATE
+
+FEATURES = "features"  # a run's own, until it is finished
+
+_SAME = ("seed", "backbone", "weights", "init", "data")  # what a re-used run folder must agree in
+
+
+def open_folder(
+    folder: str, recipe: Recipe, train: FaceIndex, test: FaceIndex, record: dict[str, Any]
+) -> bool:
+    """Makes the run folder, or checks that it is this very run's.
+
+    Args:
+        folder: the path.
+        recipe: the experiment.
+        train, test: the rows, as they are trained on and evaluated.
+        record: what run.json is to say.
+
+    Returns:
+        Whether the run is finished.
+
+    Raises:
+        ValueError: if the folder holds another run; the message names what differs.
+    """
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, RECORD)
+    if not os.path.exists(path):
+        write_split(os.path.join(folder, MANIFEST), train, test)
+        write_text(os.path.join(folder, RECIPE), recipe.to_json())
+        write_json(path, record)
+        return False
+    old = read_json(path)
+    differing = [key for key in _SAME if old[key] != record[key]]
+    if Recipe.read(os.path.join(folder, RECIPE)) != recipe:
+        differing.append("recipe")
+    write_split(os.path.join(folder, "manifest.now"), train, test)
+    same = filecmp.cmp(
+        os.path.join(folder, "manifest.now"), os.path.join(folder, MANIFEST), shallow=False
+    )
+    os.remove(os.path.join(folder, "manifest.now"))
+    if not same:
+        differing.append("manifest")
+    if differing:
+        raise ValueError(
+            "run_dir must be new, or hold the same run. "
+            f"Received: run_dir={folder!r} with another {', '.join(differing)}"
+        )
+    return os.path.exists(os.path.join(folder, METRICS))
+
+
+def tidy(folder: str) -> None:
+    """Removes what only an unfinished run needs; a run killed in the middle of this is tidied when it
+    is asked for again."""
+    shutil.rmtree(os.path.join(folder, FEATURES), ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(os.path.join(folder, STATE))

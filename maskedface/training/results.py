@@ -1,0 +1,113 @@
+"""What a run leaves behind when its last epoch is over: the model, and what it says of the test rows."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import keras
+import numpy as np
+
+from maskedface import models
+from maskedface.datasets import FaceIndex
+from maskedface.evaluation import classification_report, rank_one_report
+from maskedface.recipes import Recipe
+from maskedface.training.inputs import Inputs
+from maskedface.training.run import METRICS, MODEL, PREDICTIONS, write_json
+from maskedface.whole_file import whole_file
+
+
+class Final:
+    """The model that a run leaves behind, and how it sees the faces: the trained one from what it was
+    trained on, one that joins mirrors from the faces themselves."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        model: keras.Model,
+        base: keras.Model,
+        inputs: Inputs,
+        chips: list[np.ndarray],
+    ) -> None:
+        self.model, self._inputs, self._chips = model, inputs, chips
+        self._joins = recipe.mirror_join
+        if self._joins:
+            centres = model.get_layer("head_centres").get_weights()
+            self.model = models.cosine_classifier(
+                models.mirror_join(base), centres[0].shape[1], scale=recipe.scale
+            )
+            self.model.get_layer("head_centres").set_weights(centres)
+
+    def set_centres(self, centres: np.ndarray) -> None:
+        self.model.get_layer("head_centres").set_weights([centres])
+
+    def train_embeddings(self) -> np.ndarray:
+        if self._joins:
+            return models.predict(models.embedder(self.model), self._chips[0])
+        return self._inputs.embeddings(self._inputs.train)
+
+    def test_embeddings(self) -> np.ndarray:
+        if self._joins:
+            return models.predict(models.embedder(self.model), self._chips[1])
+        return self._inputs.embeddings(self._inputs.test)
+
+    def test_logits(self) -> np.ndarray:
+        if self._joins:
+            return models.predict(self.model, self._chips[1])
+        return models.predict(self._inputs.classifier, self._inputs.test)
+
+
+def open_results(
+    test: FaceIndex, embeddings: np.ndarray
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What a run reports of people it was not trained on.
+
+    Args:
+        test: the rows.
+        embeddings: float array, shape (rows, features).
+
+    Returns:
+        (`evaluation.rank_one_report`; {"embeddings": embeddings}).
+    """
+    people, domains, photos = zip(
+        *((face.person, face.domain, face.photo) for face in test.faces), strict=True
+    )
+    metrics = rank_one_report(embeddings, people, domains, photos)
+    return metrics, {"embeddings": embeddings}
+
+
+def report_domains(
+    test: FaceIndex, labels: np.ndarray, logits: np.ndarray
+) -> dict[str, Any]:
+    """`evaluation.classification_report` of each domain that the rows hold.
+
+    Args:
+        test: the rows.
+        labels: int array, shape (rows,).
+        logits: float array, shape (rows, classes).
+
+    Returns:
+        {domain: report}.
+    """
+    domains = np.array([face.domain for face in test.faces])
+    people = np.array([face.person for face in test.faces], dtype=object)
+    return {
+        domain: classification_report(
+            labels[domains == domain], logits[domains == domain], list(people[domains == domain])
+        )
+        for domain in sorted(set(domains.tolist()))
+    }
+
+
+def finish(
+    folder: str,
+    model: keras.Model,
+    metrics: dict[str, Any],
+    predictions: dict[str, np.ndarray],
+) -> None:
+    """Writes model, predictions and, last of all, metrics into a run folder."""
+    with whole_file(os.path.join(folder, MODEL)) as partial:
+        model.save(partial)
+    with whole_file(os.path.join(folder, PREDICTIONS)) as partial:
+        np.savez(partial, **predictions)  # type: ignore[arg-type]  # NumPy's stub takes any for a flag
+    write_json(os.path.join(folder, METRICS), metrics)
