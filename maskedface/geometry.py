@@ -134,13 +134,16 @@ def _whole(height: int, width: int, size: int) -> np.ndarray:
     return np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5]])
 
 
-def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+def warp(
+    image: np.ndarray, matrix: np.ndarray, size: int, *, out: np.ndarray | None = None
+) -> np.ndarray:
     """Cuts a square chip out of an image, its edges repeated where the chip reaches beyond it.
 
     Args:
         image: uint8 array, shape (height, width, 3), or 4 channels, of which the last is left out.
         matrix: float array, shape (2, 3): image pixel = matrix @ (chip x, chip y, 1).
         size: int, height and width of the chip in pixels.
+        out: uint8 array, shape (size, size, 3), contiguous, to be filled and returned; None = a new one.
 
     Returns:
         uint8 array, shape (size, size, 3), bilinear; an image more than twice as fine as the chip
@@ -163,10 +166,10 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     height, width = image.shape[:2]
     if abs(matrix - _whole(height, width, size)).max() < 1e-9:
         # The same function but for its rounding, in half the time.
-        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
-        return image if image.shape[2] == 3 else cv2.cvtColor(image, cv2.COLOR_RGBA2RGB)
+        chip = cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
+        return _three_channels(chip, out)
     if image.shape[2] == 3 and image.shape[0] * image.shape[1] > 4 * size * size:
-        return _warp(image, matrix, size)  # a small face in a large photograph
+        return _three_channels(_warp(image, matrix, size), out)  # a small face in a large photograph
     # The same values in less than half of OpenCV 5's time: it is quicker with four channels than with
     # three, and where it need not look for the right and lower edge.
     beyond = [
@@ -177,7 +180,16 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     if image.shape[2] == 3:
         image = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
     image = cv2.copyMakeBorder(image, 0, lower, 0, right, cv2.BORDER_REPLICATE)
-    return cv2.cvtColor(_warp(image, matrix, size), cv2.COLOR_RGBA2RGB)
+    return _three_channels(_warp(image, matrix, size), out)
+
+
+def _three_channels(chip: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+    if chip.shape[2] == 4:
+        return cv2.cvtColor(chip, cv2.COLOR_RGBA2RGB, dst=out)
+    if out is None:
+        return chip
+    out[:] = chip
+    return out
 
 
 def _warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:

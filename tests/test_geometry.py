@@ -78,9 +78,8 @@ def test_a_whole_image_is_resized_as_the_warp_would(shape: tuple[int, int], chan
 
 
 def test_a_chip_is_opencvs_warp_of_three_channels_to_the_bit() -> None:
-    source = "arcface"
     image = np.random.default_rng(0).integers(0, 256, (112, 100, 3), "uint8")
-    matrix = geometry.chip_matrix(112, 100, source=source, target="vggface2", size=180)
+    matrix = geometry.chip_matrix(112, 100, source="arcface", target="vggface2", size=180)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     right = cv2.warpAffine(image, matrix, (180, 180), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     np.testing.assert_array_equal(geometry.warp(image, matrix, 180), right)

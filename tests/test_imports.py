@@ -12,16 +12,19 @@ import pytest
 import maskedface
 
 PACKAGE = Path(maskedface.__file__).parent
-LEAVES = {"datasets", "geometry", "whole_file", "masking", "conversion", "recipes", "evaluation", "losses"}
+LEAVES = {
+    *("datasets", "geometry", "whole_file", "extras", "masking", "conversion"),
+    *("recipes", "evaluation", "losses"),
+}
 MAY_USE = {
     **{leaf: set() for leaf in LEAVES},
     "masking": {"geometry"},
-    "datasets": {"geometry", "masking", "whole_file"},
+    "datasets": {"geometry", "masking", "whole_file", "extras"},
     "models": {"conversion"},
     "training": LEAVES | {"models"},
     "tuning": LEAVES | {"models", "training"},
-    "recognition": {"models", "geometry", "evaluation", "training", "datasets", "whole_file"},
-    "exporting": {"models"},
+    "recognition": {"extras", "models", "geometry", "evaluation", "training", "datasets", "whole_file"},
+    "exporting": {"models", "extras"},
     "reporting": LEAVES | {"models", "training"},
 }
 NEVER_TENSORFLOW = {"models", "losses", "recipes", "evaluation", "conversion", "geometry"}

@@ -21,7 +21,12 @@ _VERSION = 3  # of what a chip's pixels depend on; a change makes old cache file
 
 
 def read_chip(
-    path: str | os.PathLike[str], *, size: int, template: str, source_template: str = ""
+    path: str | os.PathLike[str],
+    *,
+    size: int,
+    template: str,
+    source_template: str = "",
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Reads one image file as a model's input.
 
@@ -30,6 +35,7 @@ def read_chip(
         size: int, the chip's height and width in pixels.
         template: the alignment the model wants, a key of `geometry.TEMPLATES`.
         source_template: the image's own alignment; "" = unknown: the whole image becomes the chip.
+        out: as for `geometry.warp`.
 
     Returns:
         uint8 array, shape (size, size, 3), RGB, 0-255.
@@ -42,7 +48,7 @@ def read_chip(
     matrix = geometry.chip_matrix(
         *image.shape[:2], source=source_template, target=template, size=size
     )
-    return geometry.warp(image, matrix, size)
+    return geometry.warp(image, matrix, size, out=out)
 
 
 def read_chips(

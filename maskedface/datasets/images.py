@@ -39,15 +39,35 @@ def open_image(
         A PIL image, not yet decoded.
 
     Raises:
-        ImageError: if the content is no image or has more than `max_pixels` pixels.
+        ImageError: if the content is no image or has more than `max_pixels` pixels, or the path leads to
+            a folder or a pipe.
         OSError: if the file cannot be read.
     """
-    if isinstance(file, bytes):
-        name, data = "bytes", file
-    else:
-        name = os.fspath(file)
-        with open(file, "rb") as opened:  # of an image that it refuses Pillow would leave it open
-            data = opened.read()
+    name = _name_of(file)
+    return _opened(file if isinstance(file, bytes) else _read(file), name, max_pixels)
+
+
+def _name_of(file: str | os.PathLike[str] | bytes) -> str:
+    return "bytes" if isinstance(file, bytes) else os.fspath(file)
+
+
+def _read(path: str | os.PathLike[str]) -> bytes:
+    """A regular file's bytes, in as few calls as can be: each lets go of the interpreter's lock."""
+    # Without O_NONBLOCK a pipe would be waited on for ever.
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        facts = os.fstat(file)
+        if not stat.S_ISREG(facts.st_mode):
+            raise ImageError(f"file must be a regular file: {os.fspath(path)!r}")
+        parts = [os.read(file, facts.st_size)]
+        while sum(map(len, parts)) < facts.st_size and parts[-1]:
+            parts.append(os.read(file, facts.st_size))  # one call gives 2 GiB at most
+    finally:
+        os.close(file)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _opened(data: bytes, name: str, max_pixels: int) -> Image.Image:
     try:
         with warnings.catch_warnings():
             # Our own limit, checked below, speaks for all sizes that Pillow only warns about.
@@ -132,25 +152,16 @@ def read_image(
             a folder or a pipe.
         OSError: if the file cannot be read.
     """
-    name = "bytes" if isinstance(file, bytes) else os.fspath(file)
-    if not isinstance(file, bytes) and not stat.S_ISREG(os.stat(file).st_mode):
-        raise ImageError(f"file must be a regular file: {name!r}")  # a pipe would be waited on for ever
-    data = file if isinstance(file, bytes) else _whole_jpeg(file)
+    name = _name_of(file)
+    data = file if isinstance(file, bytes) else _read(file)
     if _is_plain_jpeg(data, max_pixels):
         try:
             return _decode_jpeg(data, "RGB" if channels == 3 else "RGBX")
         except Exception as error:
             raise ImageError(f"image must decode: {name!r} ({error})") from error
-    with open_image(file, max_pixels=max_pixels) as image:
+    with _opened(data, name, max_pixels) as image:
         pixels = decode(image, name)
     return pixels if channels == 3 else cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
-
-
-def _whole_jpeg(path: str | os.PathLike[str]) -> bytes:
-    """A file's bytes where it begins as a JPEG does; of any other Pillow reads what it needs."""
-    with open(path, "rb", buffering=0) as file:
-        start = file.read(len(_JPEG_START))
-        return start + file.read() if start == _JPEG_START else b""
 
 
 def _is_plain_jpeg(data: bytes, max_pixels: int) -> bool:

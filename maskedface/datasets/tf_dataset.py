@@ -125,7 +125,8 @@ def as_tf_dataset(
         )
 
     dataset = tf.data.Dataset.range(initial_epoch * steps, (initial_epoch + epochs) * steps)
-    return dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+    # As many calls as processors: AUTOTUNE tries other numbers first, at the interpreter's lock.
+    return dataset.map(load, num_parallel_calls=os.cpu_count() or 1).prefetch(2)
 
 
 def _empty(shape: tuple[int, ...]) -> np.ndarray:
@@ -161,4 +162,4 @@ def _decode(
     for image, row in zip(images, rows, strict=True):
         face = index.faces[row]
         path = os.path.join(index.root, face.path)
-        image[:] = read_chip(path, size=size, template=template, source_template=face.template)
+        read_chip(path, size=size, template=template, source_template=face.template, out=image)

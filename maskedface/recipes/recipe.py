@@ -60,7 +60,8 @@ class Recipe:
             person's training embeddings (each normalised).
         head_final: "trained"; or "class_means": after training a cosine head's centres are set to
             those means again, of the embeddings as they are then; or "photo_means", in which a person's
-            photographs count alike, however many faces (masks drawn on one, say) were made of each.
+            photographs (`Face.photo`) count alike, however many training faces were made of each; a face
+            whose photograph nobody named is one of its own (`datasets.with_photo_groups` finds them).
         hidden: widths of hidden ReLU layers in a linear head.
         dropout: float in [0, 1), before each layer of the head.
         loss: what a cosine head is trained by: "margin" (`losses.CosineMarginLoss`), "arcface"
@@ -162,11 +163,11 @@ class Recipe:
             _check(key, value, kind)
         if not self.name.replace("_", "").replace("-", "").isalnum():
             raise ValueError(f"name must be letters, digits, _ and -. Received: name={self.name!r}")
-        means = self.head_init != "random" or self.head_final != "trained"
-        if means and self.head != "cosine":
+        has_means = self.head_init != "random" or self.head_final != "trained"
+        if has_means and self.head != "cosine":
             raise ValueError(
                 "head_init must be 'random' and head_final 'trained' unless head='cosine'. "
-                f"Received: head={self.head!r}"
+                f"Received: head={self.head!r}, {self.head_init!r} and {self.head_final!r}"
             )
         if self.warmup_epochs and self.schedule != "cosine":
             raise ValueError(
@@ -181,7 +182,7 @@ class Recipe:
             )
         if self.loss in ("domain_ranking", "triplet") and self.head_final == "trained":
             raise ValueError(
-                f"head_final must be of means with loss={self.loss!r}, which trains no such head. "
+                f"head_final must be 'class_means' or 'photo_means' with loss={self.loss!r}. "
                 f"Received: head_final={self.head_final!r}"
             )
         if self.mirror_join and self.head != "cosine":

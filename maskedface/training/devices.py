@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from maskedface.recipes import Recipe
+from maskedface.training.run import FEATURES
 
 STRATEGIES = ("none", "mirrored")
 
@@ -56,7 +57,7 @@ class Devices:
             if self.process:
                 folder = os.path.join(stack.enter_context(tempfile.TemporaryDirectory()), "run")
                 if os.path.isdir(run_dir):
-                    leave = shutil.ignore_patterns("tensorboard", "features", "*.partial*")
+                    leave = shutil.ignore_patterns("tensorboard", FEATURES, "*.partial*")
                     shutil.copytree(run_dir, folder, ignore=leave)
             self._wait("begin")
             yield folder
@@ -133,7 +134,7 @@ def refuse_coupled(recipe: Recipe, devices: Devices) -> None:
 
 
 class SplitBatches(keras.utils.PyDataset):
-    """Batches whose rows can be dealt out evenly to the devices; this process' part of each.
+    """Batches with a weight a row, whose rows can be dealt out evenly to the devices; this process' part.
 
     A batch that does not divide is filled up with rows that weigh nothing, and its own rows weigh so
     much more that the loss is their mean. In the curves (not in the gradient) the rows that fill up

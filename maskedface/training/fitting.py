@@ -41,6 +41,10 @@ def fit(
         callbacks: called after an epoch's state is kept.
         devices: what to train on.
         progress: whether to draw progress bars.
+
+    Raises:
+        ValueError: if the folder's state is not of this network.
+        OSError: if the disk is full.
     """
     learner = inputs.learner
     steps = -(-len(train) // recipe.batch_size)

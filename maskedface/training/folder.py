@@ -11,6 +11,7 @@ from typing import Any
 from maskedface.datasets import FaceIndex
 from maskedface.recipes import Recipe
 from maskedface.training.run import (
+    FEATURES,
     MANIFEST,
     METRICS,
     RECIPE,
@@ -21,8 +22,6 @@ from maskedface.training.run import (
     write_text,
 )
 from maskedface.training.state import STATE
-
-FEATURES = "features"  # a run's own, until it is finished
 
 _SAME = ("seed", "backbone", "weights", "init", "data")  # what a re-used run folder must agree in
 
@@ -72,7 +71,11 @@ def open_folder(
 
 def tidy(folder: str) -> None:
     """Removes what only an unfinished run needs; a run killed in the middle of this is tidied when it
-    is asked for again."""
+    is asked for again.
+
+    Args:
+        folder: the path.
+    """
     shutil.rmtree(os.path.join(folder, FEATURES), ignore_errors=True)
     with contextlib.suppress(FileNotFoundError):
         os.remove(os.path.join(folder, STATE))

@@ -17,9 +17,20 @@ from maskedface.training.run import METRICS, MODEL, PREDICTIONS, write_json
 from maskedface.whole_file import whole_file
 
 
-class Final:
+class FinalModel:
     """The model that a run leaves behind, and how it sees the faces: the trained one from what it was
-    trained on, one that joins mirrors from the faces themselves."""
+    trained on, one that joins mirrors from the faces themselves.
+
+    Args:
+        recipe: the experiment.
+        model: images -> logits, trained.
+        base: its backbone.
+        inputs: what was trained, on what.
+        chips: uint8 arrays, shape (rows, height, width, 3), the faces of the training and of the test rows.
+
+    Attributes:
+        model: images -> logits.
+    """
 
     def __init__(
         self,
@@ -39,19 +50,23 @@ class Final:
             self.model.get_layer("head_centres").set_weights(centres)
 
     def set_centres(self, centres: np.ndarray) -> None:
+        """Replaces a cosine head's centres: float array, shape (features, classes)."""
         self.model.get_layer("head_centres").set_weights([centres])
 
     def train_embeddings(self) -> np.ndarray:
+        """Of the training rows: float32 array, shape (rows, features)."""
         if self._joins:
             return models.predict(models.embedder(self.model), self._chips[0])
         return self._inputs.embeddings(self._inputs.train)
 
     def test_embeddings(self) -> np.ndarray:
+        """Of the test rows: float32 array, shape (rows, features)."""
         if self._joins:
             return models.predict(models.embedder(self.model), self._chips[1])
         return self._inputs.embeddings(self._inputs.test)
 
     def test_logits(self) -> np.ndarray:
+        """Of the test rows: float32 array, shape (rows, classes)."""
         if self._joins:
             return models.predict(self.model, self._chips[1])
         return models.predict(self._inputs.classifier, self._inputs.test)
@@ -105,7 +120,17 @@ def finish(
     metrics: dict[str, Any],
     predictions: dict[str, np.ndarray],
 ) -> None:
-    """Writes model, predictions and, last of all, metrics into a run folder."""
+    """Writes model, predictions and, last of all, metrics into a run folder.
+
+    Args:
+        folder: the path.
+        model: images -> logits.
+        metrics: what `report_domains` or `open_results` found.
+        predictions: arrays by name.
+
+    Raises:
+        OSError: if the disk is full; nothing is half-written.
+    """
     with whole_file(os.path.join(folder, MODEL)) as partial:
         model.save(partial)
     with whole_file(os.path.join(folder, PREDICTIONS)) as partial:

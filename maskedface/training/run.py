@@ -23,6 +23,7 @@ HISTORY, MODEL, PREDICTIONS, METRICS = (
     "predictions.npz",
     "metrics.json",
 )
+FEATURES = "features"  # a run's own, until it is finished
 _COLUMN = "split"
 
 

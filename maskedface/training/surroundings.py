@@ -15,7 +15,7 @@ from maskedface.training.run import RECORD, read_json
 _PACKAGES = ("maskedface", "keras", "tensorflow", "numpy", "scikit-learn", "pillow")
 
 
-def settle(seed: int, threads: int | None, folder: str) -> int:
+def set_seeds_and_threads(seed: int, threads: int | None, folder: str) -> int:
     """Sets seeds, deterministic operations and threads.
 
     Args:
@@ -64,7 +64,7 @@ def _use_threads(threads: int | None, folder: str) -> int:
         warnings.warn(
             f"threads should be {wanted}: the last bits will differ. Received: a process in which "
             f"TensorFlow runs with {now} already; a new one can have others",
-            stacklevel=4,
+            stacklevel=3,
         )
         return now
     return int(wanted)

@@ -18,11 +18,11 @@ from maskedface.training.batches import plan_of
 from maskedface.training.compiling import build_model, prepare_backbone
 from maskedface.training.devices import find_devices, refuse_coupled
 from maskedface.training.fitting import fit
-from maskedface.training.folder import FEATURES, open_folder, tidy
+from maskedface.training.folder import open_folder, tidy
 from maskedface.training.inputs import prepare
 from maskedface.training.objectives import set_ranking_centres
-from maskedface.training.results import Final, finish, open_results, report_domains
-from maskedface.training.run import RECORD, Run, read_json, write_json
+from maskedface.training.results import FinalModel, finish, open_results, report_domains
+from maskedface.training.run import FEATURES, RECORD, Run, read_json, write_json
 from maskedface.training.start import (
     build_backbone,
     class_means,
@@ -30,7 +30,7 @@ from maskedface.training.start import (
     refuse_leaks,
     take_over,
 )
-from maskedface.training.surroundings import settle, surroundings
+from maskedface.training.surroundings import set_seeds_and_threads, surroundings
 
 
 def train(
@@ -107,7 +107,7 @@ def train(
             f"Received: {len(others)} of {len(test.people)} are not, {sorted(others)[:3]}"
         )
     labels = None if is_open else test.labels(train.people)
-    used = settle(seed, threads, folder)
+    used = set_seeds_and_threads(seed, threads, folder)
     devices = find_devices(strategy)
     refuse_coupled(recipe, devices)
     progress = progress and not devices.process
@@ -155,7 +155,7 @@ def train(
             model.get_layer("head_centres").set_weights([centres])
             set_ranking_centres(inputs.learner, centres)
         fit(inputs, plan, recipe, train, test, folder, callbacks, devices, progress)
-        final = Final(recipe, model, base, inputs, chips)
+        final = FinalModel(recipe, model, base, inputs, chips)
         if recipe.head_final != "trained":
             photos = [face.photo for face in train.faces] if recipe.head_final == "photo_means" else None
             final.set_centres(class_means(final.train_embeddings(), plan.labels, photos))
@@ -197,7 +197,7 @@ def train_scenario(
     if not seeds or len(set(seeds)) != len(seeds):
         raise ValueError(f"seeds must be different numbers, at least one. Received: seeds={seeds}")
     chain, runs = scenario(recipe), []
-    shared = os.path.join(run_dir, "features")
+    shared = os.path.join(run_dir, FEATURES)
     if arguments.get("cache", "memory") == "memory":
         arguments.setdefault("features_dir", shared)  # seeds and steps may want the same ones
     for seed in seeds:

@@ -43,6 +43,7 @@ def trained(
         {"loss": "centre", "loss_weight": 0.003},
         {"loss": "domain_ranking"},
         {"loss": "triplet", "margin": 1.0},
+        {"loss": "triplet", "class_weight": "balanced", "head_final": "photo_means"},
         {"align": "coral"},
         {"align": "pairs"},
         {"loss": "domain_ranking", "align": "pairs", "mask_probability": 0.5},
