@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
+import pickletools
 from collections import OrderedDict
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -32,6 +33,8 @@ def read_pickle(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     file_kind.check(path, EXPECTED)
     with open(path, "rb") as file:
         try:
+            _check_memo(file)
+            file.seek(0)
             # Python 2's strings as the bytes they are: arrays then share them, nothing is copied.
             loaded = _ArrayUnpickler(file, encoding="bytes").load()
         # A broken stream can raise nearly anything: EOFError, KeyError, MemoryError ...
@@ -42,6 +45,14 @@ def read_pickle(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
                 f"{error or type(error).__name__}"
             ) from error
     return _arrays_of(loaded, path)
+
+
+def _check_memo(file: BinaryIO) -> None:
+    """Refuses a number in the pickle's memo that no writer gives: the unpickler takes memory for all
+    numbers up to it, gigabytes for one of five bytes."""
+    for count, (opcode, number, _) in enumerate(pickletools.genops(file)):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and number > count:
+            raise ValueError(f"it keeps number {number} after {count} steps")
 
 
 class _ArrayUnpickler(pickle.Unpickler):

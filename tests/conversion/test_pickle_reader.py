@@ -129,3 +129,11 @@ def test_an_array_with_too_few_bytes_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path / "a.pkl", data.replace(b"K\x02K\x03\x86", b"K\x02K\x04\x86"))
     with pytest.raises(ValueError, match="cannot reshape"):
         read_pickle(path)
+
+
+@pytest.mark.parametrize("put", [b"r" + (680_825_748).to_bytes(4, "little"), b"p680825748\n"])
+def test_a_memo_that_would_fill_the_memory_is_refused(put: bytes, tmp_path: Path) -> None:
+    data = b"\x80\x05}" + put + b"."
+    path = written(tmp_path / "a.pkl", data)
+    with pytest.raises(ValueError, match="keeps number 680825748 after 2 steps"):
+        read_pickle(path)
