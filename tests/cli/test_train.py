@@ -16,6 +16,8 @@ def words(drawn: FaceIndex, backbone: Path, recipe: str, run: Path) -> list[str]
     return [*data, "--backbone", str(backbone), "--set", "epochs=1", "--run", str(run)]
 
 
+# Four runs.
+@pytest.mark.long
 def test_both_rows_of_the_paper_run(
     drawn: FaceIndex, tiny_resnet50: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -30,6 +32,8 @@ def test_both_rows_of_the_paper_run(
     assert "paper_masked), masked" in capsys.readouterr().out
 
 
+# Three runs.
+@pytest.mark.long
 def test_two_seeds_are_compared_with_a_baseline(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

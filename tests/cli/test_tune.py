@@ -84,6 +84,8 @@ def test_wrong_words_are_refused(
     assert message in capsys.readouterr().err
 
 
+# Two processes search.
+@pytest.mark.long
 def test_a_killed_search_goes_on_by_the_same_command(words: list[str], tmp_path: Path) -> None:
     words = [*words, "--trials", "2", "--set", "epochs=5"]
     process = subprocess.Popen([sys.executable, "-m", "maskedface", *words], env=os.environ)

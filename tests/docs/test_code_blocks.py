@@ -113,6 +113,8 @@ def test_python_names_what_there_is(page: Path) -> None:
 RUN = [page for page in PAGES if any(not block.why for block in blocks(page))]
 
 
+# The pages train, evaluate and export.
+@pytest.mark.long
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
 def test_the_blocks_of_a_page_run(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -65,6 +65,8 @@ def test_a_saved_model_holds_each_weight_once(backbone: keras.Model, tmp_path: P
     assert sorted(kept) == sorted(tuple(weight.shape) for weight in backbone.weights)
 
 
+# Many conversions.
+@pytest.mark.long
 @pytest.mark.parametrize("format", exporting.FORMATS)
 def test_classifiers_views_mirrors_and_bfloat16_are_exported(
     format: Any, backbone: keras.Model, images: np.ndarray, tmp_path: Path
@@ -81,6 +83,8 @@ def test_classifiers_views_mirrors_and_bfloat16_are_exported(
     assert facts["classes"] == [*"abcde"] and facts["outputs"] == 5
 
 
+# Conversions of a network at full size.
+@pytest.mark.long
 @pytest.mark.parametrize("precision", ["float16", "int8"])
 def test_smaller_litert_files_are_smaller_and_near(
     precision: Any, backbone: keras.Model, images: np.ndarray, tmp_path: Path
@@ -119,8 +123,9 @@ def test_a_file_that_does_not_agree_is_not_there(
     path = tmp_path / "model"
     exporting.export(backbone, path, images, format="savedmodel")
     before = (tmp_path / "model.json").read_text()
-    with pytest.raises(ValueError, match="must agree with the Keras model to 0"):
-        exporting.export(backbone, tmp_path / "new", images, format="savedmodel", tolerance=0)
+    # On some processors the two agree to the bit.
+    with pytest.raises(ValueError, match="must agree with the Keras model to -1"):
+        exporting.export(backbone, tmp_path / "new", images, format="savedmodel", tolerance=-1)
     with pytest.raises(ValueError, match="nothing was written"):
         exporting.export(backbone, path, images, format="savedmodel", tolerance=-1)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["model", "model.json"]

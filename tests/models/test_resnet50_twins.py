@@ -124,6 +124,8 @@ def full_size() -> tuple[layout_files.Arrays, dict[str, np.ndarray]]:
     return arrays, channels_last
 
 
+# Two networks at full size.
+@pytest.mark.long
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_stage_at_full_size_equals_torch(
     full_size: tuple[layout_files.Arrays, dict[str, np.ndarray]], layout: str, tmp_path: Path

@@ -23,6 +23,8 @@ def trained(words: list[str], cores: list[int]) -> None:
     subprocess.run([words[0], "-c", pin, *words[3:]], env=environment(), check=True)
 
 
+# Processes that train.
+@pytest.mark.long
 @pytest.mark.skipif(len(CORES) < 2, reason="it needs two cores")
 def test_one_core_gives_the_bits_of_two(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path

@@ -42,6 +42,8 @@ def leave(disk: Path, room: int) -> None:
     (disk / "filling").write_bytes(b"\0" * max(0, usage.f_bavail * usage.f_frsize - room))
 
 
+# A process at every room.
+@pytest.mark.long
 def test_a_run_that_meets_a_full_disk_goes_on_when_there_is_room(
     whole: Run,
     parts: tuple[FaceIndex, FaceIndex],
@@ -128,6 +130,8 @@ def test_a_manifest_that_does_not_fit_leaves_the_old_one(disk: Path, drawn: Face
     assert (disk / "m.csv").read_bytes() == before
 
 
+# Runs and reports at every room.
+@pytest.mark.long
 def test_a_report_that_does_not_fit_leaves_the_old_one(disk: Path, whole: Run) -> None:
     pytest.importorskip("jinja2")
     groups = reporting.find_groups(whole.path)

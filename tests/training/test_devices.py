@@ -73,6 +73,8 @@ def assert_close(one: Run, other: Run) -> None:
     np.testing.assert_allclose(one.predictions["logits"], other.predictions["logits"], atol=1e-4)
 
 
+# Twelve runs in two processes.
+@pytest.mark.long
 @pytest.mark.parametrize("backend", ["tensorflow", pytest.param("jax", marks=JAX)])
 def test_two_devices_learn_what_one_learns(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, backend: str

@@ -82,6 +82,8 @@ def assert_same_bits(first: Run, second: Run) -> None:
     assert histories[0] == histories[1]
 
 
+# Two runs of twenty-five epochs.
+@pytest.mark.long
 @pytest.mark.parametrize("through", ["layer3", "all"])
 def test_twenty_five_epochs_give_the_ordinary_loops_bits(train: Train, through: str) -> None:
     recipe = EXACT.override(freeze_through=through)
@@ -301,6 +303,8 @@ def test_more_than_the_free_disk_is_not_begun(tmp_path: Path) -> None:
     assert frozen_features.room(1000, str(tmp_path), 1.0) == ""
 
 
+# Three runs.
+@pytest.mark.long
 def test_a_run_may_go_on_without_the_features_it_began_with(
     train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,8 @@ for features in ("auto", "off"):
 """
 
 
+# A process imports JAX and trains.
+@pytest.mark.long
 @pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")
 def test_a_recipe_trains_without_tensorflow_and_its_model_agrees(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path

@@ -147,6 +147,8 @@ def test_some_people_trained_on_and_some_not_are_refused(
         training.train(BASE, first, second + test, run_dir=tmp_path, backbone=tiny_backbone)
 
 
+# Four runs.
+@pytest.mark.long
 def test_a_run_of_several_seeds_is_started_from_seed_by_seed(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:

@@ -236,6 +236,8 @@ def test_a_run_ends_with_means_of_photographs_where_the_recipe_asks(
     assert abs(found - alike).max() > 1e-3
 
 
+# Four runs.
+@pytest.mark.long
 @pytest.mark.parametrize("field", [{"class_weight": "balanced"}, {"sampling": "balanced"}])
 def test_balanced_recipes_train_on_uneven_people(
     train: Callable[..., Run], parts: tuple[FaceIndex, FaceIndex], field: dict[str, str]
@@ -248,6 +250,8 @@ def test_balanced_recipes_train_on_uneven_people(
     assert any((a != b).any() for a, b in zip(weights(plain), weights(even), strict=True))
 
 
+# Several runs.
+@pytest.mark.long
 def test_several_seeds_and_a_scenario_make_a_folder_each(
     parts: tuple[FaceIndex, FaceIndex], tiny_backbone: Path, tmp_path: Path
 ) -> None:

@@ -31,6 +31,8 @@ def near(recipe: Recipe) -> float:
     return 0.9 - 0.1 * abs(math.log10(recipe.learning_rate) + 3) - 0.2 * recipe.dropout
 
 
+# Searches by four algorithms.
+@pytest.mark.long
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_the_recipes_own_values_are_the_first_trial_and_all_differ(
     drawn: FaceIndex,

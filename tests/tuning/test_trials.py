@@ -21,6 +21,8 @@ RECIPE = PAPER_MASKED_DIRECT.override(
 )
 
 
+# Several runs.
+@pytest.mark.long
 def test_the_second_trial_computes_no_features_and_nan_fails_one(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,6 +55,8 @@ def test_the_second_trial_computes_no_features_and_nan_fails_one(
     assert not left & {"model.keras", "cache", "state.npz"}
 
 
+# Two searches.
+@pytest.mark.long
 def test_hyperband_goes_on_with_the_bits_of_an_unbroken_run(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
@@ -84,6 +88,8 @@ def test_hyperband_goes_on_with_the_bits_of_an_unbroken_run(
         np.testing.assert_array_equal(file["logits"], run.predictions["logits"])
 
 
+# Several runs.
+@pytest.mark.long
 def test_a_recipe_that_starts_from_another_is_searched_from_it(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
