@@ -1,6 +1,6 @@
 """Checks on the real ResNet50 that frozen features give the ordinary loop's results.
 
-    python tools/measure_frozen_features.py            # drawn people, random weights; a quarter of an hour
+    python tools/measure_frozen_features.py            # drawn people, random weights; 10 to 20 minutes
 
 Asserts, at 180 px: activations equal bit for bit (float32, not folded); the head's weights within 1e-5
 after the whole unmasked recipe; the masked recipe's first step within 1e-5; the masked recipe's final
