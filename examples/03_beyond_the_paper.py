@@ -29,6 +29,7 @@ if args.smoke:
     best = best.override(epochs=1, warmup_epochs=0)
 steps = {
     "frozen": recipes.FROZEN_MEANS,
+    "frozen, with a cohort": recipes.FROZEN_MEANS.override(cohort=20),
     "unmasked faces alone": best.override(mask_probability=0.0, train_on={"unmasked": 1.0}),
     "with drawn masks": best.override(train_on={"unmasked": 1.0}),
     "and real masked faces": best,
@@ -46,7 +47,8 @@ for number, (name, recipe) in enumerate(steps.items()):
     )
     faces = run.split()["test"].faces
     columns = zip(*((face.person, face.domain, face.photo) for face in faces), strict=True)
-    matches = evaluation.rank_one_matches(run.predictions["embeddings"], *columns)["masked"]
+    embeddings = run.predictions["embeddings"]
+    matches = evaluation.rank_one_matches(embeddings, *columns, run.cohort)["masked"]
     hits[name] = matches.hits()
     change = evaluation.paired_difference(hits[name], hits["frozen"], matches.known_people)
     print(

@@ -72,8 +72,10 @@ def run(args: argparse.Namespace) -> int:
     if args.photos or args.strangers:
         recognizer = recogniser.read_recognizer(args, gallery)
         if gallery is None:
-            source = recognizer.gallery.source
-            gallery = Gallery(recognizer.fingerprint, keep=args.keep or "mean", source=source)
+            new = recognizer.gallery
+            gallery = Gallery(
+                new.fingerprint, keep=args.keep or "mean", source=new.source, cohort=new.cohort
+            )
             recognizer.gallery = gallery
         _remove(gallery, args.remove)
         enrolled = _enroll(args, recognizer) if args.photos else []

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photos", nargs="+", metavar="PHOTO|FOLDER")
     parser.add_argument("--gallery", required=True, metavar="FILE", help="whom to recognise")
     parser.add_argument(
-        "--threshold", type=float, metavar="COSINE", help="name from here on; default: the gallery's"
+        "--threshold", type=float, metavar="SCORE", help="name from here on; default: the gallery's"
     )
     parser.add_argument("--candidates", type=int, default=3, metavar="N", help="shown for each face")
     parser.add_argument("--pictures", metavar="DIR", help="write each photograph there, with names")
@@ -67,7 +67,7 @@ def _print(results: list[PhotoResult]) -> None:
     from rich.table import Table
 
     table = Table()
-    for column in ("photograph", "face", "person", "cosine", "next", "mask", "found by"):
+    for column in ("photograph", "face", "person", "score", "next", "mask", "found by"):
         table.add_column(column)
     for path, identities, error in results:
         name = recogniser.shown(path)

@@ -47,7 +47,8 @@ def relearn(runs: Sequence[Run], learner: Learner) -> Relearned:
     """Joins the embeddings of runs and fits a learner to those of the training faces.
 
     Args:
-        runs: one, or several of the same rows; each embedding counts alike.
+        runs: one, or several of the same rows; each embedding counts alike. Cohorts are joined where
+            every run has one.
         learner: as for `evaluation.learner_scores`; not used where the test people are others than
             those trained on: there the embedding alone is scored.
 
@@ -57,7 +58,7 @@ def relearn(runs: Sequence[Run], learner: Learner) -> Relearned:
     Raises:
         ValueError: if the runs are not of the same rows.
     """
-    from maskedface.evaluation import learner_scores
+    from maskedface.evaluation import Cohort, learner_scores
     from maskedface.training import open_results, report_domains
 
     split = runs[0].split()
@@ -69,7 +70,8 @@ def relearn(runs: Sequence[Run], learner: Learner) -> Relearned:
     train, test = split["train"], split["test"]
     joined = np.hstack([_embeddings(run, test) for run in runs])
     if "embeddings" in runs[0].predictions:
-        return Relearned(runs[0], *open_results(test, joined))
+        cohort = Cohort.joined([run.cohort for run in runs])
+        return Relearned(runs[0], *open_results(test, joined, cohort))
     labels = test.labels(train.people)
     known = np.hstack([_embeddings(run, train) for run in runs])
     scores = learner_scores(learner, known, train.labels(), joined)

@@ -162,7 +162,7 @@ def _lists(args: argparse.Namespace) -> dict[str, Any]:
     for name, recognizer in _models(args).items():
         embeddings, whole = _embed(recognizer, index, args.detect)
         report = evaluation.identification_report(
-            evaluation.match_probes(embeddings, people, roles)
+            evaluation.match_probes(embeddings, people, roles, cohort=recognizer.gallery.cohort)
         )
         found[name] = {"faces_not_found": whole, **report}
         ranks = ", ".join(f"rank-{k} {_value(value)}" for k, value in report["rank"].items())
@@ -216,6 +216,7 @@ def _open_set(args: argparse.Namespace) -> dict[str, Any]:
             draws=args.draws,
             fpirs=args.fpir,
             fars=args.far,
+            cohort=recognizer.gallery.cohort,
         )
     _print_open_set(found)
     return {"protocol": args.protocol, "models": found}

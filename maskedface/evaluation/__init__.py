@@ -2,6 +2,7 @@
 
 from maskedface.evaluation.bootstrap import interval, paired_difference
 from maskedface.evaluation.classification import classification_report, confusion
+from maskedface.evaluation.cohort import Cohort
 from maskedface.evaluation.explanation import attention, attention_share, overlay
 from maskedface.evaluation.identification import cmc, identification_report, threshold_at_fpir
 from maskedface.evaluation.learners import LEARNERS, learner_scores
@@ -22,6 +23,7 @@ from maskedface.evaluation.verification import (
 __all__ = [
     "LEARNERS",
     "PAPER_ROWS",
+    "Cohort",
     "EmbeddedFaces",
     "Matches",
     "attention",

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from maskedface.evaluation.cohort import Cohort
 from maskedface.evaluation.scores import normalised, person_means
 
 OwnPhoto = Literal["keep", "skip", "leave_out"]
@@ -21,7 +22,8 @@ class Matches:
         rows: int64 array, shape (probes,), which face each probe is in the arrays it came from.
         people: tuple of str, whom each probe shows.
         gallery: tuple of str, the enrolled people, sorted.
-        scores: float32 array, shape (probes, gallery), cosines in [-1, 1].
+        scores: float32 array, shape (probes, gallery), cosines in [-1, 1]; with a cohort, less
+            `Cohort.offsets`, in [-2, 2].
         own: int64 array, shape (probes,), the column of the probe's own person; -1 where nobody
             enrolled them.
     """
@@ -91,6 +93,7 @@ def match_probes(
     probes: Literal["masked", "unmasked"] = "masked",
     own_photo: OwnPhoto = "keep",
     enrolled: Collection[str] | None = None,
+    cohort: Cohort | None = None,
 ) -> Matches:
     """Compares the probes with everybody's unmasked faces: one mean a person (`person_means`).
 
@@ -105,13 +108,15 @@ def match_probes(
             there are none. Unmasked probes are gallery faces themselves: "leave_out" them.
         enrolled: the people who make the gallery; by default all with an unmasked face. With it,
             the probes of all other people stay, as unknown ones; without, they are left out.
+        cohort: what is common to each enrolled person and people of this cohort is taken off their
+            scores.
 
     Returns:
         `Matches`, the probes in the order of the faces.
 
     Raises:
         ValueError: if lengths differ, a name is none of these, nobody is enrolled, unmasked probes
-            are not "leave_out", or `own_photo` needs photos and some are unknown.
+            are not "leave_out", `own_photo` needs photos and some are unknown, or as `Cohort.offsets`.
     """
     unit, names = normalised(embeddings), np.asarray(people, dtype=object)
     domain = np.asarray(domains, dtype=object)
@@ -126,9 +131,11 @@ def match_probes(
     column = {name: number for number, name in enumerate(gallery)}
     own = np.array([column.get(name, -1) for name in names])
     asked = (domain == probes) & (own >= 0 if enrolled is None else True)
-    scores = (unit @ means.T).clip(-1, 1)
+    scores = _scores(unit, means, cohort)
     if own_photo != "keep" and photos is not None:
-        shared, lonely = _without_own_photo(unit, names, np.asarray(photos), faces, own, scores)
+        shared, lonely, rest = _without_own_photo(unit, names, np.asarray(photos), faces, own)
+        rows = np.flatnonzero(shared)
+        scores[rows, own[rows]] = _paired_scores(unit[rows], rest[rows], cohort)
         asked &= ~(shared if own_photo == "skip" else lonely)
     rows = np.flatnonzero(asked)
     return Matches(rows, tuple(map(str, names[rows])), gallery, scores[rows], own[rows])
@@ -165,32 +172,36 @@ def _check(
         )
 
 
-def _without_own_photo(
-    unit: np.ndarray,
-    people: np.ndarray,
-    photos: np.ndarray,
-    gallery: np.ndarray,
-    own: np.ndarray,
-    scores: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Puts into `scores` the cosine to the own person's other photographs.
+def _scores(unit: np.ndarray, templates: np.ndarray, cohort: Cohort | None) -> np.ndarray:
+    cosines: np.ndarray = (unit @ templates.T).clip(-1, 1)
+    return cosines if cohort is None else cosines - cohort.offsets(templates)
 
-    Returns which faces share a photograph with their gallery faces, and for which no other is left.
-    """
+
+def _paired_scores(unit: np.ndarray, templates: np.ndarray, cohort: Cohort | None) -> np.ndarray:
+    """Row by row: of each face to its own template."""
+    cosines: np.ndarray = np.einsum("ij,ij->i", unit, templates).clip(-1, 1)
+    return cosines if cohort is None else cosines - cohort.offsets(templates)
+
+
+def _without_own_photo(
+    unit: np.ndarray, people: np.ndarray, photos: np.ndarray, gallery: np.ndarray, own: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which faces share a photograph with their person's gallery faces, for which no other photograph is
+    left, and the unit mean of those that are (only of those that share one)."""
     faces_of: dict[tuple[str, str], list[int]] = {}
-    total = np.zeros((scores.shape[1], unit.shape[1]), "float32")
-    count = np.zeros(scores.shape[1], int)
+    total = np.zeros((own.max() + 1, unit.shape[1]), "float32")
+    count = np.zeros(len(total), int)
     for row in np.flatnonzero(gallery).tolist():
         faces_of.setdefault((people[row], photos[row]), []).append(row)
         total[own[row]] += unit[row]
         count[own[row]] += 1
     shared, lonely = np.zeros(len(unit), bool), np.zeros(len(unit), bool)
+    rest = np.zeros_like(unit)
     for row in np.flatnonzero(own >= 0).tolist():
         same = faces_of.get((people[row], photos[row]), [])
         if not same:
             continue
         shared[row] = True
         lonely[row] = len(same) == count[own[row]]
-        rest = total[own[row]] - unit[same].sum(axis=0)
-        scores[row, own[row]] = unit[row] @ normalised(rest[None])[0]
-    return shared, lonely
+        rest[row] = total[own[row]] - unit[same].sum(axis=0)
+    return shared, lonely, normalised(rest)

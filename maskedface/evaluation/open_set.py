@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from maskedface.evaluation.cohort import Cohort
 from maskedface.evaluation.identification import identification_report, threshold_at_fpir
 from maskedface.evaluation.matching import Matches, match_probes
 from maskedface.evaluation.pair_bootstrap import pair_intervals
@@ -40,6 +41,7 @@ def open_set_report(
     draws: int = 10,
     fpirs: Sequence[float] = (0.01, 0.1),
     fars: Sequence[float] = (1e-2, 1e-3),
+    cohort: Cohort | None = None,
 ) -> dict[str, Any]:
     """Scores a model with people who are enrolled and people who are not.
 
@@ -56,6 +58,7 @@ def open_set_report(
         draws: int >= 1; their seeds are 0, 1, 2, ...
         fpirs: false-positive identification rates to choose thresholds for.
         fars: false-acceptance rates to choose thresholds for.
+        cohort: as for `match_probes`, for the rank-1 and FNIR; pairs have nobody enrolled.
 
     Returns:
         {"people", "enrolled", "draws": int; "masked" and "unmasked" (probes): {"rank_1": {"mean", "sd"},
@@ -78,7 +81,9 @@ def open_set_report(
         )
     report: dict[str, Any] = {"people": len({*test.people}), "enrolled": enrolled, "draws": draws}
     for domain in ("masked", "unmasked"):
-        report[domain] = _identification(train, test, candidates, domain, enrolled, draws, fpirs)
+        report[domain] = _identification(
+            train, test, candidates, domain, enrolled, draws, fpirs, cohort
+        )
     report["pairs"] = {"-".join(kinds): _verification(train, test, kinds, fars) for kinds in KINDS}
     return report
 
@@ -98,6 +103,7 @@ def _identification(
     enrolled: int,
     draws: int,
     fpirs: Sequence[float],
+    cohort: Cohort | None,
 ) -> dict[str, Any]:
     reports, kept = [], []
     for seed in range(draws):
@@ -106,12 +112,12 @@ def _identification(
             for names in candidates
         ]
         thresholds = [
-            threshold_at_fpir(_matches(train, chosen[0], domain), fpir) for fpir in fpirs
+            threshold_at_fpir(_matches(train, chosen[0], domain, cohort), fpir) for fpir in fpirs
         ]
-        found = _matches(test, chosen[1], domain)
+        found = _matches(test, chosen[1], domain, cohort)
         reports.append(identification_report(found, ranks=(1,), thresholds=thresholds))
         if domain == "masked":
-            kept.append(_matches(test, chosen[1], domain, "keep").hits().mean())
+            kept.append(_matches(test, chosen[1], domain, cohort, "keep").hits().mean())
     figures: dict[str, Any] = {
         "rank_1": _spread([report["rank"][1]["value"] for report in reports]),
         "fnir": {},
@@ -128,9 +134,15 @@ def _identification(
 
 
 def _matches(
-    faces: EmbeddedFaces, chosen: Sequence[str], domain: Any, own_photo: Any = "leave_out"
+    faces: EmbeddedFaces,
+    chosen: Sequence[str],
+    domain: Any,
+    cohort: Cohort | None,
+    own_photo: Any = "leave_out",
 ) -> Matches:
-    return match_probes(*faces, probes=domain, own_photo=own_photo, enrolled=chosen)
+    return match_probes(
+        *faces, probes=domain, own_photo=own_photo, enrolled=chosen, cohort=cohort
+    )
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:

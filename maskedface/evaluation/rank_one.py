@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from maskedface.evaluation.bootstrap import interval
+from maskedface.evaluation.cohort import Cohort
 from maskedface.evaluation.matching import Matches, OwnPhoto, match_probes
 
 Domain = Literal["masked", "unmasked"]
@@ -25,6 +26,7 @@ def rank_one_matches(
     people: Sequence[str],
     domains: Sequence[str],
     photos: Sequence[str],
+    cohort: Cohort | None = None,
 ) -> dict[str, Matches]:
     """Compares each kind of probes with a gallery of one mean of unmasked faces a person.
 
@@ -32,6 +34,7 @@ def rank_one_matches(
         embeddings: float array, shape (faces, features).
         people, domains: each face's person and "masked" or "unmasked".
         photos: the photograph each face was made from; "" = unknown.
+        cohort: as for `match_probes`.
 
     Returns:
         {"masked": all masked faces of people with an unmasked one; "masked_other_photo": those whose
@@ -40,14 +43,20 @@ def rank_one_matches(
         out.
 
     Raises:
-        ValueError: if there is no unmasked face, or lengths differ.
+        ValueError: if there is no unmasked face, lengths differ, or as `Cohort.offsets`.
     """
     known = "" not in photos
     found = {}
     for kind, (probes, own_photo) in _KINDS.items():
         if own_photo == "keep" or known:
             matches = match_probes(
-                embeddings, people, domains, photos, probes=probes, own_photo=own_photo
+                embeddings,
+                people,
+                domains,
+                photos,
+                probes=probes,
+                own_photo=own_photo,
+                cohort=cohort,
             )
             if len(matches.rows):
                 found[kind] = matches
@@ -59,11 +68,12 @@ def rank_one_report(
     people: Sequence[str],
     domains: Sequence[str],
     photos: Sequence[str],
+    cohort: Cohort | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Rank-1 of each kind of probes.
 
     Args:
-        embeddings, people, domains, photos: as for `rank_one_matches`.
+        embeddings, people, domains, photos, cohort: as for `rank_one_matches`.
 
     Returns:
         {kind: {"faces", "people", "gallery": int; "accuracy": rank-1, float in [0, 1];
@@ -73,7 +83,7 @@ def rank_one_report(
         ValueError: as `rank_one_matches`.
     """
     report = {}
-    for kind, matches in rank_one_matches(embeddings, people, domains, photos).items():
+    for kind, matches in rank_one_matches(embeddings, people, domains, photos, cohort).items():
         hits = matches.hits()
         report[kind] = {
             "faces": len(hits),

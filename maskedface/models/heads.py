@@ -51,6 +51,7 @@ def cosine_classifier(
     *,
     dropout: float = 0.0,
     scale: float = 24.0,
+    offsets: bool = False,
 ) -> keras.Model:
     """Puts a cosine head on a backbone: a face scores its cosine to each person's centre.
 
@@ -60,10 +61,12 @@ def cosine_classifier(
         dropout: float in [0, 1), the share of the embedding dropped in training.
         scale: float > 0, what the cosines are multiplied by (the s of CosFace, Wang et al. 2018;
             24 is right for a few hundred people, they use 64 for tens of thousands).
+        offsets: bool, whether a number a person is added to their cosines, 0 at first: minus
+            `evaluation.Cohort.offsets`.
 
     Returns:
-        A `keras.Model`: images -> float32 logits in [-scale, scale], shape (batch, num_classes).
-        Train it with `losses.CosineMarginLoss`.
+        A `keras.Model`: images -> float32 logits in [-scale, scale], with offsets beyond, shape
+        (batch, num_classes). Train it with `losses.CosineMarginLoss`, which knows of no offsets.
 
     Raises:
         ValueError: if an argument is out of its range.
@@ -77,7 +80,7 @@ def cosine_classifier(
     x = layers.UnitNormalization(dtype="float32", name="head_unit")(x)
     x = layers.Dense(
         num_classes,
-        use_bias=False,
+        use_bias=offsets,
         kernel_constraint=keras.constraints.UnitNorm(axis=0),
         dtype="float32",
         name="head_centres",

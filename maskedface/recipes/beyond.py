@@ -63,8 +63,10 @@ MASKED_BEST = COSINE_MARGIN.override(
     augment=1.0,
     mask_probability=0.4,
     mirror_join=True,
+    cohort=20,
 )
-"""The best so far: the whole network, cosine margin, drawn masks, small changes, mirrors joined.
+"""The best so far: the whole network, cosine margin, drawn masks, small changes, mirrors joined, and a
+cohort of the people trained on.
 
 Made for thousands of people with few images each, of whom none need be tested on. To name a closed set
 of people, start from such a run: `--recipe masked_best_closed --set init=RUN`.
@@ -84,7 +86,7 @@ Source, time: as `MASKED_BEST`. Measured figures and commands: `docs/results.md`
 """
 
 MASKED_BEST_CLOSED = FROZEN_MEANS.override(
-    name="masked_best_closed", head_final="photo_means", mirror_join=True
+    name="masked_best_closed", head_final="photo_means", mirror_join=True, cohort=20
 )
 """Names a closed set of people by a network of `MASKED_BEST` on others (`--set init=RUN`), untrained.
 

@@ -24,6 +24,7 @@ _RANGES: dict[str, tuple[float | None, float | None]] = {
     "warmup_epochs": (0, None),
     "dropout": (0, 0.99),
     "label_smoothing": (0, 0.99),
+    "cohort": (0, None),
     "scale": (1e-3, None),
     "margin": (0, 3.99),
     "loss_weight": (0, None),
@@ -62,6 +63,9 @@ class Recipe:
             those means again, of the embeddings as they are then; or "photo_means", in which a person's
             photographs (`Face.photo`) count alike, however many training faces were made of each; a face
             whose photograph nobody named is one of its own (`datasets.with_photo_groups` finds them).
+        cohort: int >= 0: from the scores of each enrolled person is taken what they have in common with
+            this many people of others (`evaluation.Cohort`): of an open set with those trained on; of a
+            closed set with those of the run that it starts from. 0 = plain cosines.
         hidden: widths of hidden ReLU layers in a linear head.
         dropout: float in [0, 1), before each layer of the head.
         loss: what a cosine head is trained by: "margin" (`losses.CosineMarginLoss`), "arcface"
@@ -119,6 +123,7 @@ class Recipe:
     head: Literal["linear", "cosine"] = "linear"
     head_init: Literal["random", "class_means"] = "random"
     head_final: Literal["trained", "class_means", "photo_means"] = "trained"
+    cohort: int = 0
     hidden: tuple[int, ...] = ()
     dropout: float = 0.5
     loss: Literal["margin", "arcface", "centre", "domain_ranking", "triplet"] = "margin"
@@ -185,8 +190,11 @@ class Recipe:
                 f"head_final must be 'class_means' or 'photo_means' with loss={self.loss!r}. "
                 f"Received: head_final={self.head_final!r}"
             )
-        if self.mirror_join and self.head != "cosine":
-            raise ValueError("mirror_join must be false unless head='cosine'. Received: true")
+        if (self.mirror_join or self.cohort) and self.head != "cosine":
+            raise ValueError(
+                "mirror_join must be false and cohort 0 unless head='cosine'. "
+                f"Received: {self.mirror_join} and {self.cohort}"
+            )
         if self.view == "both" and self.freeze_through not in ("none", "all"):
             raise ValueError(
                 "freeze_through must be 'none' or 'all' with view='both'. "

@@ -21,7 +21,7 @@ class Calibration:
     Attributes:
         fpir: float in (0, 1], the false-positive identification rate that `identify` was chosen for:
             at most this share of the probes of people nobody enrolled got a name.
-        identify: float, a cosine: from here on the most alike person is named.
+        identify: float, a score (`Candidate.score`): from here on the most alike person is named.
         far: float in (0, 1], the false-acceptance rate that `verify` was chosen for.
         verify: float or None, a cosine: from here on two faces are one person's; None where the
             probes were too few pairs for this rate.
@@ -50,6 +50,7 @@ def calibrate(
     row_people: Sequence[str],
     embeddings: np.ndarray,
     people: Sequence[str],
+    offsets: np.ndarray | None = None,
     *,
     fpir: float,
     far: float,
@@ -65,6 +66,7 @@ def calibrate(
         row_people: whose row each is.
         embeddings: float array, shape (probes, features); not those that figures are reported on.
         people: whom each probe shows.
+        offsets: float32 array, shape (rows,), taken off the cosines to each row; by default nothing is.
         fpir: float in [1 / probes, 1].
         far: float in (0, 1].
         source: str, where the probes came from.
@@ -81,7 +83,9 @@ def calibrate(
             "embeddings and people must have the same length, and a probe somebody else to be "
             f"compared with. Received: {len(unit)}, {len(people)} and {len(set(row_people))} enrolled"
         )
-    best = _best_of_others(rows, row_people, unit, people)
+    if offsets is None:
+        offsets = np.zeros(len(rows), "float32")
+    best = _best_of_others(rows, row_people, unit, people, offsets)
     pairs = _impostor_pairs(unit, people)
     return Calibration(
         fpir=fpir,
@@ -96,7 +100,11 @@ def calibrate(
 
 
 def _best_of_others(
-    rows: np.ndarray, row_people: Sequence[str], unit: np.ndarray, people: Sequence[str]
+    rows: np.ndarray,
+    row_people: Sequence[str],
+    unit: np.ndarray,
+    people: Sequence[str],
+    offsets: np.ndarray,
 ) -> np.ndarray:
     number = {name: n for n, name in enumerate(dict.fromkeys(row_people))}
     person = np.array([number[name] for name in row_people])
@@ -104,12 +112,12 @@ def _best_of_others(
     best = np.empty(len(unit), "float32")
     for start in range(0, len(unit), _BLOCK):
         part = slice(start, start + _BLOCK)
-        scores = unit[part] @ rows.T
+        scores = (unit[part] @ rows.T).clip(-1, 1) - offsets
         for line, own in zip(scores, asked[part], strict=True):
             if own >= 0:
-                line[person == own] = -1
+                line[person == own] = -np.inf
         best[part] = scores.max(axis=1)
-    return best.clip(-1, 1)
+    return best
 
 
 def _impostor_pairs(unit: np.ndarray, people: Sequence[str]) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from maskedface.evaluation import normalised
+from maskedface.evaluation import Cohort, normalised
 from maskedface.recognition import gallery_file
 from maskedface.recognition.calibration import Calibration, calibrate
 from maskedface.recognition.search import ExactSearch
@@ -22,7 +22,8 @@ class Candidate(NamedTuple):
 
     Attributes:
         person: str, an enrolled person.
-        score: float in [-1, 1], the cosine of the face to them.
+        score: float in [-1, 1], the cosine of the face to them; in a gallery with a cohort less what they
+            have in common with the nearest people of it, in [-2, 2].
     """
 
     person: str
@@ -38,15 +39,25 @@ class Gallery:
             to length 1; "all" keeps every face's, and a person counts by the most alike of them.
         source: str, where the model came from: words for a reader, and what the command line loads
             when it is told no model.
+        cohort: people whom everybody enrolled is compared with (`evaluation.Cohort`), kept in the
+            gallery's file; None for plain cosines.
 
     Raises:
         ValueError: if `keep` is neither.
     """
 
-    def __init__(self, fingerprint: str, *, keep: Keep = "mean", source: str = "") -> None:
+    def __init__(
+        self,
+        fingerprint: str,
+        *,
+        keep: Keep = "mean",
+        source: str = "",
+        cohort: Cohort | None = None,
+    ) -> None:
         if keep not in get_args(Keep):
             raise ValueError(f"keep must be 'mean' or 'all'. Received: keep={keep!r}")
         self.fingerprint, self.keep, self.source = fingerprint, keep, source
+        self.cohort = cohort
         self.calibration: Calibration | None = None
         self._people: list[str] = []
         self._faces: list[int] = []  # how many faces of each person were enrolled
@@ -183,7 +194,14 @@ class Gallery:
         """
         names = [self._people[number] for number in self._person]
         self.calibration = calibrate(
-            self._rows, names, embeddings, people, fpir=fpir, far=far, source=source
+            self._rows,
+            names,
+            embeddings,
+            people,
+            self._offsets,
+            fpir=fpir,
+            far=far,
+            source=source,
         )
         return self.calibration
 
@@ -205,6 +223,8 @@ class Gallery:
             "calibration": self.calibration and self.calibration.to_json(),
         }
         arrays = {"rows": self._rows, "lengths": self._lengths, "person": self._person}
+        if self.cohort is not None:
+            arrays |= self.cohort.arrays()
         gallery_file.write(path, facts, arrays)
 
     @classmethod
@@ -222,7 +242,12 @@ class Gallery:
             FileNotFoundError: if there is no such file.
         """
         facts, arrays = gallery_file.read(path)
-        gallery = cls(facts["fingerprint"], keep=facts["keep"], source=facts["source"])
+        gallery = cls(
+            facts["fingerprint"],
+            keep=facts["keep"],
+            source=facts["source"],
+            cohort=Cohort.among(arrays),
+        )
         gallery._people, gallery._faces = facts["people"], facts["faces"]
         gallery._set(arrays["rows"], arrays["lengths"], arrays["person"])
         if facts["calibration"]:
@@ -231,12 +256,16 @@ class Gallery:
 
     def _set(self, rows: np.ndarray, lengths: np.ndarray, person: np.ndarray) -> None:
         self._rows, self._lengths, self._person = rows, lengths, person
-        for kept in ("_index", "_numbers"):  # computed anew when asked for
+        for kept in ("_index", "_numbers", "_offsets"):  # computed anew when asked for
             self.__dict__.pop(kept, None)
 
     @functools.cached_property
     def _index(self) -> ExactSearch:
-        return ExactSearch(self._rows, self._person)
+        return ExactSearch(self._rows, self._person, self._offsets)
+
+    @functools.cached_property
+    def _offsets(self) -> np.ndarray | None:
+        return None if self.cohort is None else self.cohort.offsets(self._rows)
 
     @functools.cached_property
     def _numbers(self) -> dict[str, int]:

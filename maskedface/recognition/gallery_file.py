@@ -12,8 +12,9 @@ import numpy as np
 
 from maskedface.whole_file import whole_file
 
-VERSION = 1
+VERSION = 2  # 1 had no cohort
 _ARRAYS = {"rows": ("float32", 2), "lengths": ("float32", 1), "person": ("int32", 1)}
+_COHORT = {"cohort": ("float32", 2), "cohort_nearest": ("int64", 0)}  # where the gallery has one
 _FACTS = {"fingerprint", "keep", "source", "people", "faces", "calibration"}
 
 
@@ -25,7 +26,7 @@ def write(
     Args:
         path: the file.
         facts: what `read` gives back, plain values.
-        arrays: "rows", "lengths" and "person".
+        arrays: "rows", "lengths" and "person", and with a cohort `Cohort.arrays`.
 
     Raises:
         OSError: if it cannot be written; the file that was there stays.
@@ -53,16 +54,17 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
         with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             facts = json.loads(file["facts"].tobytes())
             version = facts.pop("version")
-            arrays = {name: file[name] for name in _ARRAYS} if version == VERSION else {}
+            wanted = {*_ARRAYS, *(_COHORT if _COHORT.keys() & {*file} else ())}
+            arrays = {name: file[name] for name in wanted} if version in (1, VERSION) else {}
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     except (ValueError, KeyError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"path must be a gallery's file, whole. Received: {os.fspath(path)!r} ({error})"
         ) from error
-    if version != VERSION:
+    if not arrays:
         raise ValueError(
-            f"a gallery's file must be of version {VERSION}, which this release reads. "
+            f"a gallery's file must be of version 1 or {VERSION}, which this release reads. "
             f"Received: {os.fspath(path)!r} of version {version!r}"
         )
     _check(path, facts, arrays)
@@ -75,9 +77,13 @@ def _check(
     kinds = {name: (str(array.dtype), array.ndim) for name, array in arrays.items()}
     rows, person = arrays["rows"], arrays["person"]
     people = facts.get("people", ())
+    others = arrays.get("cohort", rows)
     fits = (
         set(facts) == _FACTS
-        and kinds == _ARRAYS
+        and kinds == _ARRAYS | (_COHORT if "cohort" in arrays else {})
+        and (others.shape[1] == rows.shape[1] or not len(rows))
+        and ("cohort" not in arrays or (len(others) > 1 and arrays["cohort_nearest"] > 0))
+        and bool(np.isfinite(others).all())
         and len(people) == len(facts["faces"]) == len(set(people))
         and len(rows) == len(arrays["lengths"]) == len(person)
         and np.array_equal(np.unique(person), np.arange(len(people)))

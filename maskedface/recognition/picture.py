@@ -57,7 +57,7 @@ def draw_faces(image: np.ndarray, faces: Sequence[LabelledFace]) -> np.ndarray:
 
 
 def draw_identities(image: np.ndarray, identities: Sequence[Identity]) -> np.ndarray:
-    """Draws who is who onto a photograph: name or "unknown", cosine to the most alike, mask.
+    """Draws who is who onto a photograph: name or "unknown", score of the most alike, mask.
 
     Args:
         image: uint8 array, shape (height, width, 3), RGB.

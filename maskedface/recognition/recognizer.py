@@ -11,7 +11,7 @@ import numpy as np
 
 from maskedface import geometry, models
 from maskedface.datasets import read_image
-from maskedface.evaluation import normalised
+from maskedface.evaluation import Cohort, normalised
 from maskedface.recognition.detection import Detector, MtcnnDetector, check_image
 from maskedface.recognition.embedding import embedder_of, fingerprint
 from maskedface.recognition.gallery import Candidate, Gallery
@@ -98,6 +98,7 @@ class Recognizer:
         fall_back: where no face is found, take the whole photograph as one: "crops" if it is small
             and about square (no side above 320 px), "always" or "never".
         source: str, where the model came from, kept in a new gallery.
+        cohort: of a new gallery (`Gallery`); one that is given has its own, or none.
 
     Raises:
         ValueError: if the model takes or gives something else, a word is none of these, or the
@@ -114,6 +115,7 @@ class Recognizer:
         aligned_to: str = "",
         fall_back: FallBack = "crops",
         source: str = "",
+        cohort: Cohort | None = None,
     ) -> None:
         if fall_back not in get_args(FallBack):
             raise ValueError(
@@ -126,7 +128,9 @@ class Recognizer:
         self.fingerprint = fingerprint(self.embedder, self.template)
         self._size = int(self.embedder.input_shape[1])
         self._detector, self._aligned_to, self._fall_back = detector, aligned_to, fall_back
-        self.gallery = Gallery(self.fingerprint, source=source) if gallery is None else gallery
+        if gallery is None:
+            gallery = Gallery(self.fingerprint, source=source, cohort=cohort)
+        self.gallery = gallery
         self.gallery.check_model(self.fingerprint)
 
     @classmethod
@@ -139,7 +143,7 @@ class Recognizer:
         aligned_to: str = "",
         fall_back: FallBack = "crops",
     ) -> Recognizer:
-        """A recogniser with the network of a finished run.
+        """A recogniser with the network of a finished run, and in a new gallery with its cohort.
 
         Args:
             path: the run's folder.
@@ -158,6 +162,7 @@ class Recognizer:
             aligned_to=aligned_to,
             fall_back=fall_back,
             source=os.path.abspath(path),
+            cohort=run.cohort,
         )
 
     def faces(self, photo: Photo) -> tuple[FoundFace, ...]:
@@ -261,7 +266,8 @@ class Recognizer:
         Args:
             photo: as for `faces`.
             candidates: int >= 1, how many of the most alike people to return.
-            threshold: a cosine; by default the gallery's calibrated one. With neither nobody is named.
+            threshold: a score (`Candidate.score`); by default the gallery's calibrated one. With
+                neither nobody is named.
 
         Returns:
             One `Identity` a face, from left to right.

@@ -30,12 +30,22 @@ class ExactSearch:
     Args:
         rows: float32 array, shape (rows, features), of unit length.
         person: int array, shape (rows,), rising from 0 without a gap: whose row each is.
+        offsets: float32 array, shape (rows,), taken off the cosines to each row (`evaluation.Cohort`);
+            by default nothing is.
         quantise: whether the first pass in bytes is made; by default from 100,000 rows on.
     """
 
     def __init__(
-        self, rows: np.ndarray, person: np.ndarray, *, quantise: bool | None = None
+        self,
+        rows: np.ndarray,
+        person: np.ndarray,
+        offsets: np.ndarray | None = None,
+        *,
+        quantise: bool | None = None,
     ) -> None:
+        self._features, self._has_offsets = rows.shape[1], offsets is not None
+        if offsets is not None:  # one more number a row, to which a probe says 1
+            rows = np.column_stack([rows, -offsets])
         self._rows = rows
         self._person = person
         self._starts = np.flatnonzero(np.diff(person, prepend=-1))
@@ -50,18 +60,20 @@ class ExactSearch:
             k: int >= 1.
 
         Returns:
-            (int64 numbers of the people, their float32 cosines), shape (min(k, people),), the most
-            alike first, the lower number first among equals.
+            (int64 numbers of the people, float32 scores: cosines, less the offsets), shape
+            (min(k, people),), the most alike first, the lower number first among equals.
 
         Raises:
             ValueError: if `k` is below 1, or the probe's shape is another or not finite.
         """
-        if k < 1 or np.shape(probe) != self._rows.shape[1:]:
+        if k < 1 or np.shape(probe) != (self._features,):
             raise ValueError(
-                f"k must be at least 1 and probe of shape {self._rows.shape[1:]}. "
+                f"k must be at least 1 and probe of shape {(self._features,)}. "
                 f"Received: k={k}, probe.shape={np.shape(probe)}"
             )
         unit = normalised(np.asarray(probe)[None])[0]
+        if self._has_offsets:
+            unit = np.append(unit, np.float32(1))
         k = min(k, len(self._starts))
         if self._bytes is None:
             chosen = None
@@ -76,7 +88,8 @@ class ExactSearch:
             kept = best >= least
             people, best = people[kept], best[kept]
         order = np.lexsort([people, -best])[:k]
-        return people[order], best[order].clip(-1, 1)
+        most = 2 if self._has_offsets else 1
+        return people[order], best[order].clip(-most, most)
 
     def _candidates(self, bytes_: _Bytes, unit: np.ndarray, k: int) -> np.ndarray:
         """Rows among which are the best of the k best people."""
@@ -96,7 +109,7 @@ class _Bytes:
 
     With a row x = centre + step * b + r and a probe q = step_q * c + s, where b and c hold bytes:
     q.x = q.centre + step * step_q * b.c + (q - s).r + s.(x - centre), and the last two are at most
-    |q - s| |r| + |s| |x - centre|.
+    (|q| + |s|) |r| + |s| |x - centre|.
     """
 
     def __init__(self, rows: np.ndarray) -> None:
@@ -122,7 +135,8 @@ class _Bytes:
         step = max(float(np.abs(unit).max()) / _STEPS, _TINY)
         whole = np.rint(unit / step).clip(-_STEPS, _STEPS)
         lost = float(np.linalg.norm(unit - whole * step))
-        error = (1 + lost) * self._rest + lost * self._reach + _ROUNDING
+        length = float(np.linalg.norm(unit))
+        error = (length + lost) * self._rest + lost * self._reach + _ROUNDING
         products = self._product(whole.astype("int8"))
         return products, step * self._step, float(unit @ self._centre), error
 

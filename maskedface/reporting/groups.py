@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from maskedface.datasets import FaceIndex
-from maskedface.evaluation import Matches, interval, rank_one_matches
+from maskedface.evaluation import Cohort, Matches, interval, rank_one_matches
 from maskedface.recipes import Recipe
 from maskedface.training import Run
 from maskedface.training.run import RECORD, read_json
@@ -123,7 +123,8 @@ def _matches(run: Run, test: FaceIndex, is_open: bool) -> dict[str, Matches]:
     columns = zip(*((face.person, face.domain, face.photo) for face in test.faces), strict=True)
     people, domains, photos = (list(column) for column in columns)
     if is_open:
-        return rank_one_matches(run.predictions["embeddings"], people, domains, photos)
+        cohort = Cohort.among(run.predictions)
+        return rank_one_matches(run.predictions["embeddings"], people, domains, photos, cohort)
     logits, labels = run.predictions["logits"], run.predictions["labels"]
     found = {}
     for domain in run.metrics:

@@ -10,7 +10,7 @@ import numpy as np
 
 from maskedface import models
 from maskedface.datasets import FaceIndex
-from maskedface.evaluation import classification_report, rank_one_report
+from maskedface.evaluation import Cohort, classification_report, rank_one_report
 from maskedface.recipes import Recipe
 from maskedface.training.inputs import Inputs
 from maskedface.training.run import METRICS, MODEL, PREDICTIONS, write_json
@@ -19,7 +19,7 @@ from maskedface.whole_file import whole_file
 
 class FinalModel:
     """The model that a run leaves behind, and how it sees the faces: the trained one from what it was
-    trained on, one that joins mirrors from the faces themselves.
+    trained on, one that joins mirrors or has a cohort from the faces themselves.
 
     Args:
         recipe: the experiment.
@@ -41,54 +41,69 @@ class FinalModel:
         chips: list[np.ndarray],
     ) -> None:
         self.model, self._inputs, self._chips = model, inputs, chips
-        self._joins = recipe.mirror_join
-        if self._joins:
-            centres = model.get_layer("head_centres").get_weights()
-            self.model = models.cosine_classifier(
-                models.mirror_join(base), centres[0].shape[1], scale=recipe.scale
-            )
-            self.model.get_layer("head_centres").set_weights(centres)
+        self._base, self._scale = base, recipe.scale
+        self._as_trained = not recipe.mirror_join
+        if recipe.mirror_join:
+            self._base = models.mirror_join(base)
+            self._set_head([model.get_layer("head_centres").get_weights()[0]])
+
+    @property
+    def centres(self) -> np.ndarray:
+        """A cosine head's: float32 array, shape (features, classes)."""
+        return np.asarray(self.model.get_layer("head_centres").get_weights()[0])
 
     def set_centres(self, centres: np.ndarray) -> None:
         """Replaces a cosine head's centres: float array, shape (features, classes)."""
         self.model.get_layer("head_centres").set_weights([centres])
 
+    def set_cohort(self, cohort: Cohort) -> None:
+        """Puts a cohort's offsets of the centres into a cosine head."""
+        self._set_head([self.centres, -cohort.offsets(np.ascontiguousarray(self.centres.T))])
+        self._as_trained = False
+
+    def _set_head(self, weights: list[np.ndarray]) -> None:
+        self.model = models.cosine_classifier(
+            self._base, weights[0].shape[1], scale=self._scale, offsets=len(weights) > 1
+        )
+        self.model.get_layer("head_centres").set_weights(weights)
+
     def train_embeddings(self) -> np.ndarray:
         """Of the training rows: float32 array, shape (rows, features)."""
-        if self._joins:
-            return models.predict(models.embedder(self.model), self._chips[0])
-        return self._inputs.embeddings(self._inputs.train)
+        if self._as_trained:
+            return self._inputs.embeddings(self._inputs.train)
+        return models.predict(models.embedder(self.model), self._chips[0])
 
     def test_embeddings(self) -> np.ndarray:
         """Of the test rows: float32 array, shape (rows, features)."""
-        if self._joins:
-            return models.predict(models.embedder(self.model), self._chips[1])
-        return self._inputs.embeddings(self._inputs.test)
+        if self._as_trained:
+            return self._inputs.embeddings(self._inputs.test)
+        return models.predict(models.embedder(self.model), self._chips[1])
 
     def test_logits(self) -> np.ndarray:
         """Of the test rows: float32 array, shape (rows, classes)."""
-        if self._joins:
-            return models.predict(self.model, self._chips[1])
-        return models.predict(self._inputs.classifier, self._inputs.test)
+        if self._as_trained:
+            return models.predict(self._inputs.classifier, self._inputs.test)
+        return models.predict(self.model, self._chips[1])
 
 
 def open_results(
-    test: FaceIndex, embeddings: np.ndarray
+    test: FaceIndex, embeddings: np.ndarray, cohort: Cohort | None = None
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """What a run reports of people it was not trained on.
 
     Args:
         test: the rows.
         embeddings: float array, shape (rows, features).
+        cohort: whom the gallery is compared with.
 
     Returns:
-        (`evaluation.rank_one_report`; {"embeddings": embeddings}).
+        (`evaluation.rank_one_report`; {"embeddings": embeddings} and the cohort's arrays).
     """
     people, domains, photos = zip(
         *((face.person, face.domain, face.photo) for face in test.faces), strict=True
     )
-    metrics = rank_one_report(embeddings, people, domains, photos)
-    return metrics, {"embeddings": embeddings}
+    metrics = rank_one_report(embeddings, people, domains, photos, cohort)
+    return metrics, {"embeddings": embeddings} | (cohort.arrays() if cohort else {})
 
 
 def report_domains(

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from maskedface.datasets import FaceIndex, read_split, write_manifest
+from maskedface.evaluation import Cohort
 from maskedface.recipes import Recipe
 from maskedface.whole_file import whole_file
 
@@ -35,8 +36,8 @@ class Run:
         path: the run folder. Its files: recipe.json; manifest.csv (the rows, and which part each
             was in, column "split"); run.json (seed, versions, backbone, weights, threads, start);
             history.csv (a row an epoch); model.keras (images -> logits); predictions.npz ("labels"
-            and "logits" of the test rows in the manifest's order, or of an open set "embeddings");
-            metrics.json, written last.
+            and "logits" of the test rows in the manifest's order, or of an open set "embeddings"; and
+            the cohort's people); metrics.json, written last.
 
     Raises:
         FileNotFoundError: if the folder holds no finished run.
@@ -70,9 +71,14 @@ class Run:
     @functools.cached_property
     def predictions(self) -> dict[str, np.ndarray]:
         """{"labels": int32, shape (faces,); "logits": float32, shape (faces, classes)}; of an open set
-        {"embeddings": float32, shape (faces, features)}."""
+        {"embeddings": float32, shape (faces, features)}. With a cohort also `Cohort.arrays`."""
         with np.load(os.path.join(self.path, PREDICTIONS)) as file:
             return dict(file)
+
+    @property
+    def cohort(self) -> Cohort | None:
+        """The people whom those enrolled are compared with, or None where the recipe wants none."""
+        return Cohort.among(self.predictions)
 
     @functools.cached_property
     def model(self) -> keras.Model:

@@ -101,7 +101,7 @@ def take_over(model: keras.Model, run: Run, classes: tuple[str, ...]) -> bool:
     The head is taken over where it has the same shape and the people are the same.
 
     Returns:
-        Whether the head was taken over.
+        Whether the head was taken over; a cohort's offsets in it are left.
 
     Raises:
         ValueError: if a backbone's layer is missing in the run's model, or has another shape.
@@ -114,6 +114,7 @@ def take_over(model: keras.Model, run: Run, classes: tuple[str, ...]) -> bool:
         ours = layer.get_weights()
         # Where the run looked at the whole face alone, the upper branch starts from that.
         given = theirs.get(layer.name) or theirs.get(layer.name.removeprefix("upper_"), [])
+        given = given[:1] if layer.name == "head_centres" else given
         fits = [w.shape for w in ours] == [w.shape for w in given]
         head = layer.name.startswith("head_")
         if fits and ours and (same_people or not head):

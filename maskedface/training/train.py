@@ -13,6 +13,7 @@ import numpy as np
 
 from maskedface import models
 from maskedface.datasets import FaceIndex, read_chips, take_share
+from maskedface.evaluation import Cohort
 from maskedface.recipes import Recipe, scenario
 from maskedface.training.batches import plan_of
 from maskedface.training.compiling import build_model, prepare_backbone
@@ -91,7 +92,8 @@ def train(
     Raises:
         ValueError: if a row is in both parts (also of a run this one starts from), some people of the
             test rows are trained on and some are not, the folder holds another run, a name is
-            unknown, or the recipe's loss couples faces of a batch that is split.
+            unknown, the recipe's loss couples faces of a batch that is split, or it wants a cohort that
+            a closed set does not have.
         FileNotFoundError: if the run to start from is missing.
         ImageError: if a file cannot be decoded; `maskedface audit` lists them all.
     """
@@ -107,6 +109,7 @@ def train(
             f"Received: {len(others)} of {len(test.people)} are not, {sorted(others)[:3]}"
         )
     labels = None if is_open else test.labels(train.people)
+    cohort = None if is_open else _cohort_of(before, recipe)
     used = set_seeds_and_threads(seed, threads, folder)
     devices = find_devices(strategy)
     refuse_coupled(recipe, devices)
@@ -160,11 +163,15 @@ def train(
             photos = [face.photo for face in train.faces] if recipe.head_final == "photo_means" else None
             final.set_centres(class_means(final.train_embeddings(), plan.labels, photos))
         if labels is None:
-            finish(folder, final.model, *open_results(test, final.test_embeddings()))
+            if recipe.cohort:
+                cohort = Cohort(np.ascontiguousarray(final.centres.T), recipe.cohort)
+            finish(folder, final.model, *open_results(test, final.test_embeddings(), cohort))
         else:
+            if cohort is not None:
+                final.set_cohort(cohort)
             logits = final.test_logits()
-            metrics = report_domains(test, labels, logits)
-            finish(folder, final.model, metrics, {"labels": labels, "logits": logits})
+            predictions = {"labels": labels, "logits": logits} | (cohort.arrays() if cohort else {})
+            finish(folder, final.model, report_domains(test, labels, logits), predictions)
         tidy(folder)
     return Run(os.fspath(run_dir))
 
@@ -221,3 +228,18 @@ def _taken(rows: FaceIndex, recipe: Recipe, seed: int) -> FaceIndex:
             f"Received: {len(taken)} images of {len(taken.people)} people"
         )
     return taken
+
+
+def _cohort_of(before: Run | None, recipe: Recipe) -> Cohort | None:
+    """The people of the run that a closed set starts from, whom its own are compared with."""
+    if not recipe.cohort:
+        return None
+    theirs = None if before is None else before.cohort
+    # A network that is trained on moves away from where those people's means were taken.
+    if theirs is None or recipe.epochs:
+        raise ValueError(
+            "cohort must be 0 where the test people are trained on, unless the recipe trains nothing "
+            "(epochs=0) and starts from a run with a cohort (init=RUN). Received: "
+            f"cohort={recipe.cohort}, epochs={recipe.epochs}, init={recipe.init!r}"
+        )
+    return Cohort(theirs.people, recipe.cohort)

@@ -45,7 +45,9 @@ def test_settings_are_read_by_the_fields_type() -> None:
         ("mask_probability=2", r"mask_probability must be in \[0, 1\]"),
         ("loss=arcface", "loss must be 'margin' and align 'none' unless head='cosine'"),
         ("align=coral", "loss must be 'margin' and align 'none' unless head='cosine'"),
-        ("mirror_join=true", "mirror_join must be false unless head='cosine'"),
+        ("mirror_join=true", "mirror_join must be false and cohort 0"),
+        ("cohort=20", "mirror_join must be false and cohort 0"),
+        ("cohort=-1", r"cohort must be in"),
     ],
 )
 def test_a_bad_setting_is_refused(setting: str, message: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maskedface.evaluation import normalised
+from maskedface.evaluation import Cohort, match_probes, normalised
 from maskedface.recognition import Gallery, gallery_file
 
 FACES = np.array([[1, 0, 0], [0, 1, 0], [0.6, 0.8, 0], [0, 0, 2]], "float32")
@@ -120,7 +120,7 @@ def test_a_pickle_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def damaged(path: Path, facts: dict[str, Any], **arrays: Any) -> Path:
     """The gallery's file with some of its parts changed."""
     told, kept = gallery_file.read(path)
-    text = json.dumps({"version": 1, **told, **facts}).encode()
+    text = json.dumps({"version": 2, **told, **facts}).encode()
     buffer = io.BytesIO()
     np.savez(buffer, facts=np.frombuffer(text, "uint8"), **{**kept, **arrays})
     path.write_bytes(buffer.getvalue())
@@ -130,7 +130,7 @@ def damaged(path: Path, facts: dict[str, Any], **arrays: Any) -> Path:
 @pytest.mark.parametrize(
     ("facts", "arrays", "message"),
     [
-        ({"version": 2}, {}, "must be of version 1"),
+        ({"version": 3}, {}, "must be of version 1 or 2"),
         ({"people": ["ada", "bo"]}, {}, "do not fit together"),
         ({"people": ["ada", "bo", "bo"]}, {}, "do not fit together"),
         ({"keep": "some"}, {}, "keep must be"),
@@ -138,6 +138,12 @@ def damaged(path: Path, facts: dict[str, Any], **arrays: Any) -> Path:
         ({}, {"person": np.array([0, 1, 5], "int32")}, "do not fit together"),
         ({}, {"rows": np.full((3, 3), np.nan, "float32")}, "do not fit together"),
         ({}, {"rows": np.ones((3, 3))}, "do not fit together"),
+        ({}, {"cohort": np.ones((3, 3), "float32")}, "cohort_nearest"),
+        ({}, Cohort(np.ones((3, 2), "float32"), 2).arrays(), "do not fit together"),
+        ({}, Cohort(np.ones((1, 3), "float32"), 2).arrays(), "do not fit together"),
+        ({}, Cohort(np.ones((3, 3), "float32"), 0).arrays(), "do not fit together"),
+        ({}, Cohort(np.full((3, 3), np.inf, "float32"), 2).arrays(), "do not fit together"),
+        ({}, Cohort(np.ones((3, 3)), 2).arrays(), "do not fit together"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused(
@@ -214,3 +220,40 @@ def test_too_few_probes_are_refused() -> None:
     alone.enroll(["ada"], FACES[:1])
     with pytest.raises(ValueError, match="somebody else to be"):
         alone.calibrate(FACES[:1], ["ada"], fpir=1.0, far=1.0, source="")
+
+
+OTHERS = Cohort(normalised(np.random.default_rng(1).normal(size=(30, 3)) + [1, 0, 0]), 5)
+
+
+@pytest.mark.parametrize("keep", ["mean", "all"])
+def test_with_a_cohort_the_scores_are_those_of_an_evaluation(keep: Any, tmp_path: Path) -> None:
+    made = Gallery("f00d", keep=keep, cohort=OTHERS)
+    probes, people = np.random.default_rng(2).normal(size=(4, 3)), ["ada", "bo", "cy"]
+    made.enroll(people, FACES[[0, 1, 3]])
+    made.save(tmp_path / "g.npz")
+    faces = np.vstack([FACES[[0, 1, 3]], probes])
+    matches = match_probes(
+        faces,
+        [*people, *["x"] * 4],
+        ["unmasked"] * 3 + ["masked"] * 4,
+        cohort=OTHERS,
+        enrolled=people,
+    )
+    for one in (made, Gallery.load(tmp_path / "g.npz")):
+        for probe, scores in zip(probes, matches.scores, strict=True):
+            found = dict(one.search(probe, 3))
+            assert [found[name] for name in people] == pytest.approx(scores.tolist(), abs=1e-6)
+
+
+def test_a_cohorts_thresholds_are_on_its_scores() -> None:
+    made = Gallery("f00d", cohort=OTHERS)
+    made.enroll(PEOPLE, FACES)
+    strangers = np.random.default_rng(3).normal(size=(50, 3))
+    threshold = made.calibrate(strangers, [f"s{n}" for n in range(50)], fpir=0.1, source="x").identify
+    assert sum(made.search(probe)[0].score >= threshold for probe in strangers) == 5
+
+
+def test_a_gallery_of_version_1_is_read(tmp_path: Path) -> None:
+    gallery().save(tmp_path / "g.npz")
+    old = Gallery.load(damaged(tmp_path / "g.npz", {"version": 1}))
+    assert old.people == gallery().people and old.cohort is None

@@ -32,6 +32,18 @@ def test_bytes_give_the_answer_of_a_float32_product(k: int, rows_each: int, comm
         np.testing.assert_allclose(scores, exact, atol=1e-6)
 
 
+@pytest.mark.parametrize("quantise", [False, True])
+def test_offsets_are_taken_off(quantise: bool) -> None:
+    rows, person = faces(6000, common=1.0), np.arange(6000) // 2
+    offsets = np.random.default_rng(4).normal(0.4, 0.1, 6000).astype("float32")
+    search = ExactSearch(rows, person, offsets, quantise=quantise)
+    for probe in faces(8, seed=1, common=1.0):
+        numbers, scores = search.best(probe, 5)
+        every = (rows @ probe - offsets).reshape(-1, 2).max(axis=1)
+        assert numbers.tolist() == np.argsort(-every, kind="stable")[:5].tolist()
+        np.testing.assert_allclose(scores, every[numbers], atol=1e-6)
+
+
 def test_the_first_pass_leaves_few_to_compare() -> None:
     rows = faces(6000, 64)
     search = ExactSearch(rows, np.arange(6000), quantise=True)

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from maskedface.evaluation import Cohort, match_probes, normalised, rank_one_report
+
+# Cosines to the first axis: 1, .9, .8, .6, 0.
+PEOPLE = np.array([[c, (1 - c * c) ** 0.5] for c in (1, 0.9, 0.8, 0.6, 0)], "float32")
+AXIS = np.array([[1, 0]], "float32")
+
+
+@pytest.mark.parametrize(("nearest", "mean"), [(1, 0.9), (2, 0.85), (4, 0.575), (20, 0.575)])
+def test_the_nearest_count_without_the_very_nearest(nearest: int, mean: float) -> None:
+    cohort = Cohort(PEOPLE[[3, 0, 4, 2, 1]], nearest)  # in any order
+    assert cohort.offsets(AXIS) == pytest.approx([mean], abs=1e-6)
+
+
+def test_many_templates_are_done_in_parts() -> None:
+    templates = normalised(np.random.default_rng(0).normal(size=(5000, 2)))
+    found = Cohort(PEOPLE, 2).offsets(templates)
+    cosines = np.sort(templates @ PEOPLE.T, axis=1)
+    np.testing.assert_allclose(found, cosines[:, 2:4].mean(axis=1), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("people", "nearest"), [(PEOPLE[:1], 20), (PEOPLE, 0), (np.ones((5, 3), "float32"), 2)]
+)
+def test_a_cohort_that_cannot_be_compared_is_refused(people: np.ndarray, nearest: int) -> None:
+    with pytest.raises(ValueError, match="a cohort must have two people or more"):
+        Cohort(people, nearest).offsets(AXIS)
+
+
+def test_it_is_found_again_among_a_files_arrays() -> None:
+    cohort = Cohort(PEOPLE, 3)
+    again = Cohort.among({**cohort.arrays(), "labels": np.zeros(2)})
+    assert again is not None and again.nearest == 3 and again.people is PEOPLE
+    assert Cohort.among({"labels": np.zeros(2)}) is None
+
+
+def test_joined_embeddings_have_a_joined_cohort() -> None:
+    other = PEOPLE[:, ::-1]
+    joined = Cohort.joined([Cohort(PEOPLE, 3), Cohort(other, 3)])
+    assert joined is not None and joined.nearest == 3
+    np.testing.assert_allclose(joined.people, np.hstack([PEOPLE, other]) / 2**0.5, rtol=1e-6)
+    assert Cohort.joined([Cohort(PEOPLE, 3), None]) is None
+    with pytest.raises(ValueError, match="cohorts must be alike"):
+        Cohort.joined([Cohort(PEOPLE, 3), Cohort(PEOPLE, 2)])
+
+
+# "hub" is like everybody: nearest to the masked probe of "lone" too, unless that is taken off.
+FACES = np.array([[0.8, 0.6, 0], [0, 0, 1], [0.55, 0.55, 0.5]])
+NAMES, DOMAINS = ["hub", "lone", "lone"], ["unmasked", "unmasked", "masked"]
+OTHERS = normalised(np.array([[1, 0.2, 0], [0.2, 1, 0], [1, 1, 0.1]]))
+
+
+def test_who_is_like_everybody_is_no_longer_taken_for_everybody() -> None:
+    plain = match_probes(FACES, NAMES, DOMAINS)
+    assert plain.ranks() == [2]
+    cohort = Cohort(OTHERS, 20)
+    found = match_probes(FACES, NAMES, DOMAINS, cohort=cohort)
+    assert found.ranks() == [1]
+    offsets = cohort.offsets(normalised(FACES[:2]))
+    np.testing.assert_allclose(found.scores, plain.scores - offsets, atol=1e-6)
+    report = rank_one_report(FACES, NAMES, DOMAINS, [""] * 3, cohort)
+    assert report["masked"]["accuracy"] == 1
+
+
+def test_a_person_without_the_probes_own_photo_has_an_offset_of_their_own() -> None:
+    faces = np.vstack([FACES, [[0.1, 0, 1]]])
+    columns = (faces, [*NAMES, "lone"], [*DOMAINS, "unmasked"], ["1", "2", "2", "3"])
+    cohort = Cohort(OTHERS, 20)
+    found = match_probes(*columns, own_photo="leave_out", cohort=cohort)
+    rest = normalised(faces[3:])
+    wanted = normalised(faces[2:3]) @ rest.T - cohort.offsets(rest)
+    assert found.scores[0, 1] == pytest.approx(wanted.item(), abs=1e-6)
