@@ -222,7 +222,7 @@ def test_too_few_probes_are_refused() -> None:
         alone.calibrate(FACES[:1], ["ada"], fpir=1.0, far=1.0, source="")
 
 
-OTHERS = Cohort(normalised(np.random.default_rng(1).normal(size=(30, 3)) + [1, 0, 0]), 5)
+OTHERS = Cohort(normalised(np.random.default_rng(1).normal((1, 0, 0), size=(30, 3))), 5)
 
 
 @pytest.mark.parametrize("keep", ["mean", "all"])
