@@ -13,7 +13,9 @@ from maskedface.masking import RandomMask
 
 @dataclass(frozen=True)
 class EpochPlan:
-    """Order, flips, drawn masks and small changes, as functions of (seed, epoch, row).
+    """Order, flips, drawn masks and small changes, as functions of (seed, epoch, element).
+
+    An element is a row, or a row's second, third ... showing in an epoch (`order.elements`).
 
     Attributes:
         labels: int32 array, shape (rows,), the class of each row.
@@ -35,33 +37,39 @@ class EpochPlan:
     augment: float = 0.0
     with_domains: bool = False
 
-    def rows(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        """An epoch's rows, and which of them are mirrored; as `order.plan`."""
+    def elements(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """An epoch's elements, and which of them are mirrored; as `order.plan`."""
         return order.plan(
-            self.labels, self.seed, epoch, sampling=self.sampling, flip=self.flip
+            self.labels, self.masked, self.seed, epoch, sampling=self.sampling, flip=self.flip
         )
 
-    def choices(self, rows: np.ndarray, epoch: int) -> np.ndarray:
-        """The mask each row is given: int64 array, a number of the bank, or -1 for none."""
-        if self.masks is None:
-            return np.full(len(rows), -1)
-        return np.where(self.masked[rows], -1, self.masks.choices(rows, epoch))
+    def rows(self, elements: np.ndarray) -> np.ndarray:
+        """The row of each element: int64 array."""
+        return elements % len(self.labels)
 
-    def views(self, rows: np.ndarray, epoch: int) -> np.ndarray:
-        """Which of its fixed masks each row wears: int64 array, a column of `masks.masks_of`, or -1
-        for none."""
+    def choices(self, elements: np.ndarray, epoch: int) -> np.ndarray:
+        """The mask each element is given: int64 array, a number of the bank, or -1 for none."""
+        rows = self.rows(elements)
         if self.masks is None:
             return np.full(len(rows), -1)
-        return np.where(self.masked[rows], -1, self.masks.views(rows, epoch))
+        return np.where(self.masked[rows], -1, self.masks.choices(elements, epoch, rows))
+
+    def views(self, elements: np.ndarray, epoch: int) -> np.ndarray:
+        """Which of its row's fixed masks each element wears: int64 array, a column of
+        `masks.masks_of`, or -1 for none."""
+        rows = self.rows(elements)
+        if self.masks is None:
+            return np.full(len(rows), -1)
+        return np.where(self.masked[rows], -1, self.masks.views(elements, epoch))
 
     def images(
-        self, faces: np.ndarray, rows: np.ndarray, mirrored: np.ndarray, epoch: int
+        self, faces: np.ndarray, elements: np.ndarray, mirrored: np.ndarray, epoch: int
     ) -> np.ndarray:
         """Makes a batch's images out of its faces.
 
         Args:
             faces: uint8 array, shape (batch, height, width, 3); it may be changed in place.
-            rows: int array, shape (batch,), their row numbers.
+            elements: int array, shape (batch,), as `elements` gives them.
             mirrored: bool array, shape (batch,).
             epoch: int >= 0.
 
@@ -69,15 +77,16 @@ class EpochPlan:
             uint8 array of the same shape: masked, then mirrored, then changed a little.
         """
         if self.masks is not None:
-            faces = self.masks.lay(faces, self.choices(rows, epoch))
+            faces = self.masks.lay(faces, self.choices(elements, epoch))
         faces = order.mirror(faces, mirrored)
-        return augmented(faces, rows, seed=self.seed, epoch=epoch, strength=self.augment)
+        return augmented(faces, elements, seed=self.seed, epoch=epoch, strength=self.augment)
 
-    def targets(self, rows: np.ndarray, epoch: int) -> np.ndarray:
+    def targets(self, elements: np.ndarray, epoch: int) -> np.ndarray:
         """The batch's labels: int32 array, shape (batch,), or with domains (batch, 2), where a face
         that is given a mask counts as masked."""
+        rows = self.rows(elements)
         labels: np.ndarray = self.labels[rows].astype("int32")
         if not self.with_domains:
             return labels
-        masked = self.masked[rows] | (self.choices(rows, epoch) >= 0)
+        masked = self.masked[rows] | (self.choices(elements, epoch) >= 0)
         return np.stack([labels, masked.astype("int32")], 1)

@@ -11,7 +11,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-Sampling = Literal["in_order", "shuffled", "balanced", "grouped"]
+Sampling = Literal["in_order", "shuffled", "balanced", "grouped", "domains"]
 GROUP = 4  # rows of one class next to each other: several groups in any batch that is worth its name
 _ORDER, _FLIP, _BALANCE, _GROUP = range(4)  # keep the streams of one (seed, epoch) apart
 
@@ -72,48 +72,71 @@ def grouped(labels: np.ndarray, seed: int, epoch: int) -> np.ndarray:
     return np.concatenate([groups[number] for number in rng.permutation(len(groups))])
 
 
-def flips(count: int, seed: int, epoch: int) -> np.ndarray:
-    """Which rows are mirrored in an epoch, each with chance one half.
+def elements(rows: np.ndarray, count: int) -> np.ndarray:
+    """Tells a row that comes up several times in an epoch from itself, for what is drawn at random.
 
     Args:
-        count: int, the number of rows.
+        rows: int array, shape (n,), row numbers.
+        count: int, how many rows there are.
+
+    Returns:
+        int64 array, shape (n,): row + count * how often the row came up before.
+    """
+    order = np.argsort(rows, kind="stable")
+    starts = np.flatnonzero(np.diff(rows[order], prepend=-1))
+    times = np.empty(len(rows), "int64")
+    times[order] = np.arange(len(rows)) - np.repeat(starts, np.diff(starts, append=len(rows)))
+    found: np.ndarray = rows + count * times
+    return found
+
+
+def flips(count: int, seed: int, epoch: int) -> np.ndarray:
+    """Which elements are mirrored in an epoch, each with chance one half.
+
+    Args:
+        count: int, the number of elements.
         seed, epoch: int >= 0.
 
     Returns:
-        bool array, shape (count,), by row number; entry i is the same for any `count` above i.
+        bool array, shape (count,), by element; entry i is the same for any `count` above i.
     """
     return np.random.default_rng([seed, epoch, _FLIP]).random(count) < 0.5
 
 
 def plan(
     labels: np.ndarray,
+    masked: np.ndarray,
     seed: int,
     epoch: int,
     *,
     sampling: Sampling = "shuffled",
     flip: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What an epoch shows: which rows in which order, and which of them mirrored.
+    """What an epoch shows: which rows in which order, and when mirrored.
 
     Args:
         labels: int array, shape (rows,), the class of each row.
+        masked: bool array, shape (rows,), the domain of each.
         seed, epoch: int >= 0.
-        sampling: "in_order", as the rows stand; "shuffled" (`shuffled`); "balanced" (`balanced`); or
-            "grouped" (`grouped`).
-        flip: whether rows are mirrored with chance one half.
+        sampling: "in_order", as the rows stand; "shuffled" (`shuffled`); "balanced" (`balanced`);
+            "grouped" (`grouped`); or "domains" (`balanced`, of the two domains).
+        flip: whether elements are mirrored with chance one half.
 
     Returns:
-        int64 array, shape (rows,), row numbers; bool array, shape (rows,), whether each of these is
-        mirrored.
+        int64 array, shape (rows,), `elements` (element % rows is the row); bool array, shape (rows,),
+        whether each of these is mirrored.
     """
     if sampling == "in_order":
         rows = np.arange(len(labels))
     elif sampling == "shuffled":
         rows = shuffled(len(labels), seed, epoch)
+    elif sampling == "grouped":
+        rows = grouped(labels, seed, epoch)
     else:
-        rows = (balanced if sampling == "balanced" else grouped)(labels, seed, epoch)
-    mirrored = flips(len(labels), seed, epoch) if flip else np.zeros(len(labels), bool)
-    return rows, mirrored[rows]
+        rows = balanced(labels if sampling == "balanced" else masked.astype(int), seed, epoch)
+    shown = elements(rows, len(labels))
+    mirrored = flips(shown.max() + 1, seed, epoch) if flip else np.zeros(shown.max() + 1, bool)
+    return shown, mirrored[shown]
 
 
 def mirror(images: np.ndarray, mirrored: np.ndarray) -> np.ndarray:

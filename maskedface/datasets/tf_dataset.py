@@ -56,8 +56,9 @@ def as_tf_dataset(
         batch_size: int >= 1; an epoch's last batch may be smaller.
         shuffle: short for sampling="shuffled".
         sampling: "in_order", as the rows stand (the default); "shuffled", each epoch in an order of
-            its own; "balanced", each person equally often; "grouped", each row once, up to four of
-            one person next to each other.
+            its own; "balanced", each person equally often; "domains", masked and unmasked rows
+            equally often; "grouped", each row once, up to four of one person next to each other. A
+            row that comes up again in an epoch is mirrored, masked and changed anew.
         flip: whether each image is mirrored with chance one half.
         masks: what to draw on unmasked faces, made for this template and size; None = nothing.
         augment: float >= 0, strength of `datasets.augmented`.
@@ -107,15 +108,15 @@ def as_tf_dataset(
     read = _reader(index, image_size, template, cache, progress)
 
     steps = -(-len(index) // batch_size)
-    rows_of = functools.lru_cache(2)(plan.rows)  # batches in the making are of one epoch or two
+    elements_of = functools.lru_cache(2)(plan.elements)  # batches in the making are of one epoch or two
 
     def batch(step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         epoch, number = divmod(int(step), steps)
         part = slice(number * batch_size, (number + 1) * batch_size)
-        rows, mirrored = (values[part] for values in rows_of(epoch))
-        images = _empty((len(rows), *wanted[1:]))
-        read(rows, images)
-        return plan.images(images, rows, mirrored, epoch), plan.targets(rows, epoch)
+        elements, mirrored = (values[part] for values in elements_of(epoch))
+        images = _empty((len(elements), *wanted[1:]))
+        read(plan.rows(elements), images)
+        return plan.images(images, elements, mirrored, epoch), plan.targets(elements, epoch)
 
     def load(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         images, labels = tf.numpy_function(batch, [step], (tf.uint8, tf.int32))

@@ -70,19 +70,24 @@ class RandomMask:
             raise ValueError(f"fixed must be in [0, {len(self.bank)}]. Received: fixed={fixed}")
         self.fixed = fixed
 
-    def choices(self, elements: np.ndarray, epoch: int) -> np.ndarray:
+    def choices(
+        self, elements: np.ndarray, epoch: int, images: np.ndarray | None = None
+    ) -> np.ndarray:
         """Which mask each image gets in an epoch.
 
         Args:
             elements: int array, shape (batch,), each >= 0.
             epoch: int >= 0.
+            images: int array, shape (batch,), whose fixed masks each element draws from, where an image
+                has several elements; by default its own.
 
         Returns:
             int64 array, shape (batch,): a patch's number in the bank, or -1 for no mask.
         """
         if self.fixed:
             views = self.views(elements, epoch)
-            own = np.take_along_axis(self.masks_of(elements), np.maximum(views, 0)[:, None], 1)
+            known = self.masks_of(elements if images is None else images)
+            own = np.take_along_axis(known, np.maximum(views, 0)[:, None], 1)
             return np.where(views >= 0, own[:, 0], -1)
         style = self._pick(len(self.styles), elements, epoch, _STYLE)
         variant = self._pick(self._variants, elements, epoch, _VARIANT)

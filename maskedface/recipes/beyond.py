@@ -86,7 +86,12 @@ Source, time: as `MASKED_BEST`. Measured figures and commands: `docs/results.md`
 """
 
 MASKED_BEST_CLOSED = FROZEN_MEANS.override(
-    name="masked_best_closed", head_final="photo_means", mirror_join=True, cohort=20
+    name="masked_best_closed",
+    head_init="random",  # and no features: the means are taken at the end, with mirrors joined
+    head_final="photo_means",
+    mirror_join=True,
+    cohort=20,
+    features="off",
 )
 """Names a closed set of people by a network of `MASKED_BEST` on others (`--set init=RUN`), untrained.
 

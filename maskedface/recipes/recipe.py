@@ -98,8 +98,9 @@ class Recipe:
         label_smoothing: float in [0, 1).
         flip: bool, mirror each training image with chance one half.
         class_weight: "none", or "balanced": each person's loss weighs the same in sum.
-        sampling: "shuffled", each row once an epoch; "balanced", each person equally often; or
-            "grouped", each row once, up to four of one person next to each other.
+        sampling: "shuffled", each row once an epoch; "balanced", each person equally often; "domains",
+            masked and unmasked rows equally often; or "grouped", each row once, up to four of one person
+            next to each other. A row that comes up again is mirrored, masked and changed anew.
         mask_probability: float in [0, 1], the chance that an unmasked training image gets a drawn mask
             (`masking.RandomMask`); it then counts as masked in losses that ask for the domain.
         mask_views: int >= 0: 0 draws a new mask each epoch; K > 0 takes one of K fixed masks an image,
@@ -154,7 +155,7 @@ class Recipe:
     label_smoothing: float = 0.0
     flip: bool = True
     class_weight: Literal["none", "balanced"] = "none"
-    sampling: Literal["shuffled", "balanced", "grouped"] = "shuffled"
+    sampling: Literal["shuffled", "balanced", "domains", "grouped"] = "shuffled"
     mask_probability: float = 0.0
     mask_views: int = 0
     augment: float = 0.0

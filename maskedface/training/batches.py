@@ -83,7 +83,7 @@ class TrainingBatches(keras.utils.PyDataset):
         self.inputs, self.plan, self.views = inputs, plan, views
         self.batch_size, self.epochs, self.initial_epoch = batch_size, epochs, initial_epoch
         self.steps = -(-len(plan.labels) // batch_size)
-        self._rows: tuple[int, tuple[np.ndarray, np.ndarray]] | None = None
+        self._elements: tuple[int, tuple[np.ndarray, np.ndarray]] | None = None
 
     def __len__(self) -> int:
         return self.steps * (self.epochs - self.initial_epoch)
@@ -92,17 +92,19 @@ class TrainingBatches(keras.utils.PyDataset):
         past, step = divmod(number, self.steps)
         epoch = self.initial_epoch + past
         part = slice(step * self.batch_size, (step + 1) * self.batch_size)
-        rows, mirrored = (array[part] for array in self._rows_of(epoch))
+        elements, mirrored = (array[part] for array in self._elements_of(epoch))
+        rows = self.plan.rows(elements)
         if self.views is None:
-            inputs = self.plan.images(self.inputs[rows], rows, mirrored, epoch)
+            inputs = self.plan.images(self.inputs[rows], elements, mirrored, epoch)
         else:
-            inputs = self.inputs[rows, self.views.column(self.plan.views(rows, epoch), mirrored)]
-        return inputs, self.plan.targets(rows, epoch)
+            column = self.views.column(self.plan.views(elements, epoch), mirrored)
+            inputs = self.inputs[rows, column]
+        return inputs, self.plan.targets(elements, epoch)
 
-    def _rows_of(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        if self._rows is None or self._rows[0] != epoch:
-            self._rows = epoch, self.plan.rows(epoch)
-        return self._rows[1]
+    def _elements_of(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        if self._elements is None or self._elements[0] != epoch:
+            self._elements = epoch, self.plan.elements(epoch)
+        return self._elements[1]
 
 
 class RowBatches(keras.utils.PyDataset):

@@ -5,6 +5,7 @@ import pytest
 
 from maskedface import datasets
 from maskedface.datasets import EpochPlan, FaceIndex, augmented
+from maskedface.datasets.order import Sampling
 from maskedface.masking import RandomMask
 
 LABELS, MASKED = np.repeat(np.arange(3), 4), np.arange(12) % 2 == 0
@@ -42,22 +43,39 @@ def test_masks_come_first_then_mirrors_then_small_changes(masks: RandomMask) -> 
     np.testing.assert_array_equal(plan.images(FACES.copy(), ROWS, mirrored, 1), expected)
 
 
-def test_the_tensorflow_reader_follows_the_plan(drawn: FaceIndex) -> None:
+def test_a_face_that_comes_up_again_is_masked_and_changed_anew(masks: RandomMask) -> None:
+    plan = EpochPlan(LABELS, MASKED, masks=masks, augment=1.0)
+    again = [plan.images(FACES.copy(), ROWS + 12 * time, np.zeros(12, bool), 0) for time in (0, 1)]
+    assert (again[0] != again[1]).any(axis=(1, 2, 3)).all()
+    assert (plan.choices(ROWS, 0) != plan.choices(ROWS + 12, 0))[~MASKED].any()
+    np.testing.assert_array_equal(plan.targets(ROWS + 12, 0), LABELS)
+
+
+def test_a_face_that_comes_up_again_has_the_same_fixed_masks() -> None:
+    masks = RandomMask(1.0, template="arcface", size=64, variants=2, fixed=2)
+    plan = EpochPlan(LABELS, MASKED, masks=masks)
+    for elements in (ROWS, ROWS + 12, ROWS + 24):
+        own = masks.masks_of(ROWS)[ROWS, plan.views(elements, 4)]
+        np.testing.assert_array_equal(plan.choices(elements, 4), np.where(MASKED, -1, own))
+
+
+@pytest.mark.parametrize("sampling", ["grouped", "domains"])
+def test_the_tensorflow_reader_follows_the_plan(drawn: FaceIndex, sampling: Sampling) -> None:
     masks = RandomMask(0.7, template="vggface2", size=64, variants=1)
     words = {"seed": 2, "flip": True, "masks": masks, "augment": 1.0, "with_domains": True}
     plan = EpochPlan(
         drawn.labels(),
         np.array([face.domain == "masked" for face in drawn.faces]),
-        sampling="grouped",
+        sampling=sampling,
         **words,
     )
     chips = datasets.read_chips(drawn, size=64, template="vggface2")
     batches = datasets.as_tf_dataset(
-        drawn, image_size=64, sampling="grouped", batch_size=10, initial_epoch=5, cache=chips, **words
+        drawn, image_size=64, sampling=sampling, batch_size=10, initial_epoch=5, cache=chips, **words
     )
-    rows, mirrored = plan.rows(5)
+    shown, mirrored = plan.elements(5)
     for number, (images, targets) in enumerate(batches.as_numpy_iterator()):
         part = slice(10 * number, 10 * number + 10)
-        expected = plan.images(chips[rows[part]], rows[part], mirrored[part], 5)
+        expected = plan.images(chips[plan.rows(shown[part])], shown[part], mirrored[part], 5)
         np.testing.assert_array_equal(images, expected)
-        np.testing.assert_array_equal(targets, plan.targets(rows[part], 5))
+        np.testing.assert_array_equal(targets, plan.targets(shown[part], 5))

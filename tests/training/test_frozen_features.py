@@ -92,8 +92,22 @@ def test_twenty_five_epochs_give_the_ordinary_loops_bits(train: Train, through: 
     assert_same_bits(quick, ordinary)
 
 
-def test_balanced_sampling_gives_the_ordinary_loops_bits(train: Train) -> None:
-    recipe = EXACT.override(epochs=2, sampling="balanced")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sampling": "balanced"},
+        {
+            "sampling": "domains",
+            "train_on": {"masked": 1, "unmasked": 0.5},
+            "mask_probability": 0.6,
+            "mask_views": 2,
+        },
+    ],
+)
+def test_rows_that_come_up_again_give_the_ordinary_loops_bits(
+    train: Train, change: dict[str, Any]
+) -> None:
+    recipe = EXACT.override(epochs=2, **change)
     quick, ordinary = train(recipe, "quick"), train(recipe.override(features="off"), "ordinary")
     assert_same_bits(quick, ordinary)
 
