@@ -13,7 +13,6 @@ Domain = Literal["masked", "unmasked"]
 
 # field -> (least, most) of its numbers; None = no bound.
 _RANGES: dict[str, tuple[float | None, float | None]] = {
-    "init_share": (0, 1),
     "image_size": (32, None),
     "batch_size": (1, None),
     "epochs": (0, None),
@@ -46,12 +45,6 @@ class Recipe:
         init: str, what the weights start from: "" the backbone as it was built (`--weights`); else
             another recipe's name (its run lies beside this one) or the path of a run folder. The head
             is taken over where the people are the same.
-        init_seeds: of a folder of runs with several seeds, "same" starts from the run of the same seed,
-            "mean" from the mean of the weights of all (Wortsman et al., "Model soups", ICML 2022); then no
-            head is taken over.
-        init_share: float in [0, 1], the share of those weights in the backbone's; the rest is the backbone
-            as it was built, and below 1 no head is taken over (Wortsman et al., "Robust fine-tuning of
-            zero-shot models", CVPR 2022).
         train_on: {domain: share}, the part of each person's training images of each domain that is
             used, shares in (0, 1].
         test_on: the domain that the curves and the table's headline show; all are reported.
@@ -121,8 +114,6 @@ class Recipe:
 
     name: str
     init: str = ""
-    init_seeds: Literal["same", "mean"] = "same"
-    init_share: float = 1.0
     train_on: dict[Domain, float] = field(default_factory=lambda: {"masked": 1.0, "unmasked": 1.0})
     test_on: Domain = "masked"
     image_size: int = 180
@@ -178,11 +169,6 @@ class Recipe:
             _check(key, value, kind)
         if not self.name.replace("_", "").replace("-", "").isalnum():
             raise ValueError(f"name must be letters, digits, _ and -. Received: name={self.name!r}")
-        if not self.init and (self.init_seeds != "same" or self.init_share != 1):
-            raise ValueError(
-                "init_seeds must be 'same' and init_share 1 without an init. "
-                f"Received: {self.init_seeds!r} and {self.init_share}"
-            )
         has_means = self.head_init != "random" or self.head_final != "trained"
         if has_means and self.head != "cosine":
             raise ValueError(

@@ -1,8 +1,7 @@
-"""What a run starts from: a backbone with weights, and other runs' weights where asked for."""
+"""What a run starts from: a backbone with weights, and another run's weights where asked for."""
 
 from __future__ import annotations
 
-import glob
 import inspect
 import os
 from collections import Counter
@@ -13,7 +12,6 @@ import numpy as np
 
 from maskedface import models
 from maskedface.datasets import FaceIndex, shared_rows
-from maskedface.recipes import Recipe
 from maskedface.training.run import Run
 
 BACKBONES = ("ResNet50", "DlibResNet29")
@@ -74,125 +72,84 @@ def _applications() -> tuple[str, ...]:
     )
 
 
-def earlier_runs(recipe: Recipe, run_dir: str, seed: int) -> tuple[Run, ...]:
-    """The runs that a recipe starts from.
+def earlier_run(name: str, run_dir: str, seed: int) -> Run | None:
+    """The run that a recipe starts from.
 
     Args:
-        recipe: its `init` is "", a run folder's path, or a recipe's name. In a folder of runs with
-            several seeds (seed-0/, seed-1/ ...) the run of the same seed is taken, or with
-            `init_seeds="mean"` all.
+        name: the recipe's `init`: "", a run folder's path, or a recipe's name. In a folder of
+            runs with several seeds (seed-0/, seed-1/ ...) the run of the same seed is taken.
         run_dir: the new run's folder; a recipe's run lies beside it, under the recipe's name.
         seed: int, the new run's.
 
     Returns:
-        None of them, one, or with `init_seeds="mean"` two or more.
+        The run, or None where `name` is "".
 
     Raises:
-        FileNotFoundError: if there is no finished run, or one of those is not finished.
+        FileNotFoundError: if there is no finished run.
     """
-    if not recipe.init:
-        return ()
-    beside = os.path.join(os.path.dirname(os.path.abspath(run_dir)), recipe.init)
-    start = recipe.init if os.path.isdir(recipe.init) else beside
-    if recipe.init_seeds == "mean":
-        return runs_at(start)
+    if not name:
+        return None
+    beside = os.path.join(os.path.dirname(os.path.abspath(run_dir)), name)
+    start = name if os.path.isdir(name) else beside
     of_seed = os.path.join(start, f"seed-{seed}")
-    return (Run(of_seed if os.path.isdir(of_seed) else start),)
+    return Run(of_seed if os.path.isdir(of_seed) else start)
 
 
-def runs_at(path: str) -> tuple[Run, ...]:
-    """The runs that a path names: the one that lies there, or one a seed.
+def take_over(model: keras.Model, run: Run, classes: tuple[str, ...]) -> bool:
+    """Gives a new model the weights of a run's model, layer by layer by name.
 
-    Raises:
-        FileNotFoundError: if there is no run, or one is not finished.
-    """
-    seeds = sorted(glob.glob(os.path.join(glob.escape(path), "seed-*")))
-    return tuple(Run(folder) for folder in seeds or [path])
-
-
-def place_of(runs: Sequence[Run]) -> str:
-    """What `runs_at` finds several runs by again: their folder, or of one its own; "" for none."""
-    if len(runs) > 1:
-        return os.path.dirname(os.path.abspath(runs[0].path))
-    return os.path.abspath(runs[0].path) if runs else ""
-
-
-def take_over(
-    model: keras.Model, runs: Sequence[Run], classes: tuple[str, ...], share: float = 1.0
-) -> bool:
-    """Gives a new model the weights of a run's model, or the mean of several, layer by layer by name.
-
-    The head is taken over from one run alone, where it has the same shape and the people are the same.
-
-    Args:
-        model: images -> logits.
-        runs: one at least.
-        classes: the people of the new model.
-        share: float in [0, 1], of the runs' weights in the backbone's new ones; the rest is what it has.
+    The head is taken over where it has the same shape and the people are the same.
 
     Returns:
         Whether the head was taken over; a cohort's offsets in it are left.
 
     Raises:
-        ValueError: if a backbone's layer is missing in a run's model, or has another shape.
+        ValueError: if a backbone's layer is missing in the run's model, or has another shape.
     """
-    has_head = len(runs) == 1 and share == 1 and tuple(runs[0].record["classes"]) == classes
-    theirs = [_weights_by_layer(run) for run in runs]
-    for layer in model.layers:
-        ours, head = layer.get_weights(), layer.name.startswith("head_")
-        if not ours or (head and not has_head):
-            continue
-        given = [_given(weights, layer.name) for weights in theirs]
-        for run, weights in zip(runs, given, strict=True):
-            if [w.shape for w in ours] != [w.shape for w in weights]:
-                if head:
-                    break
-                raise ValueError(
-                    "a run must start from a run of the same backbone. "
-                    f"Received: {run.path!r}, whose layer {layer.name!r} differs"
-                )
-        else:
-            means = [np.mean(parts, axis=0) for parts in zip(*given, strict=True)]
-            if share < 1 and not head:
-                means = [share * m + (1 - share) * w for m, w in zip(means, ours, strict=True)]
-            layer.set_weights(means)
-    return has_head
-
-
-def _weights_by_layer(run: Run) -> dict[str, list[np.ndarray]]:
+    same_people = tuple(run.record["classes"]) == classes
     # A run that joined mirrors holds its backbone as a model inside the model.
     parts = [layer for layer in run.model._flatten_layers() if not list(layer._layers)]
-    return {layer.name: layer.get_weights() for layer in parts}
+    theirs = {layer.name: layer.get_weights() for layer in parts}
+    for layer in model.layers:
+        ours = layer.get_weights()
+        # Where the run looked at the whole face alone, the upper branch starts from that.
+        given = theirs.get(layer.name) or theirs.get(layer.name.removeprefix("upper_"), [])
+        given = given[:1] if layer.name == "head_centres" else given
+        fits = [w.shape for w in ours] == [w.shape for w in given]
+        head = layer.name.startswith("head_")
+        if fits and ours and (same_people or not head):
+            layer.set_weights(given)
+        elif not fits and not head:
+            raise ValueError(
+                "a run must start from a run of the same backbone. "
+                f"Received: {run.path!r}, whose layer {layer.name!r} differs"
+            )
+    return same_people
 
 
-def _given(weights: dict[str, list[np.ndarray]], name: str) -> list[np.ndarray]:
-    # Where the run looked at the whole face alone, the upper branch starts from that.
-    given = weights.get(name) or weights.get(name.removeprefix("upper_"), [])
-    return given[:1] if name == "head_centres" else given
-
-
-def refuse_leaks(
-    train: FaceIndex, test: FaceIndex, before: Sequence[Run], run_dir: str
-) -> None:
+def refuse_leaks(train: FaceIndex, test: FaceIndex, before: Run | None, run_dir: str) -> None:
     """Refuses a training set that holds rows of the test set, this run's or an earlier one's.
 
     Args:
         train, test: the rows of this run.
-        before: the runs this one starts from; those that they started from are looked at too.
+        before: the run this one starts from; the runs it started from are looked at too.
         run_dir: where this run goes, for the message.
 
     Raises:
         ValueError: if a row is in both; the message counts them and says where.
     """
-    leaked = shared_rows(test, train)
-    if leaked:
-        raise ValueError(
-            "no row may be in both training and test set. "
-            f"Received: {len(leaked)} test rows that {run_dir!r} trains on, the first {leaked[0]!r}"
-        )
-    for run in before:
-        start = run.record["init"]
-        refuse_leaks(run.split()["train"], test, runs_at(start) if start else (), run.path)
+    where, rows = run_dir, train
+    while True:
+        leaked = shared_rows(test, rows)
+        if leaked:
+            raise ValueError(
+                "no row may be in both training and test set. "
+                f"Received: {len(leaked)} test rows that {where!r} trains on, the first {leaked[0]!r}"
+            )
+        if before is None:
+            return
+        where, rows = before.path, before.split()["train"]
+        before = Run(before.record["init"]) if before.record["init"] else None
 
 
 def class_means(

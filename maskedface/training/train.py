@@ -27,8 +27,7 @@ from maskedface.training.run import FEATURES, RECORD, Run, read_json, write_json
 from maskedface.training.start import (
     build_backbone,
     class_means,
-    earlier_runs,
-    place_of,
+    earlier_run,
     refuse_leaks,
     take_over,
 )
@@ -91,7 +90,7 @@ def train(
         The finished `Run`: `run.metrics`, `run.model`, `run.predictions`.
 
     Raises:
-        ValueError: if a row is in both parts (also of runs this one starts from), some people of the
+        ValueError: if a row is in both parts (also of a run this one starts from), some people of the
             test rows are trained on and some are not, the folder holds another run, a name is
             unknown, the recipe's loss couples faces of a batch that is split, or it wants a cohort that
             a closed set does not have.
@@ -99,7 +98,7 @@ def train(
         ImageError: if a file cannot be decoded; `maskedface audit` lists them all.
     """
     folder = os.fspath(run_dir)
-    before = earlier_runs(recipe, folder, seed)
+    before = earlier_run(recipe.init, folder, seed)
     train = _taken(train, recipe, seed)
     refuse_leaks(train, test, before, folder)
     others = set(test.people) - set(train.people)
@@ -118,12 +117,12 @@ def train(
     with devices.folder(folder) as folder, devices.scope():
         base = prepare_backbone(recipe, build_backbone(backbone, weights, recipe.image_size))
         model = build_model(recipe, base, len(train.people))
-        has_head = bool(before) and take_over(model, before, train.people, recipe.init_share)
+        has_head = before is not None and take_over(model, before, train.people)
         record = {
             "seed": seed,
             "backbone": os.fspath(backbone),
             "weights": None if weights is None else os.fspath(weights),
-            "init": place_of(before),
+            "init": "" if before is None else os.path.abspath(before.path),
             "data": os.path.abspath((train + test).root),
             "image_size": base.input_shape[1],
             "template": models.template_of(base),
@@ -231,16 +230,16 @@ def _taken(rows: FaceIndex, recipe: Recipe, seed: int) -> FaceIndex:
     return taken
 
 
-def _cohort_of(before: Sequence[Run], recipe: Recipe) -> Cohort | None:
+def _cohort_of(before: Run | None, recipe: Recipe) -> Cohort | None:
     """The people of the run that a closed set starts from, whom its own are compared with."""
     if not recipe.cohort:
         return None
-    theirs = before[0].cohort if len(before) == 1 else None
-    # In a network with other weights those people's means are elsewhere.
-    if theirs is None or recipe.epochs or recipe.init_share < 1:
+    theirs = None if before is None else before.cohort
+    # A network that is trained on moves away from where those people's means were taken.
+    if theirs is None or recipe.epochs:
         raise ValueError(
-            "cohort must be 0 where the test people are trained on, unless the recipe changes no weight "
-            "(epochs=0) of a single run with a cohort (init=RUN). Received: "
+            "cohort must be 0 where the test people are trained on, unless the recipe trains nothing "
+            "(epochs=0) and starts from a run with a cohort (init=RUN). Received: "
             f"cohort={recipe.cohort}, epochs={recipe.epochs}, init={recipe.init!r}"
         )
     return Cohort(theirs.people, recipe.cohort)

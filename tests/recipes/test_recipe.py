@@ -47,9 +47,6 @@ def test_settings_are_read_by_the_fields_type() -> None:
         ("align=coral", "loss must be 'margin' and align 'none' unless head='cosine'"),
         ("mirror_join=true", "mirror_join must be false and cohort 0"),
         ("cohort=20", "mirror_join must be false and cohort 0"),
-        ("init_share=0.5", "init_seeds must be 'same' and init_share 1 without an init"),
-        ("init_seeds=mean", "init_seeds must be 'same' and init_share 1 without an init"),
-        ("init_share=2", r"init_share must be in \[0, 1\]"),
         ("cohort=-1", r"cohort must be in"),
     ],
 )
