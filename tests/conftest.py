@@ -7,10 +7,15 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from maskedface import datasets
 from maskedface.datasets import FaceIndex
+
+if TYPE_CHECKING:
+    from maskedface.training import Run
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +52,30 @@ def tiny_resnet50(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("resnet50") / "resnet50.keras"
     models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1)).save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def open_run(tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """An untrained network on people of an open set, with a cohort and mirrors joined."""
+    from maskedface import training
+    from maskedface.recipes import Recipe
+
+    folder = tmp_path_factory.mktemp("open")
+    people = datasets.draw_people(folder / "faces", people=8, photos=3, size=64)
+    train, test = datasets.by_person(people, train_fraction=0.5, seed=0)
+    return training.train(
+        Recipe(
+            name="means",
+            head="cosine",
+            head_final="class_means",
+            dropout=0.0,
+            epochs=0,
+            mirror_join=True,
+            cohort=20,
+        ),
+        train,
+        test,
+        run_dir=folder / "run",
+        backbone=tiny_backbone,
+        progress=False,
+    )

@@ -47,8 +47,8 @@ def relearn(runs: Sequence[Run], learner: Learner) -> Relearned:
     """Joins the embeddings of runs and fits a learner to those of the training faces.
 
     Args:
-        runs: one, or several of the same rows; each embedding counts alike. Cohorts are joined where
-            every run has one.
+        runs: one, or several of the same rows; each embedding counts alike. Of an open set the cohorts
+            are joined where every run has one; a learner has none.
         learner: as for `evaluation.learner_scores`; not used where the test people are others than
             those trained on: there the embedding alone is scored.
 
@@ -56,7 +56,7 @@ def relearn(runs: Sequence[Run], learner: Learner) -> Relearned:
         Metrics and predictions of the test rows, as a run has them.
 
     Raises:
-        ValueError: if the runs are not of the same rows.
+        ValueError: if the runs are not of the same rows, or as `Cohort.joined`.
     """
     from maskedface.evaluation import Cohort, learner_scores
     from maskedface.training import open_results, report_domains

@@ -11,9 +11,12 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from maskedface.masking.chance import uniform
+
 Sampling = Literal["in_order", "shuffled", "balanced", "grouped", "domains"]
 GROUP = 4  # rows of one class next to each other: several groups in any batch that is worth its name
 _ORDER, _FLIP, _BALANCE, _GROUP = range(4)  # keep the streams of one (seed, epoch) apart
+_AGAIN = 1_000  # another one of `uniform` than any of `masking.RandomMask`
 
 
 def shuffled(count: int, seed: int, epoch: int) -> np.ndarray:
@@ -90,17 +93,21 @@ def elements(rows: np.ndarray, count: int) -> np.ndarray:
     return found
 
 
-def flips(count: int, seed: int, epoch: int) -> np.ndarray:
+def flips(elements: np.ndarray, count: int, seed: int, epoch: int) -> np.ndarray:
     """Which elements are mirrored in an epoch, each with chance one half.
 
     Args:
-        count: int, the number of elements.
+        elements: int array, shape (n,), as `elements` numbers them.
+        count: int, how many rows there are.
         seed, epoch: int >= 0.
 
     Returns:
-        bool array, shape (count,), by element; entry i is the same for any `count` above i.
+        bool array, shape (n,), a function of (seed, epoch, element).
     """
-    return np.random.default_rng([seed, epoch, _FLIP]).random(count) < 0.5
+    first = np.random.default_rng([seed, epoch, _FLIP]).random(count) < 0.5
+    # By a hash: there may be many more elements than rows.
+    again = uniform(seed, epoch, elements, _AGAIN) < 0.5
+    return np.where(elements < count, first[elements % count], again)
 
 
 def plan(
@@ -135,8 +142,7 @@ def plan(
     else:
         rows = balanced(labels if sampling == "balanced" else masked.astype(int), seed, epoch)
     shown = elements(rows, len(labels))
-    mirrored = flips(shown.max() + 1, seed, epoch) if flip else np.zeros(shown.max() + 1, bool)
-    return shown, mirrored[shown]
+    return shown, flips(shown, len(labels), seed, epoch) if flip else np.zeros(len(shown), bool)
 
 
 def mirror(images: np.ndarray, mirrored: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,7 +13,8 @@ _BLOCK = 4_096  # templates at a time: 31 MB of cosines to two thousand people
 _PEOPLE, _NEAREST = "cohort", "cohort_nearest"
 
 
-class Cohort(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Cohort:
     """People who are not enrolled, and how many of the nearest count.
 
     Some faces are alike to everybody, those with covered mouths above all: they are the nearest of
@@ -24,13 +25,25 @@ class Cohort(NamedTuple):
     without the division by the standard deviation; word translation calls the same term the hubs' (CSLS,
     Conneau et al., "Word translation without parallel data", 2018).
 
-    Attributes:
-        people: float32 array, shape (people, features), of unit length: the mean embedding of each.
-        nearest: int >= 1, how many count; all where there are not so many.
+    Args:
+        people: float array, shape (people, features), at least two: the mean embedding of each; kept
+            as float32, scaled to length 1.
+        nearest: int >= 1, how many count; all but one where there are not so many.
+
+    Raises:
+        ValueError: if there are fewer than two people, a value is not finite or `nearest` is below 1.
     """
 
     people: np.ndarray
     nearest: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "people", normalised(self.people))
+        if len(self.people) < 2 or self.nearest < 1:
+            raise ValueError(
+                "a cohort must have at least two people, and nearest be at least 1. "
+                f"Received: {len(self.people)} people, nearest={self.nearest}"
+            )
 
     def offsets(self, templates: np.ndarray) -> np.ndarray:
         """What is taken off every score of each template: the mean cosine to the nearest people.
@@ -44,15 +57,14 @@ class Cohort(NamedTuple):
             float32 array in [-1, 1], shape (templates,).
 
         Raises:
-            ValueError: if the features are not as many as the cohort's, or the cohort has fewer than two
-                people or `nearest` is below 1.
+            ValueError: if the features are not as many as the cohort's.
         """
-        last = len(self.people) - 1 - min(self.nearest, len(self.people) - 1)
-        if self.nearest < 1 or len(self.people) < 2 or templates.shape[1:] != self.people.shape[1:]:
+        if templates.shape[1:] != self.people.shape[1:]:
             raise ValueError(
-                "a cohort must have two people or more, as many features as the templates and nearest "
-                f">= 1. Received: shapes {self.people.shape} and {templates.shape}, nearest={self.nearest}"
+                f"templates must have {self.people.shape[1]} features, as the cohort has. "
+                f"Received: shape {templates.shape}"
             )
+        last = len(self.people) - 1 - min(self.nearest, len(self.people) - 1)
         found = np.empty(len(templates), "float32")
         for start in range(0, len(templates), _BLOCK):
             part = slice(start, start + _BLOCK)
@@ -90,4 +102,4 @@ class Cohort(NamedTuple):
         kinds = {(len(cohort.people), cohort.nearest) for cohort in known}
         if len(kinds) != 1:
             raise ValueError(f"cohorts must be alike to be joined. Received: {sorted(kinds)}")
-        return cls(normalised(np.hstack([cohort.people for cohort in known])), known[0].nearest)
+        return cls(np.hstack([cohort.people for cohort in known]), known[0].nearest)

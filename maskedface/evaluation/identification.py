@@ -46,7 +46,7 @@ def threshold_at_fpir(matches: Matches, fpir: float) -> float:
         fpir: float in (0, 1], false-positive identification rate.
 
     Returns:
-        The threshold, a cosine; a score equal to it is accepted.
+        The threshold, a score of `Matches`; a score equal to it is accepted.
 
     Raises:
         ValueError: if there are too few unknown probes for this rate.
@@ -70,7 +70,7 @@ def identification_report(
     Args:
         matches: from `match_probes`.
         ranks: the k of rank-k, each >= 1.
-        thresholds: cosines to report FPIR and FNIR at. They are taken as given: the intervals do
+        thresholds: scores to report FPIR and FNIR at. They are taken as given: the intervals do
             not count how uncertain a threshold is.
 
     Returns:

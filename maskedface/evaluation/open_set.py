@@ -70,7 +70,7 @@ def open_set_report(
 
     Raises:
         ValueError: if parts share people, photos are unknown, too few people have both domains, or a
-            rate is too low for the probes there are.
+            rate is too low for the probes there are, or as `Cohort.offsets`.
     """
     shared = {*train.people} & {*test.people}
     candidates = [_in_both(part) for part in (train, test)]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from maskedface.masking.bank import MaskBank
+from maskedface.masking.chance import uniform
 from maskedface.masking.patches import draw_bank
 from maskedface.masking.sheet import face_matrix
 from maskedface.masking.styles import STYLES, Style
@@ -71,14 +72,14 @@ class RandomMask:
         self.fixed = fixed
 
     def choices(
-        self, elements: np.ndarray, epoch: int, images: np.ndarray | None = None
+        self, elements: np.ndarray, epoch: int, rows: np.ndarray | None = None
     ) -> np.ndarray:
         """Which mask each image gets in an epoch.
 
         Args:
             elements: int array, shape (batch,), each >= 0.
             epoch: int >= 0.
-            images: int array, shape (batch,), whose fixed masks each element draws from, where an image
+            rows: int array, shape (batch,), whose fixed masks each element draws from, where an image
                 has several elements; by default its own.
 
         Returns:
@@ -86,7 +87,7 @@ class RandomMask:
         """
         if self.fixed:
             views = self.views(elements, epoch)
-            known = self.masks_of(elements if images is None else images)
+            known = self.masks_of(elements if rows is None else rows)
             own = np.take_along_axis(known, np.maximum(views, 0)[:, None], 1)
             return np.where(views >= 0, own[:, 0], -1)
         style = self._pick(len(self.styles), elements, epoch, _STYLE)
@@ -104,7 +105,7 @@ class RandomMask:
             are the same for any larger `fixed`.
         """
         count, k = len(self.styles), np.arange(self.fixed)
-        keys = [_uniform(self.seed, 0, elements, _ORDER + n) for n in range(count)]
+        keys = [uniform(self.seed, 0, elements, _ORDER + n) for n in range(count)]
         style = np.argsort(np.stack(keys, 1), axis=1)[:, k % count]
         first = self._pick(self._variants, elements, 0, _VARIANT)[:, None]
         variant = (first + k // count) % self._variants
@@ -162,21 +163,7 @@ class RandomMask:
         return tf.ensure_shape(masked, images.shape)
 
     def _masked(self, elements: np.ndarray, epoch: int) -> np.ndarray:
-        return _uniform(self.seed, epoch, elements, _WHETHER) < self.probability
+        return uniform(self.seed, epoch, elements, _WHETHER) < self.probability
 
     def _pick(self, among: int, elements: np.ndarray, epoch: int, stream: int) -> np.ndarray:
-        return (_uniform(self.seed, epoch, elements, stream) * among).astype("int64")
-
-
-def _uniform(seed: int, epoch: int, elements: np.ndarray, stream: int) -> np.ndarray:
-    """A number in [0, 1) for each element, from a hash of all four."""
-    state = np.zeros(np.shape(elements), "uint64")
-    for part in (seed, epoch, stream, elements):
-        # The mixing step of SplitMix64 (Steele, Lea and Flood 2014, figure 16).
-        state = state ^ np.asarray(part, "uint64")
-        state = state + np.uint64(0x9E3779B97F4A7C15)
-        state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        state = state ^ (state >> np.uint64(31))
-    top: np.ndarray = (state >> np.uint64(11)) * 2.0**-53
-    return top
+        return (uniform(self.seed, epoch, elements, stream) * among).astype("int64")

@@ -51,7 +51,7 @@ def cosine_classifier(
     *,
     dropout: float = 0.0,
     scale: float = 24.0,
-    offsets: bool = False,
+    with_offsets: bool = False,
 ) -> keras.Model:
     """Puts a cosine head on a backbone: a face scores its cosine to each person's centre.
 
@@ -61,7 +61,7 @@ def cosine_classifier(
         dropout: float in [0, 1), the share of the embedding dropped in training.
         scale: float > 0, what the cosines are multiplied by (the s of CosFace, Wang et al. 2018;
             24 is right for a few hundred people, they use 64 for tens of thousands).
-        offsets: bool, whether a number a person is added to their cosines, 0 at first: minus
+        with_offsets: bool, whether a number a person is added to their cosines, 0 at first: minus
             `evaluation.Cohort.offsets`.
 
     Returns:
@@ -80,7 +80,7 @@ def cosine_classifier(
     x = layers.UnitNormalization(dtype="float32", name="head_unit")(x)
     x = layers.Dense(
         num_classes,
-        use_bias=offsets,
+        use_bias=with_offsets,
         kernel_constraint=keras.constraints.UnitNorm(axis=0),
         dtype="float32",
         name="head_centres",

@@ -103,7 +103,7 @@ MASKED_BEST_CLOSED = FROZEN_MEANS.override(
 A face is named by the nearest mean of a person's photographs. Some epochs of `COSINE_MARGIN` on the
 people's own few faces were no better on photographs held out, and took unmasked faces with them.
 
-Source: our own. Measured figures and commands: `docs/results.md`. Time: three forward passes.
+Source: our own. Measured figures and commands: `docs/results.md`. Time: two forward passes.
 """
 
 MASKED_BEST_CLOSED_S = COSINE_MARGIN.override(

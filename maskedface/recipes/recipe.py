@@ -64,8 +64,8 @@ class Recipe:
             photographs (`Face.photo`) count alike, however many training faces were made of each; a face
             whose photograph nobody named is one of its own (`datasets.with_photo_groups` finds them).
         cohort: int >= 0: from the scores of each enrolled person is taken what they have in common with
-            this many people of others (`evaluation.Cohort`): of an open set with those trained on; of a
-            closed set with those of the run that it starts from. 0 = plain cosines.
+            this many other people (`evaluation.Cohort`): of an open set with those trained on; of a closed
+            set of 0 epochs with those of the run that it starts from. 0, and any other closed set: none.
         hidden: widths of hidden ReLU layers in a linear head.
         dropout: float in [0, 1), before each layer of the head.
         loss: what a cosine head is trained by: "margin" (`losses.CosineMarginLoss`), "arcface"
@@ -194,7 +194,7 @@ class Recipe:
         if (self.mirror_join or self.cohort) and self.head != "cosine":
             raise ValueError(
                 "mirror_join must be false and cohort 0 unless head='cosine'. "
-                f"Received: {self.mirror_join} and {self.cohort}"
+                f"Received: {str(self.mirror_join).lower()} and {self.cohort}"
             )
         if self.view == "both" and self.freeze_through not in ("none", "all"):
             raise ValueError(

@@ -11,6 +11,7 @@ import numpy as np
 from maskedface.evaluation import normalised, threshold_at
 
 _PAIRS = 1_000_000  # impostor pairs: tells a rate of 1e-5 by ten of them
+_ROUNDING = np.float32(2e-6)  # a search adds the same numbers in another order
 _BLOCK = 256  # probes compared at a time: a GB of scores with 1,000,000 people
 
 
@@ -85,7 +86,7 @@ def calibrate(
         )
     if offsets is None:
         offsets = np.zeros(len(rows), "float32")
-    best = _best_of_others(rows, row_people, unit, people, offsets)
+    best = _best_of_others(rows, row_people, unit, people, offsets) + _ROUNDING
     pairs = _impostor_pairs(unit, people)
     return Calibration(
         fpir=fpir,

@@ -57,13 +57,18 @@ class Gallery:
         if keep not in get_args(Keep):
             raise ValueError(f"keep must be 'mean' or 'all'. Received: keep={keep!r}")
         self.fingerprint, self.keep, self.source = fingerprint, keep, source
-        self.cohort = cohort
+        self._cohort = cohort
         self.calibration: Calibration | None = None
         self._people: list[str] = []
         self._faces: list[int] = []  # how many faces of each person were enrolled
         self._rows = np.empty((0, 0), "float32")
         self._lengths = np.empty(0, "float32")  # of the sum of unit vectors that a row is
         self._person = np.empty(0, "int32")
+
+    @property
+    def cohort(self) -> Cohort | None:
+        """The people whom everybody enrolled is compared with."""
+        return self._cohort
 
     @property
     def people(self) -> dict[str, int]:
@@ -105,6 +110,8 @@ class Gallery:
         """
         unit = normalised(embeddings)
         features = self._rows.shape[1] or unit.shape[1]
+        if self.cohort is not None:
+            features = self.cohort.people.shape[1]
         if len(unit) != len(people) or unit.shape[1] != features or not all(people):
             raise ValueError(
                 "people must name somebody for each embedding, which must have "
@@ -131,7 +138,8 @@ class Gallery:
         self._set(rows[order], lengths[order], person[order])
 
     def remove(self, person: str) -> None:
-        """Forgets a person.
+        """Forgets a person, but for what a network trained on them knows: its weights, and their mean
+        embedding, nameless, in a cohort.
 
         Args:
             person: an enrolled person.
@@ -265,7 +273,9 @@ class Gallery:
 
     @functools.cached_property
     def _offsets(self) -> np.ndarray | None:
-        return None if self.cohort is None else self.cohort.offsets(self._rows)
+        if self.cohort is None or not len(self):
+            return None
+        return self.cohort.offsets(self._rows)
 
     @functools.cached_property
     def _numbers(self) -> dict[str, int]:

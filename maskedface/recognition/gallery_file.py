@@ -31,7 +31,8 @@ def write(
     Raises:
         OSError: if it cannot be written; the file that was there stays.
     """
-    text = json.dumps({"version": VERSION, **facts}).encode()
+    version = VERSION if _COHORT.keys() <= arrays.keys() else 1
+    text = json.dumps({"version": version, **facts}).encode()
     with whole_file(path) as partial, open(partial, "wb") as file:  # NumPy would add an ending
         np.savez(file, facts=np.frombuffer(text, "uint8"), **arrays)  # type: ignore[arg-type]
 

@@ -162,7 +162,7 @@ class Recognizer:
             aligned_to=aligned_to,
             fall_back=fall_back,
             source=os.path.abspath(path),
-            cohort=run.cohort,
+            cohort=run.cohort if gallery is None else None,
         )
 
     def faces(self, photo: Photo) -> tuple[FoundFace, ...]:

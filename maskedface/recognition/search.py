@@ -43,11 +43,9 @@ class ExactSearch:
         *,
         quantise: bool | None = None,
     ) -> None:
-        self._features, self._has_offsets = rows.shape[1], offsets is not None
-        if offsets is not None:  # one more number a row, to which a probe says 1
-            rows = np.column_stack([rows, -offsets])
         self._rows = rows
         self._person = person
+        self._offsets = offsets
         self._starts = np.flatnonzero(np.diff(person, prepend=-1))
         several = len(rows) >= _MANY_ROWS if quantise is None else quantise
         self._bytes = _Bytes(rows) if several and _byte_product() is not None else None
@@ -66,42 +64,42 @@ class ExactSearch:
         Raises:
             ValueError: if `k` is below 1, or the probe's shape is another or not finite.
         """
-        if k < 1 or np.shape(probe) != (self._features,):
+        if k < 1 or np.shape(probe) != self._rows.shape[1:]:
             raise ValueError(
-                f"k must be at least 1 and probe of shape {(self._features,)}. "
+                f"k must be at least 1 and probe of shape {self._rows.shape[1:]}. "
                 f"Received: k={k}, probe.shape={np.shape(probe)}"
             )
         unit = normalised(np.asarray(probe)[None])[0]
-        if self._has_offsets:
-            unit = np.append(unit, np.float32(1))
         k = min(k, len(self._starts))
-        if self._bytes is None:
-            chosen = None
-            scores = self._rows @ unit
-        else:
-            chosen = self._candidates(self._bytes, unit, k)
-            scores = self._rows[chosen] @ unit
-        person = self._person if chosen is None else self._person[chosen]
-        people, best = _best_of_each(person, scores)
+        everybody = slice(None)
+        chosen = everybody if self._bytes is None else self._candidates(self._bytes, unit, k)
+        people, best = _best_of_each(self._person[chosen], self._scores(chosen, unit))
         if len(people) > k:
             least = _kth(best, k)
             kept = best >= least
             people, best = people[kept], best[kept]
         order = np.lexsort([people, -best])[:k]
-        most = 2 if self._has_offsets else 1
-        return people[order], best[order].clip(-most, most)
+        return people[order], best[order]
+
+    def _scores(self, rows: Any, unit: np.ndarray) -> np.ndarray:
+        cosines: np.ndarray = (self._rows[rows] @ unit).clip(-1, 1)
+        return cosines if self._offsets is None else cosines - self._offsets[rows]
 
     def _candidates(self, bytes_: _Bytes, unit: np.ndarray, k: int) -> np.ndarray:
         """Rows among which are the best of the k best people."""
         whole, scale, offset, error = bytes_.compare(unit)
+        if self._offsets is not None:
+            whole, scale = whole * np.float32(scale) - self._offsets, 1.0
         several = len(self._starts) < len(whole)
         people = np.maximum.reduceat(whole, self._starts) if several else whole
         first = np.flatnonzero(whole >= _kth(people, k))
-        _, exact = _best_of_each(self._person[first], self._rows[first] @ unit)
-        # k people reach this cosine for certain: whoever cannot is out.
+        _, exact = _best_of_each(self._person[first], self._scores(first, unit))
+        # k people reach this score for certain: whoever cannot is out.
         certain = float(_kth(exact, k))
-        least = max(np.floor((certain - error - offset) / scale), np.iinfo("int32").min)
-        return np.flatnonzero(whole >= np.int32(least))
+        least = (certain - error - offset) / scale
+        if whole.dtype == "int32":
+            least = max(np.floor(least), np.iinfo("int32").min)
+        return np.flatnonzero(whole >= whole.dtype.type(least))
 
 
 class _Bytes:
@@ -109,7 +107,7 @@ class _Bytes:
 
     With a row x = centre + step * b + r and a probe q = step_q * c + s, where b and c hold bytes:
     q.x = q.centre + step * step_q * b.c + (q - s).r + s.(x - centre), and the last two are at most
-    (|q| + |s|) |r| + |s| |x - centre|.
+    |q - s| |r| + |s| |x - centre|.
     """
 
     def __init__(self, rows: np.ndarray) -> None:
@@ -135,8 +133,7 @@ class _Bytes:
         step = max(float(np.abs(unit).max()) / _STEPS, _TINY)
         whole = np.rint(unit / step).clip(-_STEPS, _STEPS)
         lost = float(np.linalg.norm(unit - whole * step))
-        length = float(np.linalg.norm(unit))
-        error = (length + lost) * self._rest + lost * self._reach + _ROUNDING
+        error = (1 + lost) * self._rest + lost * self._reach + _ROUNDING
         products = self._product(whole.astype("int8"))
         return products, step * self._step, float(unit @ self._centre), error
 

@@ -73,7 +73,7 @@ class RunGroup:
         """One a run: kind of test faces -> their scores to every person.
 
         The kinds are those of the run's metrics. Of a closed set the scores are the classifier's
-        logits to the people trained on, of an open set cosines to the means of the people's unmasked
+        logits to the people trained on, of an open set those to the means of the people's unmasked
         faces (`evaluation.rank_one_matches`).
         """
         return tuple(_matches(run, self.test, self.is_open) for run in self.runs)

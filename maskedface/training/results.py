@@ -63,7 +63,7 @@ class FinalModel:
 
     def _set_head(self, weights: list[np.ndarray]) -> None:
         self.model = models.cosine_classifier(
-            self._base, weights[0].shape[1], scale=self._scale, offsets=len(weights) > 1
+            self._base, weights[0].shape[1], scale=self._scale, with_offsets=len(weights) > 1
         )
         self.model.get_layer("head_centres").set_weights(weights)
 
@@ -103,7 +103,8 @@ def open_results(
         *((face.person, face.domain, face.photo) for face in test.faces), strict=True
     )
     metrics = rank_one_report(embeddings, people, domains, photos, cohort)
-    return metrics, {"embeddings": embeddings} | (cohort.arrays() if cohort else {})
+    arrays = {} if cohort is None else cohort.arrays()
+    return metrics, {"embeddings": embeddings} | arrays
 
 
 def report_domains(

@@ -78,7 +78,8 @@ class Run:
     @property
     def cohort(self) -> Cohort | None:
         """The people whom those enrolled are compared with, or None where the recipe wants none."""
-        return Cohort.among(self.predictions)
+        with np.load(os.path.join(self.path, PREDICTIONS)) as file:  # reads these arrays alone
+            return Cohort.among(file)
 
     @functools.cached_property
     def model(self) -> keras.Model:

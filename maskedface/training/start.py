@@ -101,7 +101,7 @@ def take_over(model: keras.Model, run: Run, classes: tuple[str, ...]) -> bool:
     The head is taken over where it has the same shape and the people are the same.
 
     Returns:
-        Whether the head was taken over; a cohort's offsets in it are left.
+        Whether the head was taken over; a cohort's offsets in it are left out.
 
     Raises:
         ValueError: if a backbone's layer is missing in the run's model, or has another shape.

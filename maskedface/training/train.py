@@ -92,8 +92,8 @@ def train(
     Raises:
         ValueError: if a row is in both parts (also of a run this one starts from), some people of the
             test rows are trained on and some are not, the folder holds another run, a name is
-            unknown, the recipe's loss couples faces of a batch that is split, or it wants a cohort that
-            a closed set does not have.
+            unknown, the recipe's loss couples faces of a batch that is split, or it wants the cohort of
+            a run whose network sees faces otherwise.
         FileNotFoundError: if the run to start from is missing.
         ImageError: if a file cannot be decoded; `maskedface audit` lists them all.
     """
@@ -109,7 +109,7 @@ def train(
             f"Received: {len(others)} of {len(test.people)} are not, {sorted(others)[:3]}"
         )
     labels = None if is_open else test.labels(train.people)
-    cohort = None if is_open else _cohort_of(before, recipe)
+    cohort = None if is_open else _cohort_of(before, recipe, progress)
     used = set_seeds_and_threads(seed, threads, folder)
     devices = find_devices(strategy)
     refuse_coupled(recipe, devices)
@@ -159,18 +159,22 @@ def train(
             set_ranking_centres(inputs.learner, centres)
         fit(inputs, plan, recipe, train, test, folder, callbacks, devices, progress)
         final = FinalModel(recipe, model, base, inputs, chips)
-        if recipe.head_final != "trained":
+        if recipe.head_final != "trained" or (is_open and recipe.cohort):
             photos = [face.photo for face in train.faces] if recipe.head_final == "photo_means" else None
-            final.set_centres(class_means(final.train_embeddings(), plan.labels, photos))
+            means = class_means(final.train_embeddings(), plan.labels, photos)
+            if recipe.head_final != "trained":
+                final.set_centres(means)
+            if is_open and recipe.cohort:
+                cohort = Cohort(means.T, recipe.cohort)
         if labels is None:
-            if recipe.cohort:
-                cohort = Cohort(np.ascontiguousarray(final.centres.T), recipe.cohort)
             finish(folder, final.model, *open_results(test, final.test_embeddings(), cohort))
         else:
             if cohort is not None:
                 final.set_cohort(cohort)
             logits = final.test_logits()
-            predictions = {"labels": labels, "logits": logits} | (cohort.arrays() if cohort else {})
+            predictions = {"labels": labels, "logits": logits}
+            if cohort is not None:
+                predictions |= cohort.arrays()
             finish(folder, final.model, report_domains(test, labels, logits), predictions)
         tidy(folder)
     return Run(os.fspath(run_dir))
@@ -230,16 +234,20 @@ def _taken(rows: FaceIndex, recipe: Recipe, seed: int) -> FaceIndex:
     return taken
 
 
-def _cohort_of(before: Run | None, recipe: Recipe) -> Cohort | None:
-    """The people of the run that a closed set starts from, whom its own are compared with."""
+def _cohort_of(before: Run | None, recipe: Recipe, progress: bool) -> Cohort | None:
+    """Whom the people of a closed set are compared with: those of the run that it starts from, where
+    the network is still that run's."""
     if not recipe.cohort:
         return None
-    theirs = None if before is None else before.cohort
-    # A network that is trained on moves away from where those people's means were taken.
-    if theirs is None or recipe.epochs:
-        raise ValueError(
-            "cohort must be 0 where the test people are trained on, unless the recipe trains nothing "
-            "(epochs=0) and starts from a run with a cohort (init=RUN). Received: "
-            f"cohort={recipe.cohort}, epochs={recipe.epochs}, init={recipe.init!r}"
-        )
+    theirs = None if before is None or recipe.epochs else before.cohort
+    if before is None or theirs is None:
+        if progress:
+            print("no cohort: a closed set has that of the run it starts from, untrained (epochs=0)")
+        return None
+    for field in ("view", "mirror_join"):
+        if getattr(recipe, field) != getattr(before.recipe, field):
+            raise ValueError(
+                f"{field} must be that of the run whose cohort is used, or cohort 0. "
+                f"Received: {getattr(recipe, field)!r}, init={before.path!r}"
+            )
     return Cohort(theirs.people, recipe.cohort)

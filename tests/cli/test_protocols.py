@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
+from maskedface import evaluation
 from maskedface.cli.main import main
 from maskedface.datasets import FaceIndex, by_person, draw_face, draw_people, write_manifest
+from maskedface.training import Run
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def lfw(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def evaluate(backbone: Path, *words: str | Path) -> int:
+def evaluate(backbone: str | Path, *words: str | Path) -> int:
     return main(["evaluate", str(backbone), "--template", "arcface", *map(str, words)])
 
 
@@ -108,6 +111,33 @@ def test_a_manifests_column_is_an_open_set(
     assert "must have different people" in capsys.readouterr().err
     assert evaluate(tiny_backbone, *words, "--enrolled", "2", "--fpir", "0.01") == 2
     assert "between 1 / scores and 1" in capsys.readouterr().err
+
+
+def test_a_run_is_scored_with_its_cohort(
+    open_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    for name in ("open_set_report", "match_probes"):
+        real = getattr(evaluation, name)
+
+        def spied(*args: Any, real: Any = real, cohort: Any = None, **words: Any) -> Any:
+            seen.append(cohort)
+            return real(*args, cohort=cohort, **words)
+
+        monkeypatch.setattr(evaluation, name, spied)
+    parts = open_run.split()
+    index, manifest = parts["train"] + parts["test"], tmp_path / "manifest.csv"
+    write_manifest(manifest, index, {"open": parts})
+    words = ["--protocol", "open", "--manifest", manifest, "--data", index.root, "--draws", "1"]
+    words += ["--fpir", "0.25", "--far", "0.1", "--enrolled", "2"]
+    assert evaluate(open_run.path, *words) == 0
+    lists = []
+    for domain in ("unmasked", "masked"):
+        lists.append(tmp_path / f"{domain}.csv")
+        paths = (face.path for face in index.only(domain).faces)
+        lists[-1].write_text("\n".join("/".join(path.split("/")[1:]) for path in paths))
+    assert evaluate(open_run.path, "--protocol", "c-rmfrd", "--data", index.root, "--list", *lists) == 0
+    assert len(seen) == 2 and all(cohort is not None for cohort in seen)
 
 
 @pytest.mark.parametrize(

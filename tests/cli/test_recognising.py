@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from maskedface.cli.main import main
 from maskedface.datasets import draw_face
 from maskedface.recognition import Gallery
+from maskedface.training import Run
 
 
 @pytest.fixture
@@ -46,6 +48,17 @@ def test_enrolling_says_what_was_done(
     gallery = Gallery.load(words[1])
     assert gallery.people == {f"p{n}": 2 for n in range(10)}
     assert gallery.calibration is not None and gallery.calibration.probes == 20
+
+
+def test_a_gallery_made_with_a_run_has_its_cohort(
+    people: Path, tmp_path: Path, open_run: Run
+) -> None:
+    words = ["--gallery", str(tmp_path / "g.npz"), "--template", "arcface"]
+    assert main(["enroll", *words, "--model", open_run.path, str(people), "--fpir", "0.1"]) == 0
+    cohort = Gallery.load(words[1]).cohort
+    assert cohort is not None and open_run.cohort is not None
+    np.testing.assert_allclose(cohort.people, open_run.cohort.people, atol=1e-6)
+    assert main(["identify", *words, str(people / "p3"), "--threshold", "-2"]) == 0
 
 
 def test_a_photograph_left_out_is_listed_and_exit_code_1(

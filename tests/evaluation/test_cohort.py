@@ -24,17 +24,33 @@ def test_many_templates_are_done_in_parts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("people", "nearest"), [(PEOPLE[:1], 20), (PEOPLE, 0), (np.ones((5, 3), "float32"), 2)]
+    ("people", "nearest", "message"),
+    [
+        (PEOPLE[:1], 20, "at least two people"),
+        (PEOPLE, 0, "nearest be at least 1"),
+        (np.full((5, 2), np.nan), 2, "finite values"),
+    ],
 )
-def test_a_cohort_that_cannot_be_compared_is_refused(people: np.ndarray, nearest: int) -> None:
-    with pytest.raises(ValueError, match="a cohort must have two people or more"):
-        Cohort(people, nearest).offsets(AXIS)
+def test_a_cohort_that_is_none_is_refused(people: np.ndarray, nearest: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Cohort(people, nearest)
+
+
+def test_templates_of_another_embedding_are_refused() -> None:
+    with pytest.raises(ValueError, match="templates must have 3 features"):
+        Cohort(np.ones((5, 3)), 2).offsets(AXIS)
+
+
+def test_people_are_kept_as_unit_vectors() -> None:
+    np.testing.assert_allclose(Cohort(5 * PEOPLE.astype("float64"), 2).people, PEOPLE, atol=1e-6)
+    assert Cohort(PEOPLE.astype("float64"), 2).people.dtype == "float32"
 
 
 def test_it_is_found_again_among_a_files_arrays() -> None:
     cohort = Cohort(PEOPLE, 3)
     again = Cohort.among({**cohort.arrays(), "labels": np.zeros(2)})
-    assert again is not None and again.nearest == 3 and again.people is PEOPLE
+    assert again is not None and again.nearest == 3
+    np.testing.assert_array_equal(again.people, cohort.people)
     assert Cohort.among({"labels": np.zeros(2)}) is None
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskedface.evaluation import EmbeddedFaces, open_set_report
+from maskedface.evaluation import Cohort, EmbeddedFaces, open_set_report, person_means
 
 
 def faces(prefix: str, people: int = 40, noise: float = 0.6, seed: int = 0) -> EmbeddedFaces:
@@ -41,6 +41,22 @@ def test_draws_differ_and_are_repeatable() -> None:
     values = [draw["rank"][1]["value"] for draw in first["masked"]["per_draw"]]
     assert first["masked"]["rank_1"]["mean"] == pytest.approx(np.mean(values))
     assert first["masked"]["rank_1"]["sd"] == pytest.approx(np.std(values, ddof=1)) != 0
+
+
+def test_a_cohort_is_taken_off_rank_1_and_thresholds_but_not_off_pairs() -> None:
+    train, test = faces("a", seed=1), faces("b", seed=2)
+    # A part that all faces share: some of them have more of it and are near to everybody.
+    for part, seed in ((train, 3), (test, 4)):
+        part.embeddings[:, 0] += 4 * np.random.default_rng(seed).random(len(part.people))
+    words = {"enrolled": 20, "draws": 2, "fpirs": (0.1,), "fars": (0.01,)}
+    cohort = Cohort(person_means(train.embeddings, train.people)[1], 10)
+    plain, found = (open_set_report(train, test, **words, cohort=c) for c in (None, cohort))
+    for domain in ("masked", "unmasked"):
+        assert found[domain]["rank_1"] != plain[domain]["rank_1"]
+    assert found["masked"]["rank_1_own_photo_kept"] != plain["masked"]["rank_1_own_photo_kept"]
+    thresholds = [r["masked"]["per_draw"][0]["open_set"][0]["threshold"] for r in (plain, found)]
+    assert thresholds[1] < thresholds[0] - 0.1
+    assert found["pairs"] == plain["pairs"]
 
 
 def test_a_probes_own_photograph_does_not_help_it() -> None:

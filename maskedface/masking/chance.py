@@ -1,0 +1,27 @@
+"""Chance without history: a number for each (seed, epoch, element), whatever was drawn before."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def uniform(seed: int, epoch: int, elements: np.ndarray, stream: int) -> np.ndarray:
+    """A number in [0, 1) for each element, from a hash of all four.
+
+    Args:
+        seed, epoch, stream: int >= 0; streams keep apart what is drawn for one (seed, epoch, element).
+        elements: int array of any shape, each >= 0.
+
+    Returns:
+        float64 array of that shape.
+    """
+    state = np.zeros(np.shape(elements), "uint64")
+    for part in (seed, epoch, stream, elements):
+        # The mixing step of SplitMix64 (Steele, Lea and Flood 2014, figure 16).
+        state = state ^ np.asarray(part, "uint64")
+        state = state + np.uint64(0x9E3779B97F4A7C15)
+        state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        state = state ^ (state >> np.uint64(31))
+    top: np.ndarray = (state >> np.uint64(11)) * 2.0**-53
+    return top
