@@ -232,7 +232,8 @@ class Gallery:
         }
         arrays = {"rows": self._rows, "lengths": self._lengths, "person": self._person}
         if self.cohort is not None:
-            arrays |= self.cohort.arrays()
+            offsets = np.empty(0, "float32") if self._offsets is None else self._offsets
+            arrays |= {**self.cohort.arrays(), "offsets": offsets}
         gallery_file.write(path, facts, arrays)
 
     @classmethod
@@ -258,6 +259,8 @@ class Gallery:
         )
         gallery._people, gallery._faces = facts["people"], facts["faces"]
         gallery._set(arrays["rows"], arrays["lengths"], arrays["person"])
+        if len(gallery) and "offsets" in arrays:
+            gallery.__dict__["_offsets"] = arrays["offsets"]  # where the cached property keeps it
         if facts["calibration"]:
             gallery.calibration = Calibration(**facts["calibration"])
         return gallery

@@ -14,7 +14,11 @@ from maskedface.whole_file import whole_file
 
 VERSION = 2  # 1 had no cohort
 _ARRAYS = {"rows": ("float32", 2), "lengths": ("float32", 1), "person": ("int32", 1)}
-_COHORT = {"cohort": ("float32", 2), "cohort_nearest": ("int64", 0)}  # where the gallery has one
+_COHORT = {  # where the gallery has one
+    "cohort": ("float32", 2),
+    "cohort_nearest": ("int64", 0),
+    "offsets": ("float32", 1),  # seconds to compute for each 100,000 rows
+}
 _FACTS = {"fingerprint", "keep", "source", "people", "faces", "calibration"}
 
 
@@ -26,7 +30,7 @@ def write(
     Args:
         path: the file.
         facts: what `read` gives back, plain values.
-        arrays: "rows", "lengths" and "person", and with a cohort `Cohort.arrays`.
+        arrays: "rows", "lengths" and "person", and with a cohort `Cohort.arrays` and "offsets".
 
     Raises:
         OSError: if it cannot be written; the file that was there stays.
@@ -84,6 +88,8 @@ def _check(
         and kinds == _ARRAYS | (_COHORT if "cohort" in arrays else {})
         and (others.shape[1] == rows.shape[1] or not len(rows))
         and ("cohort" not in arrays or (len(others) > 1 and arrays["cohort_nearest"] > 0))
+        and len(arrays.get("offsets", rows)) == len(rows)
+        and bool(np.isfinite(arrays.get("offsets", rows)).all())
         and bool(np.isfinite(others).all())
         and len(people) == len(facts["faces"]) == len(set(people))
         and len(rows) == len(arrays["lengths"]) == len(person)

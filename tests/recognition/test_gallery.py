@@ -118,6 +118,7 @@ def test_a_pickle_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 TWO = np.array(2, "int64")
+NONE = {"offsets": np.zeros(3, "float32")}
 
 
 def damaged(path: Path, facts: dict[str, Any], **arrays: Any) -> Path:
@@ -141,12 +142,13 @@ def damaged(path: Path, facts: dict[str, Any], **arrays: Any) -> Path:
         ({}, {"person": np.array([0, 1, 5], "int32")}, "do not fit together"),
         ({}, {"rows": np.full((3, 3), np.nan, "float32")}, "do not fit together"),
         ({}, {"rows": np.ones((3, 3))}, "do not fit together"),
-        ({}, {"cohort": np.ones((3, 3), "float32")}, "cohort_nearest"),
-        ({}, {"cohort": np.ones((3, 2), "float32"), "cohort_nearest": TWO}, "do not fit together"),
-        ({}, {"cohort": np.ones((1, 3), "float32"), "cohort_nearest": TWO}, "do not fit together"),
-        ({}, {"cohort": np.ones((3, 3), "float32"), "cohort_nearest": TWO - 2}, "do not fit together"),
-        ({}, {"cohort": np.full((3, 3), np.inf, "float32"), "cohort_nearest": TWO}, "do not fit"),
-        ({}, {"cohort": np.ones((3, 3)), "cohort_nearest": TWO}, "do not fit together"),
+        ({}, {"cohort": np.ones((3, 3), "float32")}, "cohort_nearest|offsets"),
+        ({}, {"cohort": np.ones((3, 2), "float32"), "cohort_nearest": TWO, **NONE}, "do not fit together"),
+        ({}, {"cohort": np.ones((1, 3), "float32"), "cohort_nearest": TWO, **NONE}, "do not fit together"),
+        ({}, {"cohort": np.ones((3, 3), "float32"), "cohort_nearest": TWO - 2, **NONE}, "do not fit"),
+        ({}, {"cohort": np.full((3, 3), np.inf, "float32"), "cohort_nearest": TWO, **NONE}, "do not fit"),
+        ({}, {"cohort": np.ones((3, 3), "f4"), "cohort_nearest": TWO, "offsets": np.ones(2, "f4")}, "fit"),
+        ({}, {"cohort": np.ones((3, 3)), "cohort_nearest": TWO, **NONE}, "do not fit together"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused(
