@@ -29,6 +29,7 @@ def as_tf_dataset(
     shuffle: bool = False,
     flip: bool = False,
     masks: RandomMask | None = None,
+    mask_masked: bool = False,
     augment: float = 0.0,
     with_domains: bool = False,
     seed: int = 0,
@@ -61,6 +62,7 @@ def as_tf_dataset(
             row that comes up again in an epoch is mirrored, masked and changed anew.
         flip: whether each image is mirrored with chance one half.
         masks: what to draw on unmasked faces, made for this template and size; None = nothing.
+        mask_masked: whether masked faces get drawn masks too, over theirs.
         augment: float >= 0, strength of `datasets.augmented`.
         with_domains: whether labels have the domain beside them, 0 unmasked, 1 masked.
         seed: int >= 0.
@@ -104,6 +106,7 @@ def as_tf_dataset(
         masks,
         augment,
         with_domains,
+        mask_masked,
     )
     read = _reader(index, image_size, template, cache, progress)
 

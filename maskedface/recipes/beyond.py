@@ -63,11 +63,12 @@ MASKED_BEST = COSINE_MARGIN.override(
     sampling="domains",
     augment=1.0,
     mask_probability=0.4,
+    mask_masked=True,
     mirror_join=True,
     cohort=20,
 )
-"""The best so far: the whole network, cosine margin, masked and unmasked faces equally often, drawn
-masks, small changes, mirrors joined, and a cohort of the people trained on.
+"""The best so far: the whole network, cosine margin, masked and unmasked faces equally often, masks
+drawn on both, small changes, mirrors joined, and a cohort of the people trained on.
 
 Made for thousands of people with few images each, of whom none need be tested on. To name a closed set
 of people, start from such a run: `--recipe masked_best_closed --set init=RUN`.

@@ -26,6 +26,14 @@ def test_only_unmasked_faces_are_given_masks(masks: RandomMask) -> None:
     assert changed.any() and not changed[MASKED].any()
 
 
+def test_masked_faces_are_given_others_where_asked(masks: RandomMask) -> None:
+    plan = EpochPlan(LABELS, MASKED, masks=masks, mask_masked=True)
+    found = plan.images(FACES.copy(), ROWS, np.zeros(12, bool), 0)
+    changed = (found != FACES).any(axis=(1, 2, 3))
+    np.testing.assert_array_equal(changed, masks.choices(ROWS, 0) >= 0)
+    assert changed[MASKED].any() and not changed[MASKED].all()
+
+
 def test_a_face_given_a_mask_counts_as_masked(masks: RandomMask) -> None:
     plan = EpochPlan(LABELS, MASKED, masks=masks, with_domains=True)
     targets = plan.targets(ROWS, 3)
