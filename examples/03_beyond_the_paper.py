@@ -29,7 +29,7 @@ if args.smoke:
     best = best.override(epochs=1, warmup_epochs=0)
 steps = {
     "frozen": recipes.FROZEN_MEANS,
-    "frozen, with a cohort": recipes.FROZEN_MEANS.override(cohort=20),
+    "frozen, with a cohort": recipes.FROZEN_MEANS.override(cohort=60),
     "unmasked faces alone": best.override(mask_probability=0.0, train_on={"unmasked": 1.0}),
     "with drawn masks": best.override(train_on={"unmasked": 1.0}),
     "and real masked faces": best,

@@ -65,7 +65,7 @@ MASKED_BEST = COSINE_MARGIN.override(
     mask_probability=0.4,
     mask_masked=True,
     mirror_join=True,
-    cohort=20,
+    cohort=60,
 )
 """The best so far: the whole network, cosine margin, masked and unmasked faces equally often, masks
 drawn on both, small changes, mirrors joined, and a cohort of the people trained on.
@@ -96,7 +96,7 @@ MASKED_BEST_CLOSED = FROZEN_MEANS.override(
     head_init="random",  # and no features: the means are taken at the end, with mirrors joined
     head_final="photo_means",
     mirror_join=True,
-    cohort=20,
+    cohort=60,
     features="off",
 )
 """Names a closed set of people by a network of `MASKED_BEST` on others (`--set init=RUN`), untrained.
