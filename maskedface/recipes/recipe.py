@@ -64,8 +64,9 @@ class Recipe:
             photographs (`Face.photo`) count alike, however many training faces were made of each; a face
             whose photograph nobody named is one of its own (`datasets.with_photo_groups` finds them).
         cohort: int >= 0: from the scores of each enrolled person is taken what they have in common with
-            this many other people (`evaluation.Cohort`): of an open set with those trained on; of a closed
-            set of 0 epochs with those of the run that it starts from. 0, and any other closed set: none.
+            this many other people (`evaluation.Cohort`): of an open set with those trained on (where no
+            face of theirs wears a mask, each counts with a drawn one too); of a closed set of 0
+            epochs with those of the run that it starts from. 0, and any other closed set: none.
         hidden: widths of hidden ReLU layers in a linear head.
         dropout: float in [0, 1), before each layer of the head.
         loss: what a cosine head is trained by: "margin" (`losses.CosineMarginLoss`), "arcface"

@@ -67,17 +67,21 @@ class FinalModel:
         )
         self.model.get_layer("head_centres").set_weights(weights)
 
+    def embeddings(self, chips: np.ndarray) -> np.ndarray:
+        """Of any faces: float32 array, shape (faces, features)."""
+        return models.predict(models.embedder(self.model), chips)
+
     def train_embeddings(self) -> np.ndarray:
         """Of the training rows: float32 array, shape (rows, features)."""
         if self._as_trained:
             return self._inputs.embeddings(self._inputs.train)
-        return models.predict(models.embedder(self.model), self._chips[0])
+        return self.embeddings(self._chips[0])
 
     def test_embeddings(self) -> np.ndarray:
         """Of the test rows: float32 array, shape (rows, features)."""
         if self._as_trained:
             return self._inputs.embeddings(self._inputs.test)
-        return models.predict(models.embedder(self.model), self._chips[1])
+        return self.embeddings(self._chips[1])
 
     def test_logits(self) -> np.ndarray:
         """Of the test rows: float32 array, shape (rows, classes)."""

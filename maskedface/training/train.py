@@ -12,8 +12,9 @@ import keras
 import numpy as np
 
 from maskedface import models
-from maskedface.datasets import FaceIndex, read_chips, take_share
+from maskedface.datasets import EpochPlan, FaceIndex, read_chips, take_share
 from maskedface.evaluation import Cohort
+from maskedface.masking import RandomMask
 from maskedface.recipes import Recipe, scenario
 from maskedface.training.batches import plan_of
 from maskedface.training.compiling import build_model, prepare_backbone
@@ -165,6 +166,8 @@ def train(
             if recipe.head_final != "trained":
                 final.set_centres(means)
             if is_open and recipe.cohort:
+                if not plan.masked.any():
+                    means = _means_with_masks(final, chips[0], plan, record["template"], photos)
                 cohort = Cohort(means.T, recipe.cohort)
         if labels is None:
             finish(folder, final.model, *open_results(test, final.test_embeddings(), cohort))
@@ -251,3 +254,18 @@ def _cohort_of(before: Run | None, recipe: Recipe, progress: bool) -> Cohort | N
                 f"Received: {getattr(recipe, field)!r}, init={before.path!r}"
             )
     return Cohort(theirs.people, recipe.cohort)
+
+
+def _means_with_masks(
+    final: FinalModel,
+    chips: np.ndarray,
+    plan: EpochPlan,
+    template: str,
+    photos: Sequence[str] | None,
+) -> np.ndarray:
+    """`class_means` of faces of which none wears a mask, each with a drawn one on too: means of bare
+    faces alone do not say who is like a masked one."""
+    masks = RandomMask(1.0, seed=plan.seed, template=template, size=chips.shape[1])
+    masked = masks.lay(np.asarray(chips), masks.choices(np.arange(len(chips)), 0))
+    embeddings = np.concatenate([final.train_embeddings(), final.embeddings(masked)])
+    return class_means(embeddings, np.tile(plan.labels, 2), photos and [*photos, *photos])

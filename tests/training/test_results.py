@@ -10,7 +10,8 @@ import pytest
 from maskedface import datasets, models, training
 from maskedface.cli.export_check import _scored
 from maskedface.cli.learners import relearn
-from maskedface.evaluation import Cohort, normalised, rank_one_report
+from maskedface.evaluation import Cohort, normalised, person_means, rank_one_report
+from maskedface.masking import RandomMask
 from maskedface.recipes import Recipe
 from maskedface.recognition import Recognizer
 from maskedface.reporting import per_face
@@ -93,6 +94,31 @@ def test_a_cohort_is_of_means_whatever_the_head_is(open_run: Run, tiny_backbone:
     assert run.cohort is not None and open_run.cohort is not None
     np.testing.assert_allclose(run.cohort.people, open_run.cohort.people, atol=1e-6)
     assert (run.cohort.people != run.model.get_layer("head_centres").get_weights()[0].T).any()
+
+
+def test_people_without_a_masked_face_are_in_the_cohort_with_drawn_masks_too(
+    open_run: Run, tiny_backbone: Path
+) -> None:
+    parts = open_run.split()
+    run = training.train(
+        MEANS.override(mirror_join=True, train_on={"unmasked": 1}),
+        parts["train"],
+        parts["test"],
+        run_dir=f"{open_run.path}-bare",
+        backbone=tiny_backbone,
+        progress=False,
+    )
+    bare = parts["train"].only("unmasked")
+    chips = datasets.read_chips(bare, size=64, template="vggface2")
+    masks = RandomMask(1.0, seed=0, template="vggface2", size=64)
+    masked = masks.lay(chips, masks.choices(np.arange(len(chips)), 0))
+    embedder = models.embedder(run.model)
+    unit = normalised(np.concatenate([models.predict(embedder, x) for x in (chips, masked)]))
+    _, means = person_means(unit, [face.person for face in bare.faces] * 2)
+    assert run.cohort is not None
+    np.testing.assert_allclose(run.cohort.people, means, atol=1e-5)
+    (centres,) = run.model.get_layer("head_centres").get_weights()
+    assert np.abs(centres.T - means).max() > 1e-3  # the head itself is of the faces as they are
 
 
 def test_a_run_joined_with_itself_is_itself(open_run: Run) -> None:
