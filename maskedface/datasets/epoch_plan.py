@@ -26,7 +26,6 @@ class EpochPlan:
         masks: what to draw on faces that wear none, or None.
         augment: float >= 0, strength of `augmented`.
         with_domains: bool, whether a label has the domain beside it, for losses that ask for it.
-        mask_masked: bool, whether faces that wear a mask may be given another over it.
     """
 
     labels: np.ndarray
@@ -37,17 +36,11 @@ class EpochPlan:
     masks: RandomMask | None = None
     augment: float = 0.0
     with_domains: bool = False
-    mask_masked: bool = False
-
-    @property
-    def unmaskable(self) -> np.ndarray:
-        """The rows that are given no mask: bool array, shape (rows,)."""
-        return np.zeros_like(self.masked) if self.mask_masked else self.masked
 
     def elements(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """An epoch's elements, and which of them are mirrored; as `order.plan`."""
         return order.plan(
-            self.labels, self.masked, self.seed, epoch, sampling=self.sampling, flip=self.flip
+            self.labels, self.seed, epoch, sampling=self.sampling, flip=self.flip
         )
 
     def rows(self, elements: np.ndarray) -> np.ndarray:
@@ -59,7 +52,7 @@ class EpochPlan:
         rows = self.rows(elements)
         if self.masks is None:
             return np.full(len(rows), -1)
-        return np.where(self.unmaskable[rows], -1, self.masks.choices(elements, epoch, rows))
+        return np.where(self.masked[rows], -1, self.masks.choices(elements, epoch, rows))
 
     def views(self, elements: np.ndarray, epoch: int) -> np.ndarray:
         """Which of its row's fixed masks each element wears: int64 array, a column of
@@ -67,7 +60,7 @@ class EpochPlan:
         rows = self.rows(elements)
         if self.masks is None:
             return np.full(len(rows), -1)
-        return np.where(self.unmaskable[rows], -1, self.masks.views(elements, epoch))
+        return np.where(self.masked[rows], -1, self.masks.views(elements, epoch))
 
     def images(
         self, faces: np.ndarray, elements: np.ndarray, mirrored: np.ndarray, epoch: int

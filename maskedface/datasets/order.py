@@ -13,7 +13,7 @@ import numpy as np
 
 from maskedface.masking.chance import uniform
 
-Sampling = Literal["in_order", "shuffled", "balanced", "grouped", "domains"]
+Sampling = Literal["in_order", "shuffled", "balanced", "grouped"]
 GROUP = 4  # rows of one class next to each other: several groups in any batch that is worth its name
 _ORDER, _FLIP, _BALANCE, _GROUP = range(4)  # keep the streams of one (seed, epoch) apart
 _AGAIN = 1_000  # another one of `uniform` than any of `masking.RandomMask`
@@ -112,7 +112,6 @@ def flips(elements: np.ndarray, count: int, seed: int, epoch: int) -> np.ndarray
 
 def plan(
     labels: np.ndarray,
-    masked: np.ndarray,
     seed: int,
     epoch: int,
     *,
@@ -123,10 +122,9 @@ def plan(
 
     Args:
         labels: int array, shape (rows,), the class of each row.
-        masked: bool array, shape (rows,), the domain of each.
         seed, epoch: int >= 0.
-        sampling: "in_order", as the rows stand; "shuffled" (`shuffled`); "balanced" (`balanced`);
-            "grouped" (`grouped`); or "domains" (`balanced`, of the two domains).
+        sampling: "in_order", as the rows stand; "shuffled" (`shuffled`); "balanced" (`balanced`); or
+            "grouped" (`grouped`).
         flip: whether elements are mirrored with chance one half.
 
     Returns:
@@ -137,10 +135,8 @@ def plan(
         rows = np.arange(len(labels))
     elif sampling == "shuffled":
         rows = shuffled(len(labels), seed, epoch)
-    elif sampling == "grouped":
-        rows = grouped(labels, seed, epoch)
     else:
-        rows = balanced(labels if sampling == "balanced" else masked.astype(int), seed, epoch)
+        rows = (balanced if sampling == "balanced" else grouped)(labels, seed, epoch)
     shown = elements(rows, len(labels))
     return shown, flips(shown, len(labels), seed, epoch) if flip else np.zeros(len(shown), bool)
 

@@ -29,7 +29,6 @@ def as_tf_dataset(
     shuffle: bool = False,
     flip: bool = False,
     masks: RandomMask | None = None,
-    mask_masked: bool = False,
     augment: float = 0.0,
     with_domains: bool = False,
     seed: int = 0,
@@ -57,12 +56,11 @@ def as_tf_dataset(
         batch_size: int >= 1; an epoch's last batch may be smaller.
         shuffle: short for sampling="shuffled".
         sampling: "in_order", as the rows stand (the default); "shuffled", each epoch in an order of
-            its own; "balanced", each person equally often; "domains", masked and unmasked rows
-            equally often; "grouped", each row once, up to four of one person next to each other. A
-            row that comes up again in an epoch is mirrored, masked and changed anew.
+            its own; "balanced", each person equally often (a row that comes up again in an epoch is
+            mirrored, masked and changed anew); "grouped", each row once, up to four of one person
+            next to each other.
         flip: whether each image is mirrored with chance one half.
         masks: what to draw on unmasked faces, made for this template and size; None = nothing.
-        mask_masked: whether masked faces get drawn masks too, over theirs.
         augment: float >= 0, strength of `datasets.augmented`.
         with_domains: whether labels have the domain beside them, 0 unmasked, 1 masked.
         seed: int >= 0.
@@ -106,7 +104,6 @@ def as_tf_dataset(
         masks,
         augment,
         with_domains,
-        mask_masked,
     )
     read = _reader(index, image_size, template, cache, progress)
 

@@ -60,15 +60,13 @@ MASKED_BEST = COSINE_MARGIN.override(
     warmup_epochs=1,
     batch_size=64,
     epochs=8,
-    sampling="domains",
     augment=1.0,
     mask_probability=0.4,
-    mask_masked=True,
     mirror_join=True,
     cohort=60,
 )
-"""The best so far: the whole network, cosine margin, masked and unmasked faces equally often, masks
-drawn on both, small changes, mirrors joined, and a cohort of the people trained on.
+"""The best so far: the whole network, cosine margin, drawn masks, small changes, mirrors joined, and a
+cohort of the people trained on.
 
 Made for thousands of people with few images each, of whom none need be tested on. To name a closed set
 of people, start from such a run: `--recipe masked_best_closed --set init=RUN`.
@@ -80,11 +78,7 @@ cores without AVX-512.
 """
 
 MASKED_DRAWN = MASKED_BEST.override(
-    name="masked_drawn",
-    train_on={"unmasked": 1.0},
-    sampling="shuffled",
-    mask_probability=0.6,
-    epochs=12,
+    name="masked_drawn", train_on={"unmasked": 1.0}, mask_probability=0.6, epochs=12
 )
 """`MASKED_BEST` without a real masked image: unmasked faces and masks drawn on them.
 

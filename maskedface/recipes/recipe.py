@@ -92,12 +92,11 @@ class Recipe:
         label_smoothing: float in [0, 1).
         flip: bool, mirror each training image with chance one half.
         class_weight: "none", or "balanced": each person's loss weighs the same in sum.
-        sampling: "shuffled", each row once an epoch; "balanced", each person equally often; "domains",
-            masked and unmasked rows equally often; or "grouped", each row once, up to four of one person
-            next to each other. A row that comes up again is mirrored, masked and changed anew.
+        sampling: "shuffled", each row once an epoch; "balanced", each person equally often (a row that
+            comes up again is mirrored, masked and changed anew); or "grouped", each row once, up to four
+            of one person next to each other.
         mask_probability: float in [0, 1], the chance that an unmasked training image gets a drawn mask
             (`masking.RandomMask`); it then counts as masked in losses that ask for the domain.
-        mask_masked: bool, whether masked training images get drawn masks over theirs, with the same chance.
         mask_views: int >= 0: 0 draws a new mask each epoch; K > 0 takes one of K fixed masks an image,
             which frozen features can hold.
         augment: float in [0, 4], strength of random shifts, zoom, turns, brightness and contrast
@@ -148,9 +147,8 @@ class Recipe:
     label_smoothing: float = 0.0
     flip: bool = True
     class_weight: Literal["none", "balanced"] = "none"
-    sampling: Literal["shuffled", "balanced", "domains", "grouped"] = "shuffled"
+    sampling: Literal["shuffled", "balanced", "grouped"] = "shuffled"
     mask_probability: float = 0.0
-    mask_masked: bool = False
     mask_views: int = 0
     augment: float = 0.0
     features: Literal["auto", "off"] = "auto"

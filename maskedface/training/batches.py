@@ -33,7 +33,7 @@ def plan_of(
         The plan.
     """
     masks = None
-    if recipe.mask_probability and recipe.epochs and (recipe.mask_masked or not masked.all()):
+    if recipe.mask_probability and recipe.epochs and not masked.all():
         masks = RandomMask(
             recipe.mask_probability,
             seed=seed,
@@ -50,7 +50,6 @@ def plan_of(
         masks=masks,
         augment=recipe.augment,
         with_domains=recipe.wants_domains,
-        mask_masked=recipe.mask_masked,
     )
 
 

@@ -115,7 +115,6 @@ def _training_batches(
         sampling=plan.sampling,
         flip=plan.flip,
         masks=plan.masks,
-        mask_masked=plan.mask_masked,
         augment=plan.augment,
         with_domains=plan.with_domains,
         seed=plan.seed,

@@ -32,8 +32,8 @@ class Views:
     Attributes:
         mirrors: whether mirrors are kept.
         masks: with a number of fixed masks an image, or None.
-        masked: bool array, shape (rows,): the faces that wear a mask already and are given no other;
-            their masked views are copies of the bare ones.
+        masked: bool array, shape (rows,): the faces that wear a mask already and are given none; their
+            masked views are copies of the bare ones.
     """
 
     mirrors: bool

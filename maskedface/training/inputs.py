@@ -84,7 +84,7 @@ def prepare(
     """
     output = learner_output(recipe, backbone.output, model.output)
     prefix = frozen_prefix(recipe, backbone)
-    views = Views(recipe.flip and recipe.epochs > 0, plan.masks, plan.unmaskable)
+    views = Views(recipe.flip and recipe.epochs > 0, plan.masks, plan.masked)
     if isinstance(prefix, FrozenPrefix):
         size = prefix.bytes_of(len(train), len(views)) + prefix.bytes_of(len(test), 1)
         reason = room(size, folder, recipe.features_budget)

@@ -37,7 +37,7 @@ BEYOND: Space = {
     "head_final": {"values": ["trained", "class_means"], "when": {"head": ["cosine"]}},
     "scale": {"min": 8.0, "max": 64.0, "sampling": "log", "when": {"head": ["cosine"]}},
     "margin": {"min": 0.0, "max": 0.5, "when": {"head": ["cosine"]}},
-    "sampling": ["shuffled", "balanced", "domains"],
+    "sampling": ["shuffled", "balanced"],
 }
 """`PAPER` and the cosine head with its margin loss (`recipes.COSINE_MARGIN`), and balanced sampling."""
 

@@ -97,12 +97,11 @@ def test_twenty_five_epochs_give_the_ordinary_loops_bits(train: Train, through: 
     [
         {"sampling": "balanced"},
         {
-            "sampling": "domains",
+            "sampling": "balanced",
             "train_on": {"masked": 1, "unmasked": 0.5},
             "mask_probability": 0.6,
             "mask_views": 2,
         },
-        {"mask_masked": True, "mask_probability": 0.6, "mask_views": 2},
     ],
 )
 def test_rows_that_come_up_again_give_the_ordinary_loops_bits(
