@@ -38,6 +38,8 @@ def test_a_runs_classifier_is_written_with_its_peoples_names(
     assert facts["output"] == "probabilities" and facts["agreement"]["relative"] < 1e-4
 
 
+# Four conversions.
+@pytest.mark.long
 def test_several_files_go_into_a_folder(
     tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

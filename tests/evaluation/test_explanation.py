@@ -160,6 +160,8 @@ def test_a_model_in_bfloat16_has_the_same_map() -> None:
     )
 
 
+# A process of its own.
+@pytest.mark.long
 @pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")
 def test_jax_gives_the_same_map(tmp_path: Path) -> None:
     looks_at(2, 5).save(tmp_path / "model.keras")

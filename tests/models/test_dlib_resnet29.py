@@ -36,6 +36,8 @@ def test_the_references_tell_people_apart(references: dict[str, np.ndarray]) -> 
     assert distances[~np.eye(6, dtype=bool)].min() > 0.05  # else equality would show little
 
 
+# A process of its own.
+@pytest.mark.long
 def test_the_keras_file_opens_without_maskedface(
     backbone: keras.Model, references: dict[str, np.ndarray], tmp_path: Path
 ) -> None:

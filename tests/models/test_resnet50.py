@@ -71,6 +71,8 @@ def test_weights_are_read_from_its_own_file(
     )
 
 
+# A process of its own.
+@pytest.mark.long
 def test_the_keras_file_opens_without_maskedface(tiny: keras.Model, tmp_path: Path) -> None:
     tiny.save(tmp_path / "tiny.keras")
     code = (

@@ -92,6 +92,8 @@ def test_twenty_five_epochs_give_the_ordinary_loops_bits(train: Train, through: 
     assert_same_bits(quick, ordinary)
 
 
+# Two trainings.
+@pytest.mark.long
 @pytest.mark.parametrize(
     "change",
     [
@@ -112,6 +114,8 @@ def test_rows_that_come_up_again_give_the_ordinary_loops_bits(
     assert_same_bits(quick, ordinary)
 
 
+# Two trainings.
+@pytest.mark.long
 def test_a_cosine_head_gives_the_ordinary_loops_bits(train: Train) -> None:
     means = "class_means"
     recipe = EXACT.override(head="cosine", head_init=means, head_final=means, epochs=2)
@@ -120,6 +124,8 @@ def test_a_cosine_head_gives_the_ordinary_loops_bits(train: Train) -> None:
     assert_same_bits(quick, ordinary)
 
 
+# Two trainings.
+@pytest.mark.long
 def test_fixed_masks_give_the_ordinary_loops_bits(train: Train) -> None:
     recipe = EXACT.override(epochs=4, mask_probability=0.6, mask_views=2)
     quick, ordinary = train(recipe, "quick"), train(recipe.override(features="off"), "ordinary")
@@ -148,6 +154,8 @@ def test_only_bare_faces_are_given_masks(
     )
 
 
+# Two trainings.
+@pytest.mark.long
 def test_folding_changes_only_the_last_digits(train: Train) -> None:
     # Adam would blow rounding up where a gradient is near zero; SGD shows its own size.
     recipe = EXACT.override(epochs=3, optimizer="sgd")

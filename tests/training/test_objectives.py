@@ -70,6 +70,8 @@ def test_it_trains_and_moves_the_network(
     assert losses[1] < losses[0]
 
 
+# Two trainings.
+@pytest.mark.long
 @pytest.mark.parametrize("loss", ["centre", "domain_ranking", "triplet"])
 def test_frozen_features_give_the_ordinary_loops_bits_with_any_loss(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, loss: str
@@ -93,6 +95,8 @@ def test_the_upper_view_does_not_see_the_mouth(
     np.testing.assert_array_equal(*(models.predict(run.model, x) for x in (faces, blind)))
 
 
+# Two trainings.
+@pytest.mark.long
 def test_a_joined_run_gives_a_face_and_its_mirror_one_embedding_and_can_be_started_from(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
@@ -111,6 +115,8 @@ def test_a_joined_run_gives_a_face_and_its_mirror_one_embedding_and_can_be_start
     )
 
 
+# Two trainings.
+@pytest.mark.long
 def test_the_upper_branch_starts_from_a_run_that_saw_the_whole_face(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:

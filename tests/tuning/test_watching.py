@@ -39,6 +39,8 @@ def fitted(watch: WatchTrial, rate: float = 0.0) -> int:
     return len(history.history["loss"])
 
 
+# Several trainings.
+@pytest.mark.long
 def test_a_hopeless_run_ends_and_another_does_not() -> None:
     heard: list[int] = []
     assert fitted(WatchTrial([[0.9] * 6] * 5, 6, lambda: heard.append(1))) == 2

@@ -98,6 +98,8 @@ def test_a_killed_worker_comes_back_to_its_trial(
     assert len(list((tmp_path / "cache").glob("features-*.npy"))) == 2
 
 
+# It waits for a time-out.
+@pytest.mark.long
 def test_a_chief_ends_by_its_time_out_and_keeps_what_is_done(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
