@@ -131,11 +131,13 @@ def match_probes(
     column = {name: number for number, name in enumerate(gallery)}
     own = np.array([column.get(name, -1) for name in names])
     asked = (domain == probes) & (own >= 0 if enrolled is None else True)
-    scores = _scores(unit, means, cohort)
+    scores = _scores(unit @ means.T, means, cohort)
     if own_photo != "keep" and photos is not None:
         shared, lonely, rest = _without_own_photo(unit, names, np.asarray(photos), faces, own)
         rows = np.flatnonzero(shared)
-        scores[rows, own[rows]] = _paired_scores(unit[rows], rest[rows], cohort)
+        scores[rows, own[rows]] = _scores(
+            np.einsum("ij,ij->i", unit[rows], rest[rows]), rest[rows], cohort
+        )
         asked &= ~(shared if own_photo == "skip" else lonely)
     rows = np.flatnonzero(asked)
     return Matches(rows, tuple(map(str, names[rows])), gallery, scores[rows], own[rows])
@@ -172,14 +174,9 @@ def _check(
         )
 
 
-def _scores(unit: np.ndarray, templates: np.ndarray, cohort: Cohort | None) -> np.ndarray:
-    cosines: np.ndarray = (unit @ templates.T).clip(-1, 1)
-    return cosines if cohort is None else cosines - cohort.offsets(templates)
-
-
-def _paired_scores(unit: np.ndarray, templates: np.ndarray, cohort: Cohort | None) -> np.ndarray:
-    """Row by row: of each face to its own template."""
-    cosines: np.ndarray = np.einsum("ij,ij->i", unit, templates).clip(-1, 1)
+def _scores(cosines: np.ndarray, templates: np.ndarray, cohort: Cohort | None) -> np.ndarray:
+    """Cosines whose last axis goes along the templates, less these templates' offsets."""
+    cosines = cosines.clip(-1, 1)
     return cosines if cohort is None else cosines - cohort.offsets(templates)
 
 

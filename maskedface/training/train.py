@@ -12,11 +12,10 @@ import keras
 import numpy as np
 
 from maskedface import models
-from maskedface.datasets import EpochPlan, FaceIndex, read_chips, take_share
-from maskedface.evaluation import Cohort
-from maskedface.masking import RandomMask
+from maskedface.datasets import FaceIndex, read_chips, take_share
 from maskedface.recipes import Recipe, scenario
 from maskedface.training.batches import plan_of
+from maskedface.training.cohorts import cohort_of_start, set_means
 from maskedface.training.compiling import build_model, prepare_backbone
 from maskedface.training.devices import find_devices, refuse_coupled
 from maskedface.training.fitting import fit
@@ -33,8 +32,6 @@ from maskedface.training.start import (
     take_over,
 )
 from maskedface.training.surroundings import set_seeds_and_threads, surroundings
-
-_BLOCK = 1024  # faces given masks at a time: 69 MB at 150 px
 
 
 def train(
@@ -112,11 +109,11 @@ def train(
             f"Received: {len(others)} of {len(test.people)} are not, {sorted(others)[:3]}"
         )
     labels = None if is_open else test.labels(train.people)
-    cohort = None if is_open else _cohort_of(before, recipe, progress)
     used = set_seeds_and_threads(seed, threads, folder)
     devices = find_devices(strategy)
     refuse_coupled(recipe, devices)
     progress = progress and not devices.process
+    cohort = None if is_open else cohort_of_start(before, recipe, progress)
     with devices.folder(folder) as folder, devices.scope():
         base = prepare_backbone(recipe, build_backbone(backbone, weights, recipe.image_size))
         model = build_model(recipe, base, len(train.people))
@@ -162,15 +159,10 @@ def train(
             set_ranking_centres(inputs.learner, centres)
         fit(inputs, plan, recipe, train, test, folder, callbacks, devices, progress)
         final = FinalModel(recipe, model, base, inputs, chips)
-        if recipe.head_final != "trained" or (is_open and recipe.cohort):
-            photos = [face.photo for face in train.faces] if recipe.head_final == "photo_means" else None
-            means = class_means(final.train_embeddings(), plan.labels, photos)
-            if recipe.head_final != "trained":
-                final.set_centres(means)
-            if is_open and recipe.cohort:
-                if not plan.masked.any():
-                    means = _means_with_masks(final, chips[0], plan, record["template"], photos)
-                cohort = Cohort(means.T, recipe.cohort)
+        trained_on = set_means(
+            final, recipe, plan, train, record["template"], with_cohort=is_open and recipe.cohort > 0
+        )
+        cohort = trained_on if is_open else cohort
         if labels is None:
             finish(folder, final.model, *open_results(test, final.test_embeddings(), cohort))
         else:
@@ -237,40 +229,3 @@ def _taken(rows: FaceIndex, recipe: Recipe, seed: int) -> FaceIndex:
             f"Received: {len(taken)} images of {len(taken.people)} people"
         )
     return taken
-
-
-def _cohort_of(before: Run | None, recipe: Recipe, progress: bool) -> Cohort | None:
-    """Whom the people of a closed set are compared with: those of the run that it starts from, where
-    the network is still that run's."""
-    if not recipe.cohort:
-        return None
-    theirs = None if before is None or recipe.epochs else before.cohort
-    if before is None or theirs is None:
-        if progress:
-            print("no cohort: a closed set has that of the run it starts from, untrained (epochs=0)")
-        return None
-    for field in ("view", "mirror_join"):
-        if getattr(recipe, field) != getattr(before.recipe, field):
-            raise ValueError(
-                f"{field} must be that of the run whose cohort is used, or cohort 0. "
-                f"Received: {getattr(recipe, field)!r}, init={before.path!r}"
-            )
-    return Cohort(theirs.people, recipe.cohort)
-
-
-def _means_with_masks(
-    final: FinalModel,
-    chips: np.ndarray,
-    plan: EpochPlan,
-    template: str,
-    photos: Sequence[str] | None,
-) -> np.ndarray:
-    """`class_means` of faces of which none wears a mask, each with a drawn one on too: means of bare
-    faces alone do not say who is like a masked one."""
-    masks = RandomMask(1.0, seed=plan.seed, template=template, size=chips.shape[1])
-    embeddings = [final.train_embeddings()]
-    for start in range(0, len(chips), _BLOCK):
-        rows = np.arange(start, min(start + _BLOCK, len(chips)))
-        embeddings.append(final.embeddings(masks.lay(chips[rows], masks.choices(rows, 0))))
-    labels, photos = np.tile(plan.labels, 2), photos and [*photos, *photos]
-    return class_means(np.concatenate(embeddings), labels, photos)
