@@ -19,8 +19,6 @@ With --protocol the embeddings are compared, not the people of the run: a RUN ma
 from __future__ import annotations
 
 import argparse
-import glob
-import os
 from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import data
@@ -78,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface evaluate --help`."""
     from maskedface.cli.results import print_results
+    from maskedface.training import find_runs
 
     if args.protocol:
         from maskedface.cli.protocols import run_protocol
@@ -109,31 +108,6 @@ def _relearned(groups: dict[str, list[Run]], learner: Learner, join: bool) -> di
         )
     together = zip(*groups.values(), strict=True)
     return {" & ".join(groups) + f" + {learner}": [relearn(runs, learner) for runs in together]}
-
-
-def find_runs(path: str) -> list[Run]:
-    """The finished runs in a folder: itself, or one a seed; of a scenario the last recipe's.
-
-    Raises:
-        FileNotFoundError: if there is none, or a seed's run is not finished.
-    """
-    from maskedface.training import Run
-
-    seeds = sorted(glob.glob(os.path.join(glob.escape(path), "seed-*"))) or [path]
-    return [Run(_last(folder)) for folder in seeds]
-
-
-def _last(folder: str) -> str:
-    from maskedface.training.run import RECORD, read_json
-
-    if os.path.exists(os.path.join(folder, RECORD)):
-        return folder
-    steps = [os.path.dirname(f) for f in glob.glob(os.path.join(glob.escape(folder), "*", RECORD))]
-    starts = {read_json(os.path.join(step, RECORD))["init"] for step in steps}
-    last = [step for step in steps if os.path.abspath(step) not in starts]
-    if len(last) != 1:
-        raise FileNotFoundError(f"RUN must be a run folder. Received: {folder!r}")
-    return last[0]
 
 
 def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> int:

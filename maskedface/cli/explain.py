@@ -91,9 +91,9 @@ def _classifier(name: str) -> tuple[Any, list[str]]:
     """The run's classifier and its people; nobody for a model that names none."""
     if not os.path.isdir(name):
         return None, []
-    from maskedface.training import Run
+    from maskedface.training import last_run
 
-    found = Run(name)
+    found = last_run(name)
     return found.model, found.record["classes"]
 
 

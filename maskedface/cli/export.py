@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run_of(args: argparse.Namespace) -> Run | None:
     """The run whose test faces the files are to name; None without --check."""
-    from maskedface.cli.evaluate import find_runs
+    from maskedface.training import find_runs
 
     if args.check is None:
         return None
@@ -142,7 +142,7 @@ def _read(args: argparse.Namespace) -> tuple[keras.Model, dict[str, Any], FaceIn
     import keras
 
     from maskedface import models
-    from maskedface.cli.evaluate import find_runs
+    from maskedface.training import find_runs
 
     classes, rows = None, None
     if args.model == "dlib":

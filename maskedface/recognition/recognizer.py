@@ -16,7 +16,7 @@ from maskedface.recognition.detection import Detector, MtcnnDetector, check_imag
 from maskedface.recognition.embedding import embedder_of, fingerprint
 from maskedface.recognition.gallery import Candidate, Gallery
 from maskedface.recognition.mask_estimate import masked_probability
-from maskedface.training import Run
+from maskedface.training import last_run
 
 Photo = str | os.PathLike[str] | np.ndarray
 FallBack = Literal["crops", "always", "never"]
@@ -153,7 +153,7 @@ class Recognizer:
             FileNotFoundError: if it is no finished run's folder.
             ValueError: as `Recognizer`.
         """
-        run = Run(os.fspath(path))
+        run = last_run(path)
         return cls(
             run.model,
             template=run.record["template"],

@@ -2,7 +2,7 @@
 
 from maskedface.training.compiling import build_model, compile_model, learning_rate
 from maskedface.training.results import open_results, report_domains
-from maskedface.training.run import Run
+from maskedface.training.run import Run, find_runs, last_run
 from maskedface.training.start import build_backbone
 from maskedface.training.train import train, train_scenario
 
@@ -11,6 +11,8 @@ __all__ = [
     "build_backbone",
     "build_model",
     "compile_model",
+    "find_runs",
+    "last_run",
     "learning_rate",
     "open_results",
     "report_domains",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import glob
 import json
 import os
 from collections.abc import Mapping
@@ -90,6 +91,49 @@ class Run:
         """{"train": rows trained on, "test": rows tested on}; the files may have gone since."""
         manifest = os.path.join(self.path, MANIFEST)
         return read_split(manifest, _COLUMN, root=self.record["data"], check_files=False)
+
+
+def find_runs(path: str | os.PathLike[str]) -> list[Run]:
+    """The finished runs in a folder: itself, or one a seed (seed-0/, seed-1/, ...); of several recipes
+    that need each other the last one's.
+
+    Args:
+        path: the folder.
+
+    Raises:
+        FileNotFoundError: if there is none, or a seed's run is not finished.
+    """
+    path = os.fspath(path)
+    seeds = sorted(glob.glob(os.path.join(glob.escape(path), "seed-*"))) or [path]
+    return [last_run(folder) for folder in seeds]
+
+
+def last_run(path: str | os.PathLike[str]) -> Run:
+    """The finished run in a folder: itself, or that of a recipe that came after the others in it.
+
+    Args:
+        path: the folder.
+
+    Raises:
+        FileNotFoundError: if there is none, it is not finished, or several are the last.
+    """
+    folder = os.fspath(path)
+    steps = [os.path.dirname(f) for f in glob.glob(os.path.join(glob.escape(folder), "*", RECORD))]
+    before = {other for step in steps for other in runs_before(read_json(os.path.join(step, RECORD)))}
+    last = [step for step in steps if os.path.abspath(step) not in before]
+    if os.path.exists(os.path.join(folder, RECORD)) or not last:
+        return Run(folder)
+    if len(last) > 1:
+        raise FileNotFoundError(
+            "path must be a run's folder, or hold runs of which one came last. "
+            f"Received: path={folder!r} with {sorted(map(os.path.basename, last))}"
+        )
+    return Run(last[0])
+
+
+def runs_before(record: Mapping[str, Any]) -> list[str]:
+    """The folders of the runs that a run starts from or is averaged with, out of its run.json."""
+    return [record[key] for key in ("init", "average_with") if record.get(key)]
 
 
 def write_split(path: str, train: FaceIndex, test: FaceIndex) -> None:

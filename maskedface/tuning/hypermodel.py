@@ -115,8 +115,7 @@ class FaceHyperModel(keras_tuner.HyperModel):
         if run_dir is None:
             digest = hashlib.blake2b(recipe.to_json().encode(), digest_size=8).hexdigest()
             run_dir = os.path.join(self.folder, "runs", digest, f"seed-{seed}")
-        if recipe.init:
-            recipe = recipe.override(init=self._start(recipe, seed))
+        recipe = self._with_runs_before(recipe, seed)
         run = self._train(recipe, run_dir, seed, callbacks)
         if os.path.exists(os.path.join(run_dir, MODEL)):
             os.remove(os.path.join(run_dir, MODEL))  # one a trial would fill the disk
@@ -143,11 +142,11 @@ class FaceHyperModel(keras_tuner.HyperModel):
             progress=False,
         )
 
-    def _start(self, recipe: Recipe, seed: int) -> str:
-        """The folder of the run that a recipe starts from, trained once for all trials of a seed."""
+    def _with_runs_before(self, recipe: Recipe, seed: int) -> Recipe:
+        """The recipe with the folders of the runs that it needs, trained once for all trials of a seed."""
         *before, _ = scenario(recipe)
         if not before:
-            return recipe.init
+            return recipe
         folder = os.path.join(self.folder, "start", f"seed-{seed}")
         os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, "lock"), "w") as lock:
@@ -155,4 +154,8 @@ class FaceHyperModel(keras_tuner.HyperModel):
             for step in before:
                 if not os.path.exists(os.path.join(folder, step.name, METRICS)):
                     self._train(step, os.path.join(folder, step.name), seed)
-        return os.path.join(folder, before[-1].name)
+        names = {step.name: os.path.join(folder, step.name) for step in before}
+        return recipe.override(
+            init=names.get(recipe.init, recipe.init),
+            average_with=names.get(recipe.average_with, recipe.average_with),
+        )
