@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
-
 import keras
 import numpy as np
 
@@ -59,8 +57,7 @@ class TrainingBatches(keras.utils.PyDataset):
     """The training batches of the epochs still to come, one epoch after the other.
 
     Give it to `fit` with `steps_per_epoch=batches.steps`. Each batch is a function of its number
-    alone, so it does not matter who asks for it when: with `ahead`, threads make the next ones while the
-    network learns. (Keras' own workers would begin again at the first batch with every epoch.)
+    alone, so it does not matter who asks for it when.
 
     Args:
         inputs: array, shape (rows, height, width, 3), faces; or with `views` (rows, views, ...),
@@ -70,7 +67,6 @@ class TrainingBatches(keras.utils.PyDataset):
         epochs: int, how many the whole run has.
         initial_epoch: int >= 0, the number of the first that is still to come.
         views: what `inputs` holds of each face, or None for the face itself.
-        ahead: int >= 0, how many batches as many threads make ahead; 0 = none.
     """
 
     def __init__(
@@ -82,28 +78,17 @@ class TrainingBatches(keras.utils.PyDataset):
         epochs: int,
         initial_epoch: int = 0,
         views: Views | None = None,
-        ahead: int = 0,
     ) -> None:
         super().__init__()
         self.inputs, self.plan, self.views = inputs, plan, views
         self.batch_size, self.epochs, self.initial_epoch = batch_size, epochs, initial_epoch
         self.steps = -(-len(plan.labels) // batch_size)
         self._elements: tuple[int, tuple[np.ndarray, np.ndarray]] | None = None
-        self.ahead, self._threads = ahead, ThreadPoolExecutor(max(1, ahead), "training-batches")
-        self._begun: dict[int, Future[tuple[np.ndarray, np.ndarray]]] = {}
 
     def __len__(self) -> int:
         return self.steps * (self.epochs - self.initial_epoch)
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        if not self.ahead:
-            return self._batch(number)
-        for coming in range(number, min(number + self.ahead + 1, len(self))):
-            if coming not in self._begun:
-                self._begun[coming] = self._threads.submit(self._batch, coming)
-        return self._begun.pop(number).result()
-
-    def _batch(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         past, step = divmod(number, self.steps)
         epoch = self.initial_epoch + past
         part = slice(step * self.batch_size, (step + 1) * self.batch_size)
@@ -117,10 +102,9 @@ class TrainingBatches(keras.utils.PyDataset):
         return inputs, self.plan.targets(elements, epoch)
 
     def _elements_of(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        known = self._elements  # another thread may be an epoch further
-        if known is None or known[0] != epoch:
-            self._elements = known = epoch, self.plan.elements(epoch)
-        return known[1]
+        if self._elements is None or self._elements[0] != epoch:
+            self._elements = epoch, self.plan.elements(epoch)
+        return self._elements[1]
 
 
 class RowBatches(keras.utils.PyDataset):

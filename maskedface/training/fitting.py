@@ -97,8 +97,7 @@ def _training_batches(
     initial_epoch: int,
     arrays: bool,
 ) -> Any:
-    in_tensorflow = keras.backend.backend() == "tensorflow"
-    if arrays or inputs.views is not None or not in_tensorflow:
+    if arrays or inputs.views is not None or keras.backend.backend() != "tensorflow":
         return TrainingBatches(
             inputs.train,
             plan,
@@ -106,7 +105,6 @@ def _training_batches(
             epochs=recipe.epochs,
             initial_epoch=initial_epoch,
             views=inputs.views,
-            ahead=0 if in_tensorflow else min(8, (os.cpu_count() or 1) - 1),  # tf.data has its own
         )
     from maskedface.datasets import as_tf_dataset
 

@@ -29,6 +29,11 @@ def set_seeds_and_threads(seed: int, threads: int | None, folder: str) -> int:
     Raises:
         ValueError: if `threads` is below 1, or not that of the run in the folder.
     """
+    if keras.backend.backend() == "jax":
+        # XLA reads this when it first runs: a process that has used JAX before keeps its ways.
+        flags = os.environ.get("XLA_FLAGS", "")
+        if "xla_gpu_deterministic_ops" not in flags:
+            os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
     used = _use_threads(threads, folder)
     keras.utils.clear_session()  # layer names, and so seeds, do not depend on earlier models
     keras.utils.set_random_seed(seed)
@@ -79,8 +84,9 @@ def surroundings() -> dict[str, Any]:
         except importlib.metadata.PackageNotFoundError:
             return "not installed"
 
+    packages = (*_PACKAGES, *(("jax",) if keras.backend.backend() == "jax" else ()))
     return {
-        "versions": {package: version(package) for package in _PACKAGES},
+        "versions": {package: version(package) for package in packages},
         "python": platform.python_version(),
         "machine": platform.machine(),
         "keras_backend": keras.backend.backend(),
