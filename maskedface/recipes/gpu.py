@@ -1,6 +1,6 @@
 """The paper's experiments for a GPU: bfloat16 maps, compiled steps, larger batches.
 
-The times below are of 2,000 images on one NVIDIA H200, JAX (`tools/benchmark_gpu.py`, docs/gpu.md, which also
+The times below are of 2,000 images on one NVIDIA H200, JAX (`tools/benchmark_gpu.py`; docs/gpu.md also
 says what to install).
 """
 

@@ -12,6 +12,8 @@ import numpy as np
 
 from maskedface import models
 from maskedface.datasets import FaceIndex, shared_rows
+from maskedface.evaluation import Cohort
+from maskedface.recipes import Recipe
 from maskedface.training.run import Run, last_run, runs_before
 
 BACKBONES = ("ResNet50", "DlibResNet29")
@@ -92,6 +94,11 @@ def earlier_run(name: str, run_dir: str, seed: int) -> Run | None:
         return None
     beside = os.path.join(os.path.dirname(os.path.abspath(run_dir)), name)
     start = name if os.path.isdir(name) else beside
+    if not os.path.isdir(start):
+        raise FileNotFoundError(
+            "init and average_with must be a finished run's folder, or name a recipe whose run lies beside "
+            f"this one (training.train_scenario trains it first). Received: {name!r}, no {start!r}"
+        )
     of_seed = os.path.join(start, f"seed-{seed}")
     return last_run(of_seed if os.path.isdir(of_seed) else start)
 
@@ -181,6 +188,38 @@ def refuse_leaks(
         if run is not None:
             earlier = [Run(path) for path in runs_before(run.record)]
             refuse_leaks(run.split()["train"], test, earlier, run.path)
+
+
+def cohort_of_start(before: Run | None, recipe: Recipe, progress: bool) -> Cohort | None:
+    """Whom the people of a closed set are compared with: those of the run that it starts from, where
+    the network is still that run's.
+
+    Args:
+        before: the run at the start, if any.
+        recipe: the experiment.
+        progress: whether to say that a cohort that the recipe wants is missing.
+
+    Returns:
+        The cohort, or None.
+
+    Raises:
+        ValueError: if the run's network sees faces otherwise.
+    """
+    if not recipe.cohort:
+        return None
+    changed = recipe.epochs or recipe.average_with
+    theirs = None if before is None or changed else before.cohort
+    if before is None or theirs is None:
+        if progress:
+            print("no cohort: a closed set has that of the run it starts from, untrained (epochs=0)")
+        return None
+    for field in ("view", "mirror_join"):
+        if getattr(recipe, field) != getattr(before.recipe, field):
+            raise ValueError(
+                f"{field} must be that of the run whose cohort is used, or cohort 0. "
+                f"Received: {getattr(recipe, field)!r}, init={before.path!r}"
+            )
+    return Cohort(theirs.people, recipe.cohort)
 
 
 def class_means(

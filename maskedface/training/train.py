@@ -15,19 +15,20 @@ from maskedface import models
 from maskedface.datasets import FaceIndex, read_chips, take_share
 from maskedface.recipes import Recipe, scenario
 from maskedface.training.batches import plan_of
-from maskedface.training.cohorts import cohort_of_start, set_means
 from maskedface.training.compiling import build_model, prepare_backbone
 from maskedface.training.devices import find_devices, refuse_coupled
+from maskedface.training.ending import conclude
 from maskedface.training.fitting import fit
 from maskedface.training.folder import open_folder, tidy
 from maskedface.training.inputs import prepare
 from maskedface.training.objectives import set_ranking_centres
-from maskedface.training.results import FinalModel, finish, open_results, report_domains
+from maskedface.training.results import FinalModel
 from maskedface.training.run import FEATURES, RECORD, Run, read_json, write_json
 from maskedface.training.start import (
     average,
     build_backbone,
     class_means,
+    cohort_of_start,
     earlier_run,
     refuse_leaks,
     take_over,
@@ -111,7 +112,6 @@ def train(
             "the people of the test rows must all be trained on, or none. "
             f"Received: {len(others)} of {len(test.people)} are not, {sorted(others)[:3]}"
         )
-    labels = None if is_open else test.labels(train.people)
     used = set_seeds_and_threads(seed, threads, folder)
     devices = find_devices(strategy)
     refuse_coupled(recipe, devices)
@@ -165,20 +165,9 @@ def train(
         if other is not None:
             average(model, other, recipe.average_share)
         final = FinalModel(recipe, model, base, inputs, chips)
-        trained_on = set_means(
-            final, recipe, plan, train, record["template"], with_cohort=is_open and recipe.cohort > 0
+        conclude(
+            folder, final, recipe, plan, train, test, template=record["template"], cohort=cohort
         )
-        cohort = trained_on if is_open else cohort
-        if labels is None:
-            finish(folder, final.model, *open_results(test, final.test_embeddings(), cohort))
-        else:
-            if cohort is not None:
-                final.set_cohort(cohort)
-            logits = final.test_logits()
-            predictions = {"labels": labels, "logits": logits}
-            if cohort is not None:
-                predictions |= cohort.arrays()
-            finish(folder, final.model, report_domains(test, labels, logits), predictions)
         tidy(folder)
     return Run(os.fspath(run_dir))
 
