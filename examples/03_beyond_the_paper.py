@@ -24,7 +24,7 @@ else:
     index = datasets.draw_people(f"{args.run}/faces", people=people, photos=photos)
 train, test = datasets.by_person(index, train_fraction=0.5, seed=0)
 
-best = recipes.MASKED_BEST.override(batch_size=16, average_with="")
+best = recipes.MASKED_BEST.override(batch_size=16)
 if args.smoke:
     best = best.override(epochs=1, warmup_epochs=0)
 steps = {
@@ -33,7 +33,6 @@ steps = {
     "unmasked faces alone": best.override(mask_probability=0.0, train_on={"unmasked": 1.0}),
     "with drawn masks": best.override(train_on={"unmasked": 1.0}),
     "and real masked faces": best,
-    "a mean of the last two": best.override(average_with=f"{args.run}/3"),
 }
 hits = {}
 for number, (name, recipe) in enumerate(steps.items()):

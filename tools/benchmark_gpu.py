@@ -251,7 +251,7 @@ def _masked_best_epochs(args: argparse.Namespace) -> dict[str, float]:
     masked = np.arange(len(faces)) % 4 > 0  # about MLFW's share
     found = {}
     for precision in ("float32", "bfloat16"):
-        recipe = recipes.MASKED_BEST.override(precision=precision, epochs=4, average_with="")
+        recipe = recipes.MASKED_BEST.override(precision=precision, epochs=4)
         plan = plan_of(recipe, labels, masked, seed=0, template="dlib", size=150)
         backbone = models.DlibResNet29(None)
         if precision != "float32":

@@ -49,19 +49,16 @@ ALL: dict[str, Recipe] = {
 
 
 def scenario(recipe: Recipe) -> tuple[Recipe, ...]:
-    """The recipes to run in order for `recipe`: itself last, what it starts from or is averaged with
-    before.
+    """The recipes to run in order so that `recipe` can start: itself last, what it starts from before.
 
     Args:
-        recipe: any recipe; an `init` or `average_with` that is no named recipe is taken for a run
-            folder's path.
+        recipe: any recipe; an `init` that is no named recipe is taken for a run folder's path.
 
     Returns:
         One or more recipes; `PAPER_MASKED` gives (`PAPER_UNMASKED`, `PAPER_MASKED`).
     """
-    wanted = [ALL[name] for name in (recipe.init, recipe.average_with) if name in ALL]
-    before = {step.name: step for other in wanted for step in scenario(other)}
-    return (*before.values(), recipe)
+    before = scenario(ALL[recipe.init]) if recipe.init in ALL else ()
+    return (*before, recipe)
 
 
 __all__ = [

@@ -64,7 +64,6 @@ MASKED_BEST = COSINE_MARGIN.override(
     mask_probability=0.4,
     mirror_join=True,
     cohort=60,
-    average_with="masked_drawn",
 )
 """The best so far: the whole network, cosine margin, drawn masks, small changes, mirrors joined, and a
 cohort of the people trained on.
@@ -79,11 +78,7 @@ cores without AVX-512.
 """
 
 MASKED_DRAWN = MASKED_BEST.override(
-    name="masked_drawn",
-    average_with="",
-    train_on={"unmasked": 1.0},
-    mask_probability=0.6,
-    epochs=12,
+    name="masked_drawn", train_on={"unmasked": 1.0}, mask_probability=0.6, epochs=12
 )
 """`MASKED_BEST` without a real masked image: unmasked faces and masks drawn on them.
 

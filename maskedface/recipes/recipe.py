@@ -24,7 +24,6 @@ _RANGES: dict[str, tuple[float | None, float | None]] = {
     "warmup_epochs": (0, None),
     "dropout": (0, 0.99),
     "label_smoothing": (0, 0.99),
-    "average_share": (0, 1),
     "cohort": (0, None),
     "scale": (1e-3, None),
     "margin": (0, 3.99),
@@ -46,11 +45,6 @@ class Recipe:
         init: str, what the weights start from: "" the backbone as it was built (`--weights`); else
             another recipe's name (its run lies beside this one) or the path of a run folder. The head
             is taken over where the people are the same.
-        average_with: str, another run, named as for `init`, of the same backbone from the same start:
-            after the last epoch the network's weights become a mean of both runs' ("" = they stay as they
-            are). Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves
-            accuracy without increasing inference time", 2022.
-        average_share: float in [0, 1], the other run's part of that mean.
         train_on: {domain: share}, the part of each person's training images of each domain that is
             used, shares in (0, 1].
         test_on: the domain that the curves and the table's headline show; all are reported.
@@ -121,8 +115,6 @@ class Recipe:
 
     name: str
     init: str = ""
-    average_with: str = ""
-    average_share: float = 0.5
     train_on: dict[Domain, float] = field(default_factory=lambda: {"masked": 1.0, "unmasked": 1.0})
     test_on: Domain = "masked"
     image_size: int = 180
@@ -204,12 +196,6 @@ class Recipe:
             raise ValueError(
                 "mirror_join must be false and cohort 0 unless head='cosine'. "
                 f"Received: {str(self.mirror_join).lower()} and {self.cohort}"
-            )
-        if self.average_with and (self.head_final == "trained" or self.freeze_through != "none"):
-            raise ValueError(
-                "average_with must come with a head_final of means, which fit the weights it leaves, and "
-                "freeze_through='none', since features of frozen stages would not. Received: "
-                f"head_final={self.head_final!r}, freeze_through={self.freeze_through!r}"
             )
         if self.view == "both" and self.freeze_through not in ("none", "all"):
             raise ValueError(

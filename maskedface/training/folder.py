@@ -23,8 +23,7 @@ from maskedface.training.run import (
 )
 from maskedface.training.state import STATE
 
-# What a re-used run folder must agree in.
-_SAME = ("seed", "backbone", "weights", "init", "average_with", "data")
+_SAME = ("seed", "backbone", "weights", "init", "data")  # what a re-used run folder must agree in
 
 
 def open_folder(
@@ -52,7 +51,7 @@ def open_folder(
         write_json(path, record)
         return False
     old = read_json(path)
-    differing = [key for key in _SAME if old.get(key, "") != record[key]]
+    differing = [key for key in _SAME if old[key] != record[key]]
     if Recipe.read(os.path.join(folder, RECIPE)) != recipe:
         differing.append("recipe")
     write_split(os.path.join(folder, "manifest.now"), train, test)

@@ -95,7 +95,7 @@ class Run:
 
 def find_runs(path: str | os.PathLike[str]) -> list[Run]:
     """The finished runs in a folder: itself, or one a seed (seed-0/, seed-1/, ...); of several recipes
-    that need each other the last one's.
+    that start from each other the last one's.
 
     Args:
         path: the folder.
@@ -119,7 +119,7 @@ def last_run(path: str | os.PathLike[str]) -> Run:
     """
     folder = os.fspath(path)
     steps = [os.path.dirname(f) for f in glob.glob(os.path.join(glob.escape(folder), "*", RECORD))]
-    before = {other for step in steps for other in runs_before(read_json(os.path.join(step, RECORD)))}
+    before = {read_json(os.path.join(step, RECORD))["init"] for step in steps}
     last = [step for step in steps if os.path.abspath(step) not in before]
     if os.path.exists(os.path.join(folder, RECORD)) or not last:
         return Run(folder)
@@ -129,11 +129,6 @@ def last_run(path: str | os.PathLike[str]) -> Run:
             f"Received: path={folder!r} with {sorted(map(os.path.basename, last))}"
         )
     return Run(last[0])
-
-
-def runs_before(record: Mapping[str, Any]) -> list[str]:
-    """The folders of the runs that a run starts from or is averaged with, out of its run.json."""
-    return [record[key] for key in ("init", "average_with") if record.get(key)]
 
 
 def write_split(path: str, train: FaceIndex, test: FaceIndex) -> None:

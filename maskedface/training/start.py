@@ -14,7 +14,7 @@ from maskedface import models
 from maskedface.datasets import FaceIndex, shared_rows
 from maskedface.evaluation import Cohort
 from maskedface.recipes import Recipe
-from maskedface.training.run import Run, last_run, runs_before
+from maskedface.training.run import Run, last_run
 
 BACKBONES = ("ResNet50", "DlibResNet29")
 
@@ -75,12 +75,12 @@ def _applications() -> tuple[str, ...]:
 
 
 def earlier_run(name: str, run_dir: str, seed: int) -> Run | None:
-    """The run that a recipe starts from or is averaged with.
+    """The run that a recipe starts from.
 
     Args:
-        name: the recipe's `init` or `average_with`: "", a run folder's path, or a recipe's name. In a
-            folder of runs with several seeds (seed-0/, seed-1/ ...) the run of the same seed is taken, of
-            several recipes that need each other the last one's.
+        name: the recipe's `init`: "", a run folder's path, or a recipe's name. In a folder of runs with
+            several seeds (seed-0/, seed-1/ ...) the run of the same seed is taken, of several recipes that
+            start from each other the last one's.
         run_dir: the new run's folder; a recipe's run lies beside it, under the recipe's name.
         seed: int, the new run's.
 
@@ -96,8 +96,8 @@ def earlier_run(name: str, run_dir: str, seed: int) -> Run | None:
     start = name if os.path.isdir(name) else beside
     if not os.path.isdir(start):
         raise FileNotFoundError(
-            "init and average_with must be a finished run's folder, or name a recipe whose run lies beside "
-            f"this one (training.train_scenario trains it first). Received: {name!r}, no {start!r}"
+            "init must be a finished run's folder, or name a recipe whose run lies beside this one "
+            f"(training.train_scenario trains it first). Received: {name!r}, no {start!r}"
         )
     of_seed = os.path.join(start, f"seed-{seed}")
     return last_run(of_seed if os.path.isdir(of_seed) else start)
@@ -115,7 +115,9 @@ def take_over(model: keras.Model, run: Run, classes: tuple[str, ...]) -> bool:
         ValueError: if a backbone's layer is missing in the run's model, or has another shape.
     """
     same_people = tuple(run.record["classes"]) == classes
-    theirs = _weights_of(run)
+    # A run that joined mirrors holds its backbone as a model inside the model.
+    parts = [layer for layer in run.model._flatten_layers() if not list(layer._layers)]
+    theirs = {layer.name: layer.get_weights() for layer in parts}
     for layer in model.layers:
         ours = layer.get_weights()
         # Where the run looked at the whole face alone, the upper branch starts from that.
@@ -133,61 +135,29 @@ def take_over(model: keras.Model, run: Run, classes: tuple[str, ...]) -> bool:
     return same_people
 
 
-def average(model: keras.Model, run: Run, share: float) -> None:
-    """Takes a mean of a model's weights and those of a run's model, layer by layer by name.
-
-    Args:
-        model: changed in place, but for its head.
-        run: of the same backbone, trained from the same start; else the mean is no network of either.
-            Statistics of batch norms are averaged like weights.
-        share: float in [0, 1], the run's part.
-
-    Raises:
-        ValueError: if a layer is missing in the run's model, or has another shape.
-    """
-    theirs = _weights_of(run)
-    for layer in model.layers:
-        ours = layer.get_weights()
-        if not ours or layer.name.startswith("head_"):
-            continue
-        given = theirs.get(layer.name, [])
-        if [w.shape for w in ours] != [w.shape for w in given]:
-            raise ValueError(
-                "a run must be averaged with one of the same backbone. "
-                f"Received: {run.path!r}, whose layer {layer.name!r} differs"
-            )
-        layer.set_weights([(1 - share) * a + share * b for a, b in zip(ours, given, strict=True)])
-
-
-def _weights_of(run: Run) -> dict[str, list[np.ndarray]]:
-    # A run that joined mirrors holds its backbone as a model inside the model.
-    parts = [layer for layer in run.model._flatten_layers() if not list(layer._layers)]
-    return {layer.name: layer.get_weights() for layer in parts}
-
-
-def refuse_leaks(
-    train: FaceIndex, test: FaceIndex, before: Sequence[Run | None], run_dir: str
-) -> None:
+def refuse_leaks(train: FaceIndex, test: FaceIndex, before: Run | None, run_dir: str) -> None:
     """Refuses a training set that holds rows of the test set, this run's or an earlier one's.
 
     Args:
         train, test: the rows of this run.
-        before: the runs this one starts from or is averaged with; those before them are looked at too.
+        before: the run this one starts from; the runs it started from are looked at too.
         run_dir: where this run goes, for the message.
 
     Raises:
         ValueError: if a row is in both; the message counts them and says where.
     """
-    leaked = shared_rows(test, train)
-    if leaked:
-        raise ValueError(
-            "no row may be in both training and test set. "
-            f"Received: {len(leaked)} test rows that {run_dir!r} trains on, the first {leaked[0]!r}"
-        )
-    for run in before:
-        if run is not None:
-            earlier = [Run(path) for path in runs_before(run.record)]
-            refuse_leaks(run.split()["train"], test, earlier, run.path)
+    where, rows = run_dir, train
+    while True:
+        leaked = shared_rows(test, rows)
+        if leaked:
+            raise ValueError(
+                "no row may be in both training and test set. "
+                f"Received: {len(leaked)} test rows that {where!r} trains on, the first {leaked[0]!r}"
+            )
+        if before is None:
+            return
+        where, rows = before.path, before.split()["train"]
+        before = Run(before.record["init"]) if before.record["init"] else None
 
 
 def cohort_of_start(before: Run | None, recipe: Recipe, progress: bool) -> Cohort | None:
@@ -207,8 +177,7 @@ def cohort_of_start(before: Run | None, recipe: Recipe, progress: bool) -> Cohor
     """
     if not recipe.cohort:
         return None
-    changed = recipe.epochs or recipe.average_with
-    theirs = None if before is None or changed else before.cohort
+    theirs = None if before is None or recipe.epochs else before.cohort
     if before is None or theirs is None:
         if progress:
             print("no cohort: a closed set has that of the run it starts from, untrained (epochs=0)")

@@ -25,7 +25,6 @@ from maskedface.training.objectives import set_ranking_centres
 from maskedface.training.results import FinalModel
 from maskedface.training.run import FEATURES, RECORD, Run, read_json, write_json
 from maskedface.training.start import (
-    average,
     build_backbone,
     class_means,
     cohort_of_start,
@@ -92,19 +91,17 @@ def train(
         The finished `Run`: `run.metrics`, `run.model`, `run.predictions`.
 
     Raises:
-        ValueError: if a row is in both parts (also of a run this one starts from or is averaged with),
-            some people of the test rows are trained on and some are not, the folder holds another run, the
-            run to be averaged with has another backbone, a name is unknown, the recipe's loss couples
-            faces of a batch that is split, or it wants the cohort of a run whose network sees faces
-            otherwise.
-        FileNotFoundError: if the run to start from or to be averaged with is missing.
+        ValueError: if a row is in both parts (also of a run this one starts from), some people of the
+            test rows are trained on and some are not, the folder holds another run, a name is
+            unknown, the recipe's loss couples faces of a batch that is split, or it wants the cohort of
+            a run whose network sees faces otherwise.
+        FileNotFoundError: if the run to start from is missing.
         ImageError: if a file cannot be decoded; `maskedface audit` lists them all.
     """
     folder = os.fspath(run_dir)
     before = earlier_run(recipe.init, folder, seed)
-    other = earlier_run(recipe.average_with, folder, seed)
     train = _taken(train, recipe, seed)
-    refuse_leaks(train, test, [before, other], folder)
+    refuse_leaks(train, test, before, folder)
     others = set(test.people) - set(train.people)
     is_open = len(others) == len(test.people)
     if others and not is_open:
@@ -126,7 +123,6 @@ def train(
             "backbone": os.fspath(backbone),
             "weights": None if weights is None else os.fspath(weights),
             "init": "" if before is None else os.path.abspath(before.path),
-            "average_with": "" if other is None else os.path.abspath(other.path),
             "data": os.path.abspath((train + test).root),
             "image_size": base.input_shape[1],
             "template": models.template_of(base),
@@ -162,8 +158,6 @@ def train(
             model.get_layer("head_centres").set_weights([centres])
             set_ranking_centres(inputs.learner, centres)
         fit(inputs, plan, recipe, train, test, folder, callbacks, devices, progress)
-        if other is not None:
-            average(model, other, recipe.average_share)
         final = FinalModel(recipe, model, base, inputs, chips)
         conclude(
             folder, final, recipe, plan, train, test, template=record["template"], cohort=cohort
@@ -181,13 +175,13 @@ def train_scenario(
     seeds: Sequence[int] = (0,),
     **arguments: Any,
 ) -> list[Run]:
-    """Trains a recipe, the recipes that it starts from or is averaged with before it, once a seed.
+    """Trains a recipe, the recipes it starts from before it, once a seed.
 
     Args:
         recipe: the last experiment; `recipes.scenario(recipe)` are run in order.
         train_rows, test_rows: as `train` and `test` of `training.train`.
-        run_dir: the folder of the runs: with several seeds a sub-folder `seed-N` each, where
-            other recipes come before it a sub-folder a recipe.
+        run_dir: the folder of the runs: with several seeds a sub-folder `seed-N` each, with a start
+            from another recipe a sub-folder a recipe.
         seeds: ints >= 0, at least one, all different.
         arguments: the other arguments of `training.train`.
 

@@ -115,7 +115,8 @@ class FaceHyperModel(keras_tuner.HyperModel):
         if run_dir is None:
             digest = hashlib.blake2b(recipe.to_json().encode(), digest_size=8).hexdigest()
             run_dir = os.path.join(self.folder, "runs", digest, f"seed-{seed}")
-        recipe = self._with_runs_before(recipe, seed)
+        if recipe.init:
+            recipe = recipe.override(init=self._start(recipe, seed))
         run = self._train(recipe, run_dir, seed, callbacks)
         if os.path.exists(os.path.join(run_dir, MODEL)):
             os.remove(os.path.join(run_dir, MODEL))  # one a trial would fill the disk
@@ -142,11 +143,11 @@ class FaceHyperModel(keras_tuner.HyperModel):
             progress=False,
         )
 
-    def _with_runs_before(self, recipe: Recipe, seed: int) -> Recipe:
-        """The recipe with the folders of the runs that it needs, trained once for all trials of a seed."""
+    def _start(self, recipe: Recipe, seed: int) -> str:
+        """The folder of the run that a recipe starts from, trained once for all trials of a seed."""
         *before, _ = scenario(recipe)
         if not before:
-            return recipe
+            return recipe.init
         folder = os.path.join(self.folder, "start", f"seed-{seed}")
         os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, "lock"), "w") as lock:
@@ -154,8 +155,4 @@ class FaceHyperModel(keras_tuner.HyperModel):
             for step in before:
                 if not os.path.exists(os.path.join(folder, step.name, METRICS)):
                     self._train(step, os.path.join(folder, step.name), seed)
-        names = {step.name: os.path.join(folder, step.name) for step in before}
-        return recipe.override(
-            init=names.get(recipe.init, recipe.init),
-            average_with=names.get(recipe.average_with, recipe.average_with),
-        )
+        return os.path.join(folder, before[-1].name)

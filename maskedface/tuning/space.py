@@ -17,7 +17,7 @@ wanted, `"sampling": "log"` and `"step"`; or `{"values": [...]}`. A dict may car
 these values. JSON holds all of it."""
 
 _KEYS = {"values", "min", "max", "sampling", "step", "when"}
-_NEVER = ("name", "init", "average_with", "test_on")  # what a trial is measured by must be the same for all
+_NEVER = ("name", "init", "test_on")  # what a trial is measured by must be the same for all
 
 
 def check_space(space: Space, recipe: Recipe) -> None:

@@ -101,12 +101,6 @@ def test_a_scenario_runs_what_a_recipe_starts_from_first() -> None:
     assert recipes.scenario(recipes.PAPER_MASKED_DIRECT) == (recipes.PAPER_MASKED_DIRECT,)
 
 
-@pytest.mark.parametrize("field", [{"head_final": "trained"}, {"freeze_through": "layer3"}])
-def test_a_mean_of_weights_wants_means_in_the_head_and_nothing_frozen(field: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="average_with must come with a head_final of means"):
-        recipes.MASKED_BEST.override(**field)
-
-
 def test_a_recipe_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         BASE.epochs = 3  # type: ignore[misc]
