@@ -189,6 +189,8 @@ def _calibrate(args: argparse.Namespace, recognizer: Recognizer, enrolled: list[
 def _print(enrolled: list[_Enrolled], gallery: Gallery) -> None:
     from rich.table import Table
 
+    from maskedface.recognition import SEEMS_MASKED
+
     table = Table()
     for column in ("person", "faces added", "in the gallery", "seem masked", "whole image"):
         table.add_column(column)
@@ -198,7 +200,7 @@ def _print(enrolled: list[_Enrolled], gallery: Gallery) -> None:
             recogniser.shown(name),
             str(len(faces)),
             str(gallery.people.get(name, 0)),
-            str(sum(face.masked >= 0.5 for face in faces)),
+            str(sum(face.masked >= SEEMS_MASKED for face in faces)),
             str(sum(face.aligned_by == "whole image" for face in faces)),
         )
     if enrolled:

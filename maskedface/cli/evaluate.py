@@ -5,6 +5,7 @@ Each RUN is a run folder, or a folder of runs with several seeds (seed-0/, seed-
   maskedface evaluate runs/cosine --against runs/frozen
   maskedface evaluate runs/cosine --learner svm                  (another learner on the embedding)
   maskedface evaluate runs/whole runs/upper --join               (their embeddings, joined)
+  maskedface evaluate runs/best --bare dlib              (of an open set: bare faces by another network)
   maskedface evaluate runs/cosine --data OTHER --domain masked   (the same people, other images)
 
 With --protocol the embeddings are compared, not the people of the run: a RUN may then also be "dlib" or a
@@ -39,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--join", action="store_true", help="join the runs' embeddings, seed by seed, into one"
+    )
+    parser.add_argument(
+        "--bare",
+        metavar="dlib|RUN|FILE.keras",
+        help="compare faces that seem to wear no mask by this network, and only the others by each run's",
     )
     parser.add_argument("--json", metavar="FILE", help="with images: write the report there")
     data.add_data_arguments(parser)
@@ -85,6 +91,11 @@ def run(args: argparse.Namespace) -> int:
     groups = {path: find_runs(path) for path in args.runs}
     if args.data or args.manifest:
         return _on_other_images(groups, args)
+    if args.bare:
+        from maskedface.cli.by_mask import print_by_mask
+
+        print_by_mask(groups, args.bare, find_runs(args.against) if args.against else None)
+        return 0
     results = {f"{path} ({runs[0].recipe.name})": runs for path, runs in groups.items()}
     if args.learner or args.join:
         results = _relearned(groups, args.learner or "class_means", args.join)

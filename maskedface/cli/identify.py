@@ -2,6 +2,11 @@
 
   maskedface identify --gallery friends.npz PHOTO FOLDER --json who.json --pictures annotated
 
+With --masked-gallery FILE, the same people enrolled with a network trained for masks, faces that seem to
+wear one are compared with that gallery, and bare faces as ever:
+
+  maskedface identify --gallery friends.npz --masked-gallery friends-masked.npz PHOTO
+
 A person is named from the gallery's threshold on (`maskedface enroll` chooses it), else "unknown".
 Exit codes: 0 every face of every photograph has a name; 1 a face is unknown, or a photograph shows none;
 2 a user error; 3 a file could not be read (the others are done).
@@ -23,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
     parser.add_argument("photos", nargs="+", metavar="PHOTO|FOLDER")
     parser.add_argument("--gallery", required=True, metavar="FILE", help="whom to recognise")
+    recogniser.add_masked_gallery(parser)
     parser.add_argument(
         "--threshold", type=float, metavar="SCORE", help="name from here on; default: the gallery's"
     )
@@ -34,12 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface identify --help`."""
     from maskedface.datasets import read_image
-    from maskedface.recognition import Gallery, draw_identities, identify_all, photo_files
+    from maskedface.recognition import ByMask, Gallery, draw_identities, identify_all, photo_files
     from maskedface.training.run import write_json
 
     gallery = Gallery.load(args.gallery)
     paths = photo_files(*args.photos)
-    recognizer = recogniser.read_recognizer(args, gallery)
+    recognizer = recogniser.read_both(args, recogniser.read_recognizer(args, gallery))
     results = []
     for result in identify_all(
         recognizer, paths, candidates=args.candidates, threshold=args.threshold
@@ -51,6 +57,9 @@ def run(args: argparse.Namespace) -> int:
             recogniser.write_picture(os.path.join(args.pictures, name), picture)
     _print(results)
     _print_threshold(gallery, args.threshold)
+    if isinstance(recognizer, ByMask):
+        print("faces that seem masked:")
+        _print_threshold(recognizer.masked.gallery, None)
     if args.json:
         write_json(args.json, {"gallery": args.gallery, "photos": [_facts(one) for one in results]})
     return _exit_code(results)

@@ -48,7 +48,7 @@ def run_protocol(args: argparse.Namespace) -> int:
     return 0
 
 
-def _embed(recognizer: Recognizer, index: FaceIndex, detect: bool) -> tuple[np.ndarray, int]:
+def embed(recognizer: Recognizer, index: FaceIndex, detect: bool) -> tuple[np.ndarray, int]:
     """Embeddings in the rows' order, and for how many no face was found (the whole image is taken)."""
     if not detect:
         size = recognizer.embedder.input_shape[1]
@@ -100,7 +100,7 @@ def _pairs(args: argparse.Namespace) -> dict[str, Any]:
         ]
     )
     for name, recognizer in _models(args).items():
-        embeddings, whole = _embed(recognizer, pairs.index, args.detect)
+        embeddings, whole = embed(recognizer, pairs.index, args.detect)
         scores = evaluation.cosine_scores(embeddings, pairs.first, pairs.second)
         found: dict[str, Any] = {"faces_not_found": whole, "kinds": {}}
         for kind in ("all", *sorted(set(kinds))):
@@ -160,7 +160,7 @@ def _lists(args: argparse.Namespace) -> dict[str, Any]:
     roles = ["unmasked" if face.path in enrolled else "masked" for face in index.faces]
     found: dict[str, Any] = {}
     for name, recognizer in _models(args).items():
-        embeddings, whole = _embed(recognizer, index, args.detect)
+        embeddings, whole = embed(recognizer, index, args.detect)
         report = evaluation.identification_report(
             evaluation.match_probes(embeddings, people, roles, cohort=recognizer.gallery.cohort)
         )
@@ -225,7 +225,7 @@ def _open_set(args: argparse.Namespace) -> dict[str, Any]:
 def _embedded(
     recognizer: Recognizer, index: FaceIndex, args: argparse.Namespace
 ) -> EmbeddedFaces:
-    embeddings, whole = _embed(recognizer, index, args.detect)
+    embeddings, whole = embed(recognizer, index, args.detect)
     if whole:
         print(f"{whole} of {len(index)} faces not found: whole image taken")
     columns = zip(*((face.person, face.domain, face.photo) for face in index.faces), strict=True)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from rich.table import Table
 
-    from maskedface.recognition import FoundFace, Gallery, Recognizer
+    from maskedface.recognition import ByMask, FoundFace, Gallery, Recognizer
 
 
 def add_recogniser_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +49,33 @@ def read_recognizer(args: argparse.Namespace, gallery: Gallery | None) -> Recogn
         raise ValueError("--model must be given. Received: none, and no gallery that names one")
     return load_recognizer(
         name, gallery=gallery, aligned_to=args.template, fall_back=args.fall_back
+    )
+
+
+def read_both(args: argparse.Namespace, recognizer: Recognizer) -> Recognizer | ByMask:
+    """The recogniser, or with --masked-gallery that of bare faces beside the one of that gallery.
+
+    Raises:
+        ValueError, FileNotFoundError: as `read_recognizer` and `recognition.ByMask`.
+    """
+    if not args.masked_gallery:
+        return recognizer
+    from maskedface.recognition import ByMask, Gallery
+
+    gallery = Gallery.load(args.masked_gallery)
+    masked = load_recognizer(
+        gallery.source, gallery=gallery, aligned_to=args.template, fall_back=args.fall_back
+    )
+    return ByMask(recognizer, masked)
+
+
+def add_masked_gallery(parser: argparse.ArgumentParser) -> None:
+    """Adds --masked-gallery."""
+    parser.add_argument(
+        "--masked-gallery",
+        metavar="FILE",
+        help="the same people enrolled with a network for masked faces: compare faces that seem to wear "
+        "a mask with it",
     )
 
 

@@ -69,12 +69,29 @@ def _row(
         ]
         row.append(" / ".join(f"{score:.3f}" for score in scores))
     if against:
-        base, base_people = per_face(against, domain)
-        if base_people != people:
-            raise ValueError("runs must be tested on the same faces to be compared. Received: others")
-        shift = paired_difference(values, base, people)
-        row.append(f"{shift['difference']:+.3f} [{shift['low']:+.3f}, {shift['high']:+.3f}]")
+        row.append(difference(values, people, against, domain))
     return row
+
+
+def difference(
+    values: np.ndarray, people: Sequence[str], against: Sequence[Run], domain: str
+) -> str:
+    """The paired difference to other runs, with its 95 % interval over people, as words.
+
+    Args:
+        values: float array in [0, 1], shape (faces,), as `per_face` gives them.
+        people: the person of each face.
+        against: the other runs, one a seed, over the same test rows.
+        domain: as for `per_face`.
+
+    Raises:
+        ValueError: if the runs were tested on other faces.
+    """
+    base, base_people = per_face(against, domain)
+    if base_people != people:
+        raise ValueError("runs must be tested on the same faces to be compared. Received: others")
+    shift = paired_difference(values, base, people)
+    return f"{shift['difference']:+.3f} [{shift['low']:+.3f}, {shift['high']:+.3f}]"
 
 
 def _paper_row(name: str) -> list[str]:

@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("first", metavar="PHOTO")
     parser.add_argument("second", metavar="PHOTO")
     parser.add_argument("--gallery", metavar="FILE", help="take the model and threshold from it")
+    recogniser.add_masked_gallery(parser)
     parser.add_argument("--threshold", type=float, metavar="COSINE", help="the same from here on")
     parser.add_argument("--picture", metavar="FILE", help="write both photographs there, with boxes")
     recogniser.add_recogniser_arguments(parser)
@@ -32,12 +33,18 @@ def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface verify --help`."""
     from rich.table import Table
 
-    from maskedface.recognition import Gallery
+    from maskedface.recognition import ByMask, Gallery
     from maskedface.training.run import write_json
 
     gallery = Gallery.load(args.gallery) if args.gallery else None
-    recognizer = recogniser.read_recognizer(args, gallery)
-    result = recognizer.verify(args.first, args.second, threshold=args.threshold)
+    recognizer = recogniser.read_both(args, recogniser.read_recognizer(args, gallery))
+    if isinstance(recognizer, ByMask):
+        if args.threshold is not None:
+            raise ValueError("--threshold must not come with --masked-gallery, which has its own")
+        result = recognizer.verify(args.first, args.second)
+        gallery = recognizer.meant_for(*result.faces).gallery
+    else:
+        result = recognizer.verify(args.first, args.second, threshold=args.threshold)
     table = Table()
     for column in ("photograph", "mask", "found by"):
         table.add_column(column)

@@ -6,7 +6,7 @@ from maskedface.evaluation.cohort import Cohort
 from maskedface.evaluation.explanation import attention, attention_share, overlay
 from maskedface.evaluation.identification import cmc, identification_report, threshold_at_fpir
 from maskedface.evaluation.learners import LEARNERS, learner_scores
-from maskedface.evaluation.matching import Matches, match_probes
+from maskedface.evaluation.matching import Matches, by_mask, match_probes
 from maskedface.evaluation.open_set import EmbeddedFaces, open_set_report
 from maskedface.evaluation.pair_drawing import draw_pairs
 from maskedface.evaluation.paper_rows import PAPER_ROWS
@@ -28,6 +28,7 @@ __all__ = [
     "Matches",
     "attention",
     "attention_share",
+    "by_mask",
     "classification_report",
     "cmc",
     "confusion",

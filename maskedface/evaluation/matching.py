@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -141,6 +141,32 @@ def match_probes(
         asked &= ~(shared if own_photo == "skip" else lonely)
     rows = np.flatnonzero(asked)
     return Matches(rows, tuple(map(str, names[rows])), gallery, scores[rows], own[rows])
+
+
+def by_mask(masked: Matches, bare: Matches, seems_masked: np.ndarray) -> Matches:
+    """The scores of two networks that share the probes: one compares those that seem masked, one the rest.
+
+    Args:
+        masked, bare: the same probes and gallery, scored by either network.
+        seems_masked: bool array, shape (faces,), of all faces that the matches' `rows` count: what is
+            estimated of each (`recognition.masked_probability`), not what is known.
+
+    Returns:
+        `Matches`. Each network has its own scale: ranks can be taken over all probes, a threshold
+        cannot.
+
+    Raises:
+        ValueError: if probes or galleries differ.
+    """
+    same = np.array_equal(masked.rows, bare.rows) and masked.gallery == bare.gallery
+    if not same or len(seems_masked) <= max(masked.rows, default=-1):
+        raise ValueError(
+            "masked and bare must be of the same probes and gallery, and seems_masked of all faces. "
+            f"Received: {len(masked.rows)} and {len(bare.rows)} probes, {len(masked.gallery)} and "
+            f"{len(bare.gallery)} people, {len(seems_masked)} faces"
+        )
+    chosen = np.asarray(seems_masked, bool)[masked.rows][:, None]
+    return replace(masked, scores=np.where(chosen, masked.scores, bare.scores))
 
 
 def _check(

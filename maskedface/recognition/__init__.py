@@ -1,5 +1,6 @@
 """From photographs to names: detection, embedding, gallery, thresholds."""
 
+from maskedface.recognition.by_mask import SEEMS_MASKED, ByMask
 from maskedface.recognition.calibration import Calibration
 from maskedface.recognition.detection import Detection, Detector, MtcnnDetector
 from maskedface.recognition.embedding import embedder_of, fingerprint
@@ -16,6 +17,8 @@ from maskedface.recognition.recognizer import (
 )
 
 __all__ = [
+    "SEEMS_MASKED",
+    "ByMask",
     "Calibration",
     "Candidate",
     "Detection",

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import track
 
 from maskedface.datasets.sources import IMAGE_EXTENSIONS, walk
+from maskedface.recognition.by_mask import ByMask
 from maskedface.recognition.recognizer import Identity, Recognizer
 
 _Result = TypeVar("_Result")
@@ -62,7 +63,7 @@ def photo_files(*places: str | os.PathLike[str]) -> list[str]:
 
 
 def identify_all(
-    recognizer: Recognizer,
+    recognizer: Recognizer | ByMask,
     paths: Iterable[str],
     *,
     candidates: int = 3,

@@ -29,6 +29,10 @@ _LEAST_CROP = 24  # pixels: nobody can be told in fewer
 _DOMINATES = 4.0
 
 
+# Box, confidence, how the face was aligned, and where it is: a template, five points or "".
+Place = tuple[tuple[float, float, float, float], float | None, str, str | np.ndarray]
+
+
 class FoundFace(NamedTuple):
     """A face of a photograph, ready to be compared.
 
@@ -181,9 +185,16 @@ class Recognizer:
             ValueError: if an array has another shape or type.
             ModuleNotFoundError: if `mtcnn` is needed and not installed.
         """
+        return self.embedded(*self.located(photo))
+
+    def located(self, photo: Photo) -> tuple[np.ndarray, list[Place]]:
+        """The pixels of a photograph and where its faces are, from left to right; as `faces`."""
         image = photo if isinstance(photo, np.ndarray) else read_image(photo)
         check_image(image)
-        places = self._find(image)
+        return image, self._find(image)
+
+    def embedded(self, image: np.ndarray, places: list[Place]) -> tuple[FoundFace, ...]:
+        """The faces at some places of `located`, embedded."""
         if not places:
             return ()
         chips = [self._cut(image, source) for *_, source in places]
@@ -207,9 +218,7 @@ class Recognizer:
             FaceError: if no face is found.
             ImageError, OSError, ValueError, ModuleNotFoundError: as `faces`.
         """
-        image = photo if isinstance(photo, np.ndarray) else read_image(photo)
-        check_image(image)
-        places = self._find(image)
+        image, places = self.located(photo)
         if not places:
             raise FaceError(f"a photograph must show a face. Received: none in {image.shape}")
         largest = max(places, key=lambda p: (p[0][2] - p[0][0]) * (p[0][3] - p[0][1]))
@@ -276,14 +285,15 @@ class Recognizer:
             ValueError: if nobody is enrolled, and as `faces`.
             OSError, ModuleNotFoundError: as `faces`.
         """
+        return tuple(self.name(face, candidates, threshold) for face in self.faces(photo))
+
+    def name(self, face: FoundFace, candidates: int, threshold: float | None = None) -> Identity:
+        """Says who a face is that this recogniser embedded; as `identify`."""
         if threshold is None and self.gallery.calibration is not None:
             threshold = self.gallery.calibration.identify
-        named = []
-        for face in self.faces(photo):
-            found = self.gallery.search(face.embedding, candidates)
-            accepted = threshold is not None and found[0].score >= threshold
-            named.append(Identity(face, found[0].person if accepted else "", found, threshold))
-        return tuple(named)
+        found = self.gallery.search(face.embedding, candidates)
+        accepted = threshold is not None and found[0].score >= threshold
+        return Identity(face, found[0].person if accepted else "", found, threshold)
 
     def verify(
         self, first: Photo, second: Photo, *, threshold: float | None = None
@@ -305,7 +315,7 @@ class Recognizer:
         same = None if threshold is None else score >= threshold
         return Verification(score, same, threshold, faces)
 
-    def _find(self, image: np.ndarray) -> list[_Place]:
+    def _find(self, image: np.ndarray) -> list[Place]:
         height, width = image.shape[:2]
         whole = (0.0, 0.0, float(width), float(height))
         if self._aligned_to:
@@ -332,10 +342,6 @@ class Recognizer:
         rows = np.zeros((1 << (len(chips) - 1).bit_length(), *chips[0].shape), "uint8")
         rows[: len(chips)] = chips
         return normalised(models.predict(self.embedder, rows)[: len(chips)])
-
-
-# Box, confidence, how the face was aligned, and where it is: a template, five points or "".
-_Place = tuple[tuple[float, float, float, float], float | None, str, str | np.ndarray]
 
 
 def _area(face: FoundFace) -> float:

@@ -1,0 +1,94 @@
+"""Runs of an open set beside another network, which compares the faces that seem to wear no mask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from maskedface.cli.protocols import embed
+from maskedface.cli.recogniser import load_recognizer, print_table
+from maskedface.cli.results import difference
+from maskedface.datasets import FaceIndex, read_image
+from maskedface.evaluation import (
+    Cohort,
+    Matches,
+    by_mask,
+    interval,
+    rank_one_matches,
+)
+from maskedface.recognition import SEEMS_MASKED, masked_probability
+
+if TYPE_CHECKING:
+    from maskedface.training import Run
+
+
+def print_by_mask(
+    groups: Mapping[str, Sequence[Run]], bare: str, against: Sequence[Run] | None = None
+) -> None:
+    """Prints the rank-1 of each run alone, of the other network alone, and of both by what the faces seem.
+
+    Args:
+        groups: label -> the runs of one recipe, one a seed, of an open set.
+        bare: the network for bare faces, as for `load_recognizer`.
+        against: runs over the same test rows, to which the difference of both is shown.
+
+    Raises:
+        ValueError: if a run is of a closed set, or one of seeds, or `against`, is of other rows.
+        FileNotFoundError: if there is no such network.
+    """
+    from rich.table import Table
+
+    recognizer = load_recognizer(bare, fall_back="always")
+    title = "rank-1 (95 % interval over people); by mask: each face by the network meant for it"
+    table = Table(title=title)
+    columns = ("probes", "faces", "alone", f"{bare} alone", "by mask", "misled")
+    for column in (*columns, *(("difference",) if against else ())):
+        table.add_column(column, no_wrap=True)
+    for label, runs in groups.items():
+        if any("embeddings" not in run.predictions for run in runs):
+            raise ValueError(f"--bare must come with runs of an open set. Received: {label!r}")
+        test = runs[0].split()["test"]
+        if any(run.split()["test"] != test for run in runs):
+            raise ValueError(f"the seeds of a run must be of the same rows. Received: {label!r}, others")
+        seems = seems_masked(test)
+        theirs = _matches(embed(recognizer, test, False)[0], test, recognizer.gallery.cohort)
+        ours = [_matches(run.predictions["embeddings"], test, run.cohort) for run in runs]
+        for kind, found in theirs.items():
+            people = found.known_people
+            both = [by_mask(one[kind], found, seems) for one in ours]
+            hits = [np.mean([m.hits() for m in part], 0) for part in ([o[kind] for o in ours], both)]
+            misled = (seems[found.rows] != (kind != "unmasked")).mean()
+            row = [
+                f"{label}, {kind}",
+                str(len(found.rows)),
+                *(_rate(values, people) for values in (hits[0], found.hits(), hits[1])),
+                f"{misled:.3f}",
+            ]
+            if against:
+                row.append(difference(hits[1], people, against, kind))
+            table.add_row(*row)
+    print_table(table)
+
+
+def seems_masked(index: FaceIndex) -> np.ndarray:
+    """Which faces seem to wear a mask, from the images alone: bool array, shape (rows,)."""
+    return np.array(
+        [
+            masked_probability(read_image(path), face.template) >= SEEMS_MASKED
+            for path, face in zip(index.paths, index.faces, strict=True)
+        ]
+    )
+
+
+def _matches(embeddings: np.ndarray, index: FaceIndex, cohort: Cohort | None) -> dict[str, Matches]:
+    people, domains, photos = zip(
+        *((face.person, face.domain, face.photo) for face in index.faces), strict=True
+    )
+    return rank_one_matches(embeddings, people, domains, photos, cohort)
+
+
+def _rate(hits: np.ndarray, people: Sequence[str]) -> str:
+    low, high = interval(hits, people)
+    return f"{hits.mean():.3f} [{low:.3f}, {high:.3f}]"

@@ -1,0 +1,113 @@
+"""Two networks side by side: one for faces that seem to wear a mask, one for all others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from maskedface.recognition.gallery import Gallery
+from maskedface.recognition.mask_estimate import masked_probability
+from maskedface.recognition.recognizer import FoundFace, Identity, Photo, Recognizer, Verification
+
+# From this probability on a face counts as masked: both errors cost a face the network meant for it.
+SEEMS_MASKED = 0.5
+
+
+class ByMask:
+    """Compares faces that seem masked by one recogniser and all others by another.
+
+    A network trained for masked faces loses a little of bare ones; so keep the one that you have for
+    these. Everybody is enrolled with both, so a photograph to enrol takes twice the time, one to
+    identify hardly more: each face is embedded once, by the network meant for it. The two galleries
+    are ordinary ones, each with its own file, cohort and thresholds.
+
+    Args:
+        bare: names faces that seem to wear no mask; it also finds all faces.
+        masked: names faces that seem to wear one, from a probability of .5 on
+            (`recognition.masked_probability`).
+
+    Raises:
+        ValueError: if not the same people are enrolled with both.
+    """
+
+    def __init__(self, bare: Recognizer, masked: Recognizer) -> None:
+        differing = sorted(bare.gallery.people.keys() ^ masked.gallery.people.keys())
+        if differing:
+            raise ValueError(
+                "the same people must be enrolled with both networks. "
+                f"Received: {len(differing)} with one alone, the first {differing[0]!r}"
+            )
+        self.bare, self.masked = bare, masked
+
+    @property
+    def gallery(self) -> Gallery:
+        """That of the network for bare faces; the same people are in the other's."""
+        return self.bare.gallery
+
+    def meant_for(self, *faces: FoundFace) -> Recognizer:
+        """The recogniser that compares these faces: `masked` where one of them seems to wear a mask."""
+        seems_masked = any(face.masked >= SEEMS_MASKED for face in faces)
+        return self.masked if seems_masked else self.bare
+
+    def enroll(self, person: str, photos: Iterable[Photo]) -> tuple[FoundFace, ...]:
+        """Adds a person's faces to both galleries; where one photograph is refused, to neither.
+
+        Args:
+            person, photos: as for `Recognizer.enroll`.
+
+        Returns:
+            The faces enrolled, as the network for bare faces embeds them.
+
+        Raises:
+            ValueError, OSError, ModuleNotFoundError: as `Recognizer.enroll`.
+        """
+        photos = list(photos)
+        also = [self.masked.one_face(photo).embedding for photo in photos]
+        found = self.bare.enroll(person, photos)
+        self.masked.gallery.enroll([person] * len(also), np.stack(also))
+        return found
+
+    def identify(
+        self, photo: Photo, *, candidates: int = 3, threshold: float | None = None
+    ) -> tuple[Identity, ...]:
+        """Says who the faces of a photograph are.
+
+        Args:
+            photo: as for `Recognizer.faces`.
+            candidates: int >= 1, how many of the most alike people to return.
+            threshold: None: each gallery has its own, since scores of two networks do not compare.
+
+        Returns:
+            One `Identity` a face, from left to right.
+
+        Raises:
+            ValueError: if nobody is enrolled, a threshold is given, and as `Recognizer.faces`.
+            OSError, ModuleNotFoundError: as `Recognizer.faces`.
+        """
+        if threshold is not None:
+            raise ValueError(
+                "threshold must be None: each of the two galleries has its own. "
+                f"Received: threshold={threshold}"
+            )
+        image, places = self.bare.located(photo)
+        seems_masked = [masked_probability(image, place[-1]) >= SEEMS_MASKED for place in places]
+        named: dict[int, Identity] = {}
+        for chosen, kind in ((self.bare, False), (self.masked, True)):
+            numbers = [number for number, seems in enumerate(seems_masked) if seems == kind]
+            faces = chosen.embedded(image, [places[number] for number in numbers])
+            named |= {n: chosen.name(face, candidates) for n, face in zip(numbers, faces, strict=True)}
+        return tuple(named[number] for number in sorted(named))
+
+    def verify(self, first: Photo, second: Photo) -> Verification:
+        """Says whether two photographs, one face each, show the same person: by the network for masked
+        faces where one of them seems masked, at that gallery's threshold.
+
+        Args:
+            first, second: as for `Recognizer.one_face`.
+
+        Raises:
+            FaceError, ImageError, OSError, ValueError, ModuleNotFoundError: as `Recognizer.one_face`.
+        """
+        chosen = self.meant_for(self.bare.one_face(first), self.bare.one_face(second))
+        return chosen.verify(first, second)
