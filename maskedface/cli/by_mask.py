@@ -43,7 +43,7 @@ def print_by_mask(
     recognizer = load_recognizer(bare, fall_back="always")
     title = "rank-1 (95 % interval over people); by mask: each face by the network meant for it"
     table = Table(title=title)
-    columns = ("probes", "faces", "alone", f"{bare} alone", "by mask", "misled")
+    columns = ("probes", "faces", "alone", "bare network alone", "by mask", "misled")
     for column in (*columns, *(("difference",) if against else ())):
         table.add_column(column, no_wrap=True)
     for label, runs in groups.items():

@@ -188,13 +188,33 @@ class Recognizer:
         return self.embedded(*self.located(photo))
 
     def located(self, photo: Photo) -> tuple[np.ndarray, list[Place]]:
-        """The pixels of a photograph and where its faces are, from left to right; as `faces`."""
+        """Finds the faces of a photograph; `faces` embeds them too.
+
+        Args:
+            photo: as for `faces`.
+
+        Returns:
+            (the upright photograph, uint8 array, shape (height, width, 3), RGB; a place a face, from left
+            to right: its box, the detector's confidence or None, what it is aligned by, and where it is,
+            as for `geometry.chip_matrix`).
+
+        Raises:
+            ImageError, OSError, ValueError, ModuleNotFoundError: as `faces`.
+        """
         image = photo if isinstance(photo, np.ndarray) else read_image(photo)
         check_image(image)
         return image, self._find(image)
 
     def embedded(self, image: np.ndarray, places: list[Place]) -> tuple[FoundFace, ...]:
-        """The faces at some places of `located`, embedded."""
+        """Embeds faces that were found.
+
+        Args:
+            image: uint8 array, shape (height, width, 3), RGB.
+            places: some of those that `located` gave for it, by this recogniser or another.
+
+        Returns:
+            The faces, in the places' order.
+        """
         if not places:
             return ()
         chips = [self._cut(image, source) for *_, source in places]
@@ -288,7 +308,15 @@ class Recognizer:
         return tuple(self.name(face, candidates, threshold) for face in self.faces(photo))
 
     def name(self, face: FoundFace, candidates: int, threshold: float | None = None) -> Identity:
-        """Says who a face is that this recogniser embedded; as `identify`."""
+        """Says who a face is.
+
+        Args:
+            face: embedded by this recogniser.
+            candidates, threshold: as for `identify`.
+
+        Raises:
+            ValueError: if nobody is enrolled.
+        """
         if threshold is None and self.gallery.calibration is not None:
             threshold = self.gallery.calibration.identify
         found = self.gallery.search(face.embedding, candidates)

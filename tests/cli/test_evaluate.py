@@ -69,3 +69,22 @@ def test_runs_of_other_rows_are_not_joined(
 ) -> None:
     assert main(["evaluate", str(runs / "whole"), str(runs / "open"), "--join"]) == 2
     assert "must be of the same training and test rows" in capsys.readouterr().err
+
+
+def test_bare_faces_are_left_to_another_network(
+    runs: Path, tiny_backbone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = str(runs / "open")
+    # The run's own network on both sides: nothing changes, whatever a face seems to be.
+    assert main(["evaluate", run, "--bare", run, "--against", run]) == 0
+    out = capsys.readouterr().out
+    assert out.count("+0.000 [+0.000, +0.000]") == 3 and "misled" in out
+    assert main(["evaluate", run, "--bare", str(tiny_backbone)]) == 0
+    assert "difference" not in capsys.readouterr().out
+
+
+def test_bare_faces_of_a_closed_set_are_refused(
+    runs: Path, tiny_backbone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(runs / "whole"), "--bare", str(tiny_backbone)]) == 2
+    assert "--bare must come with runs of an open set" in capsys.readouterr().err

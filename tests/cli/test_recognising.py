@@ -114,6 +114,36 @@ def test_another_model_is_refused(
     assert "must be used with the model that made it" in capsys.readouterr().err
 
 
+def test_masked_faces_are_looked_up_in_a_gallery_of_their_own(
+    enrolled: Path,
+    words: list[str],
+    open_run: Run,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    masked, photo, facts = (str(tmp_path / name) for name in ("masked.npz", "masked.png", "who.json"))
+    theirs = ["--gallery", masked, "--template", "arcface", "--model", open_run.path]
+    assert main(["enroll", *theirs, str(enrolled), "--fpir", "0.1", "--far", "0.1"]) == 0
+    Image.fromarray(draw_face(3, 0, True)).save(photo)
+    both = [*words, "--masked-gallery", masked]
+    main(["identify", *both, photo, str(enrolled / "p3"), "--json", facts])
+    printed = capsys.readouterr().out
+    found = [one["faces"][0] for one in json.loads(Path(facts).read_text())["photos"]]
+    made = [Gallery.load(path).calibration for path in (words[1], masked)]
+    assert made[0] is not None and made[1] is not None
+    thresholds = [made[face["masked"] >= 0.5].identify for face in found]
+    assert [face["threshold"] for face in found] == thresholds
+    assert found[0]["masked"] >= 0.5 > found[1]["masked"]
+    assert "faces that seem masked:" in printed
+    main(["verify", photo, str(enrolled / "p3" / "0.png"), *both])
+    assert f"threshold {made[1].verify:.3f}: FAR 0.1" in capsys.readouterr().out
+    assert main(["verify", photo, photo, *both, "--threshold", "0.5"]) == 2
+    assert "--threshold must not come with --masked-gallery" in capsys.readouterr().err
+    assert main(["enroll", *theirs[:4], "--remove", "p3"]) == 0
+    assert main(["identify", *both, photo]) == 2
+    assert "same people must be enrolled with both" in capsys.readouterr().err
+
+
 def test_verify_has_an_exit_code_a_verdict_and_a_picture(
     enrolled: Path, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

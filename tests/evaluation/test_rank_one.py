@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskedface.evaluation import rank_one_matches, rank_one_report
+from maskedface.evaluation import by_mask, rank_one_matches, rank_one_report
 
 # Two people, unmasked faces along the axes; a: photo 1 masked as itself; photo 2 nearer to b.
 EMBEDDINGS = np.array([[1.0, 0], [1, 0.1], [0, 1], [0.1, 1], [1, 0.2], [0.3, 1]])
@@ -33,3 +33,24 @@ def test_a_kind_without_probes_is_left_out() -> None:
 def test_a_gallery_of_nobody_is_refused() -> None:
     with pytest.raises(ValueError, match="must hold an unmasked face"):
         rank_one_report(EMBEDDINGS[4:], PEOPLE[4:], DOMAINS[4:], PHOTOS[4:])
+
+
+def test_each_probe_is_scored_by_the_network_it_seems_meant_for() -> None:
+    masked = rank_one_matches(EMBEDDINGS, PEOPLE, DOMAINS, PHOTOS)["masked"]
+    bare = rank_one_matches(-EMBEDDINGS[:, ::-1], PEOPLE, DOMAINS, PHOTOS)["masked"]
+    assert masked.hits().tolist() == [1, 0] and bare.hits().tolist() == [1, 0]
+    seems = np.array([False] * 4 + [True, False])  # faces, not probes: 4 and 5 are the probes
+    found = by_mask(masked, bare, seems)
+    np.testing.assert_array_equal(found.scores, [masked.scores[0], bare.scores[1]])
+    np.testing.assert_array_equal(found.own, masked.own)
+
+
+def test_networks_with_other_probes_are_refused() -> None:
+    kinds = rank_one_matches(EMBEDDINGS, PEOPLE, DOMAINS, PHOTOS)
+    seems = np.ones(6, bool)
+    for masked, bare, faces in (
+        (kinds["masked"], kinds["unmasked"], seems),
+        (kinds["masked"], kinds["masked"], seems[:5]),
+    ):
+        with pytest.raises(ValueError, match="must be of the same probes and gallery"):
+            by_mask(masked, bare, faces)

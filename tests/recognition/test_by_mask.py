@@ -1,0 +1,119 @@
+"""Two recognisers side by side, one for masked faces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from maskedface import models
+from maskedface.datasets import draw_face
+from maskedface.recognition import ByMask, FaceError, Recognizer, identify_all
+from tests.recognition.conftest import told
+
+# Drawn faces whose estimate is on the right side of .5.
+BARE, MASKED = draw_face(0, 0, False), draw_face(0, 0, True)
+
+
+@pytest.fixture
+def pair(colours_model: Any, tiny_backbone: Path) -> ByMask:
+    other = keras.models.load_model(tiny_backbone, compile=False)
+    both = [
+        Recognizer(model, template="arcface", aligned_to="arcface") for model in (colours_model, other)
+    ]
+    found = ByMask(*both)
+    for person in range(3):
+        found.enroll(f"p{person}", [draw_face(person, photo, False) for photo in range(2)])
+    return found
+
+
+def test_each_face_is_compared_by_the_network_meant_for_it(pair: ByMask) -> None:
+    for photo, meant in ((BARE, pair.bare), (MASKED, pair.masked)):
+        (one,) = pair.identify(photo)
+        (alone,) = meant.identify(photo)
+        assert one.candidates == alone.candidates
+        np.testing.assert_array_equal(one.face.embedding, alone.face.embedding)
+        assert pair.meant_for(one.face) is meant
+    assert pair.identify(BARE)[0].face.masked < 0.5 <= pair.identify(MASKED)[0].face.masked
+
+
+def test_a_photograph_of_both_kinds_keeps_its_order(pair: ByMask, colours_model: Any) -> None:
+    canvas = np.full((200, 560, 3), 128, np.uint8)
+    boxes = [(20 + 180 * n, 40, 132 + 180 * n, 152) for n in range(3)]
+    for (left, top, right, bottom), face in zip(boxes, (MASKED, BARE, MASKED), strict=True):
+        canvas[top:bottom, left:right] = face
+    finding = Recognizer(
+        colours_model, template="arcface", gallery=pair.bare.gallery, detector=told(*boxes)
+    )
+    found = ByMask(finding, pair.masked).identify(canvas)
+    assert [one.face.box for one in found] == boxes
+    lengths = [len(one.face.embedding) for one in found]
+    assert lengths[0] == lengths[2] != lengths[1]
+
+
+def test_each_gallery_has_its_own_threshold(pair: ByMask) -> None:
+    people = [f"q{n}" for n in range(10)]
+    for recognizer in (pair.bare, pair.masked):
+        faces = np.stack([recognizer.one_face(draw_face(50 + n, 0, True)).embedding for n in range(10)])
+        recognizer.gallery.calibrate(faces, people, fpir=0.1, far=0.1, source="strangers")
+    for photo, meant in ((BARE, pair.bare), (MASKED, pair.masked)):
+        made = meant.gallery.calibration
+        assert made is not None and pair.identify(photo)[0].threshold == made.identify
+        assert pair.verify(photo, photo).threshold == made.verify
+    assert pair.bare.gallery.calibration != pair.masked.gallery.calibration
+
+
+def test_a_masked_photograph_is_verified_by_the_masked_network(pair: ByMask) -> None:
+    for first, second, meant in (
+        (BARE, draw_face(0, 1, False), pair.bare),
+        (BARE, MASKED, pair.masked),
+        (MASKED, BARE, pair.masked),
+    ):
+        assert pair.verify(first, second).score == meant.verify(first, second).score
+
+
+def test_a_refused_photograph_enrols_with_neither(pair: ByMask) -> None:
+    pair.bare._fall_back = pair.masked._fall_back = "never"
+    pair.bare._aligned_to = ""
+    pair.bare._detector = told()  # finds nothing
+    with pytest.raises(FaceError, match="must show one face"):
+        pair.enroll("new", [BARE])
+    assert "new" not in pair.bare.gallery and "new" not in pair.masked.gallery
+
+
+def test_other_people_with_one_network_are_refused(pair: ByMask) -> None:
+    pair.masked.gallery.remove("p1")
+    with pytest.raises(ValueError, match="same people must be enrolled.* 1 with one alone.*'p1'"):
+        ByMask(pair.bare, pair.masked)
+
+
+def test_one_threshold_for_both_is_refused(pair: ByMask) -> None:
+    with pytest.raises(ValueError, match=r"threshold must be None.* Received: threshold=0.5"):
+        pair.identify(BARE, threshold=0.5)
+
+
+def test_many_photographs_go_through_both(pair: ByMask, tmp_path: Path) -> None:
+    from PIL import Image
+
+    paths = []
+    for number, photo in enumerate((BARE, MASKED)):
+        paths.append(str(tmp_path / f"{number}.png"))
+        Image.fromarray(photo).save(paths[-1])
+    found = list(identify_all(pair, paths, progress=False))
+    for result, photo in zip(found, (BARE, MASKED), strict=True):
+        assert result.identities[0].candidates == pair.identify(photo)[0].candidates
+
+
+def test_a_face_is_embedded_once(pair: ByMask, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def counted(embedder: keras.Model, rows: np.ndarray, plain: Any = models.predict) -> np.ndarray:
+        seen.append(len(rows))
+        return plain(embedder, rows)
+
+    monkeypatch.setattr(models, "predict", counted)
+    pair.identify(MASKED)
+    assert seen == [1]
