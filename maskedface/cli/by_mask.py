@@ -54,7 +54,11 @@ def print_by_mask(
             raise ValueError(f"the seeds of a run must be of the same rows. Received: {label!r}, others")
         seems = seems_masked(test)
         theirs = _matches(embed(recognizer, test, False)[0], test, recognizer.gallery.cohort)
-        ours = [_matches(run.predictions["embeddings"], test, run.cohort) for run in runs]
+        ours = [
+            _matches(found["embeddings"], test, run.cohort, found.get("templates"))
+            for run in runs
+            for found in (run.predictions,)
+        ]
         for kind, found in theirs.items():
             people = found.known_people
             both = [by_mask(one[kind], found, seems) for one in ours]
@@ -82,11 +86,16 @@ def seems_masked(index: FaceIndex) -> np.ndarray:
     )
 
 
-def _matches(embeddings: np.ndarray, index: FaceIndex, cohort: Cohort | None) -> dict[str, Matches]:
+def _matches(
+    embeddings: np.ndarray,
+    index: FaceIndex,
+    cohort: Cohort | None,
+    templates: np.ndarray | None = None,
+) -> dict[str, Matches]:
     people, domains, photos = zip(
         *((face.person, face.domain, face.photo) for face in index.faces), strict=True
     )
-    return rank_one_matches(embeddings, people, domains, photos, cohort)
+    return rank_one_matches(embeddings, people, domains, photos, cohort, templates)
 
 
 def _rate(hits: np.ndarray, people: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import recogniser
@@ -46,6 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of a new gallery: one mean vector a person (default), or all their faces",
     )
     parser.add_argument(
+        "--masks",
+        type=int,
+        metavar="N",
+        help="of a new gallery: enroll each bare face with N drawn masks too, so that a network that "
+        "never saw masks finds it under one (10 is plenty; default: the run's recipe, else 0)",
+    )
+    parser.add_argument(
         "--strangers", metavar="FOLDER", help="people not in the gallery, a folder each"
     )
     parser.add_argument(
@@ -68,13 +76,21 @@ def run(args: argparse.Namespace) -> int:
     gallery = Gallery.load(args.gallery) if os.path.exists(args.gallery) else None
     if gallery is not None and args.keep not in (None, gallery.keep):
         raise ValueError(f"--keep must be that of the gallery, {gallery.keep}. Received: {args.keep}")
+    if gallery is not None and args.masks not in (None, gallery.masks):
+        raise ValueError(
+            f"--masks must be that of the gallery, {gallery.masks}. Received: {args.masks}"
+        )
     enrolled: list[_Enrolled] = []
     if args.photos or args.strangers:
         recognizer = recogniser.read_recognizer(args, gallery)
         if gallery is None:
             new = recognizer.gallery
             gallery = Gallery(
-                new.fingerprint, keep=args.keep or "mean", source=new.source, cohort=new.cohort
+                new.fingerprint,
+                keep=args.keep or "mean",
+                source=new.source,
+                cohort=new.cohort,
+                masks=new.masks if args.masks is None else args.masks,
             )
             recognizer.gallery = gallery
         _remove(gallery, args.remove)
@@ -109,7 +125,7 @@ def _enroll(args: argparse.Namespace, recognizer: Recognizer) -> list[_Enrolled]
             "people must not be enrolled yet, or --existing add or replace be given. "
             f"Received: {len(known)} who are, the first {known[0]!r}"
         )
-    enrolled = _faces(recognizer, person_of, "enrolling")
+    enrolled = _faces(recognizer.face_to_enroll, person_of, "enrolling")
     good = [(person, face) for _, person, face, _ in enrolled if face is not None]
     if not good:
         raise ValueError(
@@ -119,7 +135,7 @@ def _enroll(args: argparse.Namespace, recognizer: Recognizer) -> list[_Enrolled]
     if args.existing == "replace":
         for person in {*known} & {person for person, _ in good}:
             gallery.remove(person)
-    gallery.enroll([person for person, _ in good], np.stack([face.embedding for _, face in good]))
+    gallery.enroll([person for person, _ in good], np.stack([face.to_enroll for _, face in good]))
     if args.pictures:
         _draw(args.pictures, enrolled)
     return enrolled
@@ -144,10 +160,12 @@ def _people(places: list[str], person: str | None) -> dict[str, str]:
     return found
 
 
-def _faces(recognizer: Recognizer, person_of: dict[str, str], label: str) -> list[_Enrolled]:
+def _faces(
+    read: Callable[[str], FoundFace], person_of: dict[str, str], label: str
+) -> list[_Enrolled]:
     from maskedface.recognition import each
 
-    rows = each(person_of, recognizer.one_face, label, progress=True)
+    rows = each(person_of, read, label, progress=True)
     return [(path, person_of[path], face, error) for path, face, error in rows]
 
 
@@ -158,7 +176,7 @@ def _calibrate(args: argparse.Namespace, recognizer: Recognizer, enrolled: list[
     gallery, source = recognizer.gallery, "the faces enrolled"
     if args.strangers:
         source = os.path.abspath(args.strangers)
-        enrolled = _faces(recognizer, _people([args.strangers], None), "strangers")
+        enrolled = _faces(recognizer.one_face, _people([args.strangers], None), "strangers")
     probes = [(face.embedding, person) for _, person, face, _ in enrolled if face is not None]
     if args.strangers and not probes:
         raise ValueError(

@@ -58,7 +58,7 @@ def relearn(runs: Sequence[Run], learner: Learner) -> Relearned:
     Raises:
         ValueError: if the runs are not of the same rows, or as `Cohort.joined`.
     """
-    from maskedface.evaluation import Cohort, learner_scores
+    from maskedface.evaluation import Cohort, learner_scores, normalised
     from maskedface.training import open_results, report_domains
 
     split = runs[0].split()
@@ -71,7 +71,10 @@ def relearn(runs: Sequence[Run], learner: Learner) -> Relearned:
     joined = np.hstack([_embeddings(run, test) for run in runs])
     if "embeddings" in runs[0].predictions:
         cohort = Cohort.joined([run.cohort for run in runs])
-        return Relearned(runs[0], *open_results(test, joined, cohort))
+        templates = [run.predictions.get("templates", run.predictions["embeddings"]) for run in runs]
+        return Relearned(
+            runs[0], *open_results(test, joined, cohort, np.hstack([*map(normalised, templates)]))
+        )
     labels = test.labels(train.people)
     known = np.hstack([_embeddings(run, train) for run in runs])
     scores = learner_scores(learner, known, train.labels(), joined)

@@ -12,6 +12,7 @@ from maskedface import datasets, evaluation, models
 from maskedface.cli.recogniser import load_recognizer, print_table
 from maskedface.datasets import PAIR_PROTOCOLS, FaceIndex
 from maskedface.evaluation import EmbeddedFaces
+from maskedface.masking import masked_templates
 from maskedface.recognition import each
 from maskedface.training.run import write_json
 
@@ -228,8 +229,37 @@ def _embedded(
     embeddings, whole = embed(recognizer, index, args.detect)
     if whole:
         print(f"{whole} of {len(index)} faces not found: whole image taken")
-    columns = zip(*((face.person, face.domain, face.photo) for face in index.faces), strict=True)
-    return EmbeddedFaces(embeddings, *map(list, columns))
+    people, domains, photos = zip(
+        *((face.person, face.domain, face.photo) for face in index.faces), strict=True
+    )
+    templates = None
+    if recognizer.gallery.masks:
+        if args.detect:
+            raise ValueError(
+                "--detect must not come with a network whose gallery has drawn masks (enroll_masks). "
+                f"Received: enroll_masks={recognizer.gallery.masks}"
+            )
+        templates = _templates(recognizer, index, embeddings)
+    return EmbeddedFaces(embeddings, people, domains, photos, templates)
+
+
+def _templates(recognizer: Recognizer, index: FaceIndex, embeddings: np.ndarray) -> np.ndarray:
+    """What is enrolled of each face: bare ones with drawn masks too."""
+    bare = np.flatnonzero([face.domain == "unmasked" for face in index.faces])
+    chips = datasets.read_chips(
+        index.where(lambda face: face.domain == "unmasked"),
+        size=recognizer.embedder.input_shape[1],
+        template=recognizer.template,
+    )
+    found = embeddings.copy()
+    found[bare] = masked_templates(
+        lambda faces: models.predict(recognizer.embedder, faces),
+        chips,
+        embeddings[bare],
+        count=recognizer.gallery.masks,
+        template=recognizer.template,
+    )
+    return found
 
 
 def _print_open_set(found: dict[str, Any]) -> None:

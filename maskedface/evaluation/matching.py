@@ -94,6 +94,7 @@ def match_probes(
     own_photo: OwnPhoto = "keep",
     enrolled: Collection[str] | None = None,
     cohort: Cohort | None = None,
+    templates: np.ndarray | None = None,
 ) -> Matches:
     """Compares the probes with everybody's unmasked faces: one mean a person (`person_means`).
 
@@ -110,6 +111,8 @@ def match_probes(
             the probes of all other people stay, as unknown ones; without, they are left out.
         cohort: what is common to each enrolled person and people of this cohort is taken off their
             scores.
+        templates: what is enrolled of each face, float array of the embeddings' shape
+            (`masking.masked_templates`); by default its embedding. Read of unmasked faces alone.
 
     Returns:
         `Matches`, the probes in the order of the faces.
@@ -121,19 +124,27 @@ def match_probes(
     unit, names = normalised(embeddings), np.asarray(people, dtype=object)
     domain = np.asarray(domains, dtype=object)
     _check(len(unit), names, domain, photos, probes, own_photo)
+    enrolled_as = unit if templates is None else normalised(templates)
+    if enrolled_as.shape != unit.shape:
+        raise ValueError(
+            "templates must have the embeddings' shape. "
+            f"Received: {enrolled_as.shape} for {unit.shape}"
+        )
     faces = domain == "unmasked"
     if enrolled is not None:
         chosen = set(enrolled)
         faces &= np.array([name in chosen for name in names], bool)
     if not faces.any():
         raise ValueError("the gallery must hold an unmasked face. Received: none")
-    gallery, means = person_means(unit[faces], names[faces])
+    gallery, means = person_means(enrolled_as[faces], names[faces])
     column = {name: number for number, name in enumerate(gallery)}
     own = np.array([column.get(name, -1) for name in names])
     asked = (domain == probes) & (own >= 0 if enrolled is None else True)
     scores = _scores(unit @ means.T, means, cohort)
     if own_photo != "keep" and photos is not None:
-        shared, lonely, rest = _without_own_photo(unit, names, np.asarray(photos), faces, own)
+        shared, lonely, rest = _without_own_photo(
+            enrolled_as, names, np.asarray(photos), faces, own
+        )
         rows = np.flatnonzero(shared)
         scores[rows, own[rows]] = _scores(
             np.einsum("ij,ij->i", unit[rows], rest[rows]), rest[rows], cohort

@@ -25,12 +25,14 @@ class EmbeddedFaces(NamedTuple):
     Attributes:
         embeddings: float array, shape (faces, features).
         people, domains, photos: of each face, as in a `FaceIndex`; photos all known.
+        templates: what is enrolled of each face, as for `match_probes`; None: its embedding.
     """
 
     embeddings: np.ndarray
     people: Sequence[str]
     domains: Sequence[str]
     photos: Sequence[str]
+    templates: np.ndarray | None = None
 
 
 def open_set_report(
@@ -141,7 +143,12 @@ def _matches(
     own_photo: Any = "leave_out",
 ) -> Matches:
     return match_probes(
-        *faces, probes=domain, own_photo=own_photo, enrolled=chosen, cohort=cohort
+        *faces[:4],
+        probes=domain,
+        own_photo=own_photo,
+        enrolled=chosen,
+        cohort=cohort,
+        templates=faces.templates,
     )
 
 

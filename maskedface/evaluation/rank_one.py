@@ -27,6 +27,7 @@ def rank_one_matches(
     domains: Sequence[str],
     photos: Sequence[str],
     cohort: Cohort | None = None,
+    templates: np.ndarray | None = None,
 ) -> dict[str, Matches]:
     """Compares each kind of probes with a gallery of one mean of unmasked faces a person.
 
@@ -34,7 +35,7 @@ def rank_one_matches(
         embeddings: float array, shape (faces, features).
         people, domains: each face's person and "masked" or "unmasked".
         photos: the photograph each face was made from; "" = unknown.
-        cohort: as for `match_probes`.
+        cohort, templates: as for `match_probes`.
 
     Returns:
         {"masked": all masked faces of people with an unmasked one; "masked_other_photo": those whose
@@ -57,6 +58,7 @@ def rank_one_matches(
                 probes=probes,
                 own_photo=own_photo,
                 cohort=cohort,
+                templates=templates,
             )
             if len(matches.rows):
                 found[kind] = matches
@@ -69,11 +71,12 @@ def rank_one_report(
     domains: Sequence[str],
     photos: Sequence[str],
     cohort: Cohort | None = None,
+    templates: np.ndarray | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Rank-1 of each kind of probes.
 
     Args:
-        embeddings, people, domains, photos, cohort: as for `rank_one_matches`.
+        embeddings, people, domains, photos, cohort, templates: as for `rank_one_matches`.
 
     Returns:
         {kind: {"faces", "people", "gallery": int; "accuracy": rank-1, float in [0, 1];
@@ -83,7 +86,8 @@ def rank_one_report(
         ValueError: as `rank_one_matches`.
     """
     report = {}
-    for kind, matches in rank_one_matches(embeddings, people, domains, photos, cohort).items():
+    found = rank_one_matches(embeddings, people, domains, photos, cohort, templates)
+    for kind, matches in found.items():
         hits = matches.hits()
         report[kind] = {
             "faces": len(hits),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from maskedface.masking.area import mask_area
 from maskedface.masking.bank import MaskBank
+from maskedface.masking.enrolling import masked_templates
 from maskedface.masking.photos import mask_photo
 from maskedface.masking.pictures import PictureStyle, style_from_picture
 from maskedface.masking.random_mask import RandomMask
@@ -20,5 +21,6 @@ __all__ = [
     "UpperFaceCrop",
     "mask_area",
     "mask_photo",
+    "masked_templates",
     "style_from_picture",
 ]

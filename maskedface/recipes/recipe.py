@@ -25,6 +25,7 @@ _RANGES: dict[str, tuple[float | None, float | None]] = {
     "dropout": (0, 0.99),
     "label_smoothing": (0, 0.99),
     "cohort": (0, None),
+    "enroll_masks": (0, 100),
     "scale": (1e-3, None),
     "margin": (0, 3.99),
     "loss_weight": (0, None),
@@ -67,6 +68,8 @@ class Recipe:
             this many other people (`evaluation.Cohort`): of an open set with those trained on (where no
             face of theirs wears a mask, each counts with a drawn one too); of a closed set of 0
             epochs with those of the run that it starts from. 0, and any other closed set: none.
+        enroll_masks: int in [0, 100], masks drawn on each bare face that is enrolled in an open set, and in
+            galleries made with the run (`masking.masked_templates`); 0 = none, a closed set has none.
         hidden: widths of hidden ReLU layers in a linear head.
         dropout: float in [0, 1), before each layer of the head.
         loss: what a cosine head is trained by: "margin" (`losses.CosineMarginLoss`), "arcface"
@@ -126,6 +129,7 @@ class Recipe:
     head_init: Literal["random", "class_means"] = "random"
     head_final: Literal["trained", "class_means", "photo_means"] = "trained"
     cohort: int = 0
+    enroll_masks: int = 0
     hidden: tuple[int, ...] = ()
     dropout: float = 0.5
     loss: Literal["margin", "arcface", "centre", "domain_ranking", "triplet"] = "margin"

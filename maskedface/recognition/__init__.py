@@ -1,11 +1,11 @@
 """From photographs to names: detection, embedding, gallery, thresholds."""
 
-from maskedface.recognition.by_mask import SEEMS_MASKED, ByMask
+from maskedface.recognition.by_mask import ByMask
 from maskedface.recognition.calibration import Calibration
 from maskedface.recognition.detection import Detection, Detector, MtcnnDetector
 from maskedface.recognition.embedding import embedder_of, fingerprint
 from maskedface.recognition.gallery import Candidate, Gallery
-from maskedface.recognition.mask_estimate import masked_probability
+from maskedface.recognition.mask_estimate import SEEMS_MASKED, masked_probability
 from maskedface.recognition.photos import PhotoResult, each, identify_all, photo_files
 from maskedface.recognition.picture import LabelledFace, draw_faces, draw_identities
 from maskedface.recognition.recognizer import (

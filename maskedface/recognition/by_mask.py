@@ -7,11 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from maskedface.recognition.gallery import Gallery
-from maskedface.recognition.mask_estimate import masked_probability
+from maskedface.recognition.mask_estimate import SEEMS_MASKED, masked_probability
 from maskedface.recognition.recognizer import FoundFace, Identity, Photo, Recognizer, Verification
-
-# From this probability on a face counts as masked: both errors cost a face the network meant for it.
-SEEMS_MASKED = 0.5
 
 
 class ByMask:
@@ -63,7 +60,7 @@ class ByMask:
             ValueError, OSError, ModuleNotFoundError: as `Recognizer.enroll`.
         """
         photos = list(photos)
-        also = [self.masked.one_face(photo).embedding for photo in photos]
+        also = [self.masked.face_to_enroll(photo).to_enroll for photo in photos]
         found = self.bare.enroll(person, photos)
         self.masked.gallery.enroll([person] * len(also), np.stack(also))
         return found

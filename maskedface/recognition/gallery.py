@@ -41,9 +41,11 @@ class Gallery:
             when it is told no model.
         cohort: people whom everybody enrolled is compared with (`evaluation.Cohort`), kept in the
             gallery's file; None for plain cosines.
+        masks: int in [0, 100], how many masks a `Recognizer` draws on each bare face that it enrolls, so
+            that it is found under one (`masking.masked_templates`); kept in the file.
 
     Raises:
-        ValueError: if `keep` is neither.
+        ValueError: if `keep` is neither, or `masks` out of its range.
     """
 
     def __init__(
@@ -53,9 +55,14 @@ class Gallery:
         keep: Keep = "mean",
         source: str = "",
         cohort: Cohort | None = None,
+        masks: int = 0,
     ) -> None:
-        if keep not in get_args(Keep):
-            raise ValueError(f"keep must be 'mean' or 'all'. Received: keep={keep!r}")
+        if keep not in get_args(Keep) or not 0 <= masks <= 100:
+            raise ValueError(
+                "keep must be 'mean' or 'all', and masks be in [0, 100]. "
+                f"Received: keep={keep!r}, masks={masks}"
+            )
+        self.masks = masks
         self.fingerprint, self.keep, self.source = fingerprint, keep, source
         self._cohort = cohort
         self.calibration: Calibration | None = None
@@ -229,6 +236,7 @@ class Gallery:
             "people": self._people,
             "faces": self._faces,
             "calibration": self.calibration and self.calibration.to_json(),
+            "masks": self.masks,
         }
         arrays = {"rows": self._rows, "lengths": self._lengths, "person": self._person}
         if self.cohort is not None:
@@ -256,6 +264,7 @@ class Gallery:
             keep=facts["keep"],
             source=facts["source"],
             cohort=Cohort.among(arrays),
+            masks=facts["masks"],
         )
         gallery._people, gallery._faces = facts["people"], facts["faces"]
         gallery._set(arrays["rows"], arrays["lengths"], arrays["person"])

@@ -12,14 +12,14 @@ import numpy as np
 
 from maskedface.whole_file import whole_file
 
-VERSION = 2  # 1 had no cohort
+VERSION = 3  # 1 had no cohort, 2 no masks
 _ARRAYS = {"rows": ("float32", 2), "lengths": ("float32", 1), "person": ("int32", 1)}
 _COHORT = {  # where the gallery has one
     "cohort": ("float32", 2),
     "cohort_nearest": ("int64", 0),
     "offsets": ("float32", 1),  # seconds to compute for each 100,000 rows
 }
-_FACTS = {"fingerprint", "keep", "source", "people", "faces", "calibration"}
+_FACTS = {"fingerprint", "keep", "source", "people", "faces", "calibration", "masks"}
 
 
 def write(
@@ -35,8 +35,9 @@ def write(
     Raises:
         OSError: if it cannot be written; the file that was there stays.
     """
-    version = VERSION if _COHORT.keys() <= arrays.keys() else 1
-    text = json.dumps({"version": version, **facts}).encode()
+    version = 3 if facts["masks"] else 2 if _COHORT.keys() <= arrays.keys() else 1
+    known = {name: value for name, value in facts.items() if value or name != "masks"}
+    text = json.dumps({"version": version, **known}).encode()
     with whole_file(path) as partial, open(partial, "wb") as file:  # NumPy would add an ending
         np.savez(file, facts=np.frombuffer(text, "uint8"), **arrays)  # type: ignore[arg-type]
 
@@ -59,8 +60,9 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
         with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             facts = json.loads(file["facts"].tobytes())
             version = facts.pop("version")
+            facts.setdefault("masks", 0)
             wanted = {*_ARRAYS, *(_COHORT if _COHORT.keys() & {*file} else ())}
-            arrays = {name: file[name] for name in wanted} if version in (1, VERSION) else {}
+            arrays = {name: file[name] for name in wanted} if version in (1, 2, VERSION) else {}
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     except (ValueError, KeyError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
@@ -69,7 +71,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
         ) from error
     if not arrays:
         raise ValueError(
-            f"a gallery's file must be of version 1 or {VERSION}, which this release reads. "
+            f"a gallery's file must be of version 1 to {VERSION}, which this release reads. "
             f"Received: {os.fspath(path)!r} of version {version!r}"
         )
     _check(path, facts, arrays)
@@ -91,6 +93,7 @@ def _check(
         and len(arrays.get("offsets", rows)) == len(rows)
         and bool(np.isfinite(arrays.get("offsets", rows)).all())
         and bool(np.isfinite(others).all())
+        and facts["masks"] in range(101)
         and len(people) == len(facts["faces"]) == len(set(people))
         and len(rows) == len(arrays["lengths"]) == len(person)
         and np.array_equal(np.unique(person), np.arange(len(people)))

@@ -8,6 +8,9 @@ import numpy as np
 from maskedface import geometry
 from maskedface.recognition.mask_coefficients import COEFFICIENTS, INTERCEPT
 
+# From this probability on a face counts as masked.
+SEEMS_MASKED = 0.5
+
 SIZE = 56  # pixels of the ArcFace crop that is looked at: half the resolution MLFW has
 _SIDES = slice(8, 48)  # columns without the background beside the face
 _LOWER = slice(28, 56)  # rows from the nose down

@@ -12,10 +12,11 @@ import numpy as np
 from maskedface import geometry, models
 from maskedface.datasets import read_image
 from maskedface.evaluation import Cohort, normalised
+from maskedface.masking import masked_templates
 from maskedface.recognition.detection import Detector, MtcnnDetector, check_image
 from maskedface.recognition.embedding import embedder_of, fingerprint
 from maskedface.recognition.gallery import Candidate, Gallery
-from maskedface.recognition.mask_estimate import masked_probability
+from maskedface.recognition.mask_estimate import SEEMS_MASKED, masked_probability
 from maskedface.training import last_run
 
 Photo = str | os.PathLike[str] | np.ndarray
@@ -43,6 +44,8 @@ class FoundFace(NamedTuple):
             "whole image" (no face was found: the photograph was taken as a crop).
         masked: float in [0, 1], how probable it is that mouth and chin are covered.
         embedding: float32 array, shape (features,).
+        template: likewise, of the face with and without drawn masks, where it is to be enrolled in a
+            gallery that wants them; else None.
     """
 
     box: tuple[float, float, float, float]
@@ -50,6 +53,12 @@ class FoundFace(NamedTuple):
     aligned_by: str
     masked: float
     embedding: np.ndarray
+    template: np.ndarray | None = None
+
+    @property
+    def to_enroll(self) -> np.ndarray:
+        """What a gallery keeps of it: the template, or else the embedding."""
+        return self.embedding if self.template is None else self.template
 
 
 class Identity(NamedTuple):
@@ -102,7 +111,7 @@ class Recognizer:
         fall_back: where no face is found, take the whole photograph as one: "crops" if it is small
             and about square (no side above 320 px), "always" or "never".
         source: str, where the model came from, kept in a new gallery.
-        cohort: of a new gallery (`Gallery`); one that is given has its own, or none.
+        cohort, masks: of a new gallery (`Gallery`); one that is given has its own, or none.
 
     Raises:
         ValueError: if the model takes or gives something else, a word is none of these, or the
@@ -120,6 +129,7 @@ class Recognizer:
         fall_back: FallBack = "crops",
         source: str = "",
         cohort: Cohort | None = None,
+        masks: int = 0,
     ) -> None:
         if fall_back not in get_args(FallBack):
             raise ValueError(
@@ -133,7 +143,7 @@ class Recognizer:
         self._size = int(self.embedder.input_shape[1])
         self._detector, self._aligned_to, self._fall_back = detector, aligned_to, fall_back
         if gallery is None:
-            gallery = Gallery(self.fingerprint, source=source, cohort=cohort)
+            gallery = Gallery(self.fingerprint, source=source, cohort=cohort, masks=masks)
         self.gallery = gallery
         self.gallery.check_model(self.fingerprint)
 
@@ -146,12 +156,15 @@ class Recognizer:
         detector: Detector | None = None,
         aligned_to: str = "",
         fall_back: FallBack = "crops",
+        masks: int | None = None,
     ) -> Recognizer:
-        """A recogniser with the network of a finished run, and in a new gallery with its cohort.
+        """A recogniser with the network of a finished run, and in a new gallery with its cohort and its
+        masks drawn on those enrolled.
 
         Args:
             path: the run's folder.
             gallery, detector, aligned_to, fall_back: as for `Recognizer`.
+            masks: likewise; None: the recipe's `enroll_masks`.
 
         Raises:
             FileNotFoundError: if it is no finished run's folder.
@@ -167,6 +180,7 @@ class Recognizer:
             fall_back=fall_back,
             source=os.path.abspath(path),
             cohort=run.cohort if gallery is None else None,
+            masks=run.recipe.enroll_masks if masks is None else masks,
         )
 
     def faces(self, photo: Photo) -> tuple[FoundFace, ...]:
@@ -255,14 +269,41 @@ class Recognizer:
                 next one.
             ImageError, OSError, ValueError, ModuleNotFoundError: as `faces`.
         """
-        found = sorted(self.faces(photo), key=_area, reverse=True)
-        if not found or (len(found) > 1 and _area(found[0]) < _DOMINATES * _area(found[1])):
+        return self._one_face(photo)[2]
+
+    def face_to_enroll(self, photo: Photo) -> FoundFace:
+        """The face of a photograph of one person, with its `template` where the gallery wants masks drawn
+        on those enrolled and it does not seem to wear one already.
+
+        Args:
+            photo: as for `faces`.
+
+        Raises:
+            FaceError, ImageError, OSError, ValueError, ModuleNotFoundError: as `one_face`.
+        """
+        image, place, face = self._one_face(photo)
+        if not self.gallery.masks or face.masked >= SEEMS_MASKED:
+            return face
+        (template,) = masked_templates(
+            lambda chips: self._embed(list(chips)),
+            self._cut(image, place[-1])[None],
+            face.embedding[None],
+            count=self.gallery.masks,
+            template=self.template,
+        )
+        return face._replace(template=template)
+
+    def _one_face(self, photo: Photo) -> tuple[np.ndarray, Place, FoundFace]:
+        image, places = self.located(photo)
+        found = zip(places, self.embedded(image, places), strict=True)
+        pairs = sorted(found, key=lambda pair: _area(pair[1]), reverse=True)
+        if not pairs or (len(pairs) > 1 and _area(pairs[0][1]) < _DOMINATES * _area(pairs[1][1])):
             name = f"an array of {photo.shape}" if isinstance(photo, np.ndarray) else repr(photo)
             raise FaceError(
                 "a photograph must show one face, or one far larger than the others. "
-                f"Received: {len(found) or 'no'} face{'s'[: len(found) != 1]} in {name}"
+                f"Received: {len(pairs) or 'no'} face{'s'[: len(pairs) != 1]} in {name}"
             )
-        return found[0]
+        return image, *pairs[0]
 
     def enroll(self, person: str, photos: Iterable[Photo]) -> tuple[FoundFace, ...]:
         """Adds a person's faces to the gallery; where one photograph is refused, none.
@@ -278,13 +319,13 @@ class Recognizer:
             ValueError: if there is no photograph, and as `one_face`.
             OSError, ModuleNotFoundError: as `faces`.
         """
-        found = tuple(self.one_face(photo) for photo in photos)
+        found = tuple(self.face_to_enroll(photo) for photo in photos)
         if not found or not person:
             raise ValueError(
                 "person must have a name, and a photograph at least. "
                 f"Received: person={person!r}, {len(found)} photographs"
             )
-        self.gallery.enroll([person] * len(found), np.stack([face.embedding for face in found]))
+        self.gallery.enroll([person] * len(found), np.stack([face.to_enroll for face in found]))
         return found
 
     def identify(

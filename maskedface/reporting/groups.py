@@ -124,7 +124,10 @@ def _matches(run: Run, test: FaceIndex, is_open: bool) -> dict[str, Matches]:
     people, domains, photos = (list(column) for column in columns)
     if is_open:
         cohort = Cohort.among(run.predictions)
-        return rank_one_matches(run.predictions["embeddings"], people, domains, photos, cohort)
+        templates = run.predictions.get("templates")
+        return rank_one_matches(
+            run.predictions["embeddings"], people, domains, photos, cohort, templates
+        )
     logits, labels = run.predictions["logits"], run.predictions["labels"]
     found = {}
     for domain in run.metrics:

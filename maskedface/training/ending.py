@@ -41,7 +41,13 @@ def conclude(
     is_open = not set(test.people) <= set(train.people)
     found = _set_means(final, recipe, plan, train, template, is_open and recipe.cohort > 0)
     if is_open:
-        finish(folder, final.model, *open_results(test, final.test_embeddings(), found))
+        embeddings, templates = final.test_embeddings(), None
+        if recipe.enroll_masks:
+            bare = np.array([face.domain == "unmasked" for face in test.faces])
+            templates = final.test_templates(
+                embeddings, bare, count=recipe.enroll_masks, template=template
+            )
+        finish(folder, final.model, *open_results(test, embeddings, found, templates))
         return
     if cohort is not None:
         final.set_cohort(cohort)

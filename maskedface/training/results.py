@@ -11,7 +11,7 @@ import numpy as np
 from maskedface import models
 from maskedface.datasets import FaceIndex
 from maskedface.evaluation import Cohort, classification_report, rank_one_report
-from maskedface.masking import RandomMask
+from maskedface.masking import RandomMask, masked_templates
 from maskedface.recipes import Recipe
 from maskedface.training.inputs import Inputs
 from maskedface.training.run import METRICS, MODEL, PREDICTIONS, write_json
@@ -99,6 +99,25 @@ class FinalModel:
             return self._inputs.embeddings(self._inputs.test)
         return self.embeddings(self._chips[1])
 
+    def test_templates(
+        self, embeddings: np.ndarray, bare: np.ndarray, *, count: int, template: str
+    ) -> np.ndarray:
+        """What is enrolled of the test rows: float32 array, shape (rows, features).
+
+        Args:
+            embeddings: of the test rows.
+            bare: bool array, shape (rows,): on which masks are drawn; the others keep their embedding.
+            count, template: as for `masking.masked_templates`.
+        """
+        found, rows = embeddings.copy(), np.flatnonzero(bare)
+        for start in range(0, len(rows), _BLOCK):
+            part = rows[start : start + _BLOCK]
+            faces = self._chips[1][part]
+            found[part] = masked_templates(
+                self.embeddings, faces, embeddings[part], count=count, template=template
+            )
+        return found
+
     def test_logits(self) -> np.ndarray:
         """Of the test rows: float32 array, shape (rows, classes)."""
         if self._as_trained:
@@ -107,7 +126,10 @@ class FinalModel:
 
 
 def open_results(
-    test: FaceIndex, embeddings: np.ndarray, cohort: Cohort | None = None
+    test: FaceIndex,
+    embeddings: np.ndarray,
+    cohort: Cohort | None = None,
+    templates: np.ndarray | None = None,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """What a run reports of people it was not trained on.
 
@@ -115,15 +137,18 @@ def open_results(
         test: the rows.
         embeddings: float array, shape (rows, features).
         cohort: whom the gallery is compared with.
+        templates: what is enrolled of each row, where that is not its embedding.
 
     Returns:
-        (`evaluation.rank_one_report`; {"embeddings": embeddings} and the cohort's arrays).
+        (`evaluation.rank_one_report`; {"embeddings": embeddings}, the cohort's arrays and "templates").
     """
     people, domains, photos = zip(
         *((face.person, face.domain, face.photo) for face in test.faces), strict=True
     )
-    metrics = rank_one_report(embeddings, people, domains, photos, cohort)
+    metrics = rank_one_report(embeddings, people, domains, photos, cohort, templates)
     arrays = {} if cohort is None else cohort.arrays()
+    if templates is not None:
+        arrays["templates"] = templates
     return metrics, {"embeddings": embeddings} | arrays
 
 

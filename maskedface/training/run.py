@@ -72,7 +72,8 @@ class Run:
     @functools.cached_property
     def predictions(self) -> dict[str, np.ndarray]:
         """{"labels": int32, shape (faces,); "logits": float32, shape (faces, classes)}; of an open set
-        {"embeddings": float32, shape (faces, features)}. With a cohort also `Cohort.arrays`."""
+        {"embeddings": float32, shape (faces, features)}, and "templates" likewise where masks are drawn
+        on those enrolled. With a cohort also `Cohort.arrays`."""
         with np.load(os.path.join(self.path, PREDICTIONS)) as file:
             return dict(file)
 
