@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import numpy as np
 from maskedface.cli.protocols import embed
 from maskedface.cli.recogniser import load_recognizer, print_table
 from maskedface.cli.results import difference
-from maskedface.datasets import FaceIndex, read_image
+from maskedface.datasets import FaceIndex, read_image, shared_rows
 from maskedface.evaluation import (
     Cohort,
     Matches,
@@ -19,6 +20,7 @@ from maskedface.evaluation import (
     rank_one_matches,
 )
 from maskedface.recognition import SEEMS_MASKED, masked_probability
+from maskedface.training import last_run
 
 if TYPE_CHECKING:
     from maskedface.training import Run
@@ -40,7 +42,7 @@ def print_by_mask(
     """
     from rich.table import Table
 
-    recognizer = load_recognizer(bare, fall_back="always")
+    recognizer = load_recognizer(bare)
     title = "rank-1 (95 % interval over people); by mask: each face by the network meant for it"
     table = Table(title=title)
     columns = ("probes", "faces", "alone", "bare network alone", "by mask", "misled")
@@ -52,6 +54,8 @@ def print_by_mask(
         test = runs[0].split()["test"]
         if any(run.split()["test"] != test for run in runs):
             raise ValueError(f"the seeds of a run must be of the same rows. Received: {label!r}, others")
+        if os.path.isdir(bare) and shared_rows(test, last_run(bare).split()["train"]):
+            raise ValueError(f"--bare must not have been trained on the test faces. Received: {bare!r}")
         seems = seems_masked(test)
         theirs = _matches(embed(recognizer, test, False)[0], test, recognizer.gallery.cohort)
         ours = [

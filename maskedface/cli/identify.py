@@ -56,12 +56,14 @@ def run(args: argparse.Namespace) -> int:
             picture = draw_identities(read_image(result.path), result.identities)
             recogniser.write_picture(os.path.join(args.pictures, name), picture)
     _print(results)
-    _print_threshold(gallery, args.threshold)
     if isinstance(recognizer, ByMask):
         print("faces that seem masked:")
         _print_threshold(recognizer.masked.gallery, None)
+        print("all others:")
+    _print_threshold(gallery, args.threshold)
     if args.json:
-        write_json(args.json, {"gallery": args.gallery, "photos": [_facts(one) for one in results]})
+        galleries = {"gallery": args.gallery, "masked_gallery": args.masked_gallery}
+        write_json(args.json, galleries | {"photos": [_facts(one, args) for one in results]})
     return _exit_code(results)
 
 
@@ -113,13 +115,20 @@ def _print_threshold(gallery: Any, given: float | None) -> None:
             print(f"{len(gallery)} are enrolled now: the rate has changed with them")
 
 
-def _facts(result: PhotoResult) -> dict[str, Any]:
+def _facts(result: PhotoResult, args: argparse.Namespace) -> dict[str, Any]:
+    from maskedface.recognition import SEEMS_MASKED
+
+    def gallery(masked: float) -> str:
+        by_mask = args.masked_gallery and masked >= SEEMS_MASKED
+        return str(args.masked_gallery if by_mask else args.gallery)
+
     return {
         "path": result.path,
         "error": result.error,
         "faces": [
             {
                 "person": one.person or None,
+                "gallery": gallery(one.face.masked),
                 "threshold": one.threshold,
                 "candidates": [candidate._asdict() for candidate in one.candidates],
                 **recogniser.face_facts(one.face),

@@ -60,6 +60,11 @@ def read_both(args: argparse.Namespace, recognizer: Recognizer) -> Recognizer | 
     """
     if not args.masked_gallery:
         return recognizer
+    if not args.gallery or args.threshold is not None:
+        raise ValueError(
+            "--masked-gallery must come with --gallery, and without --threshold: each has its own. "
+            f"Received: --gallery {args.gallery}, --threshold {args.threshold}"
+        )
     from maskedface.recognition import ByMask, Gallery
 
     gallery = Gallery.load(args.masked_gallery)
@@ -75,7 +80,7 @@ def add_masked_gallery(parser: argparse.ArgumentParser) -> None:
         "--masked-gallery",
         metavar="FILE",
         help="the same people enrolled with a network for masked faces: compare faces that seem to wear "
-        "a mask with it",
+        "a mask with it; its network is read from where it was when the gallery was made",
     )
 
 

@@ -3,6 +3,9 @@
   maskedface verify ONE OTHER --gallery friends.npz      (its model and threshold; no one is looked up)
   maskedface verify ONE OTHER --model dlib --threshold 0.93
 
+With --masked-gallery FILE too (`maskedface identify --help`) they are compared by its network where one of
+them seems to wear a mask.
+
 Exit codes: 0 the same person; 1 different people; 2 a user error, a photograph without exactly one face
 among them; 3 no verdict, because there is no threshold.
 """
@@ -39,8 +42,6 @@ def run(args: argparse.Namespace) -> int:
     gallery = Gallery.load(args.gallery) if args.gallery else None
     recognizer = recogniser.read_both(args, recogniser.read_recognizer(args, gallery))
     if isinstance(recognizer, ByMask):
-        if args.threshold is not None:
-            raise ValueError("--threshold must not come with --masked-gallery, which has its own")
         result = recognizer.verify(args.first, args.second)
         gallery = recognizer.meant_for(*result.faces).gallery
     else:
@@ -67,7 +68,7 @@ def _verdict(result: Verification) -> str:
 
 def _threshold(result: Verification, args: argparse.Namespace, gallery: object) -> str:
     if result.threshold is None:
-        return "no threshold (give --threshold, or a --gallery that has one)"
+        return "no threshold (give --threshold, or galleries that have one)"
     made = getattr(gallery, "calibration", None)
     if args.threshold is not None or made is None:
         return f"threshold {result.threshold:.3f}, as given"

@@ -167,9 +167,10 @@ def by_mask(masked: Matches, bare: Matches, seems_masked: np.ndarray) -> Matches
         cannot.
 
     Raises:
-        ValueError: if probes or galleries differ.
+        ValueError: if probes or galleries differ, or `seems_masked` is too short.
     """
-    same = np.array_equal(masked.rows, bare.rows) and masked.gallery == bare.gallery
+    same = np.array_equal(masked.rows, bare.rows) and masked.people == bare.people
+    same = same and masked.gallery == bare.gallery
     if not same or len(seems_masked) <= max(masked.rows, default=-1):
         raise ValueError(
             "masked and bare must be of the same probes and gallery, and seems_masked of all faces. "

@@ -14,13 +14,13 @@ from maskedface.recognition.recognizer import FoundFace, Identity, Photo, Recogn
 class ByMask:
     """Compares faces that seem masked by one recogniser and all others by another.
 
-    A network trained for masked faces loses a little of bare ones; so keep the one that you have for
+    A network trained for masked faces may lose some bare ones; so keep the one that you have for
     these. Everybody is enrolled with both, so a photograph to enrol takes twice the time, one to
     identify hardly more: each face is embedded once, by the network meant for it. The two galleries
     are ordinary ones, each with its own file, cohort and thresholds.
 
     Args:
-        bare: names faces that seem to wear no mask; it also finds all faces.
+        bare: names faces that seem to wear no mask; it also finds all faces, of both kinds.
         masked: names faces that seem to wear one, from a probability of .5 on
             (`recognition.masked_probability`).
 
@@ -43,7 +43,11 @@ class ByMask:
         return self.bare.gallery
 
     def meant_for(self, *faces: FoundFace) -> Recognizer:
-        """The recogniser that compares these faces: `masked` where one of them seems to wear a mask."""
+        """The recogniser that compares some faces: `masked` where one of them seems to wear a mask.
+
+        Args:
+            faces: found by either.
+        """
         seems_masked = any(face.masked >= SEEMS_MASKED for face in faces)
         return self.masked if seems_masked else self.bare
 
@@ -59,11 +63,23 @@ class ByMask:
         Raises:
             ValueError, OSError, ModuleNotFoundError: as `Recognizer.enroll`.
         """
-        photos = list(photos)
-        also = [self.masked.face_to_enroll(photo).to_enroll for photo in photos]
-        found = self.bare.enroll(person, photos)
-        self.masked.gallery.enroll([person] * len(also), np.stack(also))
-        return found
+        bare, masked = [], []
+        for photo in photos:
+            image, place, face = self.bare.located_face(photo)
+            bare.append(self.bare.with_template(image, place, face))
+            (face,) = self.masked.embedded(image, [place])
+            masked.append(self.masked.with_template(image, place, face))
+        # Whatever one gallery would refuse is refused before the other is changed.
+        good = all(face.to_enroll.any() for face in (*bare, *masked))
+        if not bare or not person or not good:
+            raise ValueError(
+                "person must have a name, and a photograph at least, of which neither network makes "
+                f"zeros. Received: person={person!r}, {len(bare)} photographs"
+            )
+        for recognizer, faces in ((self.bare, bare), (self.masked, masked)):
+            rows = np.stack([face.to_enroll for face in faces])
+            recognizer.gallery.enroll([person] * len(rows), rows)
+        return tuple(bare)
 
     def identify(
         self, photo: Photo, *, candidates: int = 3, threshold: float | None = None
@@ -106,5 +122,10 @@ class ByMask:
         Raises:
             FaceError, ImageError, OSError, ValueError, ModuleNotFoundError: as `Recognizer.one_face`.
         """
-        chosen = self.meant_for(self.bare.one_face(first), self.bare.one_face(second))
-        return chosen.verify(first, second)
+        found = [self.bare.located_face(photo) for photo in (first, second)]
+        chosen = self.meant_for(*(face for *_, face in found))
+        one, other = (
+            face if chosen is self.bare else chosen.embedded(image, [place])[0]
+            for image, place, face in found
+        )
+        return chosen.compare(one, other)

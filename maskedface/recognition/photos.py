@@ -82,13 +82,19 @@ def identify_all(
         One `PhotoResult` a file, in order.
 
     Raises:
-        ValueError: if nobody is enrolled, or `candidates` is below 1.
+        ValueError: if nobody is enrolled, `candidates` is below 1, or two recognisers are given a
+            threshold (`ByMask.identify`).
         ModuleNotFoundError: if `mtcnn` is needed and not installed.
     """
     if not len(recognizer.gallery) or candidates < 1:
         raise ValueError(
             "somebody must be enrolled, and candidates at least 1. "
             f"Received: {len(recognizer.gallery)} people, candidates={candidates}"
+        )
+    if isinstance(recognizer, ByMask) and threshold is not None:
+        raise ValueError(
+            "threshold must be None with two recognisers, whose galleries have their own. "
+            f"Received: threshold={threshold}"
         )
 
     def identify(path: str) -> tuple[Identity, ...]:

@@ -178,7 +178,7 @@ class Recognizer:
             detector=detector,
             aligned_to=aligned_to,
             fall_back=fall_back,
-            source=os.path.abspath(path),
+            source=os.path.abspath(run.path),
             cohort=run.cohort if gallery is None else None,
             masks=run.recipe.enroll_masks if masks is None else masks,
         )
@@ -269,7 +269,7 @@ class Recognizer:
                 next one.
             ImageError, OSError, ValueError, ModuleNotFoundError: as `faces`.
         """
-        return self._one_face(photo)[2]
+        return self.located_face(photo)[2]
 
     def face_to_enroll(self, photo: Photo) -> FoundFace:
         """The face of a photograph of one person, with its `template` where the gallery wants masks drawn
@@ -281,7 +281,15 @@ class Recognizer:
         Raises:
             FaceError, ImageError, OSError, ValueError, ModuleNotFoundError: as `one_face`.
         """
-        image, place, face = self._one_face(photo)
+        return self.with_template(*self.located_face(photo))
+
+    def with_template(self, image: np.ndarray, place: Place, face: FoundFace) -> FoundFace:
+        """A face with its `template`, as `face_to_enroll`.
+
+        Args:
+            image, place: where it is, of `located`.
+            face: as this recogniser embedded it.
+        """
         if not self.gallery.masks or face.masked >= SEEMS_MASKED:
             return face
         (template,) = masked_templates(
@@ -293,7 +301,8 @@ class Recognizer:
         )
         return face._replace(template=template)
 
-    def _one_face(self, photo: Photo) -> tuple[np.ndarray, Place, FoundFace]:
+    def located_face(self, photo: Photo) -> tuple[np.ndarray, Place, FoundFace]:
+        """The photograph, the place and the face of `one_face`; as that."""
         image, places = self.located(photo)
         found = zip(places, self.embedded(image, places), strict=True)
         pairs = sorted(found, key=lambda pair: _area(pair[1]), reverse=True)
@@ -377,9 +386,20 @@ class Recognizer:
         Raises:
             FaceError, ImageError, OSError, ValueError, ModuleNotFoundError: as `one_face`.
         """
+        return self.compare(self.one_face(first), self.one_face(second), threshold)
+
+    def compare(
+        self, first: FoundFace, second: FoundFace, threshold: float | None = None
+    ) -> Verification:
+        """Says whether two faces are the same person's.
+
+        Args:
+            first, second: embedded by this recogniser.
+            threshold: as for `verify`.
+        """
         if threshold is None and self.gallery.calibration is not None:
             threshold = self.gallery.calibration.verify
-        faces = self.one_face(first), self.one_face(second)
+        faces = first, second
         score = float(np.clip(faces[0].embedding @ faces[1].embedding, -1, 1))
         same = None if threshold is None else score >= threshold
         return Verification(score, same, threshold, faces)

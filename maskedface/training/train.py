@@ -61,7 +61,8 @@ def train(
     ordinary loop's results (`training.frozen_features`); run.json says whether it was.
 
     Deterministic on one machine with one thread count: the same arguments give the same bits. It
-    sets the seeds of Python, NumPy and Keras, and TensorFlow's deterministic operations.
+    sets the seeds of Python, NumPy and Keras, and deterministic operations: TensorFlow's, or on JAX XLA's
+    by `XLA_FLAGS` of this process, which XLA reads when it first runs.
 
     Args:
         recipe: the experiment.

@@ -76,10 +76,20 @@ def test_a_masked_photograph_is_verified_by_the_masked_network(pair: ByMask) -> 
 
 
 def test_a_refused_photograph_enrols_with_neither(pair: ByMask) -> None:
-    pair.bare._fall_back = pair.masked._fall_back = "never"
-    pair.bare._aligned_to = ""
+    pair.bare._aligned_to, pair.bare._fall_back = "", "never"
     pair.bare._detector = told()  # finds nothing
     with pytest.raises(FaceError, match="must show one face"):
+        pair.enroll("new", [BARE])
+    assert "new" not in pair.bare.gallery and "new" not in pair.masked.gallery
+
+
+@pytest.mark.parametrize("which", ["bare", "masked"])
+def test_an_embedding_of_zeros_is_enrolled_with_neither(
+    pair: ByMask, which: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zeros = lambda chips: np.zeros((len(chips), 8), "float32")  # noqa: E731
+    monkeypatch.setattr(getattr(pair, which), "_embed", zeros)
+    with pytest.raises(ValueError, match="of which neither network makes zeros. Received: person='new'"):
         pair.enroll("new", [BARE])
     assert "new" not in pair.bare.gallery and "new" not in pair.masked.gallery
 
@@ -107,13 +117,34 @@ def test_many_photographs_go_through_both(pair: ByMask, tmp_path: Path) -> None:
         assert result.identities[0].candidates == pair.identify(photo)[0].candidates
 
 
-def test_a_face_is_embedded_once(pair: ByMask, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
+@pytest.mark.parametrize(
+    ("use", "times"),
+    [
+        (lambda pair: pair.identify(MASKED), 1),
+        (lambda pair: pair.verify(BARE, BARE), 2),
+        (lambda pair: pair.verify(BARE, MASKED), 4),  # by either network
+        (lambda pair: pair.enroll("new", [BARE]), 2),
+    ],
+)
+def test_a_face_is_found_once_and_embedded_by_those_who_need_it(
+    pair: ByMask, use: Any, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, found = [], []
 
     def counted(embedder: keras.Model, rows: np.ndarray, plain: Any = models.predict) -> np.ndarray:
         seen.append(len(rows))
         return plain(embedder, rows)
 
+    def refused(image: np.ndarray) -> Any:
+        found.append(image)
+        raise AssertionError("the masked recogniser must not look for faces")
+
     monkeypatch.setattr(models, "predict", counted)
-    pair.identify(MASKED)
-    assert seen == [1]
+    monkeypatch.setattr(pair.masked, "_find", refused)
+    use(pair)
+    assert seen == [1] * times and not found
+
+
+def test_many_photographs_with_one_threshold_for_both_are_refused(pair: ByMask) -> None:
+    with pytest.raises(ValueError, match=r"threshold must be None.* Received: threshold=0.5"):
+        list(identify_all(pair, ["missing.png"], threshold=0.5, progress=False))

@@ -134,7 +134,7 @@ def damaged(path: Path, facts: dict[str, Any], **arrays: Any) -> Path:
 @pytest.mark.parametrize(
     ("facts", "arrays", "message"),
     [
-        ({"version": 3}, {}, "must be of version 1 or 2"),
+        ({"version": 4}, {}, "must be of version 1 to 3"),
         ({"people": ["ada", "bo"]}, {}, "do not fit together"),
         ({"people": ["ada", "bo", "bo"]}, {}, "do not fit together"),
         ({"keep": "some"}, {}, "keep must be"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from maskedface import datasets, models, training
 from maskedface.datasets import FaceIndex
 from maskedface.recipes import FROZEN_MEANS
-from maskedface.training import last_run
+from maskedface.training import Run, last_run
 
 
 def test_a_keras_application_is_a_backbone() -> None:
@@ -36,25 +37,43 @@ def test_an_unknown_backbone_is_refused(name: str) -> None:
         training.build_backbone(name, None, 64)
 
 
-def test_the_last_of_several_recipes_runs_is_the_folders(
-    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
-) -> None:
-    def train(name: str, init: str = "") -> training.Run:
-        recipe = FROZEN_MEANS.override(name=name, init=init)
+@pytest.fixture
+def chain(drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path) -> Callable[..., Run]:
+    """Trains a recipe of a name into a folder of runs that start from each other."""
+
+    def train(name: str, init: str = "") -> Run:
         return training.train(
-            recipe,
+            FROZEN_MEANS.override(name=name, init=init),
             *datasets.by_image(drawn),
             run_dir=tmp_path / "chain" / name,
             backbone=tiny_backbone,
             progress=False,
         )
 
-    first = train("first")
+    return train
+
+
+def test_the_last_of_several_recipes_runs_is_the_folders(
+    chain: Callable[..., Run], tmp_path: Path
+) -> None:
+    first = chain("first")
     assert last_run(tmp_path / "chain").path == last_run(first.path).path == first.path
-    second = train("second", init="first")
+    second = chain("second", init="first")
     assert last_run(tmp_path / "chain").path == second.path
-    third = train("third", init=str(tmp_path / "chain"))
-    assert third.record["init"] == second.path
-    train("fourth", init="first")
-    with pytest.raises(FileNotFoundError, match="of which one came last. Received: .*'fourth', 'third'"):
+    (tmp_path / "chain").rename(tmp_path / "moved")
+    assert last_run(tmp_path / "moved").path == str(tmp_path / "moved" / "second")
+
+
+def test_a_run_in_the_folder_it_starts_from_does_not_start_from_itself(
+    chain: Callable[..., Run], tmp_path: Path
+) -> None:
+    first = chain("first")
+    for _ in range(2):  # begun, and asked for again
+        assert chain("second", init=str(tmp_path / "chain")).record["init"] == first.path
+
+
+def test_several_last_runs_are_no_run(chain: Callable[..., Run], tmp_path: Path) -> None:
+    chain("one")
+    chain("two")
+    with pytest.raises(FileNotFoundError, match=r"of which one came last. Received: .*'one', 'two'"):
         last_run(tmp_path / "chain")
