@@ -61,7 +61,8 @@ def _outputs(path: str, chips: np.ndarray) -> np.ndarray:
 def _scored(run: Run, outputs: np.ndarray) -> Relearned:
     test = run.split()["test"]
     if "embeddings" in run.predictions:
-        return Relearned(run, *open_results(test, outputs, run.cohort))
+        templates = run.predictions.get("templates")  # who is enrolled stays the run's
+        return Relearned(run, *open_results(test, outputs, run.cohort, templates))
     predictions = {"labels": run.predictions["labels"], "logits": outputs}
     return Relearned(run, report_domains(test, predictions["labels"], outputs), predictions)
 

@@ -71,13 +71,14 @@ def relearn(runs: Sequence[Run], learner: Learner) -> Relearned:
     joined = np.hstack([_embeddings(run, test) for run in runs])
     if "embeddings" in runs[0].predictions:
         cohort = Cohort.joined([run.cohort for run in runs])
-        templates = [run.predictions.get("templates", run.predictions["embeddings"]) for run in runs]
-        return Relearned(
-            runs[0], *open_results(test, joined, cohort, np.hstack([*map(normalised, templates)]))
-        )
+        known = [run.predictions for run in runs]
+        templates = None
+        if any("templates" in found for found in known):
+            templates = np.hstack([normalised(f.get("templates", f["embeddings"])) for f in known])
+        return Relearned(runs[0], *open_results(test, joined, cohort, templates))
     labels = test.labels(train.people)
-    known = np.hstack([_embeddings(run, train) for run in runs])
-    scores = learner_scores(learner, known, train.labels(), joined)
+    trained = np.hstack([_embeddings(run, train) for run in runs])
+    scores = learner_scores(learner, trained, train.labels(), joined)
     predictions = {"labels": labels, "logits": scores}
     return Relearned(runs[0], report_domains(test, labels, scores), predictions)
 

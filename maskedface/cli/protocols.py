@@ -163,7 +163,13 @@ def _lists(args: argparse.Namespace) -> dict[str, Any]:
     for name, recognizer in _models(args).items():
         embeddings, whole = embed(recognizer, index, args.detect)
         report = evaluation.identification_report(
-            evaluation.match_probes(embeddings, people, roles, cohort=recognizer.gallery.cohort)
+            evaluation.match_probes(
+                embeddings,
+                people,
+                roles,
+                cohort=recognizer.gallery.cohort,
+                templates=_templates(recognizer, index, embeddings, args.detect),
+            )
         )
         found[name] = {"faces_not_found": whole, **report}
         ranks = ", ".join(f"rank-{k} {_value(value)}" for k, value in report["rank"].items())
@@ -232,19 +238,21 @@ def _embedded(
     people, domains, photos = zip(
         *((face.person, face.domain, face.photo) for face in index.faces), strict=True
     )
-    templates = None
-    if recognizer.gallery.masks:
-        if args.detect:
-            raise ValueError(
-                "--detect must not come with a network whose gallery has drawn masks (enroll_masks). "
-                f"Received: enroll_masks={recognizer.gallery.masks}"
-            )
-        templates = _templates(recognizer, index, embeddings)
+    templates = _templates(recognizer, index, embeddings, args.detect)
     return EmbeddedFaces(embeddings, people, domains, photos, templates)
 
 
-def _templates(recognizer: Recognizer, index: FaceIndex, embeddings: np.ndarray) -> np.ndarray:
-    """What is enrolled of each face: bare ones with drawn masks too."""
+def _templates(
+    recognizer: Recognizer, index: FaceIndex, embeddings: np.ndarray, detect: bool
+) -> np.ndarray | None:
+    """What is enrolled of each face, where masks are to be drawn on bare ones."""
+    if not recognizer.gallery.masks:
+        return None
+    if detect:
+        raise ValueError(
+            "--detect must not come with a run that draws masks on those enrolled. "
+            f"Received: enroll_masks={recognizer.gallery.masks}"
+        )
     bare = np.flatnonzero([face.domain == "unmasked" for face in index.faces])
     chips = datasets.read_chips(
         index.where(lambda face: face.domain == "unmasked"),

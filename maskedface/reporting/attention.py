@@ -97,7 +97,7 @@ def look(group: RunGroup) -> Looked | str:
     size, template = run.record["image_size"], run.record["template"]
     chips = np.stack([_chip(group.test, row, size, template) for row in rows])
     if group.is_open:
-        known = normalised(run.predictions["embeddings"])
+        known = normalised(run.predictions.get("templates", run.predictions["embeddings"]))
         references = np.stack([known[pairs[number][1]].mean(axis=0) for number in order])
         maps = attention(models.embedder(run.model), chips, references=references)
     else:

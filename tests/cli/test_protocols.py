@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from maskedface import evaluation
+from maskedface import evaluation, training
 from maskedface.cli.main import main
 from maskedface.datasets import FaceIndex, by_person, draw_face, draw_people, write_manifest
 from maskedface.training import Run
@@ -111,6 +111,34 @@ def test_a_manifests_column_is_an_open_set(
     assert "must have different people" in capsys.readouterr().err
     assert evaluate(tiny_backbone, *words, "--enrolled", "2", "--fpir", "0.01") == 2
     assert "between 1 / scores and 1" in capsys.readouterr().err
+
+
+def test_masks_are_drawn_on_those_enrolled_of_a_column(
+    open_run: Run, tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = open_run.split()
+    index, manifest = parts["train"] + parts["test"], tmp_path / "manifest.csv"
+    write_manifest(manifest, index, {"open": parts})
+    run = training.train(
+        open_run.recipe.override(enroll_masks=2),
+        parts["train"],
+        parts["test"],
+        run_dir=tmp_path / "run",
+        backbone=tiny_backbone,
+        progress=False,
+    )
+    words = ["--protocol", "open", "--manifest", manifest, "--data", index.root, "--draws", "1"]
+    words += ["--fpir", "0.25", "--far", "0.1", "--enrolled", "2"]
+    reports = []
+    for path in (open_run.path, run.path):
+        out = tmp_path / "report.json"
+        assert evaluate(path, *words, "--json", out) == 0
+        reports.append(json.loads(out.read_text())["models"][path])
+    plain, masked = ([draw["open_set"] for draw in one["masked"]["per_draw"]] for one in reports)
+    assert plain != masked  # other scores, other thresholds
+    assert reports[0]["pairs"] == reports[1]["pairs"]  # nobody is enrolled there
+    assert evaluate(run.path, *words, "--detect") == 2
+    assert "--detect must not come with a run that draws masks" in capsys.readouterr().err
 
 
 def test_a_run_is_scored_with_its_cohort(

@@ -54,3 +54,22 @@ def test_networks_with_other_probes_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match="must be of the same probes and gallery"):
             by_mask(masked, bare, faces)
+
+
+def test_templates_stand_in_the_gallery_for_their_faces() -> None:
+    templates = EMBEDDINGS.copy()
+    templates[2:4] = -EMBEDDINGS[2:4]  # nobody looks like b any more
+    plain = rank_one_matches(EMBEDDINGS, PEOPLE, DOMAINS, PHOTOS)
+    found = rank_one_matches(EMBEDDINGS, PEOPLE, DOMAINS, PHOTOS, templates=templates)
+    np.testing.assert_allclose(found["masked"].scores[:, 0], plain["masked"].scores[:, 0], atol=1e-6)
+    np.testing.assert_allclose(found["masked"].scores[:, 1], -plain["masked"].scores[:, 1], atol=1e-6)
+    assert found["masked"].hits().tolist() == [1, 1]
+    # b1's only other photograph is b2, whose template it is compared with.
+    row = found["unmasked"].rows.tolist().index(2)
+    unit = EMBEDDINGS / np.linalg.norm(EMBEDDINGS, axis=1, keepdims=True)
+    assert found["unmasked"].scores[row, 1] == pytest.approx(-unit[2] @ unit[3], abs=1e-6)
+
+
+def test_templates_of_another_shape_are_refused() -> None:
+    with pytest.raises(ValueError, match="templates must have the embeddings' shape"):
+        rank_one_matches(EMBEDDINGS, PEOPLE, DOMAINS, PHOTOS, templates=EMBEDDINGS[:5])

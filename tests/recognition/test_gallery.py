@@ -270,3 +270,17 @@ def test_a_gallery_of_version_1_is_read(tmp_path: Path) -> None:
     gallery().save(tmp_path / "g.npz")
     old = Gallery.load(damaged(tmp_path / "g.npz", {"version": 1}))
     assert old.people == gallery().people and old.cohort is None
+
+
+@pytest.mark.parametrize("masks", [0, 7])
+def test_the_number_of_masks_is_kept_in_the_file(tmp_path: Path, masks: int) -> None:
+    one = Gallery("print", masks=masks)
+    one.enroll(["ada"], np.ones((1, 3)))
+    one.save(tmp_path / "g.npz")
+    assert Gallery.load(tmp_path / "g.npz").masks == masks
+
+
+@pytest.mark.parametrize("masks", [-1, 101])
+def test_a_number_of_masks_out_of_range_is_refused(masks: int) -> None:
+    with pytest.raises(ValueError, match=r"masks be in \[0, 100\]. Received: .*masks="):
+        Gallery("print", masks=masks)

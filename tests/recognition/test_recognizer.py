@@ -207,3 +207,21 @@ def test_a_run_brings_its_own_alignment(
     assert recognizer.gallery.source == str(tmp_path / "run")
     (one,) = recognizer.identify(drawn.paths[0])
     assert one.candidates[0].score == pytest.approx(1, abs=1e-5)
+
+
+def test_a_bare_face_is_enrolled_with_masks_and_a_masked_one_as_it_is(colours_model: Any) -> None:
+    known = Recognizer(colours_model, template="arcface", aligned_to="arcface", masks=3)
+    bare, masked = (known.face_to_enroll(draw_face(0, 0, worn)) for worn in (False, True))
+    assert masked.template is None and masked.to_enroll is masked.embedding
+    assert bare.template is not None and bare.to_enroll is bare.template
+    covered = known.one_face(draw_face(0, 0, True)).embedding
+    assert bare.template @ covered > bare.embedding @ covered
+    known.enroll("ada", [draw_face(0, 0, False)])
+    np.testing.assert_allclose(known.gallery._rows[0], bare.template, atol=1e-6)
+
+
+def test_a_face_to_identify_gets_no_masks(colours_model: Any) -> None:
+    known = Recognizer(colours_model, template="arcface", aligned_to="arcface", masks=3)
+    (face,) = known.faces(draw_face(0, 0, False))
+    assert face.template is None
+    assert known.one_face(draw_face(0, 0, False)).template is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -131,3 +132,49 @@ def test_a_recogniser_of_the_run_has_its_cohort(open_run: Run) -> None:
     cohort = Recognizer.from_run(open_run.path).gallery.cohort
     assert cohort is not None and open_run.cohort is not None
     np.testing.assert_allclose(cohort.people, open_run.cohort.people, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def with_masks(open_run: Run, tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The open run again, with masks drawn on those enrolled."""
+    return training.train(
+        open_run.recipe.override(enroll_masks=3),
+        open_run.split()["train"],
+        open_run.split()["test"],
+        run_dir=tmp_path_factory.mktemp("masks") / "run",
+        backbone=tiny_backbone,
+        progress=False,
+    )
+
+
+def test_bare_test_faces_are_enrolled_with_drawn_masks(with_masks: Run, open_run: Run) -> None:
+    found, plain = with_masks.predictions, open_run.predictions["embeddings"]
+    np.testing.assert_allclose(found["embeddings"], plain, atol=1e-6)
+    bare = np.array([face.domain == "unmasked" for face in with_masks.split()["test"].faces])
+    np.testing.assert_array_equal(found["templates"][~bare], found["embeddings"][~bare])
+    assert (abs(found["templates"] - found["embeddings"])[bare].max(1) > 1e-3).all()
+    for kind in with_masks.metrics:
+        assert per_face([with_masks], kind)[0].mean() == with_masks.metrics[kind]["accuracy"]
+
+
+def test_whoever_scores_a_run_enrols_as_it_does(with_masks: Run) -> None:
+    assert _scored(with_masks, with_masks.predictions["embeddings"]).metrics == with_masks.metrics
+    joined = relearn([with_masks, with_masks], "class_means")
+    for kind, report in with_masks.metrics.items():
+        assert joined.metrics[kind]["accuracy"] == report["accuracy"]
+
+
+def test_a_runs_recogniser_draws_its_masks_when_it_enrols(with_masks: Run) -> None:
+    test = with_masks.split()["test"]
+    row = next(number for number, face in enumerate(test.faces) if face.domain == "unmasked")
+    chip = datasets.read_chips(test, size=64, template="vggface2")[row]
+    known = Recognizer.from_run(with_masks.path, aligned_to="vggface2")
+    assert known.gallery.masks == 3
+    found = known.with_template(chip, *_placed(known, chip))
+    assert found.template is not None
+    np.testing.assert_allclose(found.template, with_masks.predictions["templates"][row], atol=1e-5)
+
+
+def _placed(known: Recognizer, chip: np.ndarray) -> Any:
+    _, place, face = known.located_face(chip)
+    return place, face._replace(masked=0.0)  # whatever the estimate says of a drawn face of 64 px

@@ -1,0 +1,61 @@
+"""Templates of bare faces with drawn masks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from maskedface.datasets import draw_face
+from maskedface.masking import masked_templates
+
+FACES = np.stack([draw_face(person, 0, False) for person in range(2)])
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def colours(faces: np.ndarray) -> np.ndarray:
+    """The mean colours of the upper and of the lower half."""
+    halves = faces.reshape(len(faces), 2, -1, 3).astype("float32")
+    return halves.mean(2).reshape(len(faces), 6) - 100
+
+
+def test_half_is_the_bare_face_and_half_the_mean_under_masks() -> None:
+    seen = []
+
+    def embed(faces: np.ndarray) -> np.ndarray:
+        seen.append(unit(colours(faces)))
+        return 7 * seen[-1]  # lengths do not count
+
+    bare = 3 * colours(FACES)
+    found = masked_templates(embed, FACES, bare, count=4, template="arcface")
+    assert len(seen) == 4
+    np.testing.assert_allclose(found, unit(unit(bare) + unit(sum(seen))), atol=1e-6)
+
+
+def test_the_masks_are_of_different_styles_and_cover_the_lower_face() -> None:
+    seen: list[np.ndarray] = []
+
+    def embed(faces: np.ndarray) -> np.ndarray:
+        seen.append(faces.copy())
+        return colours(faces)
+
+    masked_templates(embed, FACES, colours(FACES), count=6, template="arcface")
+    for faces in seen:
+        changed = (faces != FACES).any(-1)
+        assert changed[:, 56:].mean() > 0.2 and changed[:, :30].mean() < 0.02
+    assert len({faces.tobytes() for faces in seen}) == 6
+
+
+def test_a_template_depends_on_its_face_alone() -> None:
+    words = {"count": 3, "template": "arcface"}
+    both = masked_templates(colours, FACES, colours(FACES), **words)
+    alone = masked_templates(colours, FACES[1:], colours(FACES[1:]), **words)
+    np.testing.assert_allclose(both[1:], alone, atol=1e-6)
+
+
+@pytest.mark.parametrize(("count", "message"), [(0, "count must be at least 1"), (999, "fixed must be in")])
+def test_a_count_out_of_range_is_refused(count: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        masked_templates(colours, FACES, colours(FACES), count=count, template="arcface")
