@@ -20,8 +20,8 @@ def masked_templates(
 ) -> np.ndarray:
     """Half each bare face's embedding, half the mean of its embeddings under drawn masks.
 
-    It trains nothing: a network that never saw a mask finds half of what it loses to them
-    (docs/results.md). Every face is given the same masks, of as many styles as there are, so a
+    It trains nothing: a network that never saw a mask finds about half of the faces it loses to
+    them (docs/results.md). Every face is given the same masks, of as many styles as there are, so a
     template depends on nothing but its face. Our own; that the two halves weigh alike was chosen on
     held-out people.
 
