@@ -6,8 +6,8 @@
 
 A photograph must show one face, or one far larger than the others; others are left out and listed.
 Thresholds are chosen for --fpir and --far on photographs of strangers (--strangers), else on the faces
-enrolled by this command, each against everybody else; 1 / FPIR faces are needed at least. Report figures
-on none of these photographs.
+enrolled by this command (with --masks under a drawn mask too), each against everybody else; 1 / FPIR
+faces are needed at least. Report figures on none of these photographs.
 Exit codes: 0 done; 1 done, but a photograph was left out; 2 a user error, nothing was written.
 """
 
@@ -177,7 +177,13 @@ def _calibrate(args: argparse.Namespace, recognizer: Recognizer, enrolled: list[
     if args.strangers:
         source = os.path.abspath(args.strangers)
         enrolled = _faces(recognizer.one_face, _people([args.strangers], None), "strangers")
-    probes = [(face.embedding, person) for _, person, face, _ in enrolled if face is not None]
+    good = [(face, person) for _, person, face, _ in enrolled if face is not None]
+    probes = [(face.embedding, person) for face, person in good]
+    # Bare faces alone would choose a threshold that lets masked strangers in.
+    covered = [(face.covered, person) for face, person in good if face.covered is not None]
+    probes += covered
+    if covered:
+        source += ", bare and under a drawn mask"
     if args.strangers and not probes:
         raise ValueError(
             "--strangers must hold photographs with one face each. "

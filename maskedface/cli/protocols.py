@@ -260,7 +260,7 @@ def _templates(
         template=recognizer.template,
     )
     found = embeddings.copy()
-    found[bare] = masked_templates(
+    found[bare], _ = masked_templates(
         lambda faces: models.predict(recognizer.embedder, faces),
         chips,
         embeddings[bare],

@@ -17,7 +17,7 @@ def masked_templates(
     *,
     count: int,
     template: str,
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """Half each bare face's embedding, half the mean of its embeddings under drawn masks.
 
     It trains nothing: a network that never saw a mask finds about half of the faces it loses to
@@ -33,7 +33,8 @@ def masked_templates(
         template: the faces' alignment, a key of `geometry.TEMPLATES`.
 
     Returns:
-        float32 array, shape (faces, features), of unit length.
+        (templates; the faces' embeddings under the last of the masks, which a threshold can be chosen
+        on): float32 arrays, shape (faces, features), of unit length.
 
     Raises:
         ValueError: if `count` is out of its range, or no template has that name.
@@ -41,10 +42,11 @@ def masked_templates(
     if count < 1:
         raise ValueError(f"count must be at least 1. Received: count={count}")
     masks = _masks(template, faces.shape[1], count)
-    masked = np.zeros(embeddings.shape, "float32")
+    total = np.zeros(embeddings.shape, "float32")
     for number in masks.masks_of(np.zeros(1, int))[0]:
-        masked += _unit(embed(masks.lay(faces, np.full(len(faces), number))))
-    return _unit(_unit(embeddings) + _unit(masked))
+        masked = _unit(embed(masks.lay(faces, np.full(len(faces), number))))
+        total += masked
+    return _unit(_unit(embeddings) + _unit(total)), masked
 
 
 @functools.lru_cache(maxsize=2)

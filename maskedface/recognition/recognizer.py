@@ -44,8 +44,8 @@ class FoundFace(NamedTuple):
             "whole image" (no face was found: the photograph was taken as a crop).
         masked: float in [0, 1], how probable it is that mouth and chin are covered.
         embedding: float32 array, shape (features,).
-        template: likewise, of the face with and without drawn masks, where it is to be enrolled in a
-            gallery that wants them; else None.
+        template, covered: likewise, of the face with and without drawn masks, and of the face under
+            one, where it is to be enrolled in a gallery that wants them; else None.
     """
 
     box: tuple[float, float, float, float]
@@ -54,6 +54,7 @@ class FoundFace(NamedTuple):
     masked: float
     embedding: np.ndarray
     template: np.ndarray | None = None
+    covered: np.ndarray | None = None
 
     @property
     def to_enroll(self) -> np.ndarray:
@@ -292,14 +293,14 @@ class Recognizer:
         """
         if not self.gallery.masks or face.masked >= SEEMS_MASKED:
             return face
-        (template,) = masked_templates(
+        (template,), (covered,) = masked_templates(
             lambda chips: self._embed(list(chips)),
             self._cut(image, place[-1])[None],
             face.embedding[None],
             count=self.gallery.masks,
             template=self.template,
         )
-        return face._replace(template=template)
+        return face._replace(template=template, covered=covered)
 
     def located_face(self, photo: Photo) -> tuple[np.ndarray, Place, FoundFace]:
         """The photograph, the place and the face of `one_face`; as that."""

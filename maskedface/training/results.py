@@ -113,7 +113,7 @@ class FinalModel:
         for start in range(0, len(rows), _BLOCK):
             part = rows[start : start + _BLOCK]
             faces = self._chips[1][part]
-            found[part] = masked_templates(
+            found[part], _ = masked_templates(
                 self.embeddings, faces, embeddings[part], count=count, template=template
             )
         return found

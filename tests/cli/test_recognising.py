@@ -169,12 +169,22 @@ def test_masks_are_drawn_on_those_enrolled_and_the_gallery_remembers_how_many(
     people: Path, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["enroll", *words, str(people / "p0"), "--person", "a", "--masks", "2"]) == 0
+    assert "drawn mask" not in capsys.readouterr().out  # two faces are too few for a threshold
     assert Gallery.load(words[1]).masks == 2
     assert main(["enroll", *words, str(people / "p1"), "--person", "b"]) == 0
     assert Gallery.load(words[1]).masks == 2
     capsys.readouterr()
     assert main(["enroll", *words, str(people / "p2"), "--person", "c", "--masks", "3"]) == 2
     assert "--masks must be that of the gallery, 2. Received: 3" in capsys.readouterr().err
+
+
+def test_a_threshold_for_faces_with_drawn_masks_is_chosen_on_masked_ones_too(
+    people: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["enroll", *words, str(people), "--masks", "2", "--fpir", "0.1"]) == 0
+    assert "the faces enrolled, bare and under a drawn mask" in capsys.readouterr().out
+    made = Gallery.load(words[1]).calibration
+    assert made is not None and 20 < made.probes <= 40  # a drawn face may seem masked already
 
 
 def test_verify_has_an_exit_code_a_verdict_and_a_picture(

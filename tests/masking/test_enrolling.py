@@ -29,8 +29,9 @@ def test_half_is_the_bare_face_and_half_the_mean_under_masks() -> None:
         return 7 * seen[-1]  # lengths do not count
 
     bare = 3 * colours(FACES)
-    found = masked_templates(embed, FACES, bare, count=4, template="arcface")
+    found, covered = masked_templates(embed, FACES, bare, count=4, template="arcface")
     assert len(seen) == 4
+    np.testing.assert_allclose(covered, seen[-1], atol=1e-6)
     np.testing.assert_allclose(found, unit(unit(bare) + unit(sum(seen))), atol=1e-6)
 
 
@@ -50,8 +51,8 @@ def test_the_masks_are_of_different_styles_and_cover_the_lower_face() -> None:
 
 def test_a_template_depends_on_its_face_alone() -> None:
     words = {"count": 3, "template": "arcface"}
-    both = masked_templates(colours, FACES, colours(FACES), **words)
-    alone = masked_templates(colours, FACES[1:], colours(FACES[1:]), **words)
+    both, _ = masked_templates(colours, FACES, colours(FACES), **words)
+    alone, _ = masked_templates(colours, FACES[1:], colours(FACES[1:]), **words)
     np.testing.assert_allclose(both[1:], alone, atol=1e-6)
 
 
