@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from maskedface.cli.protocols import embed
+from maskedface.cli.protocols import embed, templates
 from maskedface.cli.recogniser import load_recognizer, print_table
 from maskedface.cli.results import difference
-from maskedface.datasets import FaceIndex, read_image, shared_rows
+from maskedface.datasets import FaceIndex, read_image
 from maskedface.evaluation import (
     Cohort,
     Matches,
@@ -54,10 +54,17 @@ def print_by_mask(
         test = runs[0].split()["test"]
         if any(run.split()["test"] != test for run in runs):
             raise ValueError(f"the seeds of a run must be of the same rows. Received: {label!r}, others")
-        if os.path.isdir(bare) and shared_rows(test, last_run(bare).split()["train"]):
-            raise ValueError(f"--bare must not have been trained on the test faces. Received: {bare!r}")
+        if bare != "dlib" and os.path.isdir(bare):
+            known = {*last_run(bare).split()["train"].people} & {*test.people}
+            if known:
+                raise ValueError(
+                    "--bare must not have been trained on people of the test faces. "
+                    f"Received: {bare!r}, trained on {len(known)} of them"
+                )
         seems = seems_masked(test)
-        theirs = _matches(embed(recognizer, test, False)[0], test, recognizer.gallery.cohort)
+        embeddings, _ = embed(recognizer, test, False)
+        enrolled = templates(recognizer, test, embeddings)
+        theirs = _matches(embeddings, test, recognizer.gallery.cohort, enrolled)
         ours = [
             _matches(found["embeddings"], test, run.cohort, found.get("templates"))
             for run in runs
@@ -94,12 +101,12 @@ def _matches(
     embeddings: np.ndarray,
     index: FaceIndex,
     cohort: Cohort | None,
-    templates: np.ndarray | None = None,
+    enrolled: np.ndarray | None,
 ) -> dict[str, Matches]:
     people, domains, photos = zip(
         *((face.person, face.domain, face.photo) for face in index.faces), strict=True
     )
-    return rank_one_matches(embeddings, people, domains, photos, cohort, templates)
+    return rank_one_matches(embeddings, people, domains, photos, cohort, enrolled)
 
 
 def _rate(hits: np.ndarray, people: Sequence[str]) -> str:

@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="of a new gallery: enroll each bare face with N drawn masks too, so that a network that "
-        "never saw masks finds it under one (10 is plenty; default: the run's recipe, else 0)",
+        "never saw masks finds it under one (10 is a good number; default: the run's recipe, else 0)",
     )
     parser.add_argument(
         "--strangers", metavar="FOLDER", help="people not in the gallery, a folder each"
@@ -189,12 +189,12 @@ def _calibrate(args: argparse.Namespace, recognizer: Recognizer, enrolled: list[
             "--strangers must hold photographs with one face each. "
             f"Received: {len(enrolled)} photographs, the first: {enrolled[0][3]}"
         )
-    if not args.strangers and (len(probes) < 1 / args.fpir or len(gallery) < 2):
+    if not args.strangers and (len(good) < 1 / args.fpir or len(gallery) < 2):
         if gallery.calibration is not None:
             return f"thresholds stay those for {gallery.calibration.gallery} people enrolled"
         return (
             f"no threshold: FPIR {args.fpir:g} needs {int(np.ceil(1 / args.fpir))} faces, "
-            f"here are {len(probes)}. Give --strangers FOLDER, or a larger --fpir"
+            f"here are {len(good)}. Give --strangers FOLDER, or a larger --fpir"
         )
     made = gallery.calibrate(
         np.stack([embedding for embedding, _ in probes]),

@@ -84,11 +84,10 @@ def run(args: argparse.Namespace) -> int:
     from maskedface.cli.results import print_results
     from maskedface.training import find_runs
 
-    if args.bare and (args.protocol or args.data or args.manifest or args.learner or args.join):
-        raise ValueError(
-            "--bare must come alone or with --against. Received: --protocol, --data, --manifest, "
-            "--learner or --join too"
-        )
+    others = ("protocol", "data", "manifest", "learner", "join", "json")
+    beside = [f"--{word}" for word in others if getattr(args, word)]
+    if args.bare and beside:
+        raise ValueError(f"--bare must come alone or with --against. Received: {' '.join(beside)} too")
     if args.protocol:
         from maskedface.cli.protocols import run_protocol
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from maskedface.cli import recogniser
 
 if TYPE_CHECKING:
-    from maskedface.recognition import PhotoResult
+    from maskedface.recognition import ByMask, FoundFace, PhotoResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,14 +56,15 @@ def run(args: argparse.Namespace) -> int:
             picture = draw_identities(read_image(result.path), result.identities)
             recogniser.write_picture(os.path.join(args.pictures, name), picture)
     _print(results)
-    if isinstance(recognizer, ByMask):
+    pair = recognizer if isinstance(recognizer, ByMask) else None
+    if pair is not None:
         print("faces that seem masked:")
-        _print_threshold(recognizer.masked.gallery, None)
+        _print_threshold(pair.masked.gallery, None)
         print("all others:")
     _print_threshold(gallery, args.threshold)
     if args.json:
         galleries = {"gallery": args.gallery, "masked_gallery": args.masked_gallery}
-        write_json(args.json, galleries | {"photos": [_facts(one, args) for one in results]})
+        write_json(args.json, galleries | {"photos": [_facts(one, args, pair) for one in results]})
     return _exit_code(results)
 
 
@@ -115,12 +116,12 @@ def _print_threshold(gallery: Any, given: float | None) -> None:
             print(f"{len(gallery)} are enrolled now: the rate has changed with them")
 
 
-def _facts(result: PhotoResult, args: argparse.Namespace) -> dict[str, Any]:
-    from maskedface.recognition import SEEMS_MASKED
-
-    def gallery(masked: float) -> str:
-        by_mask = args.masked_gallery and masked >= SEEMS_MASKED
-        return str(args.masked_gallery if by_mask else args.gallery)
+def _facts(
+    result: PhotoResult, args: argparse.Namespace, pair: ByMask | None
+) -> dict[str, Any]:
+    def gallery(face: FoundFace) -> str:
+        in_masked = pair is not None and pair.meant_for(face) is pair.masked
+        return str(args.masked_gallery if in_masked else args.gallery)
 
     return {
         "path": result.path,
@@ -128,7 +129,7 @@ def _facts(result: PhotoResult, args: argparse.Namespace) -> dict[str, Any]:
         "faces": [
             {
                 "person": one.person or None,
-                "gallery": gallery(one.face.masked),
+                "gallery": gallery(one.face),
                 "threshold": one.threshold,
                 "candidates": [candidate._asdict() for candidate in one.candidates],
                 **recogniser.face_facts(one.face),

@@ -69,7 +69,14 @@ def embed(recognizer: Recognizer, index: FaceIndex, detect: bool) -> tuple[np.nd
 
 
 def _models(args: argparse.Namespace) -> dict[str, Recognizer]:
-    return {name: load_recognizer(name, fall_back="always") for name in args.runs}
+    found = {name: load_recognizer(name, fall_back="always") for name in args.runs}
+    for name, recognizer in found.items():
+        if args.detect and recognizer.gallery.masks:
+            raise ValueError(
+                "--detect must not come with a run that draws masks on those enrolled. "
+                f"Received: {name!r} with enroll_masks={recognizer.gallery.masks}"
+            )
+    return found
 
 
 def _print_missing(missing: Sequence[str], lost: int, what: str) -> None:
@@ -168,7 +175,7 @@ def _lists(args: argparse.Namespace) -> dict[str, Any]:
                 people,
                 roles,
                 cohort=recognizer.gallery.cohort,
-                templates=_templates(recognizer, index, embeddings, args.detect),
+                templates=templates(recognizer, index, embeddings),
             )
         )
         found[name] = {"faces_not_found": whole, **report}
@@ -238,21 +245,16 @@ def _embedded(
     people, domains, photos = zip(
         *((face.person, face.domain, face.photo) for face in index.faces), strict=True
     )
-    templates = _templates(recognizer, index, embeddings, args.detect)
-    return EmbeddedFaces(embeddings, people, domains, photos, templates)
+    enrolled = templates(recognizer, index, embeddings)
+    return EmbeddedFaces(embeddings, people, domains, photos, enrolled)
 
 
-def _templates(
-    recognizer: Recognizer, index: FaceIndex, embeddings: np.ndarray, detect: bool
+def templates(
+    recognizer: Recognizer, index: FaceIndex, embeddings: np.ndarray
 ) -> np.ndarray | None:
-    """What is enrolled of each face, where masks are to be drawn on bare ones."""
+    """What is enrolled of each face, where masks are to be drawn on bare ones; else None."""
     if not recognizer.gallery.masks:
         return None
-    if detect:
-        raise ValueError(
-            "--detect must not come with a run that draws masks on those enrolled. "
-            f"Received: enroll_masks={recognizer.gallery.masks}"
-        )
     bare = np.flatnonzero([face.domain == "unmasked" for face in index.faces])
     chips = datasets.read_chips(
         index.where(lambda face: face.domain == "unmasked"),

@@ -9,6 +9,8 @@ import numpy as np
 
 from maskedface.masking.random_mask import RandomMask
 
+MOST_MASKS = 100  # a template's mean has long settled
+
 
 def masked_templates(
     embed: Callable[[np.ndarray], np.ndarray],
@@ -21,15 +23,15 @@ def masked_templates(
     """Half each bare face's embedding, half the mean of its embeddings under drawn masks.
 
     It trains nothing: a network that never saw a mask finds about half of the faces it loses to
-    them (docs/results.md). Every face is given the same masks, of as many styles as there are, so a
-    template depends on nothing but its face. Our own; that the two halves weigh alike was chosen on
-    held-out people.
+    them (docs/results.md). Every face is given the same masks, of different styles as far as there are
+    so many: a template depends on nothing but its face. Our own; that the two halves weigh alike was
+    chosen on held-out people.
 
     Args:
         embed: faces -> embeddings, float array, shape (faces, features).
         faces: uint8 array, shape (faces, size, size, 3), RGB, 0-255, none masked.
         embeddings: float array, shape (faces, features), what `embed` says of them.
-        count: int >= 1, how many masks are drawn on each, at most 312.
+        count: int in [1, 100], how many masks are drawn on each.
         template: the faces' alignment, a key of `geometry.TEMPLATES`.
 
     Returns:
@@ -39,8 +41,8 @@ def masked_templates(
     Raises:
         ValueError: if `count` is out of its range, or no template has that name.
     """
-    if count < 1:
-        raise ValueError(f"count must be at least 1. Received: count={count}")
+    if not 1 <= count <= MOST_MASKS:
+        raise ValueError(f"count must be in [1, {MOST_MASKS}]. Received: count={count}")
     masks = _masks(template, faces.shape[1], count)
     total = np.zeros(embeddings.shape, "float32")
     for number in masks.masks_of(np.zeros(1, int))[0]:

@@ -35,7 +35,7 @@ def write(
     Raises:
         OSError: if it cannot be written; the file that was there stays.
     """
-    version = 3 if facts["masks"] else 2 if _COHORT.keys() <= arrays.keys() else 1
+    version = VERSION if facts["masks"] else 2 if _COHORT.keys() <= arrays.keys() else 1
     known = {name: value for name, value in facts.items() if value or name != "masks"}
     text = json.dumps({"version": version, **known}).encode()
     with whole_file(path) as partial, open(partial, "wb") as file:  # NumPy would add an ending

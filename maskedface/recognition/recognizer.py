@@ -115,8 +115,8 @@ class Recognizer:
         cohort, masks: of a new gallery (`Gallery`); one that is given has its own, or none.
 
     Raises:
-        ValueError: if the model takes or gives something else, a word is none of these, or the
-            gallery was made with another model.
+        ValueError: if the model takes or gives something else, a word is none of these, `masks` is out of
+            [0, 100], or the gallery was made with another model.
     """
 
     def __init__(
@@ -157,7 +157,6 @@ class Recognizer:
         detector: Detector | None = None,
         aligned_to: str = "",
         fall_back: FallBack = "crops",
-        masks: int | None = None,
     ) -> Recognizer:
         """A recogniser with the network of a finished run, and in a new gallery with its cohort and its
         masks drawn on those enrolled.
@@ -165,7 +164,6 @@ class Recognizer:
         Args:
             path: the run's folder.
             gallery, detector, aligned_to, fall_back: as for `Recognizer`.
-            masks: likewise; None: the recipe's `enroll_masks`.
 
         Raises:
             FileNotFoundError: if it is no finished run's folder.
@@ -181,7 +179,7 @@ class Recognizer:
             fall_back=fall_back,
             source=os.path.abspath(run.path),
             cohort=run.cohort if gallery is None else None,
-            masks=run.recipe.enroll_masks if masks is None else masks,
+            masks=run.recipe.enroll_masks,
         )
 
     def faces(self, photo: Photo) -> tuple[FoundFace, ...]:
@@ -285,13 +283,18 @@ class Recognizer:
         return self.with_template(*self.located_face(photo))
 
     def with_template(self, image: np.ndarray, place: Place, face: FoundFace) -> FoundFace:
-        """A face with its `template`, as `face_to_enroll`.
+        """A face with what a gallery keeps of it where it wants drawn masks.
 
         Args:
             image, place: where it is, of `located`.
             face: as this recogniser embedded it.
+
+        Returns:
+            The face with `template` and `covered`; as it is where no masks are wanted, it seems to wear
+            one, or nobody found its mouth ("whole image").
         """
-        if not self.gallery.masks or face.masked >= SEEMS_MASKED:
+        where_is_unknown = face.aligned_by == "whole image"
+        if not self.gallery.masks or face.masked >= SEEMS_MASKED or where_is_unknown:
             return face
         (template,), (covered,) = masked_templates(
             lambda chips: self._embed(list(chips)),
@@ -303,7 +306,17 @@ class Recognizer:
         return face._replace(template=template, covered=covered)
 
     def located_face(self, photo: Photo) -> tuple[np.ndarray, Place, FoundFace]:
-        """The photograph, the place and the face of `one_face`; as that."""
+        """The face of a photograph of one person, and where it is.
+
+        Args:
+            photo: as for `faces`.
+
+        Returns:
+            (the photograph and the face's place, as `located` gives them; the face, as `one_face`).
+
+        Raises:
+            FaceError, ImageError, OSError, ValueError, ModuleNotFoundError: as `one_face`.
+        """
         image, places = self.located(photo)
         found = zip(places, self.embedded(image, places), strict=True)
         pairs = sorted(found, key=lambda pair: _area(pair[1]), reverse=True)
@@ -365,6 +378,9 @@ class Recognizer:
             face: embedded by this recogniser.
             candidates, threshold: as for `identify`.
 
+        Returns:
+            The `Identity`.
+
         Raises:
             ValueError: if nobody is enrolled.
         """
@@ -397,6 +413,9 @@ class Recognizer:
         Args:
             first, second: embedded by this recogniser.
             threshold: as for `verify`.
+
+        Returns:
+            The `Verification`.
         """
         if threshold is None and self.gallery.calibration is not None:
             threshold = self.gallery.calibration.verify

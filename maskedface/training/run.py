@@ -109,28 +109,34 @@ def find_runs(path: str | os.PathLike[str]) -> list[Run]:
     return [last_run(folder) for folder in seeds]
 
 
-def last_run(path: str | os.PathLike[str], *, but: str | os.PathLike[str] = "") -> Run:
+def last_run(path: str | os.PathLike[str], *, but: str | os.PathLike[str] | None = None) -> Run:
     """The finished run in a folder: itself, or that of a recipe that came after the others in it.
 
     Args:
         path: the folder.
-        but: a run folder in it that does not count, "" = none.
+        but: a run folder in it that does not count, or None.
 
     Raises:
         FileNotFoundError: if there is none, it is not finished, or several are the last.
     """
     folder = os.fspath(path)
+    left_out = None if but is None else os.path.abspath(but)
     records = glob.glob(os.path.join(glob.escape(folder), "*", RECORD))
-    steps = [step for step in map(os.path.dirname, records) if step != os.path.abspath(but)]
+    steps = [step for step in map(os.path.dirname, records) if os.path.abspath(step) != left_out]
     if os.path.exists(os.path.join(folder, RECORD)) or not steps:
         return Run(folder)
     # By their names, since the folder may have been moved.
-    before = {os.path.basename(read_json(os.path.join(step, RECORD))["init"]) for step in steps}
-    last = [step for step in steps if os.path.basename(step) not in before]
+    names = {step: os.path.basename(step) for step in steps}
+    before = {
+        name
+        for step in steps
+        if (name := os.path.basename(read_json(os.path.join(step, RECORD))["init"])) != names[step]
+    }
+    last = [step for step in steps if names[step] not in before]
     if len(last) != 1:
         raise FileNotFoundError(
             "path must be a run's folder, or hold runs of which one came last. "
-            f"Received: path={folder!r} with {sorted(map(os.path.basename, last))}"
+            f"Received: path={folder!r} with {sorted(names.values())}"
         )
     return Run(last[0])
 

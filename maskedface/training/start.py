@@ -101,7 +101,7 @@ def earlier_run(name: str, run_dir: str, seed: int) -> Run | None:
         )
     of_seed = os.path.join(start, f"seed-{seed}")
     # A run that was begun in the folder that it starts from does not start from itself.
-    return last_run(os.path.abspath(of_seed if os.path.isdir(of_seed) else start), but=run_dir)
+    return last_run(of_seed if os.path.isdir(of_seed) else start, but=run_dir)
 
 
 def take_over(model: keras.Model, run: Run, classes: tuple[str, ...]) -> bool:

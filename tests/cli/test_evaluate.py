@@ -109,6 +109,23 @@ def test_bare_faces_are_left_to_another_network(
     assert alone > 2 / faces
 
 
+def test_a_bare_network_enrols_as_its_run_does(
+    open_run: Run,
+    tiny_backbone: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    split = open_run.split()
+    words = {"backbone": tiny_backbone, "progress": False, "run_dir": tmp_path / "run"}
+    recipe = open_run.recipe.override(enroll_masks=3, cohort=0)
+    training.train(recipe, split["train"], split["test"], **words)
+    monkeypatch.chdir(tmp_path)
+    assert main(["evaluate", "run", "--bare", "run"]) == 0
+    rows = [line.split("│") for line in capsys.readouterr().out.splitlines() if "│ run, " in line]
+    assert len(rows) == 3 and all(row[3] == row[4] == row[5] for row in rows)
+
+
 def test_what_a_face_seems_is_estimated_from_its_pixels(drawn: FaceIndex) -> None:
     found = by_mask.seems_masked(drawn)
     truth = np.array([face.domain == "masked" for face in drawn.faces])
@@ -119,7 +136,7 @@ def test_what_a_face_seems_is_estimated_from_its_pixels(drawn: FaceIndex) -> Non
     ("words", "message"),
     [
         (["whole", "--bare", "dlib.keras"], "--bare must come with runs of an open set"),
-        (["open", "--bare", "whole"], "--bare must not have been trained on the test faces"),
+        (["open", "--bare", "whole"], "--bare must not have been trained on people of the test faces"),
         (["open", "--bare", "dlib.keras", "--join"], "--bare must come alone or with --against"),
     ],
 )

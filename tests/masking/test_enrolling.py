@@ -56,7 +56,7 @@ def test_a_template_depends_on_its_face_alone() -> None:
     np.testing.assert_allclose(both[1:], alone, atol=1e-6)
 
 
-@pytest.mark.parametrize(("count", "message"), [(0, "count must be at least 1"), (999, "fixed must be in")])
-def test_a_count_out_of_range_is_refused(count: int, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+@pytest.mark.parametrize("count", [0, 101])
+def test_a_count_out_of_range_is_refused(count: int) -> None:
+    with pytest.raises(ValueError, match=r"count must be in \[1, 100\]. Received: count="):
         masked_templates(colours, FACES, colours(FACES), count=count, template="arcface")

@@ -118,33 +118,49 @@ def test_many_photographs_go_through_both(pair: ByMask, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("use", "times"),
+    ("use", "photos", "times"),
     [
-        (lambda pair: pair.identify(MASKED), 1),
-        (lambda pair: pair.verify(BARE, BARE), 2),
-        (lambda pair: pair.verify(BARE, MASKED), 4),  # by either network
-        (lambda pair: pair.enroll("new", [BARE]), 2),
+        (lambda pair: pair.identify(MASKED), 1, 1),
+        (lambda pair: pair.verify(BARE, BARE), 2, 2),
+        (lambda pair: pair.verify(BARE, MASKED), 2, 4),  # by either network
+        (lambda pair: pair.enroll("new", [BARE]), 1, 2),
     ],
 )
 def test_a_face_is_found_once_and_embedded_by_those_who_need_it(
-    pair: ByMask, use: Any, times: int, monkeypatch: pytest.MonkeyPatch
+    pair: ByMask, use: Any, photos: int, times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen, found = [], []
+    seen, found, places = [], [], pair.bare._find
 
     def counted(embedder: keras.Model, rows: np.ndarray, plain: Any = models.predict) -> np.ndarray:
         seen.append(len(rows))
         return plain(embedder, rows)
 
-    def refused(image: np.ndarray) -> Any:
+    def finds(image: np.ndarray) -> Any:
         found.append(image)
+        return places(image)
+
+    def refused(image: np.ndarray) -> Any:
         raise AssertionError("the masked recogniser must not look for faces")
 
     monkeypatch.setattr(models, "predict", counted)
+    monkeypatch.setattr(pair.bare, "_find", finds)
     monkeypatch.setattr(pair.masked, "_find", refused)
     use(pair)
-    assert seen == [1] * times and not found
+    assert seen == [1] * times and len(found) == photos
 
 
 def test_many_photographs_with_one_threshold_for_both_are_refused(pair: ByMask) -> None:
     with pytest.raises(ValueError, match=r"threshold must be None.* Received: threshold=0.5"):
         list(identify_all(pair, ["missing.png"], threshold=0.5, progress=False))
+
+
+def test_the_masked_gallery_may_want_drawn_masks_alone(pair: ByMask) -> None:
+    pair.masked.gallery.masks = 2
+    pair.enroll("new", [BARE])
+    plain = pair.bare.one_face(BARE).embedding
+    number = list(pair.bare.gallery._people).index("new")
+    np.testing.assert_allclose(pair.bare.gallery._rows[number], plain, atol=1e-6)
+    template = pair.masked.face_to_enroll(BARE).template
+    number = list(pair.masked.gallery._people).index("new")
+    assert template is not None
+    np.testing.assert_allclose(pair.masked.gallery._rows[number], template, atol=1e-6)

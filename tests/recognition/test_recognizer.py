@@ -225,3 +225,9 @@ def test_a_face_to_identify_gets_no_masks(colours_model: Any) -> None:
     (face,) = known.faces(draw_face(0, 0, False))
     assert face.template is None
     assert known.one_face(draw_face(0, 0, False)).template is None
+
+
+def test_no_masks_are_drawn_where_nobody_found_the_mouth(colours_model: Any) -> None:
+    known = Recognizer(colours_model, template="arcface", detector=told(), masks=3)
+    face = known.face_to_enroll(draw_face(0, 0, False))
+    assert face.aligned_by == "whole image" and face.template is None

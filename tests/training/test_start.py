@@ -77,3 +77,27 @@ def test_several_last_runs_are_no_run(chain: Callable[..., Run], tmp_path: Path)
     chain("two")
     with pytest.raises(FileNotFoundError, match=r"of which one came last. Received: .*'one', 'two'"):
         last_run(tmp_path / "chain")
+
+
+def test_a_run_that_starts_from_one_of_its_own_name_elsewhere_is_the_last(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    for folder, init in (("a", ""), ("b", str(tmp_path / "a" / "run"))):
+        training.train(
+            FROZEN_MEANS.override(init=init),
+            *datasets.by_image(drawn),
+            run_dir=tmp_path / folder / "run",
+            backbone=tiny_backbone,
+            progress=False,
+        )
+    assert last_run(tmp_path / "b").path == str(tmp_path / "b" / "run")
+
+
+def test_a_run_is_left_out_whatever_the_working_directory(
+    chain: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = chain("first")
+    second = chain("second", init="first")
+    monkeypatch.chdir(second.path)
+    assert last_run(tmp_path / "chain").path == second.path
+    assert last_run(tmp_path / "chain", but="../second").path == first.path
