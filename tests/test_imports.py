@@ -23,7 +23,10 @@ MAY_USE = {
     "models": {"conversion"},
     "training": LEAVES | {"models"},
     "tuning": LEAVES | {"models", "training"},
-    "recognition": {"extras", "models", "geometry", "evaluation", "training", "datasets", "whole_file"},
+    "recognition": {
+        *("extras", "models", "geometry", "evaluation", "training", "datasets", "whole_file"),
+        "masking",
+    },
     "exporting": {"models", "extras"},
     "reporting": LEAVES | {"models", "training"},
 }
