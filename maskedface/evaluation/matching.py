@@ -119,7 +119,8 @@ def match_probes(
 
     Raises:
         ValueError: if lengths differ, a name is none of these, nobody is enrolled, unmasked probes
-            are not "leave_out", `own_photo` needs photos and some are unknown, or as `Cohort.offsets`.
+            are not "leave_out", `own_photo` needs photos and some are unknown, templates have another
+            shape, or as `Cohort.offsets`.
     """
     unit, names = normalised(embeddings), np.asarray(people, dtype=object)
     domain = np.asarray(domains, dtype=object)

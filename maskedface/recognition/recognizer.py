@@ -29,7 +29,6 @@ _LEAST_CROP = 24  # pixels: nobody can be told in fewer
 # A photograph shows one person where the largest face has this many times the next one's area.
 _DOMINATES = 4.0
 
-
 # Box, confidence, how the face was aligned, and where it is: a template, five points or "".
 Place = tuple[tuple[float, float, float, float], float | None, str, str | np.ndarray]
 
