@@ -15,6 +15,8 @@ from maskedface.training import Run
 from tests.reliability.conftest import QUICK, assert_same_bits, assert_tidy
 
 
+# A run for each of its writes.
+@pytest.mark.long
 def test_a_failure_at_each_write_loses_nothing(
     whole: Run,
     parts: tuple[FaceIndex, FaceIndex],

@@ -37,6 +37,8 @@ def finish(parts: tuple[FaceIndex, FaceIndex], backbone: Path, folder: Path) -> 
     return training.train(QUICK, *parts, run_dir=folder, backbone=str(backbone), progress=False)
 
 
+# Three processes that are killed, and one that is not.
+@pytest.mark.long
 def test_three_kills_change_no_bit(
     whole: Run,
     drawn: FaceIndex,

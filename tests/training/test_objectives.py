@@ -36,6 +36,8 @@ def trained(
     )
 
 
+# A run for each of twelve recipes.
+@pytest.mark.long
 @pytest.mark.parametrize(
     "change",
     [
