@@ -29,6 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+from tools.benchmark import EpochMarks
+
 SIZE, PEOPLE = 180, 77
 # FLOP a forward pass at 180 px: 4.1 GMAC at 224 px (He et al. 2016), by area; two FLOP a MAC.
 FORWARD = 2 * 4.1e9 * (180 / 224) ** 2
@@ -217,7 +219,7 @@ def _whole_recipe(args: argparse.Namespace) -> dict[str, float]:
         computed = time.perf_counter() - start
         steps = -(-len(train) // recipe.batch_size)
         compile_model(inputs.learner, recipe, steps)
-        ends = EpochEnds()
+        ends = EpochMarks()
         inputs.learner.fit(
             TrainingBatches(
                 inputs.train,
@@ -259,7 +261,7 @@ def _masked_best_epochs(args: argparse.Namespace) -> dict[str, float]:
         model = build_model(recipe, backbone, people)
         batches = TrainingBatches(faces, plan, batch_size=recipe.batch_size, epochs=4)
         compile_model(model, recipe, batches.steps)
-        ends = EpochEnds()
+        ends = EpochMarks()
         model.fit(
             batches,
             epochs=4,
@@ -276,25 +278,6 @@ def _masked_best_epochs(args: argparse.Namespace) -> dict[str, float]:
     found["batches alone"] = time.perf_counter() - start
     print(f"its batches alone: {found['batches alone']:.2f} s an epoch")
     return found
-
-
-class EpochEnds:
-    """When each epoch ended."""
-
-    def __init__(self) -> None:
-        self.times: list[float] = []
-
-    def callback(self) -> Any:
-        """A Keras callback that notes it."""
-        import keras
-
-        return keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda *_: self.times.append(time.perf_counter())
-        )
-
-    def quickest(self) -> float:
-        """Seconds of the quickest epoch after the first, which compiles."""
-        return float(np.diff(self.times).min(initial=np.inf))
 
 
 def _away_from_cpu(faces: np.ndarray) -> dict[str, float]:

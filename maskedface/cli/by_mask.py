@@ -8,18 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from maskedface.cli.protocols import embed, templates
+from maskedface.cli.protocols import embedded_faces
 from maskedface.cli.recogniser import load_recognizer, print_table
 from maskedface.cli.results import difference
 from maskedface.datasets import FaceIndex, read_image
-from maskedface.evaluation import (
-    Cohort,
-    Matches,
-    by_mask,
-    interval,
-    rank_one_matches,
-)
+from maskedface.evaluation import by_mask, interval, rank_one_matches
 from maskedface.recognition import SEEMS_MASKED, masked_probability
+from maskedface.reporting import RunGroup
 from maskedface.training import last_run
 
 if TYPE_CHECKING:
@@ -49,11 +44,10 @@ def print_by_mask(
     for column in (*columns, *(("difference",) if against else ())):
         table.add_column(column, no_wrap=True)
     for label, runs in groups.items():
-        if any("embeddings" not in run.predictions for run in runs):
+        group = RunGroup(label, tuple(runs))
+        if not group.is_open:
             raise ValueError(f"--bare must come with runs of an open set. Received: {label!r}")
-        test = runs[0].split()["test"]
-        if any(run.split()["test"] != test for run in runs):
-            raise ValueError(f"the seeds of a run must be of the same rows. Received: {label!r}, others")
+        test = group.test
         if bare != "dlib" and os.path.isdir(bare):
             known = {*last_run(bare).split()["train"].people} & {*test.people}
             if known:
@@ -62,18 +56,14 @@ def print_by_mask(
                     f"Received: {bare!r}, trained on {len(known)} of them"
                 )
         seems = seems_masked(test)
-        embeddings, _ = embed(recognizer, test, False)
-        enrolled = templates(recognizer, test, embeddings)
-        theirs = _matches(embeddings, test, recognizer.gallery.cohort, enrolled)
-        ours = [
-            _matches(found["embeddings"], test, run.cohort, found.get("templates"))
-            for run in runs
-            for found in (run.predictions,)
-        ]
+        embedded = embedded_faces(recognizer, test, False)
+        theirs = rank_one_matches(
+            *embedded[:4], cohort=recognizer.gallery.cohort, templates=embedded.templates
+        )
         for kind, found in theirs.items():
-            people = found.known_people
-            both = [by_mask(one[kind], found, seems) for one in ours]
-            hits = [np.mean([m.hits() for m in part], 0) for part in ([o[kind] for o in ours], both)]
+            people, ours = found.known_people, [one[kind] for one in group.matches]
+            both = [by_mask(one, found, seems) for one in ours]
+            hits = [np.mean([m.hits() for m in part], 0) for part in (ours, both)]
             misled = (seems[found.rows] != (kind != "unmasked")).mean()
             row = [
                 f"{label}, {kind}",
@@ -95,18 +85,6 @@ def seems_masked(index: FaceIndex) -> np.ndarray:
             for path, face in zip(index.paths, index.faces, strict=True)
         ]
     )
-
-
-def _matches(
-    embeddings: np.ndarray,
-    index: FaceIndex,
-    cohort: Cohort | None,
-    enrolled: np.ndarray | None,
-) -> dict[str, Matches]:
-    people, domains, photos = zip(
-        *((face.person, face.domain, face.photo) for face in index.faces), strict=True
-    )
-    return rank_one_matches(embeddings, people, domains, photos, cohort, enrolled)
 
 
 def _rate(hits: np.ndarray, people: Sequence[str]) -> str:

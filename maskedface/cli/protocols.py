@@ -49,7 +49,7 @@ def run_protocol(args: argparse.Namespace) -> int:
     return 0
 
 
-def embed(recognizer: Recognizer, index: FaceIndex, detect: bool) -> tuple[np.ndarray, int]:
+def _embed(recognizer: Recognizer, index: FaceIndex, detect: bool) -> tuple[np.ndarray, int]:
     """Embeddings in the rows' order, and for how many no face was found (the whole image is taken)."""
     if not detect:
         size = recognizer.embedder.input_shape[1]
@@ -108,7 +108,7 @@ def _pairs(args: argparse.Namespace) -> dict[str, Any]:
         ]
     )
     for name, recognizer in _models(args).items():
-        embeddings, whole = embed(recognizer, pairs.index, args.detect)
+        embeddings, whole = _embed(recognizer, pairs.index, args.detect)
         scores = evaluation.cosine_scores(embeddings, pairs.first, pairs.second)
         found: dict[str, Any] = {"faces_not_found": whole, "kinds": {}}
         for kind in ("all", *sorted(set(kinds))):
@@ -168,14 +168,14 @@ def _lists(args: argparse.Namespace) -> dict[str, Any]:
     roles = ["unmasked" if face.path in enrolled else "masked" for face in index.faces]
     found: dict[str, Any] = {}
     for name, recognizer in _models(args).items():
-        embeddings, whole = embed(recognizer, index, args.detect)
+        embeddings, whole = _embed(recognizer, index, args.detect)
         report = evaluation.identification_report(
             evaluation.match_probes(
                 embeddings,
                 people,
                 roles,
                 cohort=recognizer.gallery.cohort,
-                templates=templates(recognizer, index, embeddings),
+                templates=_templates(recognizer, index, embeddings),
             )
         )
         found[name] = {"faces_not_found": whole, **report}
@@ -222,7 +222,9 @@ def _open_set(args: argparse.Namespace) -> dict[str, Any]:
         )
     found = {}
     for name, recognizer in _models(args).items():
-        embedded = {part: _embedded(recognizer, parts[part], args) for part in ("train", "test")}
+        embedded = {
+            part: embedded_faces(recognizer, parts[part], args.detect) for part in ("train", "test")
+        }
         found[name] = evaluation.open_set_report(
             embedded["train"],
             embedded["test"],
@@ -236,20 +238,19 @@ def _open_set(args: argparse.Namespace) -> dict[str, Any]:
     return {"protocol": args.protocol, "models": found}
 
 
-def _embedded(
-    recognizer: Recognizer, index: FaceIndex, args: argparse.Namespace
-) -> EmbeddedFaces:
-    embeddings, whole = embed(recognizer, index, args.detect)
+def embedded_faces(recognizer: Recognizer, index: FaceIndex, detect: bool) -> EmbeddedFaces:
+    """The faces as a recogniser embeds them, with what it enrols of each where masks are drawn on those."""
+    embeddings, whole = _embed(recognizer, index, detect)
     if whole:
         print(f"{whole} of {len(index)} faces not found: whole image taken")
     people, domains, photos = zip(
         *((face.person, face.domain, face.photo) for face in index.faces), strict=True
     )
-    enrolled = templates(recognizer, index, embeddings)
+    enrolled = _templates(recognizer, index, embeddings)
     return EmbeddedFaces(embeddings, people, domains, photos, enrolled)
 
 
-def templates(
+def _templates(
     recognizer: Recognizer, index: FaceIndex, embeddings: np.ndarray
 ) -> np.ndarray | None:
     """What is enrolled of each face, where masks are to be drawn on bare ones; else None."""

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from maskedface.recognition.found import FoundFace, Identity, Photo, Verification
 from maskedface.recognition.gallery import Gallery
 from maskedface.recognition.mask_estimate import SEEMS_MASKED, masked_probability
-from maskedface.recognition.recognizer import FoundFace, Identity, Photo, Recognizer, Verification
+from maskedface.recognition.recognizer import Recognizer
 
 
 class ByMask:

@@ -11,7 +11,8 @@ from rich.progress import track
 
 from maskedface.datasets.sources import IMAGE_EXTENSIONS, walk
 from maskedface.recognition.by_mask import ByMask
-from maskedface.recognition.recognizer import Identity, Recognizer
+from maskedface.recognition.found import Identity
+from maskedface.recognition.recognizer import Recognizer
 
 _Result = TypeVar("_Result")
 

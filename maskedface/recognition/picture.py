@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from maskedface.recognition.recognizer import Identity
+from maskedface.recognition.found import Identity
 
 MAX_SIDE = 2048  # pixels of the longer side; larger photographs are scaled down
 # Told apart by people who see no red or green (Okabe and Ito 2008): blue, and vermilion.

@@ -21,6 +21,7 @@ def conclude(
     test: FaceIndex,
     *,
     template: str,
+    is_open: bool,
     cohort: Cohort | None,
 ) -> None:
     """Sets the head's means, scores the test rows and writes model, predictions and metrics.
@@ -30,15 +31,15 @@ def conclude(
         final: its network, trained; changed in place.
         recipe: the experiment.
         plan: labels and domains of the training rows.
-        train, test: the rows; where the test rows show other people than the training rows (an open
-            set), those trained on are the cohort that the recipe wants.
+        train, test: the rows.
         template: the alignment of the faces.
-        cohort: of a closed set.
+        is_open: whether the test rows show other people than the training rows; those trained on are then
+            the cohort that the recipe wants.
+        cohort: of a closed set, or None.
 
     Raises:
         OSError: if the disk is full; nothing is half-written.
     """
-    is_open = not set(test.people) <= set(train.people)
     found = _set_means(final, recipe, plan, train, template, is_open and recipe.cohort > 0)
     if is_open:
         embeddings, templates = final.test_embeddings(), None

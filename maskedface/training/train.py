@@ -161,7 +161,15 @@ def train(
         fit(inputs, plan, recipe, train, test, folder, callbacks, devices, progress)
         final = FinalModel(recipe, model, base, inputs, chips)
         conclude(
-            folder, final, recipe, plan, train, test, template=record["template"], cohort=cohort
+            folder,
+            final,
+            recipe,
+            plan,
+            train,
+            test,
+            template=record["template"],
+            is_open=is_open,
+            cohort=cohort,
         )
         tidy(folder)
     return Run(os.fspath(run_dir))

@@ -9,6 +9,7 @@ from maskedface import datasets, training
 from maskedface.cli import by_mask
 from maskedface.cli.main import main
 from maskedface.datasets import FaceIndex
+from maskedface.evaluation import EmbeddedFaces
 from maskedface.recipes import COSINE_MARGIN, FROZEN_MEANS
 from maskedface.training import Run
 
@@ -82,8 +83,10 @@ def test_bare_faces_are_left_to_another_network(
 ) -> None:
     """By a network that names nobody (ties count against a probe), with one bare face taken for masked."""
 
-    def nobody(recognizer: object, index: FaceIndex, detect: bool) -> tuple[np.ndarray, int]:
-        return np.zeros((len(index), 4), "float32"), 0
+    def nobody(recognizer: object, index: FaceIndex, detect: bool) -> EmbeddedFaces:
+        faces = index.faces
+        columns = ([getattr(f, name) for f in faces] for name in ("person", "domain", "photo"))
+        return EmbeddedFaces(np.zeros((len(index), 4), "float32"), *columns)
 
     def seems(index: FaceIndex) -> np.ndarray:
         domains = np.array([face.domain for face in index.faces])
@@ -91,7 +94,7 @@ def test_bare_faces_are_left_to_another_network(
         found[np.flatnonzero(~found)[0]] = True
         return found
 
-    monkeypatch.setattr(by_mask, "embed", nobody)
+    monkeypatch.setattr(by_mask, "embedded_faces", nobody)
     monkeypatch.setattr(by_mask, "seems_masked", seems)
     monkeypatch.chdir(Path(open_run.path).parent)  # a short name, so that the table is printed whole
     assert main(["evaluate", "run", "--bare", str(tiny_backbone), "--against", "run"]) == 0
