@@ -1,7 +1,7 @@
 """Do two photographs show the same person? Scores pairs of faces, masked and unmasked apart.
 
     python examples/05_verification.py                                  # on drawn people
-    python examples/05_verification.py --data FOLDER --template arcface # RMFRD's layout
+    python examples/05_verification.py --data FOLDER --alignment arcface # RMFRD's layout
     python examples/05_verification.py --smoke                          # the least that runs it all
 """
 
@@ -11,18 +11,18 @@ from maskedface import datasets, evaluation, models
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--data", help="a folder in RMFRD's layout; default: people drawn for you")
-parser.add_argument("--template", default="", help="what its images are aligned to")
+parser.add_argument("--alignment", default="", help="what its images are aligned to")
 parser.add_argument("--run", default="runs/example-05")
 parser.add_argument("--smoke", action="store_true")
 args = parser.parse_args()
 
 if args.data:
-    index = datasets.rmfrd(args.data, template=args.template).people_in_both()
+    index = datasets.rmfrd(args.data, alignment=args.alignment).people_in_both()
 else:
     people, photos = (4, 2) if args.smoke else (30, 4)
     index = datasets.draw_people(f"{args.run}/faces", people=people, photos=photos)
 
-chips = datasets.read_chips(index, size=150, template="dlib", progress=True)
+chips = datasets.read_chips(index, size=150, alignment="dlib", progress=True)
 embeddings = models.predict(models.DlibResNet29(), chips)
 names = [face.person for face in index.faces]
 domains = [face.domain for face in index.faces]

@@ -32,10 +32,10 @@ else:
     )
 
 # Calibrated on people trained on, compared on the test faces.
-size, template = run.record["image_size"], run.record["template"]
-known = datasets.read_chips(run.split()["train"], size=size, template=template)[:100]
-asked = datasets.read_chips(run.split()["test"], size=size, template=template)[:64]
-facts = {"classes": run.record["classes"], "template": template, "output": "logits"}
+size, alignment = run.record["image_size"], run.record["alignment"]
+known = datasets.read_chips(run.split()["train"], size=size, alignment=alignment)[:100]
+asked = datasets.read_chips(run.split()["test"], size=size, alignment=alignment)[:64]
+facts = {"classes": run.record["classes"], "alignment": alignment, "output": "logits"}
 wanted = [
     ("savedmodel", "float32", "model"),
     ("onnx", "float32", "model.onnx"),

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 
-class Template(NamedTuple):
-    """Five points of an upright face in a square image.
+class Alignment(NamedTuple):
+    """Where five points lie of an upright face in a square image.
 
     Attributes:
         size: int, the image's height and width in pixels.
@@ -33,38 +33,40 @@ class Template(NamedTuple):
 #   eye corners and nose; these are ArcFace's points seen through the one fixed warp from the ArcFace
 #   crop to dlib's chip, source = (55.96, 71.22) + .6648 (chip - 75), which was fitted on real faces.
 # vggface2: the 224-px crop of VGGFace2's networks (face box extended by .3, shorter side 256, centre
-#   224; Cao et al. 2018, section 4.1). No template is published: see `docs/architecture.md` for how
+#   224; Cao et al. 2018, section 4.1). No alignment is published: see `docs/architecture.md` for how
 #   these points were measured. The paper's 180 px are this crop, scaled.
-TEMPLATES: dict[str, Template] = {
-    "arcface": Template(
+ALIGNMENTS: dict[str, Alignment] = {
+    "arcface": Alignment(
         112, ((38.29, 51.70), (73.53, 51.50), (56.03, 71.74), (41.55, 92.37), (70.73, 92.20))
     ),
-    "dlib": Template(
+    "dlib": Alignment(
         150,
         ((48.421, 45.638), (101.429, 45.337), (75.105, 75.782), (53.324, 106.814), (97.217, 106.558)),
     ),
-    "vggface2": Template(
+    "vggface2": Alignment(
         224, ((77.0, 90.0), (147.0, 90.0), (112.0, 128.0), (82.0, 163.0), (142.0, 163.0))
     ),
 }
 
 
-def template_points(name: str, height: int, width: int) -> np.ndarray:
-    """A template's five points, scaled to an image of any size.
+def alignment_points(name: str, height: int, width: int) -> np.ndarray:
+    """An alignment's five points, scaled to an image of any size.
 
     Args:
-        name: a key of `TEMPLATES`.
+        name: a key of `ALIGNMENTS`.
         height, width: int >= 1, the image's size in pixels.
 
     Returns:
         float64 array, shape (5, 2), (x, y) in pixels of that image.
 
     Raises:
-        ValueError: if no template has that name.
+        ValueError: if no alignment has that name.
     """
-    if name not in TEMPLATES:
-        raise ValueError(f"template must be one of {sorted(TEMPLATES)}. Received: template={name!r}")
-    size, points = TEMPLATES[name]
+    if name not in ALIGNMENTS:
+        raise ValueError(
+            f"alignment must be one of {sorted(ALIGNMENTS)}. Received: alignment={name!r}"
+        )
+    size, points = ALIGNMENTS[name]
     # Pixel centres: the image's edge is at -.5, so that is what stays in place.
     return (np.array(points) + 0.5) * (np.array([width, height]) / size) - 0.5
 
@@ -104,27 +106,27 @@ def chip_matrix(
 
     Args:
         height, width: int, the image's size in pixels.
-        source: the image's alignment: a key of `TEMPLATES`, or five points of this very image,
+        source: the image's alignment: a key of `ALIGNMENTS`, or five points of this very image,
             shape (5, 2), or "" where it is unknown: then the whole image fills the chip.
-        target: the model's alignment, a key of `TEMPLATES`.
+        target: the model's alignment, a key of `ALIGNMENTS`.
         size: int, height and width of the chip in pixels.
 
     Returns:
         float64 array, shape (2, 3): image pixel = matrix @ (chip x, chip y, 1).
 
     Raises:
-        ValueError: for an unknown template.
+        ValueError: for an unknown alignment.
     """
     if isinstance(source, str):
-        return _template_matrix(height, width, source, target, size).copy()
-    return similarity(template_points(target, size, size), source)
+        return _alignment_matrix(height, width, source, target, size).copy()
+    return similarity(alignment_points(target, size, size), source)
 
 
 @functools.lru_cache(1024)  # most files of a folder have one size
-def _template_matrix(height: int, width: int, source: str, target: str, size: int) -> np.ndarray:
+def _alignment_matrix(height: int, width: int, source: str, target: str, size: int) -> np.ndarray:
     if source in ("", target):
         return _whole(height, width, size)
-    return similarity(template_points(target, size, size), template_points(source, height, width))
+    return similarity(alignment_points(target, size, size), alignment_points(source, height, width))
 
 
 @functools.lru_cache(1024)

@@ -35,8 +35,8 @@ def test_a_warp_repeats_the_edges_beyond_the_image() -> None:
     assert (chip[52:, :, 1] == 111).all()
 
 
-def test_a_rotation_carries_the_five_points_onto_the_template() -> None:
-    points = geometry.template_points("arcface", 112, 112)
+def test_a_rotation_carries_the_five_points_onto_the_alignment() -> None:
+    points = geometry.alignment_points("arcface", 112, 112)
     angle = 0.3
     turn = 1.7 * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     seen = points @ turn.T + (40, 25)
@@ -90,15 +90,15 @@ def test_a_chip_is_opencvs_warp_of_three_channels_to_the_bit() -> None:
     np.testing.assert_array_equal(geometry.warp(four, matrix, 180), right)
 
 
-def test_template_points_scale_with_the_image() -> None:
-    small = geometry.template_points("arcface", 112, 112)
-    large = geometry.template_points("arcface", 224, 224)
+def test_alignment_points_scale_with_the_image() -> None:
+    small = geometry.alignment_points("arcface", 112, 112)
+    large = geometry.alignment_points("arcface", 224, 224)
     np.testing.assert_allclose(large, 2 * (small + 0.5) - 0.5)
 
 
-def test_an_unknown_template_is_refused() -> None:
-    with pytest.raises(ValueError, match="template must be one of .* Received: template='face'"):
-        geometry.template_points("face", 112, 112)
+def test_an_unknown_alignment_is_refused() -> None:
+    with pytest.raises(ValueError, match="alignment must be one of .* Received: alignment='face'"):
+        geometry.alignment_points("face", 112, 112)
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def _ours(recipe: Any, data: tuple[np.ndarray, ...], epochs: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         bare = np.zeros(len(train), bool)
-        plan = plan_of(recipe, labels, bare, seed=0, template="vggface2", size=SIZE)
+        plan = plan_of(recipe, labels, bare, seed=0, alignment="vggface2", size=SIZE)
         inputs = prepare(
             recipe, model, backbone, train, test, plan=plan, folder=folder, progress=False
         )
@@ -351,7 +351,7 @@ def pipeline(args: argparse.Namespace) -> dict[str, Any]:
         index = datasets.draw_people(folder, people=people, photos=10, size=args.jpeg_size)
         paths = [os.fspath(path) for path in index.paths]
 
-        chips = datasets.read_chips(index, size=SIZE, template="vggface2")
+        chips = datasets.read_chips(index, size=SIZE, alignment="vggface2")
         ours = {"image_size": SIZE, "shuffle": True, "flip": True}
         # Built once: tracing their functions is start-up. Single images never reach Python: that
         # would slow decode_jpeg down.
@@ -454,10 +454,10 @@ def masks(args: argparse.Namespace) -> dict[str, Any]:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     ways: dict[str, Callable[[], float]] = {}
-    for template, size in (("arcface", 112), ("dlib", 150), ("vggface2", 180)):
+    for alignment, size in (("arcface", 112), ("dlib", 150), ("vggface2", 180)):
         faces = random_faces(args.images, size)
         rows = np.arange(args.images)
-        mask = RandomMask(1.0, template=template, size=size)
+        mask = RandomMask(1.0, alignment=alignment, size=size)
 
         def run(mask: RandomMask | None, faces: np.ndarray, rows: np.ndarray) -> float:
             batches = tf.data.Dataset.from_tensor_slices((faces, rows)).batch(64)

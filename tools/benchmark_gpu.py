@@ -212,7 +212,7 @@ def _whole_recipe(args: argparse.Namespace) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         bare = np.zeros(len(train), bool)
-        plan = plan_of(recipe, labels, bare, seed=0, template="vggface2", size=SIZE)
+        plan = plan_of(recipe, labels, bare, seed=0, alignment="vggface2", size=SIZE)
         inputs = prepare(
             recipe, model, backbone, train, test, plan=plan, folder=folder, progress=False
         )
@@ -254,7 +254,7 @@ def _masked_best_epochs(args: argparse.Namespace) -> dict[str, float]:
     found = {}
     for precision in ("float32", "bfloat16"):
         recipe = recipes.MASKED_BEST.override(precision=precision, epochs=4)
-        plan = plan_of(recipe, labels, masked, seed=0, template="dlib", size=150)
+        plan = plan_of(recipe, labels, masked, seed=0, alignment="dlib", size=150)
         backbone = models.DlibResNet29(None)
         if precision != "float32":
             backbone = models.with_precision(backbone, precision)

@@ -1,6 +1,6 @@
 """Regularisation of the learners in `evaluation/learners.py`, chosen on held-out photos.
 
-    python tools/choose_learners.py --data D --manifest D/protocols/manifest.csv --template arcface
+    python tools/choose_learners.py --data D --manifest D/protocols/manifest.csv --alignment arcface
 
 Of the closed set's training rows three photos in ten of each person are held out, three times (seeds 0,
 1, 2); prints the share of their masked faces named right by each learner and C, on DlibResNet29's
@@ -34,12 +34,12 @@ def main() -> int:
     )
     parser.add_argument("--data", required=True)
     parser.add_argument("--manifest", required=True)
-    parser.add_argument("--template", default="")
+    parser.add_argument("--alignment", default="")
     args = parser.parse_args()
     rows = datasets.read_split(
-        args.manifest, "closed_set", root=args.data, template=args.template
+        args.manifest, "closed_set", root=args.data, alignment=args.alignment
     )["train"]
-    faces = datasets.read_chips(rows, size=150, template="dlib")
+    faces = datasets.read_chips(rows, size=150, alignment="dlib")
     embeddings = models.predict(models.DlibResNet29("dlib"), faces)
     place = {face.path: row for row, face in enumerate(rows.faces)}
     ways = [("class_means", None), ("knn", None)]

@@ -1,9 +1,9 @@
 """Fits the coefficients of the mask estimate on one part of a protocol and measures them on another.
 
-    python tools/fit_mask_estimate.py --data D --manifest D/protocols/manifest.csv --template arcface
+    python tools/fit_mask_estimate.py --data D --manifest D/protocols/manifest.csv --alignment arcface
 
 writes maskedface/recognition/mask_coefficients.py; with `--check` it writes nothing. With `--detect`
-the test faces are found by mtcnn in place of the template, as in use; those not found are left out.
+the test faces are found by mtcnn in place of the alignment, as in use; those not found are left out.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def main() -> None:
     )
     parser.add_argument("--data", required=True)
     parser.add_argument("--manifest", required=True)
-    parser.add_argument("--template", default="")
+    parser.add_argument("--alignment", default="")
     parser.add_argument("--protocol", default="open_set")
     parser.add_argument("--check", action="store_true", help="measure what is there, fit nothing")
     parser.add_argument("--detect", action="store_true", help="find the test faces by mtcnn")
     args = parser.parse_args()
     parts = datasets.read_split(
-        args.manifest, args.protocol, root=args.data, template=args.template
+        args.manifest, args.protocol, root=args.data, alignment=args.alignment
     )
     if args.check:
         measure(parts["test"], args.detect)
@@ -70,7 +70,7 @@ def main() -> None:
 
 def _features(index: FaceIndex) -> tuple[np.ndarray, np.ndarray]:
     def read(row: int) -> np.ndarray:
-        return lower_face_features(datasets.read_image(index.paths[row]), index.faces[row].template)
+        return lower_face_features(datasets.read_image(index.paths[row]), index.faces[row].alignment)
 
     rows = read_many(read, range(len(index)), label="reading")
     return np.stack(rows), np.array([face.domain == "masked" for face in index.faces])
@@ -83,7 +83,7 @@ def measure(index: FaceIndex, detect: bool) -> None:
     lost = 0
     for face, path in zip(index.faces, index.paths, strict=True):
         image = datasets.read_image(path)
-        source: str | np.ndarray = face.template
+        source: str | np.ndarray = face.alignment
         if detector:
             found = detector(image)
             if not found:

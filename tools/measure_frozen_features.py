@@ -42,7 +42,7 @@ def main() -> int:
         keras.utils.set_random_seed(0)
         backbone = os.path.join(folder, "resnet50.keras")
         net = models.ResNet50(None, (180, 180, 3))
-        chips = datasets.read_chips(parts[0], size=180, template="vggface2")
+        chips = datasets.read_chips(parts[0], size=180, alignment="vggface2")
         _set_statistics(net, chips[:64])
         net.save(backbone)
 

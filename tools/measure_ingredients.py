@@ -1,7 +1,7 @@
 """What each ingredient adds on a closed set: one change at a time, several seeds, intervals over people.
 
     python tools/measure_ingredients.py ingredients --data D --manifest D/protocols/manifest.csv \\
-        --template arcface --run runs/ingredients
+        --alignment arcface --run runs/ingredients
     python tools/measure_ingredients.py domains ...      # what is trained on, by what is tested on
 
 Prints a Markdown table. Runs are kept in --run: a killed call goes on, a finished one only prints.
@@ -70,14 +70,14 @@ def main() -> int:
     parser.add_argument("--data", required=True)
     parser.add_argument("--manifest", required=True)
     parser.add_argument("--protocol", default="closed_set")
-    parser.add_argument("--template", default="")
+    parser.add_argument("--alignment", default="")
     parser.add_argument("--backbone", default="DlibResNet29")
     parser.add_argument("--weights", default="dlib")
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 0 on")
     parser.add_argument("--run", required=True)
     args = parser.parse_args()
     parts = datasets.read_split(
-        args.manifest, args.protocol, root=args.data, template=args.template
+        args.manifest, args.protocol, root=args.data, alignment=args.alignment
     )
     runs = {name: _runs(name, recipe, parts, args) for name, recipe in TABLES[args.table].items()}
     base = next(iter(runs.values()))

@@ -1,6 +1,6 @@
 """What bfloat16 does to identification: rank-1 of masked probes among unmasked class means.
 
-    python tools/measure_precision.py --data D --manifest D/protocols/manifest.csv --template arcface
+    python tools/measure_precision.py --data D --manifest D/protocols/manifest.csv --alignment arcface
 
 DlibResNet29 as it is, in float32 and in bfloat16, on the part "test" of the column `open_set`.
 """
@@ -28,14 +28,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True)
     parser.add_argument("--manifest", required=True)
-    parser.add_argument("--template", default="")
+    parser.add_argument("--alignment", default="")
     parser.add_argument("--protocol", default="open_set")
     args = parser.parse_args()
     parts = datasets.read_split(
-        args.manifest, args.protocol, root=args.data, template=args.template
+        args.manifest, args.protocol, root=args.data, alignment=args.alignment
     )
     faces = parts["test"]
-    chips = datasets.read_chips(faces, size=150, template="dlib")
+    chips = datasets.read_chips(faces, size=150, alignment="dlib")
     backbone = models.DlibResNet29()
     hits = {}
     for precision in ("float32", "bfloat16"):

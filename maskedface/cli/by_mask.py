@@ -81,7 +81,7 @@ def seems_masked(index: FaceIndex) -> np.ndarray:
     """Which faces seem to wear a mask, from the images alone: bool array, shape (rows,)."""
     return np.array(
         [
-            masked_probability(read_image(path), face.template) >= SEEMS_MASKED
+            masked_probability(read_image(path), face.alignment) >= SEEMS_MASKED
             for path, face in zip(index.paths, index.faces, strict=True)
         ]
     )

@@ -9,7 +9,7 @@ from maskedface.datasets import FaceIndex
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --data, --domain, --manifest, --template and --min-masked."""
+    """Adds --data, --domain, --manifest, --alignment and --min-masked."""
     group = parser.add_argument_group("images")
     group.add_argument("--data", metavar="DIR", help="folder in RMFRD's layout, or of people")
     group.add_argument(
@@ -21,7 +21,7 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         "--manifest", metavar="CSV", help="read the rows of this file; paths start from --data"
     )
     group.add_argument(
-        "--template",
+        "--alignment",
         default="",
         help="what the images are aligned to (arcface, dlib, vggface2); default: unknown",
     )
@@ -62,13 +62,13 @@ def read_index(args: argparse.Namespace) -> FaceIndex:
         ValueError: if neither --data nor --manifest is given, or nothing is left.
     """
     if args.manifest:
-        index = datasets.read_manifest(args.manifest, root=args.data, template=args.template)
+        index = datasets.read_manifest(args.manifest, root=args.data, alignment=args.alignment)
     elif not args.data:
         raise ValueError("--data or --manifest must be given. Received: neither")
     elif args.domain:
-        index = datasets.people_folder(args.data, args.domain, template=args.template)
+        index = datasets.people_folder(args.data, args.domain, alignment=args.alignment)
     else:
-        index = datasets.rmfrd(args.data, template=args.template)
+        index = datasets.rmfrd(args.data, alignment=args.alignment)
     return _selected(index, args)
 
 
@@ -88,7 +88,7 @@ def read_parts(args: argparse.Namespace) -> tuple[FaceIndex, FaceIndex]:
     if not args.manifest:
         raise ValueError("--protocol must come with --manifest. Received: --protocol alone")
     parts = datasets.read_split(
-        args.manifest, args.protocol, root=args.data, template=args.template
+        args.manifest, args.protocol, root=args.data, alignment=args.alignment
     )
     if not {"train", "test"} <= set(parts):
         raise ValueError(

@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "its lists of gallery and probes",
     )
     group.add_argument(
-        "--detect", action="store_true", help="find the faces by mtcnn, not by --template"
+        "--detect", action="store_true", help="find the faces by mtcnn, not by --alignment"
     )
     group.add_argument(
         "--enrolled", type=int, default=200, metavar="N", help="of a column: people enrolled a draw"
@@ -142,13 +142,13 @@ def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> 
                     f"Received: {len(leaked)} such, the first {leaked[0]!r}"
                 )
             people = tuple(one.record["classes"])
-            size, template = one.record["image_size"], one.record["template"]
-            if (size, template) not in chips:
-                chips[size, template] = read_chips(
-                    index, size=size, template=template, progress=True
+            size, alignment = one.record["image_size"], one.record["alignment"]
+            if (size, alignment) not in chips:
+                chips[size, alignment] = read_chips(
+                    index, size=size, alignment=alignment, progress=True
                 )
             labels = index.labels(people)
-            report = report_domains(index, labels, models.predict(one.model, chips[size, template]))
+            report = report_domains(index, labels, models.predict(one.model, chips[size, alignment]))
             reports[one.path] = report
             for domain, scores in report.items():
                 low, high = scores["accuracy_interval"]

@@ -8,7 +8,7 @@ RUN is a finished run's folder, "dlib" or a .keras file.
 
 The last measures: each masked test face against the mean of its person's other unmasked photographs,
 and both models' shares, with 95 % intervals over people. Pictures are the model's own view of a face, a
-heat map laid over it. Photographs must be aligned to --template, or are searched for faces.
+heat map laid over it. Photographs must be aligned to --alignment, or are searched for faces.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 def _recognizer(name: str, args: argparse.Namespace) -> Recognizer:
     from maskedface.cli.recogniser import load_recognizer
 
-    return load_recognizer(name, aligned_to=args.template, fall_back="always")
+    return load_recognizer(name, aligned_to=args.alignment, fall_back="always")
 
 
 def _show(args: argparse.Namespace) -> int:
@@ -66,7 +66,7 @@ def _show(args: argparse.Namespace) -> int:
         raise ValueError("--reference must be given for a model that names nobody. Received: none")
     paths = photo_files(*args.photos)
     chips = np.stack([recognizer.chip(read_image(path)) for path in paths])
-    area = masking.mask_area(recognizer.template, chips.shape[1])
+    area = masking.mask_area(recognizer.alignment, chips.shape[1])
     if args.reference is not None:
         other = recognizer.chip(read_image(args.reference))
         embeddings = _embedded(recognizer, np.concatenate([chips, other[None]]))
@@ -117,7 +117,7 @@ def _measure(args: argparse.Namespace) -> int:
     if not args.manifest:
         raise ValueError("--protocol must come with --manifest. Received: --protocol alone")
     parts = datasets.read_split(
-        args.manifest, args.protocol, root=args.data, template=args.template
+        args.manifest, args.protocol, root=args.data, alignment=args.alignment
     )
     if "test" not in parts:
         raise ValueError(f"--protocol must have the part test. Received: parts {sorted(parts)}")
@@ -148,7 +148,7 @@ def _shares(recognizer: Recognizer, test: Any) -> tuple[np.ndarray, list[str], f
     from maskedface.reporting import masked_with_others
 
     size = recognizer.embedder.input_shape[1]
-    chips = datasets.read_chips(test, size=size, template=recognizer.template, progress=True)
+    chips = datasets.read_chips(test, size=size, alignment=recognizer.alignment, progress=True)
     embeddings = _embedded(recognizer, chips)
     pairs = masked_with_others(test)
     if not pairs:
@@ -156,7 +156,7 @@ def _shares(recognizer: Recognizer, test: Any) -> tuple[np.ndarray, list[str], f
     rows = [row for row, _ in pairs]
     references = np.stack([embeddings[others].mean(axis=0) for _, others in pairs])
     maps = evaluation.attention(recognizer.embedder, chips[rows], references=references)
-    area = masking.mask_area(recognizer.template, size)
+    area = masking.mask_area(recognizer.alignment, size)
     shares = evaluation.attention_share(maps, area)
     # Nothing at all speaks for the likeness: neither does anything under the mask.
     return np.nan_to_num(shares), [test.faces[row].person for row in rows], float(area.mean())

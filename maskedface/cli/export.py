@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     jobs = _jobs(args)
     run = _run_of(args)
     model, facts, rows = _read(args)
-    faces, source = _faces(args, model, facts["template"], rows)
+    faces, source = _faces(args, model, facts["alignment"], rows)
     calibration, checked = faces[_CHECKED:], faces[:_CHECKED]
     if "int8" in args.precision:
         facts["calibration"] = f"{len(calibration)} of {source}"
@@ -163,7 +163,7 @@ def _read(args: argparse.Namespace) -> tuple[keras.Model, dict[str, Any], FaceIn
         wanted = "embedding" if embedder is model else "logits"
     wanted = args.output or wanted
     facts: dict[str, Any] = {"model": args.model, "output": wanted}
-    facts["template"] = models.template_of(embedder)
+    facts["alignment"] = models.alignment_of(embedder)
     if wanted == "embedding":
         return embedder, facts, rows
     if embedder is model:
@@ -177,7 +177,7 @@ def _read(args: argparse.Namespace) -> tuple[keras.Model, dict[str, Any], FaceIn
 
 
 def _faces(
-    args: argparse.Namespace, model: keras.Model, template: str, rows: FaceIndex | None
+    args: argparse.Namespace, model: keras.Model, alignment: str, rows: FaceIndex | None
 ) -> tuple[np.ndarray, str]:
     """Different faces in a drawn order, the model's input, and where they come from."""
     import numpy as np
@@ -190,7 +190,7 @@ def _faces(
     elif rows is not None and all(map(os.path.isfile, rows.paths)):
         index, source = rows, "the run's training faces"
     else:
-        matrix = geometry.chip_matrix(112, 112, source="arcface", target=template, size=size)
+        matrix = geometry.chip_matrix(112, 112, source="arcface", target=alignment, size=size)
         drawn = [
             datasets.draw_face(person, 0, person % 2 == 1, seed=args.seed) for person in range(count)
         ]
@@ -204,7 +204,7 @@ def _faces(
         ].tolist()
     chips = [
         datasets.read_chip(
-            index.paths[row], size=size, template=template, source_template=index.faces[row].template
+            index.paths[row], size=size, alignment=alignment, source_alignment=index.faces[row].alignment
         )
         for row in order
     ]

@@ -37,8 +37,8 @@ def check_files(run: Run, done: Sequence[Exported], most: float) -> bool:
         Whether every file keeps to that.
     """
     test = run.split()["test"]
-    size, template = run.record["image_size"], run.record["template"]
-    chips = datasets.read_chips(test, size=size, template=template, progress=True)
+    size, alignment = run.record["image_size"], run.record["alignment"]
+    chips = datasets.read_chips(test, size=size, alignment=alignment, progress=True)
     found: dict[str, Any] = {}  # `Relearned` stands for a run wherever one is asked for results
     kept_to = True
     for one in done:

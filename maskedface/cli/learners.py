@@ -88,5 +88,5 @@ def _embeddings(run: Run, rows: FaceIndex) -> np.ndarray:
     from maskedface.datasets import read_chips
     from maskedface.evaluation import normalised
 
-    chips = read_chips(rows, size=run.record["image_size"], template=run.record["template"])
+    chips = read_chips(rows, size=run.record["image_size"], alignment=run.record["alignment"])
     return normalised(models.predict(models.embedder(run.model), chips))

@@ -15,7 +15,7 @@ import argparse
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
     parser.add_argument("--out", required=True, metavar="PNG", help="the picture to write")
-    parser.add_argument("--template", default="arcface", help="the faces' alignment")
+    parser.add_argument("--alignment", default="arcface", help="the faces' alignment")
     parser.add_argument("--size", type=int, default=112, help="the faces' height and width in pixels")
     parser.add_argument("--columns", type=int, default=10, help="how many masks of each style")
     parser.add_argument("--seed", type=int, default=0, help="of the masks and the faces")
@@ -40,9 +40,9 @@ def run(args: argparse.Namespace) -> int:
         points = _points(args.points)
         styles = (masking.style_from_picture(args.picture, points), *styles)
     mask = masking.RandomMask(
-        1.0, styles, args.seed, template=args.template, size=args.size, variants=args.columns
+        1.0, styles, args.seed, alignment=args.alignment, size=args.size, variants=args.columns
     )
-    matrix = geometry.chip_matrix(112, 112, source="arcface", target=args.template, size=args.size)
+    matrix = geometry.chip_matrix(112, 112, source="arcface", target=args.alignment, size=args.size)
     faces = [
         geometry.warp(draw_face(person, 0, False, seed=args.seed), matrix, args.size)
         for person in range(args.columns)

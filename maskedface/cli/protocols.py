@@ -54,7 +54,7 @@ def _embed(recognizer: Recognizer, index: FaceIndex, detect: bool) -> tuple[np.n
     if not detect:
         size = recognizer.embedder.input_shape[1]
         chips = datasets.read_chips(
-            index, size=size, template=recognizer.template, progress=True
+            index, size=size, alignment=recognizer.alignment, progress=True
         )
         return models.predict(recognizer.embedder, chips), 0
     rows, whole = [], 0
@@ -89,7 +89,7 @@ def _print_missing(missing: Sequence[str], lost: int, what: str) -> None:
 
 def _pairs(args: argparse.Namespace) -> dict[str, Any]:
     pairs = datasets.read_pairs(
-        args.protocol, args.data, args.list[0] if args.list else None, template=args.template
+        args.protocol, args.data, args.list[0] if args.list else None, alignment=args.alignment
     )
     _print_missing(pairs.missing, pairs.lost, "pairs")
     reports: dict[str, Any] = {
@@ -196,7 +196,7 @@ def _read_lists(
         try:
             parts = [
                 datasets.read_face_list(
-                    file, args.data, cast(datasets.face_index.Domain, domain), template=args.template
+                    file, args.data, cast(datasets.face_index.Domain, domain), alignment=args.alignment
                 )
                 for file, domain in zip(args.list, domains, strict=True)
             ]
@@ -214,7 +214,7 @@ def _read_lists(
 
 def _open_set(args: argparse.Namespace) -> dict[str, Any]:
     parts = datasets.read_split(
-        args.manifest, args.protocol, root=args.data, template=args.template
+        args.manifest, args.protocol, root=args.data, alignment=args.alignment
     )
     if not {"train", "test"} <= set(parts):
         raise ValueError(
@@ -260,7 +260,7 @@ def _templates(
     chips = datasets.read_chips(
         index.where(lambda face: face.domain == "unmasked"),
         size=recognizer.embedder.input_shape[1],
-        template=recognizer.template,
+        alignment=recognizer.alignment,
     )
     found = embeddings.copy()
     found[bare], _ = masked_templates(
@@ -268,7 +268,7 @@ def _templates(
         chips,
         embeddings[bare],
         count=recognizer.gallery.masks,
-        template=recognizer.template,
+        alignment=recognizer.alignment,
     )
     return found
 

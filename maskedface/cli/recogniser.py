@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add_recogniser_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --model, --template, --fall-back and --json."""
+    """Adds --model, --alignment, --fall-back and --json."""
     group = parser.add_argument_group("recogniser")
     group.add_argument(
         "--model",
@@ -22,7 +22,7 @@ def add_recogniser_arguments(parser: argparse.ArgumentParser) -> None:
         help="dlib's network, a finished run's folder or a saved model; default: the gallery's",
     )
     group.add_argument(
-        "--template",
+        "--alignment",
         default="",
         help="the photographs are faces aligned to this (arcface, dlib, vggface2): search for none",
     )
@@ -48,7 +48,7 @@ def read_recognizer(args: argparse.Namespace, gallery: Gallery | None) -> Recogn
     if not name:
         raise ValueError("--model must be given. Received: none, and no gallery that names one")
     return load_recognizer(
-        name, gallery=gallery, aligned_to=args.template, fall_back=args.fall_back
+        name, gallery=gallery, aligned_to=args.alignment, fall_back=args.fall_back
     )
 
 
@@ -69,7 +69,7 @@ def read_both(args: argparse.Namespace, recognizer: Recognizer) -> Recognizer | 
 
     gallery = Gallery.load(args.masked_gallery)
     masked = load_recognizer(
-        gallery.source, gallery=gallery, aligned_to=args.template, fall_back=args.fall_back
+        gallery.source, gallery=gallery, aligned_to=args.alignment, fall_back=args.fall_back
     )
     return ByMask(recognizer, masked)
 

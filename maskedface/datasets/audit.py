@@ -38,7 +38,7 @@ class AuditReport:
         sizes: {"width x height": images}, as seen upright, the most common first.
         turned: paths with an EXIF orientation that turns or mirrors them.
         misnamed: (path, format by content) where the extension promises another.
-        unaligned: int, images whose alignment is unknown (template "").
+        unaligned: int, images whose alignment is unknown ("").
         domain_check: `DomainCheck`, images that look like the other domain.
     """
 
@@ -166,7 +166,7 @@ def audit(
         sizes=dict(sorted(sizes.items(), key=lambda item: (-item[1], item[0]))),
         turned=tuple(face.path for face, fact in good if fact.orientation != 1),
         misnamed=tuple((face.path, fact.mismatch) for face, fact in good if fact.mismatch),
-        unaligned=sum(not face.template for face in index.faces),
+        unaligned=sum(not face.alignment for face in index.faces),
         domain_check=_check_domains(good) if check_domains else DomainCheck(skipped="not asked for"),
     )
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 # At strength 1, each drawn evenly from minus to plus this much. Sizes of the changes that aligned
-# photographs of one person show; of a face that fills its chip as the templates have it.
+# photographs of one person show; of a face that fills its chip as the alignments have it.
 _TURN = 0.12  # radians
 _ZOOM = 0.10  # of the size
 _SHIFT = 0.04  # of the chip's width

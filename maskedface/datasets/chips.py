@@ -24,8 +24,8 @@ def read_chip(
     path: str | os.PathLike[str],
     *,
     size: int,
-    template: str,
-    source_template: str = "",
+    alignment: str,
+    source_alignment: str = "",
     out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Reads one image file as a model's input.
@@ -33,8 +33,8 @@ def read_chip(
     Args:
         path: the image file.
         size: int, the chip's height and width in pixels.
-        template: the alignment the model wants, a key of `geometry.TEMPLATES`.
-        source_template: the image's own alignment; "" = unknown: the whole image becomes the chip.
+        alignment: the alignment the model wants, a key of `geometry.ALIGNMENTS`.
+        source_alignment: the image's own alignment; "" = unknown: the whole image becomes the chip.
         out: as for `geometry.warp`.
 
     Returns:
@@ -46,7 +46,7 @@ def read_chip(
     """
     image = read_image(path, channels=4)
     matrix = geometry.chip_matrix(
-        *image.shape[:2], source=source_template, target=template, size=size
+        *image.shape[:2], source=source_alignment, target=alignment, size=size
     )
     return geometry.warp(image, matrix, size, out=out)
 
@@ -55,7 +55,7 @@ def read_chips(
     index: FaceIndex,
     *,
     size: int,
-    template: str,
+    alignment: str,
     cache: str | os.PathLike[str] | None = None,
     progress: bool = False,
 ) -> np.ndarray:
@@ -63,9 +63,9 @@ def read_chips(
 
     Args:
         index: N rows.
-        size, template: as for `read_chip`.
+        size, alignment: as for `read_chip`.
         cache: a folder for a cache file, or None for memory. The file's name is a hash of all that
-            decides its pixels (the rows, the files' sizes and times, size, template), so a changed
+            decides its pixels (the rows, the files' sizes and times, size, alignment), so a changed
             file makes a new one; it is renamed when complete, so a killed run leaves none in use.
         progress: whether to draw a progress bar.
 
@@ -79,8 +79,8 @@ def read_chips(
     """
     shape = (len(index), size, size, 3)
     if cache is None:
-        return _fill(np.empty(shape, "uint8"), index, size, template, progress)
-    path = os.path.join(os.fspath(cache), f"chips-{_key(index, size, template)}.npy")
+        return _fill(np.empty(shape, "uint8"), index, size, alignment, progress)
+    path = os.path.join(os.fspath(cache), f"chips-{_key(index, size, alignment)}.npy")
     os.makedirs(cache, exist_ok=True)
     # The lock goes with the process that holds it, however that ends; so a killed one's partial file
     # is the next one's to write over.
@@ -90,22 +90,22 @@ def read_chips(
             with whole_file(path) as partial:
                 allocate(partial, lambda file: open_memmap(file, "w+", "uint8", shape))
                 chips: np.memmap = open_memmap(partial, "r+")
-                _fill(chips, index, size, template, progress)
+                _fill(chips, index, size, alignment, progress)
                 chips.flush()
     mapped: np.ndarray = np.load(path, mmap_mode="r")
     return mapped
 
 
 def _fill(
-    chips: np.ndarray, index: FaceIndex, size: int, template: str, progress: bool
+    chips: np.ndarray, index: FaceIndex, size: int, alignment: str, progress: bool
 ) -> np.ndarray:
-    for row, chip in enumerate(_read_all(index, size, template, progress)):
+    for row, chip in enumerate(_read_all(index, size, alignment, progress)):
         chips[row] = chip
     return chips
 
 
 def _read_all(
-    index: FaceIndex, size: int, template: str, progress: bool
+    index: FaceIndex, size: int, alignment: str, progress: bool
 ) -> Iterator[np.ndarray]:
     """Reads in parallel (Pillow decodes without the interpreter's lock), a block at a time, so that
     memory stays bounded."""
@@ -113,7 +113,7 @@ def _read_all(
     def read(row: int) -> np.ndarray:
         face = index.faces[row]
         path = os.path.join(index.root, face.path)
-        return read_chip(path, size=size, template=template, source_template=face.template)
+        return read_chip(path, size=size, alignment=alignment, source_alignment=face.alignment)
 
     block = 256
     starts = range(0, len(index), block)
@@ -122,10 +122,10 @@ def _read_all(
             yield from pool.map(read, range(start, min(start + block, len(index))))
 
 
-def _key(index: FaceIndex, size: int, template: str) -> str:
-    digest = hashlib.blake2b(f"{_VERSION}\0{size}\0{template}".encode(), digest_size=16)
+def _key(index: FaceIndex, size: int, alignment: str) -> str:
+    digest = hashlib.blake2b(f"{_VERSION}\0{size}\0{alignment}".encode(), digest_size=16)
     for face, path in zip(index.faces, index.paths, strict=True):
         status = os.stat(path)
-        text = f"\0{path}\0{face.template}\0{status.st_size}\0{status.st_mtime_ns}"
+        text = f"\0{path}\0{face.alignment}\0{status.st_size}\0{status.st_mtime_ns}"
         digest.update(text.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

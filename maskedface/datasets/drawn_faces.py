@@ -38,7 +38,7 @@ def draw_people(
         seed: int >= 0, which set of people.
 
     Returns:
-        A `FaceIndex` of both domains; each row's photo is its own ("person_0000_u03"), its template
+        A `FaceIndex` of both domains; each row's photo is its own ("person_0000_u03"), its alignment
         "arcface".
 
     Raises:

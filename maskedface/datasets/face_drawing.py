@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 _FINER = 4  # each pixel is drawn 4 x 4 times finer and averaged down: smooth edges
 
-# Everything below is drawn in the pixels of the 112-px ArcFace template (`geometry.TEMPLATES`).
+# Everything below is drawn in the pixels of the 112-px ArcFace alignment (`geometry.ALIGNMENTS`).
 _EYES = ((38.29, 51.70), (73.53, 51.50))
 _MIDDLE, _NOSE_Y, _MOUTH_Y = 56.0, 71.7, 92.3
 
@@ -51,7 +51,7 @@ _HAIRLINES: dict[str, tuple[tuple[float, float], ...]] = {
 def draw_face(
     person: int, photo: int, masked: bool, *, size: int = 112, seed: int = 0
 ) -> np.ndarray:
-    """Draws one photo of one person, aligned to the ArcFace template but for a small jitter.
+    """Draws one photo of one person, in the ArcFace alignment but for a small jitter.
 
     The result is a function of the arguments alone and the same in every run. Another version of
     Pillow or NumPy may still place an edge or a random number differently.
@@ -99,7 +99,7 @@ def check_least(**numbers: tuple[int, int]) -> None:
 
 @dataclass(frozen=True)
 class _Traits:
-    """What makes a person. Lengths in template pixels, y downwards."""
+    """What makes a person. Lengths in alignment pixels, y downwards."""
 
     tone: Annotated[float, 0, len(_SKINS) - 1.001]
     hair_colour: Annotated[int, tuple(range(len(_HAIRS)))]
@@ -114,7 +114,7 @@ class _Traits:
     jaw: Annotated[float, 0.7, 0.9]  # share of the width
     chin: Annotated[float, 107, 115]  # y
     chin_width: Annotated[float, 0.3, 0.52]  # share of the width
-    eye_gap: Annotated[float, -1.4, 1.4]  # outwards from the template
+    eye_gap: Annotated[float, -1.4, 1.4]  # outwards from the alignment
     eye_width: Annotated[float, 7.6, 9.6]
     eye_height: Annotated[float, 4, 5.9]
     eye_tilt: Annotated[float, -1.1, 1.6]  # outer corner upwards
@@ -191,7 +191,7 @@ def _values(kind: type, rng: np.random.Generator) -> dict[str, Any]:
 
 
 class _Pen:
-    """Fills smooth shapes given in template pixels, posed as the shot says."""
+    """Fills smooth shapes given in alignment pixels, posed as the shot says."""
 
     def __init__(self, size: int, shot: _Shot) -> None:
         self.image = Image.new("RGB", (size * _FINER, size * _FINER))

@@ -25,7 +25,7 @@ class Face(NamedTuple):
         domain: "masked" or "unmasked".
         photo: str, the photograph the image was made from ("" = unknown). Images of one photo,
             with several masks drawn on it for instance, share it.
-        template: str, the name of the five-point template (`maskedface.geometry.TEMPLATES`) the
+        alignment: str, the name of the five-point alignment (`maskedface.geometry.ALIGNMENTS`) the
             image is aligned to ("" = unknown: the whole image is used as it is).
     """
 
@@ -33,7 +33,7 @@ class Face(NamedTuple):
     person: str
     domain: Domain
     photo: str = ""
-    template: str = ""
+    alignment: str = ""
 
 
 class Exclusion(NamedTuple):

@@ -24,7 +24,7 @@ def write_manifest(
 
     Args:
         path: the file to write.
-        index: the rows; columns path, person, domain, photo, template.
+        index: the rows; columns path, person, domain, photo, alignment.
         protocols: column name -> {part name: index of the rows in that part}, for example
             `{"closed_set": {"train": train, "test": test}}`. A row in no part has an empty cell.
 
@@ -62,26 +62,27 @@ def read_manifest(
     path: str | os.PathLike[str],
     *,
     root: str | os.PathLike[str] | None = None,
-    template: str = "",
+    alignment: str = "",
     check_files: bool = True,
 ) -> FaceIndex:
     """Reads a manifest's rows.
 
     Args:
         path: a CSV file with a header; columns path, person and domain are required, photo and
-            template are read where present, all others are left alone.
+            alignment are read where present, all others are left alone.
         root: the folder the paths start from; by default the manifest's own folder.
-        template: the template of the rows that name none.
+        alignment: the alignment of the rows that name none.
         check_files: whether every file must exist.
 
     Returns:
         A `FaceIndex` of every row.
 
     Raises:
-        ValueError: if a required column or cell is missing, or the file holds no row.
+        ValueError: if a required column or cell is missing, the alignment's column still has its old
+            name "template", or the file holds no row.
         FileNotFoundError: if files are missing; the message counts them and names the first.
     """
-    return _index(path, _rows(path), root, template, check_files)
+    return _index(path, _rows(path), root, alignment, check_files)
 
 
 def read_split(
@@ -89,14 +90,17 @@ def read_split(
     protocol: str,
     *,
     root: str | os.PathLike[str] | None = None,
-    template: str = "",
+    alignment: str = "",
     check_files: bool = True,
+    alignment_column: str = "alignment",
 ) -> dict[str, FaceIndex]:
     """Reads one protocol column of a manifest.
 
     Args:
-        path, root, template, check_files: as for `read_manifest`.
+        path, root, alignment, check_files: as for `read_manifest`.
         protocol: the column; each of its values is a part, rows with an empty cell are in none.
+        alignment_column: the column that states the rows' alignment; in run folders of before it
+            is "template".
 
     Returns:
         {part: index}, for example {"test": ..., "train": ...}.
@@ -105,7 +109,7 @@ def read_split(
         ValueError: if the column is missing or empty, and as `read_manifest`.
         FileNotFoundError: as `read_manifest`.
     """
-    rows = _rows(path)
+    rows = _rows(path, alignment_column)
     if protocol not in rows[0]:
         others = [name for name in rows[0] if name not in _COLUMNS]
         raise ValueError(
@@ -117,13 +121,15 @@ def read_split(
         raise ValueError(f"protocol must name a filled column. Received: protocol={protocol!r}")
     return {
         part: _index(
-            path, [row for row in rows if row[protocol] == part], root, template, check_files
+            path, [row for row in rows if row[protocol] == part], root, alignment, check_files
         )
         for part in parts
     }
 
 
-def _rows(path: str | os.PathLike[str]) -> list[dict[str, str]]:
+def _rows(
+    path: str | os.PathLike[str], alignment_column: str = "alignment"
+) -> list[dict[str, str]]:
     with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
         reader = csv.DictReader(file)
         missing = [name for name in _REQUIRED if name not in (reader.fieldnames or ())]
@@ -132,6 +138,15 @@ def _rows(path: str | os.PathLike[str]) -> list[dict[str, str]]:
                 f"a manifest must have the columns {_REQUIRED}. "
                 f"Received: {os.fspath(path)!r} without {missing}"
             )
+        columns = list(reader.fieldnames or ())
+        if alignment_column == "alignment" not in columns and "template" in columns:
+            raise ValueError(
+                "a manifest's column of alignments must be named 'alignment': rename the column. "
+                f"Received: {os.fspath(path)!r} with the column 'template'"
+            )
+        if alignment_column in columns:
+            columns[columns.index(alignment_column)] = "alignment"
+        reader.fieldnames = columns
         rows = list(reader)
     if not rows:
         raise ValueError(f"a manifest must hold at least one row. Received: {os.fspath(path)!r}")
@@ -148,7 +163,7 @@ def _index(
     path: str | os.PathLike[str],
     rows: list[dict[str, str]],
     root: str | os.PathLike[str] | None,
-    template: str,
+    alignment: str,
     check_files: bool,
 ) -> FaceIndex:
     index = FaceIndex(
@@ -159,7 +174,7 @@ def _index(
                 row["person"],
                 cast(Domain, row["domain"]),  # FaceIndex checks the value
                 row.get("photo", ""),
-                row.get("template") or template,
+                row.get("alignment") or alignment,
             )
             for row in rows
         ),

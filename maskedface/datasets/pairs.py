@@ -63,7 +63,7 @@ def read_pairs(
     root: str | os.PathLike[str],
     file: str | os.PathLike[str] | None = None,
     *,
-    template: str = "",
+    alignment: str = "",
 ) -> PairList:
     """Reads a published list of pairs and finds its faces.
 
@@ -80,7 +80,7 @@ def read_pairs(
             its folder. "c-rmfrd": a CSV `Input,Target,Label` (GBK) of a masked and an unmasked face.
         root: the folder the faces lie in; for "c-rmfrd" the one that holds RMFRD's AFDB folders.
         file: the list; by default the published name in `root`.
-        template: the faces' alignment, a key of `geometry.TEMPLATES`; "" = unknown.
+        alignment: the faces' alignment, a key of `geometry.ALIGNMENTS`; "" = unknown.
 
     Returns:
         A `PairList`.
@@ -110,7 +110,7 @@ def read_pairs(
     index = FaceIndex(
         root,
         (
-            Face(found, _person(protocol, name), domain_of(name), template=template)
+            Face(found, _person(protocol, name), domain_of(name), alignment=alignment)
             for found, name in used.items()
             if found is not None
         ),
@@ -211,7 +211,7 @@ def read_face_list(
     root: str | os.PathLike[str],
     domain: Domain,
     *,
-    template: str = "",
+    alignment: str = "",
 ) -> tuple[FaceIndex, tuple[str, ...]]:
     """Reads one of c-RMFRD's lists of gallery or probe faces, `<person>/<file>` a line, in GBK.
 
@@ -220,7 +220,7 @@ def read_face_list(
             (masked), `AFDB_gallery_fianl.csv` (masked) with `AFDB_probe_final.csv` (unmasked).
         root: the folder that holds RMFRD's two AFDB folders.
         domain: which of the two the faces lie in.
-        template: the faces' alignment, a key of `geometry.TEMPLATES`; "" = unknown.
+        alignment: the faces' alignment, a key of `geometry.ALIGNMENTS`; "" = unknown.
 
     Returns:
         (the faces that exist; the files that are not there, sorted).
@@ -235,7 +235,7 @@ def read_face_list(
     files = NamedFiles(root)
     found = {name: files.find(f"{folder}/{name}") for name in names}
     faces = [
-        Face(path, name.partition("/")[0], domain, template=template)
+        Face(path, name.partition("/")[0], domain, alignment=alignment)
         for name, path in found.items()
         if path is not None
     ]

@@ -21,7 +21,7 @@ RMFRD_FOLDERS: dict[str, Domain] = {
 }
 
 
-def rmfrd(root: str | os.PathLike[str], *, template: str = "") -> FaceIndex:
+def rmfrd(root: str | os.PathLike[str], *, alignment: str = "") -> FaceIndex:
     """Lists a copy of RMFRD, the Real-world Masked Face Recognition Dataset, or a set laid out so.
 
     Both `AFDB_masked_face_dataset/<person>/*` and `AFDB_face_dataset/<person>/*` are found at any
@@ -31,7 +31,7 @@ def rmfrd(root: str | os.PathLike[str], *, template: str = "") -> FaceIndex:
 
     Args:
         root: the folder that holds the two AFDB folders, or any folder above.
-        template: name of the five-point template all images are aligned to; "" = unknown, which
+        alignment: name of the five-point alignment all images are aligned to; "" = unknown, which
             is true of RMFRD as released.
 
     Returns:
@@ -52,7 +52,7 @@ def rmfrd(root: str | os.PathLike[str], *, template: str = "") -> FaceIndex:
         domain = RMFRD_FOLDERS[parts[depths[-1]].lower()]
         person = parts[depths[-1] + 1] if depths[-1] + 1 < len(parts) else ""
         for name in names:
-            _sort_in(f"{folder}/{name}", person, domain, template, faces, excluded)
+            _sort_in(f"{folder}/{name}", person, domain, alignment, faces, excluded)
     if not faces:
         raise ValueError(
             "root must hold AFDB_masked_face_dataset/<person>/ or AFDB_face_dataset/<person>/ "
@@ -62,7 +62,7 @@ def rmfrd(root: str | os.PathLike[str], *, template: str = "") -> FaceIndex:
 
 
 def people_folder(
-    root: str | os.PathLike[str], domain: Domain, *, template: str = ""
+    root: str | os.PathLike[str], domain: Domain, *, alignment: str = ""
 ) -> FaceIndex:
     """Lists a folder of people, `<root>/<person>/**/<image>`, all of one domain.
 
@@ -72,7 +72,7 @@ def people_folder(
     Args:
         root: the folder whose sub-folders are the people.
         domain: "masked" or "unmasked".
-        template: name of the five-point template all images are aligned to; "" = unknown.
+        alignment: name of the five-point alignment all images are aligned to; "" = unknown.
 
     Returns:
         A `FaceIndex`; images directly in `root` belong to nobody and are in `excluded`.
@@ -88,7 +88,7 @@ def people_folder(
         person = folder.split("/")[0]
         for name in names:
             path = f"{folder}/{name}" if folder else name
-            _sort_in(path, person, domain, template, faces, excluded)
+            _sort_in(path, person, domain, alignment, faces, excluded)
     if not faces:
         raise ValueError(
             "root must hold one folder a person with images in it. "
@@ -106,7 +106,7 @@ def _sort_in(
     path: str,
     person: str,
     domain: Domain,
-    template: str,
+    alignment: str,
     faces: list[Face],
     excluded: list[Exclusion],
 ) -> None:
@@ -115,7 +115,7 @@ def _sort_in(
     elif not person:
         excluded.append(Exclusion(path, "in no person's folder"))
     else:
-        faces.append(Face(path, person, domain, "", template))
+        faces.append(Face(path, person, domain, "", alignment))
 
 
 def walk(root: str | os.PathLike[str]) -> Iterator[tuple[str, list[str]]]:

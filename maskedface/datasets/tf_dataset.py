@@ -23,7 +23,7 @@ def as_tf_dataset(
     index: FaceIndex,
     *,
     image_size: int = 180,
-    template: str = "vggface2",
+    alignment: str = "vggface2",
     batch_size: int = 32,
     sampling: order.Sampling | None = None,
     shuffle: bool = False,
@@ -50,8 +50,8 @@ def as_tf_dataset(
     Args:
         index: N rows.
         image_size: int, height and width of the images in pixels.
-        template: the alignment the model wants, a key of `geometry.TEMPLATES`
-            (`models.template_of(backbone)`). A row that states its own is warped to it, the whole
+        alignment: the alignment the model wants, a key of `geometry.ALIGNMENTS`
+            (`models.alignment_of(backbone)`). A row that states its own is warped to it, the whole
             image of any other is resized.
         batch_size: int >= 1; an epoch's last batch may be smaller.
         shuffle: short for sampling="shuffled".
@@ -60,7 +60,7 @@ def as_tf_dataset(
             mirrored, masked and changed anew); "grouped", each row once, up to four of one person
             next to each other.
         flip: whether each image is mirrored with chance one half.
-        masks: what to draw on unmasked faces, made for this template and size; None = nothing.
+        masks: what to draw on unmasked faces, made for this alignment and size; None = nothing.
         augment: float >= 0, strength of `datasets.augmented`.
         with_domains: whether labels have the domain beside them, 0 unmasked, 1 masked.
         seed: int >= 0.
@@ -105,7 +105,7 @@ def as_tf_dataset(
         augment,
         with_domains,
     )
-    read = _reader(index, image_size, template, cache, progress)
+    read = _reader(index, image_size, alignment, cache, progress)
 
     steps = -(-len(index) // batch_size)
     elements_of = functools.lru_cache(2)(plan.elements)  # batches in the making are of one epoch or two
@@ -140,16 +140,16 @@ def _empty(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _reader(
-    index: FaceIndex, size: int, template: str, cache: Cache, progress: bool
+    index: FaceIndex, size: int, alignment: str, cache: Cache, progress: bool
 ) -> Callable[[np.ndarray, np.ndarray], None]:
     """A function of row numbers and the array to fill with their images."""
     if cache is None:
-        return functools.partial(_decode, index, size, template)
+        return functools.partial(_decode, index, size, alignment)
     if isinstance(cache, np.ndarray):
         chips: np.ndarray = cache
     else:
         folder = None if cache == "memory" else cache
-        chips = read_chips(index, size=size, template=template, cache=folder, progress=progress)
+        chips = read_chips(index, size=size, alignment=alignment, cache=folder, progress=progress)
 
     def copy(rows: np.ndarray, images: np.ndarray) -> None:
         np.take(chips, rows, axis=0, out=images, mode="clip")  # "raise" would buffer
@@ -158,9 +158,9 @@ def _reader(
 
 
 def _decode(
-    index: FaceIndex, size: int, template: str, rows: np.ndarray, images: np.ndarray
+    index: FaceIndex, size: int, alignment: str, rows: np.ndarray, images: np.ndarray
 ) -> None:
     for image, row in zip(images, rows, strict=True):
         face = index.faces[row]
         path = os.path.join(index.root, face.path)
-        read_chip(path, size=size, template=template, source_template=face.template, out=image)
+        read_chip(path, size=size, alignment=alignment, source_alignment=face.alignment, out=image)

@@ -86,7 +86,7 @@ def export(
         precision: "float32"; for LiteRT also "float16" and "int8".
         calibration: uint8 array, shape (M, height, width, 3): for int8, faces whose activations say
             how far each tensor's values reach; not those to report figures on. 100 are enough.
-        facts: what else the `.json` shall hold ("classes", "template", ...).
+        facts: what else the `.json` shall hold ("classes", "alignment", ...).
         tolerance: the largest relative difference; by default `TOLERANCES[precision]`.
 
     Returns:

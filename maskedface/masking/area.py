@@ -11,7 +11,7 @@ from maskedface.masking.styles import STYLES, Style
 
 
 def mask_area(
-    template: str,
+    alignment: str,
     size: int,
     *,
     styles: Sequence[Style] = STYLES,
@@ -21,7 +21,7 @@ def mask_area(
     """How far a mask covers each pixel of an aligned face, on average over styles and ways to wear it.
 
     Args:
-        template: the faces' alignment, a key of `geometry.TEMPLATES`.
+        alignment: the faces' alignment, a key of `geometry.ALIGNMENTS`.
         size: int >= 32, the faces' height and width in pixels.
         styles: what is drawn, each as often.
         variants: int >= 1, how many of each style.
@@ -31,8 +31,8 @@ def mask_area(
         float64 array, shape (size, size), in [0, 1]: the mean of the masks' alpha.
 
     Raises:
-        ValueError: if a number is out of range, or no template has that name.
+        ValueError: if a number is out of range, or no alignment has that name.
     """
-    patches = draw_bank(styles, template=template, size=size, variants=variants, seed=seed)
+    patches = draw_bank(styles, alignment=alignment, size=size, variants=variants, seed=seed)
     area: np.ndarray = patches[..., 3].mean(axis=0) / 255
     return area

@@ -22,8 +22,8 @@ class MaskBank:
     Args:
         patches: uint8 array, shape (N, height, width, 4): RGB already multiplied by alpha, and
             alpha (`draw_bank`).
-        matrix: float array, shape (2, 3): image pixel = matrix @ (template x, template y, 1), from
-            the 112-px ArcFace template (`sheet.face_matrix`).
+        matrix: float array, shape (2, 3): image pixel = matrix @ (alignment x, alignment y, 1), from
+            the 112-px ArcFace alignment (`sheet.face_matrix`).
     """
 
     def __init__(self, patches: np.ndarray, matrix: np.ndarray) -> None:

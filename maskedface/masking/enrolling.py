@@ -18,7 +18,7 @@ def masked_templates(
     embeddings: np.ndarray,
     *,
     count: int,
-    template: str,
+    alignment: str,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Half each bare face's embedding, half the mean of its embeddings under drawn masks.
 
@@ -32,18 +32,18 @@ def masked_templates(
         faces: uint8 array, shape (faces, size, size, 3), RGB, 0-255, none masked.
         embeddings: float array, shape (faces, features), what `embed` says of them.
         count: int in [1, 100], how many masks are drawn on each.
-        template: the faces' alignment, a key of `geometry.TEMPLATES`.
+        alignment: the faces' alignment, a key of `geometry.ALIGNMENTS`.
 
     Returns:
         (templates; the faces' embeddings under the last of the masks, which a threshold can be chosen
         on): float32 arrays, shape (faces, features), of unit length.
 
     Raises:
-        ValueError: if `count` is out of its range, or no template has that name.
+        ValueError: if `count` is out of its range, or no alignment has that name.
     """
     if not 1 <= count <= MOST_MASKS:
         raise ValueError(f"count must be in [1, {MOST_MASKS}]. Received: count={count}")
-    masks = _masks(template, faces.shape[1], count)
+    masks = _masks(alignment, faces.shape[1], count)
     total = np.zeros(embeddings.shape, "float32")
     for number in masks.masks_of(np.zeros(1, int))[0]:
         masked = _unit(embed(masks.lay(faces, np.full(len(faces), number))))
@@ -52,8 +52,8 @@ def masked_templates(
 
 
 @functools.lru_cache(maxsize=2)
-def _masks(template: str, size: int, count: int) -> RandomMask:
-    return RandomMask(1.0, template=template, size=size, fixed=count)
+def _masks(alignment: str, size: int, count: int) -> RandomMask:
+    return RandomMask(1.0, alignment=alignment, size=size, fixed=count)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from maskedface.masking.sheet import MIDDLE, template_coordinates
+from maskedface.masking.sheet import MIDDLE, alignment_coordinates
 
-_CENTRE, _REACH = (MIDDLE, 80.0), (40.0, 34.0)  # template px; where u and v are 0, and 1
+_CENTRE, _REACH = (MIDDLE, 80.0), (40.0, 34.0)  # alignment px; where u and v are 0, and 1
 _SKIN = 150.0  # grey level of well-lit skin, halfway between light and dark
 _POWER = 0.6  # of the face's brightness in the mask's: dark skin is not less light
 _GAIN = (0.35, 1.05)  # darkest and brightest that a mask is made
@@ -23,8 +23,8 @@ class FaceLight:
     at once; so a mask follows its .6th power.
 
     Args:
-        matrix: float array, shape (2, 3): image pixel = matrix @ (template x, template y, 1), from
-            the 112-px ArcFace template.
+        matrix: float array, shape (2, 3): image pixel = matrix @ (alignment x, alignment y, 1), from
+            the 112-px ArcFace alignment.
         height, width: int, the images' size in pixels.
 
     Attributes:
@@ -44,7 +44,7 @@ class FaceLight:
         self.pixels = rows * width + columns
         fit = np.linalg.pinv(np.stack([np.ones_like(u), u, v], 1)).T
         self.reading = (fit[:, None] * _LUMA[:, None]).reshape(-1, 3).astype("float32")
-        x, y = template_coordinates(matrix, height, width)
+        x, y = alignment_coordinates(matrix, height, width)
         u, v = (x - _CENTRE[0]) / _REACH[0], (y - _CENTRE[1]) / _REACH[1]
         field = np.stack([np.ones_like(u), u.clip(-1.2, 1.2), v.clip(-1.2, 1.2)])
         self.field = np.repeat(field.reshape(3, -1), 3, axis=1).astype("float32")

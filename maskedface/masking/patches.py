@@ -28,8 +28,8 @@ def draw_patch(
     Args:
         style: what to draw.
         rng: fit, colour, pattern, folds and sharpness come from it.
-        matrix: float array, shape (2, 3): patch pixel = matrix @ (template x, template y, 1), from
-            the 112-px ArcFace template.
+        matrix: float array, shape (2, 3): patch pixel = matrix @ (alignment x, alignment y, 1), from
+            the 112-px ArcFace alignment.
         height, width: int, the patch's size in pixels.
         turn: radians that the head is turned to the viewer's right; None = drawn from `rng`.
 
@@ -52,7 +52,7 @@ def draw_patch(
 
 
 def draw_bank(
-    styles: Sequence[Style], *, template: str, size: int, variants: int, seed: int
+    styles: Sequence[Style], *, alignment: str, size: int, variants: int, seed: int
 ) -> np.ndarray:
     """Draws every style several times, as it lies on faces of one alignment and size.
 
@@ -61,7 +61,7 @@ def draw_bank(
 
     Args:
         styles: what to draw, of different names.
-        template: the faces' alignment, a key of `geometry.TEMPLATES`.
+        alignment: the faces' alignment, a key of `geometry.ALIGNMENTS`.
         size: int, the faces' height and width in pixels.
         variants: int >= 1, how many of each style.
         seed: int >= 0.
@@ -72,7 +72,7 @@ def draw_bank(
 
     Raises:
         ValueError: if a number is out of range, there are no styles, two have one name, or no
-            template has that name.
+            alignment has that name.
     """
     names = [style.name for style in styles]
     if not names or len(set(names)) < len(names):
@@ -80,7 +80,7 @@ def draw_bank(
     for name, value, least in (("size", size, 32), ("variants", variants, 1), ("seed", seed, 0)):
         if value < least:
             raise ValueError(f"{name} must be at least {least}. Received: {name}={value}")
-    matrix = face_matrix(template, size, size)
+    matrix = face_matrix(alignment, size, size)
     return np.stack(
         [
             draw_patch(style, style_rng(style, seed, variant), matrix, size, size)

@@ -11,10 +11,10 @@ from maskedface.masking.patches import draw_patch, style_rng
 from maskedface.masking.sheet import face_matrix
 from maskedface.masking.styles import Style
 
-_FRONT = geometry.template_points("arcface", 112, 112)
-_REACH = ((0.0, 112.0), (45.0, 128.0))  # template x and y that a mask with its straps lies within
-_FINEST = 4.0  # pixels of a template pixel that a patch is drawn with at most
-_DEPTH = 25.0  # template px that the nose's tip stands before the eyes and mouth corners
+_FRONT = geometry.alignment_points("arcface", 112, 112)
+_REACH = ((0.0, 112.0), (45.0, 128.0))  # alignment x and y that a mask with its straps lies within
+_FINEST = 4.0  # pixels of an alignment pixel that a patch is drawn with at most
+_DEPTH = 25.0  # alignment px that the nose's tip stands before the eyes and mouth corners
 
 
 def mask_photo(image: np.ndarray, points: np.ndarray, style: Style, *, seed: int = 0) -> np.ndarray:

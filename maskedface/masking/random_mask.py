@@ -25,7 +25,7 @@ class RandomMask:
 
     In `tf.data`, after batching, with the numbers of the images in their data set beside them:
 
-    >>> mask = RandomMask(0.5, template="dlib", size=150)  # doctest: +SKIP
+    >>> mask = RandomMask(0.5, alignment="dlib", size=150)  # doctest: +SKIP
     >>> batches = batches.map(lambda images, rows: mask(images, rows, epoch))  # doctest: +SKIP
 
     With `fixed=K`, an image wears one of K masks of its own: embed it with each of
@@ -35,7 +35,7 @@ class RandomMask:
         probability: float in [0, 1], the chance that an image gets a mask.
         styles: what to draw from, each as often; of different names.
         seed: int >= 0, of the masks' drawing and of the choice.
-        template: the images' alignment, a key of `geometry.TEMPLATES`.
+        alignment: the images' alignment, a key of `geometry.ALIGNMENTS`.
         size: int >= 32, the images' height and width in pixels.
         variants: int >= 1, how many masks of each style are drawn (some 12 ms each at 150 px).
         fixed: int, how many masks an image draws from; 0 = any of the bank.
@@ -45,7 +45,7 @@ class RandomMask:
         styles: the styles, in order.
 
     Raises:
-        ValueError: if a number is out of range, no template has that name, or styles share a name.
+        ValueError: if a number is out of range, no alignment has that name, or styles share a name.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class RandomMask:
         styles: Sequence[Style] = STYLES,
         seed: int = 0,
         *,
-        template: str = "arcface",
+        alignment: str = "arcface",
         size: int = 112,
         variants: int = 24,
         fixed: int = 0,
@@ -63,9 +63,9 @@ class RandomMask:
             raise ValueError(f"probability must be in [0, 1]. Received: {probability}")
         self.probability, self.styles, self.seed = probability, tuple(styles), seed
         patches = draw_bank(
-            self.styles, template=template, size=size, variants=variants, seed=seed
+            self.styles, alignment=alignment, size=size, variants=variants, seed=seed
         )
-        self.bank = MaskBank(patches, face_matrix(template, size, size))
+        self.bank = MaskBank(patches, face_matrix(alignment, size, size))
         self._variants = variants
         if not 0 <= fixed <= len(self.bank):
             raise ValueError(f"fixed must be in [0, {len(self.bank)}]. Received: fixed={fixed}")

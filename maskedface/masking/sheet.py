@@ -1,7 +1,7 @@
 """The sheet a mask is drawn on: how it sits on the face, and where that lies in the image.
 
-A mask is described in **face coordinates**: pixels of the 112-px ArcFace template
-(`geometry.TEMPLATES`), for a face that looks straight ahead, with x counted from the face's middle
+A mask is described in **face coordinates**: pixels of the 112-px ArcFace alignment
+(`geometry.ALIGNMENTS`), for a face that looks straight ahead, with x counted from the face's middle
 line. A sheet carries them to the pixels of an image, through a `Fit`.
 """
 
@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from maskedface import geometry
 
-MIDDLE = 56.0  # x of the face's middle line in the template
+MIDDLE = 56.0  # x of the face's middle line in the alignment
 _NOSE, _CHIN = 60.0, 112.0  # y of a mask's upper edge on the nose and of its lower edge
 # A face that turns is taken for an upright cylinder with a nose on it.
 _RADIUS = 48.0
@@ -68,7 +68,7 @@ class Fit:
         )
 
     def place(self, points: Any) -> np.ndarray:
-        """Face coordinates -> template pixels; float64, shape (n, 2)."""
+        """Face coordinates -> alignment pixels; float64, shape (n, 2)."""
         x, y = np.asarray(points, "float64").T
         low = (y - _NOSE) / (_CHIN - _NOSE)
         top = self._top(x)
@@ -79,7 +79,7 @@ class Fit:
         return np.stack([MIDDLE + cos * x - sin * y, _PIVOT + sin * x + cos * y], 1)
 
     def unplace(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Template pixels -> face coordinates, the inverse of `place` where the face is seen."""
+        """Alignment pixels -> face coordinates, the inverse of `place` where the face is seen."""
         x, y = x - MIDDLE, y - _PIVOT
         cos, sin = np.cos(self.tilt), np.sin(self.tilt)
         x, y = cos * x + sin * y - self.right, cos * y - sin * x + _PIVOT
@@ -105,27 +105,27 @@ class Sheet:
     """An image's pixels, as seen from a mask.
 
     Args:
-        matrix: float array, shape (2, 3): image pixel = matrix @ (template x, template y, 1), a
-            similarity from the 112-px ArcFace template.
+        matrix: float array, shape (2, 3): image pixel = matrix @ (alignment x, alignment y, 1), a
+            similarity from the 112-px ArcFace alignment.
         height, width: int, the image's size in pixels.
         fit: how the mask sits.
 
     Attributes:
         x, y: float64 arrays, shape (height, width): each pixel's face coordinates.
-        zoom: float, image pixels a template pixel.
+        zoom: float, image pixels an alignment pixel.
     """
 
     def __init__(self, matrix: np.ndarray, height: int, width: int, fit: Fit) -> None:
         self.fit, self._matrix, self._shape = fit, np.asarray(matrix, "float64"), (height, width)
         self.zoom = float(np.sqrt(abs(np.linalg.det(self._matrix[:, :2]))))
-        self.x, self.y = fit.unplace(*template_coordinates(self._matrix, height, width))
+        self.x, self.y = fit.unplace(*alignment_coordinates(self._matrix, height, width))
 
     def fill(self, points: Any) -> np.ndarray:
         """The share of each pixel inside a polygon in face coordinates; shape (height, width)."""
         return self._draw(lambda draw, flat: draw.polygon(flat, fill=255), points)
 
     def stroke(self, points: Any, width: float) -> np.ndarray:
-        """The share of each pixel on a line through points, `width` template pixels wide."""
+        """The share of each pixel on a line through points, `width` alignment pixels wide."""
         fine = max(1, round(width * self.zoom * _FINER))
         return self._draw(
             lambda draw, flat: draw.line(flat, fill=255, width=fine, joint="curve"), points
@@ -143,10 +143,10 @@ class Sheet:
         return np.asarray(image.reduce(_FINER), "float64") / 255
 
 
-def template_coordinates(
+def alignment_coordinates(
     matrix: np.ndarray, height: int, width: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where an image's pixels lie in the 112-px ArcFace template.
+    """Where an image's pixels lie in the 112-px ArcFace alignment.
 
     Args:
         matrix: as for `Sheet`.
@@ -165,7 +165,7 @@ def face_matrix(source: str | np.ndarray, height: int, width: int) -> np.ndarray
     """The matrix of a `Sheet` for an image of known alignment.
 
     Args:
-        source: a key of `geometry.TEMPLATES`, or five points of this very image, float array, shape
+        source: a key of `geometry.ALIGNMENTS`, or five points of this very image, float array, shape
             (5, 2).
         height, width: int, the image's size in pixels.
 
@@ -173,12 +173,12 @@ def face_matrix(source: str | np.ndarray, height: int, width: int) -> np.ndarray
         float64 array, shape (2, 3).
 
     Raises:
-        ValueError: if no template has that name, or the points are not five different ones.
+        ValueError: if no alignment has that name, or the points are not five different ones.
     """
     points = (
-        geometry.template_points(source, height, width) if isinstance(source, str) else source
+        geometry.alignment_points(source, height, width) if isinstance(source, str) else source
     )
-    return geometry.similarity(geometry.template_points("arcface", 112, 112), points)
+    return geometry.similarity(geometry.alignment_points("arcface", 112, 112), points)
 
 
 def outline(half: Any) -> np.ndarray:

@@ -160,7 +160,7 @@ def _valve(sheet: Sheet, colour: np.ndarray, rng: np.random.Generator) -> np.nda
 
 _HEAD = (((32, 76), (54, 62)), ((31, 94), (54, 92)))  # straps round the head
 
-# Drawn by eye onto the 112-px template.
+# Drawn by eye onto the 112-px alignment.
 _SURGICAL: Line = (
     (0, 60), (7, 60.5), (15, 63.5), (28, 65.5), (38, 66.5),
     (39, 78), (36, 92), (29, 104), (17, 110), (0, 112),

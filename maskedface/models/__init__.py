@@ -5,7 +5,7 @@ from maskedface.models.dlib_resnet29 import DlibResNet29
 from maskedface.models.freezing import freeze, stages
 from maskedface.models.heads import classifier, cosine_classifier
 from maskedface.models.predicting import predict
-from maskedface.models.presets import load_weights, template_of
+from maskedface.models.presets import alignment_of, load_weights
 from maskedface.models.rebuilding import fold_batch_norm, with_precision
 from maskedface.models.resnet50 import ResNet50
 from maskedface.models.views import (
@@ -21,6 +21,7 @@ __all__ = [
     "DlibResNet29",
     "ResNet50",
     "View",
+    "alignment_of",
     "boundary",
     "classifier",
     "cosine_classifier",
@@ -32,7 +33,6 @@ __all__ = [
     "mirror_join",
     "predict",
     "stages",
-    "template_of",
     "upper_view",
     "whole_and_upper",
     "with_precision",

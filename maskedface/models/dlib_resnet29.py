@@ -31,7 +31,7 @@ def DlibResNet29(weights: str | os.PathLike[str] | None = "dlib") -> keras.Model
 
     Returns:
         A `keras.Model`: RGB images, float or uint8, 0-255, shape (batch, 150, 150, 3), aligned to
-        the "dlib" template -> float32 embeddings, shape (batch, 128). dlib compares them by
+        the "dlib" alignment -> float32 embeddings, shape (batch, 128). dlib compares them by
         Euclidean distance, same person below .6; they are not normalised.
 
     Raises:

@@ -218,18 +218,18 @@ def _find(preset: str) -> str:
     return path
 
 
-# Which five-point template a backbone's input is aligned to, by the model's name, which a `.keras`
+# Which five-point alignment a backbone's input is aligned to, by the model's name, which a `.keras`
 # file keeps.
-_TEMPLATES = {"resnet50_vggface2": "vggface2", "dlib_resnet29": "dlib"}
+_ALIGNMENTS = {"resnet50_vggface2": "vggface2", "dlib_resnet29": "dlib"}
 
 
-def template_of(backbone: keras.Model) -> str:
-    """The template (a key of `geometry.TEMPLATES`) that a backbone's input is aligned to.
+def alignment_of(backbone: keras.Model) -> str:
+    """The alignment (a key of `geometry.ALIGNMENTS`) that a backbone's input has.
 
     Args:
         backbone: a model from `models.ResNet50` or `models.DlibResNet29`, or one read from a file.
 
     Returns:
-        The template's name; "vggface2", the loosest crop, for a model with another name.
+        Its name; "vggface2", the loosest crop, for a model with another name.
     """
-    return _TEMPLATES.get(backbone.name, "vggface2")
+    return _ALIGNMENTS.get(backbone.name, "vggface2")

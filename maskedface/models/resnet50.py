@@ -40,7 +40,7 @@ def ResNet50(
         input_shape: (height, width, 3) in pixels; height and width at least 32, or None for any.
         filters: int, width of the first stage; 64 is ResNet-50, less makes a small net for tests.
         blocks: four ints, residual blocks a stage; (3, 4, 6, 3) is ResNet-50.
-        name: str, the model's name; `models.template_of` knows "resnet50_vggface2".
+        name: str, the model's name; `models.alignment_of` knows "resnet50_vggface2".
 
     Returns:
         A `keras.Model`: RGB images, float or uint8, 0-255, shape (batch, height, width, 3) ->

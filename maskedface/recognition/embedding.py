@@ -38,7 +38,7 @@ def embedder_of(model: keras.Model) -> keras.Model:
     return found
 
 
-def fingerprint(embedder: keras.Model, template: str) -> str:
+def fingerprint(embedder: keras.Model, alignment: str) -> str:
     """A short name of all that decides an embedding: layers, their settings, weights, alignment.
 
     Names of layers do not count, and settings that are None or False neither, so that building the
@@ -46,12 +46,12 @@ def fingerprint(embedder: keras.Model, template: str) -> str:
 
     Args:
         embedder: images -> embeddings.
-        template: the alignment of its input.
+        alignment: the alignment of its input.
 
     Returns:
         32 hexadecimal digits (BLAKE2b).
     """
-    digest = hashlib.blake2b(template.encode(), digest_size=16)
+    digest = hashlib.blake2b(alignment.encode(), digest_size=16)
     names = {name: f"#{row}" for row, name in enumerate(_names(embedder))}
     settings = _nameless(embedder.get_config(), names)
     digest.update(json.dumps(settings, sort_keys=True, default=str).encode())

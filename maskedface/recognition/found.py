@@ -11,7 +11,7 @@ from maskedface.recognition.gallery import Candidate
 
 Photo = str | os.PathLike[str] | np.ndarray
 
-# Box, confidence, how the face was aligned, and where it is: a template, five points or "".
+# Box, confidence, how the face was aligned, and where it is: an alignment, five points or "".
 Place = tuple[tuple[float, float, float, float], float | None, str, str | np.ndarray]
 
 
@@ -21,7 +21,7 @@ class FoundFace(NamedTuple):
     Attributes:
         box: (left, top, right, bottom) in pixels of the upright photograph.
         confidence: float in [0, 1], the detector's; None where none was asked or it found nothing.
-        aligned_by: "points" (found by the detector), "template" (the photograph is aligned), or
+        aligned_by: "points" (found by the detector), "alignment" (the photograph is aligned), or
             "whole image" (no face was found: the photograph was taken as a crop).
         masked: float in [0, 1], how probable it is that mouth and chin are covered.
         embedding: float32 array, shape (features,).

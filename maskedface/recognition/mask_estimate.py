@@ -23,7 +23,7 @@ def lower_face_features(image: np.ndarray, source: str | np.ndarray) -> np.ndarr
 
     Args:
         image: uint8 array, shape (height, width, 3), RGB.
-        source: where the face is, as for `geometry.chip_matrix`: a template, five points, or "".
+        source: where the face is, as for `geometry.chip_matrix`: an alignment, five points, or "".
 
     Returns:
         float32 array, shape (80,), in grey levels.

@@ -35,11 +35,11 @@ class Recognizer:
 
     Args:
         model: images -> embeddings, or a classifier of this library, whose head is taken off.
-        template: the alignment of the model's input, a key of `geometry.TEMPLATES`; by default
-            what `models.template_of` says of the backbone.
+        alignment: the alignment of the model's input, a key of `geometry.ALIGNMENTS`; by default
+            what `models.alignment_of` says of the backbone.
         gallery: the people known; by default nobody, with `keep="mean"`.
         detector: what finds the faces; by default a `MtcnnDetector`, made when first needed.
-        aligned_to: "" where faces must be found; else the key of `geometry.TEMPLATES` that every
+        aligned_to: "" where faces must be found; else the key of `geometry.ALIGNMENTS` that every
             photograph is aligned to already, and no face is searched for.
         fall_back: where no face is found, take the whole photograph as one: "crops" if it is small
             and about square (no side above 320 px), "always" or "never".
@@ -55,7 +55,7 @@ class Recognizer:
         self,
         model: keras.Model,
         *,
-        template: str | None = None,
+        alignment: str | None = None,
         gallery: Gallery | None = None,
         detector: Detector | None = None,
         aligned_to: str = "",
@@ -69,10 +69,10 @@ class Recognizer:
                 f"fall_back must be one of {get_args(FallBack)}. Received: fall_back={fall_back!r}"
             )
         self.embedder = embedder_of(model)
-        self.template = models.template_of(self.embedder) if template is None else template
-        for name in (self.template, aligned_to or self.template):
-            geometry.template_points(name, 1, 1)  # refuses an unknown one
-        self.fingerprint = fingerprint(self.embedder, self.template)
+        self.alignment = models.alignment_of(self.embedder) if alignment is None else alignment
+        for name in (self.alignment, aligned_to or self.alignment):
+            geometry.alignment_points(name, 1, 1)  # refuses an unknown one
+        self.fingerprint = fingerprint(self.embedder, self.alignment)
         self._size = int(self.embedder.input_shape[1])
         self._detector, self._aligned_to, self._fall_back = detector, aligned_to, fall_back
         if gallery is None:
@@ -104,7 +104,7 @@ class Recognizer:
         run = last_run(path)
         return cls(
             run.model,
-            template=run.record["template"],
+            alignment=run.record["alignment"],
             gallery=gallery,
             detector=detector,
             aligned_to=aligned_to,
@@ -233,7 +233,7 @@ class Recognizer:
             self._cut(image, place[-1])[None],
             face.embedding[None],
             count=self.gallery.masks,
-            template=self.template,
+            alignment=self.alignment,
         )
         return face._replace(template=template, covered=covered)
 
@@ -360,7 +360,7 @@ class Recognizer:
         height, width = image.shape[:2]
         whole = (0.0, 0.0, float(width), float(height))
         if self._aligned_to:
-            return [(whole, None, "template", self._aligned_to)]
+            return [(whole, None, "alignment", self._aligned_to)]
         if self._detector is None:
             self._detector = MtcnnDetector()
         found = self._detector(image)
@@ -374,7 +374,7 @@ class Recognizer:
 
     def _cut(self, image: np.ndarray, source: str | np.ndarray) -> np.ndarray:
         matrix = geometry.chip_matrix(
-            *image.shape[:2], source=source, target=self.template, size=self._size
+            *image.shape[:2], source=source, target=self.alignment, size=self._size
         )
         return geometry.warp(image, matrix, self._size)
 

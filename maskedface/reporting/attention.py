@@ -94,15 +94,15 @@ def look(group: RunGroup) -> Looked | str:
     run = group.runs[0]
     if not os.path.isfile(os.path.join(run.path, MODEL)):
         return "The run kept no model."
-    size, template = run.record["image_size"], run.record["template"]
-    chips = np.stack([_chip(group.test, row, size, template) for row in rows])
+    size, alignment = run.record["image_size"], run.record["alignment"]
+    chips = np.stack([_chip(group.test, row, size, alignment) for row in rows])
     if group.is_open:
         known = normalised(run.predictions.get("templates", run.predictions["embeddings"]))
         references = np.stack([known[pairs[number][1]].mean(axis=0) for number in order])
         maps = attention(models.embedder(run.model), chips, references=references)
     else:
         maps = attention(run.model, chips)
-    area = mask_area(template, size)
+    area = mask_area(alignment, size)
     return Looked(rows, chips, maps, np.nan_to_num(attention_share(maps, area)), float(area.mean()))
 
 
@@ -113,9 +113,9 @@ def _pairs(group: RunGroup) -> list[tuple[int, list[int]]]:
     return [(row, []) for row, face in faces if face.domain == "masked"]
 
 
-def _chip(test: FaceIndex, row: int, size: int, template: str) -> np.ndarray:
-    source = test.faces[row].template
-    return read_chip(test.paths[row], size=size, template=template, source_template=source)
+def _chip(test: FaceIndex, row: int, size: int, alignment: str) -> np.ndarray:
+    source = test.faces[row].alignment
+    return read_chip(test.paths[row], size=size, alignment=alignment, source_alignment=source)
 
 
 def attention_part(groups: Sequence[RunGroup], faces: bool) -> list[dict[str, Any]]:

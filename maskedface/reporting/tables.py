@@ -145,7 +145,7 @@ def _provenance(group: RunGroup, private: bool) -> dict[str, str]:
         "network": _name(record["backbone"], private),
         "weights": _name(record["weights"] or "none", private),
         "starts from": _name(record["init"] or "the weights", private),
-        "input": f"{record['image_size']} px, aligned to {record['template'] or 'nothing'}",
+        "input": f"{record['image_size']} px, aligned to {record['alignment'] or 'nothing'}",
         "begun": record["started"].replace("T", " "),
         "machine": f"{record['machine']}, {record['threads']} threads, {record['keras_backend']}",
         "python": record["python"],

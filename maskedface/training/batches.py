@@ -17,7 +17,7 @@ def plan_of(
     masked: np.ndarray,
     *,
     seed: int,
-    template: str,
+    alignment: str,
     size: int,
 ) -> EpochPlan:
     """What a recipe shows of the training faces in each epoch.
@@ -27,7 +27,7 @@ def plan_of(
         labels: int array, shape (rows,).
         masked: bool array, shape (rows,): which faces wear a mask.
         seed: int >= 0, the run's.
-        template, size: alignment and size in pixels of the faces, for the masks drawn on them.
+        alignment, size: alignment and size in pixels of the faces, for the masks drawn on them.
 
     Returns:
         The plan.
@@ -37,7 +37,7 @@ def plan_of(
         masks = RandomMask(
             recipe.mask_probability,
             seed=seed,
-            template=template,
+            alignment=alignment,
             size=size,
             fixed=recipe.mask_views,
         )

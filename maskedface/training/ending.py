@@ -20,7 +20,7 @@ def conclude(
     train: FaceIndex,
     test: FaceIndex,
     *,
-    template: str,
+    alignment: str,
     is_open: bool,
     cohort: Cohort | None,
 ) -> None:
@@ -32,7 +32,7 @@ def conclude(
         recipe: the experiment.
         plan: labels and domains of the training rows.
         train, test: the rows.
-        template: the alignment of the faces.
+        alignment: the alignment of the faces.
         is_open: whether the test rows show other people than the training rows; those trained on are then
             the cohort that the recipe wants.
         cohort: of a closed set, or None.
@@ -40,13 +40,13 @@ def conclude(
     Raises:
         OSError: if the disk is full; nothing is half-written.
     """
-    found = _set_means(final, recipe, plan, train, template, is_open and recipe.cohort > 0)
+    found = _set_means(final, recipe, plan, train, alignment, is_open and recipe.cohort > 0)
     if is_open:
         embeddings, templates = final.test_embeddings(), None
         if recipe.enroll_masks:
             bare = np.array([face.domain == "unmasked" for face in test.faces])
             templates = final.test_templates(
-                embeddings, bare, count=recipe.enroll_masks, template=template
+                embeddings, bare, count=recipe.enroll_masks, alignment=alignment
             )
         finish(folder, final.model, *open_results(test, embeddings, found, templates))
         return
@@ -64,7 +64,7 @@ def _set_means(
     recipe: Recipe,
     plan: EpochPlan,
     train: FaceIndex,
-    template: str,
+    alignment: str,
     with_cohort: bool,
 ) -> Cohort | None:
     """Gives a head the means of the training faces where the recipe ends with them.
@@ -83,7 +83,7 @@ def _set_means(
     if not with_cohort:
         return None
     if not plan.masked.any():
-        masks = RandomMask(1.0, seed=plan.seed, template=template, size=final.size)
+        masks = RandomMask(1.0, seed=plan.seed, alignment=alignment, size=final.size)
         embeddings = np.concatenate([embeddings, final.masked_train_embeddings(masks)])
         means = class_means(embeddings, np.tile(plan.labels, 2), photos and photos * 2)
     return Cohort(means.T, recipe.cohort)

@@ -100,21 +100,21 @@ class FinalModel:
         return self.embeddings(self._chips[1])
 
     def test_templates(
-        self, embeddings: np.ndarray, bare: np.ndarray, *, count: int, template: str
+        self, embeddings: np.ndarray, bare: np.ndarray, *, count: int, alignment: str
     ) -> np.ndarray:
         """What is enrolled of the test rows: float32 array, shape (rows, features).
 
         Args:
             embeddings: of the test rows.
             bare: bool array, shape (rows,): on which masks are drawn; the others keep their embedding.
-            count, template: as for `masking.masked_templates`.
+            count, alignment: as for `masking.masked_templates`.
         """
         found, rows = embeddings.copy(), np.flatnonzero(bare)
         for start in range(0, len(rows), _BLOCK):
             part = rows[start : start + _BLOCK]
             faces = self._chips[1][part]
             found[part], _ = masked_templates(
-                self.embeddings, faces, embeddings[part], count=count, template=template
+                self.embeddings, faces, embeddings[part], count=count, alignment=alignment
             )
         return found
 

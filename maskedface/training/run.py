@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import glob
 import json
@@ -60,8 +61,8 @@ class Run:
 
     @functools.cached_property
     def record(self) -> dict[str, Any]:
-        """run.json: seed, versions, backbone, weights, image size, template, classes, threads."""
-        return read_json(os.path.join(self.path, RECORD))
+        """run.json: seed, versions, backbone, weights, image size, alignment, classes, threads."""
+        return read_record(self.path)
 
     @functools.cached_property
     def metrics(self) -> dict[str, Any]:
@@ -91,7 +92,13 @@ class Run:
     def split(self) -> dict[str, FaceIndex]:
         """{"train": rows trained on, "test": rows tested on}; the files may have gone since."""
         manifest = os.path.join(self.path, MANIFEST)
-        return read_split(manifest, _COLUMN, root=self.record["data"], check_files=False)
+        return read_split(
+            manifest,
+            _COLUMN,
+            root=self.record["data"],
+            check_files=False,
+            alignment_column=_alignment_column(manifest),
+        )
 
 
 def find_runs(path: str | os.PathLike[str]) -> list[Run]:
@@ -146,6 +153,21 @@ def write_split(path: str, train: FaceIndex, test: FaceIndex) -> None:
     index = train + test
     parts = {"train": train.relative_to(index.root), "test": test.relative_to(index.root)}
     write_manifest(path, index, {_COLUMN: parts})
+
+
+def read_record(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Reads a folder's run.json; "alignment" is there also where it was written as "template"."""
+    record = read_json(os.path.join(folder, RECORD))
+    if "alignment" not in record and "template" in record:
+        record["alignment"] = record.pop("template")
+    return record
+
+
+def _alignment_column(manifest: str) -> str:
+    """The name of the column that was "template" once."""
+    with open(manifest, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        columns = next(csv.reader(file), [])
+    return "template" if "template" in columns and "alignment" not in columns else "alignment"
 
 
 def read_json(path: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def build_backbone(
 
     Returns:
         The backbone. Those of `keras.applications` end in their global average pool and see the face
-        in the "vggface2" template.
+        in the "vggface2" alignment.
 
     Raises:
         ValueError: if the name is unknown, or weights are given beside a `.keras` file.

@@ -126,7 +126,7 @@ def train(
             "init": "" if before is None else os.path.abspath(before.path),
             "data": os.path.abspath((train + test).root),
             "image_size": base.input_shape[1],
-            "template": models.template_of(base),
+            "alignment": models.alignment_of(base),
             **surroundings(),
             "threads": used,
             "devices": devices.count,
@@ -139,7 +139,7 @@ def train(
             return Run(os.fspath(run_dir))
         if features_dir is None:
             features_dir = os.path.join(folder, FEATURES) if cache == "memory" else cache
-        reading = {"size": record["image_size"], "template": record["template"], "progress": progress}
+        reading = {"size": record["image_size"], "alignment": record["alignment"], "progress": progress}
         reading["cache"] = None if cache == "memory" else cache
         chips = [read_chips(rows, **reading) for rows in (train, test)]
         plan = plan_of(
@@ -147,7 +147,7 @@ def train(
             train.labels(),
             np.array([face.domain == "masked" for face in train.faces]),
             seed=seed,
-            template=record["template"],
+            alignment=record["alignment"],
             size=record["image_size"],
         )
         inputs = prepare(
@@ -167,7 +167,7 @@ def train(
             plan,
             train,
             test,
-            template=record["template"],
+            alignment=record["alignment"],
             is_open=is_open,
             cohort=cohort,
         )

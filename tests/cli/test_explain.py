@@ -16,7 +16,7 @@ def test_a_likeness_is_drawn_and_its_share_printed(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, other = drawn.paths[0], drawn.paths[-1]
-    words = ["explain", str(tiny_backbone), first, "--reference", other, "--template", "arcface"]
+    words = ["explain", str(tiny_backbone), first, "--reference", other, "--alignment", "arcface"]
     assert main([*words, "--out", str(tmp_path / "looked")]) == 0
     printed = capsys.readouterr().out
     assert "cosine" in printed and "of the attention where a mask lies" in printed
@@ -32,7 +32,7 @@ def test_two_models_are_measured_on_the_same_faces(
     manifest = str(tmp_path / "manifest.csv")
     datasets.write_manifest(manifest, drawn, {"open": {"train": train, "test": test}})
     words = ["explain", str(tiny_backbone), "--against", str(tiny_backbone), "--manifest", manifest]
-    words += ["--data", drawn.root, "--protocol", "open", "--template", "arcface"]
+    words += ["--data", drawn.root, "--protocol", "open", "--alignment", "arcface"]
     assert main(words) == 0
     printed = capsys.readouterr().out
     assert "8 masked faces of 2 people" in printed

@@ -37,7 +37,7 @@ def test_a_picture_is_one_more_style(tmp_path: Path) -> None:
     [
         ["--picture", "mask.png"],
         ["--picture", "mask.png", "--points", *["nose=1"] * 6],
-        ["--template", "oval"],
+        ["--alignment", "oval"],
     ],
 )
 def test_a_bad_word_is_a_user_error(

@@ -35,7 +35,7 @@ def lfw(tmp_path: Path) -> Path:
 
 
 def evaluate(backbone: str | Path, *words: str | Path) -> int:
-    return main(["evaluate", str(backbone), "--template", "arcface", *map(str, words)])
+    return main(["evaluate", str(backbone), "--alignment", "arcface", *map(str, words)])
 
 
 def test_pairs_are_scored_and_missing_files_counted_and_listed(

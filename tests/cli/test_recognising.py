@@ -29,7 +29,7 @@ def people(tmp_path: Path) -> Path:
 @pytest.fixture
 def words(tiny_backbone: Path, tmp_path: Path) -> list[str]:
     gallery = str(tmp_path / "g.npz")
-    return ["--gallery", gallery, "--model", str(tiny_backbone), "--template", "arcface"]
+    return ["--gallery", gallery, "--model", str(tiny_backbone), "--alignment", "arcface"]
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_enrolling_says_what_was_done(
 def test_a_gallery_made_with_a_run_has_its_cohort(
     people: Path, tmp_path: Path, open_run: Run
 ) -> None:
-    words = ["--gallery", str(tmp_path / "g.npz"), "--template", "arcface"]
+    words = ["--gallery", str(tmp_path / "g.npz"), "--alignment", "arcface"]
     assert main(["enroll", *words, "--model", open_run.path, str(people), "--fpir", "0.1"]) == 0
     cohort = Gallery.load(words[1]).cohort
     assert cohort is not None and open_run.cohort is not None
@@ -118,7 +118,7 @@ def test_another_model_is_refused(
 def both(enrolled: Path, words: list[str], open_run: Run, tmp_path: Path) -> list[str]:
     """The words of two galleries of the same people, the second with another network."""
     masked = str(tmp_path / "masked.npz")
-    theirs = ["--gallery", masked, "--template", "arcface", "--model", open_run.path]
+    theirs = ["--gallery", masked, "--alignment", "arcface", "--model", open_run.path]
     assert main(["enroll", *theirs, str(enrolled), "--fpir", "0.1", "--far", "0.1"]) == 0
     Image.fromarray(draw_face(3, 0, True)).save(tmp_path / "masked.png")
     return [*words, "--masked-gallery", masked]

@@ -10,7 +10,7 @@ from PIL import Image
 
 from maskedface.datasets.drawn_faces import draw_face, draw_people
 from maskedface.datasets.sources import rmfrd
-from maskedface.geometry import TEMPLATES
+from maskedface.geometry import ALIGNMENTS
 
 
 def _bytes(root: Path) -> dict[str, bytes]:
@@ -19,14 +19,14 @@ def _bytes(root: Path) -> dict[str, bytes]:
 
 def test_rmfrd_reads_the_layout(tmp_path: Path) -> None:
     drawn = draw_people(tmp_path, people=3, photos=2, masked_photos=4, size=32)
-    read = rmfrd(tmp_path, template="arcface")
+    read = rmfrd(tmp_path, alignment="arcface")
     assert [face._replace(photo="") for face in drawn.faces] == list(read.faces)
     assert read.excluded == ()
     assert (len(read.only("unmasked")), len(read.only("masked"))) == (6, 12)
     assert len(read.people_in_both().people) == 3
 
 
-def test_rows_name_the_file_the_template_and_a_photo_of_their_own(tmp_path: Path) -> None:
+def test_rows_name_the_file_the_alignment_and_a_photo_of_their_own(tmp_path: Path) -> None:
     index = draw_people(tmp_path, people=2, photos=2, size=32)
     assert index.faces[1] == (
         "AFDB_face_dataset/person_0000/0_0_person_0000_0001.jpg",
@@ -37,7 +37,7 @@ def test_rows_name_the_file_the_template_and_a_photo_of_their_own(tmp_path: Path
     )
     assert "AFDB_masked_face_dataset/person_0001/0_0_1.jpg" in {f.path for f in index.faces}
     assert len({face.photo for face in index.faces}) == len(index) == 8
-    assert {face.template for face in index.faces} <= set(TEMPLATES)
+    assert {face.alignment for face in index.faces} <= set(ALIGNMENTS)
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -117,8 +117,8 @@ def test_the_mask_hides_the_lower_face() -> None:
     assert spread(True) < 0.7 * spread(False)
 
 
-def test_dark_pupils_lie_near_the_template_eyes() -> None:
-    left, right = TEMPLATES["arcface"].points[:2]
+def test_dark_pupils_lie_near_the_alignment_eyes() -> None:
+    left, right = ALIGNMENTS["arcface"].points[:2]
     mean = np.mean([draw_face(p, n, True) for p in range(8) for n in range(4)], axis=(0, 3))
     for x, y in (left, right):
         row, column = round(y), round(x)

@@ -15,7 +15,7 @@ ROWS = np.arange(12)
 
 @pytest.fixture(scope="module")
 def masks() -> RandomMask:
-    return RandomMask(0.7, template="arcface", size=64, variants=1)
+    return RandomMask(0.7, alignment="arcface", size=64, variants=1)
 
 
 def test_only_unmasked_faces_are_given_masks(masks: RandomMask) -> None:
@@ -52,7 +52,7 @@ def test_a_face_that_comes_up_again_is_masked_and_changed_anew(masks: RandomMask
 
 
 def test_a_face_that_comes_up_again_has_the_same_fixed_masks() -> None:
-    masks = RandomMask(1.0, template="arcface", size=64, variants=2, fixed=2)
+    masks = RandomMask(1.0, alignment="arcface", size=64, variants=2, fixed=2)
     plan = EpochPlan(LABELS, MASKED, masks=masks)
     for elements in (ROWS, ROWS + 12, ROWS + 24):
         own = masks.masks_of(ROWS)[ROWS, plan.views(elements, 4)]
@@ -61,7 +61,7 @@ def test_a_face_that_comes_up_again_has_the_same_fixed_masks() -> None:
 
 @pytest.mark.parametrize("sampling", ["grouped", "balanced"])
 def test_the_tensorflow_reader_follows_the_plan(drawn: FaceIndex, sampling: Sampling) -> None:
-    masks = RandomMask(0.7, template="vggface2", size=64, variants=1)
+    masks = RandomMask(0.7, alignment="vggface2", size=64, variants=1)
     words = {"seed": 2, "flip": True, "masks": masks, "augment": 1.0, "with_domains": True}
     plan = EpochPlan(
         drawn.labels(),
@@ -69,7 +69,7 @@ def test_the_tensorflow_reader_follows_the_plan(drawn: FaceIndex, sampling: Samp
         sampling=sampling,
         **words,
     )
-    chips = datasets.read_chips(drawn, size=64, template="vggface2")
+    chips = datasets.read_chips(drawn, size=64, alignment="vggface2")
     batches = datasets.as_tf_dataset(
         drawn, image_size=64, sampling=sampling, batch_size=10, initial_epoch=5, cache=chips, **words
     )

@@ -47,7 +47,7 @@ def test_a_split_gives_back_its_parts(tmp_path: Path) -> None:
 def test_a_foreign_manifest_needs_three_columns_only(tmp_path: Path) -> None:
     make(tmp_path, "ada/0.jpg")
     (tmp_path / "m.csv").write_text("path,person,domain\nada/0.jpg,ada,unmasked\n")
-    assert datasets.read_manifest(tmp_path / "m.csv", template="dlib").faces == (
+    assert datasets.read_manifest(tmp_path / "m.csv", alignment="dlib").faces == (
         Face("ada/0.jpg", "ada", "unmasked", "", "dlib"),
     )
 
@@ -70,6 +70,10 @@ def test_a_missing_file_is_named_and_counted(tmp_path: Path) -> None:
         ("path,person,domain\na.jpg,ada\n", "as many cells as the header. Received: .* row 2"),
         ("path,person,domain\na.jpg,ada,masked,x\n", "as many cells as the header"),
         ("path,person,domain\na.jpg,ada,veiled\n", "domain must be one of"),
+        (
+            "path,person,domain,template\na.jpg,ada,masked,arcface\n",
+            "must be named 'alignment': rename the column. Received: .* column 'template'",
+        ),
     ],
 )
 def test_a_damaged_manifest_is_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -26,7 +26,7 @@ def test_lfw_pairs_come_in_their_own_folds(tmp_path: Path) -> None:
     touch(tmp_path, "Ada/Ada_0001.jpg", "Ada/Ada_0002.jpg", "Bo_B/Bo_B_0001.jpg")
     lines = "2 1\nAda\t1\t2\nAda\t1\tBo_B\t1\nAda\t2\t1\nBo_B\t1\tAda\t2\n"
     (tmp_path / "pairs.txt").write_text(lines)
-    pairs = datasets.read_pairs("lfw", tmp_path, template="arcface")
+    pairs = datasets.read_pairs("lfw", tmp_path, alignment="arcface")
     assert named(pairs)[:2] == [
         ("Ada/Ada_0001.jpg", "Ada/Ada_0002.jpg", True),
         ("Ada/Ada_0001.jpg", "Bo_B/Bo_B_0001.jpg", False),

@@ -73,9 +73,9 @@ def test_a_link_back_to_its_own_folder_ends(tmp_path: Path) -> None:
 
 def test_people_folder_takes_the_first_folder_as_the_person(tmp_path: Path) -> None:
     touch(tmp_path, "ada/2021/0.jpg", "bo/0.png", "stray.jpg")
-    index = datasets.people_folder(tmp_path, "unmasked", template="arcface")
+    index = datasets.people_folder(tmp_path, "unmasked", alignment="arcface")
     assert index.people == ("ada", "bo")
-    assert {face.template for face in index.faces} == {"arcface"}
+    assert {face.alignment for face in index.faces} == {"arcface"}
     assert index.excluded == (("stray.jpg", "in no person's folder"),)
 
 

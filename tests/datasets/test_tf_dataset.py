@@ -10,7 +10,7 @@ import tensorflow as tf
 from maskedface import datasets
 from maskedface.datasets import Face, FaceIndex, order
 
-SMALL = {"image_size": 40, "template": "dlib", "batch_size": 5}
+SMALL = {"image_size": 40, "alignment": "dlib", "batch_size": 5}
 
 
 def batches(index: FaceIndex, **options: Any) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -36,10 +36,10 @@ def test_without_shuffling_rows_keep_their_order(drawn: FaceIndex) -> None:
     np.testing.assert_array_equal(labels, drawn.labels())
 
 
-def test_an_image_is_its_file_warped_to_the_template(drawn: FaceIndex) -> None:
+def test_an_image_is_its_file_warped_to_the_alignment(drawn: FaceIndex) -> None:
     images, _ = batches(drawn)[0]
     chip = datasets.read_chip(
-        drawn.paths[0], size=40, template="dlib", source_template="arcface"
+        drawn.paths[0], size=40, alignment="dlib", source_alignment="arcface"
     )
     np.testing.assert_array_equal(images[0], chip)
 

@@ -150,9 +150,9 @@ def test_an_onnx_file_carries_its_facts(
     import onnx
 
     path = tmp_path / "model.onnx"
-    exporting.export(backbone, path, images, format="onnx", facts={"template": "vggface2"})
+    exporting.export(backbone, path, images, format="onnx", facts={"alignment": "vggface2"})
     (prop,) = onnx.load(path).metadata_props
-    assert prop.key == "maskedface" and json.loads(prop.value)["template"] == "vggface2"
+    assert prop.key == "maskedface" and json.loads(prop.value)["alignment"] == "vggface2"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ MATRIX = face_matrix("arcface", SIZE, SIZE)
 
 @pytest.fixture(scope="module")
 def bank() -> MaskBank:
-    patches = draw_bank(STYLES, template="arcface", size=SIZE, variants=1, seed=0)
+    patches = draw_bank(STYLES, alignment="arcface", size=SIZE, variants=1, seed=0)
     return MaskBank(patches, MATRIX)
 
 
@@ -81,10 +81,10 @@ def test_many_images_are_laid_as_one_by_one(bank: MaskBank, faces: np.ndarray) -
     assert np.abs(whole - np.stack(single)).max() <= 1
 
 
-def test_five_points_of_the_template_give_what_the_template_gives(
+def test_five_points_of_the_alignment_give_what_the_alignment_gives(
     bank: MaskBank, faces: np.ndarray
 ) -> None:
-    points = np.stack([geometry.template_points("arcface", SIZE, SIZE)] * len(faces))
+    points = np.stack([geometry.alignment_points("arcface", SIZE, SIZE)] * len(faces))
     choice = np.arange(len(faces))
     placed = bank.lay(faces, choice, points).astype(int)
     assert np.abs(placed - bank.lay(faces, choice)).max() <= 2
@@ -96,7 +96,7 @@ def test_a_mask_follows_a_face_that_is_moved_and_tilted(bank: MaskBank, faces: n
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     middle = np.full(2, (SIZE - 1) / 2)
     way = np.column_stack([turn, middle - turn @ middle + (3, -6)])
-    points = geometry.template_points("arcface", SIZE, SIZE)
+    points = geometry.alignment_points("arcface", SIZE, SIZE)
     back = (points - way[:, 2]) @ turn  # the inverse of a turn is its transpose
     tilted = geometry.warp(faces[0], way, SIZE)
     laid = bank.lay(tilted[None], np.array([0]), back[None])[0].astype(int)

@@ -29,7 +29,7 @@ def test_half_is_the_bare_face_and_half_the_mean_under_masks() -> None:
         return 7 * seen[-1]  # lengths do not count
 
     bare = 3 * colours(FACES)
-    found, covered = masked_templates(embed, FACES, bare, count=4, template="arcface")
+    found, covered = masked_templates(embed, FACES, bare, count=4, alignment="arcface")
     assert len(seen) == 4
     np.testing.assert_allclose(covered, seen[-1], atol=1e-6)
     np.testing.assert_allclose(found, unit(unit(bare) + unit(sum(seen))), atol=1e-6)
@@ -42,7 +42,7 @@ def test_the_masks_are_of_different_styles_and_cover_the_lower_face() -> None:
         seen.append(faces.copy())
         return colours(faces)
 
-    masked_templates(embed, FACES, colours(FACES), count=6, template="arcface")
+    masked_templates(embed, FACES, colours(FACES), count=6, alignment="arcface")
     for faces in seen:
         changed = (faces != FACES).any(-1)
         assert changed[:, 56:].mean() > 0.2 and changed[:, :30].mean() < 0.02
@@ -50,7 +50,7 @@ def test_the_masks_are_of_different_styles_and_cover_the_lower_face() -> None:
 
 
 def test_a_template_depends_on_its_face_alone() -> None:
-    words = {"count": 3, "template": "arcface"}
+    words = {"count": 3, "alignment": "arcface"}
     both, _ = masked_templates(colours, FACES, colours(FACES), **words)
     alone, _ = masked_templates(colours, FACES[1:], colours(FACES[1:]), **words)
     np.testing.assert_allclose(both[1:], alone, atol=1e-6)
@@ -59,4 +59,4 @@ def test_a_template_depends_on_its_face_alone() -> None:
 @pytest.mark.parametrize("count", [0, 101])
 def test_a_count_out_of_range_is_refused(count: int) -> None:
     with pytest.raises(ValueError, match=r"count must be in \[1, 100\]. Received: count="):
-        masked_templates(colours, FACES, colours(FACES), count=count, template="arcface")
+        masked_templates(colours, FACES, colours(FACES), count=count, alignment="arcface")

@@ -9,7 +9,7 @@ from maskedface.datasets import draw_face
 from maskedface.masking import STYLES, mask_photo
 from maskedface.masking.photos import _turn
 
-TEMPLATE = geometry.template_points("arcface", 112, 112)
+ALIGNMENT = geometry.alignment_points("arcface", 112, 112)
 
 
 def photo(zoom: int, left: int = 60, top: int = 40) -> tuple[np.ndarray, np.ndarray]:
@@ -18,7 +18,7 @@ def photo(zoom: int, left: int = 60, top: int = 40) -> tuple[np.ndarray, np.ndar
     face = face.resize((112 * zoom, 112 * zoom), Image.Resampling.BILINEAR)
     image = np.full((112 * zoom + 2 * top, 112 * zoom + 2 * left, 3), 90, "uint8")
     image[top : top + 112 * zoom, left : left + 112 * zoom] = np.asarray(face)
-    return image, (TEMPLATE + 0.5) * zoom - 0.5 + (left, top)
+    return image, (ALIGNMENT + 0.5) * zoom - 0.5 + (left, top)
 
 
 @pytest.mark.parametrize("zoom", [1, 3, 6])
@@ -57,8 +57,8 @@ def test_a_face_at_the_rim_or_outside_is_no_error() -> None:
 
 
 def test_the_nose_says_where_the_head_is_turned() -> None:
-    assert _turn(TEMPLATE) == pytest.approx(0, abs=1e-6)
-    right = TEMPLATE + np.array([(0, 0), (0, 0), (12.5, 0), (0, 0), (0, 0)])
+    assert _turn(ALIGNMENT) == pytest.approx(0, abs=1e-6)
+    right = ALIGNMENT + np.array([(0, 0), (0, 0), (12.5, 0), (0, 0), (0, 0)])
     assert _turn(right) == pytest.approx(np.arcsin(0.5), abs=1e-6)
     assert _turn(3 * right + 7) == pytest.approx(np.arcsin(0.5), abs=1e-6)
 

@@ -100,9 +100,9 @@ def test_the_epoch_may_be_a_tensor(mask: RandomMask) -> None:
 def test_other_alignments_move_the_mask() -> None:
     from maskedface import geometry
 
-    for template in geometry.TEMPLATES:
-        mask = RandomMask(1.0, STYLES[:2], template=template, size=96, variants=2)
-        points = geometry.template_points(template, 96, 96).round().astype(int)
+    for alignment in geometry.ALIGNMENTS:
+        mask = RandomMask(1.0, STYLES[:2], alignment=alignment, size=96, variants=2)
+        points = geometry.alignment_points(alignment, 96, 96).round().astype(int)
         alpha = mask.bank.patches[..., 3]
         nose, left, right = points[2], points[3], points[4]
         for x, y in (nose + np.array([0, 4]), left, right):
@@ -128,7 +128,7 @@ def test_images_of_no_common_alignment_are_masked_in_tensorflow_too(mask: Random
     from maskedface import geometry
 
     faces = np.stack([draw_face(person, 0, False, size=SIZE) for person in range(4)])
-    points = np.stack([geometry.template_points("arcface", SIZE, SIZE) + 2] * 4)
+    points = np.stack([geometry.alignment_points("arcface", SIZE, SIZE) + 2] * 4)
     found = mask(tf.constant(faces), tf.range(4, dtype=tf.int64), 1, tf.constant(points)).numpy()
     np.testing.assert_array_equal(found, mask(faces, np.arange(4), 1, points))
     assert (found != mask(faces, np.arange(4), 1)).any()

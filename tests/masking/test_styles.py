@@ -10,7 +10,7 @@ from maskedface.masking.sheet import Fit, Sheet, face_matrix
 
 def bank_of(styles: tuple[Style, ...], **values: int) -> np.ndarray:
     settings = {"size": 112, "variants": 6, "seed": 0, **values}
-    return draw_bank(styles, template="arcface", **settings)
+    return draw_bank(styles, alignment="arcface", **settings)
 
 
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
@@ -89,6 +89,6 @@ def test_bad_arguments_are_refused(styles: tuple[Style, ...], values: dict[str, 
         bank_of(styles, **values)
 
 
-def test_an_unknown_template_is_refused() -> None:
-    with pytest.raises(ValueError, match="template must be one of"):
-        draw_bank(STYLES[:1], template="oval", size=112, variants=1, seed=0)
+def test_an_unknown_alignment_is_refused() -> None:
+    with pytest.raises(ValueError, match="alignment must be one of"):
+        draw_bank(STYLES[:1], alignment="oval", size=112, variants=1, seed=0)

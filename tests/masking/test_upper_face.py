@@ -7,7 +7,7 @@ from maskedface import geometry
 from maskedface.datasets import draw_face
 from maskedface.masking import UpperFaceCrop
 
-ARCFACE = geometry.template_points("arcface", 112, 112)
+ARCFACE = geometry.alignment_points("arcface", 112, 112)
 
 
 def to_view(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -17,17 +17,17 @@ def to_view(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 def test_the_matrix_is_the_one_derived_by_hand() -> None:
-    # 72 px of the template onto 144: half a pixel a pixel; the first view pixel's centre lies
+    # 72 px of the alignment onto 144: half a pixel a pixel; the first view pixel's centre lies
     # .25 px from the left edge at 56.026 - 36 and from the upper edge at 62 - 72.
     matrix = UpperFaceCrop().matrix(112, 112, source="arcface", size=144)
     expected = [[0.5, 0, 56.026 - 36 + 0.25], [0, 0.5, -10 + 0.25]]
     assert np.allclose(matrix, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("template", geometry.TEMPLATES)
-def test_every_template_shows_both_eyes_and_no_nose_tip(template: str) -> None:
-    matrix = UpperFaceCrop().matrix(200, 200, source=template, size=100)
-    points = to_view(geometry.template_points(template, 200, 200), matrix)
+@pytest.mark.parametrize("alignment", geometry.ALIGNMENTS)
+def test_every_alignment_shows_both_eyes_and_no_nose_tip(alignment: str) -> None:
+    matrix = UpperFaceCrop().matrix(200, 200, source=alignment, size=100)
+    points = to_view(geometry.alignment_points(alignment, 200, 200), matrix)
     assert ((points[:2] > 15) & (points[:2] < 95)).all()
     assert abs(points[0, 1] - points[1, 1]) < 1.5
     assert (points[2:, 1] > 100).all()
@@ -65,6 +65,6 @@ def test_an_empty_region_is_refused(values: dict[str, float]) -> None:
         UpperFaceCrop(**values)
 
 
-def test_an_unknown_template_is_refused() -> None:
-    with pytest.raises(ValueError, match="template must be one of"):
+def test_an_unknown_alignment_is_refused() -> None:
+    with pytest.raises(ValueError, match="alignment must be one of"):
         UpperFaceCrop().matrix(112, 112, source="", size=64)

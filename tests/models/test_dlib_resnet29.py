@@ -61,7 +61,7 @@ def test_the_stages_are_named_in_order(backbone: keras.Model) -> None:
         *(f"layer{number}" for number in range(1, 6)),
         "embedding",
     )
-    assert models.template_of(backbone) == "dlib"
+    assert models.alignment_of(backbone) == "dlib"
 
 
 def test_a_missing_package_is_an_error_with_the_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -185,5 +185,5 @@ def test_dlibs_file_is_refused_if_it_is_another(
         models.DlibResNet29("dlib")
 
 
-def test_the_template_follows_the_models_name() -> None:
-    assert models.template_of(build(None)) == "vggface2"
+def test_the_alignment_follows_the_models_name() -> None:
+    assert models.alignment_of(build(None)) == "vggface2"

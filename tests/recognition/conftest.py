@@ -23,7 +23,7 @@ def colours_model():
 
 @pytest.fixture
 def recognizer(colours_model) -> Recognizer:
-    return Recognizer(colours_model, template="arcface", aligned_to="arcface")
+    return Recognizer(colours_model, alignment="arcface", aligned_to="arcface")
 
 
 def told(*boxes: tuple[float, float, float, float]) -> Detector:

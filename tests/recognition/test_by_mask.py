@@ -22,7 +22,7 @@ BARE, MASKED = draw_face(0, 0, False), draw_face(0, 0, True)
 def pair(colours_model: Any, tiny_backbone: Path) -> ByMask:
     other = keras.models.load_model(tiny_backbone, compile=False)
     both = [
-        Recognizer(model, template="arcface", aligned_to="arcface") for model in (colours_model, other)
+        Recognizer(model, alignment="arcface", aligned_to="arcface") for model in (colours_model, other)
     ]
     found = ByMask(*both)
     for person in range(3):
@@ -46,7 +46,7 @@ def test_a_photograph_of_both_kinds_keeps_its_order(pair: ByMask, colours_model:
     for (left, top, right, bottom), face in zip(boxes, (MASKED, BARE, MASKED), strict=True):
         canvas[top:bottom, left:right] = face
     finding = Recognizer(
-        colours_model, template="arcface", gallery=pair.bare.gallery, detector=told(*boxes)
+        colours_model, alignment="arcface", gallery=pair.bare.gallery, detector=told(*boxes)
     )
     found = ByMask(finding, pair.masked).identify(canvas)
     assert [one.face.box for one in found] == boxes

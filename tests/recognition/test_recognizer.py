@@ -25,12 +25,12 @@ def test_names_come_out_for_faces_that_lie_anywhere(colours_model: Any) -> None:
     canvas = np.full((200, 400, 3), 128, np.uint8)
     canvas[30:142, 20:132] = bo
     canvas[60:172, 250:362] = ada
-    known = Recognizer(colours_model, template="arcface", aligned_to="arcface")
+    known = Recognizer(colours_model, alignment="arcface", aligned_to="arcface")
     known.enroll("ada", [ada])
     known.enroll("bo", [bo])
     boxes = ((20, 30, 132, 142), (250, 60, 362, 172))
     finding = Recognizer(
-        colours_model, template="arcface", gallery=known.gallery, detector=told(*boxes)
+        colours_model, alignment="arcface", gallery=known.gallery, detector=told(*boxes)
     )
     found = finding.identify(canvas, threshold=0.99)
     assert [one.person for one in found] == ["bo", "ada"]
@@ -78,7 +78,7 @@ def test_the_gallerys_own_threshold_is_used(recognizer: Recognizer) -> None:
 def test_the_whole_image_is_taken_only_for_crops(
     colours_model: Any, shape: tuple[int, int], fall_back: Any, taken: bool
 ) -> None:
-    blind = Recognizer(colours_model, template="arcface", detector=told(), fall_back=fall_back)
+    blind = Recognizer(colours_model, alignment="arcface", detector=told(), fall_back=fall_back)
     found = blind.faces(np.full((*shape, 3), 90, np.uint8))
     assert [face.aligned_by for face in found] == ["whole image"] * taken
 
@@ -88,7 +88,7 @@ def test_one_face_is_the_far_largest(colours_model: Any) -> None:
     big, small, other = (0, 0, 200, 200), (250, 250, 350, 350), (210, 0, 390, 180)
 
     def finds(*boxes: Any) -> Recognizer:
-        return Recognizer(colours_model, template="arcface", detector=told(*boxes))
+        return Recognizer(colours_model, alignment="arcface", detector=told(*boxes))
 
     assert finds(small, big).one_face(image).box == big
     with pytest.raises(FaceError, match="Received: 2 faces"):
@@ -157,8 +157,8 @@ def test_places_without_photographs_are_refused(tmp_path: Path, recognizer: Reco
     ("words", "message"),
     [
         ({"fall_back": "maybe"}, "fall_back must be one of"),
-        ({"template": "oval"}, "template must be one of"),
-        ({"aligned_to": "oval"}, "template must be one of"),
+        ({"alignment": "oval"}, "alignment must be one of"),
+        ({"aligned_to": "oval"}, "alignment must be one of"),
         ({"gallery": Gallery("f00d")}, "must be used with the model that made it"),
     ],
 )
@@ -166,7 +166,7 @@ def test_wrong_words_are_refused(
     colours_model: Any, words: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        Recognizer(colours_model, **{"template": "arcface", **words})
+        Recognizer(colours_model, **{"alignment": "arcface", **words})
 
 
 def test_drawn_masks_are_seen() -> None:
@@ -202,7 +202,7 @@ def test_a_run_brings_its_own_alignment(
         progress=False,
     )  # fmt: skip
     recognizer = Recognizer.from_run(run.path, aligned_to="arcface")
-    assert recognizer.template == run.record["template"]
+    assert recognizer.alignment == run.record["alignment"]
     recognizer.enroll("ada", [drawn.paths[0]])
     assert recognizer.gallery.source == str(tmp_path / "run")
     (one,) = recognizer.identify(drawn.paths[0])
@@ -210,7 +210,7 @@ def test_a_run_brings_its_own_alignment(
 
 
 def test_a_bare_face_is_enrolled_with_masks_and_a_masked_one_as_it_is(colours_model: Any) -> None:
-    known = Recognizer(colours_model, template="arcface", aligned_to="arcface", masks=3)
+    known = Recognizer(colours_model, alignment="arcface", aligned_to="arcface", masks=3)
     bare, masked = (known.face_to_enroll(draw_face(0, 0, worn)) for worn in (False, True))
     assert masked.template is None and masked.to_enroll is masked.embedding
     assert bare.template is not None and bare.to_enroll is bare.template
@@ -221,13 +221,13 @@ def test_a_bare_face_is_enrolled_with_masks_and_a_masked_one_as_it_is(colours_mo
 
 
 def test_a_face_to_identify_gets_no_masks(colours_model: Any) -> None:
-    known = Recognizer(colours_model, template="arcface", aligned_to="arcface", masks=3)
+    known = Recognizer(colours_model, alignment="arcface", aligned_to="arcface", masks=3)
     (face,) = known.faces(draw_face(0, 0, False))
     assert face.template is None
     assert known.one_face(draw_face(0, 0, False)).template is None
 
 
 def test_no_masks_are_drawn_where_nobody_found_the_mouth(colours_model: Any) -> None:
-    known = Recognizer(colours_model, template="arcface", detector=told(), masks=3)
+    known = Recognizer(colours_model, alignment="arcface", detector=told(), masks=3)
     face = known.face_to_enroll(draw_face(0, 0, False))
     assert face.aligned_by == "whole image" and face.template is None

@@ -117,7 +117,7 @@ def identified(recognizer: Recognizer, root: Path, count: int) -> None:
 def test_ninety_bad_photographs_are_named_and_stop_nothing(
     colours_model: Any, root: Path  # noqa: F811
 ) -> None:
-    aligned = Recognizer(colours_model, template="arcface", aligned_to="arcface")
+    aligned = Recognizer(colours_model, alignment="arcface", aligned_to="arcface")
     identified(aligned, root, 90)
 
 
@@ -126,7 +126,7 @@ def test_ninety_bad_photographs_are_named_and_stop_nothing(
 def test_three_hundred_bad_photographs_go_through_the_detector(
     colours_model: Any, root: Path  # noqa: F811
 ) -> None:
-    identified(Recognizer(colours_model, template="arcface"), root, 300)
+    identified(Recognizer(colours_model, alignment="arcface"), root, 300)
 
 
 def test_a_folder_that_cannot_be_listed_is_an_error(root: Path) -> None:

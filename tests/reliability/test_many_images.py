@@ -23,7 +23,7 @@ train, test = datasets.by_image(index, seed=0)
 datasets.write_manifest(f"{{folder}}/m.csv", index, {{"split": {{"train": train, "test": test}}}})
 parts = datasets.read_split(f"{{folder}}/m.csv", "split", root=root)
 assert sum(map(len, parts.values())) == len(index) == {COUNT}
-chips = datasets.read_chips(index, size=16, template="vggface2", cache=folder)
+chips = datasets.read_chips(index, size=16, alignment="vggface2", cache=folder)
 assert chips.shape == ({COUNT}, 16, 16, 3)
 report = datasets.audit(index, progress=False, check_domains=False)
 assert report.images == {COUNT} and not report.undecodable

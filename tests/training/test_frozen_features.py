@@ -37,7 +37,7 @@ def parts(drawn: FaceIndex) -> tuple[FaceIndex, FaceIndex]:
 
 @pytest.fixture(scope="module")
 def chips(parts: tuple[FaceIndex, FaceIndex]) -> np.ndarray:
-    return datasets.read_chips(parts[0], size=64, template="vggface2")
+    return datasets.read_chips(parts[0], size=64, alignment="vggface2")
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_fixed_masks_give_the_ordinary_loops_bits(train: Train) -> None:
 def test_only_bare_faces_are_given_masks(
     prefix: FrozenPrefix, chips: np.ndarray, tmp_path: Path
 ) -> None:
-    masks = RandomMask(1.0, template="vggface2", size=64, variants=1, fixed=2)
+    masks = RandomMask(1.0, alignment="vggface2", size=64, variants=1, fixed=2)
     masked = np.arange(len(chips)) % 2 == 0
     views = Views(True, masks, masked)
     features = read_features(prefix, chips, views=views, folder=tmp_path)
@@ -217,7 +217,7 @@ def test_whatever_changes_them_changes_their_name(
         views = bare
     elif change == "masks":
         masks = RandomMask(
-            0.5, template="vggface2", size=64, variants=1, fixed=2
+            0.5, alignment="vggface2", size=64, variants=1, fixed=2
         )
         views = Views(True, masks, mirrors.masked)
     elif change == "dtype":

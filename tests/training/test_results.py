@@ -57,7 +57,7 @@ def test_a_closed_sets_cohort_are_those_of_the_run_it_starts_from(
     cohort = Cohort(open_run.cohort.people, 1)
     np.testing.assert_allclose(run.cohort.people, cohort.people, atol=1e-6)
     np.testing.assert_allclose(bias, -cohort.offsets(centres.T), atol=1e-6)
-    chips = datasets.read_chips(run.split()["test"], size=64, template="vggface2")
+    chips = datasets.read_chips(run.split()["test"], size=64, alignment="vggface2")
     unit = normalised(models.predict(models.embedder(run.model), chips))
     logits = run.recipe.scale * (unit @ centres + bias)
     np.testing.assert_allclose(run.predictions["logits"], logits, atol=1e-3)
@@ -110,8 +110,8 @@ def test_people_without_a_masked_face_are_in_the_cohort_with_drawn_masks_too(
         progress=False,
     )
     bare = parts["train"].only("unmasked")
-    chips = datasets.read_chips(bare, size=64, template="vggface2")
-    masks = RandomMask(1.0, seed=0, template="vggface2", size=64)
+    chips = datasets.read_chips(bare, size=64, alignment="vggface2")
+    masks = RandomMask(1.0, seed=0, alignment="vggface2", size=64)
     masked = masks.lay(chips, masks.choices(np.arange(len(chips)), 0))
     embedder = models.embedder(run.model)
     unit = normalised(np.concatenate([models.predict(embedder, x) for x in (chips, masked)]))
@@ -167,7 +167,7 @@ def test_whoever_scores_a_run_enrols_as_it_does(with_masks: Run) -> None:
 def test_a_runs_recogniser_draws_its_masks_when_it_enrols(with_masks: Run) -> None:
     test = with_masks.split()["test"]
     row = next(number for number, face in enumerate(test.faces) if face.domain == "unmasked")
-    chip = datasets.read_chips(test, size=64, template="vggface2")[row]
+    chip = datasets.read_chips(test, size=64, alignment="vggface2")[row]
     known = Recognizer.from_run(with_masks.path, aligned_to="vggface2")
     assert known.gallery.masks == 3
     found = known.with_template(chip, *_placed(known, chip))

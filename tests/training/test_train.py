@@ -87,7 +87,7 @@ def test_the_stored_model_gives_the_stored_predictions(
     finished: Run, parts: tuple[FaceIndex, FaceIndex]
 ) -> None:
     run = finished
-    chips = datasets.read_chips(parts[1], size=64, template="vggface2")
+    chips = datasets.read_chips(parts[1], size=64, alignment="vggface2")
     np.testing.assert_allclose(
         run.model.predict(chips, verbose=0), run.predictions["logits"], atol=1e-4
     )
@@ -208,7 +208,7 @@ def test_class_means_name_the_nearest_mean(
     backbone = keras.models.load_model(tiny_backbone, compile=False)
 
     def embed(rows: FaceIndex) -> np.ndarray:
-        chips = datasets.read_chips(rows, size=64, template="vggface2")
+        chips = datasets.read_chips(rows, size=64, alignment="vggface2")
         embeddings = backbone.predict(chips, verbose=0)
         return embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
 
@@ -228,7 +228,7 @@ def test_a_run_ends_with_means_of_photographs_where_the_recipe_asks(
     rows = FaceIndex(parts[0].root, named) + parts[0].only("unmasked")
     recipe = recipes.FROZEN_MEANS.override(head_final="photo_means")
     runs = train(recipe, train=rows), train(recipes.FROZEN_MEANS, run_dir="alike", train=rows)
-    chips = datasets.read_chips(rows, size=64, template="vggface2")
+    chips = datasets.read_chips(rows, size=64, alignment="vggface2")
     embeddings = models.predict(models.embedder(runs[0].model), chips)
     expected = training.start.class_means(embeddings, rows.labels(), [face.photo for face in rows.faces])
     found, alike = (run.model.get_layer("head_centres").get_weights()[0] for run in runs)

@@ -15,7 +15,7 @@ from maskedface.datasets.face_index import DOMAINS, Exclusion, Face, FaceIndex
 from maskedface.datasets.images import decode, open_image
 from maskedface.datasets.masked_faces.options import CONFIGS, MaskedFacesConfig
 from maskedface.datasets.masked_faces.parts import Parts, left_out, read_parts
-from maskedface.geometry import template_points
+from maskedface.geometry import alignment_points
 
 _EXIF_ORIENTATION = 0x0112
 # What tf.io.decode_image gives as Pillow does; it knows no WebP and TIFF, and makes a film of a GIF.
@@ -122,8 +122,8 @@ def _image_and_points(face: Face, data: bytes) -> tuple[bytes | np.ndarray, np.n
         kept = image.format in _KEPT_FORMATS and image.mode != "CMYK" and not turned
         pixels = None if kept else decode(image, face.path)
         height, width = (image.height, image.width) if pixels is None else pixels.shape[:2]
-    known = face.template != ""
-    points = template_points(face.template, height, width) if known else np.empty((0, 2))
+    known = face.alignment != ""
+    points = alignment_points(face.alignment, height, width) if known else np.empty((0, 2))
     return data if pixels is None else pixels, points.astype("float32")
 
 

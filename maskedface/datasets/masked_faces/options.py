@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import tensorflow_datasets as tfds
 
 from maskedface.datasets.face_index import DOMAINS, Domain
-from maskedface.geometry import TEMPLATES
+from maskedface.geometry import ALIGNMENTS
 
 Source = Literal["rmfrd", "mfr2", "mlfw", "people_folder"]
 Split = Literal["by_image", "by_photo", "by_person"]
@@ -21,7 +21,7 @@ class MaskedFacesConfig(tfds.core.BuilderConfig):
 
     Attributes:
         source: the reader and the layout of the files.
-        template: the alignment of images that name none, a key of `geometry.TEMPLATES`; "" = unknown.
+        alignment: the alignment of images that name none, a key of `geometry.ALIGNMENTS`; "" = unknown.
         domains: the domains kept, after the split.
         min_masked: only people with both domains and at least so many masked images; 0 = everybody.
         split: the rule of the same name in `maskedface.datasets`.
@@ -33,7 +33,7 @@ class MaskedFacesConfig(tfds.core.BuilderConfig):
     """
 
     source: Source = "rmfrd"
-    template: str = ""
+    alignment: str = ""
     domains: tuple[Domain, ...] | None = DOMAINS
     min_masked: int | None = None
     split: Split | None = None
@@ -48,7 +48,7 @@ class MaskedFacesConfig(tfds.core.BuilderConfig):
         return {**values, "domains": self.domains and list(self.domains)}  # as JSON gives it back
 
 
-_OPTIONS = ("template", "domains", "min_masked", "split", "train_fraction", "seed", "protocol")
+_OPTIONS = ("alignment", "domains", "min_masked", "split", "train_fraction", "seed", "protocol")
 
 CONFIGS = (
     MaskedFacesConfig(
@@ -72,7 +72,7 @@ CONFIGS = (
         "mlfw",
         description="MLFW with a manifest: the same people in train and test, photos held out",
         source="mlfw",
-        template="arcface",
+        alignment="arcface",
         min_masked=0,
         protocol="closed_set",
         homepage="http://whdeng.cn/mlfw",
@@ -137,7 +137,7 @@ def config(base: Source, **changes: Any) -> MaskedFacesConfig:
 def _check(name: str, value: Any) -> None:
     whole = isinstance(value, int) and not isinstance(value, bool)
     rules: dict[str, tuple[bool, str]] = {
-        "template": (value in ("", *TEMPLATES), f"one of {['', *TEMPLATES]}"),
+        "alignment": (value in ("", *ALIGNMENTS), f"one of {['', *ALIGNMENTS]}"),
         "domains": (bool(value) and value in (DOMAINS, *((one,) for one in DOMAINS)), f"of {DOMAINS}"),
         "min_masked": (whole and value >= 0, "an int of at least 0"),
         "split": (value in get_args(Split), f"one of {get_args(Split)}"),

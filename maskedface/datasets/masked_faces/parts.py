@@ -65,7 +65,7 @@ def read_parts(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Part
 
 def _by_rule(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Parts:
     read = _people if options.source == "people_folder" else datasets.rmfrd
-    index, undecodable = _usable(read(root, template=options.template))
+    index, undecodable = _usable(read(root, alignment=options.alignment))
     selected = _selected(index, options)
     if options.split == "by_photo":
         selected = datasets.with_photo_groups(selected)
@@ -74,9 +74,9 @@ def _by_rule(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Parts:
     return Parts({"train": train, "test": test}, undecodable, index.excluded)
 
 
-def _people(root: str | os.PathLike[str], *, template: str) -> FaceIndex:
+def _people(root: str | os.PathLike[str], *, alignment: str) -> FaceIndex:
     found = [
-        datasets.people_folder(os.path.join(root, domain), domain, template=template)
+        datasets.people_folder(os.path.join(root, domain), domain, alignment=alignment)
         for domain in datasets.face_index.DOMAINS
         if os.path.isdir(os.path.join(root, domain))
     ]
@@ -91,7 +91,7 @@ def _people(root: str | os.PathLike[str], *, template: str) -> FaceIndex:
 
 def _protocol(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Parts:
     parts = datasets.read_split(
-        os.path.join(root, MANIFEST), str(options.protocol), root=root, template=options.template
+        os.path.join(root, MANIFEST), str(options.protocol), root=root, alignment=options.alignment
     )
     splits: dict[str, FaceIndex] = {}
     undecodable: tuple[Exclusion, ...] = ()
@@ -103,7 +103,7 @@ def _protocol(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Parts
 
 
 def _published_pairs(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Parts:
-    found = datasets.read_pairs("mfr2", root, template=options.template)
+    found = datasets.read_pairs("mfr2", root, alignment=options.alignment)
     index, undecodable = _usable(found.index)
     bad = {row.path for row in undecodable}
     rows = zip(found.first, found.second, found.same, found.folds, strict=True)

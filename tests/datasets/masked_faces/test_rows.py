@@ -181,9 +181,9 @@ def test_a_file_name_keeps_its_own_bytes(manual: Path, data_dir: Path) -> None:
     assert b"AFDB_face_dataset/person_0000/" + GBK_NAME in names
 
 
-def test_points_are_the_templates_where_it_is_known(manual: Path, data_dir: Path) -> None:
+def test_points_are_the_alignments_where_it_is_known(manual: Path, data_dir: Path) -> None:
     rows, _ = load("mlfw", manual, data_dir)
-    expected = geometry.template_points("arcface", 32, 32)
+    expected = geometry.alignment_points("arcface", 32, 32)
     np.testing.assert_allclose(rows["test"][0]["points"], expected, rtol=1e-6)
     rows, _ = load("rmfrd", manual, data_dir)
     assert rows["test"][0]["points"].shape == (0, 2)
