@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import cv2
 import numpy as np
+
+Fit = Literal["similarity", "affine"]
 
 
 class Alignment(NamedTuple):
@@ -83,12 +85,7 @@ def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: if the shapes differ, or the source points coincide.
     """
-    source, target = np.asarray(source, "float64"), np.asarray(target, "float64")
-    if source.shape != target.shape or source.ndim != 2 or source.shape[1] != 2:
-        raise ValueError(
-            "source and target must both have shape (points, 2). "
-            f"Received: source.shape={source.shape}, target.shape={target.shape}"
-        )
+    source, target = _pairs(source, target)
     if np.ptp(source, axis=0).max() == 0:
         raise ValueError(f"source must hold two different points. Received: source={source[0]}")
     x, y = source.T
@@ -99,8 +96,51 @@ def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.array([[a, -b, c], [b, a, d]])
 
 
+def affine(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The map without a bend that carries `source` points nearest to `target` points.
+
+    Beside what `similarity` does it squashes and shears, as an image does whose aspect was changed.
+
+    Args:
+        source, target: float arrays, shape (points, 2), (x, y) in pixels; at least three points.
+
+    Returns:
+        float64 array, shape (2, 3): target = matrix @ (x, y, 1), least squares.
+
+    Raises:
+        ValueError: if the shapes differ, there are fewer than three points, or the source or target
+            points lie on one line.
+    """
+    source, target = _pairs(source, target)
+    for name, points in (("source", source), ("target", target)):
+        spread = np.linalg.svd(points - points.mean(0), compute_uv=False)
+        if len(points) < 3 or spread[1] <= 1e-9 * spread[0]:
+            raise ValueError(
+                f"{name} must hold three points that lie on no one line. "
+                f"Received: {name}={points.tolist()}"
+            )
+    rows = np.concatenate([source, np.ones((len(source), 1))], 1)
+    return np.ascontiguousarray(np.linalg.lstsq(rows, target, rcond=None)[0].T)
+
+
+def _pairs(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    source, target = np.asarray(source, "float64"), np.asarray(target, "float64")
+    if source.shape != target.shape or source.ndim != 2 or source.shape[1] != 2:
+        raise ValueError(
+            "source and target must both have shape (points, 2). "
+            f"Received: source.shape={source.shape}, target.shape={target.shape}"
+        )
+    return source, target
+
+
 def chip_matrix(
-    height: int, width: int, *, source: str | np.ndarray, target: str, size: int
+    height: int,
+    width: int,
+    *,
+    source: str | np.ndarray,
+    target: str,
+    size: int,
+    fit: Fit = "similarity",
 ) -> np.ndarray:
     """The matrix with which `warp` makes a model's input out of an image.
 
@@ -110,16 +150,21 @@ def chip_matrix(
             shape (5, 2), or "" where it is unknown: then the whole image fills the chip.
         target: the model's alignment, a key of `ALIGNMENTS`.
         size: int, height and width of the chip in pixels.
+        fit: how five points are met: "similarity" (`similarity`), or "affine" (`affine`) for an image
+            whose aspect was squashed. Where `source` is a name it has no effect.
 
     Returns:
         float64 array, shape (2, 3): image pixel = matrix @ (chip x, chip y, 1).
 
     Raises:
-        ValueError: for an unknown alignment.
+        ValueError: for an unknown alignment or fit, or points that cannot be fitted.
     """
+    if fit not in get_args(Fit):
+        raise ValueError(f"fit must be one of {get_args(Fit)}. Received: fit={fit!r}")
     if isinstance(source, str):
         return _alignment_matrix(height, width, source, target, size).copy()
-    return similarity(alignment_points(target, size, size), source)
+    points = alignment_points(target, size, size)
+    return affine(points, source) if fit == "affine" else similarity(points, source)
 
 
 @functools.lru_cache(1024)  # most files of a folder have one size

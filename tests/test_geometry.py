@@ -108,3 +108,42 @@ def test_an_unknown_alignment_is_refused() -> None:
 def test_points_that_fix_no_similarity_are_refused(source: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         geometry.similarity(source, np.ones((5, 2)))
+
+
+SQUASH = np.array([[1.3, 0.1, 4.0], [-0.05, 0.8, -3.0]])
+
+
+def moved(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    return points @ matrix[:, :2].T + matrix[:, 2]
+
+
+def test_an_affine_fit_finds_a_squash() -> None:
+    points = geometry.alignment_points("arcface", 112, 112)
+    found = geometry.affine(points, moved(SQUASH, points))
+    np.testing.assert_allclose(found, SQUASH, atol=1e-9)
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_an_affine_fit_of_points_on_a_line_is_refused(side: str) -> None:
+    points = {"source": np.eye(3, 2), "target": np.eye(3, 2)}
+    points[side] = np.array([(0, 0), (1, 2), (2, 4)])
+    with pytest.raises(ValueError, match=f"{side} must hold three points that lie on no one line"):
+        geometry.affine(**points)
+
+
+def test_an_affine_fit_of_two_points_is_refused() -> None:
+    with pytest.raises(ValueError, match="must hold three points"):
+        geometry.affine(np.eye(2), np.eye(2))
+
+
+def test_a_squashed_face_fills_the_chip_by_an_affine_fit() -> None:
+    target = geometry.alignment_points("dlib", 150, 150)
+    matrix = geometry.chip_matrix(
+        90, 200, source=moved(SQUASH, target), target="dlib", size=150, fit="affine"
+    )
+    np.testing.assert_allclose(matrix, SQUASH, atol=1e-9)
+
+
+def test_another_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match="fit must be one of .* Received: fit='bent'"):
+        geometry.chip_matrix(9, 9, source="", target="dlib", size=9, fit="bent")  # type: ignore[arg-type]
