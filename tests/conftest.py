@@ -31,9 +31,12 @@ def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import keras
     from keras import layers
 
+    from maskedface import models
+
     keras.utils.set_random_seed(0)
     image = keras.Input((64, 64, 3))
-    x = layers.Rescaling(1 / 128, -1.0, name="preprocess")(image)
+    x = models.FaceAlignment("vggface2", name="face_alignment")(image)
+    x = layers.Rescaling(1 / 128, -1.0, name="preprocess")(x)
     for stage in ("stem", "layer1", "layer2", "layer3", "layer4"):
         x = layers.Conv2D(8, 3, 2, padding="same", name=f"{stage}_conv")(x)
         x = layers.BatchNormalization(name=f"{stage}_bn")(x)

@@ -20,6 +20,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import data
+from maskedface.cli.recogniser import add_model_alignment, refuse_alignment
 
 if TYPE_CHECKING:
     import keras
@@ -59,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="score every file on the run's test faces; none may lose more than this share of them (.01)",
     )
+    add_model_alignment(parser)
     data.add_data_arguments(parser)
 
 
@@ -143,17 +145,20 @@ def _read(args: argparse.Namespace) -> tuple[keras.Model, dict[str, Any], FaceIn
 
     from maskedface import models
     from maskedface.training import find_runs
+    from maskedface.training.run import alignment_beside
 
-    classes, rows = None, None
+    refuse_alignment(args.model, args.model_alignment)
+    classes, rows, alignment = None, None, args.model_alignment
     if args.model == "dlib":
         model = models.DlibResNet29()
     elif os.path.isdir(args.model):
         found = find_runs(args.model)[0]
         model, rows = found.model, found.split()["train"]
-        classes = found.record["classes"]
+        classes, alignment = found.record["classes"], found.record["alignment"]
         wanted = "embedding" if "embeddings" in found.predictions else "logits"
     elif os.path.isfile(args.model):
         model = keras.models.load_model(args.model, compile=False)
+        alignment = alignment or alignment_beside(args.model)
     else:
         raise FileNotFoundError(
             f"MODEL must be 'dlib', a run's folder or a .keras file. Received: {args.model!r}"
@@ -163,7 +168,7 @@ def _read(args: argparse.Namespace) -> tuple[keras.Model, dict[str, Any], FaceIn
         wanted = "embedding" if embedder is model else "logits"
     wanted = args.output or wanted
     facts: dict[str, Any] = {"model": args.model, "output": wanted}
-    facts["alignment"] = models.alignment_of(embedder)
+    facts["alignment"] = alignment or models.alignment_of(embedder)
     if wanted == "embedding":
         return embedder, facts, rows
     if embedder is model:
@@ -204,7 +209,7 @@ def _faces(
         ].tolist()
     chips = [
         datasets.read_chip(
-            index.paths[row], size=size, alignment=alignment, source_alignment=index.faces[row].alignment
+            index.paths[row], size=size, alignment=alignment, source=datasets.face_source(index.faces[row])
         )
         for row in order
     ]

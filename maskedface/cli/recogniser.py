@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 
 def add_recogniser_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --model, --alignment, --fall-back and --json."""
+    """Adds --model, --model-alignment, --alignment, --fall-back and --json."""
     group = parser.add_argument_group("recogniser")
     group.add_argument(
         "--model",
         metavar="dlib|RUN|FILE.keras",
         help="dlib's network, a finished run's folder or a saved model; default: the gallery's",
     )
+    add_model_alignment(group)
     group.add_argument(
         "--alignment",
         default="",
@@ -36,6 +37,15 @@ def add_recogniser_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write the results there")
 
 
+def add_model_alignment(parser: argparse._ActionsContainer) -> None:
+    """Adds --model-alignment."""
+    parser.add_argument(
+        "--model-alignment",
+        metavar="NAME",
+        help="what the faces of a .keras file that states none are aligned to (arcface, dlib, vggface2)",
+    )
+
+
 def read_recognizer(args: argparse.Namespace, gallery: Gallery | None) -> Recognizer:
     """The recogniser that the words describe.
 
@@ -48,7 +58,11 @@ def read_recognizer(args: argparse.Namespace, gallery: Gallery | None) -> Recogn
     if not name:
         raise ValueError("--model must be given. Received: none, and no gallery that names one")
     return load_recognizer(
-        name, gallery=gallery, aligned_to=args.alignment, fall_back=args.fall_back
+        name,
+        args.model_alignment,
+        gallery=gallery,
+        aligned_to=args.alignment,
+        fall_back=args.fall_back,
     )
 
 
@@ -84,22 +98,25 @@ def add_masked_gallery(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_recognizer(name: str, **words: Any) -> Recognizer:
+def load_recognizer(name: str, alignment: str | None = None, **words: Any) -> Recognizer:
     """A recogniser by its model's name.
 
     Args:
         name: "dlib", a finished run's folder, or a .keras file.
+        alignment: of a .keras file, in place of what it states.
         words: as for `recognition.Recognizer`.
 
     Raises:
-        ValueError: as `recognition.Recognizer`.
+        ValueError: as `recognition.Recognizer`, and if an alignment is given for something else.
         FileNotFoundError: if there is no such model.
     """
     import keras
 
     from maskedface import models
     from maskedface.recognition import Recognizer
+    from maskedface.training.run import alignment_beside
 
+    refuse_alignment(name, alignment)
     if name == "dlib":
         return Recognizer(models.DlibResNet29(), source="dlib", **words)
     if os.path.isdir(name):
@@ -109,7 +126,21 @@ def load_recognizer(name: str, **words: Any) -> Recognizer:
             f"a model must be 'dlib', a run's folder or a .keras file. Received: {name!r}"
         )
     model = keras.models.load_model(name, compile=False)
-    return Recognizer(model, source=os.path.abspath(name), **words)
+    alignment = alignment or alignment_beside(name)
+    return Recognizer(model, alignment=alignment, source=os.path.abspath(name), **words)
+
+
+def refuse_alignment(name: str, alignment: str | None) -> None:
+    """Refuses --model-alignment for a model that states its own for certain.
+
+    Raises:
+        ValueError: if the name is "dlib" or a folder's.
+    """
+    if alignment is not None and (name == "dlib" or os.path.isdir(name)):
+        raise ValueError(
+            "--model-alignment must come with a .keras file: dlib's network and runs state their own. "
+            f"Received: --model-alignment {alignment} for {name!r}"
+        )
 
 
 def face_facts(face: FoundFace) -> dict[str, Any]:

@@ -61,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
         seeds=parse_seeds(args.seeds),
         backbone=args.backbone,
         weights=args.weights,
+        alignment=args.backbone_alignment,
         cache=args.cache,
         threads=args.threads,
         strategy=args.strategy,
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def add_backbone_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --backbone and --weights."""
+    """Adds --backbone, --weights and --backbone-alignment."""
     parser.add_argument(
         "--backbone",
         default="ResNet50",
@@ -79,6 +80,12 @@ def add_backbone_arguments(parser: argparse.ArgumentParser) -> None:
         "or a .keras file",
     )
     parser.add_argument("--weights", help="the backbone's weights: a preset or a file")
+    parser.add_argument(
+        "--backbone-alignment",
+        metavar="NAME",
+        help="what the backbone's faces are aligned to (arcface, dlib, vggface2); default: what it "
+        "states, which a keras.applications class does not",
+    )
 
 
 def read_recipe(name: str) -> Recipe:

@@ -84,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
             seeds=parse_seeds(args.seeds),
             backbone=args.backbone,
             weights=args.weights,
+            alignment=args.backbone_alignment,
             seed=args.search_seed,
             cache=args.cache,
             stop_hopeless=not args.keep_hopeless,

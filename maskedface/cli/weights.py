@@ -145,8 +145,8 @@ def _print_facts(facts: dict[str, Any]) -> None:
     print(f"source: {facts['source']['name']}, {facts['source']['size']:,} bytes")
     print(f"sha256: {facts['source']['sha256']}")
     print(f"known: {known}")
-    for name in ("variant", "layout", "channels", "license", "origin", "unverified"):
-        print(f"{name}: {facts[name]}")
+    for name in ("variant", "alignment", "layout", "channels", "license", "origin", "unverified"):
+        print(f"{name}: {facts.get(name, 'unknown')}")
 
 
 def _print_mapped(mapped: dict[str, str], left_over: list[str], verbose: bool) -> None:
@@ -165,6 +165,7 @@ def _list() -> int:
         print(f"{known.name}  (weights={known.preset!r})" if known.preset else known.name)
         size = f"{known.size:,} bytes" if known.size else "size unknown"
         print(f"  variant {known.variant}, {size}, sha256 {known.sha256 or 'unknown'}")
+        print(f"  alignment: {known.alignment}")
         print(f"  license: {known.license}")
         print(f"  origin: {known.origin}")
         if known.url:

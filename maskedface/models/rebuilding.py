@@ -8,6 +8,8 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from maskedface.models.alignment import FaceAlignment
+
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -75,7 +77,9 @@ def with_precision(model: keras.Model, precision: Precision) -> keras.Model:
 
     def build(layer: keras.layers.Layer) -> keras.layers.Layer:
         is_map = not isinstance(layer.output, list | tuple) and len(layer.output.shape) == 4
-        scales = isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization)
+        scales = isinstance(
+            layer, FaceAlignment | keras.layers.Rescaling | keras.layers.Normalization
+        )
         low = precision == "bfloat16" and is_map and not scales
         dtype = "mixed_bfloat16" if low else "float32"
         return type(layer).from_config(layer.get_config() | {"dtype": dtype})

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from maskedface.models.alignment import FaceAlignment
 from maskedface.models.presets import load_weights
 
 # Caffe's means of VGGFace2's training faces, here in RGB order (github.com/ox-vgg/vgg_face2 gives
@@ -26,29 +27,32 @@ def ResNet50(
     filters: int = 64,
     blocks: Sequence[int] = (3, 4, 6, 3),
     name: str = "resnet50_vggface2",
+    alignment: str = "vggface2",
 ) -> keras.Model:
     """Builds the backbone of "VGGFace2" (Cao et al. 2018) and of the paper.
 
     He et al.'s ResNet-50 as Caffe has it: the stride of 2 sits in the first 1x1 convolution of
     layer2-4's first block, convolutions have no bias, the 3x3/2 max-pool rounds its size up. Neither
     `keras.applications` nor torchvision has this geometry, and the weights give worse features in
-    theirs. Preprocessing (the mean) is inside. All layers are stock Keras, and the first word of a
-    layer's name is its stage (`models.stages`): stem, layer1, layer2, layer3, layer4, pool.
+    theirs. Preprocessing (the mean) is inside. All layers but `FaceAlignment` are stock Keras, and the
+    first word of a layer's name is its stage (`models.stages`): stem, layer1, layer2, layer3, layer4, pool.
 
     Args:
         weights: None (random), a preset's name, or the path of a `.weights.h5` file of this model.
         input_shape: (height, width, 3) in pixels; height and width at least 32, or None for any.
         filters: int, width of the first stage; 64 is ResNet-50, less makes a small net for tests.
         blocks: four ints, residual blocks a stage; (3, 4, 6, 3) is ResNet-50.
-        name: str, the model's name; `models.alignment_of` knows "resnet50_vggface2".
+        name: str, the model's name.
+        alignment: what the faces are to be aligned to, a key of `geometry.ALIGNMENTS`; by default what
+            every published weight file of this network was trained on.
 
     Returns:
         A `keras.Model`: RGB images, float or uint8, 0-255, shape (batch, height, width, 3) ->
         float32 embeddings, shape (batch, 32 * filters): 2048 for ResNet-50.
 
     Raises:
-        ValueError: if `input_shape` has not 3 channels or is too small, `blocks` has not 4 entries,
-            or the weights do not fit.
+        ValueError: if `input_shape` has not 3 channels or is too small, `blocks` has not 4 entries, no
+            alignment has that name, or the weights do not fit.
     """
     if len(input_shape) != 3 or input_shape[2] != 3:
         raise ValueError(
@@ -61,9 +65,10 @@ def ResNet50(
     if len(blocks) != 4 or min(blocks) < 1:
         raise ValueError(f"blocks must be four counts >= 1. Received: blocks={tuple(blocks)}")
     image = keras.Input(input_shape, name="image")
+    x = FaceAlignment(alignment, name="face_alignment")(image)
     # float32 whatever the policy: bfloat16 would round grey levels.
     offset = [-mean for mean in RGB_MEAN]
-    x = layers.Rescaling(1.0, offset, dtype="float32", name="preprocess")(image)
+    x = layers.Rescaling(1.0, offset, dtype="float32", name="preprocess")(x)
     x = layers.ZeroPadding2D(3, name="stem_pad")(x)
     x = _conv_bn(x, filters, 7, "stem_conv", "stem_bn", strides=2, padding="valid")
     x = layers.ReLU(name="stem_relu")(x)

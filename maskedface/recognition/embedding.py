@@ -41,8 +41,9 @@ def embedder_of(model: keras.Model) -> keras.Model:
 def fingerprint(embedder: keras.Model, alignment: str) -> str:
     """A short name of all that decides an embedding: layers, their settings, weights, alignment.
 
-    Names of layers do not count, and settings that are None or False neither, so that building the
-    same network twice, or reading it with a later Keras that knows more settings, gives the same.
+    Names of layers do not count, nor the layer that states the alignment, nor settings that are None
+    or False, so that building the same network twice, or reading it with a later Keras that knows more
+    settings, gives the same.
 
     Args:
         embedder: images -> embeddings.
@@ -53,7 +54,7 @@ def fingerprint(embedder: keras.Model, alignment: str) -> str:
     """
     digest = hashlib.blake2b(alignment.encode(), digest_size=16)
     names = {name: f"#{row}" for row, name in enumerate(_names(embedder))}
-    settings = _nameless(embedder.get_config(), names)
+    settings = _nameless(_without_alignment(embedder.get_config()), names)
     digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
     for weight in embedder.weights:
         values = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
@@ -65,8 +66,41 @@ def fingerprint(embedder: keras.Model, alignment: str) -> str:
 def _names(model: keras.Model) -> list[str]:
     found = [model.name]
     for layer in model.layers:
-        found += _names(layer) if isinstance(layer, keras.Model) else [layer.name]
+        if isinstance(layer, keras.Model):
+            found += _names(layer)
+        elif not isinstance(layer, models.FaceAlignment):
+            found.append(layer.name)
     return found
+
+
+def _without_alignment(value: Any, given: dict[Any, Any] | None = None) -> Any:
+    """Settings with each `FaceAlignment` left out, whose readers read what it was given.
+
+    So a network has the fingerprint that it had before it stated its alignment.
+
+    Args:
+        value: a part of a model's settings.
+        given: {(layer's name, call): the tensor given} of the model that the part is of.
+    """
+    given = given or {}
+    if isinstance(value, list | tuple):
+        return [_without_alignment(part, given) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if isinstance(value.get("layers"), list):
+        stating = [one for one in value["layers"] if one["class_name"] == "FaceAlignment"]
+        given = {
+            (one["name"], call): node["args"][0]["config"]["keras_history"][:2]
+            for one in stating
+            for call, node in enumerate(one["inbound_nodes"])
+        }
+        value = value | {"layers": [one for one in value["layers"] if one not in stating]}
+    history = value.get("keras_history")
+    if history is not None:
+        while tuple(history[:2]) in given:
+            history = [*given[tuple(history[:2])], 0]
+        value = value | {"keras_history": history}
+    return {name: _without_alignment(part, given) for name, part in value.items()}
 
 
 _UNSEEN = ("module", "registered_name", "build_config", "shared_object_id", "trainable")

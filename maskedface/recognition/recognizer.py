@@ -36,7 +36,7 @@ class Recognizer:
     Args:
         model: images -> embeddings, or a classifier of this library, whose head is taken off.
         alignment: the alignment of the model's input, a key of `geometry.ALIGNMENTS`; by default
-            what `models.alignment_of` says of the backbone.
+            what the model states (`models.alignment_of`).
         gallery: the people known; by default nobody, with `keep="mean"`.
         detector: what finds the faces; by default a `MtcnnDetector`, made when first needed.
         aligned_to: "" where faces must be found; else the key of `geometry.ALIGNMENTS` that every
@@ -47,8 +47,8 @@ class Recognizer:
         cohort, masks: of a new gallery (`Gallery`); one that is given has its own, or none.
 
     Raises:
-        ValueError: if the model takes or gives something else, a word is none of these, `masks` is out of
-            [0, 100], or the gallery was made with another model.
+        ValueError: if the model takes or gives something else, or states no alignment and none is given,
+            a word is none of these, `masks` is out of [0, 100], or the gallery was made with another model.
     """
 
     def __init__(

@@ -23,7 +23,8 @@ from maskedface.training.run import (
 )
 from maskedface.training.state import STATE
 
-_SAME = ("seed", "backbone", "weights", "init", "data")  # what a re-used run folder must agree in
+# What a re-used run folder must agree in.
+_SAME = ("seed", "backbone", "weights", "alignment", "init", "data")
 
 
 def open_folder(

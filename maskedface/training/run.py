@@ -163,6 +163,22 @@ def read_record(folder: str | os.PathLike[str]) -> dict[str, Any]:
     return record
 
 
+def alignment_beside(path: str | os.PathLike[str]) -> str | None:
+    """The alignment of a model that lies in a run folder, as its run.json says.
+
+    Args:
+        path: a model's file.
+
+    Returns:
+        A key of `geometry.ALIGNMENTS`, or None where no run.json lies beside it.
+    """
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isfile(os.path.join(folder, RECORD)):
+        return None
+    found: str | None = read_record(folder).get("alignment")
+    return found
+
+
 def _alignment_column(manifest: str) -> str:
     """The name of the column that was "template" once."""
     with open(manifest, encoding="utf-8", errors="surrogateescape", newline="") as file:

@@ -13,14 +13,18 @@ import numpy as np
 from maskedface import models
 from maskedface.datasets import FaceIndex, shared_rows
 from maskedface.evaluation import Cohort
+from maskedface.geometry import ALIGNMENTS, alignment_points
 from maskedface.recipes import Recipe
-from maskedface.training.run import Run, last_run
+from maskedface.training.run import Run, alignment_beside, last_run
 
 BACKBONES = ("ResNet50", "DlibResNet29")
 
 
 def build_backbone(
-    backbone: str | os.PathLike[str], weights: str | os.PathLike[str] | None, image_size: int
+    backbone: str | os.PathLike[str],
+    weights: str | os.PathLike[str] | None,
+    image_size: int,
+    alignment: str | None = None,
 ) -> keras.Model:
     """Builds a backbone by name, or reads one from a file.
 
@@ -31,22 +35,36 @@ def build_backbone(
         weights: as the backbone's own `weights` (of `keras.applications`: None, "imagenet" or a file);
             None where a `.keras` file holds them.
         image_size: int, input height and width in pixels; a backbone of one size keeps its own.
+        alignment: what the backbone's faces are aligned to, a key of `geometry.ALIGNMENTS`; None where
+            the backbone states it (`models.alignment_of`): ours do, files of models that do, and files
+            in a run folder, whose run.json does. It must be given for a class of `keras.applications`.
 
     Returns:
-        The backbone. Those of `keras.applications` end in their global average pool and see the face
-        in the "vggface2" alignment.
+        The backbone, which states its alignment. Those of `keras.applications` end in their global
+        average pool.
 
     Raises:
-        ValueError: if the name is unknown, or weights are given beside a `.keras` file.
+        ValueError: if a name is unknown, weights are given beside a `.keras` file, or no alignment is
+            given for a backbone that states none.
     """
+    if alignment is not None:
+        alignment_points(alignment, 1, 1)  # refuses an unknown one
     if backbone == "ResNet50":
-        return models.ResNet50(weights, (image_size, image_size, 3))
+        shape = (image_size, image_size, 3)
+        return models.ResNet50(weights, shape, alignment=alignment or "vggface2")
     if backbone == "DlibResNet29":
-        return models.DlibResNet29(weights)
+        return models.DlibResNet29(weights, alignment=alignment or "dlib")
     if os.fspath(backbone) in _applications():
+        if alignment is None:
+            raise ValueError(
+                "alignment must be given for a backbone of keras.applications, which states none "
+                f"(--backbone-alignment on the command line), one of {sorted(ALIGNMENTS)}. "
+                f"Received: alignment=None, backbone={backbone!r}"
+            )
         build = getattr(keras.applications, os.fspath(backbone))
         shape = (image_size, image_size, 3)
-        return build(include_top=False, weights=weights, input_shape=shape, pooling="avg")
+        built = build(include_top=False, weights=weights, input_shape=shape, pooling="avg")
+        return models.with_alignment(built, alignment)
     if not os.fspath(backbone).endswith(".keras") or not os.path.isfile(backbone):
         raise ValueError(
             f"backbone must be one of {(*BACKBONES, *_applications())} or a .keras file. "
@@ -57,7 +75,12 @@ def build_backbone(
             "weights must be None where the backbone is a .keras file, which holds its own. "
             f"Received: weights={weights!r}"
         )
-    return models.embedder(keras.models.load_model(backbone, compile=False))
+    found = models.embedder(keras.models.load_model(backbone, compile=False))
+    alignment = alignment or alignment_beside(backbone)
+    if alignment is None:
+        models.alignment_of(found)  # refuses a model that states none
+        return found
+    return models.with_alignment(found, alignment)
 
 
 def _applications() -> tuple[str, ...]:

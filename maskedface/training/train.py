@@ -43,6 +43,7 @@ def train(
     run_dir: str | os.PathLike[str],
     backbone: str | os.PathLike[str] = "ResNet50",
     weights: str | os.PathLike[str] | None = None,
+    alignment: str | None = None,
     seed: int = 0,
     cache: str | os.PathLike[str] = "memory",
     features_dir: str | os.PathLike[str] | None = None,
@@ -72,6 +73,8 @@ def train(
             is, an unfinished one goes on after its last whole epoch, another one is an error.
         backbone: what `training.build_backbone` takes.
         weights: what the backbone's own `weights` takes: None, a preset's name or a path.
+        alignment: what the backbone's faces are aligned to, a key of `geometry.ALIGNMENTS`, in place of
+            what it states; it must be given for a backbone that states none (`training.build_backbone`).
         seed: int >= 0.
         cache: "memory", or a folder for the decoded faces (uint8), 97 KB each at 180 px, and for
             frozen features; both stay there for other runs.
@@ -94,8 +97,9 @@ def train(
     Raises:
         ValueError: if a row is in both parts (also of a run this one starts from), some people of the
             test rows are trained on and some are not, the folder holds another run, a name is
-            unknown, the recipe's loss couples faces of a batch that is split, or it wants the cohort of
-            a run whose network sees faces otherwise.
+            unknown, the backbone states no alignment and none is given, the recipe's loss couples
+            faces of a batch that is split, or it wants the cohort of a run whose network sees faces
+            otherwise.
         FileNotFoundError: if the run to start from is missing.
         ImageError: if a file cannot be decoded; `maskedface audit` lists them all.
     """
@@ -116,7 +120,8 @@ def train(
     progress = progress and not devices.process
     cohort = None if is_open else cohort_of_start(before, recipe, progress)
     with devices.folder(folder) as folder, devices.scope():
-        base = prepare_backbone(recipe, build_backbone(backbone, weights, recipe.image_size))
+        base = build_backbone(backbone, weights, recipe.image_size, alignment)
+        base = prepare_backbone(recipe, base)
         model = build_model(recipe, base, len(train.people))
         has_head = before is not None and take_over(model, before, train.people)
         record = {

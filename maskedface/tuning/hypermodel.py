@@ -37,7 +37,7 @@ class FaceHyperModel(keras_tuner.HyperModel):
         train: the rows to train on.
         validation: the rows that trials are measured on, never ones of the test set.
         folder: where everything goes that trials leave or share.
-        backbone, weights: as for `training.train`.
+        backbone, weights, alignment: as for `training.train`.
         cache: the folder of decoded faces and frozen features; by default one in `folder`.
 
     Raises:
@@ -54,6 +54,7 @@ class FaceHyperModel(keras_tuner.HyperModel):
         folder: str | os.PathLike[str],
         backbone: str | os.PathLike[str] = "ResNet50",
         weights: str | os.PathLike[str] | None = None,
+        alignment: str | None = None,
         cache: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__()
@@ -61,6 +62,7 @@ class FaceHyperModel(keras_tuner.HyperModel):
         self.recipe, self.space = recipe, space
         self.train_rows, self.validation_rows = train, validation
         self.folder, self.backbone, self.weights = os.fspath(folder), backbone, weights
+        self.alignment = alignment
         self.cache = os.path.join(self.folder, "cache") if cache is None else os.fspath(cache)
 
     def declare_hyperparameters(self, hp: keras_tuner.HyperParameters) -> None:
@@ -80,7 +82,7 @@ class FaceHyperModel(keras_tuner.HyperModel):
         the logits."""
         self.declare_hyperparameters(hp)
         recipe = self.recipe_of(hp)
-        base = build_backbone(self.backbone, self.weights, recipe.image_size)
+        base = build_backbone(self.backbone, self.weights, recipe.image_size, self.alignment)
         base = prepare_backbone(recipe, base)
         model = training.build_model(recipe, base, len(self.train_rows.people))
         learner = keras.Model(model.input, learner_output(recipe, base.output, model.output))
@@ -137,6 +139,7 @@ class FaceHyperModel(keras_tuner.HyperModel):
             run_dir=run_dir,
             backbone=self.backbone,
             weights=self.weights,
+            alignment=self.alignment,
             seed=seed,
             cache=self.cache,
             callbacks=callbacks,

@@ -38,6 +38,7 @@ def search(
     seeds: Sequence[int] = (0,),
     backbone: str | os.PathLike[str] = "ResNet50",
     weights: str | os.PathLike[str] | None = None,
+    alignment: str | None = None,
     seed: int = 0,
     cache: str | os.PathLike[str] | None = None,
     stop_hopeless: bool = True,
@@ -61,7 +62,7 @@ def search(
             "grid" (ten values of a range without a step).
         trials: int >= 1, at most so many. A finished search goes on with more.
         seeds: ints >= 0, all different; a trial is trained once for each and scored by the mean.
-        backbone, weights: as for `training.train`.
+        backbone, weights, alignment: as for `training.train`.
         seed: int >= 0, of the drawing of trials and of the held-out part.
         cache: a folder for decoded faces and frozen features; it stays. By default one in
             `search_dir`, removed when the search is finished.
@@ -84,7 +85,7 @@ def search(
     _check(algorithm, trials, seeds, timeout)
     folder = os.fspath(search_dir)
     fit_rows, held_out = validation_split(train, recipe, seed)
-    base = build_backbone(backbone, weights, recipe.image_size)
+    base = build_backbone(backbone, weights, recipe.image_size, alignment)
     space = fitting_space(
         space,
         recipe,
@@ -92,7 +93,6 @@ def search(
         has_any_size=not os.path.isfile(backbone) and backbone != "DlibResNet29",
         own_epochs=algorithm == "hyperband",
     )
-    del base
     arguments = {
         "recipe": dataclasses.asdict(recipe),
         "space": space,
@@ -100,10 +100,12 @@ def search(
         "seeds": list(seeds),
         "backbone": os.fspath(backbone),
         "weights": None if weights is None else os.fspath(weights),
+        "alignment": models.alignment_of(base),
         "seed": seed,
         "stop_hopeless": stop_hopeless and algorithm != "hyperband",
         "data": os.path.abspath(train.root),
     }
+    del base
     _open(folder, arguments, fit_rows, held_out)
     hypermodel = FaceHyperModel(
         recipe,
@@ -113,6 +115,7 @@ def search(
         folder=folder,
         backbone=backbone,
         weights=weights,
+        alignment=alignment,
         cache=cache,
     )
     tuner = FaceTuner(

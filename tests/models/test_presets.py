@@ -185,5 +185,5 @@ def test_dlibs_file_is_refused_if_it_is_another(
         models.DlibResNet29("dlib")
 
 
-def test_the_alignment_follows_the_models_name() -> None:
-    assert models.alignment_of(build(None)) == "vggface2"
+def test_every_known_file_names_the_alignment_it_was_trained_on() -> None:
+    assert {known.alignment for known in presets.KNOWN_FILES} == {"vggface2", "dlib"}

@@ -54,6 +54,20 @@ def test_whatever_changes_an_embedding_changes_the_fingerprint() -> None:
     assert len(prints | {fingerprint(embedder_of(model), "arcface")}) == 5
 
 
+@pytest.mark.parametrize("change", [lambda model: model, models.mirror_join])
+def test_stating_the_alignment_changes_no_fingerprint(change) -> None:
+    silent, stating = network(), models.with_alignment(network(), "dlib")
+    prints = {fingerprint(embedder_of(change(model)), "dlib") for model in (silent, stating)}
+    assert len(prints) == 1
+
+
+def test_a_resnet50_has_the_fingerprint_it_had_before_it_stated_its_alignment() -> None:
+    keras.utils.set_random_seed(0)
+    model = models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1))
+    silent = keras.Model(model.get_layer("face_alignment").output, model.output)
+    assert fingerprint(embedder_of(model), "dlib") == fingerprint(embedder_of(silent), "dlib")
+
+
 @pytest.mark.parametrize("shape", [(32, 24, 3), (None, None, 3), (32, 32, 1)])
 def test_a_model_of_other_images_is_refused(shape: tuple[int, ...]) -> None:
     image = keras.Input(shape)

@@ -169,6 +169,18 @@ def test_wrong_words_are_refused(
         Recognizer(colours_model, **{"alignment": "arcface", **words})
 
 
+def test_a_model_that_states_no_alignment_is_refused(colours_model: Any) -> None:
+    with pytest.raises(ValueError, match="give alignment=, .* Received: model 'colours'"):
+        Recognizer(colours_model)
+
+
+def test_the_alignment_is_the_models(colours_model: Any) -> None:
+    from maskedface import models
+
+    stating = models.with_alignment(colours_model, "dlib")
+    assert Recognizer(stating).alignment == "dlib"
+
+
 def test_drawn_masks_are_seen() -> None:
     # .91 of drawn faces were right when the coefficients were fitted, on photographs alone.
     right = [

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -13,10 +14,64 @@ from maskedface.training import Run, last_run
 
 
 def test_a_keras_application_is_a_backbone() -> None:
-    backbone = training.build_backbone("MobileNetV3Small", None, 64)
+    backbone = training.build_backbone("MobileNetV3Small", None, 64, "arcface")
     face = datasets.draw_face(0, 0, False, size=64)[None]
     found = models.predict(backbone, face)
     assert found.shape == (1, 576) and np.isfinite(found).all()
+    assert models.alignment_of(backbone) == "arcface"
+
+
+def test_a_keras_application_must_be_given_an_alignment() -> None:
+    with pytest.raises(ValueError, match="alignment must be given for .*--backbone-alignment"):
+        training.build_backbone("MobileNetV3Small", None, 64)
+
+
+@pytest.fixture
+def silent(tmp_path: Path) -> Path:
+    """A .keras file that states no alignment."""
+    image = keras.Input((64, 64, 3))
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(image)
+    keras.Model(image, x, name="silent").save(tmp_path / "silent.keras")
+    return tmp_path / "silent.keras"
+
+
+def test_a_file_that_states_no_alignment_must_be_given_one(silent: Path) -> None:
+    with pytest.raises(ValueError, match="must state the alignment .* Received: model 'silent'"):
+        training.build_backbone(silent, None, 64)
+
+
+def test_a_file_that_states_no_alignment_is_given_one(silent: Path) -> None:
+    assert models.alignment_of(training.build_backbone(silent, None, 64, "dlib")) == "dlib"
+
+
+def test_a_file_in_a_run_folder_has_the_runs_alignment(silent: Path) -> None:
+    (silent.parent / "run.json").write_text('{"template": "arcface"}')  # as one of before
+    assert models.alignment_of(training.build_backbone(silent, None, 64)) == "arcface"
+
+
+def test_a_given_alignment_replaces_the_stated_one(tiny_backbone: Path) -> None:
+    found = training.build_backbone(tiny_backbone, None, 64, "dlib")
+    assert models.alignment_of(found) == "dlib"
+
+
+@pytest.mark.parametrize("name", training.start.BACKBONES)
+def test_our_backbones_take_an_alignment(name: str) -> None:
+    assert models.alignment_of(training.build_backbone(name, None, 64, "arcface")) == "arcface"
+
+
+def test_an_unknown_alignment_is_refused(tiny_backbone: Path) -> None:
+    with pytest.raises(ValueError, match="alignment must be one of .* Received: alignment='oval'"):
+        training.build_backbone(tiny_backbone, None, 64, "oval")
+
+
+def test_a_run_keeps_the_alignment_it_was_given(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    parts, words = datasets.by_image(drawn), {"backbone": tiny_backbone, "progress": False}
+    run = training.train(FROZEN_MEANS, *parts, run_dir=tmp_path / "r", alignment="dlib", **words)
+    assert run.record["alignment"] == models.alignment_of(run.model) == "dlib"
+    with pytest.raises(ValueError, match="with another alignment"):
+        training.train(FROZEN_MEANS, *parts, run_dir=tmp_path / "r", **words)
 
 
 def test_a_runs_model_is_a_backbone_without_its_head(

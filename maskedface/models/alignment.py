@@ -1,0 +1,120 @@
+"""The alignment that a network wants its faces in, as a part of the network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from maskedface import geometry
+
+
+@keras.saving.register_keras_serializable(package="maskedface")
+class FaceAlignment(layers.Identity):
+    """States the alignment of a model's images, and hands them on as they are.
+
+    It sits behind the input, so that copies, saved files, views, joins and heads of the model keep it.
+    It has no weights and computes nothing; it is float32 under any precision policy, as bfloat16
+    would round grey levels.
+
+    Args:
+        alignment: a key of `geometry.ALIGNMENTS`.
+
+    Input shape:
+        any; images, any number type.
+
+    Output shape:
+        the same, of the same type.
+
+    Raises:
+        ValueError: if no alignment has that name.
+    """
+
+    def __init__(self, alignment: str, **kwargs: Any) -> None:
+        super().__init__(**{"dtype": "float32", "autocast": False, **kwargs})
+        geometry.alignment_points(alignment, 1, 1)  # refuses an unknown one
+        self.alignment = alignment
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "alignment": self.alignment}
+
+
+def alignment_of(model: keras.Model) -> str:
+    """The alignment that a model states for its images.
+
+    Args:
+        model: any model; models inside it are looked at too.
+
+    Returns:
+        A key of `geometry.ALIGNMENTS`.
+
+    Raises:
+        ValueError: if the model states none, or two different ones.
+    """
+    stated = _stated(model)
+    if not stated:
+        raise ValueError(
+            "model must state the alignment of its images: give alignment= (--backbone-alignment or "
+            "--model-alignment on the command line), or use models.with_alignment(model, alignment). "
+            f"Received: model {model.name!r}, which states none"
+        )
+    if len(stated) > 1:
+        raise ValueError(
+            f"model must state one alignment. Received: model {model.name!r} with {sorted(stated)}"
+        )
+    return stated.pop()
+
+
+def with_alignment(model: keras.Model, alignment: str) -> keras.Model:
+    """A model that states an alignment, in place of the one it stated before.
+
+    Nothing is warped: what the model computes stays as it is.
+
+    Args:
+        model: a functional or sequential model of one input, images -> anything; it is left as it is.
+        alignment: what its images are aligned to, a key of `geometry.ALIGNMENTS`.
+
+    Returns:
+        The model itself where it states this alignment. Else a new one with the same layer names and
+        weights of its own; where the model stated none, with a layer "face_alignment" behind its
+        input.
+
+    Raises:
+        ValueError: if no alignment has that name, or the model is not of that kind.
+    """
+    FaceAlignment(alignment)  # refuses an unknown one before any work
+    if _stated(model) == {alignment}:
+        return model
+    if isinstance(model, keras.Sequential):
+        model = keras.Model(model.inputs, model.outputs, name=model.name)
+    replaces, name = bool(_stated(model)), model.name
+
+    def build(layer: keras.layers.Layer) -> keras.layers.Layer:
+        changes = {"alignment": alignment} if isinstance(layer, FaceAlignment) else {}
+        return type(layer).from_config(layer.get_config() | changes)
+
+    stating: dict[int, keras.KerasTensor] = {}
+
+    def aligned(value: Any) -> Any:
+        history = getattr(value, "_keras_history", None)
+        if replaces or history is None or not isinstance(history.operation, layers.InputLayer):
+            return value
+        if id(value) not in stating:
+            stating[id(value)] = FaceAlignment(alignment, name="face_alignment")(value)
+        return stating[id(value)]
+
+    def call(layer: keras.layers.Layer, *inputs: Any, **options: Any) -> Any:
+        options.pop("mask", None)  # of time steps, which images have not; an Identity refuses it
+        return layer(*keras.tree.map_structure(aligned, inputs), **options)
+
+    rebuilt = keras.models.clone_model(
+        model, clone_function=build, call_function=call, recursive=replaces
+    )
+    rebuilt.name = name
+    rebuilt.set_weights(model.get_weights())
+    return rebuilt
+
+
+def _stated(model: keras.Model) -> set[str]:
+    return {part.alignment for part in model._flatten_layers() if isinstance(part, FaceAlignment)}
