@@ -86,7 +86,8 @@ def export(
         precision: "float32"; for LiteRT also "float16" and "int8".
         calibration: uint8 array, shape (M, height, width, 3): for int8, faces whose activations say
             how far each tensor's values reach; not those to report figures on. 100 are enough.
-        facts: what else the `.json` shall hold ("classes", "alignment", ...).
+        facts: what else the `.json` shall hold ("classes", ...). "alignment" by default is what the model
+            states (`models.alignment_of`).
         tolerance: the largest relative difference; by default `TOLERANCES[precision]`.
 
     Returns:
@@ -94,11 +95,13 @@ def export(
 
     Raises:
         ModuleNotFoundError: if a format's package is not installed; the message has the pip line.
-        ValueError: if the words do not fit together, or the file does not agree; then nothing is left.
+        ValueError: if the words do not fit together, no alignment is stated, or the file does
+            not agree; then nothing is left.
     """
     target = os.path.abspath(os.fspath(path))
     _check(model, target, images, format, precision, calibration)
     told = {**(facts or {}), **_described(model, format, precision)}
+    told["alignment"] = told.get("alignment") or models.alignment_of(model)
     plain = in_float32(model)
     os.makedirs(os.path.dirname(target), exist_ok=True)
     with tempfile.TemporaryDirectory(dir=os.path.dirname(target), prefix=".export-") as folder:

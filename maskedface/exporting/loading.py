@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,31 @@ import numpy as np
 from maskedface.extras import from_extra
 
 # RGB images, 0-255, shape (N, height, width, 3), N >= 1 -> float32 vectors, shape (N, outputs).
-Predictor = Callable[[np.ndarray], np.ndarray]
+Predict = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """What runs an exported file, and what the `.json` beside it says.
+
+    Called with images, uint8 or float, RGB, 0-255, shape (N, height, width, 3), N >= 1, it gives a
+    float32 array, shape (N, outputs).
+
+    Attributes:
+        predict: the function that is called.
+        facts: what the `.json` says: "input", "outputs", "alignment", "classes", ...; {} without one.
+    """
+
+    predict: Predict
+    facts: dict[str, Any]
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        return self.predict(images)
+
+    @property
+    def alignment(self) -> str:
+        """What the images are to be aligned to, a key of `geometry.ALIGNMENTS`; "" if nothing says it."""
+        return str(self.facts.get("alignment") or self.facts.get("template") or "")
 
 
 def load(path: str | os.PathLike[str]) -> Predictor:
@@ -21,8 +47,8 @@ def load(path: str | os.PathLike[str]) -> Predictor:
         path: a SavedModel's folder, or a file that ends as .onnx or .tflite.
 
     Returns:
-        A function: images, uint8 or float, RGB, 0-255, shape (N, height, width, 3), N >= 1 -> float32
-        array, shape (N, outputs). Numbers of a full-integer file are scaled back to real ones.
+        A `Predictor`: images -> vectors, with what the file's `.json` says, its alignment among it.
+        Numbers of a full-integer file are scaled back to real ones.
 
     Raises:
         FileNotFoundError: if there is no such file or folder.
@@ -33,15 +59,23 @@ def load(path: str | os.PathLike[str]) -> Predictor:
     if not os.path.exists(name):
         raise FileNotFoundError(f"path must be an exported model. Received: {name!r}")
     if os.path.isdir(name):
-        return _saved_model(name)
+        return Predictor(_saved_model(name), _facts(name))
     if name.endswith(".onnx"):
-        return _onnx(name)
+        return Predictor(_onnx(name), _facts(name))
     if name.endswith(".tflite"):
-        return _litert(name)
+        return Predictor(_litert(name), _facts(name))
     raise ValueError(f"path must be a folder, .onnx or .tflite. Received: {name!r}")
 
 
-def _saved_model(path: str) -> Predictor:
+def _facts(path: str) -> dict[str, Any]:
+    if not os.path.isfile(f"{path}.json"):
+        return {}
+    with open(f"{path}.json", encoding="utf-8") as file:
+        facts: dict[str, Any] = json.load(file)
+    return facts
+
+
+def _saved_model(path: str) -> Predict:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(path)
@@ -53,7 +87,7 @@ def _saved_model(path: str) -> Predictor:
     return predict
 
 
-def _onnx(path: str) -> Predictor:
+def _onnx(path: str) -> Predict:
     with from_extra("onnx", "onnxruntime"):
         import onnxruntime
     options = onnxruntime.SessionOptions()
@@ -67,7 +101,7 @@ def _onnx(path: str) -> Predictor:
     return predict
 
 
-def _litert(path: str) -> Predictor:
+def _litert(path: str) -> Predict:
     with from_extra("litert", "ai-edge-litert"):
         from ai_edge_litert.interpreter import Interpreter
     interpreter = Interpreter(model_path=path, num_threads=os.cpu_count() or 1)

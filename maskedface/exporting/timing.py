@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from maskedface.exporting.loading import Predictor
+from maskedface.exporting.loading import Predict
 
 
 def time_models(
-    models: Mapping[str, Predictor], images: np.ndarray, *, rounds: int = 5
+    models: Mapping[str, Predict], images: np.ndarray, *, rounds: int = 5
 ) -> dict[str, float]:
     """Times models in turn, so that a slower minute of the machine meets them all.
 

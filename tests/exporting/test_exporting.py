@@ -143,6 +143,29 @@ def test_an_older_export_is_replaced_and_other_folders_are_refused(
         exporting.export(backbone, tmp_path / "photos", images, format="savedmodel")
 
 
+def test_a_file_read_back_gives_its_alignment(
+    backbone: keras.Model, images: np.ndarray, tmp_path: Path
+) -> None:
+    exporting.export(backbone, tmp_path / "model", images, format="savedmodel")
+    assert exporting.load(tmp_path / "model").alignment == "vggface2"
+
+
+def test_a_file_of_before_gives_its_alignment(
+    backbone: keras.Model, images: np.ndarray, tmp_path: Path
+) -> None:
+    exporting.export(backbone, tmp_path / "model", images, format="savedmodel")
+    (tmp_path / "model.json").write_text('{"template": "dlib"}')
+    assert exporting.load(tmp_path / "model").alignment == "dlib"
+
+
+def test_a_model_that_states_no_alignment_is_refused(images: np.ndarray, tmp_path: Path) -> None:
+    image = keras.Input((SIDE, SIDE, 3))
+    silent = keras.Model(image, keras.layers.GlobalAveragePooling2D()(image))
+    with pytest.raises(ValueError, match="must state the alignment"):
+        exporting.export(silent, tmp_path / "model", images, format="savedmodel")
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_onnx_file_carries_its_facts(
     backbone: keras.Model, images: np.ndarray, tmp_path: Path
 ) -> None:
@@ -150,7 +173,7 @@ def test_an_onnx_file_carries_its_facts(
     import onnx
 
     path = tmp_path / "model.onnx"
-    exporting.export(backbone, path, images, format="onnx", facts={"alignment": "vggface2"})
+    exporting.export(backbone, path, images, format="onnx")
     (prop,) = onnx.load(path).metadata_props
     assert prop.key == "maskedface" and json.loads(prop.value)["alignment"] == "vggface2"
 
