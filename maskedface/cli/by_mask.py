@@ -11,7 +11,7 @@ import numpy as np
 from maskedface.cli.protocols import embedded_faces
 from maskedface.cli.recogniser import load_recognizer, print_table
 from maskedface.cli.results import difference
-from maskedface.datasets import FaceIndex, read_image
+from maskedface.datasets import FaceIndex, face_source, read_image
 from maskedface.evaluation import by_mask, interval, rank_one_matches
 from maskedface.recognition import SEEMS_MASKED, masked_probability
 from maskedface.reporting import RunGroup
@@ -81,7 +81,7 @@ def seems_masked(index: FaceIndex) -> np.ndarray:
     """Which faces seem to wear a mask, from the images alone: bool array, shape (rows,)."""
     return np.array(
         [
-            masked_probability(read_image(path), face.alignment) >= SEEMS_MASKED
+            masked_probability(read_image(path), face_source(face)) >= SEEMS_MASKED
             for path, face in zip(index.paths, index.faces, strict=True)
         ]
     )

@@ -14,6 +14,7 @@ import numpy as np
 
 from maskedface.datasets.domain_check import DomainCheck, suspect_domains
 from maskedface.datasets.face_index import DOMAINS, Exclusion, Face, FaceIndex
+from maskedface.datasets.face_places import is_placed
 from maskedface.datasets.file_facts import FileFacts, read_facts
 from maskedface.datasets.images import MAX_PIXELS
 from maskedface.datasets.reading import read_many
@@ -38,7 +39,7 @@ class AuditReport:
         sizes: {"width x height": images}, as seen upright, the most common first.
         turned: paths with an EXIF orientation that turns or mirrors them.
         misnamed: (path, format by content) where the extension promises another.
-        unaligned: int, images whose alignment is unknown ("").
+        unaligned: int, images of which neither landmarks nor an alignment are known.
         domain_check: `DomainCheck`, images that look like the other domain.
     """
 
@@ -166,7 +167,7 @@ def audit(
         sizes=dict(sorted(sizes.items(), key=lambda item: (-item[1], item[0]))),
         turned=tuple(face.path for face, fact in good if fact.orientation != 1),
         misnamed=tuple((face.path, fact.mismatch) for face, fact in good if fact.mismatch),
-        unaligned=sum(not face.alignment for face in index.faces),
+        unaligned=sum(not is_placed(face) for face in index.faces),
         domain_check=_check_domains(good) if check_domains else DomainCheck(skipped="not asked for"),
     )
 

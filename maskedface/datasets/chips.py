@@ -14,10 +14,11 @@ from rich.progress import track
 
 from maskedface import geometry
 from maskedface.datasets.face_index import FaceIndex
+from maskedface.datasets.face_places import face_source
 from maskedface.datasets.images import read_image
 from maskedface.whole_file import allocate, whole_file
 
-_VERSION = 3  # of what a chip's pixels depend on; a change makes old cache files unused
+_VERSION = 4  # of what a chip's pixels depend on; a change makes old cache files unused
 
 
 def read_chip(
@@ -25,7 +26,7 @@ def read_chip(
     *,
     size: int,
     alignment: str,
-    source_alignment: str = "",
+    source: str | np.ndarray = "",
     out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Reads one image file as a model's input.
@@ -34,7 +35,9 @@ def read_chip(
         path: the image file.
         size: int, the chip's height and width in pixels.
         alignment: the alignment the model wants, a key of `geometry.ALIGNMENTS`.
-        source_alignment: the image's own alignment; "" = unknown: the whole image becomes the chip.
+        source: what the image is warped by (`face_source` of a row): five points in it, float array,
+            shape (5, 2), or the name of its own alignment; "" = unknown: the whole image becomes the
+            chip.
         out: as for `geometry.warp`.
 
     Returns:
@@ -45,9 +48,7 @@ def read_chip(
         OSError: if it cannot be read.
     """
     image = read_image(path, channels=4)
-    matrix = geometry.chip_matrix(
-        *image.shape[:2], source=source_alignment, target=alignment, size=size
-    )
+    matrix = geometry.chip_matrix(*image.shape[:2], source=source, target=alignment, size=size)
     return geometry.warp(image, matrix, size, out=out)
 
 
@@ -62,11 +63,12 @@ def read_chips(
     """Reads all faces of an index, once.
 
     Args:
-        index: N rows.
+        index: N rows, each warped by its landmarks, else by its alignment, else taken whole.
         size, alignment: as for `read_chip`.
         cache: a folder for a cache file, or None for memory. The file's name is a hash of all that
-            decides its pixels (the rows, the files' sizes and times, size, alignment), so a changed
-            file makes a new one; it is renamed when complete, so a killed run leaves none in use.
+            decides its pixels (the rows and their landmarks' points, the files' sizes and times, size,
+            alignment), so a changed file makes a new one; it is renamed when complete, so a killed run
+            leaves none in use.
         progress: whether to draw a progress bar.
 
     Returns:
@@ -113,7 +115,7 @@ def _read_all(
     def read(row: int) -> np.ndarray:
         face = index.faces[row]
         path = os.path.join(index.root, face.path)
-        return read_chip(path, size=size, alignment=alignment, source_alignment=face.alignment)
+        return read_chip(path, size=size, alignment=alignment, source=face_source(face))
 
     block = 256
     starts = range(0, len(index), block)
@@ -126,6 +128,7 @@ def _key(index: FaceIndex, size: int, alignment: str) -> str:
     digest = hashlib.blake2b(f"{_VERSION}\0{size}\0{alignment}".encode(), digest_size=16)
     for face, path in zip(index.faces, index.paths, strict=True):
         status = os.stat(path)
-        text = f"\0{path}\0{face.alignment}\0{status.st_size}\0{status.st_mtime_ns}"
+        source = face.alignment if face.landmarks is None else face.landmarks.points
+        text = f"\0{path}\0{source}\0{status.st_size}\0{status.st_mtime_ns}"
         digest.update(text.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

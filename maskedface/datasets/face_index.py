@@ -11,6 +11,9 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
+from maskedface.datasets.landmarks import Landmarks
+from maskedface.datasets.person_names import name_key
+
 Domain = Literal["masked", "unmasked"]
 DOMAINS: tuple[Domain, ...] = get_args(Domain)
 
@@ -27,6 +30,8 @@ class Face(NamedTuple):
             with several masks drawn on it for instance, share it.
         alignment: str, the name of the five-point alignment (`maskedface.geometry.ALIGNMENTS`) the
             image is aligned to ("" = unknown: the whole image is used as it is).
+        landmarks: `Landmarks`, where its five points lie (None = not looked for, or not found). Where
+            they are known the image is warped by them, whatever its alignment says.
     """
 
     path: str
@@ -34,6 +39,7 @@ class Face(NamedTuple):
     domain: Domain
     photo: str = ""
     alignment: str = ""
+    landmarks: Landmarks | None = None
 
 
 class Exclusion(NamedTuple):
@@ -54,8 +60,8 @@ class FaceIndex:
             without a row here; `audit` prints them.
 
     Raises:
-        ValueError: if a domain is not "masked" or "unmasked", a person is "", or a path occurs
-            twice.
+        ValueError: if a domain is not "masked" or "unmasked", a person is "", landmarks are neither
+            `Landmarks` nor None, or a path occurs twice.
     """
 
     root: str
@@ -68,7 +74,7 @@ class FaceIndex:
         faces: Iterable[Face],
         excluded: Iterable[Exclusion] = (),
     ) -> None:
-        rows = tuple(sorted(faces))
+        rows = tuple(sorted(faces, key=lambda face: face.path))
         for face in rows:
             if face.domain not in DOMAINS:
                 raise ValueError(
@@ -77,6 +83,11 @@ class FaceIndex:
                 )
             if not face.person:
                 raise ValueError(f"person must not be empty. Received: path={face.path!r}")
+            if not isinstance(face.landmarks, Landmarks | None):
+                raise ValueError(
+                    "landmarks must be datasets.Landmarks or None. "
+                    f"Received: landmarks={face.landmarks!r} for path={face.path!r}"
+                )
         for first, second in itertools.pairwise(rows):
             if first.path == second.path:
                 raise ValueError(f"path must occur once. Received twice: path={first.path!r}")
@@ -156,6 +167,16 @@ class FaceIndex:
         if domain not in DOMAINS:
             raise ValueError(f"domain must be one of {DOMAINS}. Received: domain={domain!r}")
         return self.where(lambda face: face.domain == domain)
+
+    def without(self, people: Iterable[str]) -> FaceIndex:
+        """The rows of everybody else.
+
+        Args:
+            people: names, such as `datasets.MFR2_PEOPLE`. Case, blanks, `_` and `-` do not count:
+                "BenAffleck" is "Ben_Affleck". Names that nobody here has are passed over.
+        """
+        gone = {name_key(person) for person in people}
+        return self.where(lambda face: name_key(face.person) not in gone)
 
     def people_in_both(self) -> FaceIndex:
         """The rows of the people who have at least one masked and one unmasked image."""

@@ -7,10 +7,13 @@ import os
 from collections.abc import Mapping
 from typing import cast
 
+from maskedface.datasets import landmarks
 from maskedface.datasets.face_index import Domain, Face, FaceIndex
+from maskedface.datasets.landmarks import Landmarks
 from maskedface.whole_file import whole_file
 
-_COLUMNS = Face._fields
+_COLUMNS = ("path", "person", "domain", "photo", "alignment")
+_OWN = (*_COLUMNS, *landmarks.COLUMNS)  # all others are protocols
 _REQUIRED = ("path", "person", "domain")
 
 
@@ -24,15 +27,22 @@ def write_manifest(
 
     Args:
         path: the file to write.
-        index: the rows; columns path, person, domain, photo, alignment.
+        index: the rows; columns path, person, domain, photo, alignment, and where any row has
+            landmarks also landmarks (x1 y1 x2 y2 ..), landmarks_source, landmarks_confidence, empty for
+            the rows without.
         protocols: column name -> {part name: index of the rows in that part}, for example
             `{"closed_set": {"train": train, "test": test}}`. A row in no part has an empty cell.
+            `read_protocols` gives those of another manifest.
 
     Raises:
-        ValueError: if a part holds a row that `index` lacks, or a row is in two parts.
+        ValueError: if a part holds a row that `index` lacks, a row is in two parts, or a protocol has the
+            name of one of the columns above.
     """
     protocols = protocols or {}
     cells: dict[str, dict[str, str]] = {}
+    taken = sorted({*protocols} & {*_OWN})
+    if taken:
+        raise ValueError(f"a protocol must have a name of its own. Received: {taken}")
     for column, parts in protocols.items():
         cells[column] = {}
         for part, rows in parts.items():
@@ -53,9 +63,12 @@ def write_manifest(
         open(partial, "w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
         writer = csv.writer(file)
-        writer.writerow([*_COLUMNS, *protocols])
+        placed = any(face.landmarks is not None for face in index.faces)
+        writer.writerow([*(_OWN if placed else _COLUMNS), *protocols])
         for face in index.faces:
-            writer.writerow([*face, *(cells[column].get(face.path, "") for column in protocols)])
+            five = ("", "", "") if face.landmarks is None else face.landmarks.to_cells()
+            own = [*face[: len(_COLUMNS)], *(five if placed else ())]
+            writer.writerow([*own, *(cells[column].get(face.path, "") for column in protocols)])
 
 
 def read_manifest(
@@ -68,8 +81,8 @@ def read_manifest(
     """Reads a manifest's rows.
 
     Args:
-        path: a CSV file with a header; columns path, person and domain are required, photo and
-            alignment are read where present, all others are left alone.
+        path: a CSV file with a header; columns path, person and domain are required, photo,
+            alignment and the three of landmarks are read where present, all others are left alone.
         root: the folder the paths start from; by default the manifest's own folder.
         alignment: the alignment of the rows that name none.
         check_files: whether every file must exist.
@@ -78,8 +91,9 @@ def read_manifest(
         A `FaceIndex` of every row.
 
     Raises:
-        ValueError: if a required column or cell is missing, the alignment's column still has its old
-            name "template", or the file holds no row.
+        ValueError: if a required column or cell is missing, landmarks are no `Landmarks` or one of
+            their columns is missing, the alignment's column still has its old name "template", or the
+            file holds no row; the message names the file, and the row.
         FileNotFoundError: if files are missing; the message counts them and names the first.
     """
     return _index(path, _rows(path), root, alignment, check_files)
@@ -110,26 +124,62 @@ def read_split(
         FileNotFoundError: as `read_manifest`.
     """
     rows = _rows(path, alignment_column)
-    if protocol not in rows[0]:
-        others = [name for name in rows[0] if name not in _COLUMNS]
+    others = _protocols(rows)
+    if protocol not in others:
         raise ValueError(
             f"protocol must be a column of {os.fspath(path)!r}, one of {others}. "
             f"Received: protocol={protocol!r}"
         )
-    parts = sorted({row[protocol] for row in rows} - {""})
+    parts = _parts(path, rows, protocol, root, alignment, check_files)
     if not parts:
         raise ValueError(f"protocol must name a filled column. Received: protocol={protocol!r}")
-    return {
-        part: _index(
-            path, [row for row in rows if row[protocol] == part], root, alignment, check_files
-        )
-        for part in parts
-    }
+    return parts
+
+
+def read_protocols(
+    path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None
+) -> dict[str, dict[str, FaceIndex]]:
+    """Reads all columns of a manifest that are not the rows' own, so that `write_manifest` can write
+    them again beside other rows' values:
+
+    >>> write_manifest(new, index, read_protocols(old))  # doctest: +SKIP
+
+    Args:
+        path, root: as for `read_manifest`; the files need not be there.
+
+    Returns:
+        {column: {part: index}}, the columns in the file's order.
+
+    Raises:
+        ValueError: as `read_manifest`.
+    """
+    rows = _rows(path)
+    return {name: _parts(path, rows, name, root, "", False) for name in _protocols(rows)}
+
+
+def _protocols(rows: Mapping[int, Mapping[str, str]]) -> list[str]:
+    return [name for name in next(iter(rows.values())) if name not in _OWN]
+
+
+def _parts(
+    path: str | os.PathLike[str],
+    rows: Mapping[int, Mapping[str, str]],
+    protocol: str,
+    root: str | os.PathLike[str] | None,
+    alignment: str,
+    check_files: bool,
+) -> dict[str, FaceIndex]:
+    of: dict[str, dict[int, Mapping[str, str]]] = {}
+    for number, row in rows.items():
+        if row[protocol]:
+            of.setdefault(row[protocol], {})[number] = row
+    return {part: _index(path, of[part], root, alignment, check_files) for part in sorted(of)}
 
 
 def _rows(
     path: str | os.PathLike[str], alignment_column: str = "alignment"
-) -> list[dict[str, str]]:
+) -> dict[int, dict[str, str]]:
+    """{row number, the header's is 1: {column: cell}}."""
     with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
         reader = csv.DictReader(file)
         missing = [name for name in _REQUIRED if name not in (reader.fieldnames or ())]
@@ -144,13 +194,19 @@ def _rows(
                 "a manifest's column of alignments must be named 'alignment': rename the column. "
                 f"Received: {os.fspath(path)!r} with the column 'template'"
             )
+        given = [name for name in landmarks.COLUMNS if name in columns]
+        if len(given) not in (0, len(landmarks.COLUMNS)):
+            raise ValueError(
+                f"a manifest must have all of the columns {landmarks.COLUMNS}, or none. "
+                f"Received: {os.fspath(path)!r} with {given} alone"
+            )
         if alignment_column in columns:
             columns[columns.index(alignment_column)] = "alignment"
         reader.fieldnames = columns
-        rows = list(reader)
+        rows = dict(enumerate(reader, start=2))
     if not rows:
         raise ValueError(f"a manifest must hold at least one row. Received: {os.fspath(path)!r}")
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows.items():
         if None in row or None in row.values():
             raise ValueError(
                 f"every manifest row must have as many cells as the header. "
@@ -161,7 +217,7 @@ def _rows(
 
 def _index(
     path: str | os.PathLike[str],
-    rows: list[dict[str, str]],
+    rows: Mapping[int, Mapping[str, str]],
     root: str | os.PathLike[str] | None,
     alignment: str,
     check_files: bool,
@@ -175,8 +231,9 @@ def _index(
                 cast(Domain, row["domain"]),  # FaceIndex checks the value
                 row.get("photo", ""),
                 row.get("alignment") or alignment,
+                _landmarks(path, number, row),
             )
-            for row in rows
+            for number, row in rows.items()
         ),
     )
     missing = [full for full in index.paths if check_files and not os.path.isfile(full)]
@@ -187,3 +244,12 @@ def _index(
             f"the first {missing[0]!r}"
         )
     return index
+
+
+def _landmarks(
+    path: str | os.PathLike[str], number: int, row: Mapping[str, str]
+) -> Landmarks | None:
+    try:
+        return Landmarks.from_cells(*(row.get(name, "") for name in landmarks.COLUMNS))
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)!r} row {number}: {error}") from None

@@ -14,6 +14,7 @@ from maskedface.datasets import order
 from maskedface.datasets.chips import read_chip, read_chips
 from maskedface.datasets.epoch_plan import EpochPlan
 from maskedface.datasets.face_index import FaceIndex
+from maskedface.datasets.face_places import face_source
 from maskedface.masking import RandomMask
 
 Cache = Literal["memory"] | str | os.PathLike[str] | np.ndarray | None
@@ -51,8 +52,8 @@ def as_tf_dataset(
         index: N rows.
         image_size: int, height and width of the images in pixels.
         alignment: the alignment the model wants, a key of `geometry.ALIGNMENTS`
-            (`models.alignment_of(backbone)`). A row that states its own is warped to it, the whole
-            image of any other is resized.
+            (`models.alignment_of(backbone)`). A row is warped to it by its landmarks, else by the
+            alignment that it states; else its whole image is resized.
         batch_size: int >= 1; an epoch's last batch may be smaller.
         shuffle: short for sampling="shuffled".
         sampling: "in_order", as the rows stand (the default); "shuffled", each epoch in an order of
@@ -163,4 +164,4 @@ def _decode(
     for image, row in zip(images, rows, strict=True):
         face = index.faces[row]
         path = os.path.join(index.root, face.path)
-        read_chip(path, size=size, alignment=alignment, source_alignment=face.alignment, out=image)
+        read_chip(path, size=size, alignment=alignment, source=face_source(face), out=image)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from maskedface import models
-from maskedface.datasets import FaceIndex, read_chip
+from maskedface.datasets import FaceIndex, face_source, read_chip
 from maskedface.evaluation import (
     attention,
     attention_share,
@@ -114,8 +114,8 @@ def _pairs(group: RunGroup) -> list[tuple[int, list[int]]]:
 
 
 def _chip(test: FaceIndex, row: int, size: int, alignment: str) -> np.ndarray:
-    source = test.faces[row].alignment
-    return read_chip(test.paths[row], size=size, alignment=alignment, source_alignment=source)
+    source = face_source(test.faces[row])
+    return read_chip(test.paths[row], size=size, alignment=alignment, source=source)
 
 
 def attention_part(groups: Sequence[RunGroup], faces: bool) -> list[dict[str, Any]]:

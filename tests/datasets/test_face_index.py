@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskedface.datasets import Exclusion, Face, FaceIndex
+from maskedface.datasets import MFR2_PEOPLE, Exclusion, Face, FaceIndex, Landmarks
 
 
 def index_of(*rows: tuple[str, str, str], root: str = "/faces") -> FaceIndex:
@@ -21,6 +21,30 @@ INDEX = index_of(
 
 def test_rows_are_sorted_however_they_come() -> None:
     assert FaceIndex("/faces", reversed(INDEX.faces)) == INDEX
+
+
+def test_rows_with_landmarks_are_sorted_by_path_alone() -> None:
+    five = Landmarks(((1, 1), (3, 1), (2, 2), (1, 3), (3, 3)), "given", 1.0)
+    rows = [Face("b", "bo", "masked", landmarks=five), Face("a", "bo", "masked", landmarks=five)]
+    assert [face.path for face in FaceIndex("/faces", [*rows, Face("c", "bo", "masked")]).faces] == [
+        "a", "b", "c",
+    ]  # fmt: skip
+
+
+def test_landmarks_of_another_type_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"must be datasets.Landmarks or None. Received: landmarks=\(1"):
+        FaceIndex("/faces", [Face("a.jpg", "ada", "masked", landmarks=(1, 2))])  # type: ignore[arg-type]
+
+
+def test_people_are_left_out_however_they_are_spelt() -> None:
+    rows = (
+        ("0", "Ben_Affleck", "masked"),
+        ("1", "BenAffleck", "masked"),
+        ("2", "pharrell williams", "unmasked"),
+        ("3", "Imran-Khan", "masked"),
+        ("4", "Ben_Afflecks", "masked"),
+    )
+    assert index_of(*rows).without(MFR2_PEOPLE).people == ("Ben_Afflecks",)
 
 
 def test_labels_follow_the_sorted_names() -> None:

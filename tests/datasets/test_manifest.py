@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from maskedface import datasets
-from maskedface.datasets import Face, FaceIndex
+from maskedface.datasets import Face, FaceIndex, Landmarks
+
+FIVE = ((30.125, 40.0), (70.5, 41.25), (50, 60), (35, -0.001), (66, 80))
 
 
 def make(root: Path, *names: str) -> FaceIndex:
@@ -16,6 +18,12 @@ def make(root: Path, *names: str) -> FaceIndex:
     return FaceIndex(
         root, [Face(name, name.split("/")[0], "masked", f"photo {name}", "arcface") for name in names]
     )
+
+
+def with_landmarks(index: FaceIndex, path: str) -> FaceIndex:
+    five = Landmarks(FIVE, "aligner", 0.875)
+    rows = (f._replace(landmarks=five) if f.path == path else f for f in index.faces)
+    return FaceIndex(index.root, rows)
 
 
 def test_a_manifest_gives_back_the_index(tmp_path: Path) -> None:
@@ -80,6 +88,72 @@ def test_a_damaged_manifest_is_refused(tmp_path: Path, text: str, message: str) 
     (tmp_path / "m.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
         datasets.read_manifest(tmp_path / "m.csv")
+
+
+def test_landmarks_survive_the_manifest(tmp_path: Path) -> None:
+    index = with_landmarks(make(tmp_path, "ada/0.jpg", "bo/0.jpg"), "bo/0.jpg")
+    datasets.write_manifest(tmp_path / "m.csv", index)
+    assert datasets.read_manifest(tmp_path / "m.csv").faces == index.faces
+    lines = (tmp_path / "m.csv").read_text().splitlines()
+    assert lines[0].endswith(",alignment,landmarks,landmarks_source,landmarks_confidence")
+    assert lines[1].endswith(",arcface,,,")
+    assert lines[2].endswith(",30.12 40 70.5 41.25 50 60 35 0 66 80,aligner,0.875")
+
+
+def test_a_manifest_without_landmarks_has_no_column_of_them(tmp_path: Path) -> None:
+    datasets.write_manifest(tmp_path / "m.csv", make(tmp_path, "ada/0.jpg"))
+    assert (tmp_path / "m.csv").read_text().splitlines()[0] == "path,person,domain,photo,alignment"
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ("1 2 3,given,1", "ten numbers"),
+        ("1 2 3 4 5 6 7 8 9 x,given,1", "must be numbers"),
+        ("1 2 3 4 5 6 7 8 9 nan,given,1", "five pairs .* of finite numbers"),
+        ("1 2 1 2 1 2 1 2 1 2,given,1", "not all lie in one place"),
+        ("1 2 3 4 5 6 7 8 9 10,,1", "must all be filled, or none"),
+        (",given,1", "must all be filled, or none"),
+        ("1 2 3 4 5 6 7 8 9 10,given,2", r"confidence must be in \[0, 1\]"),
+    ],
+)
+def test_wrong_landmarks_are_named_with_file_and_row(
+    tmp_path: Path, cells: str, message: str
+) -> None:
+    make(tmp_path, "a.jpg", "b.jpg")
+    head = "path,person,domain,landmarks,landmarks_source,landmarks_confidence"
+    (tmp_path / "m.csv").write_text(f"{head}\na.jpg,ada,masked,,,\nb.jpg,ada,masked,{cells}\n")
+    with pytest.raises(ValueError, match=rf"m.csv' row 3: .*{message}"):
+        datasets.read_manifest(tmp_path / "m.csv")
+
+
+def test_one_of_the_landmarks_columns_alone_is_refused(tmp_path: Path) -> None:
+    make(tmp_path, "a.jpg")
+    (tmp_path / "m.csv").write_text("path,person,domain,landmarks\na.jpg,ada,masked,\n")
+    with pytest.raises(ValueError, match=r"must have all of the columns .* \['landmarks'\] alone"):
+        datasets.read_manifest(tmp_path / "m.csv")
+
+
+def test_the_other_columns_of_a_manifest_are_carried_over(tmp_path: Path) -> None:
+    index = make(tmp_path, "ada/0.jpg", "bo/0.jpg", "cy/0.jpg")
+    text = "path,person,domain,photo,alignment,open_set,note\n"
+    for path, rest in (("ada/0.jpg", "train,"), ("bo/0.jpg", "test,a b"), ("cy/0.jpg", ",x")):
+        text += f"{path},{path[:-6]},masked,photo {path},arcface,{rest}\n"
+    (tmp_path / "m.csv").write_text(text)
+    found = with_landmarks(index, "bo/0.jpg")
+    protocols = datasets.read_protocols(tmp_path / "m.csv")
+    datasets.write_manifest(tmp_path / "aligned.csv", found, protocols)
+    assert datasets.read_split(tmp_path / "aligned.csv", "open_set")["test"].faces == (found.faces[1],)
+    assert datasets.read_protocols(tmp_path / "aligned.csv")["note"].keys() == {"a b", "x"}
+    bare = datasets.read_manifest(tmp_path / "m.csv")
+    datasets.write_manifest(tmp_path / "again.csv", bare, protocols)
+    assert (tmp_path / "again.csv").read_text().splitlines() == text.splitlines()
+
+
+def test_a_protocol_cannot_be_called_as_a_column_is(tmp_path: Path) -> None:
+    index = make(tmp_path, "ada/0.jpg")
+    with pytest.raises(ValueError, match=r"name of its own. Received: \['landmarks'\]"):
+        datasets.write_manifest(tmp_path / "m.csv", index, {"landmarks": {"train": index}})
 
 
 def test_an_unknown_protocol_is_refused_with_those_there_are(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_without_shuffling_rows_keep_their_order(drawn: FaceIndex) -> None:
 def test_an_image_is_its_file_warped_to_the_alignment(drawn: FaceIndex) -> None:
     images, _ = batches(drawn)[0]
     chip = datasets.read_chip(
-        drawn.paths[0], size=40, alignment="dlib", source_alignment="arcface"
+        drawn.paths[0], size=40, alignment="dlib", source="arcface"
     )
     np.testing.assert_array_equal(images[0], chip)
 

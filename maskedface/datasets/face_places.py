@@ -1,0 +1,63 @@
+"""Where the face lies in each image of an index: by its landmarks, its stated alignment, or unknown."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from maskedface.datasets.face_index import Face, FaceIndex
+from maskedface.datasets.manifest import read_manifest
+
+
+def face_source(face: Face) -> str | np.ndarray:
+    """What `geometry.chip_matrix` warps a row's image by, its `source`.
+
+    Args:
+        face: the row.
+
+    Returns:
+        The landmarks' points, float64, shape (5, 2), where it has any; else the name of its stated
+        alignment; "" where neither is known: the whole image becomes the chip.
+    """
+    return face.alignment if face.landmarks is None else np.array(face.landmarks.points)
+
+
+def is_placed(face: Face) -> bool:
+    """Whether it is known where the face lies: by landmarks or a stated alignment."""
+    return face.landmarks is not None or face.alignment != ""
+
+
+def as_whole_images(index: FaceIndex) -> FaceIndex:
+    """The same rows without landmarks and alignments: each image is taken whole, as the paper does."""
+    rows = (face._replace(landmarks=None, alignment="") for face in index.faces)
+    return FaceIndex(index.root, rows, index.excluded)
+
+
+def apply_landmarks(index: FaceIndex, file: str | os.PathLike[str]) -> FaceIndex:
+    """Takes the rows' landmarks from a manifest, as `maskedface align` writes it.
+
+    Args:
+        index: the rows.
+        file: a manifest whose paths start from the index's root. It may hold other rows too.
+
+    Returns:
+        The same rows; those whose path has landmarks in the file have these, all others are as they were.
+
+    Raises:
+        ValueError: if no row's path has landmarks in the file, and as `read_manifest`.
+        OSError: if the file cannot be read.
+    """
+    known = {
+        face.path: face.landmarks
+        for face in read_manifest(file, root=index.root, check_files=False).faces
+        if face.landmarks is not None
+    }
+    if not any(face.path in known for face in index.faces):
+        raise ValueError(
+            "file must hold landmarks of the rows, its paths counted from their root. "
+            f"Received: file={os.fspath(file)!r} with landmarks of {len(known)} paths "
+            f"{sorted(known)[:1]}, none of them one of {len(index)} below root={index.root!r}"
+        )
+    rows = (face._replace(landmarks=known.get(face.path, face.landmarks)) for face in index.faces)
+    return FaceIndex(index.root, rows, index.excluded)

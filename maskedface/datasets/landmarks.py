@@ -1,0 +1,96 @@
+"""Five points of one face: where they lie, who says so, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Point = tuple[float, float]
+
+COLUMNS = ("landmarks", "landmarks_source", "landmarks_confidence")
+"""The manifest's columns that hold a row's landmarks."""
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """Where five points of a face lie in its image.
+
+    Args:
+        points: five (x, y) pairs in pixels of the upright image (`geometry` says where (0, 0) is), in the
+            order of `geometry.Alignment`: left eye, right eye, nose tip, left and right mouth corner, as
+            seen by the viewer. They may lie beyond the image. Kept to two decimals, as manifests write
+            them.
+        source: str, who found them: "aligner", "blazeface+mesh", "given"; not empty.
+        confidence: float in [0, 1], kept to four decimals.
+
+    Raises:
+        ValueError: if there are not five pairs of finite numbers, all lie in one place, the source is
+            empty or the confidence is out of range.
+    """
+
+    points: tuple[Point, Point, Point, Point, Point]
+    source: str
+    confidence: float
+
+    def __post_init__(self) -> None:
+        points = _rounded(self.points)
+        if len(set(points)) == 1:
+            raise ValueError(f"points must not all lie in one place. Received: points={self.points}")
+        if not isinstance(self.source, str) or not self.source.strip():
+            raise ValueError(f"source must not be empty. Received: source={self.source!r}")
+        try:
+            confidence = float(self.confidence)
+        except (TypeError, ValueError):
+            confidence = math.nan
+        if not 0 <= confidence <= 1:
+            raise ValueError(
+                f"confidence must be in [0, 1]. Received: confidence={self.confidence!r}"
+            )
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "confidence", round(confidence, 4))
+
+    def to_cells(self) -> tuple[str, str, str]:
+        """The cells of `COLUMNS`: ten numbers x1 y1 x2 y2 .. between blanks, source, confidence."""
+        numbers = (f"{number:.2f}".rstrip("0").rstrip(".") for pair in self.points for number in pair)
+        return " ".join(numbers), self.source, f"{self.confidence:g}"
+
+    @staticmethod
+    def from_cells(points: str, source: str, confidence: str) -> Landmarks | None:
+        """Reads what `to_cells` wrote; None where all three are empty.
+
+        Raises:
+            ValueError: if some are empty, a number is none, and as `Landmarks`.
+        """
+        cells = (points, source, confidence)
+        if not any(cells):
+            return None
+        if not all(cells):
+            raise ValueError(f"{', '.join(COLUMNS)} must all be filled, or none. Received: {cells}")
+        words = points.split()
+        if len(words) != 10:
+            raise ValueError(
+                f"landmarks must be ten numbers x1 y1 x2 y2 ... Received: landmarks={points!r}"
+            )
+        try:
+            numbers, sure = [float(word) for word in words], float(confidence)
+        except ValueError:
+            raise ValueError(
+                "landmarks and landmarks_confidence must be numbers. "
+                f"Received: {points!r} and {confidence!r}"
+            ) from None
+        pairs = tuple(zip(numbers[::2], numbers[1::2], strict=True))
+        return Landmarks(pairs, source, sure)  # type: ignore[arg-type]  # five: checked again there
+
+
+def _rounded(points: Sequence[Sequence[float]]) -> tuple[Point, ...]:
+    try:
+        # + 0.0 makes -0.0 plain, which would be written "-0".
+        found = tuple((round(float(x), 2) + 0.0, round(float(y), 2) + 0.0) for x, y in points)
+    except (TypeError, ValueError):
+        found = ()
+    if len(found) != 5 or not all(math.isfinite(number) for pair in found for number in pair):
+        raise ValueError(
+            f"points must be five pairs (x, y) of finite numbers. Received: points={points!r}"
+        )
+    return found
