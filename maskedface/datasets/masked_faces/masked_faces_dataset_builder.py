@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from maskedface.datasets.face_index import DOMAINS, Exclusion, Face, FaceIndex
+from maskedface.datasets.face_places import face_source
 from maskedface.datasets.images import decode, open_image
 from maskedface.datasets.masked_faces.options import CONFIGS, MaskedFacesConfig
 from maskedface.datasets.masked_faces.parts import Parts, left_out, read_parts
@@ -63,7 +64,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                     "points": tfds.features.Tensor(
                         shape=(None, 2),
                         dtype=np.float32,
-                        doc="(x, y) of eyes, nose and mouth corners in pixels; no rows where unknown",
+                        doc="(x, y) of eyes, nose and mouth corners in pixels, the row's landmarks, "
+                        "else its alignment's; no rows where neither is known",
                     ),
                 }
             ),
@@ -122,9 +124,10 @@ def _image_and_points(face: Face, data: bytes) -> tuple[bytes | np.ndarray, np.n
         kept = image.format in _KEPT_FORMATS and image.mode != "CMYK" and not turned
         pixels = None if kept else decode(image, face.path)
         height, width = (image.height, image.width) if pixels is None else pixels.shape[:2]
-    known = face.alignment != ""
-    points = alignment_points(face.alignment, height, width) if known else np.empty((0, 2))
-    return data if pixels is None else pixels, points.astype("float32")
+    source = face_source(face)
+    if isinstance(source, str):
+        source = alignment_points(source, height, width) if source else np.empty((0, 2))
+    return data if pixels is None else pixels, source.astype("float32")
 
 
 def _label(person: str) -> str:

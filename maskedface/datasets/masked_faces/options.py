@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import os
 import re
 from typing import Any, Literal, get_args
 
@@ -22,6 +24,8 @@ class MaskedFacesConfig(tfds.core.BuilderConfig):
     Attributes:
         source: the reader and the layout of the files.
         alignment: the alignment of images that name none, a key of `geometry.ALIGNMENTS`; "" = unknown.
+        landmarks: a manifest with the rows' landmarks (`datasets.apply_landmarks`), its path; "" = none.
+            The configuration is named after what is in the file.
         domains: the domains kept, after the split.
         min_masked: only people with both domains and at least so many masked images; 0 = everybody.
         split: the rule of the same name in `maskedface.datasets`.
@@ -34,6 +38,7 @@ class MaskedFacesConfig(tfds.core.BuilderConfig):
 
     source: Source = "rmfrd"
     alignment: str = ""
+    landmarks: str = ""
     domains: tuple[Domain, ...] | None = DOMAINS
     min_masked: int | None = None
     split: Split | None = None
@@ -48,7 +53,10 @@ class MaskedFacesConfig(tfds.core.BuilderConfig):
         return {**values, "domains": self.domains and list(self.domains)}  # as JSON gives it back
 
 
-_OPTIONS = ("alignment", "domains", "min_masked", "split", "train_fraction", "seed", "protocol")
+_OPTIONS = (
+    *("alignment", "landmarks", "domains", "min_masked", "split", "train_fraction", "seed"),
+    "protocol",
+)
 
 CONFIGS = (
     MaskedFacesConfig(
@@ -120,6 +128,8 @@ def config(base: Source, **changes: Any) -> MaskedFacesConfig:
         changes["domains"] = tuple(sorted(changes["domains"], key=str))
     for name, value in changes.items():
         _check(name, value)
+    if changes.get("landmarks"):
+        changes["landmarks"] = os.path.abspath(changes["landmarks"])
     differing = {
         name: changes[name]
         for name in sorted(changes)
@@ -127,17 +137,28 @@ def config(base: Source, **changes: Any) -> MaskedFacesConfig:
     }
     if not differing:
         return bases[base]
-    words = [f"{name}={'+'.join(v) if name == 'domains' else v}" for name, v in differing.items()]
+    words = [f"{name}={_word(name, value)}" for name, value in differing.items()]
     name = "-".join([base, *words])
     if not re.fullmatch(r"[\w.=+-]+", name):  # it becomes a folder's name
         raise ValueError(f"options must be of letters, digits, '_', '.' and '-'. Received: {differing}")
     return dataclasses.replace(bases[base], **{"name": name, **differing})
 
 
+def _word(name: str, value: Any) -> str:
+    """An option's value in the configuration's name."""
+    if name == "domains":
+        return "+".join(value)
+    if name == "landmarks":  # of one path, another content is another data set
+        with open(value, "rb") as file:
+            return hashlib.blake2b(file.read(), digest_size=6).hexdigest()
+    return str(value)
+
+
 def _check(name: str, value: Any) -> None:
     whole = isinstance(value, int) and not isinstance(value, bool)
     rules: dict[str, tuple[bool, str]] = {
         "alignment": (value in ("", *ALIGNMENTS), f"one of {['', *ALIGNMENTS]}"),
+        "landmarks": (value == "" or _is_file(value), "a manifest's path"),
         "domains": (bool(value) and value in (DOMAINS, *((one,) for one in DOMAINS)), f"of {DOMAINS}"),
         "min_masked": (whole and value >= 0, "an int of at least 0"),
         "split": (value in get_args(Split), f"one of {get_args(Split)}"),
@@ -148,3 +169,7 @@ def _check(name: str, value: Any) -> None:
     good, wanted = rules[name]
     if not good:
         raise ValueError(f"{name} must be {wanted}. Received: {name}={value!r}")
+
+
+def _is_file(value: Any) -> bool:
+    return isinstance(value, str | os.PathLike) and os.path.isfile(value)

@@ -46,11 +46,13 @@ def read_parts(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Part
 
     Raises:
         FileNotFoundError: if files of the layout are missing.
-        ValueError: if the files are of another shape, or a split would be empty.
+        ValueError: if the files are of another shape, a split would be empty, or the landmarks' file has
+            none of the rows.
     """
     if options.source == "mfr2":
-        return _published_pairs(root, options)
+        return _with_landmarks(_published_pairs(root, options), options)
     parts = _protocol(root, options) if options.source == "mlfw" else _by_rule(root, options)
+    parts = _with_landmarks(parts, options)
     splits = {
         name: index.where(lambda face: face.domain in (options.domains or ()))
         for name, index in parts.splits.items()
@@ -60,6 +62,19 @@ def read_parts(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Part
         raise ValueError(
             f"every split must hold images. Received: none in {empty} with {options.options()}"
         )
+    return parts._replace(splits=splits)
+
+
+def _with_landmarks(parts: Parts, options: MaskedFacesConfig) -> Parts:
+    if not options.landmarks:
+        return parts
+    first, *others = parts.splits.values()
+    joined = datasets.apply_landmarks(sum(others, first), options.landmarks)
+    row = {face.path: face for face in joined.faces}
+    splits = {
+        name: FaceIndex(index.root, (row[face.path] for face in index.faces), index.excluded)
+        for name, index in parts.splits.items()
+    }
     return parts._replace(splits=splits)
 
 

@@ -189,6 +189,22 @@ def test_points_are_the_alignments_where_it_is_known(manual: Path, data_dir: Pat
     assert rows["test"][0]["points"].shape == (0, 2)
 
 
+def test_points_are_a_rows_landmarks_where_it_has_any(manual: Path, tmp_path: Path) -> None:
+    root = manual / "mlfw"
+    test = datasets.read_split(root / "protocols" / "manifest.csv", "closed_set", root=root)["test"]
+    five = datasets.Landmarks(((9, 11), (21, 11.5), (15, 16), (10, 23), (20, 23)), "given", 1)
+    file, names = tmp_path / "aligned.csv", []
+    for number in (0, 1):  # another content of one file is another configuration
+        found = FaceIndex(root, [test.faces[number]._replace(landmarks=five)])
+        datasets.write_manifest(file, found)
+        rows, info = load("mlfw", manual, tmp_path / "tfds", landmarks=str(file))
+        names.append(info.config_name)
+        np.testing.assert_allclose(rows["test"][number]["points"], five.points)
+        other = rows["test"][1 - number]["points"]
+        np.testing.assert_allclose(other, geometry.alignment_points("arcface", 32, 32), rtol=1e-6)
+    assert names[0] != names[1] and all(name.startswith("mlfw-landmarks=") for name in names)
+
+
 def test_the_checksum_changes_with_a_byte_and_not_with_the_place(tmp_path: Path) -> None:
     sums = []
     for place in ("one", "other", "changed"):
