@@ -31,6 +31,8 @@ def run(args: argparse.Namespace) -> int:
     from maskedface import datasets
 
     index = data.read_index(args)
+    if args.landmarks:  # the audit itself needs none
+        (index,) = data.placed(args, "whole", index)
     report = datasets.audit(index, check_domains=not args.no_domain_check)
     print(report.to_text())
     if args.json:

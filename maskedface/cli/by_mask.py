@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from maskedface.cli.protocols import embedded_faces
+from maskedface.cli.embedding import embedded_faces
 from maskedface.cli.recogniser import load_recognizer, print_table
 from maskedface.cli.results import difference
 from maskedface.datasets import FaceIndex, face_source, read_image

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
+from typing import TYPE_CHECKING
 
 from maskedface import datasets
 from maskedface.datasets import FaceIndex
 
+if TYPE_CHECKING:
+    from maskedface.training import Run
+
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --data, --domain, --manifest, --alignment and --min-masked."""
+    """Adds --data, --domain, --manifest, --alignment, --landmarks, --min-masked and --without-people."""
     group = parser.add_argument_group("images")
     group.add_argument("--data", metavar="DIR", help="folder in RMFRD's layout, or of people")
     group.add_argument(
@@ -26,10 +31,23 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         help="what the images are aligned to (arcface, dlib, vggface2); default: unknown",
     )
     group.add_argument(
+        "--landmarks",
+        metavar="find|none|FILE",
+        help="where the faces lie: find looks for each; FILE is a manifest of maskedface align; none takes "
+        "images whole, also aligned ones; default: find, where no row says it and the recipe wants "
+        "aligned faces",
+    )
+    group.add_argument(
         "--min-masked",
         type=int,
         metavar="N",
         help="only people with both domains and at least N masked images (the paper: 8)",
+    )
+    group.add_argument(
+        "--without-people",
+        metavar="mfr2|NAME,NAME",
+        help="leave out these people's images, of training and test; mfr2: the four of MFR2 who are in LFW "
+        "and MLFW too",
     )
 
 
@@ -56,7 +74,7 @@ def add_split_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read_index(args: argparse.Namespace) -> FaceIndex:
-    """The index that the words describe.
+    """The index that the words describe, but for --landmarks (`placed`).
 
     Raises:
         ValueError: if neither --data nor --manifest is given, or nothing is left.
@@ -69,11 +87,11 @@ def read_index(args: argparse.Namespace) -> FaceIndex:
         index = datasets.people_folder(args.data, args.domain, alignment=args.alignment)
     else:
         index = datasets.rmfrd(args.data, alignment=args.alignment)
-    return _selected(index, args)
+    return selected(index, args)
 
 
 def read_parts(args: argparse.Namespace) -> tuple[FaceIndex, FaceIndex]:
-    """(train, test) as the words describe.
+    """(train, test) as the words describe, but for --landmarks (`placed`).
 
     Raises:
         ValueError: if the protocol has no parts "train" and "test", or nothing is left.
@@ -94,7 +112,7 @@ def read_parts(args: argparse.Namespace) -> tuple[FaceIndex, FaceIndex]:
         raise ValueError(
             f"--protocol must have the parts train and test. Received: parts {sorted(parts)}"
         )
-    train, test = _selected(parts["train"], args), _selected(parts["test"], args)
+    train, test = selected(parts["train"], args), selected(parts["test"], args)
     if args.validation is None:
         return train, test
     is_open = not set(train.people) & set(test.people)
@@ -102,13 +120,83 @@ def read_parts(args: argparse.Namespace) -> tuple[FaceIndex, FaceIndex]:
     return hold_out(train, train_fraction=1 - args.validation, seed=args.split_seed)
 
 
-def _selected(index: FaceIndex, args: argparse.Namespace) -> FaceIndex:
+def placed(args: argparse.Namespace, faces: str, *parts: FaceIndex) -> tuple[FaceIndex, ...]:
+    """Rows with their faces' places as --landmarks says, and a line about it on stdout.
+
+    Args:
+        args: the words.
+        faces: "aligned" or "whole", what is wanted where --landmarks is not given: aligned faces are
+            looked for if no row of any part says where its face lies.
+        parts: indexes of one root, no path in two of them.
+
+    Returns:
+        The parts, each with its rows.
+
+    Raises:
+        ValueError: if --landmarks is no such word and no file, or the file has none of these paths.
+    """
+    word, joined = args.landmarks, sum(parts[1:], parts[0])
+    if word not in (None, "find", "none") and not os.path.isfile(word):
+        raise ValueError(f"--landmarks must be find, none or a file. Received: {word!r}")
+    if word is None and faces == "aligned" and not any(map(datasets.is_placed, joined.faces)):
+        word = "find"
+    if word == "find":
+        from maskedface.landmarks import find_landmarks
+
+        joined = find_landmarks(joined, progress=True)
+    elif word == "none":
+        joined = datasets.as_whole_images(joined)
+    elif word is not None:
+        joined = datasets.apply_landmarks(joined, word)
+    five = sum(face.landmarks is not None for face in joined.faces)
+    stated = sum(map(datasets.is_placed, joined.faces)) - five
+    origin = {None: "", "none": "", "find": " found now"}.get(word, f" of {word}")
+    print(
+        f"faces: {five} of {len(joined)} images by landmarks{origin}, {stated} by their stated alignment, "
+        f"{len(joined) - five - stated} taken whole"
+    )
+    row = {face.path: face for face in joined.faces}
+    return tuple(
+        FaceIndex(part.root, [row[face.path] for face in part.faces], part.excluded) for part in parts
+    )
+
+
+def wanted_by(run: Run) -> str:
+    """How other images are shown to a run's network: as its training rows were, "aligned" or "whole"."""
+    return "aligned" if any(map(datasets.is_placed, run.split()["train"].faces)) else "whole"
+
+
+def wanted_by_model(name: str) -> str:
+    """The same by a model's name; networks of no run are made for aligned faces."""
+    if not os.path.isdir(name):
+        return "aligned"
+    from maskedface.training import last_run
+
+    return wanted_by(last_run(name))
+
+
+def selected(index: FaceIndex, args: argparse.Namespace) -> FaceIndex:
+    """The rows that --without-people and --min-masked leave.
+
+    Raises:
+        ValueError: if none is left.
+    """
+    if args.without_people is not None:
+        names = args.without_people
+        kept = index.without(datasets.MFR2_PEOPLE if names == "mfr2" else names.split(","))
+        print(
+            f"--without-people: {len(index) - len(kept)} images of "
+            f"{len(index.people) - len(kept.people)} people left out"
+        )
+        if not len(kept):
+            raise ValueError(f"--without-people must leave somebody. Received: {names!r}")
+        index = kept
     if args.min_masked is None:
         return index
-    selected = index.people_in_both().with_at_least(args.min_masked, "masked")
-    if not len(selected):
+    kept = index.people_in_both().with_at_least(args.min_masked, "masked")
+    if not len(kept):
         raise ValueError(
             "--min-masked must leave at least one person. "
             f"Received: --min-masked {args.min_masked} for {len(index.people)} people"
         )
-    return selected
+    return kept

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from maskedface.cli import data
 
 if TYPE_CHECKING:
+    from maskedface.datasets import FaceIndex
     from maskedface.evaluation.learners import Learner
     from maskedface.training import Run
 
@@ -63,7 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "its lists of gallery and probes",
     )
     group.add_argument(
-        "--detect", action="store_true", help="find the faces by mtcnn, not by --alignment"
+        "--detect",
+        action="store_true",
+        help="find the faces by mtcnn, not by --alignment or --landmarks",
     )
     group.add_argument(
         "--enrolled", type=int, default=200, metavar="N", help="of a column: people enrolled a draw"
@@ -133,6 +136,7 @@ def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> 
 
     index = data.read_index(args)
     reports, chips = {}, {}
+    places: dict[str, FaceIndex] = {}
     for path, runs in groups.items():
         for one in runs:
             leaked = shared_rows(index, one.split()["train"])
@@ -143,12 +147,16 @@ def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> 
                 )
             people = tuple(one.record["classes"])
             size, alignment = one.record["image_size"], one.record["alignment"]
-            if (size, alignment) not in chips:
-                chips[size, alignment] = read_chips(
-                    index, size=size, alignment=alignment, progress=True
-                )
             labels = index.labels(people)
-            report = report_domains(index, labels, models.predict(one.model, chips[size, alignment]))
+            wanted = data.wanted_by(one)
+            if wanted not in places:
+                (places[wanted],) = data.placed(args, wanted, index)
+            key = (size, alignment, wanted)
+            if key not in chips:
+                chips[key] = read_chips(
+                    places[wanted], size=size, alignment=alignment, progress=True
+                )
+            report = report_domains(index, labels, models.predict(one.model, chips[key]))
             reports[one.path] = report
             for domain, scores in report.items():
                 low, high = scores["accuracy_interval"]

@@ -122,8 +122,15 @@ def _measure(args: argparse.Namespace) -> int:
     if "test" not in parts:
         raise ValueError(f"--protocol must have the part test. Received: parts {sorted(parts)}")
     found = []
-    for name in (args.run, *([args.against] if args.against else [])):
-        shares, people, even = _shares(_recognizer(name, args), parts["test"])
+    test = data.selected(parts["test"], args)
+    names = (args.run, *([args.against] if args.against else []))
+    places = {
+        wanted: data.placed(args, wanted, test)[0]
+        for wanted in sorted(set(map(data.wanted_by_model, names)))
+    }
+    for name in names:
+        rows = places[data.wanted_by_model(name)]
+        shares, people, even = _shares(_recognizer(name, args), rows)
         found.append(shares)
         low, high = evaluation.interval(shares, people)
         print(

@@ -191,7 +191,8 @@ def _faces(
 
     size, count = model.input_shape[1], _CHECKED + args.calibrate
     if args.data or args.manifest:
-        index, source = data.read_index(args), f"--data {args.data or args.manifest}"
+        (index,) = data.placed(args, data.wanted_by_model(args.model), data.read_index(args))
+        source = f"--data {args.data or args.manifest}"
     elif rows is not None and all(map(os.path.isfile, rows.paths)):
         index, source = rows, "the run's training faces"
     else:

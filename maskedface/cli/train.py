@@ -50,15 +50,17 @@ def run(args: argparse.Namespace) -> int:
     from maskedface import training
     from maskedface.cli.results import print_results
 
-    recipe = read_recipe(args.recipe)
+    recipe = read_recipe(args.recipe).override(*args.set)
+    seeds = parse_seeds(args.seeds)
     train, test = data.read_parts(args)
     print(f"{len(train)} training and {len(test)} test images of {len(train.people)} people")
+    train, test = data.placed(args, recipe.faces, train, test)
     runs = training.train_scenario(
-        recipe.override(*args.set),
+        recipe,
         train,
         test,
         run_dir=args.run,
-        seeds=parse_seeds(args.seeds),
+        seeds=seeds,
         backbone=args.backbone,
         weights=args.weights,
         alignment=args.backbone_alignment,

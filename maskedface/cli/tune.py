@@ -72,7 +72,9 @@ def run(args: argparse.Namespace) -> int:
     from maskedface import tuning
 
     recipe, space = _recipe_and_space(args)
+    seeds = parse_seeds(args.seeds)
     train, _ = data.read_parts(args)
+    (train,) = data.placed(args, recipe.faces, train)
     try:
         found = tuning.search(
             recipe,
@@ -81,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
             search_dir=args.search,
             algorithm=args.algorithm,
             trials=args.trials,
-            seeds=parse_seeds(args.seeds),
+            seeds=seeds,
             backbone=args.backbone,
             weights=args.weights,
             alignment=args.backbone_alignment,

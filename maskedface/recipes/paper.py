@@ -7,6 +7,8 @@ row of the paper's tables:
         --backbone ResNet50 --weights FILE --run runs/unmasked
     maskedface train --data RMFRD --min-masked 8 --recipe paper_masked \\
         --backbone ResNet50 --weights FILE --run runs/masked
+
+All say faces="whole": the paper resizes RMFRD's images as they are.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ PAPER_UNMASKED = Recipe(
     name="paper_unmasked",
     train_on={"unmasked": 1.0},
     test_on="unmasked",
+    faces="whole",
     freeze_through="all",
     dropout=0.5,
     optimizer="sgd",
@@ -41,6 +44,7 @@ PAPER_MASKED = Recipe(
     init="paper_unmasked",
     train_on={"masked": 1.0},
     test_on="masked",
+    faces="whole",
     freeze_through="layer3",
     dropout=0.5,
     optimizer="adam",

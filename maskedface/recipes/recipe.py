@@ -49,6 +49,9 @@ class Recipe:
         train_on: {domain: share}, the part of each person's training images of each domain that is
             used, shares in (0, 1].
         test_on: the domain that the curves and the table's headline show; all are reported.
+        faces: "aligned", each image is warped by where its face lies (`maskedface train` finds that
+            where no row states it), or "whole", an image whose row states nothing is resized whole, as in
+            the paper.
         image_size: int, input height and width in pixels, for backbones that take any.
         freeze_through: the last frozen stage (`models.stages`), "none" or "all".
         batch_norm: "frozen" or "update", for the frozen stages (`models.freeze`).
@@ -120,6 +123,7 @@ class Recipe:
     init: str = ""
     train_on: dict[Domain, float] = field(default_factory=lambda: {"masked": 1.0, "unmasked": 1.0})
     test_on: Domain = "masked"
+    faces: Literal["aligned", "whole"] = "aligned"
     image_size: int = 180
     freeze_through: str = "none"
     batch_norm: Literal["frozen", "update"] = "frozen"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import os
 import shutil
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import keras
 import numpy as np
 
 from maskedface import models
-from maskedface.datasets import FaceIndex, read_chips, take_share
+from maskedface.datasets import FaceIndex, is_placed, read_chips, take_share
 from maskedface.recipes import Recipe, scenario
 from maskedface.training.batches import plan_of
 from maskedface.training.compiling import build_model, prepare_backbone
@@ -61,6 +62,10 @@ def train(
     What a recipe freezes is computed once an image and view and kept on disk where that gives the
     ordinary loop's results (`training.frozen_features`); run.json says whether it was.
 
+    Rows are taken as they are: nobody looks for faces here. Where the recipe wants them aligned, one
+    warning (`logging`, "maskedface") counts the rows that say neither by landmarks nor by an alignment
+    where theirs lies; these are resized whole.
+
     Deterministic on one machine with one thread count: the same arguments give the same bits. It
     sets the seeds of Python, NumPy and Keras, and deterministic operations: TensorFlow's, or on JAX XLA's
     by `XLA_FLAGS` of this process, which XLA reads when it first runs.
@@ -107,6 +112,7 @@ def train(
     before = earlier_run(recipe.init, folder, seed)
     train = _taken(train, recipe, seed)
     refuse_leaks(train, test, before, folder)
+    _warn_of_whole_images(recipe, train, test)
     others = set(test.people) - set(train.people)
     is_open = len(others) == len(test.people)
     if others and not is_open:
@@ -232,3 +238,17 @@ def _taken(rows: FaceIndex, recipe: Recipe, seed: int) -> FaceIndex:
             f"Received: {len(taken)} images of {len(taken.people)} people"
         )
     return taken
+
+
+def _warn_of_whole_images(recipe: Recipe, train: FaceIndex, test: FaceIndex) -> None:
+    faces = (*train.faces, *test.faces)
+    whole = sum(not is_placed(face) for face in faces)
+    if recipe.faces == "aligned" and whole:
+        logging.getLogger("maskedface").warning(
+            "%d of %d images are resized whole, as nothing says where their faces lie, and the recipe "
+            "%r wants them aligned: give landmarks (maskedface.landmarks.find_landmarks, --landmarks "
+            "find) or an alignment, or set faces=whole",
+            whole,
+            len(faces),
+            recipe.name,
+        )

@@ -12,7 +12,15 @@ from PIL import Image
 
 from maskedface import evaluation, training
 from maskedface.cli.main import main
-from maskedface.datasets import FaceIndex, by_person, draw_face, draw_people, write_manifest
+from maskedface.datasets import (
+    FaceIndex,
+    Landmarks,
+    by_person,
+    draw_face,
+    draw_people,
+    read_pairs,
+    write_manifest,
+)
 from maskedface.training import Run
 
 
@@ -66,6 +74,56 @@ def test_masked_and_unmasked_pairs_stand_apart(
     assert set(kinds) == {"all", "masked-unmasked", "unmasked-unmasked"}
     assert kinds["masked-unmasked"]["impostors"] == 6 and kinds["all"]["impostors"] == 8
     assert "all of one kind" in kinds["unmasked-unmasked"]["skipped"]
+
+
+@pytest.mark.parametrize("start", ["", "init", "backbone"])
+def test_a_run_trained_on_people_of_the_pairs_is_refused(
+    start: str,
+    lfw: Path,
+    tiny_backbone: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Names differ in spelling; the run itself, one that it started from, or its backbone's knows them."""
+
+    def loads(*_: Any, **__: Any) -> None:
+        raise AssertionError("no model is loaded")
+
+    monkeypatch.setattr("maskedface.cli.embedding.load_recognizer", loads)
+    people = {"before": ["p_4", "stranger"], "after": ["other", "p_5" if start == "" else "third"]}
+    for name, classes in people.items():
+        record = {"classes": classes, "init": "", "backbone": "ResNet50"}
+        if name == "after" and start == "init":
+            record["init"] = str(tmp_path / "where it was" / "before")  # both were moved
+        if name == "after" and start == "backbone":
+            record["backbone"] = str(tmp_path / "runs" / "before" / "model.keras")
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(json.dumps(record))
+        (folder / "metrics.json").write_text("{}")
+        (folder / "model.keras").touch()
+    for model in ("after", "after/model.keras"):
+        path = tmp_path / "runs" / model
+        assert evaluate(path, "--protocol", "lfw", "--data", lfw) == 2
+        error = capsys.readouterr().err
+        knows = "after" if start == "" else "before"
+        assert "must not be ones that a model was trained on" in error
+        assert f"{str(tmp_path / 'runs' / knows)!r} was trained on 1 of them" in error
+
+
+def test_faces_of_pairs_are_shown_by_their_landmarks(
+    lfw: Path, tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = read_pairs("lfw", lfw).index
+    five = Landmarks(((38, 51), (73, 51), (56, 71), (41, 92), (70, 92)), "given", 1)
+    rows = [face._replace(landmarks=five) for face in index.faces]
+    write_manifest(tmp_path / "aligned.csv", FaceIndex(lfw, rows))
+    words = ("--protocol", "lfw", "--data", lfw, "--landmarks", tmp_path / "aligned.csv")
+    assert evaluate(tiny_backbone, *words) == 0
+    assert "faces: 12 of 12 images by landmarks of " in capsys.readouterr().out
+    assert evaluate(tiny_backbone, *words, "--detect") == 2
+    assert "--detect must come without --landmarks" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("masked_gallery", [False, True])
@@ -162,7 +220,7 @@ def test_a_run_is_scored_with_its_cohort(
     lists = []
     for domain in ("unmasked", "masked"):
         lists.append(tmp_path / f"{domain}.csv")
-        paths = (face.path for face in index.only(domain).faces)
+        paths = (face.path for face in parts["test"].only(domain).faces)
         lists[-1].write_text("\n".join("/".join(path.split("/")[1:]) for path in paths))
     assert evaluate(open_run.path, "--protocol", "c-rmfrd", "--data", index.root, "--list", *lists) == 0
     assert len(seen) == 2 and all(cohort is not None for cohort in seen)
@@ -173,6 +231,7 @@ def test_a_run_is_scored_with_its_cohort(
     [
         (["--protocol", "lfv"], "--protocol must be one of"),
         (["--protocol", "lfw"], "--data must be given with --protocol"),
+        (["--protocol", "lfw", "--data", ".", "--without-people", "mfr2"], "must come with a manifest's"),
         (["--protocol", "lfw", "--data", ".", "--list", "a", "b"], "must be c-rmfrd's"),
         (["--protocol", "lfw", "--data", ".", "--list", "a", "b", "c"], "must be one or two files"),
     ],

@@ -12,8 +12,8 @@ from maskedface.training import Run
 
 
 def words(drawn: FaceIndex, backbone: Path, recipe: str, run: Path) -> list[str]:
-    data = ["train", "--data", drawn.root, "--min-masked", "4", "--recipe", recipe]
-    return [*data, "--backbone", str(backbone), "--set", "epochs=1", "--run", str(run)]
+    data = ["train", "--data", drawn.root, "--alignment", "arcface", "--min-masked", "4"]
+    return [*data, "--recipe", recipe, "--backbone", str(backbone), "--set", "epochs=1", "--run", str(run)]
 
 
 # Four runs.
@@ -54,11 +54,25 @@ def test_a_run_is_not_evaluated_on_its_training_images(
     assert "must not be ones the run trained on" in capsys.readouterr().err
 
 
+def test_a_line_says_where_the_faces_lie(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = words(drawn, tiny_backbone, "frozen_means", tmp_path / "run")
+    assert main([*run, "--landmarks", "none", "--without-people", "PERSON 0003,nobody"]) == 0
+    printed = capsys.readouterr().out
+    assert "--without-people: 8 images of 1 people left out" in printed
+    assert "faces: 0 of 24 images by landmarks, 0 by their stated alignment, 24 taken whole" in printed
+    rows = Run(str(tmp_path / "run")).split()
+    assert {face.person for part in rows.values() for face in part.faces} == set(drawn.people[:3])
+    assert not any(face.alignment for face in rows["train"].faces)
+
+
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
         (["--set", "epoch=1"], "a recipe's field must be one of"),
         (["--recipe", "none"], "--recipe must be one of"),
+        (["--landmarks", "serch"], "--landmarks must be find, none or a file. Received: 'serch'"),
         (["--seeds", "a"], "--seeds must be whole numbers"),
         (["--min-masked", "9"], "--min-masked must leave at least one person"),
         (["--protocol", "closed_set"], "--protocol must come with --manifest"),

@@ -22,7 +22,8 @@ from tests.tuning.fake_training import RECIPE, SPACE, fake_training
 def words(drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path) -> list[str]:
     (tmp_path / "recipe.json").write_text(RECIPE.to_json())
     (tmp_path / "space.json").write_text(json.dumps(SPACE))
-    found = ["tune", "--data", drawn.root, "--recipe", str(tmp_path / "recipe.json")]
+    found = ["tune", "--data", drawn.root, "--alignment", "arcface"]
+    found += ["--recipe", str(tmp_path / "recipe.json")]
     found += ["--space", str(tmp_path / "space.json"), "--backbone", str(tiny_backbone)]
     return [*found, "--search", str(tmp_path / "s"), "--algorithm", "random"]
 
@@ -38,12 +39,13 @@ def test_the_best_recipe_trains_by_the_train_command(
     fake_training(monkeypatch, lambda recipe: 0.5 + recipe.dropout / 10)
     assert main([*words, "--trials", "11"]) == 0
     printed = capsys.readouterr().out
+    assert "by their stated alignment, 0 taken whole" in printed
     assert "trial 10 (11 of 11) completed" in printed and "best 0.550" in printed
     assert "of what the scores' differences are explained by" in printed
     best = tmp_path / "s" / "best.json"
     assert f"best recipe: {best}" in printed and Recipe.read(best).dropout == 0.5
     run = ["train", "--data", drawn.root, "--recipe", str(best), "--backbone", str(tiny_backbone)]
-    assert main([*run, "--run", str(tmp_path / "run")]) == 0
+    assert main([*run, "--alignment", "arcface", "--run", str(tmp_path / "run")]) == 0
 
 
 def test_a_space_may_stand_in_the_recipes_file(

@@ -86,6 +86,7 @@ def test_a_damaged_recipe_file_is_refused(text: str) -> None:
 
 def test_the_papers_values_are_the_papers() -> None:
     unmasked, masked = recipes.PAPER_UNMASKED, recipes.PAPER_MASKED
+    assert all(step.faces == "whole" for step in recipes.ALL.values() if "paper" in step.name)
     assert (unmasked.batch_size, unmasked.epochs, unmasked.image_size) == (256, 20, 180)
     assert (unmasked.optimizer, unmasked.learning_rate, unmasked.momentum) == ("sgd", 0.002, 0.9)
     assert (unmasked.decay_gamma, unmasked.decay_epochs) == (0.11, 14)

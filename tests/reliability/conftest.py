@@ -21,7 +21,7 @@ QUICK = Recipe(
 
 @pytest.fixture(scope="session")
 def parts(drawn: FaceIndex) -> tuple[FaceIndex, FaceIndex]:
-    return datasets.by_image(datasets.rmfrd(drawn.root))  # as the command reads them
+    return datasets.by_image(datasets.rmfrd(drawn.root, alignment="arcface"))  # as the command reads them
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +39,8 @@ def command(drawn: FaceIndex, backbone: Path, run: Path) -> list[str]:
     """`maskedface train` of QUICK, as the words of another process."""
     recipe = run.parent / "quick.json"
     recipe.write_text(QUICK.to_json())
-    words = ["train", "--data", drawn.root, "--recipe", str(recipe), "--backbone", str(backbone)]
+    words = ["train", "--data", drawn.root, "--alignment", "arcface", "--recipe", str(recipe)]
+    words += ["--backbone", str(backbone)]
     return [sys.executable, "-m", "maskedface", *words, "--run", str(run)]
 
 

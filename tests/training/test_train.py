@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from maskedface import datasets, models, recipes, training
-from maskedface.datasets import Face, FaceIndex
+from maskedface.datasets import Face, FaceIndex, Landmarks
 from maskedface.recipes import Recipe
 from maskedface.training import Run
 from maskedface.training.state import KeepState
@@ -55,6 +55,39 @@ def assert_same_bits(first: Run, second: Run) -> None:
     for one, other in zip(weights(first), weights(second), strict=True):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(first.predictions["logits"], second.predictions["logits"])
+
+
+def test_landmarks_are_kept_and_a_run_with_others_is_another(
+    train: Callable[..., Run], parts: tuple[FaceIndex, FaceIndex]
+) -> None:
+    def placed(rows: FaceIndex, x: float) -> FaceIndex:
+        five = Landmarks(((x, 30), (42, 30), (32, 41), (24, 53), (41, 53)), "aligner", 0.25)
+        return FaceIndex(rows.root, [face._replace(landmarks=five) for face in rows.faces])
+
+    recipe = recipes.FROZEN_MEANS
+    rows = [placed(part, 22.125) for part in parts]
+    run = train(recipe, train=rows[0], test=rows[1])
+    assert list(run.split().values()) == rows[::-1]
+    assert train(recipe, train=rows[0], test=rows[1]).metrics == run.metrics  # finished: the same run
+    with pytest.raises(ValueError, match="with another manifest"):
+        train(recipe, train=rows[0], test=placed(parts[1], 23))
+    whole = train(recipe, "whole")
+    assert (whole.predictions["logits"] != run.predictions["logits"]).any()
+
+
+def test_images_that_say_nothing_of_their_faces_are_counted(
+    train: Callable[..., Run],
+    parts: tuple[FaceIndex, FaceIndex],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    test = datasets.as_whole_images(parts[1])
+    train(recipes.FROZEN_MEANS.override(faces="whole"), "whole", test=test)
+    train(recipes.FROZEN_MEANS, "stated")
+    assert not caplog.records
+    train(recipes.FROZEN_MEANS, "aligned", test=test)
+    (record,) = caplog.records
+    assert record.name == "maskedface" and record.levelname == "WARNING"
+    assert f"{len(test)} of {len(test) + len(parts[0])} images are resized whole" in caplog.text
 
 
 def test_a_run_folder_holds_the_whole_experiment(

@@ -64,7 +64,8 @@ def test_a_killed_worker_comes_back_to_its_trial(
     (tmp_path / "recipe.json").write_text(
         json.dumps({**json.loads(RECIPE.override(epochs=5).to_json()), "space": SPACE})
     )
-    words = ["tune", "--data", drawn.root, "--recipe", str(tmp_path / "recipe.json")]
+    words = ["tune", "--data", drawn.root, "--alignment", "arcface"]
+    words += ["--recipe", str(tmp_path / "recipe.json")]
     words += ["--backbone", str(tiny_backbone), "--search", str(folder), "--algorithm", "random"]
     words += ["--trials", "4", "--keep-hopeless", "--timeout", "120"]
     words += ["--cache", str(tmp_path / "cache")]
