@@ -5,6 +5,7 @@ from maskedface.evaluation.classification import classification_report, confusio
 from maskedface.evaluation.cohort import Cohort
 from maskedface.evaluation.explanation import attention, attention_share, overlay
 from maskedface.evaluation.identification import cmc, identification_report, threshold_at_fpir
+from maskedface.evaluation.label_check import LabelCheck, check_labels
 from maskedface.evaluation.learners import LEARNERS, learner_scores
 from maskedface.evaluation.matching import Matches, by_mask, match_probes
 from maskedface.evaluation.open_set import EmbeddedFaces, open_set_report
@@ -25,10 +26,12 @@ __all__ = [
     "PAPER_ROWS",
     "Cohort",
     "EmbeddedFaces",
+    "LabelCheck",
     "Matches",
     "attention",
     "attention_share",
     "by_mask",
+    "check_labels",
     "classification_report",
     "cmc",
     "confusion",

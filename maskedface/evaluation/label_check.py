@@ -1,0 +1,134 @@
+"""Label noise: faces that a network finds nearer to another person than to the one they are labelled as."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from maskedface.evaluation.matching import Matches, match_probes
+
+_DOMAINS: tuple[Literal["masked", "unmasked"], ...] = ("masked", "unmasked")
+
+# Ours, by injected label noise on RMFRD's people with fewer than 8 masked images (docs/datasets.md;
+# `tools/measure_label_noise.py injected`).
+MARGIN = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class LabelCheck:
+    """How each face compares with its own person and with everybody else.
+
+    Attributes:
+        rows: int64 array, shape (compared,), which face of the arrays each comparison is of, ascending.
+            Faces whose person has no unmasked face of another photograph are not among them.
+        people: tuple of str, the label of each compared face.
+        others: tuple of str, the other person who is nearest.
+        own, other: float32 arrays in [-1, 1], shape (compared,), the cosines to both.
+        margin: float in [0, 2], by how much the other must be nearer to contradict a label.
+    """
+
+    rows: np.ndarray
+    people: tuple[str, ...]
+    others: tuple[str, ...]
+    own: np.ndarray
+    other: np.ndarray
+    margin: float
+
+    @property
+    def contradicted(self) -> np.ndarray:
+        """bool array, shape (compared,): another person is nearer by the margin or more."""
+        return np.asarray(self.other - self.own >= self.margin)
+
+    def disagreement(self) -> dict[str, float]:
+        """{person: the share of their compared faces that are nearer to somebody else, in [0, 1]}.
+
+        A network errs: a share of some people's faces is nearer to others with no label wrong. It is a
+        hint where it is far above everybody's.
+        """
+        faces = Counter(self.people)
+        nearer = self.other > self.own
+        away = Counter(
+            person for person, differs in zip(self.people, nearer, strict=True) if differs
+        )
+        return {person: away[person] / count for person, count in sorted(faces.items())}
+
+
+def check_labels(
+    embeddings: np.ndarray,
+    people: Sequence[str],
+    domains: Sequence[str],
+    photos: Sequence[str] | None = None,
+    *,
+    margin: float = MARGIN,
+) -> LabelCheck:
+    """Finds faces that are probably labelled as the wrong person: nearest class mean, leave one out.
+
+    Each face is compared with one mean a person of their unmasked faces, masked faces too, since masked
+    faces attract each other; its own person's without the face itself and all others of its photograph.
+    The network must not have been trained on these people: it would have learnt the wrong labels.
+    `docs/datasets.md` has the share of injected label noise that it finds, and how often it is wrong.
+
+    >>> check = check_labels(embeddings, people, domains, photos)  # doctest: +SKIP
+    >>> check.rows[check.contradicted]  # doctest: +SKIP
+
+    Args:
+        embeddings: float array, shape (faces, features).
+        people, domains: each face's person and "masked" or "unmasked".
+        photos: the photograph that each face was made from, "" or None where it is not known: such a
+            face counts as a photograph of its own, so fill them in first
+            (`datasets.with_photo_groups`), or copies vouch for each other.
+        margin: float in [0, 2], the difference of cosines from which a label is contradicted.
+
+    Returns:
+        A `LabelCheck`.
+
+    Raises:
+        ValueError: if `margin` is out of range, fewer than two people have an unmasked face, or as
+            `match_probes`.
+    """
+    if not 0 <= margin <= 2:
+        raise ValueError(f"margin must be in [0, 2]. Received: margin={margin}")
+    enrolled = {
+        person for person, domain in zip(people, domains, strict=False) if domain == "unmasked"
+    }
+    if len(enrolled) < 2:
+        raise ValueError(
+            "two people at least must have an unmasked face. "
+            f"Received: {len(enrolled)} of {len(set(people))} people"
+        )
+    known = _named(photos or [""] * len(people))
+    found = [
+        _nearest(
+            match_probes(embeddings, people, domains, known, probes=part, own_photo="leave_out")
+        )
+        for part in _DOMAINS
+    ]
+    rows, own, other, column = (np.concatenate([part[i] for part in found]) for i in range(4))
+    order = np.argsort(rows)
+    return LabelCheck(
+        rows[order],
+        tuple(str(people[row]) for row in rows[order]),
+        tuple(sorted(enrolled)[person] for person in column[order]),
+        own[order],
+        other[order],
+        margin,
+    )
+
+
+def _named(photos: Sequence[str]) -> list[str]:
+    """The photographs' names, with one of its own for each that has none."""
+    return [photo or f"\0{row}" for row, photo in enumerate(photos)]
+
+
+def _nearest(matches: Matches) -> tuple[np.ndarray, ...]:
+    """Rows, the scores to the own and to the nearest other person, and the latter's column."""
+    places = np.arange(len(matches.rows))
+    own = matches.scores[places, matches.own]
+    others = matches.scores.copy()
+    others[places, matches.own] = -np.inf
+    column = others.argmax(axis=1)
+    return matches.rows, own, others[places, column], column
