@@ -4,9 +4,10 @@ from maskedface.landmarks.aligner import SURE, Aligner, load_aligner
 from maskedface.landmarks.aligner_network import build_aligner
 from maskedface.landmarks.blazeface import BlazeFaceDetector
 from maskedface.landmarks.cascade import Cascade
-from maskedface.landmarks.detection import Detection, Detector
+from maskedface.landmarks.detection import Detection, Detector, detect
 from maskedface.landmarks.finding import Aligned, align, find_landmarks
 from maskedface.landmarks.mesh import MeshDetector
+from maskedface.landmarks.mtcnn import MtcnnDetector
 from maskedface.landmarks.store import Finding, Store
 
 __all__ = [
@@ -19,9 +20,11 @@ __all__ = [
     "Detector",
     "Finding",
     "MeshDetector",
+    "MtcnnDetector",
     "Store",
     "align",
     "build_aligner",
+    "detect",
     "find_landmarks",
     "load_aligner",
 ]

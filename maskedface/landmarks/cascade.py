@@ -7,7 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from maskedface.landmarks.aligner import SURE, Aligner
-from maskedface.landmarks.detection import Detection, Detector, check_image, without_doubles
+from maskedface.landmarks.detection import (
+    Detection,
+    Detector,
+    check_image,
+    detect,
+    without_doubles,
+)
 
 # Ours, by measurement on the people of RMFRD with fewer than 8 masked images (docs/alignment.md).
 _LEAST = 0.2  # BlazeFace's score from which the aligner looks
@@ -81,7 +87,7 @@ class Cascade:
 
     def _upright(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
         found: list[list[Detection]] = [[] for _ in images]
-        rough = self._detector(images) if self._detector is not None else [() for _ in images]
+        rough = [() for _ in images] if self._detector is None else detect(self._detector, images)
         rows = [row for row, faces in enumerate(rough) for _ in faces]
         if rows:
             points = np.stack([face.points for faces in rough for face in faces])

@@ -43,6 +43,56 @@ class Detector(Protocol):
     def __call__(self, images: Sequence[np.ndarray]) -> list[tuple[Detection, ...]]: ...
 
 
+def detect(detector: Detector, images: Sequence[np.ndarray]) -> list[tuple[Detection, ...]]:
+    """Calls a detector, anybody's, and refuses an answer that is none.
+
+    Args:
+        detector: the detector.
+        images: as it wants them.
+
+    Returns:
+        One tuple an image: its faces as the detector gave them, but for those whose five points lie in
+        one place, which nothing can be aligned by.
+
+    Raises:
+        ValueError: if there is not one list of faces an image, or a face lacks a box of four finite
+            numbers, five points of two finite numbers each, a confidence in [0, 1] or a source; and what
+            the detector raises.
+    """
+    found = detector(images)
+    if not isinstance(found, Sequence) or len(found) != len(images):
+        count = f"{len(found)} lists" if isinstance(found, Sequence) else f"{type(found)}"
+        raise ValueError(
+            "detector must give one list of faces an image. "
+            f"Received: {count} of {detector!r} for {len(images)} images"
+        )
+    for faces in found:
+        listed = isinstance(faces, Sequence)
+        wrong = [face for face in faces if not _is_sound(face)] if listed else [faces]
+        if wrong:
+            raise ValueError(
+                "detector must give lists of faces with a box of 4 finite numbers, points of shape "
+                "(5, 2), finite, a confidence in [0, 1] and a source. "
+                f"Received: {wrong[0]!r} of {detector!r}"
+            )
+    return [tuple(face for face in faces if np.ptp(face.points, axis=0).any()) for faces in found]
+
+
+def _is_sound(face: Detection) -> bool:
+    try:
+        box, points = np.asarray(face.box, "float64"), np.asarray(face.points, "float64")
+        confidence, source = float(face.confidence), face.source
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return (
+        box.shape == (4,)
+        and points.shape == (5, 2)
+        and bool(np.isfinite(box).all() and np.isfinite(points).all())
+        and 0 <= confidence <= 1
+        and isinstance(source, str)
+    )
+
+
 def check_image(image: np.ndarray) -> None:
     """Refuses what is no RGB image.
 

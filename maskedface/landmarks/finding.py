@@ -21,7 +21,7 @@ from rich.progress import MofNCompleteColumn, Progress
 from maskedface.datasets import FaceIndex, ImageError, Landmarks, read_image
 from maskedface.landmarks.aligner import weights_name
 from maskedface.landmarks.cascade import Cascade
-from maskedface.landmarks.detection import Detection, Detector
+from maskedface.landmarks.detection import Detection, Detector, detect
 from maskedface.landmarks.store import Finding, Store, default_store
 
 _CHUNK = 64  # images read, searched and kept together
@@ -181,7 +181,7 @@ def _search(
     with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
         images = list(pool.map(functools.partial(_read, root), paths))
     readable = [image for image in images if isinstance(image, np.ndarray)]
-    faces = iter(detector(readable))
+    faces = iter(detect(detector, readable))
     return {
         path: _finding(image, next(faces)) if isinstance(image, np.ndarray) else Finding(problem=image)
         for path, image in zip(paths, images, strict=True)
