@@ -13,7 +13,7 @@ from maskedface.cli.recogniser import load_recognizer, print_table
 from maskedface.cli.results import difference
 from maskedface.datasets import FaceIndex, face_source, read_image
 from maskedface.evaluation import by_mask, interval, rank_one_matches
-from maskedface.recognition import SEEMS_MASKED, masked_probability
+from maskedface.masking import SEEMS_MASKED, masked_probability
 from maskedface.reporting import RunGroup
 from maskedface.training import last_run
 

@@ -213,7 +213,7 @@ def _calibrate(args: argparse.Namespace, recognizer: Recognizer, enrolled: list[
 def _print(enrolled: list[_Enrolled], gallery: Gallery) -> None:
     from rich.table import Table
 
-    from maskedface.recognition import SEEMS_MASKED
+    from maskedface.masking import SEEMS_MASKED
 
     table = Table()
     for column in ("person", "faces added", "in the gallery", "seem masked", "whole image"):

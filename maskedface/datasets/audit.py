@@ -7,14 +7,11 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
-
-import numpy as np
 
 from maskedface.datasets.domain_check import DomainCheck, suspect_domains
 from maskedface.datasets.face_index import DOMAINS, Exclusion, Face, FaceIndex
-from maskedface.datasets.face_places import is_placed
+from maskedface.datasets.face_places import face_source, is_placed
 from maskedface.datasets.file_facts import FileFacts, read_facts
 from maskedface.datasets.images import MAX_PIXELS
 from maskedface.datasets.reading import read_many
@@ -90,7 +87,10 @@ class AuditReport:
             *((f"people only {domain}", people) for domain, people in self.only_in.items()),
             ("images turned by EXIF", self.turned),
             ("images whose extension is wrong", self.misnamed),
-            (f"images that look like the other domain: {self._trust()}", self.domain_check.suspects),
+            (
+                f"images that look like the other domain: {self._trust()}",
+                self.domain_check.suspects,
+            ),
         ]
         for title, rows in lists:
             lines.append(f"{len(rows)} {title}")
@@ -108,8 +108,9 @@ class AuditReport:
         check = self.domain_check
         if check.skipped:
             return f"not looked for, {check.skipped}"
+        unplaced = f"; {check.unplaced} without landmarks not looked at" if check.unplaced else ""
         return (
-            f"a check that agrees with {check.balanced_accuracy:.1%} of the folders' labels; "
+            f"an estimate that agrees with {check.balanced_accuracy:.3f} of the labels{unplaced}; "
             "look before removing any"
         )
 
@@ -128,7 +129,8 @@ def audit(
         index: the rows.
         progress: whether a progress bar is drawn, on stderr.
         workers: int >= 1, threads; by default twice the processors, at most 16.
-        check_domains: whether to look for images in the wrong domain (`suspect_domains`).
+        check_domains: whether to look for images in the wrong domain (`suspect_domains`), among those
+            whose rows say where the face lies.
         max_pixels: int, an image with more is refused by its header, before it is decoded.
 
     Returns:
@@ -137,15 +139,23 @@ def audit(
     Raises:
         ValueError: if `workers` is below 1.
     """
-    read = partial(read_facts, max_pixels=max_pixels)
-    facts = read_many(read, index.paths, label="reading", progress=progress, workers=workers)
+
+    def read(row: int) -> FileFacts:
+        face = index.faces[row]
+        source = face_source(face) if check_domains and is_placed(face) else None
+        return read_facts(paths[row], source, max_pixels=max_pixels)
+
+    paths, rows = index.paths, range(len(index))
+    facts = read_many(read, rows, label="reading", progress=progress, workers=workers)
     good = [(face, fact) for face, fact in zip(index.faces, facts, strict=True) if not fact.problem]
     groups = _groups(index.faces, facts)
     people = {face.path: face.person for face in index.faces}
     domains = {face.path: face.domain for face in index.faces}
     per_person = _per_person(index)
     only_in = {
-        str(domain): tuple(person for person, n in per_person.items() if n[domain] == sum(n.values()))
+        str(domain): tuple(
+            person for person, n in per_person.items() if n[domain] == sum(n.values())
+        )
         for domain in DOMAINS
     }
     sizes = Counter(f"{fact.width} x {fact.height}" for _, fact in good)
@@ -168,7 +178,9 @@ def audit(
         turned=tuple(face.path for face, fact in good if fact.orientation != 1),
         misnamed=tuple((face.path, fact.mismatch) for face, fact in good if fact.mismatch),
         unaligned=sum(not is_placed(face) for face in index.faces),
-        domain_check=_check_domains(good) if check_domains else DomainCheck(skipped="not asked for"),
+        domain_check=_check_domains(good)
+        if check_domains
+        else DomainCheck(skipped="not asked for"),
     )
 
 
@@ -208,8 +220,7 @@ def _per_person(index: FaceIndex) -> dict[str, dict[str, int]]:
 def _check_domains(good: Sequence[tuple[Face, FileFacts]]) -> DomainCheck:
     if not good:
         return DomainCheck(skipped="no image decodes")
-    pictures = np.stack([fact.lower_face for _, fact in good if fact.lower_face is not None])
-    return suspect_domains([face for face, _ in good], pictures)
+    return suspect_domains([face for face, _ in good], [fact.masked for _, fact in good])
 
 
 def _shown(row: Any) -> str:

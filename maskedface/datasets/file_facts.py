@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from maskedface.datasets.domain_check import lower_face
 from maskedface.datasets.images import ImageError, decode, open_image
+from maskedface.masking import masked_probability
 
 # The format, in Pillow's words, that each name of `sources.IMAGE_EXTENSIONS` promises.
 _PROMISED = {
@@ -46,7 +46,7 @@ class FileFacts(NamedTuple):
         width, height: int, pixels, as seen upright.
         orientation: int, EXIF orientation, 2-8; 1 where the image is upright or says nothing.
         mismatch: str, the content's format where the name promises another, else "".
-        lower_face: uint8 array as `domain_check.lower_face` gives, or None.
+        masked: float in [0, 1], `masking.masked_probability`; None where it was not asked for.
     """
 
     problem: str = ""
@@ -55,14 +55,15 @@ class FileFacts(NamedTuple):
     height: int = 0
     orientation: int = 1
     mismatch: str = ""
-    lower_face: np.ndarray | None = None
+    masked: float | None = None
 
 
-def read_facts(path: str, *, max_pixels: int) -> FileFacts:
+def read_facts(path: str, source: str | np.ndarray | None = None, *, max_pixels: int) -> FileFacts:
     """Reads and decodes one file.
 
     Args:
         path: str, the full path.
+        source: where the face is, as for `geometry.chip_matrix`; None = the mask is not asked for.
         max_pixels: int, images with more pixels are not decoded.
 
     Returns:
@@ -81,12 +82,14 @@ def read_facts(path: str, *, max_pixels: int) -> FileFacts:
         with open_image(data, max_pixels=max_pixels) as image:
             large = image.width * image.height > _LARGE
             with _ONE_LARGE if large else nullcontext():
-                return _facts(image, path, digest)
+                return _facts(image, path, source, digest)
     except ImageError as error:
         return FileFacts(_reason(error, data, max_pixels), digest)
 
 
-def _facts(image: Image.Image, path: str, digest: bytes) -> FileFacts:
+def _facts(
+    image: Image.Image, path: str, source: str | np.ndarray | None, digest: bytes
+) -> FileFacts:
     pixels = decode(image)
     orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
     content = _SAME.get(image.format or "", image.format or "")
@@ -98,7 +101,7 @@ def _facts(image: Image.Image, path: str, digest: bytes) -> FileFacts:
         pixels.shape[0],
         orientation if orientation in _TURNING else 1,
         "" if promised == content else content,
-        lower_face(pixels),
+        None if source is None else masked_probability(pixels, source),
     )
 
 

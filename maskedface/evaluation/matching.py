@@ -161,7 +161,7 @@ def by_mask(masked: Matches, bare: Matches, seems_masked: np.ndarray) -> Matches
     Args:
         masked, bare: the same probes and gallery, scored by either network.
         seems_masked: bool array, shape (faces,), of all faces that the matches' `rows` count: what is
-            estimated of each (`recognition.masked_probability`), not what is known.
+            estimated of each (`masking.masked_probability`), not what is known.
 
     Returns:
         `Matches`. Each network has its own scale: ranks can be taken over all probes, a threshold

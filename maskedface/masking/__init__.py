@@ -5,6 +5,7 @@ from __future__ import annotations
 from maskedface.masking.area import mask_area
 from maskedface.masking.bank import MaskBank
 from maskedface.masking.enrolling import masked_templates
+from maskedface.masking.estimate import SEEMS_MASKED, masked_probability
 from maskedface.masking.photos import mask_photo
 from maskedface.masking.pictures import PictureStyle, style_from_picture
 from maskedface.masking.random_mask import RandomMask
@@ -12,6 +13,7 @@ from maskedface.masking.styles import STYLES, MaskStyle, Style
 from maskedface.masking.upper_face import UpperFaceCrop
 
 __all__ = [
+    "SEEMS_MASKED",
     "STYLES",
     "MaskBank",
     "MaskStyle",
@@ -21,6 +23,7 @@ __all__ = [
     "UpperFaceCrop",
     "mask_area",
     "mask_photo",
+    "masked_probability",
     "masked_templates",
     "style_from_picture",
 ]

@@ -6,13 +6,11 @@ from maskedface.recognition.detection import Detection, Detector, MtcnnDetector
 from maskedface.recognition.embedding import embedder_of, fingerprint
 from maskedface.recognition.found import FaceError, FoundFace, Identity, Verification
 from maskedface.recognition.gallery import Candidate, Gallery
-from maskedface.recognition.mask_estimate import SEEMS_MASKED, masked_probability
 from maskedface.recognition.photos import PhotoResult, each, identify_all, photo_files
 from maskedface.recognition.picture import LabelledFace, draw_faces, draw_identities
 from maskedface.recognition.recognizer import Recognizer
 
 __all__ = [
-    "SEEMS_MASKED",
     "ByMask",
     "Calibration",
     "Candidate",
@@ -33,6 +31,5 @@ __all__ = [
     "embedder_of",
     "fingerprint",
     "identify_all",
-    "masked_probability",
     "photo_files",
 ]

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from maskedface.masking import SEEMS_MASKED, masked_probability
 from maskedface.recognition.found import FoundFace, Identity, Photo, Verification
 from maskedface.recognition.gallery import Gallery
-from maskedface.recognition.mask_estimate import SEEMS_MASKED, masked_probability
 from maskedface.recognition.recognizer import Recognizer
 
 
@@ -23,7 +23,7 @@ class ByMask:
     Args:
         bare: names faces that seem to wear no mask; it also finds all faces, of both kinds.
         masked: names faces that seem to wear one, from a probability of .5 on
-            (`recognition.masked_probability`).
+            (`masking.masked_probability`).
 
     Raises:
         ValueError: if not the same people are enrolled with both.

@@ -12,12 +12,11 @@ import numpy as np
 from maskedface import geometry, models
 from maskedface.datasets import read_image
 from maskedface.evaluation import Cohort, normalised
-from maskedface.masking import masked_templates
+from maskedface.masking import SEEMS_MASKED, masked_probability, masked_templates
 from maskedface.recognition.detection import Detector, MtcnnDetector, check_image
 from maskedface.recognition.embedding import embedder_of, fingerprint
 from maskedface.recognition.found import FaceError, FoundFace, Identity, Photo, Place, Verification
 from maskedface.recognition.gallery import Gallery
-from maskedface.recognition.mask_estimate import SEEMS_MASKED, masked_probability
 from maskedface.training import last_run
 
 FallBack = Literal["crops", "always", "never"]

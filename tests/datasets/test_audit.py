@@ -141,3 +141,16 @@ def test_the_picture_is_drawn(root: Path, tmp_path: Path) -> None:
     datasets.draw_audit(audited(root), tmp_path / "audit.png")
     with Image.open(tmp_path / "audit.png") as image:
         assert np.asarray(image.convert("L")).std() > 5
+
+
+def test_a_face_in_the_wrong_folder_is_a_suspect_where_its_place_is_known(drawn: FaceIndex) -> None:
+    wrong = drawn.faces[0]
+    masked = "unmasked" if wrong.domain == "masked" else "masked"
+    index = FaceIndex(drawn.root, [wrong._replace(domain=masked), *drawn.faces[1:]])
+    check = report_of(index).domain_check
+    assert check.checked == len(index) and wrong.path in [one.path for one in check.suspects]
+    bare = datasets.as_whole_images(index)
+    assert report_of(bare).domain_check.checked == 0
+    assert "--landmarks find" in report_of(bare).to_text()
+    half = FaceIndex(drawn.root, [*index.faces[:8], *bare.faces[8:]])
+    assert f"{len(index) - 8} without landmarks not looked at" in report_of(half).to_text()

@@ -1,63 +1,79 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from maskedface.datasets import Face
-from maskedface.datasets.domain_check import lower_face, suspect_domains
+from maskedface.datasets.domain_check import suspect_domains
 
 OTHER = {"masked": "unmasked", "unmasked": "masked"}
+OWN = {"masked": 0.9, "unmasked": 0.1}  # what a good estimate gives
 
 
-def made(people: int = 15, images: int = 5) -> tuple[list[Face], np.ndarray]:
-    """Flat lower faces, blueish with a mask and skin-coloured without."""
-    rng = np.random.default_rng(0)
-    faces, pictures = [], []
-    for domain, colour in (("masked", (120, 170, 210)), ("unmasked", (210, 160, 130))):
-        for person in range(people):
-            for image in range(images):
-                faces.append(Face(f"{domain}/{person}/{image}.jpg", f"p{person}", domain))  # type: ignore[arg-type]
-                picture = rng.normal(colour, 25, (112, 112, 3)).clip(0, 255).astype("uint8")
-                pictures.append(lower_face(picture))
-    return faces, np.stack(pictures)
+def made(images: int = 60, domains: tuple[str, ...] = ("masked", "unmasked")) -> list[Face]:
+    return [
+        Face(f"{domain}/{image}.jpg", f"p{image % 5}", domain)  # type: ignore[arg-type]
+        for domain in domains
+        for image in range(images)
+    ]
 
 
-def test_flipped_labels_are_the_suspects() -> None:
-    faces, pictures = made()
-    wrong = {3, 80, 120}
+def estimates(faces: list[Face]) -> list[float | None]:
+    return [OWN[face.domain] for face in faces]
+
+
+def test_flipped_labels_are_the_suspects_the_least_probable_first() -> None:
+    faces = made()
+    masked = estimates(faces)
+    masked[80] = 0.05
     flipped = [
-        face._replace(domain=OTHER[face.domain]) if row in wrong else face
+        face._replace(domain=OTHER[face.domain]) if row in (3, 80) else face
         for row, face in enumerate(faces)
     ]
-    check = suspect_domains(flipped, pictures)
-    assert {suspect.path for suspect in check.suspects} == {faces[row].path for row in wrong}
-    assert check.balanced_accuracy is not None and check.balanced_accuracy > 0.9
+    check = suspect_domains(flipped, masked)
+    assert [suspect.path for suspect in check.suspects] == ["unmasked/20.jpg", "masked/3.jpg"]
+    assert [suspect.probability for suspect in check.suspects] == pytest.approx([0.05, 0.1])
+    assert check.balanced_accuracy == pytest.approx(59 / 60, abs=1e-3)
 
 
 def test_right_labels_name_nobody() -> None:
-    check = suspect_domains(*made())
-    assert not check.suspects and not check.skipped
+    faces = made()
+    check = suspect_domains(faces, estimates(faces))
+    assert not check.suspects and not check.skipped and check.checked == 120
 
 
-def test_noise_names_nobody_and_says_why() -> None:
-    faces, pictures = made()
-    noise = np.random.default_rng(1).integers(0, 256, pictures.shape, "uint8")
-    check = suspect_domains(faces, noise)
-    assert not check.suspects and "cannot tell the domains apart" in check.skipped
+def test_one_domain_alone_is_checked() -> None:
+    faces = made(domains=("unmasked",))
+    check = suspect_domains(faces, [0.9, *estimates(faces)[1:]])
+    assert [suspect.path for suspect in check.suspects] == ["unmasked/0.jpg"]
 
 
-def test_too_few_people_are_skipped_with_the_reason() -> None:
-    assert "too little to learn from" in suspect_domains(*made(people=3)).skipped
+def test_a_few_images_are_checked() -> None:
+    faces = made(images=2)
+    assert len(suspect_domains(faces, [0.9, 0.1, 0.1, 0.1]).suspects) == 1
 
 
-def test_one_domain_alone_is_skipped_with_the_reason() -> None:
-    faces, pictures = made()
-    assert "no unmasked images" in suspect_domains(faces[:75], pictures[:75]).skipped
+def test_an_estimate_that_contradicts_most_labels_names_nobody_and_says_why() -> None:
+    check = suspect_domains(made(), [0.9] * 120)
+    assert not check.suspects
+    assert check.skipped == "it agrees with 0.00 of the labels of unmasked images alone"
+
+
+def test_rows_without_a_place_are_counted_not_judged() -> None:
+    faces = made()
+    check = suspect_domains(faces, [None, None, *estimates(faces)[2:]])
+    assert (check.checked, check.unplaced) == (118, 2)
+
+
+def test_without_any_place_it_says_how_to_get_landmarks() -> None:
+    check = suspect_domains(made(), [None] * 120)
+    assert "--landmarks find" in check.skipped and check.unplaced == 120
 
 
 def test_arguments_that_do_not_fit_are_refused() -> None:
-    faces, pictures = made()
-    with pytest.raises(ValueError, match="one picture a row"):
-        suspect_domains(faces, pictures[:3])
+    faces = made()
+    with pytest.raises(ValueError, match="probabilities must hold one a row. Received: 3 for 120"):
+        suspect_domains(faces, [0.5] * 3)
+    with pytest.raises(ValueError, match=r"probabilities must be in \[0, 1\]. Received: 1.5"):
+        suspect_domains(faces, [1.5] * 120)
     with pytest.raises(ValueError, match="threshold must be"):
-        suspect_domains(faces, pictures, threshold=1)
+        suspect_domains(faces, estimates(faces), threshold=1)

@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 
 from maskedface.datasets import FaceIndex, ImageError, draw_face
+from maskedface.masking import masked_probability
 from maskedface.recognition import (
     FaceError,
     Gallery,
     Recognizer,
     draw_identities,
     identify_all,
-    masked_probability,
     photo_files,
 )
 from tests.recognition.conftest import told

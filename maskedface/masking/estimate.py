@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from maskedface import geometry
-from maskedface.recognition.mask_coefficients import COEFFICIENTS, INTERCEPT
+from maskedface.masking.estimate_coefficients import COEFFICIENTS, INTERCEPT
 
 # From this probability on a face counts as masked.
 SEEMS_MASKED = 0.5
