@@ -3,7 +3,7 @@
     python tools/fit_mask_estimate.py --data D --manifest D/protocols/manifest.csv --alignment arcface
 
 writes maskedface/recognition/mask_coefficients.py; with `--check` it writes nothing. With `--detect`
-the test faces are found by mtcnn in place of the alignment, as in use; those not found are left out.
+the test faces are found by landmarks.Cascade in place of the alignment, as in use; those not found are left out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from maskedface import datasets
 from maskedface.datasets import FaceIndex
 from maskedface.datasets.reading import read_many
-from maskedface.recognition import MtcnnDetector
+from maskedface.landmarks import Cascade
 from maskedface.recognition.mask_estimate import lower_face_features, masked_probability
 
 MODULE = Path(__file__).parents[1] / "maskedface" / "recognition" / "mask_coefficients.py"
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--alignment", default="")
     parser.add_argument("--protocol", default="open_set")
     parser.add_argument("--check", action="store_true", help="measure what is there, fit nothing")
-    parser.add_argument("--detect", action="store_true", help="find the test faces by mtcnn")
+    parser.add_argument("--detect", action="store_true", help="find the test faces by landmarks.Cascade")
     args = parser.parse_args()
     parts = datasets.read_split(
         args.manifest, args.protocol, root=args.data, alignment=args.alignment
@@ -78,14 +78,14 @@ def _features(index: FaceIndex) -> tuple[np.ndarray, np.ndarray]:
 
 def measure(index: FaceIndex, detect: bool) -> None:
     """Prints how often the estimate agrees with the labels, by domain."""
-    detector = MtcnnDetector(turn=False) if detect else None
+    detector = Cascade() if detect else None
     right: dict[str, list[bool]] = {"masked": [], "unmasked": []}
     lost = 0
     for face, path in zip(index.faces, index.paths, strict=True):
         image = datasets.read_image(path)
         source: str | np.ndarray = face.alignment
         if detector:
-            found = detector(image)
+            (found,) = detector([image])
             if not found:
                 lost += 1
                 continue

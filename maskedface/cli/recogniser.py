@@ -29,10 +29,9 @@ def add_recogniser_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--fall-back",
-        choices=("crops", "always", "never"),
-        default="crops",
-        help="where no face is found, take the whole photograph as one: if it is small and about "
-        "square (24 to 320 px), always, or never",
+        choices=("never", "always"),
+        default="never",
+        help="where no face is found, take the whole photograph as one: never or always",
     )
     parser.add_argument("--json", metavar="FILE", help="write the results there")
 

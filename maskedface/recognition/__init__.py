@@ -1,9 +1,9 @@
-"""From photographs to names: detection, embedding, gallery, thresholds."""
+"""From photographs to names: embedding, gallery, thresholds; `landmarks` finds the faces."""
 
 from maskedface.recognition.by_mask import ByMask
 from maskedface.recognition.calibration import Calibration
-from maskedface.recognition.detection import Detection, Detector, MtcnnDetector
 from maskedface.recognition.embedding import embedder_of, fingerprint
+from maskedface.recognition.face_reader import FaceReader
 from maskedface.recognition.found import FaceError, FoundFace, Identity, Verification
 from maskedface.recognition.gallery import Candidate, Gallery
 from maskedface.recognition.photos import PhotoResult, each, identify_all, photo_files
@@ -14,14 +14,12 @@ __all__ = [
     "ByMask",
     "Calibration",
     "Candidate",
-    "Detection",
-    "Detector",
     "FaceError",
+    "FaceReader",
     "FoundFace",
     "Gallery",
     "Identity",
     "LabelledFace",
-    "MtcnnDetector",
     "PhotoResult",
     "Recognizer",
     "Verification",

@@ -21,8 +21,9 @@ class FoundFace(NamedTuple):
     Attributes:
         box: (left, top, right, bottom) in pixels of the upright photograph.
         confidence: float in [0, 1], the detector's; None where none was asked or it found nothing.
-        aligned_by: "points" (found by the detector), "alignment" (the photograph is aligned), or
-            "whole image" (no face was found: the photograph was taken as a crop).
+        aligned_by: what found its points ("blazeface+aligner", "aligner", "mtcnn": the detection's source),
+            "alignment" (the photograph is aligned), or "whole image" (no face was found, and the whole of
+            it taken as one).
         masked: float in [0, 1], how probable it is that mouth and chin are covered.
         embedding: float32 array, shape (features,).
         template, covered: likewise, of the face with and without drawn masks, and of the face under

@@ -85,7 +85,7 @@ def identify_all(
     Raises:
         ValueError: if nobody is enrolled, `candidates` is below 1, or two recognisers are given a
             threshold (`ByMask.identify`).
-        ModuleNotFoundError: if `mtcnn` is needed and not installed.
+        ModuleNotFoundError: if the detector wants a package that is not installed.
     """
     if not len(recognizer.gallery) or candidates < 1:
         raise ValueError(

@@ -3,10 +3,13 @@ alike, and a detector that is told where faces are."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
-from maskedface.recognition import Detection, Detector, Recognizer
+from maskedface.landmarks import Detection, Detector
+from maskedface.recognition import Recognizer
 
 
 @pytest.fixture(scope="session")
@@ -32,10 +35,11 @@ def told(*boxes: tuple[float, float, float, float]) -> Detector:
         [(38.29, 51.70), (73.53, 51.50), (56.03, 71.74), (41.55, 92.37), (70.73, 92.20)]
     )
 
-    def detect(image: np.ndarray) -> tuple[Detection, ...]:
-        return tuple(
-            Detection(box, points * (box[2] - box[0]) / 112 + np.array(box[:2]), 0.99)
+    def find(images: Sequence[np.ndarray]) -> list[tuple[Detection, ...]]:
+        faces = tuple(
+            Detection(box, points * (box[2] - box[0]) / 112 + np.array(box[:2]), 0.99, "told")
             for box in boxes
         )
+        return [faces for _ in images]
 
-    return detect
+    return find

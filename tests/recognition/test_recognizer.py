@@ -35,7 +35,7 @@ def test_names_come_out_for_faces_that_lie_anywhere(colours_model: Any) -> None:
     found = finding.identify(canvas, threshold=0.99)
     assert [one.person for one in found] == ["bo", "ada"]
     assert [one.face.box for one in found] == [*boxes]
-    assert {one.face.aligned_by for one in found} == {"points"}
+    assert {one.face.aligned_by for one in found} == {"told"}
     (first, second) = found[0].candidates
     assert first.score > 0.999 > second.score
 
@@ -65,20 +65,18 @@ def test_the_gallerys_own_threshold_is_used(recognizer: Recognizer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "fall_back", "taken"),
+    ("shape", "words", "taken"),
     [
-        ((112, 112), "crops", True),
-        ((112, 112), "never", False),
-        ((112, 300), "crops", False),
-        ((400, 400), "crops", False),
-        ((10, 10), "crops", False),
-        ((400, 400), "always", True),
+        ((112, 112), {}, False),
+        ((112, 112), {"fall_back": "never"}, False),
+        ((112, 112), {"fall_back": "always"}, True),
+        ((400, 300), {"fall_back": "always"}, True),
     ],
 )
-def test_the_whole_image_is_taken_only_for_crops(
-    colours_model: Any, shape: tuple[int, int], fall_back: Any, taken: bool
+def test_the_whole_image_is_taken_only_where_somebody_says_so(
+    colours_model: Any, shape: tuple[int, int], words: dict[str, Any], taken: bool
 ) -> None:
-    blind = Recognizer(colours_model, alignment="arcface", detector=told(), fall_back=fall_back)
+    blind = Recognizer(colours_model, alignment="arcface", detector=told(), **words)
     found = blind.faces(np.full((*shape, 3), 90, np.uint8))
     assert [face.aligned_by for face in found] == ["whole image"] * taken
 
@@ -156,7 +154,7 @@ def test_places_without_photographs_are_refused(tmp_path: Path, recognizer: Reco
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"fall_back": "maybe"}, "fall_back must be one of"),
+        ({"fall_back": "crops"}, "fall_back must be one of"),
         ({"alignment": "oval"}, "alignment must be one of"),
         ({"aligned_to": "oval"}, "alignment must be one of"),
         ({"gallery": Gallery("f00d")}, "must be used with the model that made it"),
@@ -170,7 +168,7 @@ def test_wrong_words_are_refused(
 
 
 def test_a_model_that_states_no_alignment_is_refused(colours_model: Any) -> None:
-    with pytest.raises(ValueError, match="give alignment=, .* Received: model 'colours'"):
+    with pytest.raises(ValueError, match="give alignment= .* Received: model 'colours'"):
         Recognizer(colours_model)
 
 
@@ -240,6 +238,24 @@ def test_a_face_to_identify_gets_no_masks(colours_model: Any) -> None:
 
 
 def test_no_masks_are_drawn_where_nobody_found_the_mouth(colours_model: Any) -> None:
-    known = Recognizer(colours_model, alignment="arcface", detector=told(), masks=3)
+    known = Recognizer(
+        colours_model, alignment="arcface", detector=told(), fall_back="always", masks=3
+    )
     face = known.face_to_enroll(draw_face(0, 0, False))
     assert face.aligned_by == "whole image" and face.template is None
+
+
+def test_a_detector_that_answers_something_else_is_refused(colours_model: Any) -> None:
+    for answer in ([], [None], [("a face",)]):
+        wrong = Recognizer(colours_model, alignment="arcface", detector=lambda images, a=answer: a)
+        with pytest.raises(ValueError, match="detector must give"):
+            wrong.faces(draw_face(0, 0, False))
+
+
+def test_the_librarys_own_detector_finds_a_drawn_face_on_a_photograph(colours_model: Any) -> None:
+    pytest.importorskip("ai_edge_litert")
+    own = Recognizer(colours_model, alignment="arcface")
+    crop = draw_face(0, 0, False, size=160)
+    (face,) = own.faces(crop)
+    assert face.aligned_by in ("blazeface+aligner", "aligner") and face.confidence is not None
+    assert own.faces(np.full((400, 600, 3), 90, np.uint8)) == ()
