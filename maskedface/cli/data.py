@@ -13,8 +13,13 @@ if TYPE_CHECKING:
     from maskedface.training import Run
 
 
-def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --data, --domain, --manifest, --alignment, --landmarks, --min-masked and --without-people."""
+def add_data_arguments(parser: argparse.ArgumentParser, *, landmarks: bool = True) -> None:
+    """Adds --data, --domain, --manifest, --alignment, --landmarks, --min-masked and --without-people.
+
+    Args:
+        parser: the command's.
+        landmarks: whether --landmarks is among them: not of the command that finds them.
+    """
     group = parser.add_argument_group("images")
     group.add_argument("--data", metavar="DIR", help="folder in RMFRD's layout, or of people")
     group.add_argument(
@@ -30,13 +35,14 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         help="what the images are aligned to (arcface, dlib, vggface2); default: unknown",
     )
-    group.add_argument(
-        "--landmarks",
-        metavar="find|none|FILE",
-        help="where the faces lie: find looks for each; FILE is a manifest of maskedface align; none takes "
-        "images whole, also aligned ones; default: find, where no row says it and the recipe wants "
-        "aligned faces",
-    )
+    if landmarks:
+        group.add_argument(
+            "--landmarks",
+            metavar="find|none|FILE",
+            help="where the faces lie: find looks for each; FILE is a manifest of maskedface align; none "
+            "takes images whole, also aligned ones; default: find, where no row says it and the recipe "
+            "wants aligned faces",
+        )
     group.add_argument(
         "--min-masked",
         type=int,

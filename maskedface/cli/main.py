@@ -17,6 +17,7 @@ _USER_ERRORS = (ValueError, OSError, ModuleNotFoundError)
 COMMANDS = {
     "demo": "draw people, train and evaluate on them, in a few minutes",
     "audit": "look at every image of a data set and report what is wrong",
+    "align": "find every face's five points once, for training by them; crops of faces",
     "train": "train a recogniser by a recipe and evaluate it",
     "tune": "search a recipe's fields for the best recipe, by Keras Tuner",
     "evaluate": "print the results of runs, or evaluate one on other images",
@@ -38,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after `maskedface`; by default the process' own.
 
     Returns:
-        The exit code: 0 done, 2 a user error, which is printed to stderr in one line.
+        The exit code: 0 done, 1 done with something wanting, as the command says (`align`: a face not
+        found), 2 a user error, which is printed to stderr in one line.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] not in COMMANDS:

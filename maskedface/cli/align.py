@@ -1,0 +1,235 @@
+"""Find the five points of every face once, and write a manifest that has them.
+
+  maskedface align --data RMFRD --out aligned.csv
+  maskedface train --data RMFRD --landmarks aligned.csv ...
+
+A killed search goes on where it stopped; a finished one costs nothing until a file changes. The images
+found worst are drawn beside the manifest, to be looked at. Exit code 1: some image has no face or cannot
+be read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from maskedface.cli import data
+
+if TYPE_CHECKING:
+    from maskedface.datasets import FaceIndex
+    from maskedface.landmarks import Aligned
+
+_SHOWN = 5  # images of a kind that are named
+_BEFORE, _STATED = "landmarks before", "alignment stated"
+_Counts = dict[str, dict[str, int]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's words to a parser."""
+    data.add_data_arguments(parser, landmarks=False)
+    parser.add_argument("--out", required=True, metavar="CSV", help="the manifest to write")
+    parser.add_argument(
+        "--sheet",
+        metavar="FILE|none",
+        help="picture of the 48 worst; default: beside --out, as NAME.worst.png",
+    )
+    parser.add_argument("--json", metavar="FILE", help="write counts, and what has no face, there")
+    parser.add_argument(
+        "--processes", type=int, metavar="N", help="default: as many as processors for many images"
+    )
+    group = parser.add_argument_group("crops")
+    group.add_argument(
+        "--crops", metavar="DIR", help="write each found face there, warped, and a manifest.csv"
+    )
+    group.add_argument(
+        "--crops-alignment",
+        default="arcface",
+        metavar="NAME",
+        help="what to (arcface, dlib, vggface2); default: arcface",
+    )
+    group.add_argument(
+        "--crops-size", type=int, default=112, metavar="N", help="pixels a side; default: 112"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the command; see `maskedface align --help`."""
+    from maskedface import datasets
+
+    sheet = _checked_outputs(args)
+    index = data.read_index(args)
+    protocols = _protocols(args, index)
+
+    from maskedface import landmarks
+    from maskedface.landmarks.crops import check_crops
+
+    if args.crops:
+        check_crops(index, args.crops, alignment=args.crops_alignment, size=args.crops_size)
+    aligned = landmarks.align(index, progress=True, processes=args.processes)
+    datasets.write_manifest(args.out, aligned.index, protocols)
+    counts = _counts(index, aligned)
+    _print_table(counts)
+    _print_lacking(aligned)
+    if index.excluded:
+        print(f"{len(index.excluded)} files left out when listing (maskedface audit names them)")
+    summary: dict[str, Any] = {
+        "images": len(index),
+        "out": args.out,
+        "states": counts,
+        "not_found": sorted(p for p, f in aligned.findings.items() if f.state == "not found"),
+        "unreadable": {p: f.problem for p, f in sorted(aligned.findings.items()) if f.problem},
+        "excluded": [list(gone) for gone in index.excluded],
+    }
+    if sheet and aligned.findings:
+        drawn = landmarks.draw_sheet(aligned, sheet)
+        summary["sheet"] = sheet
+        print(f"{sheet}: the {len(drawn)} worst, to look at")
+    if args.crops:
+        summary["crops"] = _write_crops(args, aligned.index, protocols)
+    five = sum(face.landmarks is not None for face in aligned.index.faces)
+    print(f"{args.out}: {len(index)} images, {five} of them with landmarks. Go on with")
+    print(f"  {shlex.join(['maskedface', 'train', *_source(args), '--landmarks', args.out])}")
+    if args.json:
+        _write_json(args.json, summary)
+    return 1 if summary["not_found"] or summary["unreadable"] else 0
+
+
+def _checked_outputs(args: argparse.Namespace) -> str:
+    """Refuses paths that could not be written in the end; the sheet's, "" for none."""
+    sheet = f"{os.path.splitext(args.out)[0]}.worst.png" if args.sheet is None else args.sheet
+    sheet = "" if sheet == "none" else sheet
+    for word, path, endings in (
+        ("--out", args.out, (".csv",)),
+        ("--sheet", sheet, (".png", ".jpg", ".jpeg")),
+        ("--json", args.json, (".json",)),
+    ):
+        if not path:
+            continue
+        if not path.lower().endswith(endings):
+            raise ValueError(f"{word} must end in {' or '.join(endings)}. Received: {path!r}")
+        if os.path.isdir(path):
+            raise ValueError(f"{word} must be a file. Received: {path!r}, a folder")
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    if args.manifest and os.path.realpath(args.out) == os.path.realpath(args.manifest):
+        raise ValueError(f"--out must be another file than --manifest. Received: {args.out!r}")
+    return sheet
+
+
+def _protocols(
+    args: argparse.Namespace, index: FaceIndex
+) -> dict[str, dict[str, FaceIndex]]:
+    """The manifest's protocol columns, of the rows that are left."""
+    from maskedface import datasets
+
+    if not args.manifest:
+        return {}
+    left = {face.path for face in index.faces}
+    read = datasets.read_protocols(args.manifest, root=args.data)
+    return {
+        column: {part: rows.where(lambda face: face.path in left) for part, rows in parts.items()}
+        for column, parts in read.items()
+    }
+
+
+def _counts(index: FaceIndex, aligned: Aligned) -> _Counts:
+    """{state: {domain: images}}; every row is in one."""
+    counted: Counter[tuple[str, str]] = Counter()
+    for face in index.faces:
+        finding = aligned.findings.get(face.path)
+        before = _BEFORE if face.landmarks is not None else _STATED
+        counted[before if finding is None else finding.state, face.domain] += 1
+    last = ("not found", "unreadable", _BEFORE, _STATED)
+    states = sorted(
+        {state for state, _ in counted}, key=lambda s: (last.index(s) + 1 if s in last else 0, s)
+    )
+    return {s: {d: counted[s, d] for d in ("masked", "unmasked")} for s in states}
+
+
+def _print_table(counts: _Counts) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="Images", title_style="bold")
+    table.add_column("face", no_wrap=True)
+    for column in ("masked", "unmasked", "all"):
+        table.add_column(column, justify="right", no_wrap=True)
+    rows = {_described(state): list(of.values()) for state, of in counts.items()}
+    rows["all"] = [sum(numbers) for numbers in zip(*rows.values(), strict=True)] or [0, 0]
+    for name, numbers in rows.items():
+        table.add_row(name, *map(str, numbers), str(sum(numbers)))
+    # A file or pipe has no width of its own: give the table all it wants.
+    console = Console()
+    (console if console.is_terminal else Console(width=200)).print(table)
+
+
+def _described(state: str) -> str:
+    """A state in words; that of a found face is its finder's name."""
+    if state in ("not found", "unreadable", _BEFORE, _STATED):
+        return state
+    if state == "aligner":
+        return "found by the aligner alone"
+    finder, _, refined = state.partition("+")
+    return f"found by {finder}" + (f", refined by the {refined}" if refined else "")
+
+
+def _print_lacking(aligned: Aligned) -> None:
+    from maskedface.landmarks.sheet import shortened
+
+    for state in ("not found", "unreadable"):
+        lacking = sorted(p for p, f in aligned.findings.items() if f.state == state)
+        if lacking:
+            print(f"{len(lacking)} {state}")
+        for path in lacking[:_SHOWN]:
+            reason = aligned.findings[path].problem
+            print(f"    {shortened(reason or path, 1000)}")  # a reason names its file
+        if len(lacking) > _SHOWN:
+            print(f"    ... and {len(lacking) - _SHOWN} more (--json names all)")
+
+
+def _write_crops(
+    args: argparse.Namespace, index: FaceIndex, protocols: Mapping[str, Mapping[str, FaceIndex]]
+) -> dict[str, Any]:
+    from maskedface.landmarks import write_crops
+
+    made = write_crops(
+        index,
+        args.crops,
+        alignment=args.crops_alignment,
+        size=args.crops_size,
+        protocols=protocols,
+        progress=True,
+    )
+    manifest = os.path.join(args.crops, "manifest.csv")
+    print(
+        f"{manifest}: {len(made)} crops of {args.crops_size} px, aligned as {args.crops_alignment}, "
+        f"{len(made.excluded)} images without; train on them with --manifest {shlex.quote(manifest)}"
+    )
+    return {
+        "folder": args.crops,
+        "alignment": args.crops_alignment,
+        "size": args.crops_size,
+        "images": len(made),
+        "without": [list(gone) for gone in made.excluded],
+    }
+
+
+def _source(args: argparse.Namespace) -> list[str]:
+    """The words with which another command reads the same rows."""
+    words = []
+    for name in ("data", "domain", "manifest", "alignment"):
+        if getattr(args, name):
+            words += [f"--{name}", getattr(args, name)]
+    return words
+
+
+def _write_json(path: str, summary: Mapping[str, Any]) -> None:
+    import json
+
+    from maskedface.whole_file import whole_file
+
+    with whole_file(path) as partial, open(partial, "w", encoding="utf-8") as file:
+        json.dump(summary, file, indent=2)

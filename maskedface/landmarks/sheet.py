@@ -1,0 +1,130 @@
+"""A contact sheet of the images whose faces were found worst, to look at before anything is trained."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from maskedface.datasets import FaceIndex, ImageError, read_image
+from maskedface.landmarks.finding import Aligned
+from maskedface.whole_file import whole_file
+
+_SIDE, _TEXT, _GAP, _COLUMNS = 144, 30, 6, 8  # pixels of an image, of its two lines, between; a row's
+_LETTERS = 22  # of a name, its end: what fits below an image
+_BACK, _INK, _BAD = (24, 24, 27), (228, 228, 231), (248, 113, 113)
+# Eyes, nose, mouth; each side has its own colour, so that a mirrored face is seen.
+_COLOURS = ((250, 204, 21), (56, 189, 248), (74, 222, 128), (250, 204, 21), (56, 189, 248))
+
+
+def draw_sheet(aligned: Aligned, path: str | os.PathLike[str], count: int = 48) -> list[str]:
+    """Draws the worst findings: images without a face first, then those of the least confidence.
+
+    Each image is drawn small, with its five points, the confidence and the end of its name. Images that
+    cannot be read are not among them. Yellow and blue are the left and right eye and mouth corner as the
+    viewer sees them, green is the nose.
+
+    >>> draw_sheet(landmarks.align(index), "worst.png")  # doctest: +SKIP
+
+    Args:
+        aligned: what `align` gave.
+        path: the picture's file, PNG or JPEG by its ending; replaced when whole.
+        count: int >= 1, how many images at most.
+
+    Returns:
+        The paths of the rows that were drawn, worst first.
+
+    Raises:
+        ValueError: if `count` is below 1, the ending is another one, or nothing was looked for.
+        OSError: if the file cannot be written.
+    """
+    if count < 1:
+        raise ValueError(f"count must be at least 1. Received: count={count}")
+    check_ending(path)
+    if not aligned.findings:
+        raise ValueError(
+            "aligned must hold findings. Received: none, as every row said where its face lies"
+        )
+    rows = _worst(aligned, count)
+    lines = -(-len(rows) // _COLUMNS)
+    columns = max(1, min(_COLUMNS, len(rows)))
+    wide, high = _SIDE + _GAP, _SIDE + _TEXT + _GAP
+    sheet = Image.new("RGB", (columns * wide + _GAP, max(1, lines) * high + _GAP), _BACK)
+    for place, row in enumerate(rows):
+        line, column = divmod(place, _COLUMNS)
+        sheet.paste(_tile(aligned, row), (column * wide + _GAP, line * high + _GAP))
+    with whole_file(path) as partial:
+        sheet.save(partial)
+    return rows
+
+
+def check_ending(path: str | os.PathLike[str]) -> None:
+    """Refuses a sheet's path that ends for another kind of file.
+
+    Raises:
+        ValueError: if it ends in none of .png, .jpg and .jpeg.
+    """
+    if os.path.splitext(os.fspath(path))[1].lower() not in (".png", ".jpg", ".jpeg"):
+        raise ValueError(f"path must end in .png or .jpg. Received: path={os.fspath(path)!r}")
+
+
+def _worst(aligned: Aligned, count: int) -> list[str]:
+    def confidence(path: str) -> float:
+        five = aligned.findings[path].landmarks
+        return -1.0 if five is None else five.confidence
+
+    seen = [path for path, finding in aligned.findings.items() if not finding.problem]
+    return sorted(seen, key=lambda path: (confidence(path), path))[:count]
+
+
+def _tile(aligned: Aligned, path: str) -> Image.Image:
+    finding = aligned.findings[path]
+    tile = Image.new("RGB", (_SIDE, _SIDE + _TEXT), _BACK)
+    pen = ImageDraw.Draw(tile)
+    five = finding.landmarks
+    found = "not found" if five is None else f"{five.confidence:.2f} {five.source}"
+    picture = _read(aligned.index, path)
+    if picture is None:  # gone or damaged since it was searched
+        found = "unreadable now"
+    else:
+        height, width = picture.shape[:2]
+        zoom = _SIDE / max(height, width)
+        small = max(1, round(width * zoom)), max(1, round(height * zoom))
+        left, top = (_SIDE - small[0]) // 2, (_SIDE - small[1]) // 2
+        shrunk = cv2.resize(picture, small, interpolation=cv2.INTER_AREA)
+        tile.paste(Image.fromarray(shrunk), (left, top))
+        if five is not None:
+            places = (np.array(five.points) + 0.5) * zoom + (left, top)
+            _dots(pen, places.tolist())
+    # Below the image, where dots of points outside of it may have gone.
+    pen.rectangle((0, _SIDE, _SIDE, _SIDE + _TEXT), fill=_BACK)
+    font = ImageFont.load_default(11)
+    pen.text((1, _SIDE + 1), found, fill=_INK if five else _BAD, font=font)
+    pen.text((1, _SIDE + 15), shortened(path), fill=_INK, font=font)
+    return tile
+
+
+def _read(index: FaceIndex, path: str) -> np.ndarray | None:
+    try:
+        return read_image(os.path.join(index.root, path))
+    except (ImageError, OSError):
+        return None
+
+
+def _dots(pen: ImageDraw.ImageDraw, places: Sequence[Sequence[float]]) -> None:
+    for (x, y), colour in zip(places, _COLOURS, strict=True):
+        pen.ellipse((x - 2.5, y - 2.5, x + 2.5, y + 2.5), fill=colour, outline=(0, 0, 0))
+
+
+def shortened(path: str, letters: int = _LETTERS) -> str:
+    """The end of a path, in letters that can be drawn and printed.
+
+    Args:
+        path: the path; bytes that do not decode become a replacement mark.
+        letters: int >= 4, how many at most.
+    """
+    name = os.fsencode(path).decode("utf-8", "replace")
+    return name if len(name) <= letters else f"...{name[3 - letters :]}"
