@@ -1,13 +1,19 @@
 """Read every image of a data set once and report what is wrong with it; nothing is changed.
 
-  maskedface audit --data RMFRD --picture audit.png --write-clean clean.csv
+maskedface audit --data RMFRD --picture audit.png --write-clean clean.csv
+maskedface audit --data RMFRD --landmarks find --model dlib --json audit.json
 """
 
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from maskedface.cli import data
+from maskedface.cli.recogniser import add_model_alignment
+
+if TYPE_CHECKING:
+    from maskedface.datasets import FaceIndex
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,33 +25,72 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--write-clean", metavar="CSV", help="write a manifest of the images that can be decoded"
     )
     parser.add_argument(
-        "--no-domain-check", action="store_true", help="do not look for wrong masked/unmasked labels"
+        "--no-domain-check",
+        action="store_true",
+        help="do not look for wrong masked/unmasked labels",
+    )
+    group = parser.add_argument_group("wrong people")
+    group.add_argument(
+        "--model",
+        metavar="dlib|RUN|FILE.keras",
+        help="compare every face with its person's others and with everybody else's by this network, "
+        "which must not have been trained on these people",
+    )
+    add_model_alignment(group)
+    group.add_argument(
+        "--leave-out-contradicted",
+        action="store_true",
+        help="leave the faces out of --write-clean whose person --model contradicts",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface audit --help`."""
     import json
+
+    from maskedface import datasets
+
+    if args.leave_out_contradicted and not (args.model and args.write_clean):
+        raise ValueError(
+            "--leave-out-contradicted must come with --model and --write-clean. "
+            f"Received: --model {args.model}, --write-clean {args.write_clean}"
+        )
+    index = data.read_index(args)
+    if args.model:
+        from maskedface.training.lineage import refuse_people
+
+        refuse_people(args.model, index.people)  # before anything is read
+    if args.landmarks or args.model:
+        wanted = data.wanted_by_model(args.model) if args.model else "whole"
+        (index,) = data.placed(args, wanted, index)
+    report = datasets.audit(index, check_domains=not args.no_domain_check)
+    print(report.to_text())
+    clean, found = datasets.usable(index, report), report.to_json()
+    if args.model:
+        from maskedface.cli.label_check import contradicted_labels
+
+        contradicted = contradicted_labels(args.model, args.model_alignment, clean)
+        print(contradicted.to_text())
+        found["label_check"] = contradicted.to_json()
+        if args.leave_out_contradicted:
+            clean = contradicted.without(clean)
+    if args.json:
+        with open(args.json, "w", encoding="utf-8") as file:
+            json.dump(found, file, indent=2)
+    if args.picture:
+        datasets.draw_audit(report, args.picture)
+    if args.write_clean:
+        _write_clean(args.write_clean, clean, len(index))
+    return 0
+
+
+def _write_clean(file: str, clean: FaceIndex, images: int) -> None:
     import os
 
     from maskedface import datasets
 
-    index = data.read_index(args)
-    if args.landmarks:  # the audit itself needs none
-        (index,) = data.placed(args, "whole", index)
-    report = datasets.audit(index, check_domains=not args.no_domain_check)
-    print(report.to_text())
-    if args.json:
-        with open(args.json, "w", encoding="utf-8") as file:
-            json.dump(report.to_json(), file, indent=2)
-    if args.picture:
-        datasets.draw_audit(report, args.picture)
-    if args.write_clean:
-        clean = datasets.usable(index, report)
-        datasets.write_manifest(args.write_clean, clean)
-        root = os.path.abspath(clean.root)
-        print(
-            f"{args.write_clean}: {len(clean)} of {len(index)} images; use it with "
-            f"--manifest {args.write_clean} --data {root}"
-        )
-    return 0
+    datasets.write_manifest(file, clean)
+    print(
+        f"{file}: {len(clean)} of {images} images; use it with "
+        f"--manifest {file} --data {os.path.abspath(clean.root)}"
+    )
