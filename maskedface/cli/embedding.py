@@ -13,69 +13,70 @@ from maskedface.cli.recogniser import load_recognizer
 from maskedface.datasets import FaceIndex
 from maskedface.evaluation import EmbeddedFaces
 from maskedface.masking import masked_templates
-from maskedface.recognition import Recognizer, each
+from maskedface.recognition import Recognizer
 
 
 def models_and_faces(
-    args: argparse.Namespace, *parts: FaceIndex
-) -> Iterator[tuple[str, Recognizer, tuple[FaceIndex, ...]]]:
-    """Each model of the words, with the faces as they are shown to it (`data.placed`); with --detect as
-    they are.
+    args: argparse.Namespace, *parts: FaceIndex, with_cohort: bool = True
+) -> Iterator[tuple[str, Recognizer, tuple[FaceIndex, ...], int]]:
+    """Each model of the words, and of --against, with the faces as they are shown to it (`data.placed`).
 
     Args:
         args: the words of `maskedface evaluate --protocol`.
         parts: as for `data.placed`.
+        with_cohort: whether a run's cohort is used.
 
     Yields:
-        (name, recogniser, parts).
+        (name, recogniser, parts, for how many of their images no face was found: they are taken whole).
 
     Raises:
         ValueError: if words do not go together.
         FileNotFoundError: if there is no such model.
     """
-    if args.detect and args.landmarks:
-        raise ValueError(
-            f"--detect must come without --landmarks. Received: --landmarks {args.landmarks}"
-        )
-    found = {name: load_recognizer(name, fall_back="always") for name in args.runs}
+    found = {name: load_recognizer(name) for name in names(args)}
+    if args.mirror:
+        found = {name: _mirrored(name, one, with_cohort) for name, one in found.items()}
+    placed: dict[str, tuple[FaceIndex, ...]] = {}
     for name, recognizer in found.items():
-        if args.detect and recognizer.gallery.masks:
-            raise ValueError(
-                "--detect must not come with a run that draws masks on those enrolled. "
-                f"Received: {name!r} with enroll_masks={recognizer.gallery.masks}"
-            )
-    placed = {"": parts}
-    for name, recognizer in found.items():
-        wanted = "" if args.detect else data.wanted_by_model(name)
+        wanted = data.wanted_by_model(name)
         if wanted not in placed:
             placed[wanted] = data.placed(args, wanted, *parts)
-        yield name, recognizer, placed[wanted]
+        whole = args.landmarks == "none" or (args.landmarks is None and wanted == "whole")
+        faces = [face for part in placed[wanted] for face in part.faces]
+        lacking = 0 if whole else sum(not datasets.is_placed(face) for face in faces)
+        yield name, recognizer, placed[wanted], lacking
 
 
-def embed(recognizer: Recognizer, index: FaceIndex, detect: bool) -> tuple[np.ndarray, int]:
-    """Embeddings in the rows' order, and for how many no face was found (the whole image is taken)."""
-    if not detect:
-        size = recognizer.embedder.input_shape[1]
-        chips = datasets.read_chips(
-            index, size=size, alignment=recognizer.alignment, progress=True
+def names(args: argparse.Namespace) -> list[str]:
+    """The models of the words, each once; that of --against is the last, if it is not among the others."""
+    return list(dict.fromkeys([*args.runs, *([args.against] if args.against else [])]))
+
+
+def _mirrored(name: str, recognizer: Recognizer, with_cohort: bool) -> Recognizer:
+    """The recogniser with each embedding joined with the mirror's."""
+    if with_cohort and recognizer.gallery.cohort is not None:
+        raise ValueError(
+            "--mirror must not come with a run that has a cohort, which was embedded without mirrors: "
+            f"train it with mirror_join=true. Received: {name!r}"
         )
-        return models.predict(recognizer.embedder, chips), 0
-    rows, whole = [], 0
-    for path, faces, error in each(index.paths, recognizer.faces, "finding faces", progress=True):
-        if not faces:
-            raise ValueError(f"every face of a protocol must be readable. Received: {path!r}: {error}")
-        # A protocol's image is about the face in its middle; others are bystanders.
-        face = max(faces, key=lambda face: (face.box[2] - face.box[0]) * (face.box[3] - face.box[1]))
-        rows.append(face.embedding)
-        whole += face.aligned_by == "whole image"
-    return np.stack(rows), whole
+    return Recognizer(
+        models.mirror_join(recognizer.embedder),
+        alignment=recognizer.alignment,
+        source=recognizer.gallery.source,
+        masks=recognizer.gallery.masks,
+    )
 
 
-def embedded_faces(recognizer: Recognizer, index: FaceIndex, detect: bool) -> EmbeddedFaces:
+def embed(recognizer: Recognizer, index: FaceIndex) -> np.ndarray:
+    """Embeddings in the rows' order, float array, shape (rows, features)."""
+    size = recognizer.embedder.input_shape[1]
+    chips = datasets.read_chips(index, size=size, alignment=recognizer.alignment, progress=True)
+    return models.predict(recognizer.embedder, chips)
+
+
+def embedded_faces(recognizer: Recognizer, index: FaceIndex) -> EmbeddedFaces:
     """The faces as a recogniser embeds them, with what it enrols of each where masks are drawn on those."""
-    embeddings, whole = embed(recognizer, index, detect)
-    if whole:
-        print(f"{whole} of {len(index)} faces not found: whole image taken")
+    embeddings = embed(recognizer, index)
     people, domains, photos = zip(
         *((face.person, face.domain, face.photo) for face in index.faces), strict=True
     )

@@ -11,10 +11,14 @@ Each RUN is a run folder, or a folder of runs with several seeds (seed-0/, seed-
 With --protocol the embeddings are compared, not the people of the run: a RUN may then also be "dlib" or a
 .keras file, and faces may be of anybody.
 
-  maskedface evaluate dlib --protocol lfw --data LFW --detect                    (a published list of pairs)
+  maskedface evaluate dlib --protocol lfw --data LFW                             (a published list of pairs)
+  maskedface evaluate runs/cosine --against dlib --protocol mfr2 --data MFR2     (and how far they differ)
   maskedface evaluate dlib --protocol c-rmfrd --data RMFRD --list AFDB_final_Jeff.csv
   maskedface evaluate dlib --protocol c-rmfrd --data RMFRD --list GALLERY.csv PROBES.csv   (rank-k)
   maskedface evaluate dlib runs/cosine --protocol open_set --manifest M --data D   (a manifest's column)
+
+Faces are found where no row says where they lie (--landmarks). A list with masked and unmasked faces is
+also scored over every pair of its images, masked with unmasked and masked with masked.
 """
 
 from __future__ import annotations
@@ -33,7 +37,11 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
     parser.add_argument("runs", nargs="+", metavar="RUN")
-    parser.add_argument("--against", metavar="RUN", help="show the paired difference to this run")
+    parser.add_argument(
+        "--against",
+        metavar="RUN",
+        help="show the paired difference to this run; with a list of pairs to any model, else to the first",
+    )
     parser.add_argument(
         "--learner",
         choices=("class_means", "logistic", "svm", "knn"),
@@ -64,9 +72,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "its lists of gallery and probes",
     )
     group.add_argument(
-        "--detect",
+        "--mirror",
         action="store_true",
-        help="find the faces by mtcnn, not by --alignment or --landmarks",
+        help="join each image's embedding with its mirror's, as mirror_join=true does in a recipe; takes "
+        "twice the time",
     )
     group.add_argument(
         "--enrolled", type=int, default=200, metavar="N", help="of a column: people enrolled a draw"
@@ -91,6 +100,8 @@ def run(args: argparse.Namespace) -> int:
     beside = [f"--{word}" for word in others if getattr(args, word)]
     if args.bare and beside:
         raise ValueError(f"--bare must come alone or with --against. Received: {' '.join(beside)} too")
+    if args.mirror and not args.protocol:
+        raise ValueError("--mirror must come with --protocol. Received: --mirror alone")
     if args.protocol:
         from maskedface.cli.protocols import run_protocol
 

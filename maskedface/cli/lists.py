@@ -9,7 +9,8 @@ from typing import Any, cast
 import numpy as np
 
 from maskedface import datasets, evaluation
-from maskedface.cli.embedding import embed, models_and_faces, templates
+from maskedface.cli.embedding import embed, models_and_faces, names, templates
+from maskedface.cli.every_pair import differences, score_every_pair
 from maskedface.cli.recogniser import print_table
 from maskedface.datasets import FaceIndex
 from maskedface.training.lineage import refuse_people
@@ -27,7 +28,7 @@ def score_pairs(args: argparse.Namespace) -> dict[str, Any]:
     pairs = datasets.read_pairs(
         args.protocol, args.data, args.list[0] if args.list else None, alignment=args.alignment
     )
-    for name in args.runs:
+    for name in names(args):
         refuse_people(name, pairs.index.people)
     _print_missing(pairs.missing, pairs.lost, "pairs")
     reports: dict[str, Any] = {
@@ -45,10 +46,12 @@ def score_pairs(args: argparse.Namespace) -> dict[str, Any]:
             for pair in zip(domains[pairs.first], domains[pairs.second], strict=True)
         ]
     )
-    for name, recognizer, (index,) in models_and_faces(args, pairs.index):
-        embeddings, whole = embed(recognizer, index, args.detect)
-        scores = evaluation.cosine_scores(embeddings, pairs.first, pairs.second)
-        found: dict[str, Any] = {"faces_not_found": whole, "kinds": {}}
+    embedded = {}
+    shown = models_and_faces(args, pairs.index, with_cohort=False)
+    for name, recognizer, (index,), lacking in shown:
+        embedded[name] = embed(recognizer, index)
+        scores = evaluation.cosine_scores(embedded[name], pairs.first, pairs.second)
+        found: dict[str, Any] = {"faces_not_found": lacking, "kinds": {}}
         for kind in ("all", *sorted(set(kinds))):
             rows = np.full(len(kinds), True) if kind == "all" else kinds == kind
             same = pairs.same[rows]
@@ -62,7 +65,12 @@ def score_pairs(args: argparse.Namespace) -> dict[str, Any]:
                 folds=pairs.folds if kind == "all" else None,
             )
         reports["models"][name] = found
+    every = score_every_pair(embedded, pairs.index, args.against or args.runs[0])
+    for name, of_kind in every.items():
+        reports["models"][name]["every_pair"] = of_kind
     _print_pairs(reports)
+    for line in differences(every):
+        print(line)
     return reports
 
 
@@ -74,7 +82,8 @@ def _print_pairs(reports: dict[str, Any]) -> None:
     for column in (*columns, "TAR at FAR", "FAR too low to tell"):
         table.add_column(column)
     for name, found in reports["models"].items():
-        for kind, report in found["kinds"].items():
+        every = {f"every {kind} pair": report for kind, report in found["every_pair"].items()}
+        for kind, report in (found["kinds"] | every).items():
             if "skipped" in report:
                 table.add_row(name, kind, report["skipped"])
                 continue
@@ -89,7 +98,7 @@ def _print_pairs(reports: dict[str, Any]) -> None:
                 ", ".join(f"{far:g}" for far in report["refused"]),
             )
         if found["faces_not_found"]:
-            table.add_row(name, f"{found['faces_not_found']} faces not found: whole image taken")
+            table.add_row(name, f"{found['faces_not_found']} faces not found: images taken whole")
     print_table(table)
 
 
@@ -104,7 +113,7 @@ def rank_lists(args: argparse.Namespace) -> dict[str, Any]:
     if args.protocol != "c-rmfrd":
         raise ValueError(f"two lists must be c-rmfrd's. Received: --protocol {args.protocol}")
     gallery, probes, missing, lost = _read_lists(args)
-    for name in args.runs:
+    for name in names(args):
         refuse_people(name, {*gallery.people, *probes.people})
     _print_missing(missing, lost, "faces")
     index = gallery + probes
@@ -113,8 +122,8 @@ def rank_lists(args: argparse.Namespace) -> dict[str, Any]:
     # match_probes compares "masked" with "unmasked": here they stand for probes and gallery.
     roles = ["unmasked" if face.path in enrolled else "masked" for face in index.faces]
     found: dict[str, Any] = {}
-    for name, recognizer, (shown,) in models_and_faces(args, index):
-        embeddings, whole = embed(recognizer, shown, args.detect)
+    for name, recognizer, (shown,), lacking in models_and_faces(args, index):
+        embeddings = embed(recognizer, shown)
         report = evaluation.identification_report(
             evaluation.match_probes(
                 embeddings,
@@ -124,7 +133,7 @@ def rank_lists(args: argparse.Namespace) -> dict[str, Any]:
                 templates=templates(recognizer, shown, embeddings),
             )
         )
-        found[name] = {"faces_not_found": whole, **report}
+        found[name] = {"faces_not_found": lacking, **report}
         ranks = ", ".join(f"rank-{k} {shown_value(value)}" for k, value in report["rank"].items())
         print(
             f"{name}: {report['probes']} {probes.faces[0].domain} probes among {report['gallery']} "

@@ -21,6 +21,12 @@ def run_protocol(args: argparse.Namespace) -> int:
         ValueError: if words are missing or do not fit together, or the data are too few.
         FileNotFoundError: if a list, folder or model is missing.
     """
+    is_pairs = args.protocol in PAIR_PROTOCOLS and len(args.list or ()) < 2
+    if args.against and not is_pairs:
+        raise ValueError(
+            "--against must come with a list of pairs, or without --protocol; name models beside each "
+            f"other. Received: --against {args.against} with --protocol {args.protocol}"
+        )
     if args.protocol not in PAIR_PROTOCOLS:
         if not args.manifest:
             raise ValueError(
@@ -56,15 +62,16 @@ def _open_set(args: argparse.Namespace) -> dict[str, Any]:
         )
     found = {}
     rows = (data.selected(parts[part], args) for part in ("train", "test"))
-    for name, recognizer, shown in models_and_faces(args, *rows):
-        found[name] = evaluation.open_set_report(
-            *(embedded_faces(recognizer, part, args.detect) for part in shown),
+    for name, recognizer, shown, lacking in models_and_faces(args, *rows):
+        report = evaluation.open_set_report(
+            *(embedded_faces(recognizer, part) for part in shown),
             enrolled=args.enrolled,
             draws=args.draws,
             fpirs=args.fpir,
             fars=args.far,
             cohort=recognizer.gallery.cohort,
         )
+        found[name] = {"faces_not_found": lacking, **report}
     _print_open_set(found)
     return {"protocol": args.protocol, "models": found}
 

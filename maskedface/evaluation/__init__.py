@@ -18,6 +18,7 @@ from maskedface.evaluation.verification import (
     fold_accuracies,
     roc,
     tar_at_far,
+    tar_difference,
     verification_report,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "rank_one_report",
     "roc",
     "tar_at_far",
+    "tar_difference",
     "threshold_at",
     "threshold_at_fpir",
     "verification_report",

@@ -122,8 +122,36 @@ def test_faces_of_pairs_are_shown_by_their_landmarks(
     words = ("--protocol", "lfw", "--data", lfw, "--landmarks", tmp_path / "aligned.csv")
     assert evaluate(tiny_backbone, *words) == 0
     assert "faces: 12 of 12 images by landmarks of " in capsys.readouterr().out
-    assert evaluate(tiny_backbone, *words, "--detect") == 2
-    assert "--detect must come without --landmarks" in capsys.readouterr().err
+
+
+def test_faces_are_found_where_nothing_says_where_they_lie(
+    lfw: Path,
+    tiny_backbone: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of each image's faces the main one; an image without one is taken whole, and counted."""
+    lost = {"P5/P5_0002.jpg", "P0/P0_0001.jpg"}
+
+    def found(index: FaceIndex, **_: Any) -> FaceIndex:
+        five = Landmarks(((38, 51), (73, 51), (56, 71), (41, 92), (70, 92)), "fake", 1)
+        rows = (f._replace(landmarks=None if f.path in lost else five) for f in index.faces)
+        return FaceIndex(index.root, rows)
+
+    monkeypatch.setattr("maskedface.landmarks.find_landmarks", found)
+    out = tmp_path / "report.json"
+    words = ["evaluate", str(tiny_backbone), "--protocol", "lfw", "--data", str(lfw)]
+    for more, lacking, told in (
+        ([], 2, "faces: 10 of 12 images by landmarks found now"),
+        (["--landmarks", "none"], 0, "12 taken whole"),
+    ):
+        assert main([*words, "--json", str(out), *more]) == 0
+        printed = capsys.readouterr().out
+        assert told in printed
+        assert ("2 faces not found: images taken whole" in printed) == bool(lacking)
+        report = json.loads(out.read_text())["models"][str(tiny_backbone)]
+        assert report["faces_not_found"] == lacking
 
 
 @pytest.mark.parametrize("masked_gallery", [False, True])
@@ -172,7 +200,7 @@ def test_a_manifests_column_is_an_open_set(
 
 
 def test_masks_are_drawn_on_those_enrolled_of_a_column(
-    open_run: Run, tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    open_run: Run, tiny_backbone: Path, tmp_path: Path
 ) -> None:
     parts = open_run.split()
     index, manifest = parts["train"] + parts["test"], tmp_path / "manifest.csv"
@@ -195,8 +223,6 @@ def test_masks_are_drawn_on_those_enrolled_of_a_column(
     plain, masked = ([draw["open_set"] for draw in one["masked"]["per_draw"]] for one in reports)
     assert plain != masked  # other scores, other thresholds
     assert reports[0]["pairs"] == reports[1]["pairs"]  # nobody is enrolled there
-    assert evaluate(run.path, *words, "--detect") == 2
-    assert "--detect must not come with a run that draws masks" in capsys.readouterr().err
 
 
 def test_a_run_is_scored_with_its_cohort(
@@ -233,6 +259,8 @@ def test_a_run_is_scored_with_its_cohort(
         (["--protocol", "lfw"], "--data must be given with --protocol"),
         (["--protocol", "lfw", "--data", ".", "--without-people", "mfr2"], "must come with a manifest's"),
         (["--protocol", "lfw", "--data", ".", "--list", "a", "b"], "must be c-rmfrd's"),
+        (["--protocol", "o", "--manifest", "m", "--against", "dlib"], "--against must come with a list"),
+        (["--mirror"], "--mirror must come with --protocol"),
         (["--protocol", "lfw", "--data", ".", "--list", "a", "b", "c"], "must be one or two files"),
     ],
 )

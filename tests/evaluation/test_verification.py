@@ -107,3 +107,28 @@ def test_pairs_of_one_kind_are_refused(scores: np.ndarray, same: np.ndarray) -> 
 def test_a_single_fold_is_refused() -> None:
     with pytest.raises(ValueError, match="two different ones at least"):
         evaluation.fold_accuracies(SCORES, SAME, np.zeros(8))
+
+
+def test_the_difference_of_a_recogniser_to_itself_is_none() -> None:
+    scores, same, *people = drawn_pairs()
+    found = evaluation.tar_difference(scores, scores, same, (people[0], people[1]), far=0.1, draws=50)
+    assert found == {"difference": 0, "low": 0, "high": 0}
+
+
+def test_a_better_recogniser_differs_by_more_than_chance() -> None:
+    scores, same, *people = drawn_pairs()
+    both, better = (people[0], people[1]), scores + 3 * same
+    found = evaluation.tar_difference(better, scores, same, both, far=0.1, draws=100)
+    tars = [evaluation.tar_at_far(one, same, 0.1)[0] for one in (better, scores)]
+    assert found["difference"] == pytest.approx(tars[0] - tars[1])
+    assert 0 < found["low"] <= found["difference"] <= found["high"]
+    turned = evaluation.tar_difference(scores, better, same, both, far=0.1, draws=100)
+    assert turned["low"] == pytest.approx(-found["high"])
+
+
+def test_differences_of_other_pairs_are_refused() -> None:
+    scores, same, *people = drawn_pairs()
+    with pytest.raises(ValueError, match="must have shape"):
+        evaluation.tar_difference(scores, scores[1:], same, (people[0], people[1]), far=0.1)
+    with pytest.raises(ValueError):
+        evaluation.tar_difference(scores, scores, same, (people[0], people[1]), far=1e-6)
