@@ -8,10 +8,13 @@ import hashlib
 import logging
 import multiprocessing
 import os
+import signal
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -117,7 +120,8 @@ def align(
         store = default_store(index.root, f"{_VERSION} {weights_name()} {_installed()}")
     kept = Store(store)
     wanted = index.where(lambda face: face.landmarks is None and not face.alignment)
-    findings = kept.known(wanted)
+    # What could not be read may be readable by now: a permission changes neither size nor time.
+    findings = {path: found for path, found in kept.known(wanted).items() if not found.problem}
     lacking = [face.path for face in wanted.faces if face.path not in findings]
     chunks = [lacking[start : start + _CHUNK] for start in range(0, len(lacking), _CHUNK)]
     if processes is None:
@@ -155,10 +159,27 @@ def _workers(detector: Detector | None, processes: int, needed: bool) -> Iterato
         # Started anew, not forked: TensorFlow does not survive a fork.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(processes, context, _start_worker) as pool:
-            yield lambda search, chunks: pool.map(search, chunks)
+
+            def work(search: Any, chunks: Sequence[list[str]]) -> Iterator[dict[str, Finding]]:
+                with _without_main():  # the workers start here
+                    return pool.map(search, chunks)
+
+            yield work
         return
     found = Cascade() if detector is None and needed else detector
     yield lambda search, chunks: (search(chunk, found) for chunk in chunks)
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Processes started within run no script again: a user's need not bear that, and one that is read from
+    a pipe cannot be."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _start_worker() -> None:
@@ -166,6 +187,7 @@ def _start_worker() -> None:
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ[name] = "1"
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the keyboard stops the one that waits for them
     import cv2
 
     cv2.setNumThreads(1)

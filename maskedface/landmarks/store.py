@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 
 from maskedface.datasets import FaceIndex, Landmarks
 
-_COLUMNS = ("path", "size", "mtime_ns", "landmarks", "source", "confidence", "problem")
+_COLUMNS = ("path", "size", "mtime_ns", "landmarks", "source", "confidence", "problem", "end")
+_END = "."  # the last cell: a row that was torn off may look like another whole one
 
 
 @dataclass(frozen=True)
@@ -62,18 +64,27 @@ class Store:
         path: the file; None keeps findings in memory alone.
 
     Raises:
-        OSError: if the file cannot be read, or its folder not made.
+        OSError: if the file cannot be read or written, or its folder not made.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
         self._path, self._rows = path, dict[tuple[str, str, str], Finding]()
         if path is None:
             return
-        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-        if os.path.exists(path):
-            with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-                for row in csv.reader(file):
-                    self._take(row)
+        try:
+            os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+            os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                "the file of found landmarks must be writable; $MASKEDFACE_CACHE names another folder. "
+                f"Received: {error.strerror}",
+                os.fspath(path),
+            ) from error
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            for line in file:  # each alone: a quotation mark that was torn off must not swallow others
+                with contextlib.suppress(csv.Error):
+                    self._take(next(csv.reader([line]), []))
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -108,29 +119,31 @@ class Store:
         writer = csv.writer(text)
         for path, finding in dict(findings).items():
             cells = ("", "", "") if finding.landmarks is None else finding.landmarks.to_cells()
-            row = [path, *_facts(os.path.join(root, path)), *cells, finding.problem]
+            problem = " ".join(finding.problem.splitlines())
+            row = [path, *_facts(os.path.join(root, path)), *cells, problem, _END]
             self._take(row)
-            writer.writerow(row)
+            if "\n" not in path and "\r" not in path:  # else known to this process alone
+                writer.writerow(row)
         if self._path is None:
             return
         data = text.getvalue().encode("utf-8", "surrogateescape")
-        if not os.path.exists(self._path) or not os.path.getsize(self._path):
-            data = f"{','.join(_COLUMNS)}\r\n".encode() + data
-        # A line's end first ends what a killed process left torn; an empty line is no row.
         file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
+            if not os.fstat(file).st_size:
+                data = f"{','.join(_COLUMNS)}\r\n".encode() + data
+            # A line's end first ends what a killed process left torn; an empty line is no row.
             _write(file, b"\r\n" + data)
         finally:
             os.close(file)
 
     def _take(self, row: list[str]) -> None:
-        if len(row) != len(_COLUMNS) or row[0] == _COLUMNS[0]:
+        if len(row) != len(_COLUMNS) or row[-1] != _END:
             return
-        path, size, time, *cells, problem = row
+        path, size, time, *cells, problem, _ = row
         try:
             self._rows[path, size, time] = Finding(Landmarks.from_cells(*cells), problem)
         except ValueError:
-            return  # torn in the middle of a number
+            return  # written by somebody else
 
 
 def _write(file: int, data: bytes) -> None:
