@@ -1,100 +1,246 @@
-"""Fits the coefficients of the mask estimate on one part of a protocol and measures them on another.
+"""Fits the coefficients of the mask estimate on drawn and worn masks, and measures them on other people.
 
-    python tools/fit_mask_estimate.py --data D --manifest D/protocols/manifest.csv --alignment arcface
+    python tools/fit_mask_estimate.py --data D           # writes masking/estimate_coefficients.py
+    python tools/fit_mask_estimate.py --data D --check   # measures what is there, fits nothing
 
-writes maskedface/recognition/mask_coefficients.py; with `--check` it writes nothing. With `--detect`
-the test faces are found by landmarks.Cascade in place of the alignment, as in use; those not found are left out.
+D holds mlfw/, rmfrd/, lfw/ and mfr2/ (docs/datasets.md). Fitted on: MLFW's open_set=train (drawn masks, by
+its stated alignment), RMFRD's people with fewer than 8 masked images and 2,000 faces of LFW's
+open_set=train (both by landmarks that `landmarks.find_landmarks` finds). Measured on: MLFW's
+open_set=test, RMFRD's other people and MFR2, each as it is, in grey, made small and taken whole.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import cv2
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.model_selection import GroupKFold
 
 from maskedface import datasets
-from maskedface.datasets import FaceIndex
+from maskedface.datasets import MFR2_PEOPLE, FaceIndex
 from maskedface.datasets.reading import read_many
-from maskedface.landmarks import Cascade
-from maskedface.recognition.mask_estimate import lower_face_features, masked_probability
+from maskedface.landmarks import find_landmarks
+from maskedface.masking.estimate import mask_features, masked_probability
 
-MODULE = Path(__file__).parents[1] / "maskedface" / "recognition" / "mask_coefficients.py"
-INVERSE_PENALTY = 0.1  # of the logistic regression, on features of variance 1; not searched for
+MODULE = Path(__file__).parents[1] / "maskedface" / "masking" / "estimate_coefficients.py"
+LFW_FACES = 2000
+PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)  # inverse, on features of variance 1
+FOLDS = 5
+CONTRADICTED = (
+    0.1  # a label that the first fit, not made on the person, gives less is not fitted on
+)
+SMALL = 24  # pixels a side of the ArcFace crop that "small" leaves
+
+
+class Fitted(NamedTuple):
+    """A logistic regression: the standard deviations and means of its features, and its numbers."""
+
+    coefficients: np.ndarray
+    intercept: float
+
+    def masked(self, features: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.exp(-np.clip(features @ self.coefficients + self.intercept, -60, 60)))
+
+
+class Faces(NamedTuple):
+    """Rows of one data set, ready to fit on."""
+
+    features: np.ndarray
+    masked: np.ndarray
+    people: np.ndarray
+    paths: list[str]
 
 
 def main() -> None:
-    """Fits, writes, measures."""
+    """Fits and writes, or measures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", required=True)
-    parser.add_argument("--manifest", required=True)
-    parser.add_argument("--alignment", default="")
-    parser.add_argument("--protocol", default="open_set")
     parser.add_argument("--check", action="store_true", help="measure what is there, fit nothing")
-    parser.add_argument("--detect", action="store_true", help="find the test faces by landmarks.Cascade")
     args = parser.parse_args()
-    parts = datasets.read_split(
-        args.manifest, args.protocol, root=args.data, alignment=args.alignment
-    )
     if args.check:
-        measure(parts["test"], args.detect)
-        return
-    features, masked = _features(parts["train"])
-    model = make_pipeline(
-        StandardScaler(),
-        LogisticRegression(C=INVERSE_PENALTY, class_weight="balanced", max_iter=5000),
-    ).fit(features, masked)
-    scaler, regression = model[0], model[1]
-    coefficients = regression.coef_[0] / scaler.scale_
-    intercept = float(regression.intercept_[0] - coefficients @ scaler.mean_)
-    people = len(parts["train"].people)
-    numbers = [f"{value:.5f}" for value in coefficients]
-    lines = [f"    {', '.join(numbers[row : row + 8])}," for row in range(0, len(numbers), 8)]
-    MODULE.write_text(
-        f'"""Written by tools/fit_mask_estimate.py: a logistic regression on {len(masked)} faces of '
-        f'{people} people\n(MLFW, open_set=train)."""\n\n'
-        f"INTERCEPT = {intercept:.5f}\n"
-        "# fmt: off\nCOEFFICIENTS = (\n" + "\n".join(lines) + "\n)\n# fmt: on\n"
+        measure(args.data)
+    else:
+        fit(args.data)
+
+
+def to_fit(data: str) -> dict[str, FaceIndex]:
+    """The rows that may be fitted on, by data set."""
+    mlfw = _protocol(f"{data}/mlfw", "train", "arcface").without(MFR2_PEOPLE)
+    few, _ = _rmfrd(f"{data}/rmfrd")
+    lfw = _protocol(f"{data}/lfw", "train")
+    chosen = set(np.random.default_rng(0).permutation(len(lfw))[:LFW_FACES].tolist())
+    sample = FaceIndex(lfw.root, [face for row, face in enumerate(lfw.faces) if row in chosen])
+    return {"MLFW": mlfw, "RMFRD": few, "LFW": sample}
+
+
+def to_measure(data: str) -> dict[str, FaceIndex]:
+    """The rows of other people that are reported on, by data set."""
+    return {
+        "MLFW open_set=test": _protocol(f"{data}/mlfw", "test", "arcface"),
+        "RMFRD, 8 masked or more": _rmfrd(f"{data}/rmfrd")[1],
+        "MFR2": datasets.read_pairs("mfr2", f"{data}/mfr2").index,
+    }
+
+
+def _protocol(root: str, part: str, alignment: str = "") -> FaceIndex:
+    manifest = f"{root}/protocols/manifest.csv"
+    return datasets.read_split(manifest, "open_set", root=root, alignment=alignment)[part]
+
+
+def _rmfrd(root: str) -> tuple[FaceIndex, FaceIndex]:
+    """The people with fewer than 8 masked images, and all others."""
+    index = datasets.rmfrd(root)
+    masked = Counter(face.person for face in index.faces if face.domain == "masked")
+    return index.where(lambda f: masked[f.person] < 8), index.where(lambda f: masked[f.person] >= 8)
+
+
+def fit(data: str) -> None:
+    """Chooses the penalty by people, drops contradicted labels, fits and writes."""
+    sets = {name: _faces(index) for name, index in to_fit(data).items()}
+    masked = np.concatenate([faces.masked for faces in sets.values()])
+    people = np.concatenate(
+        [[f"{name}/{one}" for one in faces.people] for name, faces in sets.items()]
     )
-    print(f"{MODULE.name}: {len(numbers)} coefficients from {len(masked)} faces of {people} people")
-    print("run again with --check to measure it")
+    cells = np.concatenate([np.full(len(faces.masked), name) for name, faces in sets.items()])
+    features = np.concatenate([faces.features for faces in sets.values()])
+    penalty, masked_by_others = _choose(features, masked, people, cells)
+    own = np.where(masked, masked_by_others, 1 - masked_by_others)
+    kept = (own >= CONTRADICTED) | (cells != "RMFRD")
+    print(f"{(~kept).sum()} of {len(kept)} labels contradicted (RMFRD) and not fitted on")
+    penalty, _ = _choose(features[kept], masked[kept], people[kept], cells[kept])
+    fitted = _fit(features[kept], masked[kept], cells[kept], penalty)
+    sources = {name: int((cells[kept] == name).sum()) for name in sets}
+    _write(fitted, sources, len(set(people[kept])))
 
 
-def _features(index: FaceIndex) -> tuple[np.ndarray, np.ndarray]:
-    def read(row: int) -> np.ndarray:
-        return lower_face_features(datasets.read_image(index.paths[row]), index.faces[row].alignment)
+def _faces(index: FaceIndex) -> Faces:
+    """The features of the rows whose place is known, each in colour and in grey."""
+    index = find_landmarks(index, progress=True).where(datasets.is_placed)
+
+    def read(row: int) -> tuple[np.ndarray, np.ndarray]:
+        image = datasets.read_image(index.paths[row])
+        source = datasets.face_source(index.faces[row])
+        return mask_features(image, source), mask_features(_grey(image), source)
 
     rows = read_many(read, range(len(index)), label="reading")
-    return np.stack(rows), np.array([face.domain == "masked" for face in index.faces])
+    masked = np.array([face.domain == "masked" for face in index.faces])
+    people = [face.person for face in index.faces]
+    return Faces(
+        np.concatenate([np.stack(part) for part in zip(*rows, strict=True)]),
+        np.tile(masked, 2),
+        np.tile(people, 2),
+        [face.path for face in index.faces] * 2,
+    )
 
 
-def measure(index: FaceIndex, detect: bool) -> None:
-    """Prints how often the estimate agrees with the labels, by domain."""
-    detector = Cascade() if detect else None
-    right: dict[str, list[bool]] = {"masked": [], "unmasked": []}
-    lost = 0
-    for face, path in zip(index.faces, index.paths, strict=True):
-        image = datasets.read_image(path)
-        source: str | np.ndarray = face.alignment
-        if detector:
-            (found,) = detector([image])
-            if not found:
-                lost += 1
-                continue
-            source = max(found, key=lambda one: one.confidence).points
-        seems = masked_probability(image, source) >= 0.5
-        right[face.domain].append(seems == (face.domain == "masked"))
-    for domain, answers in right.items():
-        print(f"{domain}: {np.mean(answers):.4f} of {len(answers)} faces right")
-    print(f"{lost} faces not found")
+def _weights(masked: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Masked and unmasked weigh the same, and in each domain every data set."""
+    weights = np.zeros(len(masked))
+    for domain in (True, False):
+        there = [name for name in np.unique(cells) if (masked[cells == name] == domain).any()]
+        for name in there:
+            rows = (cells == name) & (masked == domain)
+            weights[rows] = len(masked) / (2 * len(there) * rows.sum())
+    return weights
+
+
+def _fit(features: np.ndarray, masked: np.ndarray, cells: np.ndarray, penalty: float) -> Fitted:
+    middle, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
+    model = LogisticRegression(C=penalty, max_iter=5000)
+    model.fit((features - middle) / scale, masked, sample_weight=_weights(masked, cells))
+    coefficients = model.coef_[0] / scale
+    return Fitted(coefficients, float(model.intercept_[0] - coefficients @ middle))
+
+
+def _choose(
+    features: np.ndarray, masked: np.ndarray, people: np.ndarray, cells: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """The penalty of the least weighted log loss on people not fitted on, and what it gives them."""
+    weights, found = _weights(masked, cells), {}
+    for penalty in PENALTIES:
+        given = np.empty(len(masked))
+        for train, test in GroupKFold(FOLDS).split(features, masked, people):
+            given[test] = _fit(features[train], masked[train], cells[train], penalty).masked(
+                features[test]
+            )
+        own = np.where(masked, given, 1 - given)
+        loss = float(np.average(-np.log(np.maximum(own, 1e-9)), weights=weights))
+        shares = ", ".join(
+            f"{name} {'masked' if domain else 'unmasked'} {np.mean(own[rows] > 0.5):.4f}"
+            for name in dict.fromkeys(cells)
+            for domain in (True, False)
+            if (rows := (cells == name) & (masked == domain)).any()
+        )
+        right = np.average(own > 0.5, weights=weights)
+        print(f"C {penalty:g}: log loss {loss:.4f}, right {right:.4f} ({shares})")
+        found[penalty] = loss, given
+    best = min(PENALTIES, key=lambda penalty: found[penalty][0])
+    return best, found[best][1]
+
+
+def _write(fitted: Fitted, sources: dict[str, int], people: int) -> None:
+    numbers = [f"{value:.5f}" for value in fitted.coefficients]
+    lines = [f"    {', '.join(numbers[row : row + 8])}," for row in range(0, len(numbers), 8)]
+    shown = ", ".join(f"{name} {count}" for name, count in sources.items())
+    MODULE.write_text(
+        f'"""Written by tools/fit_mask_estimate.py: a logistic regression on faces of {people} people in '
+        f'colour and\ngrey ({shown})."""\n\n'
+        f"INTERCEPT = {fitted.intercept:.5f}\n"
+        "# fmt: off\nCOEFFICIENTS = (\n" + "\n".join(lines) + "\n)\n# fmt: on\n"
+    )
+    print(f"{MODULE.name}: {len(numbers)} coefficients; {shown}; run again with --check")
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    return np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+
+
+def measure(data: str) -> None:
+    """Prints how often the estimate agrees with the labels, by data set, domain and kind of image."""
+    for name, index in to_measure(data).items():
+        placed = find_landmarks(index, progress=True).where(datasets.is_placed)
+        masked = np.array([face.domain == "masked" for face in placed.faces])
+        found = np.array(
+            read_many(
+                lambda row: _kinds(placed, row),  # noqa: B023
+                range(len(placed)),
+                label="reading",
+            )
+        )
+        print(f"{name}: {len(index)} images, {len(index) - len(placed)} without landmarks")
+        for kind, column in zip(
+            ("as it is", "grey", f"{SMALL} px", "whole image"), found.T, strict=True
+        ):
+            right = (column >= 0.5) == masked
+            print(
+                f"    {kind}: {right[masked].mean():.4f} of {masked.sum()} masked, "
+                f"{right[~masked].mean():.4f} of {(~masked).sum()} unmasked"
+            )
+
+
+def _kinds(index: FaceIndex, row: int) -> list[float]:
+    from maskedface import geometry
+
+    image = datasets.read_image(index.paths[row])
+    source = datasets.face_source(index.faces[row])
+    matrix = geometry.chip_matrix(*image.shape[:2], source=source, target="arcface", size=SMALL)
+    small = geometry.warp(image, matrix, SMALL)
+    return [
+        masked_probability(image, source),
+        masked_probability(_grey(image), source),
+        masked_probability(small, "arcface"),
+        masked_probability(image, ""),
+    ]
 
 
 if __name__ == "__main__":

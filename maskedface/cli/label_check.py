@@ -23,11 +23,13 @@ class Contradicted:
     Attributes:
         model: str, the network's name.
         index: the rows that were embedded: those whose place is known, where any is.
+        embeddings: float array, shape (rows, features).
         check: `evaluation.LabelCheck` of these rows.
     """
 
     model: str
     index: FaceIndex
+    embeddings: np.ndarray
     check: LabelCheck
 
     @property
@@ -116,7 +118,7 @@ def contradicted_labels(model: str, alignment: str | None, index: FaceIndex) -> 
         [face.domain for face in named.faces],
         [face.photo for face in named.faces],
     )
-    return Contradicted(model, named, check)
+    return Contradicted(model, named, embeddings, check)
 
 
 def _shown(name: str) -> str:

@@ -18,7 +18,7 @@ _BETWEEN = slice(16, 32)  # rows of the eyes and the nose's bridge, which no mas
 _CELLS = 4  # a side
 
 
-def lower_face_features(image: np.ndarray, source: str | np.ndarray) -> np.ndarray:
+def mask_features(image: np.ndarray, source: str | np.ndarray) -> np.ndarray:
     """What the estimate looks at: colours of 16 cells against the skin between the eyes, and edges.
 
     Args:
@@ -45,12 +45,12 @@ def masked_probability(image: np.ndarray, source: str | np.ndarray) -> float:
     says how often it is right there. On masks of skin's own colour, hands and beards it may err.
 
     Args:
-        image, source: as for `lower_face_features`.
+        image, source: as for `mask_features`.
 
     Returns:
         float in [0, 1], with masked and unmasked faces taken to be equally frequent.
     """
-    activation = INTERCEPT + float(lower_face_features(image, source) @ np.array(COEFFICIENTS))
+    activation = INTERCEPT + float(mask_features(image, source) @ np.array(COEFFICIENTS))
     return float(1 / (1 + np.exp(-np.clip(activation, -60, 60))))
 
 
