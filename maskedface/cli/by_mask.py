@@ -56,7 +56,7 @@ def print_by_mask(
                     f"Received: {bare!r}, trained on {len(known)} of them"
                 )
         seems = seems_masked(test)
-        embedded = embedded_faces(recognizer, test, False)
+        embedded = embedded_faces(recognizer, test)
         theirs = rank_one_matches(
             *embedded[:4], cohort=recognizer.gallery.cohort, templates=embedded.templates
         )

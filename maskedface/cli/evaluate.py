@@ -40,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--against",
         metavar="RUN",
-        help="show the paired difference to this run; with a list of pairs to any model, else to the first",
+        help="show the paired difference to this run; with a list of pairs to this model (default: the "
+        "first)",
     )
     parser.add_argument(
         "--learner",
