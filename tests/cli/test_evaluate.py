@@ -83,7 +83,7 @@ def test_bare_faces_are_left_to_another_network(
 ) -> None:
     """By a network that names nobody (ties count against a probe), with one bare face taken for masked."""
 
-    def nobody(recognizer: object, index: FaceIndex, detect: bool) -> EmbeddedFaces:
+    def nobody(recognizer: object, index: FaceIndex) -> EmbeddedFaces:
         faces = index.faces
         columns = ([getattr(f, name) for f in faces] for name in ("person", "domain", "photo"))
         return EmbeddedFaces(np.zeros((len(index), 4), "float32"), *columns)

@@ -257,3 +257,22 @@ def test_a_photograph_in_no_persons_folder_is_refused(
     assert "must lie in a person's folder" in capsys.readouterr().err
     assert main(["enroll", "--gallery", words[1], str(people)]) == 2
     assert "--model must be given" in capsys.readouterr().err
+
+
+def test_faces_are_found_where_photographs_are_not_aligned(
+    people: Path, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the library's own detector: a photograph without a face shows nobody, whatever its size."""
+    found = words[:4]
+    assert main(["enroll", *found, str(people / "p0"), "--person", "p0"]) == 0
+    blank, facts = tmp_path / "blank.png", tmp_path / "who.json"
+    Image.fromarray(np.full((112, 112, 3), 90, np.uint8)).save(blank)
+    photos = [str(people / "p0" / "0.png"), str(blank)]
+    asked = ["identify", *found, *photos, "--threshold", "0", "--json", str(facts)]
+    assert main(asked) == 1
+    assert "no face found" in capsys.readouterr().out
+    (face,), nobody = (one["faces"] for one in json.loads(facts.read_text())["photos"])
+    assert face["person"] == "p0" and "aligner" in face["aligned_by"] and nobody == []
+    assert main([*asked, "--fall-back", "always"]) == 0
+    (taken,) = json.loads(facts.read_text())["photos"][1]["faces"]
+    assert taken["aligned_by"] == "whole image"
