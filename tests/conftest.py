@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -16,6 +17,14 @@ from maskedface.datasets import FaceIndex
 
 if TYPE_CHECKING:
     from maskedface.training import Run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests find goes not to the user's own cache, nor comes from there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MASKEDFACE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

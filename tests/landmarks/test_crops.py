@@ -40,7 +40,7 @@ def test_each_face_is_warped_to_the_alignment(index: FaceIndex, tmp_path: Path) 
     for n, (path, name) in enumerate(zip(made.paths, ("1", "2", "3", "4", "x"), strict=True)):
         crop, drawn = datasets.read_image(path), datasets.draw_face(n, 0, False)
         assert crop.shape == (112, 112, 3)
-        assert abs(crop.astype(int) - drawn).mean() < (1 if name in "23" else 8)  # the others are JPEG, WebP
+        assert abs(crop.astype(int) - drawn).mean() < (1 if name in "23" else 8)  # not the lossless
         with Image.open(path) as image:
             assert image.format == ("JPEG" if path.endswith("jpg") else "PNG")
 
