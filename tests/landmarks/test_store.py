@@ -113,6 +113,8 @@ def test_a_name_with_a_line_break_is_known_to_its_process_and_harms_nobody(tmp_p
     assert Store(tmp_path / "store.csv").known(index) == {"c.jpg": Finding(problem="two lines")}
 
 
+# Two processes import TensorFlow each.
+@pytest.mark.long
 def test_two_processes_append(tmp_path: Path) -> None:
     paths = [f"{who}/{n}.jpg" for who in "ab" for n in range(300)]
     index = made(tmp_path / "images", *paths)
