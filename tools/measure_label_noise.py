@@ -31,7 +31,7 @@ from maskedface.reporting import RunGroup
 from maskedface.training import last_run
 from maskedface.training.lineage import refuse_people
 
-MARGINS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3)
+MARGINS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)  # spreads
 
 
 def main() -> None:
@@ -82,10 +82,10 @@ def measure_injected(args: argparse.Namespace) -> None:
     check = found.check
     print(
         f"{len(index)} faces of {len(index.people)} people; {len(found.index)} found, {len(check.rows)} "
-        "compared"
+        f"compared; spread {check.spread:.4f}"
     )
     for margin in MARGINS:
-        share = np.mean(check.other - check.own >= margin)
+        share = np.mean(check.other - check.own >= margin * check.spread)
         print(f"margin {margin:g}: {share:.4f} of the labels as they are contradicted")
     names = np.unique(people)
     for seed in range(3):
@@ -97,7 +97,7 @@ def measure_injected(args: argparse.Namespace) -> None:
         again = check_labels(found.embeddings, given, domains, photos)
         is_wrong, true = wrong[again.rows], people[again.rows]
         for margin in MARGINS:
-            flagged = again.other - again.own >= margin
+            flagged = again.other - again.own >= margin * again.spread
             right_name = (
                 np.array(again.others, object)[flagged & is_wrong] == true[flagged & is_wrong]
             )

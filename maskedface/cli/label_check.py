@@ -54,6 +54,7 @@ class Contradicted:
         return {
             "model": self.model,
             "margin": self.check.margin,
+            "spread": round(self.check.spread, 6),
             "faces": len(self.index),
             "compared": len(self.check.rows),
             "disagreement": {
@@ -67,8 +68,8 @@ class Contradicted:
         rows, compared = self.rows, len(self.check.rows)
         nearer = float((self.check.other > self.check.own).mean()) if compared else 0.0
         lines = [
-            f"{len(rows)} faces whose label {_shown(self.model)} contradicts by {self.check.margin:g} or "
-            f"more, of {compared} compared; look before removing any"
+            f"{len(rows)} faces whose label {_shown(self.model)} contradicts by {self.check.margin:g} "
+            f"spreads of {self.check.spread:.3f} or more, of {compared} compared; look before removing any"
         ]
         lines += [
             f"    {_shown(row['path'])}  {row['own_score']:.2f}, {_shown(row['other_person'])} "
