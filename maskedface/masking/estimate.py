@@ -11,41 +11,58 @@ from maskedface.masking.estimate_coefficients import COEFFICIENTS, INTERCEPT
 # From this probability on a face counts as masked.
 SEEMS_MASKED = 0.5
 
+# Rows and columns of the crop, chosen on the faces fitted on (docs/recognition.md).
 SIZE = 56  # pixels of the ArcFace crop that is looked at: half the resolution MLFW has
 _SIDES = slice(8, 48)  # columns without the background beside the face
+_UPPER = slice(8, 28)  # rows of the brows and eyes
 _LOWER = slice(28, 56)  # rows from the nose down
 _BETWEEN = slice(16, 32)  # rows of the eyes and the nose's bridge, which no mask covers
-_CELLS = 4  # a side
+_EDGE = slice(20, 44), slice(0, 39)  # where a mask's upper edge may run
+_CELLS = (4, 4)  # down, across
+_UPPER_CELLS, _EDGE_CELLS = (2, 4), (12, 3)
+_LEAST_CONTRAST = 10.0  # grey levels: a flat image is not blown up to a face
 
 
 def mask_features(image: np.ndarray, source: str | np.ndarray) -> np.ndarray:
-    """What the estimate looks at: colours of 16 cells against the skin between the eyes, and edges.
+    """What the estimate looks at: colours against the skin between the eyes, edges, and unevenness.
 
     Args:
         image: uint8 array, shape (height, width, 3), RGB.
         source: where the face is, as for `geometry.chip_matrix`: an alignment, five points, or "".
 
     Returns:
-        float32 array, shape (80,), in grey levels.
+        float32 array, shape (204,), in standard deviations of the face's grey.
     """
     matrix = geometry.chip_matrix(*image.shape[:2], source=source, target="arcface", size=SIZE)
     face = geometry.warp(image, matrix, SIZE)[:, _SIDES].astype("float32")
-    colours = _cells(face[_LOWER]) - face[_BETWEEN].mean(axis=(0, 1))
     grey = face.mean(axis=-1)
-    across = np.abs(np.diff(grey, axis=1, prepend=grey[:, :1]))
-    down = np.abs(np.diff(grey, axis=0, prepend=grey[:1]))
-    edges = [_cells(change[_LOWER, :, None]) for change in (across, down)]
-    return np.concatenate([part.ravel() for part in (colours, *edges)])
+    skin = face[_BETWEEN].mean(axis=(0, 1))
+    colours = _cells(face[_LOWER], _CELLS) - skin
+    across = np.abs(np.diff(grey, axis=1, prepend=grey[:, :1]))[_LOWER]
+    darker = np.diff(grey, axis=0, prepend=grey[:1])  # downwards, with its sign
+    squares = _cells(grey[_LOWER] ** 2, _CELLS) - _cells(grey[_LOWER], _CELLS) ** 2
+    parts = (
+        colours,
+        np.abs(colours),
+        _cells(face[_UPPER], _UPPER_CELLS) - skin,
+        _cells(across, _CELLS),
+        _cells(np.abs(darker)[_LOWER], _CELLS),
+        np.sqrt(np.maximum(squares, 0)),
+        _cells(darker[_EDGE], _EDGE_CELLS),
+    )
+    contrast = max(float(grey.std()), _LEAST_CONTRAST)
+    return np.concatenate([part.ravel() for part in parts]) / np.float32(contrast)
 
 
 def masked_probability(image: np.ndarray, source: str | np.ndarray) -> float:
     """How probable it is that mouth and chin are covered.
 
-    A logistic regression fitted on MLFW, whose masks are drawn on photographs; docs/recognition.md
-    says how often it is right there. On masks of skin's own colour, hands and beards it may err.
+    A logistic regression fitted on worn and drawn masks, in colour and grey; docs/recognition.md says how
+    often it is right, and on what that was not measured (hands, scarves, beards, masks of the skin's own
+    colour). Where the face lies should be known: an image taken whole is judged worse.
 
     Args:
-        image, source: as for `mask_features`.
+        image, source: as for `masking.estimate.mask_features`.
 
     Returns:
         float in [0, 1], with masked and unmasked faces taken to be equally frequent.
@@ -54,9 +71,10 @@ def masked_probability(image: np.ndarray, source: str | np.ndarray) -> float:
     return float(1 / (1 + np.exp(-np.clip(activation, -60, 60))))
 
 
-def _cells(pixels: np.ndarray) -> np.ndarray:
-    """The means of 4 x 4 cells, shape (4, 4, channels)."""
-    height, width = (side // _CELLS for side in pixels.shape[:2])
-    cells = pixels.reshape(_CELLS, height, _CELLS, width, -1)
-    means: np.ndarray = cells.mean(axis=(1, 3))
+def _cells(pixels: np.ndarray, cells: tuple[int, int]) -> np.ndarray:
+    """The means of equal cells, shape (down, across, ...)."""
+    down, across = cells
+    height, width = (side // count for side, count in zip(pixels.shape, cells, strict=False))
+    rows = pixels.reshape(down, height, across, width, *pixels.shape[2:])
+    means: np.ndarray = rows.mean(axis=(1, 3))
     return means
