@@ -133,11 +133,51 @@ def _pairs(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return source, target
 
 
+class FacePoints(NamedTuple):
+    """Where a face lies in an image whose pixels need not be square.
+
+    Attributes:
+        points: float array, shape (5, 2), (x, y) in pixels of the image.
+        pixel_aspect: float > 0, how wide a pixel is for one unit of its height: 0.7 where somebody
+            resized an image to 1.4 times its width.
+    """
+
+    points: np.ndarray
+    pixel_aspect: float = 1.0
+
+
+Source = str | np.ndarray | FacePoints
+"""Where a face lies: the name of an alignment, five points, or these with the pixels' aspect."""
+
+
+def pixel_aspect(points: np.ndarray) -> float:
+    """The pixel aspect with which five points look most like a face from the front.
+
+    One face says little, as a turned head is narrow and a lifted one short; the median of many images
+    that were resized alike says how (`landmarks.with_pixel_aspects`).
+
+    Args:
+        points: float array, shape (5, 2), (x, y) in pixels of the image.
+
+    Returns:
+        float in [0.37, 2.7]: of 109 steps of 1.9 % the one that leaves the least distance, in face
+        sizes, to the ArcFace alignment.
+    """
+    front = alignment_points("arcface", 112, 112)
+    found = []
+    for log in np.linspace(-1, 1, 109):
+        square = np.asarray(points, "float64") * (np.exp(log), 1)
+        matrix = similarity(front, square)
+        away = front @ matrix[:, :2].T + matrix[:, 2] - square
+        found.append((float((away**2).sum() / abs(np.linalg.det(matrix[:, :2]))), log))
+    return float(np.exp(min(found)[1]))
+
+
 def chip_matrix(
     height: int,
     width: int,
     *,
-    source: str | np.ndarray,
+    source: Source,
     target: str,
     size: int,
     fit: Fit = "similarity",
@@ -147,7 +187,8 @@ def chip_matrix(
     Args:
         height, width: int, the image's size in pixels.
         source: the image's alignment: a key of `ALIGNMENTS`, or five points of this very image,
-            shape (5, 2), or "" where it is unknown: then the whole image fills the chip.
+            shape (5, 2), with their pixel aspect or without, or "" where it is unknown: then the whole
+            image fills the chip.
         target: the model's alignment, a key of `ALIGNMENTS`.
         size: int, height and width of the chip in pixels.
         fit: how five points are met: "similarity" (`similarity`), or "affine" (`affine`) for an image
@@ -163,8 +204,15 @@ def chip_matrix(
         raise ValueError(f"fit must be one of {get_args(Fit)}. Received: fit={fit!r}")
     if isinstance(source, str):
         return _alignment_matrix(height, width, source, target, size).copy()
+    found = source if isinstance(source, FacePoints) else FacePoints(source)
+    if not (found.pixel_aspect > 0 and math.isfinite(found.pixel_aspect)):
+        raise ValueError(
+            f"pixel_aspect must be above 0. Received: pixel_aspect={found.pixel_aspect!r}"
+        )
+    square = np.array([found.pixel_aspect, 1.0])
     points = alignment_points(target, size, size)
-    return affine(points, source) if fit == "affine" else similarity(points, source)
+    fitted = (affine if fit == "affine" else similarity)(points, np.asarray(found.points) * square)
+    return np.asarray(fitted / square[:, None])
 
 
 @functools.lru_cache(1024)  # most files of a folder have one size

@@ -26,7 +26,7 @@ def read_chip(
     *,
     size: int,
     alignment: str,
-    source: str | np.ndarray = "",
+    source: geometry.Source = "",
     out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Reads one image file as a model's input.
@@ -128,7 +128,9 @@ def _key(index: FaceIndex, size: int, alignment: str) -> str:
     digest = hashlib.blake2b(f"{_VERSION}\0{size}\0{alignment}".encode(), digest_size=16)
     for face, path in zip(index.faces, index.paths, strict=True):
         status = os.stat(path)
-        source = face.alignment if face.landmarks is None else face.landmarks.points
+        source = face.alignment
+        if face.landmarks is not None:
+            source = f"{face.landmarks.points} {face.landmarks.pixel_aspect}"
         text = f"\0{path}\0{source}\0{status.st_size}\0{status.st_mtime_ns}"
         digest.update(text.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

@@ -8,19 +8,22 @@ import numpy as np
 
 from maskedface.datasets.face_index import Face, FaceIndex
 from maskedface.datasets.manifest import read_manifest
+from maskedface.geometry import FacePoints
 
 
-def face_source(face: Face) -> str | np.ndarray:
+def face_source(face: Face) -> str | FacePoints:
     """What `geometry.chip_matrix` warps a row's image by, its `source`.
 
     Args:
         face: the row.
 
     Returns:
-        The landmarks' points, float64, shape (5, 2), where it has any; else the name of its stated
-        alignment; "" where neither is known: the whole image becomes the chip.
+        The landmarks' points and pixel aspect where it has any; else the name of its stated alignment; ""
+        where neither is known: the whole image becomes the chip.
     """
-    return face.alignment if face.landmarks is None else np.array(face.landmarks.points)
+    if face.landmarks is None:
+        return face.alignment
+    return FacePoints(np.array(face.landmarks.points), face.landmarks.pixel_aspect)
 
 
 def is_placed(face: Face) -> bool:

@@ -8,9 +8,9 @@ import threading
 from contextlib import nullcontext
 from typing import NamedTuple
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from maskedface import geometry
 from maskedface.datasets.images import ImageError, decode, open_image
 from maskedface.masking import masked_probability
 
@@ -58,7 +58,7 @@ class FileFacts(NamedTuple):
     masked: float | None = None
 
 
-def read_facts(path: str, source: str | np.ndarray | None = None, *, max_pixels: int) -> FileFacts:
+def read_facts(path: str, source: geometry.Source | None = None, *, max_pixels: int) -> FileFacts:
     """Reads and decodes one file.
 
     Args:
@@ -88,7 +88,7 @@ def read_facts(path: str, source: str | np.ndarray | None = None, *, max_pixels:
 
 
 def _facts(
-    image: Image.Image, path: str, source: str | np.ndarray | None, digest: bytes
+    image: Image.Image, path: str, source: geometry.Source | None, digest: bytes
 ) -> FileFacts:
     pixels = decode(image)
     orientation = image.getexif().get(_EXIF_ORIENTATION, 1)

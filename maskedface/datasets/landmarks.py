@@ -10,6 +10,8 @@ Point = tuple[float, float]
 
 COLUMNS = ("landmarks", "landmarks_source", "landmarks_confidence")
 """The manifest's columns that hold a row's landmarks."""
+ASPECT = "pixel_aspect"
+"""The column beside them that may be missing or empty: then pixels are square."""
 
 
 @dataclass(frozen=True)
@@ -23,15 +25,18 @@ class Landmarks:
             them.
         source: str, who found them: "aligner", "blazeface+mesh", "given"; not empty.
         confidence: float in [0, 1], kept to four decimals.
+        pixel_aspect: float in [0.1, 10], how wide a pixel of the image is for one unit of its height
+            (`geometry.FacePoints`), kept to four decimals; 1 where nobody squashed the image.
 
     Raises:
         ValueError: if there are not five pairs of finite numbers, all lie in one place, the source is
-            empty or the confidence is out of range.
+            empty or the confidence or the pixel aspect is out of range.
     """
 
     points: tuple[Point, Point, Point, Point, Point]
     source: str
     confidence: float
+    pixel_aspect: float = 1.0
 
     def __post_init__(self) -> None:
         points = _rounded(self.points)
@@ -47,23 +52,28 @@ class Landmarks:
             raise ValueError(
                 f"confidence must be in [0, 1]. Received: confidence={self.confidence!r}"
             )
+        if not 0.1 <= self.pixel_aspect <= 10:
+            raise ValueError(
+                f"pixel_aspect must be in [0.1, 10]. Received: pixel_aspect={self.pixel_aspect!r}"
+            )
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "confidence", round(confidence, 4))
+        object.__setattr__(self, "pixel_aspect", round(float(self.pixel_aspect), 4))
 
-    def to_cells(self) -> tuple[str, str, str]:
-        """The cells of `COLUMNS`: ten numbers x1 y1 x2 y2 .. between blanks, source, confidence."""
+    def to_cells(self) -> tuple[str, str, str, str]:
+        """The cells of `COLUMNS`, ten numbers x1 y1 x2 y2 .. between blanks first, and of `ASPECT`."""
         numbers = (f"{number:.2f}".rstrip("0").rstrip(".") for pair in self.points for number in pair)
-        return " ".join(numbers), self.source, f"{self.confidence:g}"
+        return " ".join(numbers), self.source, f"{self.confidence:g}", f"{self.pixel_aspect:g}"
 
     @staticmethod
-    def from_cells(points: str, source: str, confidence: str) -> Landmarks | None:
-        """Reads what `to_cells` wrote; None where all three are empty.
+    def from_cells(points: str, source: str, confidence: str, aspect: str = "") -> Landmarks | None:
+        """Reads what `to_cells` wrote; None where all four are empty.
 
         Raises:
             ValueError: if some are empty, a number is none, and as `Landmarks`.
         """
         cells = (points, source, confidence)
-        if not any(cells):
+        if not any((*cells, aspect)):
             return None
         if not all(cells):
             raise ValueError(f"{', '.join(COLUMNS)} must all be filled, or none. Received: {cells}")
@@ -73,14 +83,15 @@ class Landmarks:
                 f"landmarks must be ten numbers x1 y1 x2 y2 ... Received: landmarks={points!r}"
             )
         try:
-            numbers, sure = [float(word) for word in words], float(confidence)
+            numbers = [float(word) for word in words]
+            sure, square = float(confidence), float(aspect or "1")
         except ValueError:
             raise ValueError(
-                "landmarks and landmarks_confidence must be numbers. "
-                f"Received: {points!r} and {confidence!r}"
+                "landmarks, landmarks_confidence and pixel_aspect must be numbers. "
+                f"Received: {points!r}, {confidence!r} and {aspect!r}"
             ) from None
         pairs = tuple(zip(numbers[::2], numbers[1::2], strict=True))
-        return Landmarks(pairs, source, sure)  # type: ignore[arg-type]  # five: checked again there
+        return Landmarks(pairs, source, sure, square)  # type: ignore[arg-type]  # five: checked again there
 
 
 def _rounded(points: Sequence[Sequence[float]]) -> tuple[Point, ...]:

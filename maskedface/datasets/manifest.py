@@ -13,7 +13,7 @@ from maskedface.datasets.landmarks import Landmarks
 from maskedface.whole_file import whole_file
 
 _COLUMNS = ("path", "person", "domain", "photo", "alignment")
-_OWN = (*_COLUMNS, *landmarks.COLUMNS)  # all others are protocols
+_OWN = (*_COLUMNS, *landmarks.COLUMNS, landmarks.ASPECT)  # all others are protocols
 _REQUIRED = ("path", "person", "domain")
 
 
@@ -66,7 +66,7 @@ def write_manifest(
         placed = any(face.landmarks is not None for face in index.faces)
         writer.writerow([*(_OWN if placed else _COLUMNS), *protocols])
         for face in index.faces:
-            five = ("", "", "") if face.landmarks is None else face.landmarks.to_cells()
+            five = ("",) * 4 if face.landmarks is None else face.landmarks.to_cells()
             own = [*face[: len(_COLUMNS)], *(five if placed else ())]
             writer.writerow([*own, *(cells[column].get(face.path, "") for column in protocols)])
 
@@ -250,6 +250,8 @@ def _landmarks(
     path: str | os.PathLike[str], number: int, row: Mapping[str, str]
 ) -> Landmarks | None:
     try:
-        return Landmarks.from_cells(*(row.get(name, "") for name in landmarks.COLUMNS))
+        return Landmarks.from_cells(
+            *(row.get(name, "") for name in (*landmarks.COLUMNS, landmarks.ASPECT))
+        )
     except ValueError as error:
         raise ValueError(f"{os.fspath(path)!r} row {number}: {error}") from None

@@ -25,6 +25,7 @@ from maskedface.datasets import FaceIndex, ImageError, Landmarks, read_image
 from maskedface.landmarks.aligner import weights_name
 from maskedface.landmarks.cascade import Cascade
 from maskedface.landmarks.detection import Detection, Detector, detect
+from maskedface.landmarks.squash import with_pixel_aspects
 from maskedface.landmarks.store import Finding, Store, default_store
 
 _CHUNK = 64  # images read, searched and kept together
@@ -89,7 +90,8 @@ def align(
 
     Of several faces on an image the one is taken that is large and near its middle. What is found is
     kept, image by image: a search that was killed goes on where it stopped, and one that was made before
-    costs nothing, until a file changes.
+    costs nothing, until a file changes. Where groups of images were resized out of shape, the landmarks say
+    so (`with_pixel_aspects`).
 
     >>> aligned = align(datasets.rmfrd("RMFRD"), progress=True)  # doctest: +SKIP
     >>> print(aligned.counts)  # doctest: +SKIP
@@ -145,7 +147,8 @@ def align(
         face._replace(landmarks=findings[face.path].landmarks) if face.path in findings else face
         for face in index.faces
     )
-    return Aligned(FaceIndex(index.root, faces, index.excluded), findings)
+    placed = FaceIndex(index.root, faces, index.excluded)
+    return Aligned(with_pixel_aspects(placed), findings)
 
 
 _Work = Callable[[Any, Sequence[list[str]]], Iterator[dict[str, Finding]]]

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 
 from maskedface.datasets import FaceIndex, Landmarks
 
-_COLUMNS = ("path", "size", "mtime_ns", "landmarks", "source", "confidence", "problem", "end")
+_COLUMNS = (
+    *("path", "size", "mtime_ns", "landmarks", "source", "confidence", "pixel_aspect"),
+    *("problem", "end"),
+)
 _END = "."  # the last cell: a row that was torn off may look like another whole one
 
 
@@ -118,7 +121,7 @@ class Store:
         text = io.StringIO()
         writer = csv.writer(text)
         for path, finding in dict(findings).items():
-            cells = ("", "", "") if finding.landmarks is None else finding.landmarks.to_cells()
+            cells = ("",) * 4 if finding.landmarks is None else finding.landmarks.to_cells()
             problem = " ".join(finding.problem.splitlines())
             row = [path, *_facts(os.path.join(root, path)), *cells, problem, _END]
             self._take(row)

@@ -186,7 +186,7 @@ class FaceReader:
             return [(whole, None, "whole image", "")]
         return [(face.box, face.confidence, face.source, face.points) for face in found]
 
-    def _cut(self, image: np.ndarray, source: str | np.ndarray) -> np.ndarray:
+    def _cut(self, image: np.ndarray, source: geometry.Source) -> np.ndarray:
         matrix = geometry.chip_matrix(
             *image.shape[:2], source=source, target=self.alignment, size=self._size
         )

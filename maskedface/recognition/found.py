@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from maskedface import geometry
 from maskedface.recognition.gallery import Candidate
 
 Photo = str | os.PathLike[str] | np.ndarray
 
 # Box, confidence, how the face was aligned, and where it is: an alignment, five points or "".
-Place = tuple[tuple[float, float, float, float], float | None, str, str | np.ndarray]
+Place = tuple[tuple[float, float, float, float], float | None, str, geometry.Source]
 
 
 class FoundFace(NamedTuple):

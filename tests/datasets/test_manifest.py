@@ -95,7 +95,7 @@ def test_landmarks_survive_the_manifest(tmp_path: Path) -> None:
     datasets.write_manifest(tmp_path / "m.csv", index)
     assert datasets.read_manifest(tmp_path / "m.csv").faces == index.faces
     lines = (tmp_path / "m.csv").read_text().splitlines()
-    assert lines[0].endswith(",alignment,landmarks,landmarks_source,landmarks_confidence")
+    assert lines[0].endswith(",alignment,landmarks,landmarks_source,landmarks_confidence,pixel_aspect")
     assert lines[1].endswith(",arcface,,,")
     assert lines[2].endswith(",30.12 40 70.5 41.25 50 60 35 0 66 80,aligner,0.875")
 

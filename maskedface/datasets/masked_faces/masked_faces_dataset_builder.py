@@ -16,7 +16,7 @@ from maskedface.datasets.face_places import face_source
 from maskedface.datasets.images import decode, open_image
 from maskedface.datasets.masked_faces.options import CONFIGS, MaskedFacesConfig
 from maskedface.datasets.masked_faces.parts import Parts, left_out, read_parts
-from maskedface.geometry import alignment_points
+from maskedface.geometry import FacePoints, alignment_points
 
 _EXIF_ORIENTATION = 0x0112
 # What tf.io.decode_image gives as Pillow does; it knows no WebP and TIFF, and makes a film of a GIF.
@@ -125,9 +125,11 @@ def _image_and_points(face: Face, data: bytes) -> tuple[bytes | np.ndarray, np.n
         pixels = None if kept else decode(image, face.path)
         height, width = (image.height, image.width) if pixels is None else pixels.shape[:2]
     source = face_source(face)
-    if isinstance(source, str):
-        source = alignment_points(source, height, width) if source else np.empty((0, 2))
-    return data if pixels is None else pixels, source.astype("float32")
+    if isinstance(source, FacePoints):
+        points = source.points
+    else:
+        points = alignment_points(source, height, width) if source else np.empty((0, 2))
+    return data if pixels is None else pixels, points.astype("float32")
 
 
 def _label(person: str) -> str:
