@@ -8,6 +8,7 @@ from maskedface.recipes.beyond import (
     MASKED_BEST,
     MASKED_BEST_CLOSED,
     MASKED_BEST_CLOSED_S,
+    MASKED_BEST_TUNED,
     MASKED_DRAWN,
 )
 from maskedface.recipes.gpu import (
@@ -36,10 +37,11 @@ ALL: dict[str, Recipe] = {
         FROZEN_MEANS_S_TO_T,
         COSINE_MARGIN,
         COSINE_MARGIN_S_TO_T,
-            MASKED_BEST,
+        MASKED_BEST,
         MASKED_DRAWN,
         MASKED_BEST_CLOSED,
         MASKED_BEST_CLOSED_S,
+        MASKED_BEST_TUNED,
         PAPER_UNMASKED_GPU,
         PAPER_MASKED_GPU,
         PAPER_MASKED_DIRECT_GPU,
@@ -70,6 +72,7 @@ __all__ = [
     "MASKED_BEST",
     "MASKED_BEST_CLOSED",
     "MASKED_BEST_CLOSED_S",
+    "MASKED_BEST_TUNED",
     "MASKED_DRAWN",
     "PAPER_MASKED",
     "PAPER_MASKED_DIRECT",
