@@ -1,14 +1,15 @@
 """Trains the aligner that ships with `maskedface.landmarks`: five points of a face, masked or not.
 
-A teacher finds the points on unmasked photographs, where it can see the whole face: MediaPipe's back-camera
-detector and face mesh, the mean of the photograph and its mirror. The student then sees the same photographs
-with masks drawn on them, squashed, turned, shifted, cut tightly, blurred and compressed, and learns the
-points that the teacher saw without them.
+A teacher finds the points on unmasked photographs, where it sees the whole face: MediaPipe's
+back-camera detector and face mesh, the mean of the photograph and its mirror. The student then sees
+the same photographs with masks drawn on them, squashed, turned, shifted, cut tightly, blurred and
+compressed, and learns the points that the teacher saw without them.
 
-  python tools/train_aligner.py teach --data LFW --manifest LFW/protocols/manifest.csv --protocol open_set --out lfw.npz
-  python tools/train_aligner.py teach --data MLFW --manifest MLFW/protocols/manifest.csv --protocol open_set \
-      --out mlfw.npz
-  python tools/train_aligner.py fit lfw.npz mlfw.npz --out aligner --steps 5000
+  python tools/train_aligner.py teach --data LFW --manifest LFW/protocols/manifest.csv --out lfw.npz
+  python tools/train_aligner.py teach --data MLFW --manifest MLFW/protocols/manifest.csv --out mlfw.npz
+  python tools/train_aligner.py fit lfw.npz mlfw.npz --out first --steps 4500
+  python tools/train_aligner.py fit lfw.npz mlfw.npz --start first.keras --rate 4e-4 --no-faces 0.35 \
+      --seed 1 --steps 600 --out aligner
 
 `teach` reads the unmasked rows of the manifest's part "train", less everybody who is in MFR2. `fit` writes
 aligner.keras (float32), aligner.npz (float16, batch norms folded: what the package carries) and
@@ -31,7 +32,9 @@ import numpy as np
 
 from maskedface import datasets, geometry
 from maskedface.datasets.face_drawing import draw_face
+from maskedface.landmarks.aligner import SECOND
 from maskedface.landmarks.aligner_network import SIZE, build_aligner
+from maskedface.landmarks.finding import main_face
 from maskedface.masking import STYLES
 from maskedface.masking.bank import MaskBank
 from maskedface.masking.patches import draw_patch, style_rng
@@ -39,7 +42,9 @@ from maskedface.models import fold_batch_norm
 
 CANVAS = 192  # pixels of a stored face, with its surroundings
 ZOOM = 1.2  # canvas pixels a pixel of the 112-px ArcFace alignment
-PLACE = np.array([[ZOOM, 0, 96 - 56 * ZOOM], [0, ZOOM, 96 - 62 * ZOOM]])  # canvas = PLACE @ (x, y, 1)
+PLACE = np.array(
+    [[ZOOM, 0, 96 - 56 * ZOOM], [0, ZOOM, 96 - 62 * ZOOM]]
+)  # canvas = PLACE @ (x, y, 1)
 DRAWN = 1200  # drawn faces among the photographs, so that the package's own demo is aligned too
 HELD_OUT = 0.05  # of the people
 VARIANTS = 24  # masks drawn of each style
@@ -60,11 +65,12 @@ def main() -> None:
     fitting = commands.add_parser("fit")
     fitting.add_argument("taught", nargs="+")
     fitting.add_argument("--out", required=True)
-    fitting.add_argument("--steps", type=int, default=5000)
+    fitting.add_argument("--steps", type=int, default=4500)
     fitting.add_argument("--batch", type=int, default=128)
     fitting.add_argument("--rate", type=float, default=2e-3)
     fitting.add_argument("--seed", type=int, default=0)
-    fitting.add_argument("--minutes", type=float, default=1e9, help="shorten the steps to fit")
+    fitting.add_argument("--no-faces", type=float, default=0.1, help="share of crops without a face")
+    fitting.add_argument("--start", help="go on from this .keras file")
     args = parser.parse_args()
     teach(args) if args.command == "teach" else fit(args)
 
@@ -80,13 +86,15 @@ def teach(args: argparse.Namespace) -> None:
         image = datasets.read_image(path)
         found = teacher([image])[0]
         if found:
-            best = max(found, key=lambda face: face.confidence)
+            best = main_face(found, *image.shape[:2])
             add(images, points, image, best.points)
             people.append(face.person)
     save(args.out, images, points, people)
 
 
-def add(images: list[np.ndarray], points: list[np.ndarray], image: np.ndarray, found: np.ndarray) -> None:
+def add(
+    images: list[np.ndarray], points: list[np.ndarray], image: np.ndarray, found: np.ndarray
+) -> None:
     """Warps a face to a canvas, its five points with it."""
     front = geometry.alignment_points("arcface", 112, 112) @ PLACE[:, :2].T + PLACE[:, 2]
     matrix = geometry.similarity(front, found)  # image = matrix @ canvas
@@ -108,8 +116,11 @@ def save(path: str, images: list[np.ndarray], points: list[np.ndarray], people: 
 class Samples:
     """Endless batches of crops: functions of (seed, step) alone."""
 
-    def __init__(self, images: np.ndarray, points: np.ndarray, seed: int) -> None:
+    def __init__(
+        self, images: np.ndarray, points: np.ndarray, seed: int, no_faces: float = 0.1
+    ) -> None:
         self.images, self.points, self.seed = images, points, seed
+        self.no_faces = no_faces
         patches = np.stack(
             [
                 draw_patch(style, style_rng(style, seed, variant), PLACE, CANVAS, CANVAS)
@@ -134,8 +145,8 @@ class Samples:
         targets = np.zeros((size, 12), "float32")
         for n, (row, view) in enumerate(zip(rows, views, strict=True)):
             canvas = self.images[row] if view < 0 else self.masked[view, row]
-            if n < size * 0.1:
-                crops[n] = no_face(canvas, rng)
+            if n < size * self.no_faces:
+                crops[n] = no_face(canvas, self.points[row], rng)
                 targets[n, :10] = 0.5
                 continue
             crops[n], points, side = one_crop(canvas, self.points[row], rng, n % 2 == 0)
@@ -166,7 +177,9 @@ def one_crop(
         low, high = points.min(0), points.max(0)
         reach = high - low
         left, top = (low - reach * rng.uniform((0.15, 0.3), (0.9, 1.1))).clip(0).astype(int)
-        right, bottom = (high + reach * rng.uniform((0.15, 0.15), (0.9, 0.8))).clip(0, CANVAS).astype(int)
+        right, bottom = (
+            (high + reach * rng.uniform((0.15, 0.15), (0.9, 0.8))).clip(0, CANVAS).astype(int)
+        )
         if coarse:  # and is looked at whole
             span = max(right - left, bottom - top) * np.exp(rng.uniform(-0.15, 0.5))
             middle, shift = np.array([left + right, top + bottom]) / 2, shift * 0.3
@@ -200,12 +213,34 @@ def covered(image: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> 
     if rng.random() < 0.4:
         for eye in points[:2]:
             axes = (reach * rng.uniform((0.3, 0.22), (0.48, 0.4))).astype(int)
-            cv2.ellipse(image, eye.astype(int).tolist(), axes.tolist(), 0, 0, 360, rng.integers(0, 60, 3).tolist(), -1)
+            cv2.ellipse(
+                image,
+                eye.astype(int).tolist(),
+                axes.tolist(),
+                0,
+                0,
+                360,
+                rng.integers(0, 60, 3).tolist(),
+                -1,
+            )
         return image
     place = points[rng.integers(5)] + rng.normal(0, 0.5 * reach, 2)
     axes = (reach * rng.uniform(0.2, 0.7, 2)).astype(int) + 1
-    colour = rng.integers(0, 256, 3) if rng.random() < 0.5 else np.array([rng.integers(120, 240), rng.integers(90, 190), rng.integers(70, 170)])
-    cv2.ellipse(image, place.astype(int).tolist(), axes.tolist(), rng.uniform(0, 180), 0, 360, colour.tolist(), -1)
+    colour = (
+        rng.integers(0, 256, 3)
+        if rng.random() < 0.5
+        else np.array([rng.integers(120, 240), rng.integers(90, 190), rng.integers(70, 170)])
+    )
+    cv2.ellipse(
+        image,
+        place.astype(int).tolist(),
+        axes.tolist(),
+        rng.uniform(0, 180),
+        0,
+        360,
+        colour.tolist(),
+        -1,
+    )
     return image
 
 
@@ -224,24 +259,60 @@ def developed(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         tables = [(values * np.exp(rng.normal(0, 0.06)) * 255).clip(0, 255) for _ in range(3)]
         crop = cv2.LUT(np.ascontiguousarray(crop), np.stack(tables, 1).astype("uint8")[None])
     if rng.random() < 0.12:
-        crop = np.repeat(cv2.cvtColor(np.ascontiguousarray(crop), cv2.COLOR_RGB2GRAY)[..., None], 3, 2)
+        crop = np.repeat(
+            cv2.cvtColor(np.ascontiguousarray(crop), cv2.COLOR_RGB2GRAY)[..., None], 3, 2
+        )
     if rng.random() < 0.2:
         noise = rng.normal(0, rng.uniform(2, 14), crop.shape)
         crop = (crop + noise).clip(0, 255).astype("uint8")
     if rng.random() < 0.3:
         quality = int(rng.integers(15, 80))
-        data = cv2.imencode(".jpg", np.ascontiguousarray(crop), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        data = cv2.imencode(
+            ".jpg", np.ascontiguousarray(crop), [cv2.IMWRITE_JPEG_QUALITY, quality]
+        )[1]
         crop = cv2.imdecode(data, cv2.IMREAD_COLOR)
     return crop
 
 
-def no_face(canvas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def noise(rng: np.random.Generator) -> np.ndarray:
+    """Noise of any fineness, contrast and smoothness: cells, or clouds of one or several sizes."""
+    channels = int(rng.choice((1, 3)))
+    if rng.random() < 0.5:
+        cells = int(np.exp(rng.uniform(np.log(2), np.log(260))))
+        shape = (cells, cells, channels)
+        values = rng.random(shape) if rng.random() < 0.5 else rng.normal(0.5, 0.25, shape)
+        if rng.random() < 0.2:
+            values = values > rng.uniform(0.2, 0.8)
+        ways = (cv2.INTER_NEAREST, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA)
+        values = cv2.resize(values.astype("float32"), (SIZE, SIZE), interpolation=int(rng.choice(ways)))
+    else:
+        values = np.zeros((SIZE, SIZE, channels), "float32")
+        for _ in range(rng.integers(1, 5)):
+            field = rng.normal(0, 1, (SIZE, SIZE, channels)).astype("float32")
+            field = cv2.GaussianBlur(field, (0, 0), float(np.exp(rng.uniform(0, 3.2))))
+            values += (field / max(float(field.std()), 1e-6)).reshape(values.shape)
+        if rng.random() < 0.4:
+            values = np.sin(values * rng.uniform(1, 8))
+    values = values.reshape(SIZE, SIZE, channels)
+    values = (values - values.mean()) / max(float(values.std()), 1e-6)
+    image = rng.uniform(40, 215) + values * np.exp(rng.uniform(np.log(3), np.log(90)))
+    return np.repeat(image, 3 // channels, 2).clip(0, 255).astype("uint8")
+
+
+def no_face(
+    canvas: np.ndarray, points: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """An image that shows no face: a part of one without eyes and nose together, a face in pieces, noise, a
     texture, flat shapes."""
-    kind = rng.integers(6)
-    if kind == 0:  # background, hair or clothes beside a face, enlarged
-        side = int(rng.integers(24, 52))
-        left, top = (rng.choice((0, CANVAS - side)), int(rng.integers(0, CANVAS - side)))
+    kind = int(rng.choice((0, 0, 0, 1, 2, 3, 3, 4, 5)))
+    if kind == 0:  # what lies round the face: background, hair, neck, clothes
+        middle = points.mean(0)
+        reach = 1.1 * np.ptp(points, axis=0).max()
+        side = int(rng.integers(20, 60))
+        while True:
+            left, top = rng.integers(8, CANVAS - side - 8, 2)
+            if np.abs(middle - (left + side / 2, top + side / 2)).max() > reach / 2 + side / 3:
+                break
         image = canvas[top : top + side, left : left + side]
     elif kind == 1:  # a small part of the face alone: a cheek, the mask, the forehead
         side = int(rng.integers(14, 34))
@@ -254,19 +325,23 @@ def no_face(canvas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
                   for y in range(count) for x in range(count)]  # fmt: skip
         order = rng.permutation(len(pieces))
         image = np.concatenate(
-            [np.concatenate([pieces[order[y * count + x]] for x in range(count)], 1) for y in range(count)]
+            [
+                np.concatenate([pieces[order[y * count + x]] for x in range(count)], 1)
+                for y in range(count)
+            ]
         )
-    elif kind == 3:  # noise of any fineness
-        cells = int(rng.choice((2, 4, 8, 16, 32, 64, 112)))
-        channels = int(rng.choice((1, 3)))
-        image = rng.normal(rng.uniform(60, 200), rng.uniform(5, 80), (cells, cells, channels))
-        image = np.repeat(image, 3 // channels, 2).clip(0, 255).astype("uint8")
+    elif kind == 3:
+        image = noise(rng)
     elif kind == 4:  # stripes, checks, waves
         y, x = np.mgrid[:SIZE, :SIZE] / SIZE
         angle, waves = rng.uniform(0, np.pi), rng.uniform(1, 30)
-        wave = np.sin(2 * np.pi * waves * (x * np.cos(angle) + y * np.sin(angle)) + rng.uniform(0, 6))
+        wave = np.sin(
+            2 * np.pi * waves * (x * np.cos(angle) + y * np.sin(angle)) + rng.uniform(0, 6)
+        )
         if rng.random() < 0.5:
-            wave = wave * np.sin(2 * np.pi * rng.uniform(1, 30) * (y * np.cos(angle) - x * np.sin(angle)))
+            wave = wave * np.sin(
+                2 * np.pi * rng.uniform(1, 30) * (y * np.cos(angle) - x * np.sin(angle))
+            )
         if rng.random() < 0.5:
             wave = np.sign(wave)
         low, high = rng.uniform(0, 255, (2, 3))
@@ -277,14 +352,14 @@ def no_face(canvas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
             place, axes = rng.integers(0, SIZE, 2), rng.integers(2, 50, 2)
             colour = rng.integers(0, 256, 3).tolist()
             if rng.random() < 0.5:
-                cv2.ellipse(image, place.tolist(), axes.tolist(), rng.uniform(0, 180), 0, 360, colour, -1)
+                cv2.ellipse(
+                    image, place.tolist(), axes.tolist(), rng.uniform(0, 180), 0, 360, colour, -1
+                )
             else:
                 cv2.rectangle(image, place.tolist(), (place + axes).tolist(), colour, -1)
     image = cv2.resize(np.ascontiguousarray(image), (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
     return developed(image, rng)
 
-
-SECOND = 150  # pixels of the 112-px ArcFace alignment that the second pass's crop spans
 
 
 def loss(target: np.ndarray, output: np.ndarray) -> object:
@@ -310,18 +385,25 @@ def drawn_faces(count: int) -> tuple[np.ndarray, np.ndarray]:
 def fit(args: argparse.Namespace) -> None:
     keras.utils.set_random_seed(args.seed)
     taught = [np.load(path) for path in args.taught]
-    images, points, people = (np.concatenate([t[k] for t in taught]) for k in ("images", "points", "people"))
+    images, points, people = (
+        np.concatenate([t[k] for t in taught]) for k in ("images", "points", "people")
+    )
     rng = np.random.default_rng(args.seed)
     names = np.unique(people)
     held = np.isin(people, rng.choice(names, int(HELD_OUT * len(names)), replace=False))
     drawn, places = drawn_faces(DRAWN)
     samples = Samples(
-        np.concatenate([images[~held], drawn]), np.concatenate([points[~held], places]), args.seed
+        np.concatenate([images[~held], drawn]),
+        np.concatenate([points[~held], places]),
+        args.seed,
+        args.no_faces,
     )
     check = Samples(images[held], points[held], args.seed + 1)
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     model = build_aligner()
     keras.mixed_precision.set_global_policy("float32")
+    if args.start:
+        model.set_weights(keras.models.load_model(args.start, compile=False).get_weights())
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, args.steps, alpha=0.0, warmup_target=args.rate, warmup_steps=args.steps // 20
     )
@@ -334,7 +416,9 @@ def fit(args: argparse.Namespace) -> None:
         value = model.train_on_batch(crops, targets)
         if step % 250 == 0:
             spent = (datetime.datetime.now(datetime.UTC) - started).total_seconds()
-            print(f"step {step} loss {value:.4f} {spent:.0f} s {held_out(model, check)}", flush=True)
+            print(
+                f"step {step} loss {value:.4f} {spent:.0f} s {held_out(model, check)}", flush=True
+            )
             model.save_weights(args.out + ".partial.weights.h5")
         history.append(float(value))
     weights = model.get_weights()
@@ -351,6 +435,8 @@ def fit(args: argparse.Namespace) -> None:
         "batch": args.batch,
         "rate": args.rate,
         "seed": args.seed,
+        "no_faces": args.no_faces,
+        "start": args.start and os.path.basename(args.start),
         "started": started.isoformat(timespec="seconds"),
         "seconds": round((datetime.datetime.now(datetime.UTC) - started).total_seconds()),
         "held_out": held_out(plain, check, 40),

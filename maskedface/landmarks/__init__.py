@@ -10,6 +10,7 @@ from maskedface.landmarks.finding import Aligned, align, find_landmarks
 from maskedface.landmarks.mesh import MeshDetector
 from maskedface.landmarks.mtcnn import MtcnnDetector
 from maskedface.landmarks.sheet import draw_sheet
+from maskedface.landmarks.squash import with_pixel_aspects
 from maskedface.landmarks.store import Finding, Store
 
 __all__ = [
@@ -30,5 +31,6 @@ __all__ = [
     "draw_sheet",
     "find_landmarks",
     "load_aligner",
+    "with_pixel_aspects",
     "write_crops",
 ]

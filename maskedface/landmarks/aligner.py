@@ -25,6 +25,8 @@ _MIRRORED = [1, 0, 2, 4, 3]
 # Where a face may lie in an image that it fills, as (middle x, middle y, side) in shares of the longer
 # side: whole with a little margin, tighter, and the parts where heads are cut off.
 _WHOLE = ((0.5, 0.5, 1.1), (0.5, 0.5, 0.8), (0.5, 0.42, 0.95))
+# A logistic regression of the evidence (`look_thrice`), by `tools/fit_aligner_confidence.py`.
+_INTERCEPT, _SLOPES = -4.0, (0.1, 0.1, 0.1, -1.0, -1.0)
 _FRONT = geometry.alignment_points("arcface", 112, 112)
 
 
@@ -115,7 +117,11 @@ class Aligner:
     def refine(
         self, images: Sequence[np.ndarray], points: np.ndarray, *, source: str = "aligner"
     ) -> list[Detection]:
-        """Finds the points anew in crops that rough points place.
+        """Finds the points anew, twice: in the crop that rough points place, then in the one that the first
+        pass places, and in its mirror.
+
+        The points are the mean of the last two. How sure the network is that there is a face, and how
+        little its three answers differ, make the confidence: on what is no face they wander.
 
         Args:
             images: uint8 arrays, shape (height, width, 3), RGB, of any sizes.
@@ -125,14 +131,41 @@ class Aligner:
         Returns:
             One `Detection` an image, whatever its confidence.
         """
-        refined, confidence = self._look(images, [_by_points(one) for one in points])
+        refined, evidence = self.look_thrice(images, points)
+        confidence = 1 / (1 + np.exp(-(_INTERCEPT + evidence @ np.array(_SLOPES))))
         return [
             Detection(_box_of(one, *image.shape[:2]), one, float(sure), source)
             for image, one, sure in zip(images, refined, confidence, strict=True)
         ]
 
+    def look_thrice(
+        self, images: Sequence[np.ndarray], points: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What `refine` does, with the evidence that its confidence is made of.
+
+        Args:
+            images, points: as for `refine`.
+
+        Returns:
+            (points, float64, shape (images, 5, 2); evidence, float64, shape (images, 5): the logits of the
+            network's probability of a face in the first crop, the second and its mirror; the logarithms
+            of how far the points of the first crop and of the mirror lie from those of the second, in face
+            sizes).
+        """
+        first, rough = self._look(images, [_by_points(one) for one in points])
+        matrices = [_by_points(one) for one in first]
+        second, sure = self._look(images, matrices)
+        mirrored, also = self._look(images, matrices, mirror=True)
+        evidence = [_logit(share) for share in (rough, sure, also)]
+        evidence += [_apart(first, second), _apart(mirrored, second)]
+        return (second + mirrored) / 2, np.stack(evidence, axis=1)
+
     def _look(
-        self, images: Sequence[np.ndarray], matrices: Sequence[np.ndarray]
+        self,
+        images: Sequence[np.ndarray],
+        matrices: Sequence[np.ndarray],
+        *,
+        mirror: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Points in pixels of each image, and confidences, as the crop that a matrix cuts shows them."""
         points, confidence = np.empty((len(images), 5, 2)), np.empty(len(images))
@@ -141,12 +174,30 @@ class Aligner:
             crops = np.zeros((_padded(len(part)), SIZE, SIZE, 3), "uint8")
             for crop, row in zip(crops, part, strict=False):
                 geometry.warp(images[row], matrices[row], SIZE, out=crop)
-            output = np.asarray(self._model.predict_on_batch(crops), "float64")[: len(part)]
+            seen = crops[:, :, ::-1] if mirror else crops
+            output = np.asarray(self._model.predict_on_batch(seen), "float64")[: len(part)]
             for row, values in zip(part, output, strict=True):
-                places = values[:10].reshape(5, 2) * SIZE - 0.5
+                places = values[:10].reshape(5, 2)
+                if mirror:
+                    places = places[_MIRRORED] * (-1, 1) + (1, 0)
+                places = places * SIZE - 0.5
                 points[row] = places @ matrices[row][:, :2].T + matrices[row][:, 2]
                 confidence[row] = values[10]
         return points, confidence
+
+
+def _logit(share: np.ndarray) -> np.ndarray:
+    share = share.clip(1e-7, 1 - 1e-7)
+    return np.asarray(np.log(share / (1 - share)))
+
+
+def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Logarithm of the points' mean distance, in the face sizes of the other: shape (faces,)."""
+    eyes, mouth = other[:, :2].mean(axis=1), other[:, 3:].mean(axis=1)
+    across = np.linalg.norm(other[:, 1] - other[:, 0], axis=1)
+    size = (across + np.linalg.norm(mouth - eyes, axis=1)) / 2
+    distance = np.linalg.norm(one - other, axis=2).mean(axis=1)
+    return np.asarray(np.log(distance / np.maximum(size, 1e-6) + 0.005))
 
 
 def _padded(count: int) -> int:

@@ -19,15 +19,17 @@ from maskedface.landmarks.detection import (
 _LEAST = 0.2  # BlazeFace's score from which the aligner looks
 CROP_SIDE, CROP_RATIO = 320, 1.6  # sides of an image that may be the crop of one face
 _LEAST_CROP = 24
+_TURNED = 0.9  # the confidence that a face on its side needs: three more looks find more that is none
+_FILLS = 0.4  # of an image's shorter side has a face that fills it
 
 
 class Cascade:
     """Finds faces, masked or not, turned, small, half hidden or filling their image.
 
-    1. BlazeFace, from a low score on; 2. the aligner refines each face's points and says how sure it is
-    that it is one; 3. an image without a sure face that may be a crop (no side above 320 px, no side 1.6
-    times the other) is taken for the crop of one face by the aligner alone; 4. what has no face still is
-    looked at in its quarter turns.
+    1. An image that may be the crop of one face (no side above 320 px, no side 1.6 times the other) is
+    taken for that by the aligner alone, where it is sure and the face has 0.4 of the shorter side.
+    2. In all others BlazeFace looks for faces, from a low score on; the aligner refines each one's points
+    and says how sure it is that it is one. 3. What has no face still is looked at in its quarter turns.
 
     Args:
         detector: finds faces roughly; None = `BlazeFaceDetector`, or nothing where LiteRT or its models are
@@ -87,25 +89,28 @@ class Cascade:
 
     def _upright(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
         found: list[list[Detection]] = [[] for _ in images]
+        crops = [row for row, image in enumerate(images) if may_be_crop(image)]
+        whole = dict(zip(crops, self._aligner.best([images[row] for row in crops]), strict=True))
+        sure = {row: face for row, face in whole.items() if face.confidence >= self._least}
+        for row, face in sure.items():
+            if _fills(face, images[row]):
+                found[row].append(face)
+        lacking = [row for row, faces in enumerate(found) if not faces]
+        for row, faces in zip(lacking, self._detected([images[r] for r in lacking]), strict=True):
+            found[row] = faces or [sure[row]] * (row in sure)
+        return found
+
+    def _detected(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
+        found: list[list[Detection]] = [[] for _ in images]
         rough = [() for _ in images] if self._detector is None else detect(self._detector, images)
         rows = [row for row, faces in enumerate(rough) for _ in faces]
         if rows:
             points = np.stack([face.points for faces in rough for face in faces])
             source = f"{next(f for faces in rough for f in faces).source}+aligner"
-            for _ in range(2):
-                seen = self._aligner.refine([images[row] for row in rows], points, source=source)
-                points = np.stack([face.points for face in seen])
+            seen = self._aligner.refine([images[row] for row in rows], points, source=source)
             for row, face in zip(rows, seen, strict=True):
                 if face.confidence >= self._least:
                     found[row].append(face)
-        lacking = [
-            row for row, image in enumerate(images) if not found[row] and may_be_crop(image)
-        ]
-        for row, face in zip(
-            lacking, self._aligner.best([images[row] for row in lacking]), strict=True
-        ):
-            if face.confidence >= self._least:
-                found[row].append(face)
         return found
 
     def _turned(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
@@ -114,8 +119,15 @@ class Cascade:
             turned = [np.ascontiguousarray(np.rot90(image, quarters)) for image in images]
             for row, faces in enumerate(self._upright(turned)):
                 height, width = images[row].shape[:2]
-                found[row] += [turned_back(face, quarters, height, width) for face in faces]
+                sure = [face for face in faces if face.confidence >= max(self._least, _TURNED)]
+                found[row] += [turned_back(face, quarters, height, width) for face in sure]
         return found
+
+
+def _fills(face: Detection, image: np.ndarray) -> bool:
+    """Whether an image is about one face alone: others beside it would be small."""
+    left, top, right, bottom = face.box
+    return min(right - left, bottom - top) >= _FILLS * min(image.shape[:2])
 
 
 def may_be_crop(image: np.ndarray) -> bool:

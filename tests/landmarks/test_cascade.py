@@ -1,4 +1,4 @@
-"""The cascade's order: detector, aligner, crops by the aligner alone, quarter turns."""
+"""The cascade's order: crops by the aligner alone, detector and aligner, quarter turns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from maskedface.landmarks.cascade import may_be_crop, turned_back
 FIVE = np.array([(20.0, 20), (40, 20), (30, 30), (22, 40), (38, 40)])
 BOX = (10.0, 10.0, 50.0, 50.0)
 # An image's first pixel says what the fakes see there.
-NOTHING, FOUND, CROP, SIDEWAYS = range(4)
+NOTHING, FOUND, CROP, SIDEWAYS, SMALL = range(5)
 
 
 def image(kind: int, height: int = 100, width: int = 100) -> np.ndarray:
@@ -44,8 +44,15 @@ class Sure:
 
     def best(self, images: Sequence[np.ndarray]) -> list[Detection]:
         self.alone += [int(image[0, 0, 0]) for image in images]
+        kinds = [int(image[0, 0, 0]) for image in images]
         return [
-            Detection(BOX, FIVE, 0.8 if image[0, 0, 0] == CROP else 0.2, "aligner") for image in images
+            Detection(
+                (10.0, 10.0, 40.0, 40.0) if kind == SMALL else (10.0, 10.0, 50.0, 50.0),
+                FIVE,
+                0.8 if kind in (CROP, SMALL) else 0.2,
+                "aligner",
+            )
+            for kind in kinds
         ]
 
 
@@ -57,15 +64,24 @@ def cascade(**options: Any) -> tuple[Cascade, Sure]:
 def test_the_aligner_refines_and_refuses_what_was_found() -> None:
     finds, sure = cascade()
     ((face,),) = finds([image(FOUND)])
-    np.testing.assert_allclose(face.points, FIVE + 2)  # looked at twice
-    assert (face.source, face.confidence, sure.alone) == ("rough+aligner", 0.9, [])
+    np.testing.assert_allclose(face.points, FIVE + 1)
+    assert (face.source, face.confidence, sure.alone) == ("rough+aligner", 0.9, [FOUND])
 
 
 def test_a_crop_goes_to_the_aligner_alone() -> None:
     finds, sure = cascade(turn=False)
     (crop,), nothing, (found,) = finds([image(CROP), image(NOTHING), image(FOUND)])
     assert (crop.source, found.source, nothing) == ("aligner", "rough+aligner", ())
-    assert sure.alone == [CROP, NOTHING]
+    assert sure.alone == [CROP, NOTHING, FOUND]
+
+
+def test_a_small_face_alone_is_searched_for_others_first() -> None:
+    class Two(Rough):
+        def __call__(self, images: Sequence[np.ndarray]) -> list[tuple[Detection, ...]]:
+            return [(Detection(BOX, FIVE, 0.3, "rough"),) for _ in images]
+
+    assert cascade()[0]([image(SMALL)])[0][0].source == "aligner"  # nothing else was found
+    assert Cascade(Two(), Sure())([image(SMALL)])[0][0].source == "rough+aligner"  # type: ignore[arg-type]
 
 
 def test_what_is_no_crop_and_has_no_face_gives_none() -> None:

@@ -1,0 +1,312 @@
+"""Measures what finds faces, and what their points are worth (docs/alignment.md, docs/results.md).
+
+  python tools/measure_alignment.py no_faces --lfw LFW            (the confidence that refuses 99 % of them)
+  python tools/measure_alignment.py found --data RMFRD            (images with points, ms an image)
+  python tools/measure_alignment.py drawn --lfw LFW               (held-out people, masks drawn on them)
+  python tools/measure_alignment.py choose --data RMFRD           (people with fewer than 8 masked images)
+  python tools/measure_alignment.py table --rmfrd RMFRD --mfr2 MFR2 --lfw LFW --pairs 1200
+
+`drawn`, `choose` and `table` embed with dlib's network, image and mirror added.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+from no_faces import no_faces
+
+from maskedface import datasets, evaluation, geometry, landmarks, models
+from maskedface.datasets import FaceIndex, read_image
+from maskedface.landmarks.finding import main_face
+from maskedface.masking import STYLES, mask_photo
+
+Points = list[np.ndarray | None]
+
+
+def main() -> None:
+    """Reads the command line and prints one measurement."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("no_faces", "drawn"):
+        commands.add_parser(name).add_argument("--lfw", required=True)
+    for name in ("found", "choose"):
+        commands.add_parser(name).add_argument("--data", required=True)
+    table = commands.add_parser("table")
+    for name in ("rmfrd", "mfr2", "lfw"):
+        table.add_argument(f"--{name}", required=True)
+    table.add_argument("--pairs", type=int, default=6000, help="the first pairs of LFW alone")
+    args = parser.parse_args()
+    measure = {
+        "no_faces": refuse,
+        "found": found,
+        "drawn": drawn,
+        "choose": choose,
+        "table": table_of,
+    }
+    measure[args.command](args)
+
+
+def held_out(folder: str) -> FaceIndex:
+    """LFW's people whom neither the aligner nor any network here was trained on."""
+    manifest = f"{folder}/protocols/manifest.csv"
+    index = datasets.read_manifest(manifest, root=folder)
+    trained = set(datasets.read_split(manifest, "open_set", root=folder)["train"].people)
+    return index.where(lambda face: face.person not in trained)
+
+
+# --- images without a face
+
+
+def refuse(args: argparse.Namespace) -> None:
+    """Confidences of a set of images without a face, by kind."""
+    photographs = [read_image(path) for path in held_out(args.lfw).paths[:400]]
+    cascade, every = landmarks.Cascade(least=0.0), []
+    for kind, images in no_faces(photographs, seed=7).items():
+        sure = np.array(
+            [max((f.confidence for f in faces), default=0) for faces in cascade(images)]
+        )
+        every.append(sure)
+        print(f"{kind}: {len(images)} images, refused {(sure < landmarks.SURE).mean():.3f}")
+    together = np.concatenate(every)
+    print(
+        f"all: {len(together)} images, refused at {landmarks.SURE} "
+        f"{(together < landmarks.SURE).mean():.4f}; "
+        f"0.99 are refused at a confidence of {np.quantile(together, 0.99):.4f}"
+    )
+
+
+# --- found
+
+
+def found(args: argparse.Namespace) -> None:
+    """How many images get points, by domain, and the processor's time without reading."""
+    index = datasets.rmfrd(args.data)
+    cascade, states, spent = landmarks.Cascade(), Counter[tuple[str, str]](), 0.0
+    cascade([read_image(index.paths[0])] * 64)  # compiled before the clock starts
+    for start in range(0, len(index), 64):
+        images = [read_image(path) for path in index.paths[start : start + 64]]
+        begun = time.process_time()
+        faces = cascade(images)
+        spent += time.process_time() - begun
+        for face, seen in zip(index.faces[start : start + 64], faces, strict=True):
+            states[face.domain, seen[0].source if seen else "not found"] += 1
+            if not seen:
+                print("not found:", face.path)
+    for (domain, state), count in sorted(states.items()):
+        print(f"{domain}: {state}: {count}")
+    for domain in ("masked", "unmasked"):
+        total = sum(n for (d, _), n in states.items() if d == domain)
+        print(f"{domain}: points on {1 - states[domain, 'not found'] / total:.4f} of {total}")
+    print(f"{1000 * spent / len(index):.1f} ms of processor time an image")
+
+
+# --- what points are worth
+
+
+def embed(
+    images: Sequence[np.ndarray], points: Points, fit: geometry.Fit = "similarity"
+) -> np.ndarray:
+    """dlib's embeddings of image and mirror, added."""
+    network = models.mirror_join(models.DlibResNet29())
+    chips = np.stack(
+        [
+            geometry.warp(
+                image,
+                geometry.chip_matrix(
+                    *image.shape[:2],
+                    source="" if five is None else five,
+                    target="dlib",
+                    size=150,
+                    fit=fit,
+                ),
+                150,
+            )
+            for image, five in zip(images, points, strict=True)
+        ]
+    )
+    return evaluation.scores.normalised(models.predict(network, chips))
+
+
+def points_of(detector: landmarks.Detector | None, images: Sequence[np.ndarray]) -> Points:
+    if detector is None:
+        return [None] * len(images)
+    found: Points = []
+    for start in range(0, len(images), 64):
+        part = images[start : start + 64]
+        for image, faces in zip(part, detector(part), strict=True):
+            found.append(main_face(faces, *image.shape[:2]).points if faces else None)
+    return found
+
+
+def drawn(args: argparse.Namespace) -> None:
+    """Rank-1 of held-out people under drawn masks, by the aligner's points on the masked photograph and by
+    the teacher's on the same photograph without a mask; paired, three draws of masks."""
+    index = held_out(args.lfw).with_at_least(2)
+    images = [read_image(path) for path in index.paths]
+    teacher = points_of(landmarks.MeshDetector(mirror=True), images)
+    kept = [n for n, five in enumerate(teacher) if five is not None]
+    images, teacher = [images[n] for n in kept], [teacher[n] for n in kept]
+    people = np.array([index.faces[n].person for n in kept])
+    gallery = embed(images, teacher)
+    cascade = landmarks.Cascade()
+    print(f"{len(images)} photographs of {len(set(people))} people")
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        masked = [
+            mask_photo(
+                image, five, STYLES[rng.integers(len(STYLES))], seed=int(rng.integers(2**31))
+            )
+            for image, five in zip(images, teacher, strict=True)
+            if five is not None
+        ]
+        hits = {}
+        for name, points in (("teacher", teacher), ("cascade", points_of(cascade, masked))):
+            hits[name] = rank_one(embed(masked, points), gallery, people)
+        bare = points_of(cascade, images)
+        hits["cascade, no mask"] = rank_one(embed(images, bare), gallery, people)
+        apart = evaluation.paired_difference(hits["cascade"], hits["teacher"], people.tolist())
+        print(
+            f"seed {seed}: "
+            + ", ".join(f"{name} {values.mean():.4f}" for name, values in hits.items())
+            + f"; cascade - teacher {apart['difference']:+.4f} "
+            f"[{apart['low']:+.4f}, {apart['high']:+.4f}]"
+        )
+
+
+def rank_one(probes: np.ndarray, gallery: np.ndarray, people: np.ndarray) -> np.ndarray:
+    """Each probe among the means of everybody's unmasked photographs, its own left out."""
+    names, labels = np.unique(people, return_inverse=True)
+    sums = np.zeros((len(names), gallery.shape[1]))
+    np.add.at(sums, labels, gallery)
+    own = sums[labels] - gallery
+    scores = probes @ (sums / np.linalg.norm(sums, axis=1, keepdims=True)).T
+    scores[np.arange(len(probes)), labels] = (probes * own).sum(1) / np.linalg.norm(own, axis=1)
+    return np.asarray(scores.argmax(axis=1) == labels, float)
+
+
+DETECTORS: dict[str, Callable[[], landmarks.Detector | None]] = {
+    "whole image": lambda: None,
+    "mtcnn": landmarks.MtcnnDetector,
+    "BlazeFace and mesh": landmarks.MeshDetector,
+    "BlazeFace alone": landmarks.BlazeFaceDetector,
+    "aligner alone": landmarks.Aligner,
+    "cascade (BlazeFace and aligner)": landmarks.Cascade,
+}
+
+
+def choose(args: argparse.Namespace) -> None:
+    """What the cascade was chosen by: each way on RMFRD's people with fewer than 8 masked images, rank-1
+    among the means of their unmasked images (12 at most, 3 at least)."""
+    index = datasets.rmfrd(args.data).people_in_both()
+    often = set(index.with_at_least(8, "masked").people)
+    index = index.where(lambda face: face.person not in often)
+    chosen = [face for face in index.faces if face.domain == "masked"]
+    for person in index.people:
+        bare = [f for f in index.faces if f.person == person and f.domain == "unmasked"]
+        chosen += bare[:12] if len(bare) >= 3 else []
+    with_bare = {face.person for face in chosen if face.domain == "unmasked"}
+    index = FaceIndex(index.root, [face for face in chosen if face.person in with_bare])
+    masked = np.array([face.domain == "masked" for face in index.faces])
+    people = np.array([face.person for face in index.faces])
+    images = [read_image(path) for path in index.paths]
+    print(f"{masked.sum()} masked and {(~masked).sum()} unmasked images of {len(with_bare)} people")
+    for name, make in DETECTORS.items():
+        detector = make()
+        begun = time.process_time()
+        points = points_of(detector, images)
+        spent = 1000 * (time.process_time() - begun) / len(images)
+        has = np.array([five is not None for five in points])
+        for fit in ("similarity", "affine"):
+            seen = embed(images, points, fit)
+            hits = rank_one(seen, np.where(masked[:, None], 0, seen), people)
+            print(
+                f"{name}, {fit}: found {has[masked].mean():.3f} / {has[~masked].mean():.3f}, "
+                f"{spent:.1f} ms, rank-1 {hits[masked].mean():.3f} / {hits[~masked].mean():.3f}",
+                flush=True,
+            )
+
+
+def table_of(args: argparse.Namespace) -> None:
+    """One line a way of aligning: found, ms an image, accuracy on four sets."""
+    rmfrd = datasets.rmfrd(args.rmfrd).people_in_both().with_at_least(8, "masked")
+    train, test = datasets.by_image(rmfrd, train_fraction=0.7, seed=0)
+    mfr2 = datasets.read_pairs("mfr2", args.mfr2)
+    lfw = first_pairs(datasets.read_pairs("lfw", args.lfw), args.pairs)
+    for name, make in DETECTORS.items():
+        detector = make()
+        cells = [name]
+        cells += closed_set(detector, train + test, {face.path for face in test.faces})
+        for pairs in (mfr2, lfw):
+            images = [read_image(path) for path in pairs.index.paths]
+            points = points_of(detector, images)
+            cells.append(verified(embed(images, points), pairs))
+            if pairs is lfw:
+                placed = [on_canvas(image, n) for n, image in enumerate(images)]
+                points = points_of(detector, placed)
+                share = np.mean([five is not None for five in points])
+                cells.append(f"{share:.3f} found, {verified(embed(placed, points), pairs)}")
+        print(" | ".join(cells), flush=True)
+
+
+def closed_set(detector: landmarks.Detector | None, index: FaceIndex, held: set[str]) -> list[str]:
+    images = [read_image(path) for path in index.paths]
+    begun = time.process_time()
+    points = points_of(detector, images)
+    spent = 1000 * (time.process_time() - begun) / len(images)
+    embeddings, labels = embed(images, points), index.labels()
+    masked = np.array([face.domain == "masked" for face in index.faces])
+    test = np.array([face.path in held for face in index.faces])
+    means = np.stack([embeddings[~test & (labels == n)].mean(0) for n in range(len(index.people))])
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    right = (embeddings @ means.T).argmax(1) == labels
+    found = np.array([five is not None for five in points])
+    return [
+        f"{found[masked].mean():.3f} / {found[~masked].mean():.3f}",
+        f"{spent:.1f} ms",
+        f"{right[test & masked].mean():.3f} / {right[test & ~masked].mean():.3f}",
+    ]
+
+
+def first_pairs(pairs: datasets.PairList, count: int) -> datasets.PairList:
+    rows = np.arange(len(pairs.same)) < count
+    first, second = pairs.first[rows], pairs.second[rows]
+    used = np.unique(np.concatenate([first, second]))
+    place = np.full(len(pairs.index), -1)
+    place[used] = np.arange(len(used))
+    faces = [pairs.index.faces[n] for n in used]
+    return dataclasses.replace(
+        pairs,
+        index=FaceIndex(pairs.index.root, faces),
+        first=place[first],
+        second=place[second],
+        same=pairs.same[rows],
+        folds=pairs.folds[rows],
+    )
+
+
+def on_canvas(image: np.ndarray, number: int) -> np.ndarray:
+    """The photograph somewhere on a larger one of noise: found, not known to fill it."""
+    rng = np.random.default_rng(number)
+    canvas = cv2.resize(rng.integers(0, 255, (12, 16, 3), dtype="uint8"), (800, 600))
+    size = int(rng.integers(150, 420))
+    top, left = int(rng.integers(0, 600 - size)), int(rng.integers(0, 800 - size))
+    canvas[top : top + size, left : left + size] = cv2.resize(image, (size, size))
+    return canvas
+
+
+def verified(embeddings: np.ndarray, pairs: datasets.PairList) -> str:
+    scores = evaluation.cosine_scores(embeddings, pairs.first, pairs.second)
+    accuracy = evaluation.fold_accuracies(scores, pairs.same, pairs.folds)[0].mean()
+    return f"{accuracy:.4f}"
+
+
+if __name__ == "__main__":
+    main()
