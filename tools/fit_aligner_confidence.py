@@ -2,8 +2,9 @@
 
   python tools/fit_aligner_confidence.py --rmfrd RMFRD --lfw LFW
 
-Faces are those of RMFRD's people with fewer than 8 masked images, all masked ones and as many others;
-images without a face those of `tools/no_faces.py`, from LFW's people that the aligner was trained on.
+Faces are those of RMFRD's people with fewer than 8 masked images whom the aligner was not trained on, all
+masked ones and as many others; images without a face those of `tools/no_faces.py`, from LFW's people
+that the aligner was trained on.
 The intercept is set so that 0.5 refuses 0.992 of the latter. Prints what `landmarks/aligner.py` holds.
 """
 
@@ -14,6 +15,7 @@ import argparse
 import numpy as np
 from no_faces import no_faces
 from sklearn.linear_model import LogisticRegression
+from train_aligner import taught_people
 
 from maskedface import datasets
 from maskedface.datasets import read_image
@@ -31,8 +33,8 @@ def main() -> None:
     parser.add_argument("--lfw", required=True)
     args = parser.parse_args()
     index = datasets.rmfrd(args.rmfrd)
-    often = set(index.people_in_both().with_at_least(8, "masked").people)
-    index = index.where(lambda face: face.person not in often)
+    chosen = set(taught_people(index)[1::2])
+    index = index.where(lambda face: face.person in chosen)
     masked = [read_image(path) for path in index.only("masked").paths]
     bare = index.only("unmasked").paths
     faces = masked + [read_image(path) for path in bare[:: len(bare) // len(masked)]]
@@ -51,7 +53,11 @@ def main() -> None:
     print(f"_INTERCEPT, _SLOPES = {intercept:.3f}, {tuple(slopes.tolist())}")
     passed = seen @ slopes + intercept >= 0
     print(f"faces: {passed.mean():.4f} of {len(seen)} (masked {passed[: len(masked)].mean():.4f})")
-    for (kind, images), part in zip(kinds.items(), np.split(empty, len(kinds)), strict=True):
+    for (kind, images), part in zip(
+        kinds.items(),
+        np.split(empty, np.cumsum([len(images) for images in kinds.values()])[:-1]),
+        strict=True,
+    ):
         print(f"{kind}: refused {(part @ slopes + intercept < 0).mean():.4f} of {len(images)}")
 
 

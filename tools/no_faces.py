@@ -9,6 +9,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from maskedface.landmarks import BlazeFaceDetector
+
 SIDE = 112
 
 
@@ -23,16 +25,23 @@ def no_faces(
         count: int, images a kind.
 
     Returns:
-        {kind: uint8 images, shape (112, 112, 3)}.
+        {kind: uint8 images, shape (112, 112, 3)}; fewer than `count` where one shows a face.
     """
     rng = np.random.default_rng(seed)
-    return {
+    drawn = {
         "noise": [noise(rng) for _ in range(count)],
         "textures": [texture(rng) for _ in range(count)],
         "scenery": scenery(rng, count),
         "backgrounds": [corner(image, rng) for image in photographs[:count]],
         "bodies": [shoulders(image, rng) for image in photographs[count : 2 * count]],
     }
+    return {kind: without_bystanders(images) for kind, images in drawn.items()}
+
+
+def without_bystanders(images: list[np.ndarray]) -> list[np.ndarray]:
+    """Beside and below a face may be others': BlazeFace, which has no part in judging crops, sees them."""
+    faces = BlazeFaceDetector(0.5)(images)
+    return [image for image, found in zip(images, faces, strict=True) if not found]
 
 
 def noise(rng: np.random.Generator) -> np.ndarray:
