@@ -13,13 +13,14 @@ import maskedface
 
 PACKAGE = Path(maskedface.__file__).parent
 LEAVES = {
-    *("datasets", "geometry", "whole_file", "extras", "masking", "conversion"),
+    *("datasets", "geometry", "whole_file", "locks", "extras", "masking", "conversion"),
     *("recipes", "evaluation", "losses"),
 }
 MAY_USE = {
     **{leaf: set() for leaf in LEAVES},
     "masking": {"geometry"},
-    "datasets": {"geometry", "masking", "whole_file", "extras"},
+    "conversion": {"whole_file"},
+    "datasets": {"geometry", "masking", "whole_file", "locks", "extras"},
     "landmarks": {"datasets", "geometry", "extras", "models", "whole_file"},
     "models": {"conversion", "geometry"},
     "training": LEAVES | {"models"},
@@ -31,6 +32,7 @@ MAY_USE = {
     "exporting": {"models", "extras"},
     "reporting": LEAVES | {"models", "training"},
 }
+NOT_ON_WINDOWS = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
 NEVER_TENSORFLOW = {"models", "losses", "recipes", "evaluation", "conversion", "geometry"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -70,6 +72,11 @@ def test_only_the_parts_that_may_import_tensorflow(path: Path) -> None:
     names = {name.split(".")[0] for name in imports(path)}
     if part_of(path) in NEVER_TENSORFLOW:
         assert "tensorflow" not in names
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_file_imports_nothing_that_windows_lacks(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imports(path)} & NOT_ON_WINDOWS
 
 
 def test_importing_the_package_loads_neither_tensorflow_nor_keras() -> None:

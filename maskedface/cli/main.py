@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
@@ -55,8 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     command.add_arguments(parser)
     parsed = parser.parse_args(words[1:])
+    # An output file "-" is standard output: what is said to people makes way.
+    said = sys.stderr if "-" in vars(parsed).values() else sys.stdout
     try:
-        code: int = command.run(parsed)
+        with contextlib.redirect_stdout(said):
+            code: int = command.run(parsed)
     except _USER_ERRORS as error:
         print(f"maskedface {words[0]}: error: {error}", file=sys.stderr)
         return 2

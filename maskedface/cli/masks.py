@@ -28,9 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface masks --help`."""
     import numpy as np
-    from PIL import Image
 
     from maskedface import geometry, masking
+    from maskedface.cli.recogniser import write_picture
     from maskedface.datasets import draw_face
 
     if (args.picture is None) != (args.points is None):
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     laid = mask.lay(np.stack(faces * len(styles)), np.arange(len(mask.bank)))
     rows = laid.reshape(len(styles), args.columns, args.size, args.size, 3)
     sheet = rows.transpose(0, 2, 1, 3, 4).reshape(len(styles) * args.size, -1, 3)
-    Image.fromarray(sheet).save(args.out)
+    write_picture(args.out, sheet)
     print(f"{args.out}: from the top, {', '.join(style.name for style in styles)}")
     return 0
 

@@ -170,7 +170,7 @@ def shown(name: str) -> str:
 
 
 def write_picture(path: str, picture: np.ndarray) -> None:
-    """Writes a picture by way of a temporary file; the ending says the format.
+    """Writes a picture by way of a temporary file; the ending says the format, "-" is a PNG.
 
     Raises:
         ValueError: if the ending is of no format.
@@ -178,12 +178,12 @@ def write_picture(path: str, picture: np.ndarray) -> None:
     """
     from PIL import Image
 
-    from maskedface.whole_file import whole_file
+    from maskedface.whole_file import STANDARD_OUTPUT, whole_file
 
     Image.init()
-    kind = Image.EXTENSION.get(os.path.splitext(path)[1].lower())
+    ending = ".png" if path == STANDARD_OUTPUT else os.path.splitext(path)[1].lower()
+    kind = Image.EXTENSION.get(ending)
     if kind is None:
         raise ValueError(f"a picture's name must end as .png or .jpg. Received: {path!r}")
-    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with whole_file(path) as partial:
         Image.fromarray(picture).save(partial, kind)

@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING
 
 from maskedface.cli import data
+from maskedface.cli.waiting import add_wait
 
 if TYPE_CHECKING:
     from maskedface.recipes import Recipe
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cache", default="memory", metavar="DIR", help="keep decoded faces in this folder"
     )
+    add_wait(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -67,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
         cache=args.cache,
         threads=args.threads,
         strategy=args.strategy,
+        wait=args.wait,
     )
     print_results({recipe.name: runs})
     print(f"run folder: {args.run}")

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import data
 from maskedface.cli.train import add_backbone_arguments, parse_seeds, read_recipe
+from maskedface.cli.waiting import add_wait
 
 if TYPE_CHECKING:
     from maskedface.recipes import Recipe
@@ -65,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="of silence, after which a chief ends, or a worker without a chief",
     )
+    add_wait(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -91,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
             cache=args.cache,
             stop_hopeless=not args.keep_hopeless,
             timeout=args.timeout,
+            wait=args.wait,
         )
         _print_search(found)
     except tuning.SearchError as error:

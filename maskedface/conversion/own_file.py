@@ -11,6 +11,7 @@ import h5py
 import keras
 
 from maskedface.conversion import file_kind
+from maskedface.whole_file import whole_file
 
 ENDING = ".weights.h5"
 _EXPECTED = "a .weights.h5 file that Keras 3 wrote"
@@ -46,21 +47,13 @@ def save(backbone: keras.Model, path: str | os.PathLike[str], facts: Mapping[str
         ValueError: if the path does not end in `.weights.h5`.
     """
     sidecar = sidecar_path(path)
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    # Each takes its name when it is whole; the old sidecar would refuse the new weights until then.
-    part = f"{os.fspath(path).removesuffix(ENDING)}.partial{ENDING}"
-    try:
+    # The sidecar takes its name last; until then the old one would refuse the new weights.
+    with whole_file(sidecar) as beside, whole_file(path) as part:
         backbone.save_weights(part)
         whole = {"file": os.path.basename(path), "file_sha256": file_kind.sha256(part), **facts}
-        with open(f"{sidecar}.partial", "w", encoding="utf-8") as file:
+        with open(beside, "w", encoding="utf-8") as file:
             json.dump(whole, file, indent=1)
             file.write("\n")
-        os.replace(part, path)
-        os.replace(f"{sidecar}.partial", sidecar)
-    finally:
-        for left in (part, f"{sidecar}.partial"):
-            if os.path.exists(left):
-                os.remove(left)
 
 
 def read_sidecar(path: str | os.PathLike[str]) -> dict[str, Any] | None:

@@ -14,8 +14,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from maskedface.locks import locked
 from maskedface.recipes import Recipe
-from maskedface.training.run import FEATURES
+from maskedface.training.run import FEATURES, RECORD
 
 STRATEGIES = ("none", "mirrored")
 
@@ -42,23 +43,30 @@ class Devices:
         return contextlib.nullcontext() if self.strategy is None else self.strategy.scope()
 
     @contextlib.contextmanager
-    def folder(self, run_dir: str) -> Iterator[str]:
-        """Gives the folder to work in: the run's own, and to all processes but the first a copy of
-        it that is thrown away, so that all go on from one state and one writes.
+    def folder(self, run_dir: str, wait: float = 0.0) -> Iterator[str]:
+        """Gives the folder to work in: the run's own, locked, and to all processes but the first a copy
+        of it that is thrown away, so that all go on from one state and one writes.
 
         Args:
             run_dir: the run folder, on a disk that every process sees.
+            wait: float >= 0, seconds to wait for another run in it (`locks.locked`).
 
         Yields:
             A path. The processes wait for each other before and after, but not after an error.
+
+        Raises:
+            LockedError: if another run still holds the folder after that.
         """
         with contextlib.ExitStack() as stack:
             folder = run_dir
             if self.process:
                 folder = os.path.join(stack.enter_context(tempfile.TemporaryDirectory()), "run")
                 if os.path.isdir(run_dir):
-                    leave = shutil.ignore_patterns("tensorboard", FEATURES, "*.partial*")
+                    leave = shutil.ignore_patterns("tensorboard", FEATURES, "*.partial*", "*.lock")
                     shutil.copytree(run_dir, folder, ignore=leave)
+            else:
+                run = os.path.join(run_dir, RECORD)
+                stack.enter_context(locked(run, what="train", wait=wait))
             self._wait("begin")
             yield folder
             self._wait("end")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -17,9 +17,10 @@ from numpy.lib.format import open_memmap
 from rich.progress import track
 
 from maskedface import models
+from maskedface.locks import locked
 from maskedface.masking import RandomMask
 from maskedface.recipes import Recipe
-from maskedface.whole_file import allocate
+from maskedface.whole_file import allocate, whole_file
 
 _VERSION = 2  # of what a feature's values depend on besides the key; a change leaves old files unused
 _BLOCK = 256  # rows between two marks of progress, so that little is lost with a killed run
@@ -179,12 +180,10 @@ def read_features(
         ValueError: if float16 cannot hold an activation.
     """
     path = os.path.join(folder, f"features-{prefix.key(chips, views)}.npy")
-    os.makedirs(folder, exist_ok=True)
-    # The lock goes with the process that holds it, however that ends.
-    with open(f"{path}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.exists(path):
-            _compute(prefix, chips, views, path, progress)
+    if not os.path.exists(path):
+        with locked(path, what="compute features", wait=math.inf):
+            if not os.path.exists(path):
+                _compute(prefix, chips, views, path, progress)
     mapped: np.ndarray = np.load(path, mmap_mode="r")
     return mapped
 
@@ -233,7 +232,8 @@ def _store(features: np.memmap, rows: np.ndarray, view: int, values: np.ndarray)
 
 def _allocate(path: str, make: Callable[[str], np.memmap]) -> None:
     try:
-        allocate(path, make)
+        with whole_file(path) as partial:
+            allocate(partial, make)
     except OSError as error:
         raise OSError(
             error.errno,

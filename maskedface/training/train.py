@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import logging
 import os
@@ -14,6 +15,7 @@ import numpy as np
 
 from maskedface import models
 from maskedface.datasets import FaceIndex, is_placed, read_chips, take_share
+from maskedface.locks import locked
 from maskedface.recipes import Recipe, scenario
 from maskedface.training.batches import plan_of
 from maskedface.training.compiling import build_model, prepare_backbone
@@ -51,6 +53,7 @@ def train(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     threads: int | None = None,
     strategy: str = "none",
+    wait: float = 0.0,
     progress: bool = True,
 ) -> Run:
     """Trains a classifier, evaluates it and leaves a run folder.
@@ -94,6 +97,8 @@ def train(
             process, and with Keras' JAX backend of all processes that its environment names
             (docs/gpu.md). What is learnt is that of one device but for the last digits, where dropout
             is 0; the run folder then has to lie on a disk that all processes see.
+        wait: float >= 0, seconds to wait where another process trains in the run folder, `math.inf` for as
+            long as it takes.
         progress: whether to draw progress bars and say what is done with frozen features.
 
     Returns:
@@ -105,6 +110,7 @@ def train(
             unknown, the backbone states no alignment and none is given, the recipe's loss couples
             faces of a batch that is split, or it wants the cohort of a run whose network sees faces
             otherwise.
+        LockedError: if another process trains in the run folder; the message says which.
         FileNotFoundError: if the run to start from is missing.
         ImageError: if a file cannot be decoded; `maskedface audit` lists them all.
     """
@@ -125,7 +131,7 @@ def train(
     refuse_coupled(recipe, devices)
     progress = progress and not devices.process
     cohort = None if is_open else cohort_of_start(before, recipe, progress)
-    with devices.folder(folder) as folder, devices.scope():
+    with devices.folder(folder, wait) as folder, devices.scope():
         base = build_backbone(backbone, weights, recipe.image_size, alignment)
         base = prepare_backbone(recipe, base)
         model = build_model(recipe, base, len(train.people))
@@ -210,6 +216,7 @@ def train_scenario(
 
     Raises:
         ValueError: if `seeds` is empty or repeats one; and as `training.train`.
+        LockedError: if another process trains in the folder, or in one of a run.
     """
     if not seeds or len(set(seeds)) != len(seeds):
         raise ValueError(f"seeds must be different numbers, at least one. Received: seeds={seeds}")
@@ -217,13 +224,17 @@ def train_scenario(
     shared = os.path.join(run_dir, FEATURES)
     if arguments.get("cache", "memory") == "memory":
         arguments.setdefault("features_dir", shared)  # seeds and steps may want the same ones
-    for seed in seeds:
-        folder = os.path.join(run_dir, f"seed-{seed}") if len(seeds) > 1 else os.fspath(run_dir)
-        for step in chain:
-            step_dir = os.path.join(folder, step.name) if len(chain) > 1 else folder
-            run = train(step, train_rows, test_rows, run_dir=step_dir, seed=seed, **arguments)
-        runs.append(run)
-    shutil.rmtree(shared, ignore_errors=True)
+    with contextlib.ExitStack() as held:
+        if arguments.get("strategy", "none") == "none":  # else others of this job come here too
+            wait = arguments.get("wait", 0.0)
+            held.enter_context(locked(shared, what="train", wait=wait))
+        for seed in seeds:
+            folder = os.path.join(run_dir, f"seed-{seed}") if len(seeds) > 1 else os.fspath(run_dir)
+            for step in chain:
+                step_dir = os.path.join(folder, step.name) if len(chain) > 1 else folder
+                run = train(step, train_rows, test_rows, run_dir=step_dir, seed=seed, **arguments)
+            runs.append(run)
+        shutil.rmtree(shared, ignore_errors=True)
     return runs
 
 

@@ -16,6 +16,12 @@ def is_chief() -> bool:
     return "KERASTUNER_ORACLE_IP" in os.environ and "chief" in name
 
 
+def worker_name() -> str:
+    """The name by which Keras Tuner's chief knows this process; "" where it is no worker."""
+    named = "KERASTUNER_ORACLE_IP" in os.environ and not is_chief()
+    return os.environ.get("KERASTUNER_TUNER_ID", "") if named else ""
+
+
 def serve(oracle: Any, timeout: float, on_change: Callable[[], None]) -> bool:
     """Serves trials until all are done, or until no worker has spoken for a while.
 

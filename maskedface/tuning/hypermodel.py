@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
+import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +13,7 @@ import keras_tuner
 
 from maskedface import training
 from maskedface.datasets import FaceIndex
+from maskedface.locks import locked
 from maskedface.recipes import Recipe, scenario
 from maskedface.training.compiling import prepare_backbone
 from maskedface.training.objectives import learner_output
@@ -152,10 +153,9 @@ class FaceHyperModel(keras_tuner.HyperModel):
         if not before:
             return recipe.init
         folder = os.path.join(self.folder, "start", f"seed-{seed}")
-        os.makedirs(folder, exist_ok=True)
-        with open(os.path.join(folder, "lock"), "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        start = os.path.join(folder, before[-1].name)
+        with locked(start, what="train what trials start from", wait=math.inf):
             for step in before:
                 if not os.path.exists(os.path.join(folder, step.name, METRICS)):
                     self._train(step, os.path.join(folder, step.name), seed)
-        return os.path.join(folder, before[-1].name)
+        return start

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import filecmp
 import glob
 import json
+import math
 import os
 import shutil
 from collections.abc import Sequence
@@ -14,9 +14,11 @@ from typing import Any
 
 from maskedface import models
 from maskedface.datasets import FaceIndex, by_photo, with_photo_groups, write_manifest
+from maskedface.locks import locked
 from maskedface.recipes import Recipe, scenario
 from maskedface.training.run import read_json, write_json
 from maskedface.training.start import build_backbone
+from maskedface.tuning.chief import worker_name
 from maskedface.tuning.hypermodel import FaceHyperModel
 from maskedface.tuning.oracles import ALGORITHMS, Algorithm, make_oracle
 from maskedface.tuning.result import ARGUMENTS, MANIFEST, Search, write_results
@@ -43,6 +45,7 @@ def search(
     cache: str | os.PathLike[str] | None = None,
     stop_hopeless: bool = True,
     timeout: float = TIMEOUT,
+    wait: float = 0.0,
     progress: bool = True,
 ) -> Search:
     """Searches a recipe's fields for the highest accuracy on a part of the training rows.
@@ -70,6 +73,8 @@ def search(
             Hyperband has its own.
         timeout: float > 0, seconds of silence after which a chief ends with what is done, or a
             worker whose chief is gone.
+        wait: float >= 0, seconds to wait where another process searches in the folder, or is a worker of
+            the same name; `math.inf` for as long as it takes.
         progress: whether to print a line a trial, with the best so far.
 
     Returns:
@@ -80,6 +85,7 @@ def search(
         ValueError: if an argument is out of range, the space does not fit (`tuning.space`), no rows
             can be held out, or the folder holds another search.
         SearchError: if every trial failed; the message says why.
+        LockedError: if another process searches in the folder; the message says which.
         OSError: if the chief does not answer, or the disk is full.
     """
     _check(algorithm, trials, seeds, timeout)
@@ -106,32 +112,34 @@ def search(
         "data": os.path.abspath(train.root),
     }
     del base
-    _open(folder, arguments, fit_rows, held_out)
-    hypermodel = FaceHyperModel(
-        recipe,
-        space,
-        fit_rows,
-        held_out,
-        folder=folder,
-        backbone=backbone,
-        weights=weights,
-        alignment=alignment,
-        cache=cache,
-    )
-    tuner = FaceTuner(
-        hypermodel,
-        make_oracle(algorithm, trials=trials, epochs=max(1, recipe.epochs), seed=seed),
-        folder=folder,
-        seeds=seeds,
-        trials=trials,
-        stop_hopeless=bool(arguments["stop_hopeless"]),
-        timeout=timeout,
-        progress=progress,
-    )
-    finished = tuner.search()
-    result = Search(folder)
-    if not tuner.is_worker:
-        _finish(result, finished, progress)
+    # A chief has its workers beside it, but no process of its own name.
+    with locked(os.path.join(folder, worker_name() or ARGUMENTS), what="tune", wait=wait):
+        _open(folder, arguments, fit_rows, held_out)
+        hypermodel = FaceHyperModel(
+            recipe,
+            space,
+            fit_rows,
+            held_out,
+            folder=folder,
+            backbone=backbone,
+            weights=weights,
+            alignment=alignment,
+            cache=cache,
+        )
+        tuner = FaceTuner(
+            hypermodel,
+            make_oracle(algorithm, trials=trials, epochs=max(1, recipe.epochs), seed=seed),
+            folder=folder,
+            seeds=seeds,
+            trials=trials,
+            stop_hopeless=bool(arguments["stop_hopeless"]),
+            timeout=timeout,
+            progress=progress,
+        )
+        finished = tuner.search()
+        result = Search(folder)
+        if not tuner.is_worker:
+            _finish(result, finished, progress)
     return result
 
 
@@ -182,11 +190,9 @@ def _open(
     folder: str, arguments: dict[str, Any], fit_rows: FaceIndex, held_out: FaceIndex
 ) -> None:
     """Makes the search folder, or checks that it is this very search's."""
-    os.makedirs(folder, exist_ok=True)
     manifest, path = os.path.join(folder, MANIFEST), os.path.join(folder, ARGUMENTS)
     # Chief and workers start together.
-    with open(os.path.join(folder, "lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(manifest, what="tune", wait=math.inf):
         parts = {"search": {"train": fit_rows, "validation": held_out}}
         write_manifest(f"{manifest}.now", fit_rows + held_out, parts)
         if not os.path.exists(path):

@@ -17,6 +17,7 @@ import keras
 import keras_tuner
 from keras_tuner.engine import base_tuner
 
+from maskedface.locks import LockedError
 from maskedface.training.run import METRICS, read_json, write_json, write_text
 from maskedface.training.state import STATE
 from maskedface.tuning.chief import is_chief, serve
@@ -112,7 +113,12 @@ class FaceTuner(base_tuner.BaseTuner):
             if trial.status == "IDLE":  # others' trials decide what comes next
                 time.sleep(1)
                 continue
-            self._try_run_and_update_trial(trial)
+            try:
+                self._try_run_and_update_trial(trial)
+            except keras_tuner.errors.FatalError as error:
+                if isinstance(error.__cause__, LockedError):
+                    raise error.__cause__ from None
+                raise
             self.on_trial_end(trial)
             self._print_progress()
 
@@ -137,6 +143,8 @@ class FaceTuner(base_tuner.BaseTuner):
             return float(done["score"])  # killed before the oracle heard of it
         try:
             record |= self._run_seeds(trial, folder)
+        except LockedError as error:  # says nothing of the trial: the search ends, not the trial
+            raise keras_tuner.errors.FatalError(str(error)) from error
         except Exception as error:
             text = f"{type(error).__name__}: {error}".splitlines()[0]
             record |= {"status": "failed", "reason": text[:300]}
@@ -222,7 +230,8 @@ class _Keep(keras.callbacks.Callback):
         self.run_dir = run_dir
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        shutil.copyfile(os.path.join(self.run_dir, STATE), os.path.join(self.run_dir, RUNG))
+        with whole_file(os.path.join(self.run_dir, RUNG)) as partial:
+            shutil.copyfile(os.path.join(self.run_dir, STATE), partial)
 
 
 def _is_no_retracing(record: logging.LogRecord) -> bool:
