@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -16,6 +17,7 @@ from maskedface.datasets.epoch_plan import EpochPlan
 from maskedface.datasets.face_index import FaceIndex
 from maskedface.datasets.face_places import face_source
 from maskedface.masking import RandomMask
+from maskedface.masking.numpy_calls import numpy_call
 
 Cache = Literal["memory"] | str | os.PathLike[str] | np.ndarray | None
 
@@ -33,7 +35,6 @@ def as_tf_dataset(
     augment: float = 0.0,
     with_domains: bool = False,
     seed: int = 0,
-    epochs: int = 1,
     initial_epoch: int = 0,
     classes: Sequence[str] | None = None,
     cache: Cache = None,
@@ -41,12 +42,17 @@ def as_tf_dataset(
 ) -> tf.data.Dataset:
     """Reads, aligns, shuffles, masks, mirrors, varies and batches the faces of an index.
 
-    Order, masks, flips and small changes are functions of (seed, epoch, element): the same
-    arguments give the same batches, always. Epoch e of a training run is therefore asked for by its
-    number. Give `fit` all epochs in one data set and tell it where they end:
+    Reading the data set once is one epoch, reading it again the next one: order, masks, flips and small
+    changes are functions of (seed, epoch, element), so the same arguments give the same batches in
+    the same turn, always. An epoch begins when its first batch is asked for, whether it is read to its end
+    or not. `fit` needs nothing else; a run that goes on names the epoch it goes on with:
 
-    >>> batches = as_tf_dataset(train, shuffle=True, flip=True, epochs=20)  # doctest: +SKIP
-    >>> model.fit(batches, epochs=20, steps_per_epoch=-(-len(train) // 32))  # doctest: +SKIP
+    >>> batches = as_tf_dataset(train, shuffle=True, flip=True)  # doctest: +SKIP
+    >>> model.fit(batches, epochs=20, shuffle=False)  # it is shuffled  # doctest: +SKIP
+    >>> rest = as_tf_dataset(train, shuffle=True, flip=True, initial_epoch=12)  # doctest: +SKIP
+    >>> model.fit(rest, initial_epoch=12, epochs=20, shuffle=False)  # doctest: +SKIP
+
+    Faces in memory are let go of with the data set.
 
     Args:
         index: N rows.
@@ -65,8 +71,7 @@ def as_tf_dataset(
         augment: float >= 0, strength of `datasets.augmented`.
         with_domains: whether labels have the domain beside them, 0 unmasked, 1 masked.
         seed: int >= 0.
-        epochs: int >= 1, how many epochs follow each other.
-        initial_epoch: int >= 0, the number of the first.
+        initial_epoch: int >= 0, the number of the first epoch that is read.
         classes: the people in label order; by default the index's own.
         cache: "memory" or a folder decodes each file once and keeps it as uint8
             (`datasets.read_chips`, whose array may be given itself); None decodes in each epoch and
@@ -74,8 +79,8 @@ def as_tf_dataset(
         progress: whether filling the cache draws a progress bar.
 
     Returns:
-        A dataset of (images, labels): uint8, shape (batch, image_size, image_size, 3), RGB, 0-255;
-        int32, shape (batch,), or with domains (batch, 2).
+        A data set of one epoch's (images, labels): uint8, shape (batch, image_size, image_size, 3),
+        RGB, 0-255; int32, shape (batch,), or with domains (batch, 2).
 
     Raises:
         ValueError: if the index is empty, a number is out of range, a person is in no class, or a
@@ -87,7 +92,6 @@ def as_tf_dataset(
         ("image_size", image_size, 1),
         ("batch_size", batch_size, 1),
         ("seed", seed, 0),
-        ("epochs", epochs, 1),
         ("initial_epoch", initial_epoch, 0),
         ("the number of rows", len(index), 1),
     ):
@@ -109,7 +113,11 @@ def as_tf_dataset(
     read = _reader(index, image_size, alignment, cache, progress)
 
     steps = -(-len(index) // batch_size)
-    elements_of = functools.lru_cache(2)(plan.elements)  # batches in the making are of one epoch or two
+    numbers = itertools.count(initial_epoch)
+    elements_of = functools.lru_cache(2)(plan.elements)  # two may be read at the same time
+
+    def next_epoch(_: np.ndarray) -> np.ndarray:
+        return np.arange(steps) + next(numbers) * steps
 
     def batch(step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         epoch, number = divmod(int(step), steps)
@@ -119,14 +127,18 @@ def as_tf_dataset(
         read(plan.rows(elements), images)
         return plan.images(images, elements, mirrored, epoch), plan.targets(elements, epoch)
 
+    def begin(turn: tf.Tensor) -> tf.Tensor:
+        return tf.ensure_shape(numpy_call(next_epoch, [turn], tf.int64), [steps])
+
     def load(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images, labels = tf.numpy_function(batch, [step], (tf.uint8, tf.int32))
+        images, labels = numpy_call(batch, [step], (tf.uint8, tf.int32))
         return (
             tf.ensure_shape(images, [None, *wanted[1:]]),
             tf.ensure_shape(labels, [None, 2] if with_domains else [None]),
         )
 
-    dataset = tf.data.Dataset.range(initial_epoch * steps, (initial_epoch + epochs) * steps)
+    dataset = tf.data.Dataset.range(1).map(begin).unbatch()
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
     # As many calls as processors: AUTOTUNE tries other numbers first, at the interpreter's lock.
     return dataset.map(load, num_parallel_calls=os.cpu_count() or 1).prefetch(2)
 

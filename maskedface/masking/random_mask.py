@@ -9,6 +9,7 @@ import numpy as np
 
 from maskedface.masking.bank import MaskBank
 from maskedface.masking.chance import uniform
+from maskedface.masking.numpy_calls import numpy_call
 from maskedface.masking.patches import draw_bank
 from maskedface.masking.sheet import face_matrix
 from maskedface.masking.styles import STYLES, Style
@@ -159,7 +160,7 @@ class RandomMask:
             return self.lay(images, self.choices(elements, int(epoch)), *points)
 
         given = [images, elements, epoch, *([] if points is None else [points])]
-        masked = tf.numpy_function(laid, given, images.dtype, stateful=False)
+        masked = numpy_call(laid, given, images.dtype, is_stateful=False)
         return tf.ensure_shape(masked, images.shape)
 
     def _masked(self, elements: np.ndarray, epoch: int) -> np.ndarray:

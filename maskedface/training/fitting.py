@@ -119,7 +119,6 @@ def _training_batches(
         with_domains=plan.with_domains,
         seed=plan.seed,
         initial_epoch=initial_epoch,
-        epochs=recipe.epochs - initial_epoch,
         cache=inputs.train,
     )
 
