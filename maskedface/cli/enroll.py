@@ -15,16 +15,19 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
 from maskedface.cli import recogniser
+from maskedface.cli.waiting import add_wait
+from maskedface.locks import locked
 
 if TYPE_CHECKING:
-    from maskedface.recognition import FoundFace, Gallery, Recognizer
+    from maskedface.cli.enrolled import Enrolled
+    from maskedface.recognition import FoundFace, Gallery
+    from maskedface.recognition.gallery import Keep
 
-# (path, person, face or None, why it was left out)
-_Enrolled = tuple[str, str, "FoundFace | None", str]
+_PATIENCE = 60.0  # seconds: the lock is held while a change is applied and saved, not while faces are read
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,81 +67,128 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--pictures", metavar="DIR", help="write each photograph there, with its box")
     recogniser.add_recogniser_arguments(parser)
+    add_wait(parser, _PATIENCE)
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface enroll --help`."""
+    from maskedface.cli.enrolled import report
     from maskedface.recognition import Gallery
-    from maskedface.training.run import write_json
 
     if not (args.photos or args.remove or args.strangers):
         raise ValueError("photographs, --remove or --strangers must be given. Received: none")
-    gallery = Gallery.load(args.gallery) if os.path.exists(args.gallery) else None
+    if args.gallery == "-":
+        raise ValueError("--gallery must be a file, which is read and written. Received: '-'")
+    there = os.path.exists(args.gallery)
+    if not (args.photos or args.strangers):  # people can be forgotten when the model is long gone
+        if not there:
+            raise ValueError(
+                f"--gallery must be there to remove from it. Received: {args.gallery!r}"
+            )
+        with locked(args.gallery, what="enroll --remove", wait=args.wait):
+            gallery = Gallery.load(args.gallery)
+            _make_room(gallery, args, ())
+            gallery.save(args.gallery)
+        return report(args, [], gallery, f"forgotten: {len(args.remove)}")
+    read = _read_photographs(args, Gallery.load(args.gallery) if there else None)
+    # What takes long is done: whoever else changes the gallery meanwhile waits a moment, and loses nothing.
+    with locked(args.gallery, what="enroll", wait=args.wait):
+        gallery = _as_it_is_now(args.gallery, read.gallery)
+        _enroll(gallery, args, read)
+        said = _calibrate(gallery, args, read)
+        gallery.save(args.gallery)
+    return report(args, read.enrolled, gallery, said)
+
+
+class _Read(NamedTuple):
+    """What was read from photographs, and the gallery as it was when they were read."""
+
+    gallery: Gallery
+    person_of: dict[str, str]
+    enrolled: list[Enrolled]
+    strangers: list[Enrolled]
+
+
+def _read_photographs(args: argparse.Namespace, gallery: Gallery | None) -> _Read:
     if gallery is not None and args.keep not in (None, gallery.keep):
         raise ValueError(f"--keep must be that of the gallery, {gallery.keep}. Received: {args.keep}")
     if gallery is not None and args.masks not in (None, gallery.masks):
         raise ValueError(
             f"--masks must be that of the gallery, {gallery.masks}. Received: {args.masks}"
         )
-    enrolled: list[_Enrolled] = []
-    if args.photos or args.strangers:
-        recognizer = recogniser.read_recognizer(args, gallery)
-        if gallery is None:
-            new = recognizer.gallery
-            gallery = Gallery(
-                new.fingerprint,
-                keep=args.keep or "mean",
-                source=new.source,
-                cohort=new.cohort,
-                masks=new.masks if args.masks is None else args.masks,
-            )
-            recognizer.gallery = gallery
-        _remove(gallery, args.remove)
-        enrolled = _enroll(args, recognizer) if args.photos else []
-        said = _calibrate(args, recognizer, enrolled)
-    elif gallery is None:
-        raise ValueError(f"--gallery must be there to remove from it. Received: {args.gallery!r}")
-    else:  # people can be forgotten when the model is long gone
-        _remove(gallery, args.remove)
-        said = f"forgotten: {len(args.remove)}"
-    gallery.save(args.gallery)
-    _print(enrolled, gallery)
-    print(said)
-    if args.json:
-        write_json(args.json, _facts(args, enrolled, gallery))
-    return 1 if any(error for *_, error in enrolled) else 0
-
-
-def _remove(gallery: Gallery, names: list[str]) -> None:
-    for name in names:
-        gallery.remove(name)
-
-
-def _enroll(args: argparse.Namespace, recognizer: Recognizer) -> list[_Enrolled]:
-    import numpy as np
-
-    gallery = recognizer.gallery
+    recognizer = recogniser.read_recognizer(args, gallery)
+    if gallery is None:
+        gallery = recognizer.gallery = _empty(recognizer.gallery, args.keep, args.masks)
     person_of = _people(args.photos, args.person)
-    known = sorted({person for person in person_of.values() if person in gallery})
+    strangers_of = _people([args.strangers], None) if args.strangers else {}
+    _make_room(gallery, args, person_of.values())  # refused now rather than in the end
+    enrolled = _faces(recognizer.face_to_enroll, person_of, "enrolling") if person_of else []
+    if person_of and all(face is None for _, _, face, _ in enrolled):
+        raise ValueError(
+            "a photograph at least must show one face. "
+            f"Received: {len(enrolled)}, the first: {enrolled[0][3]}"
+        )
+    strangers = _faces(recognizer.one_face, strangers_of, "strangers") if strangers_of else []
+    if args.strangers and all(face is None for _, _, face, _ in strangers):
+        raise ValueError(
+            "--strangers must hold photographs with one face each. "
+            f"Received: {len(strangers)} photographs, the first: {strangers[0][3]}"
+        )
+    return _Read(gallery, person_of, enrolled, strangers)
+
+
+def _empty(gallery: Gallery, keep: Keep | None = None, masks: int | None = None) -> Gallery:
+    """A gallery of nobody, for the same model."""
+    from maskedface.recognition import Gallery
+
+    return Gallery(
+        gallery.fingerprint,
+        keep=keep or gallery.keep,
+        source=gallery.source,
+        cohort=gallery.cohort,
+        masks=gallery.masks if masks is None else masks,
+    )
+
+
+def _as_it_is_now(path: str, read_for: Gallery) -> Gallery:
+    """The gallery, which others may have changed, removed or made while photographs were read."""
+    from maskedface.recognition import Gallery
+
+    if not os.path.exists(path):
+        return _empty(read_for)
+    gallery = Gallery.load(path)
+    gallery.check_model(read_for.fingerprint)
+    if (gallery.keep, gallery.masks) != (read_for.keep, read_for.masks):
+        raise ValueError(
+            "a gallery must be of one kind while photographs are read for it. Received: one that "
+            f"another process made meanwhile, with --keep {gallery.keep} --masks {gallery.masks}"
+        )
+    return gallery
+
+
+def _make_room(gallery: Gallery, args: argparse.Namespace, people: Iterable[str]) -> list[str]:
+    """Forgets those who are to be removed; says whom of the people to enroll it knows."""
+    for name in args.remove:
+        gallery.remove(name)
+    known = sorted({person for person in people if person in gallery})
     if known and args.existing == "refuse":
         raise ValueError(
             "people must not be enrolled yet, or --existing add or replace be given. "
             f"Received: {len(known)} who are, the first {known[0]!r}"
         )
-    enrolled = _faces(recognizer.face_to_enroll, person_of, "enrolling")
-    good = [(person, face) for _, person, face, _ in enrolled if face is not None]
-    if not good:
-        raise ValueError(
-            "a photograph at least must show one face. "
-            f"Received: {len(enrolled)}, the first: {enrolled[0][3]}"
-        )
+    return known
+
+
+def _enroll(gallery: Gallery, args: argparse.Namespace, read: _Read) -> None:
+    import numpy as np
+
+    known = _make_room(gallery, args, read.person_of.values())
+    good = [(person, face) for _, person, face, _ in read.enrolled if face is not None]
     if args.existing == "replace":
         for person in {*known} & {person for person, _ in good}:
             gallery.remove(person)
-    gallery.enroll([person for person, _ in good], np.stack([face.to_enroll for _, face in good]))
-    if args.pictures:
-        _draw(args.pictures, enrolled)
-    return enrolled
+    if good:
+        gallery.enroll([person for person, _ in good], np.stack([face.to_enroll for _, face in good]))
 
 
 def _people(places: list[str], person: str | None) -> dict[str, str]:
@@ -162,33 +212,26 @@ def _people(places: list[str], person: str | None) -> dict[str, str]:
 
 def _faces(
     read: Callable[[str], FoundFace], person_of: dict[str, str], label: str
-) -> list[_Enrolled]:
+) -> list[Enrolled]:
     from maskedface.recognition import each
 
     rows = each(person_of, read, label, progress=True)
     return [(path, person_of[path], face, error) for path, face, error in rows]
 
 
-def _calibrate(args: argparse.Namespace, recognizer: Recognizer, enrolled: list[_Enrolled]) -> str:
+def _calibrate(gallery: Gallery, args: argparse.Namespace, read: _Read) -> str:
     """Chooses thresholds where the data allow it; says in a line what was done."""
     import numpy as np
 
-    gallery, source = recognizer.gallery, "the faces enrolled"
-    if args.strangers:
-        source = os.path.abspath(args.strangers)
-        enrolled = _faces(recognizer.one_face, _people([args.strangers], None), "strangers")
-    good = [(face, person) for _, person, face, _ in enrolled if face is not None]
+    source = os.path.abspath(args.strangers) if args.strangers else "the faces enrolled"
+    rows = read.strangers if args.strangers else read.enrolled
+    good = [(face, person) for _, person, face, _ in rows if face is not None]
     probes = [(face.embedding, person) for face, person in good]
     # Bare faces alone would choose a threshold that lets masked strangers in.
     covered = [(face.covered, person) for face, person in good if face.covered is not None]
     probes += covered
     if covered:
         source += ", bare and under a drawn mask"
-    if args.strangers and not probes:
-        raise ValueError(
-            "--strangers must hold photographs with one face each. "
-            f"Received: {len(enrolled)} photographs, the first: {enrolled[0][3]}"
-        )
     if not args.strangers and (len(good) < 1 / args.fpir or len(gallery) < 2):
         if gallery.calibration is not None:
             return f"thresholds stay those for {gallery.calibration.gallery} people enrolled"
@@ -208,56 +251,3 @@ def _calibrate(args: argparse.Namespace, recognizer: Recognizer, enrolled: list[
         f"threshold {made.identify:.3f} (FPIR {made.fpir:g}) to name{verify}: from "
         f"{made.probes} faces of {made.people} people, {made.source}"
     )
-
-
-def _print(enrolled: list[_Enrolled], gallery: Gallery) -> None:
-    from rich.table import Table
-
-    from maskedface.masking import SEEMS_MASKED
-
-    table = Table()
-    for column in ("person", "faces added", "in the gallery", "seem masked", "whole image"):
-        table.add_column(column)
-    for name in sorted({person for _, person, *_ in enrolled}):
-        faces = [face for _, person, face, _ in enrolled if person == name and face is not None]
-        table.add_row(
-            recogniser.shown(name),
-            str(len(faces)),
-            str(gallery.people.get(name, 0)),
-            str(sum(face.masked >= SEEMS_MASKED for face in faces)),
-            str(sum(face.aligned_by == "whole image" for face in faces)),
-        )
-    if enrolled:
-        recogniser.print_table(table)
-    left_out = [(path, error) for path, _, _, error in enrolled if error]
-    for path, error in left_out:
-        print(f"left out: {path.encode('utf-8', 'replace').decode()}: {error}")
-    print(f"{len(gallery)} people enrolled, {len(left_out)} photographs left out")
-
-
-def _draw(folder: str, enrolled: list[_Enrolled]) -> None:
-    from maskedface.datasets import read_image
-    from maskedface.recognition import LabelledFace, draw_faces
-
-    for number, (path, person, face, _) in enumerate(enrolled, 1):
-        if face is not None:
-            name = f"{number:04d}-{os.path.splitext(os.path.basename(path))[0]}.jpg"
-            picture = draw_faces(read_image(path), [LabelledFace(face.box, person, True)])
-            recogniser.write_picture(os.path.join(folder, name), picture)
-
-
-def _facts(
-    args: argparse.Namespace, enrolled: list[_Enrolled], gallery: Gallery
-) -> dict[str, Any]:
-    photos = [
-        {
-            "path": path,
-            "person": person,
-            "error": error,
-            "face": None if face is None else recogniser.face_facts(face),
-        }
-        for path, person, face, error in enrolled
-    ]
-    calibration = gallery.calibration and gallery.calibration.to_json()
-    facts = {"gallery": args.gallery, "removed": args.remove, "photos": photos}
-    return {**facts, "people": gallery.people, "calibration": calibration}

@@ -6,17 +6,17 @@ import argparse
 import math
 
 
-def add_wait(parser: argparse.ArgumentParser) -> None:
-    """Adds --wait."""
+def add_wait(parser: argparse.ArgumentParser, default: float = 0.0) -> None:
+    """Adds --wait, by default so many seconds."""
     parser.add_argument(
         "--wait",
         type=_seconds,
         nargs="?",
         const=math.inf,
-        default=0.0,
+        default=default,
         metavar="SECONDS",
-        help="where another process works on the same files wait until it has ended, or for so long; "
-        "default: name it and end",
+        help="where another process works on the same files wait until it has ended, or for so many "
+        f"seconds, then name it and end; default: {default:g}",
     )
 
 

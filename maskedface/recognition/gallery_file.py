@@ -38,7 +38,8 @@ def write(
     version = VERSION if facts["masks"] else 2 if _COHORT.keys() <= arrays.keys() else 1
     known = {name: value for name, value in facts.items() if value or name != "masks"}
     text = json.dumps({"version": version, **known}).encode()
-    with whole_file(path) as partial, open(partial, "wb") as file:  # NumPy would add an ending
+    # Biometric data: a new file is for its owner alone. By an open file, as NumPy would add an ending.
+    with whole_file(path, private=True) as partial, open(partial, "wb") as file:
         np.savez(file, facts=np.frombuffer(text, "uint8"), **arrays)  # type: ignore[arg-type]
 
 

@@ -1,0 +1,173 @@
+"""enroll beside others who change the same gallery, and what it leaves on the disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from maskedface.cli import enroll
+from maskedface.cli.main import main
+from maskedface.datasets import draw_face
+from maskedface.recognition import Gallery
+from tests.test_locks import hold
+
+
+@pytest.fixture
+def gallery(tmp_path: Path) -> Path:
+    return tmp_path / "g.npz"
+
+
+@pytest.fixture
+def enrolling(gallery: Path, tiny_backbone: Path) -> Callable[..., list[str]]:
+    """The words that enroll somebody by one photograph."""
+    photo = gallery.parent / "photo.png"
+    Image.fromarray(draw_face(0, 0, False)).save(photo)
+    model = ["--model", str(tiny_backbone), "--alignment", "arcface"]
+
+    def words(person: str, *more: str) -> list[str]:
+        return ["enroll", "--gallery", str(gallery), *model, *more, "--person", person, str(photo)]
+
+    return words
+
+
+@pytest.fixture
+def ada(gallery: Path, enrolling: Callable[..., list[str]]) -> list[str]:
+    """A gallery of Ada, and the words that enroll Bob."""
+    assert main(enrolling("Ada")) == 0
+    return enrolling("Bob")
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Lets somebody else act while photographs are read."""
+    faces = enroll._faces
+
+    def read(*given: Any) -> Any:
+        monkeypatch.setattr(enroll, "_faces", faces)
+        act()
+        return faces(*given)
+
+    monkeypatch.setattr(enroll, "_faces", read)
+
+
+def test_two_who_enroll_at_once_are_both_there(
+    ada: list[str],
+    enrolling: Callable[..., list[str]],
+    gallery: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    meanwhile(monkeypatch, lambda: main(enrolling("Cleo")))
+    assert main(ada) == 0
+    assert Gallery.load(gallery).people == {"Ada": 1, "Bob": 1, "Cleo": 1}
+
+
+def test_two_who_make_the_gallery_at_once_are_both_there(
+    enrolling: Callable[..., list[str]], gallery: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meanwhile(monkeypatch, lambda: main(enrolling("Cleo")))
+    assert main(enrolling("Bob")) == 0
+    assert Gallery.load(gallery).people == {"Bob": 1, "Cleo": 1}
+
+
+def test_who_is_removed_during_an_enrolment_stays_removed(
+    ada: list[str], gallery: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meanwhile(monkeypatch, lambda: main(["enroll", "--gallery", str(gallery), "--remove", "Ada"]))
+    assert main(ada) == 0
+    assert Gallery.load(gallery).people == {"Bob": 1}
+
+
+def test_a_gallery_deleted_during_an_enrolment_does_not_come_back(
+    ada: list[str], gallery: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meanwhile(monkeypatch, gallery.unlink)
+    assert main(ada) == 0
+    assert Gallery.load(gallery).people == {"Bob": 1}
+
+
+def test_who_was_enrolled_meanwhile_is_refused(
+    ada: list[str], gallery: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    meanwhile(monkeypatch, lambda: main(ada))
+    assert main(ada) == 2
+    assert "must not be enrolled yet" in capsys.readouterr().err
+    assert Gallery.load(gallery).people == {"Ada": 1, "Bob": 1}
+
+
+def test_a_gallery_of_another_kind_made_meanwhile_is_refused(
+    enrolling: Callable[..., list[str]],
+    gallery: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    meanwhile(monkeypatch, lambda: main(enrolling("Cleo", "--keep", "all")))
+    assert main(enrolling("Bob")) == 2
+    assert "made meanwhile, with --keep all" in capsys.readouterr().err
+    assert Gallery.load(gallery).people == {"Cleo": 1}
+
+
+def test_a_gallery_in_use_is_refused_by_the_name_of_who_uses_it(
+    ada: list[str], gallery: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with hold(gallery, 60) as holder:
+        assert main(["enroll", "--gallery", str(gallery), "--remove", "Ada", "--wait", "0"]) == 2
+        holder.kill()
+    assert f"held by process {holder.pid} " in capsys.readouterr().err
+    assert "Ada" in Gallery.load(gallery)
+
+
+def test_a_gallery_in_use_for_a_moment_is_waited_for(ada: list[str], gallery: Path) -> None:
+    with hold(gallery, 0.2):
+        assert main(["enroll", "--gallery", str(gallery), "--remove", "Ada"]) == 0
+    assert "Ada" not in Gallery.load(gallery)
+
+
+@pytest.mark.parametrize("wait", ["-1", "nan", "soon"])
+def test_a_wait_of_no_time_is_refused(wait: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["enroll", "--gallery", "g.npz", "--remove", "Ada", "--wait", wait])
+    assert f"must be seconds, 0 or more. Received: {wait!r}" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes and links are POSIX'")
+def test_a_new_gallery_is_for_its_owner_alone(ada: list[str], gallery: Path) -> None:
+    assert stat.S_IMODE(gallery.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes and links are POSIX'")
+def test_who_is_removed_through_a_link_is_removed_from_the_file(
+    ada: list[str], gallery: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "link.npz").symlink_to(gallery)
+    assert main(["enroll", "--gallery", str(tmp_path / "link.npz"), "--remove", "Ada"]) == 0
+    assert "Ada" not in Gallery.load(gallery) and (tmp_path / "link.npz").is_symlink()
+
+
+def test_results_go_to_standard_output_alone(
+    ada: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    capfd.readouterr()
+    assert main([*ada, "--json", "-"]) == 0
+    printed = capfd.readouterr()
+    assert json.loads(printed.out)["people"] == {"Ada": 1, "Bob": 1}
+    assert "2 people enrolled" in printed.err
+
+
+def test_the_gallery_is_saved_where_a_picture_cannot_be(
+    ada: list[str], gallery: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "pictures").touch()
+    assert main([*ada, "--pictures", str(tmp_path / "pictures")]) == 1
+    assert "the gallery is saved, but not all" in capsys.readouterr().err
+    assert "Bob" in Gallery.load(gallery)
+
+
+def test_a_gallery_is_no_stream(enrolling: Callable[..., list[str]], capsys: Any) -> None:
+    assert main(["enroll", "--gallery", "-", "--remove", "Ada"]) == 2
+    assert "--gallery must be a file" in capsys.readouterr().err
