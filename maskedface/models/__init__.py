@@ -9,6 +9,7 @@ from maskedface.models.predicting import predict
 from maskedface.models.presets import load_weights
 from maskedface.models.rebuilding import fold_batch_norm, with_precision
 from maskedface.models.resnet50 import ResNet50
+from maskedface.models.settings import in_float32, refuse_channels_first
 from maskedface.models.views import (
     View,
     embedder,
@@ -30,10 +31,12 @@ __all__ = [
     "embedder",
     "fold_batch_norm",
     "freeze",
+    "in_float32",
     "join",
     "load_weights",
     "mirror_join",
     "predict",
+    "refuse_channels_first",
     "stages",
     "upper_view",
     "whole_and_upper",

@@ -8,6 +8,7 @@ import keras
 from keras import layers
 
 from maskedface import geometry
+from maskedface.models.settings import in_float32
 
 
 @keras.saving.register_keras_serializable(package="maskedface")
@@ -66,6 +67,7 @@ def alignment_of(model: keras.Model) -> str:
     return stated.pop()
 
 
+@in_float32()
 def with_alignment(model: keras.Model, alignment: str) -> keras.Model:
     """A model that states an alignment, in place of the one it stated before.
 

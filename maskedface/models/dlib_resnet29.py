@@ -9,6 +9,7 @@ from keras import layers
 
 from maskedface.models.alignment import FaceAlignment
 from maskedface.models.presets import load_weights
+from maskedface.models.settings import in_float32
 
 # dlib's input layer, `input_rgb_image_sized<150>`: mean of R, G, B, then division by 256.
 SIZE = 150
@@ -16,8 +17,10 @@ RGB_MEAN = (122.782, 117.001, 104.298)
 # (filters, blocks, whether the first block halves the map): dlib's `anet_type` in
 # dnn_face_recognition_ex.cpp, read from the input on.
 STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
+_LAYOUT = "channels_last"  # whatever Keras is set to
 
 
+@in_float32()
 def DlibResNet29(
     weights: str | os.PathLike[str] | None = "dlib", *, alignment: str = "dlib"
 ) -> keras.Model:
@@ -47,12 +50,12 @@ def DlibResNet29(
     x = FaceAlignment(alignment, name="face_alignment")(image)
     offset = [-mean / 256 for mean in RGB_MEAN]
     x = layers.Rescaling(1 / 256, offset, dtype="float32", name="preprocess")(x)
-    x = layers.Conv2D(32, 7, 2, activation="relu", name="stem_conv")(x)
-    x = layers.MaxPooling2D(3, 2, name="stem_pool")(x)
+    x = _conv(x, 32, 7, "stem_conv", strides=2, padding="valid", activation="relu")
+    x = layers.MaxPooling2D(3, 2, data_format=_LAYOUT, name="stem_pool")(x)
     for number, (filters, blocks, halves) in enumerate(STAGES, start=1):
         for block in range(blocks):
             x = _block(x, filters, halves and block == 0, f"layer{number}_{block}")
-    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    x = layers.GlobalAveragePooling2D(data_format=_LAYOUT, name="pool")(x)
     x = layers.Dense(128, use_bias=False, dtype="float32", name="embedding")(x)
     model = keras.Model(image, x, name="dlib_resnet29")
     load_weights(model, weights)
@@ -62,11 +65,11 @@ def DlibResNet29(
 def _block(x: keras.KerasTensor, filters: int, halves: bool, name: str) -> keras.KerasTensor:
     shortcut = x
     if halves:
-        shortcut = layers.AveragePooling2D(2, 2, name=f"{name}_shortcut")(x)
-        x = layers.Conv2D(filters, 3, 2, activation="relu", name=f"{name}_conv1")(x)
+        shortcut = layers.AveragePooling2D(2, 2, data_format=_LAYOUT, name=f"{name}_shortcut")(x)
+        x = _conv(x, filters, 3, f"{name}_conv1", strides=2, padding="valid", activation="relu")
     else:
-        x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"{name}_conv1")(x)
-    x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv2")(x)
+        x = _conv(x, filters, 3, f"{name}_conv1", activation="relu")
+    x = _conv(x, filters, 3, f"{name}_conv2")
     # dlib's add_prev fills whichever is smaller with zeros at the bottom, right and last channels.
     height = max(x.shape[1], shortcut.shape[1])
     x = _fill(x, height, filters, f"{name}_fill")
@@ -75,10 +78,32 @@ def _block(x: keras.KerasTensor, filters: int, halves: bool, name: str) -> keras
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
+def _conv(
+    x: keras.KerasTensor,
+    filters: int,
+    size: int,
+    name: str,
+    *,
+    strides: int = 1,
+    padding: str = "same",
+    activation: str | None = None,
+) -> keras.KerasTensor:
+    return layers.Conv2D(
+        filters,
+        size,
+        strides,
+        padding=padding,
+        data_format=_LAYOUT,
+        activation=activation,
+        name=name,
+    )(x)
+
+
 def _fill(x: keras.KerasTensor, height: int, filters: int, name: str) -> keras.KerasTensor:
     missing = height - x.shape[1]
     if missing:
-        x = layers.ZeroPadding2D(((0, missing), (0, missing)), name=name)(x)
+        padding = ((0, missing), (0, missing))
+        x = layers.ZeroPadding2D(padding, data_format=_LAYOUT, name=name)(x)
     missing = filters - x.shape[3]
     if missing:
         # Told that channels come first, the stock layer pads the last two axes: width and channels.

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from maskedface.models.settings import in_float32
 
+
+@in_float32()
 def classifier(
     backbone: keras.Model,
     num_classes: int,
@@ -45,6 +48,7 @@ def classifier(
     return keras.Model(backbone.input, x, name=f"{backbone.name}_classifier")
 
 
+@in_float32()
 def cosine_classifier(
     backbone: keras.Model,
     num_classes: int,

@@ -9,10 +9,12 @@ import keras
 import numpy as np
 
 from maskedface.models.alignment import FaceAlignment
+from maskedface.models.settings import in_float32
 
 Precision = Literal["float32", "bfloat16"]
 
 
+@in_float32()
 def fold_batch_norm(model: keras.Model) -> keras.Model:
     """Folds each batch norm that follows a convolution into it, for inference.
 
@@ -52,6 +54,7 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     return folded
 
 
+@in_float32()
 def with_precision(model: keras.Model, precision: Precision) -> keras.Model:
     """Rebuilds a model so that it computes its feature maps in another precision.
 

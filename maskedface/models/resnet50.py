@@ -10,6 +10,7 @@ from keras import layers
 
 from maskedface.models.alignment import FaceAlignment
 from maskedface.models.presets import load_weights
+from maskedface.models.settings import in_float32
 
 # Caffe's means of VGGFace2's training faces, here in RGB order (github.com/ox-vgg/vgg_face2 gives
 # 91.4953, 103.8827, 131.0912 for B, G, R).
@@ -18,8 +19,10 @@ RGB_MEAN = (131.0912, 103.8827, 91.4953)
 # new batch. Keras' own are 1e-3 and .99 of the old.
 BN_EPSILON = 1e-5
 BN_MOMENTUM = 0.9
+_LAYOUT = "channels_last"  # whatever Keras is set to
 
 
+@in_float32()
 def ResNet50(
     weights: str | os.PathLike[str] | None = None,
     input_shape: tuple[int | None, int | None, int] = (224, 224, 3),
@@ -66,21 +69,20 @@ def ResNet50(
         raise ValueError(f"blocks must be four counts >= 1. Received: blocks={tuple(blocks)}")
     image = keras.Input(input_shape, name="image")
     x = FaceAlignment(alignment, name="face_alignment")(image)
-    # float32 whatever the policy: bfloat16 would round grey levels.
     offset = [-mean for mean in RGB_MEAN]
     x = layers.Rescaling(1.0, offset, dtype="float32", name="preprocess")(x)
-    x = layers.ZeroPadding2D(3, name="stem_pad")(x)
+    x = layers.ZeroPadding2D(3, data_format=_LAYOUT, name="stem_pad")(x)
     x = _conv_bn(x, filters, 7, "stem_conv", "stem_bn", strides=2, padding="valid")
     x = layers.ReLU(name="stem_relu")(x)
     # Caffe's "ceil" mode: one more row and column, zero after the ReLU, then only whole windows.
-    x = layers.ZeroPadding2D(((0, 1), (0, 1)), name="stem_pool_pad")(x)
-    x = layers.MaxPooling2D(3, 2, name="stem_pool")(x)
+    x = layers.ZeroPadding2D(((0, 1), (0, 1)), data_format=_LAYOUT, name="stem_pool_pad")(x)
+    x = layers.MaxPooling2D(3, 2, data_format=_LAYOUT, name="stem_pool")(x)
     for stage, count in enumerate(blocks):
         for block in range(count):
             strides = 2 if stage > 0 and block == 0 else 1
             x = _bottleneck(x, filters * 2**stage, strides, f"layer{stage + 1}_{block}")
-    x = layers.GlobalAveragePooling2D(name="pool")(x)
-    # The embedding is float32 under any precision policy.
+    x = layers.GlobalAveragePooling2D(data_format=_LAYOUT, name="pool")(x)
+    # Named so that it stays float32 where the feature maps do not (`with_precision`).
     x = layers.Activation("linear", dtype="float32", name="pool_embedding")(x)
     model = keras.Model(image, x, name=name)
     load_weights(model, weights)
@@ -102,6 +104,7 @@ def _conv_bn(
         size,
         strides,
         padding=padding,
+        data_format=_LAYOUT,
         use_bias=False,
         kernel_initializer="he_normal",
         name=conv,

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from maskedface.models.settings import in_float32
+
 Box = tuple[float, float, float, float]
 
 
@@ -68,6 +70,7 @@ class View(layers.Layer):
         return {**super().get_config(), "box": self.box, "size": self.size}
 
 
+@in_float32()
 def upper_view(backbone: keras.Model, box: Box) -> keras.Model:
     """A backbone that looks at a part of the face alone.
 
@@ -82,6 +85,7 @@ def upper_view(backbone: keras.Model, box: Box) -> keras.Model:
     return _with_view(backbone, box, "view", lambda name: name)
 
 
+@in_float32()
 def join(backbones: Sequence[keras.Model]) -> keras.Model:
     """Joins several embeddings of one image into one, each at unit length and of equal weight.
 
@@ -111,6 +115,7 @@ def join(backbones: Sequence[keras.Model]) -> keras.Model:
     )
 
 
+@in_float32()
 def whole_and_upper(backbone: keras.Model, box: Box) -> keras.Model:
     """Two copies of a backbone, one for the whole face and one for a part, their embeddings joined.
 
@@ -128,6 +133,7 @@ def whole_and_upper(backbone: keras.Model, box: Box) -> keras.Model:
     return _fresh(keras.Model(image, found, name=backbone.name))
 
 
+@in_float32()
 def mirror_join(embedder: keras.Model) -> keras.Model:
     """Adds the unit embeddings of each image and of its mirror.
 
@@ -150,6 +156,7 @@ def mirror_join(embedder: keras.Model) -> keras.Model:
     return keras.Model(image, x, name=embedder.name)
 
 
+@in_float32()
 def embedder(model: keras.Model) -> keras.Model:
     """The part of a classifier before its head: images -> embeddings.
 

@@ -20,6 +20,7 @@ from maskedface.training.run import Run, alignment_beside, last_run
 BACKBONES = ("ResNet50", "DlibResNet29")
 
 
+@models.in_float32()
 def build_backbone(
     backbone: str | os.PathLike[str],
     weights: str | os.PathLike[str] | None,
@@ -44,8 +45,8 @@ def build_backbone(
         average pool.
 
     Raises:
-        ValueError: if a name is unknown, weights are given beside a `.keras` file, or no alignment is
-            given for a backbone that states none.
+        ValueError: if a name is unknown, weights are given beside a `.keras` file, no alignment is
+            given for a backbone that states none, or Keras is set to what a backbone cannot have.
     """
     if alignment is not None:
         alignment_points(alignment, 1, 1)  # refuses an unknown one
@@ -55,6 +56,7 @@ def build_backbone(
     if backbone == "DlibResNet29":
         return models.DlibResNet29(weights, alignment=alignment or "dlib")
     if os.fspath(backbone) in _applications():
+        models.refuse_channels_first()
         if alignment is None:
             raise ValueError(
                 "alignment must be given for a backbone of keras.applications, which states none "

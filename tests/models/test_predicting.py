@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -22,6 +26,40 @@ def test_every_row_is_given_once_whatever_the_last_batch_holds(
     images = np.random.default_rng(0).integers(0, 256, (rows, 2, 2, 3), np.uint8)
     found = models.predict(model, images, batch_size=4)
     np.testing.assert_array_equal(found, images.reshape(rows, -1))
+
+
+def test_the_model_keeps_its_own_way_of_compiling() -> None:
+    image = keras.Input((2, 2, 3))
+    own = keras.Model(image, keras.layers.Flatten()(image))
+    own.compile(jit_compile=True)
+    models.predict(own, np.zeros((3, 2, 2, 3)))
+    assert own.jit_compile and own.predict_function is None
+
+
+def test_nothing_is_traced_a_second_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    class Counted(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            calls.append(0)
+            return x
+
+    image = keras.Input((2,))
+    own = keras.Model(image, Counted()(image))
+    models.predict(own, np.zeros((9, 2)), batch_size=4)
+    before = len(calls)
+    models.predict(own, np.zeros((9, 2)), batch_size=4)
+    assert len(calls) == before
+
+
+def test_a_model_is_let_go_of_after_use() -> None:
+    image = keras.Input((2,))
+    own = keras.Model(image, keras.layers.Dense(2)(image))
+    known = weakref.ref(own)
+    models.predict(own, np.zeros((3, 2)))
+    del own
+    gc.collect()
+    assert known() is None
 
 
 @pytest.mark.parametrize(("rows", "batch_size"), [(0, 4), (3, 0)])

@@ -47,11 +47,8 @@ def test_the_mean_is_taken_off_inside(tiny: keras.Model) -> None:
 
 
 def test_grey_levels_survive_bfloat16() -> None:
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        backbone = models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1))
-    finally:
-        keras.config.set_dtype_policy("float32")
+    backbone = models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1))
+    backbone = models.with_precision(backbone, "bfloat16")
     assert backbone.get_layer("preprocess").compute_dtype == "float32"
     assert backbone.get_layer("stem_conv").compute_dtype == "bfloat16"
     assert backbone.output.dtype == "float32"

@@ -1,0 +1,96 @@
+"""Networks are the same whatever Keras is set to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from maskedface import models, training
+
+
+@pytest.fixture(params=["channels_first", "mixed_float16", "mixed_bfloat16"])
+def setting(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Keras set otherwise, as by its keras.json."""
+    layout, policy = keras.config.image_data_format(), keras.config.dtype_policy()
+    if request.param == "channels_first":
+        keras.config.set_image_data_format(request.param)
+    else:
+        keras.config.set_dtype_policy(request.param)
+    yield request.param
+    keras.config.set_image_data_format(layout)
+    keras.config.set_dtype_policy(policy)
+
+
+def tiny() -> keras.Model:
+    return models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1))
+
+
+BUILDS: dict[str, Callable[[], keras.Model]] = {
+    "ResNet50": tiny,
+    "DlibResNet29": lambda: models.DlibResNet29(None),
+    "classifier": lambda: models.classifier(tiny(), 3, hidden=(4,)),
+    "cosine_classifier": lambda: models.cosine_classifier(tiny(), 3, dropout=0.5),
+    "folded": lambda: models.fold_batch_norm(tiny()),
+}
+
+
+@pytest.fixture(scope="module")
+def usual() -> dict[str, Any]:
+    return {name: build().get_config() for name, build in BUILDS.items()}
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_every_layer_is_set_as_usual(usual: dict[str, Any], setting: str, name: str) -> None:
+    layers = zip(BUILDS[name]().get_config()["layers"], usual[name]["layers"], strict=True)
+    for ours, theirs in layers:
+        assert ours["class_name"] == theirs["class_name"]
+        assert ours["config"] | {"seed": 0} == theirs["config"] | {"seed": 0}
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray, np.ndarray]:
+    """A network's file, images, and their embeddings under Keras' usual settings."""
+    path = tmp_path_factory.mktemp("saved") / "tiny.keras"
+    model = models.mirror_join(tiny())
+    model.save(path)
+    images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    return path, images, models.predict(model, images)
+
+
+def test_a_network_of_a_file_computes_the_same_bits(
+    saved: tuple[Path, np.ndarray, np.ndarray], setting: str
+) -> None:
+    path, images, expected = saved
+    backbone = training.build_backbone(path, None, 64)
+    np.testing.assert_array_equal(models.predict(backbone, images), expected)
+
+
+def test_the_callers_policy_stays(setting: str) -> None:
+    before = keras.config.dtype_policy()
+    tiny()
+    assert keras.config.dtype_policy() is before
+
+
+def test_another_type_of_numbers_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keras.config, "floatx", lambda: "float16")
+    with pytest.raises(ValueError, match=r"floatx\(\) must be 'float32'.* Received: 'float16'"):
+        tiny()
+
+
+def test_channels_first_is_refused_for_a_network_of_keras_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keras.config, "image_data_format", lambda: "channels_first")
+    with pytest.raises(ValueError, match="must be 'channels_last'.* Received: 'channels_first'"):
+        training.build_backbone("EfficientNetV2B0", None, 64, "arcface")
+
+
+@pytest.mark.parametrize("setting", ["mixed_float16"], indirect=True)
+def test_a_network_of_keras_is_in_float32(setting: str) -> None:
+    found = training.build_backbone("MobileNetV3Small", None, 64, "arcface")
+    assert {layer.dtype_policy.name for layer in found.layers} == {"float32"}
