@@ -22,7 +22,7 @@ from maskedface.masking import RandomMask
 from maskedface.recipes import Recipe
 from maskedface.whole_file import allocate, whole_file
 
-_VERSION = 2  # of what a feature's values depend on besides the key; a change leaves old files unused
+_VERSION = 3  # of what a feature's values depend on besides the key; a change leaves old files unused
 _BLOCK = 256  # rows between two marks of progress, so that little is lost with a killed run
 
 
@@ -90,7 +90,11 @@ class FrozenPrefix:
         views, the type, Keras' backend."""
         digest = hashlib.blake2b(digest_size=16)
         layers = [
-            [type(layer).__name__, str(layer.output.shape) if is_input else layer.get_config()]
+            # Names say how many layers the process has made before.
+            [
+                type(layer).__name__,
+                str(layer.output.shape) if is_input else layer.get_config() | {"name": ""},
+            ]
             for layer in self.model.layers
             for is_input in [isinstance(layer, keras.layers.InputLayer)]
         ]

@@ -2,46 +2,105 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib.metadata
 import os
 import platform
+import random
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import keras
+import numpy as np
 
+from maskedface import models
 from maskedface.training.run import RECORD, read_json
 
 _PACKAGES = ("maskedface", "keras", "tensorflow", "numpy", "scikit-learn", "pillow")
 
 
-def set_seeds_and_threads(seed: int, threads: int | None, folder: str) -> int:
-    """Sets seeds, deterministic operations and threads.
+@contextlib.contextmanager
+def settled(seed: int, threads: int | None, folder: str) -> Iterator[int]:
+    """Seeds, deterministic operations and float32 for a run; afterwards all is as it was before.
+
+    But for the threads: TensorFlow takes their number once a process.
 
     Args:
         seed: int >= 0, of Python, NumPy and Keras.
         threads: int >= 1, TensorFlow's; None: those that the folder's record names, else the cores.
         folder: the run's, which may not exist yet.
 
-    Returns:
+    Yields:
         The number of threads.
 
     Raises:
-        ValueError: if `threads` is below 1, or not that of the run in the folder.
+        ValueError: if `threads` is below 1, or not that of the run in the folder; and as
+            `models.in_float32`.
     """
+    gc.collect()  # of earlier runs, whose networks are cycles
+    used = _use_threads(threads, folder)
+    with _seeded(seed), _deterministic(), models.in_float32():
+        yield used
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    python, array = random.getstate(), np.random.get_state()
+    places = _places_of_seeds()
+    before = [vars(place).get(name) for place, name in places]
+    keras.utils.set_random_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(array)
+        for (place, name), value in zip(places, before, strict=True):
+            setattr(place, name, value)
+
+
+def _places_of_seeds() -> list[tuple[Any, str]]:
+    """Where `keras.utils.set_random_seed` leaves a seed; neither library has a public way back."""
+    from keras.src.backend.common import global_state
+    from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
+    from keras.src.utils.rng_utils import GLOBAL_RANDOM_SEED
+    from tensorflow.python.eager import context  # Keras seeds TensorFlow under JAX too
+
+    of_keras = global_state.GLOBAL_STATE_TRACKER
+    of_tensorflow = context.context()
+    return [
+        *((of_keras, name) for name in (GLOBAL_RANDOM_SEED, GLOBAL_SEED_GENERATOR)),
+        *((of_tensorflow, name) for name in ("_seed", "_rng")),
+    ]
+
+
+@contextlib.contextmanager
+def _deterministic() -> Iterator[None]:
     if keras.backend.backend() == "jax":
         # XLA reads this when it first runs: a process that has used JAX before keeps its ways.
-        flags = os.environ.get("XLA_FLAGS", "")
-        if "xla_gpu_deterministic_ops" not in flags:
-            os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
-    used = _use_threads(threads, folder)
-    keras.utils.clear_session()  # layer names, and so seeds, do not depend on earlier models
-    keras.utils.set_random_seed(seed)
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
+        flags = os.environ.get("XLA_FLAGS")
+        if "xla_gpu_deterministic_ops" not in (flags or ""):
+            os.environ["XLA_FLAGS"] = f"{flags or ''} --xla_gpu_deterministic_ops=true".strip()
+        try:
+            yield
+        finally:
+            if flags is None:
+                os.environ.pop("XLA_FLAGS", None)
+            else:
+                os.environ["XLA_FLAGS"] = flags
+    elif keras.backend.backend() == "tensorflow":
+        from tensorflow.python.framework import config  # there is no public way back
 
-        tf.config.experimental.enable_op_determinism()
-    return used
+        was = config.is_op_determinism_enabled()
+        config.enable_op_determinism()
+        try:
+            yield
+        finally:
+            if not was:
+                config.disable_op_determinism()
+    else:
+        yield
 
 
 def _use_threads(threads: int | None, folder: str) -> int:

@@ -26,7 +26,7 @@ from maskedface.training.folder import open_folder, tidy
 from maskedface.training.inputs import prepare
 from maskedface.training.objectives import set_ranking_centres
 from maskedface.training.results import FinalModel
-from maskedface.training.run import FEATURES, RECORD, Run, read_json, write_json
+from maskedface.training.run import FEATURES, RECORD, Run, read_json
 from maskedface.training.start import (
     build_backbone,
     class_means,
@@ -35,7 +35,8 @@ from maskedface.training.start import (
     refuse_leaks,
     take_over,
 )
-from maskedface.training.surroundings import set_seeds_and_threads, surroundings
+from maskedface.training.surroundings import settled, surroundings
+from maskedface.whole_file import write_json
 
 
 def train(
@@ -69,9 +70,10 @@ def train(
     warning (`logging`, "maskedface") counts the rows that say neither by landmarks nor by an alignment
     where theirs lies; these are resized whole.
 
-    Deterministic on one machine with one thread count: the same arguments give the same bits. It
-    sets the seeds of Python, NumPy and Keras, and deterministic operations: TensorFlow's, or on JAX XLA's
-    by `XLA_FLAGS` of this process, which XLA reads when it first runs.
+    Deterministic on one machine with one thread count: the same arguments give the same bits. For
+    as long as it runs it sets the seeds of Python, NumPy and Keras, and deterministic operations:
+    TensorFlow's, or on JAX XLA's by `XLA_FLAGS`, which XLA reads when it first runs. Afterwards all is as
+    it was before, but for the number of TensorFlow's threads, which a process can set but once.
 
     Args:
         recipe: the experiment.
@@ -126,12 +128,14 @@ def train(
             "the people of the test rows must all be trained on, or none. "
             f"Received: {len(others)} of {len(test.people)} are not, {sorted(others)[:3]}"
         )
-    used = set_seeds_and_threads(seed, threads, folder)
-    devices = find_devices(strategy)
-    refuse_coupled(recipe, devices)
-    progress = progress and not devices.process
-    cohort = None if is_open else cohort_of_start(before, recipe, progress)
-    with devices.folder(folder, wait) as folder, devices.scope():
+    with contextlib.ExitStack() as stack:
+        used = stack.enter_context(settled(seed, threads, folder))
+        devices = find_devices(strategy)
+        refuse_coupled(recipe, devices)
+        progress = progress and not devices.process
+        cohort = None if is_open else cohort_of_start(before, recipe, progress)
+        folder = stack.enter_context(devices.folder(folder, wait))
+        stack.enter_context(devices.scope())
         base = build_backbone(backbone, weights, recipe.image_size, alignment)
         base = prepare_backbone(recipe, base)
         model = build_model(recipe, base, len(train.people))

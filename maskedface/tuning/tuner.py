@@ -18,13 +18,13 @@ import keras_tuner
 from keras_tuner.engine import base_tuner
 
 from maskedface.locks import LockedError
-from maskedface.training.run import METRICS, read_json, write_json, write_text
+from maskedface.training.run import METRICS, read_json
 from maskedface.training.state import STATE
 from maskedface.tuning.chief import is_chief, serve
 from maskedface.tuning.hypermodel import OBJECTIVE, FaceHyperModel
 from maskedface.tuning.result import RECORD, Search, progress_line
 from maskedface.tuning.watching import WatchTrial, read_curve
-from maskedface.whole_file import whole_file
+from maskedface.whole_file import whole_file, write_json, write_text
 
 RUNG = "rung.npz"  # the state at a trial's end, from which Hyperband's next one goes on
 
@@ -152,7 +152,7 @@ class FaceTuner(base_tuner.BaseTuner):
             for state in glob.glob(os.path.join(glob.escape(folder), "seed-*", STATE)):
                 os.remove(state)
             raise
-        finally:  # `training.train` clears Keras' session before it builds the next model
+        finally:
             if "status" in record:
                 record |= {"seconds": time.monotonic() - started, "memory_mib": memory_mib()}
                 write_json(os.path.join(folder, RECORD), record)
