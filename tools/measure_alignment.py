@@ -15,18 +15,15 @@ import argparse
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 from no_faces import no_faces
+from points_worth import DETECTORS, embed, points_of, rank_one
 
-from maskedface import datasets, evaluation, geometry, landmarks, models
+from maskedface import datasets, evaluation, landmarks
 from maskedface.datasets import FaceIndex, read_image
-from maskedface.landmarks.finding import main_face
 from maskedface.masking import STYLES, mask_photo
-
-Points = list[np.ndarray | None]
 
 
 def main() -> None:
@@ -43,6 +40,7 @@ def main() -> None:
     for name in ("rmfrd", "mfr2", "lfw"):
         table.add_argument(f"--{name}", required=True)
     table.add_argument("--pairs", type=int, default=6000, help="the first pairs of LFW alone")
+    table.add_argument("--unmasked", type=int, default=200, help="first ones of each RMFRD person")
     args = parser.parse_args()
     measure = {
         "no_faces": refuse,
@@ -111,41 +109,6 @@ def found(args: argparse.Namespace) -> None:
 # --- what points are worth
 
 
-def embed(
-    images: Sequence[np.ndarray], points: Points, fit: geometry.Fit = "similarity"
-) -> np.ndarray:
-    """dlib's embeddings of image and mirror, added."""
-    network = models.mirror_join(models.DlibResNet29())
-    chips = np.stack(
-        [
-            geometry.warp(
-                image,
-                geometry.chip_matrix(
-                    *image.shape[:2],
-                    source="" if five is None else five,
-                    target="dlib",
-                    size=150,
-                    fit=fit,
-                ),
-                150,
-            )
-            for image, five in zip(images, points, strict=True)
-        ]
-    )
-    return evaluation.scores.normalised(models.predict(network, chips))
-
-
-def points_of(detector: landmarks.Detector | None, images: Sequence[np.ndarray]) -> Points:
-    if detector is None:
-        return [None] * len(images)
-    found: Points = []
-    for start in range(0, len(images), 64):
-        part = images[start : start + 64]
-        for image, faces in zip(part, detector(part), strict=True):
-            found.append(main_face(faces, *image.shape[:2]).points if faces else None)
-    return found
-
-
 def drawn(args: argparse.Namespace) -> None:
     """Rank-1 of held-out people under drawn masks, by the aligner's points on the masked photograph and by
     the teacher's on the same photograph without a mask; paired, three draws of masks."""
@@ -179,27 +142,6 @@ def drawn(args: argparse.Namespace) -> None:
             + f"; cascade - teacher {apart['difference']:+.4f} "
             f"[{apart['low']:+.4f}, {apart['high']:+.4f}]"
         )
-
-
-def rank_one(probes: np.ndarray, gallery: np.ndarray, people: np.ndarray) -> np.ndarray:
-    """Each probe among the means of everybody's unmasked photographs, its own left out."""
-    names, labels = np.unique(people, return_inverse=True)
-    sums = np.zeros((len(names), gallery.shape[1]))
-    np.add.at(sums, labels, gallery)
-    own = sums[labels] - gallery
-    scores = probes @ (sums / np.linalg.norm(sums, axis=1, keepdims=True)).T
-    scores[np.arange(len(probes)), labels] = (probes * own).sum(1) / np.linalg.norm(own, axis=1)
-    return np.asarray(scores.argmax(axis=1) == labels, float)
-
-
-DETECTORS: dict[str, Callable[[], landmarks.Detector | None]] = {
-    "whole image": lambda: None,
-    "mtcnn": landmarks.MtcnnDetector,
-    "BlazeFace and mesh": landmarks.MeshDetector,
-    "BlazeFace alone": landmarks.BlazeFaceDetector,
-    "aligner alone": landmarks.Aligner,
-    "cascade (BlazeFace and aligner)": landmarks.Cascade,
-}
 
 
 def choose(args: argparse.Namespace) -> None:
@@ -237,6 +179,7 @@ def choose(args: argparse.Namespace) -> None:
 def table_of(args: argparse.Namespace) -> None:
     """One line a way of aligning: found, ms an image, accuracy on four sets."""
     rmfrd = datasets.rmfrd(args.rmfrd).people_in_both().with_at_least(8, "masked")
+    rmfrd = rmfrd.only("masked") + first_of_each(rmfrd.only("unmasked"), args.unmasked)
     train, test = datasets.by_image(rmfrd, train_fraction=0.7, seed=0)
     mfr2 = datasets.read_pairs("mfr2", args.mfr2)
     lfw = first_pairs(datasets.read_pairs("lfw", args.lfw), args.pairs)
@@ -254,6 +197,16 @@ def table_of(args: argparse.Namespace) -> None:
                 share = np.mean([five is not None for five in points])
                 cells.append(f"{share:.3f} found, {verified(embed(placed, points), pairs)}")
         print(" | ".join(cells), flush=True)
+
+
+def first_of_each(index: FaceIndex, count: int) -> FaceIndex:
+    seen = Counter[str]()
+    kept = []
+    for face in index.faces:
+        seen[face.person] += 1
+        if seen[face.person] <= count:
+            kept.append(face)
+    return FaceIndex(index.root, kept)
 
 
 def closed_set(detector: landmarks.Detector | None, index: FaceIndex, held: set[str]) -> list[str]:

@@ -79,14 +79,7 @@ def teach(args: argparse.Namespace) -> None:
     """Keeps canvases of faces with the teacher's points."""
     from maskedface.landmarks import MeshDetector
 
-    if args.manifest is None:
-        index = datasets.rmfrd(args.data)
-        taught = set(taught_people(index)[::2])
-        rows = index.where(lambda face: face.person in taught)
-    else:
-        rows = datasets.read_split(args.manifest, args.protocol, root=args.data)["train"]
-        rows = rows.only("unmasked")
-    rows = rows.without(datasets.MFR2_PEOPLE)
+    rows = rows_to_teach(args.data, args.manifest, args.protocol)
     teacher, aligner = MeshDetector(mirror=True), Aligner(least=0.0)
     images: list[np.ndarray] = []
     points: list[np.ndarray] = []
@@ -107,6 +100,17 @@ def teach(args: argparse.Namespace) -> None:
         worn=np.array(worn),
     )
     print(f"{args.out}: {len(images)} faces of {len(set(people))} people")
+
+
+def rows_to_teach(data: str, manifest: str | None, protocol: str) -> datasets.FaceIndex:
+    """The photographs that are trained on: nobody of MFR2, on which the library is reported."""
+    if manifest is None:
+        index = datasets.rmfrd(data)
+        taught = set(taught_people(index)[::2])
+        rows = index.where(lambda face: face.person in taught)
+    else:
+        rows = datasets.read_split(manifest, protocol, root=data)["train"].only("unmasked")
+    return rows.without(datasets.MFR2_PEOPLE)
 
 
 def taught_people(index: datasets.FaceIndex) -> list[str]:

@@ -1,0 +1,67 @@
+"""What finds faces, and what its points are worth to dlib's network: parts of `measure_alignment.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from maskedface import evaluation, geometry, landmarks, models
+from maskedface.landmarks.finding import main_face
+
+Points = list[np.ndarray | None]
+
+DETECTORS: dict[str, Callable[[], landmarks.Detector | None]] = {
+    "whole image": lambda: None,
+    "mtcnn": landmarks.MtcnnDetector,
+    "BlazeFace and mesh": landmarks.MeshDetector,
+    "BlazeFace alone": landmarks.BlazeFaceDetector,
+    "aligner alone": landmarks.Aligner,
+    "cascade (BlazeFace and aligner)": landmarks.Cascade,
+}
+
+
+def embed(
+    images: Sequence[np.ndarray], points: Points, fit: geometry.Fit = "similarity"
+) -> np.ndarray:
+    """dlib's embeddings of image and mirror, added."""
+    network = models.mirror_join(models.DlibResNet29())
+    chips = np.stack(
+        [
+            geometry.warp(
+                image,
+                geometry.chip_matrix(
+                    *image.shape[:2],
+                    source="" if five is None else five,
+                    target="dlib",
+                    size=150,
+                    fit=fit,
+                ),
+                150,
+            )
+            for image, five in zip(images, points, strict=True)
+        ]
+    )
+    return evaluation.scores.normalised(models.predict(network, chips))
+
+
+def points_of(detector: landmarks.Detector | None, images: Sequence[np.ndarray]) -> Points:
+    if detector is None:
+        return [None] * len(images)
+    found: Points = []
+    for start in range(0, len(images), 64):
+        part = images[start : start + 64]
+        for image, faces in zip(part, detector(part), strict=True):
+            found.append(main_face(faces, *image.shape[:2]).points if faces else None)
+    return found
+
+
+def rank_one(probes: np.ndarray, gallery: np.ndarray, people: np.ndarray) -> np.ndarray:
+    """Each probe among the means of everybody's unmasked photographs, its own left out."""
+    names, labels = np.unique(people, return_inverse=True)
+    sums = np.zeros((len(names), gallery.shape[1]))
+    np.add.at(sums, labels, gallery)
+    own = sums[labels] - gallery
+    scores = probes @ (sums / np.linalg.norm(sums, axis=1, keepdims=True)).T
+    scores[np.arange(len(probes)), labels] = (probes * own).sum(1) / np.linalg.norm(own, axis=1)
+    return np.asarray(scores.argmax(axis=1) == labels, float)
