@@ -6,6 +6,7 @@ import contextlib
 import errno
 import functools
 import hashlib
+import json
 import os
 import re
 import secrets
@@ -14,8 +15,8 @@ import socket
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -62,6 +63,33 @@ def whole_file(path: str | os.PathLike[str], *, private: bool = False) -> Iterat
         if ours:
             raise _named(error, path) from error
         raise
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Writes a text file, whole, as UTF-8 with its line ends as they are.
+
+    Args:
+        path: as for `whole_file`.
+        text: str.
+
+    Raises:
+        OSError: as `whole_file`.
+    """
+    with whole_file(path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
+        file.write(text)
+
+
+def write_json(path: str | os.PathLike[str], values: Mapping[str, Any]) -> None:
+    """Writes a JSON object, whole.
+
+    Args:
+        path: as for `whole_file`.
+        values: what JSON can hold.
+
+    Raises:
+        OSError: as `whole_file`.
+    """
+    write_text(path, json.dumps(values, indent=2) + "\n")
 
 
 def allocate(path: str | os.PathLike[str], make: Callable[[str], np.memmap]) -> None:

@@ -66,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
 
     from maskedface import landmarks
     from maskedface.landmarks.crops import check_crops
+    from maskedface.whole_file import write_json
 
     if args.crops:
         check_crops(index, args.crops, alignment=args.crops_alignment, size=args.crops_size)
@@ -94,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"{args.out}: {len(index)} images, {five} of them with landmarks. Go on with")
     print(f"  {shlex.join(['maskedface', 'train', *_source(args), '--landmarks', args.out])}")
     if args.json:
-        _write_json(args.json, summary)
+        write_json(args.json, summary)
     return 1 if summary["not_found"] or summary["unreadable"] else 0
 
 
@@ -107,7 +108,7 @@ def _checked_outputs(args: argparse.Namespace) -> str:
         ("--sheet", sheet, (".png", ".jpg", ".jpeg")),
         ("--json", args.json, (".json",)),
     ):
-        if not path:
+        if not path or (word, path) == ("--json", "-"):
             continue
         if not path.lower().endswith(endings):
             raise ValueError(f"{word} must end in {' or '.join(endings)}. Received: {path!r}")
@@ -224,12 +225,3 @@ def _source(args: argparse.Namespace) -> list[str]:
         if getattr(args, name):
             words += [f"--{name}", getattr(args, name)]
     return words
-
-
-def _write_json(path: str, summary: Mapping[str, Any]) -> None:
-    import json
-
-    from maskedface.whole_file import whole_file
-
-    with whole_file(path) as partial, open(partial, "w", encoding="utf-8") as file:
-        json.dump(summary, file, indent=2)

@@ -46,9 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface audit --help`."""
-    import json
-
     from maskedface import datasets
+    from maskedface.whole_file import write_json
 
     if args.leave_out_contradicted and not (args.model and args.write_clean):
         raise ValueError(
@@ -75,8 +74,7 @@ def run(args: argparse.Namespace) -> int:
         if args.leave_out_contradicted:
             clean = contradicted.without(clean)
     if args.json:
-        with open(args.json, "w", encoding="utf-8") as file:
-            json.dump(found, file, indent=2)
+        write_json(args.json, found)
     if args.picture:
         datasets.draw_audit(report, args.picture)
     if args.write_clean:

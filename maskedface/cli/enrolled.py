@@ -33,7 +33,7 @@ def report(args: argparse.Namespace, enrolled: list[Enrolled], gallery: Gallery,
     failed = [error for *_, error in enrolled if error]
     try:
         if args.json:
-            from maskedface.training.run import write_json
+            from maskedface.whole_file import write_json
 
             write_json(args.json, _facts(args, enrolled, gallery))
         if args.pictures:

@@ -144,7 +144,7 @@ def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> 
     from maskedface import models
     from maskedface.datasets import read_chips, shared_rows
     from maskedface.training import report_domains
-    from maskedface.training.run import write_json
+    from maskedface.whole_file import write_json
 
     index = data.read_index(args)
     reports, chips = {}, {}

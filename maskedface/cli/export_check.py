@@ -12,7 +12,8 @@ from maskedface.cli.learners import Relearned
 from maskedface.cli.results import print_results
 from maskedface.reporting import per_face
 from maskedface.training import open_results, report_domains
-from maskedface.training.run import read_json, write_json
+from maskedface.training.run import read_json
+from maskedface.whole_file import write_json
 
 if TYPE_CHECKING:
     from maskedface.exporting import Exported

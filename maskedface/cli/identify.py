@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface identify --help`."""
     from maskedface.datasets import read_image
     from maskedface.recognition import ByMask, Gallery, draw_identities, identify_all, photo_files
-    from maskedface.training.run import write_json
+    from maskedface.whole_file import write_json
 
     gallery = Gallery.load(args.gallery)
     paths = photo_files(*args.photos)

@@ -11,7 +11,7 @@ from maskedface.cli.embedding import embedded_faces, models_and_faces
 from maskedface.cli.lists import rank_lists, score_pairs, shown_value
 from maskedface.cli.recogniser import print_table
 from maskedface.datasets import PAIR_PROTOCOLS
-from maskedface.training.run import write_json
+from maskedface.whole_file import write_json
 
 
 def run_protocol(args: argparse.Namespace) -> int:

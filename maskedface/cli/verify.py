@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.table import Table
 
     from maskedface.recognition import ByMask, Gallery
-    from maskedface.training.run import write_json
+    from maskedface.whole_file import write_json
 
     gallery = Gallery.load(args.gallery) if args.gallery else None
     recognizer = recogniser.read_both(args, recogniser.read_recognizer(args, gallery))

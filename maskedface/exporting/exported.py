@@ -98,7 +98,7 @@ def export(
         ValueError: if the words do not fit together, no alignment is stated, or the file does
             not agree; then nothing is left.
     """
-    target = os.path.abspath(os.fspath(path))
+    target = os.path.realpath(path)  # a link stays
     _check(model, target, images, format, precision, calibration)
     told = {**(facts or {}), **_described(model, format, precision)}
     told["alignment"] = told.get("alignment") or models.alignment_of(model)

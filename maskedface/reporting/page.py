@@ -13,7 +13,7 @@ from maskedface.reporting import drawing, tables
 from maskedface.reporting.attention import attention_part, attention_table
 from maskedface.reporting.groups import KINDS, RunGroup
 from maskedface.reporting.pictures import Confused, face_uri, worst_pairs
-from maskedface.training.run import write_text
+from maskedface.whole_file import write_text
 
 
 def write_report(

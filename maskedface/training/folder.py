@@ -17,11 +17,10 @@ from maskedface.training.run import (
     RECIPE,
     RECORD,
     read_record,
-    write_json,
     write_split,
-    write_text,
 )
 from maskedface.training.state import STATE
+from maskedface.whole_file import write_json, write_text
 
 # What a re-used run folder must agree in.
 _SAME = ("seed", "backbone", "weights", "alignment", "init", "data")

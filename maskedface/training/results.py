@@ -14,8 +14,8 @@ from maskedface.evaluation import Cohort, classification_report, rank_one_report
 from maskedface.masking import RandomMask, masked_templates
 from maskedface.recipes import Recipe
 from maskedface.training.inputs import Inputs
-from maskedface.training.run import METRICS, MODEL, PREDICTIONS, write_json
-from maskedface.whole_file import whole_file
+from maskedface.training.run import METRICS, MODEL, PREDICTIONS
+from maskedface.whole_file import whole_file, write_json
 
 _BLOCK = 1024  # faces given masks at a time: 69 MB at 150 px
 

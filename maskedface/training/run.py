@@ -7,7 +7,6 @@ import functools
 import glob
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,6 @@ import numpy as np
 from maskedface.datasets import FaceIndex, read_split, write_manifest
 from maskedface.evaluation import Cohort
 from maskedface.recipes import Recipe
-from maskedface.whole_file import whole_file
 
 RECIPE, MANIFEST, RECORD = "recipe.json", "manifest.csv", "run.json"
 HISTORY, MODEL, PREDICTIONS, METRICS = (
@@ -191,14 +189,3 @@ def read_json(path: str) -> dict[str, Any]:
     with open(path, encoding="utf-8") as file:
         values: dict[str, Any] = json.load(file)
     return values
-
-
-def write_json(path: str, values: Mapping[str, Any]) -> None:
-    """Writes a JSON object by way of a temporary file: a killed write leaves what was there."""
-    write_text(path, json.dumps(values, indent=2) + "\n")
-
-
-def write_text(path: str, text: str) -> None:
-    """Writes a text file by way of a temporary one that is on the disk before it takes the name."""
-    with whole_file(path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
-        file.write(text)

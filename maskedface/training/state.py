@@ -17,8 +17,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from maskedface.training.run import HISTORY, write_text
-from maskedface.whole_file import whole_file
+from maskedface.training.run import HISTORY
+from maskedface.whole_file import whole_file, write_text
 
 STATE = "state.npz"
 

@@ -10,8 +10,8 @@ from typing import Any, Literal, get_args
 import keras_tuner
 from keras_tuner import oracles
 
-from maskedface.training.run import write_text
 from maskedface.tuning.hypermodel import OBJECTIVE
+from maskedface.whole_file import write_text
 
 Algorithm = Literal["random", "bayesian", "hyperband", "grid"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)

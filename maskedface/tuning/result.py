@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from maskedface.recipes import Recipe
-from maskedface.training.run import read_json, write_json, write_text
+from maskedface.training.run import read_json
 from maskedface.tuning.importance import importance
 from maskedface.tuning.picture import draw_search
+from maskedface.whole_file import write_json, write_text
 
 ARGUMENTS, MANIFEST, BEST, TABLE, IMPORTANCE, PICTURE, RECORD = (
     "search.json",

@@ -16,7 +16,7 @@ from maskedface import models
 from maskedface.datasets import FaceIndex, by_photo, with_photo_groups, write_manifest
 from maskedface.locks import locked
 from maskedface.recipes import Recipe, scenario
-from maskedface.training.run import read_json, write_json
+from maskedface.training.run import read_json
 from maskedface.training.start import build_backbone
 from maskedface.tuning.chief import worker_name
 from maskedface.tuning.hypermodel import FaceHyperModel
@@ -24,6 +24,7 @@ from maskedface.tuning.oracles import ALGORITHMS, Algorithm, make_oracle
 from maskedface.tuning.result import ARGUMENTS, MANIFEST, Search, write_results
 from maskedface.tuning.space import Space, fitting_space
 from maskedface.tuning.tuner import RUNG, FaceTuner
+from maskedface.whole_file import write_json
 
 TRAIN_FRACTION = 0.7  # the paper's share, here of the training rows' photos
 TIMEOUT = 3600.0  # seconds; workers are silent for an epoch, or while they compute frozen features

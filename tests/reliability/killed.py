@@ -25,6 +25,7 @@ def after(call: Callable[..., Any], count: int) -> Callable[..., Any]:
 
 
 def arm(moment: str) -> None:
+    from maskedface import whole_file
     from maskedface.training import ending, frozen_features, run, state
 
     if moment == "features":
@@ -47,8 +48,10 @@ def arm(moment: str) -> None:
     elif moment == "evaluation":
         ending.report_domains = die
     elif moment == "metrics":
-        write = run.write_text
-        run.write_text = lambda path, text: die() if path.endswith(run.METRICS) else write(path, text)
+        write = whole_file.write_text
+        whole_file.write_text = lambda path, text: (
+            die() if path.endswith(run.METRICS) else write(path, text)
+        )
     else:
         raise ValueError(moment)
 

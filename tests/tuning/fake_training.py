@@ -12,9 +12,10 @@ import keras_tuner
 import pytest
 
 from maskedface.recipes import PAPER_MASKED_DIRECT, Recipe
-from maskedface.training.run import HISTORY, write_text
+from maskedface.training.run import HISTORY
 from maskedface.training.start import build_backbone
 from maskedface.tuning import FaceHyperModel
+from maskedface.whole_file import write_text
 
 _build_backbone = functools.cache(build_backbone)
 RECIPE = PAPER_MASKED_DIRECT.override(
