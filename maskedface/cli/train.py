@@ -84,7 +84,7 @@ def add_backbone_arguments(parser: argparse.ArgumentParser) -> None:
         help="ResNet50, DlibResNet29, a keras.applications class such as EfficientNetV2B0, "
         "or a .keras file",
     )
-    parser.add_argument("--weights", help="the backbone's weights: a preset or a file")
+    parser.add_argument("--weights", help="the backbone's weights: a preset, a file, or random")
     parser.add_argument(
         "--backbone-alignment",
         metavar="NAME",

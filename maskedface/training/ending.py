@@ -9,7 +9,7 @@ from maskedface.evaluation import Cohort
 from maskedface.masking import RandomMask
 from maskedface.recipes import Recipe
 from maskedface.training.results import FinalModel, finish, open_results, report_domains
-from maskedface.training.start import class_means
+from maskedface.training.start import class_means, refuse_infinite
 
 
 def conclude(
@@ -38,11 +38,12 @@ def conclude(
         cohort: of a closed set, or None.
 
     Raises:
+        ValueError: if an embedding or a logit is no finite number.
         OSError: if the disk is full; nothing is half-written.
     """
     found = _set_means(final, recipe, plan, train, alignment, is_open and recipe.cohort > 0)
     if is_open:
-        embeddings, templates = final.test_embeddings(), None
+        embeddings, templates = refuse_infinite(final.test_embeddings(), "embeddings"), None
         if recipe.enroll_masks:
             bare = np.array([face.domain == "unmasked" for face in test.faces])
             templates = final.test_templates(
@@ -52,7 +53,8 @@ def conclude(
         return
     if cohort is not None:
         final.set_cohort(cohort)
-    labels, logits = test.labels(train.people), final.test_logits()
+    labels = test.labels(train.people)
+    logits = refuse_infinite(final.test_logits(), "logits")
     predictions = {"labels": labels, "logits": logits}
     if cohort is not None:
         predictions |= cohort.arrays()
@@ -76,7 +78,7 @@ def _set_means(
     if recipe.head_final == "trained" and not with_cohort:
         return None
     photos = [face.photo for face in train.faces] if recipe.head_final == "photo_means" else None
-    embeddings = final.train_embeddings()
+    embeddings = refuse_infinite(final.train_embeddings(), "embeddings")
     means = class_means(embeddings, plan.labels, photos)
     if recipe.head_final != "trained":
         final.set_centres(means)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from typing import Any
 
@@ -14,8 +16,17 @@ from maskedface.evaluation import Cohort, classification_report, rank_one_report
 from maskedface.masking import RandomMask, masked_templates
 from maskedface.recipes import Recipe
 from maskedface.training.inputs import Inputs
-from maskedface.training.run import METRICS, MODEL, PREDICTIONS
-from maskedface.whole_file import whole_file, write_json
+from maskedface.training.keeping import file_digest
+from maskedface.training.run import (
+    MANIFEST,
+    METRICS,
+    MODEL,
+    PREDICTIONS,
+    RECIPE,
+    RECORD,
+    read_json,
+)
+from maskedface.whole_file import whole_file, write_json, write_text
 
 _BLOCK = 1024  # faces given masks at a time: 69 MB at 150 px
 
@@ -181,7 +192,8 @@ def finish(
     metrics: dict[str, Any],
     predictions: dict[str, np.ndarray],
 ) -> None:
-    """Writes model, predictions and, last of all, metrics into a run folder.
+    """Writes model, predictions and, last of all, metrics into a run folder, whose run.json then has the
+    digests of all files that are evaluated.
 
     Args:
         folder: the path.
@@ -196,4 +208,12 @@ def finish(
         model.save(partial)
     with whole_file(os.path.join(folder, PREDICTIONS)) as partial:
         np.savez(partial, **predictions)  # type: ignore[arg-type]  # NumPy's stub takes any for a flag
-    write_json(os.path.join(folder, METRICS), metrics)
+    text = json.dumps(metrics, indent=2, allow_nan=False) + "\n"
+    files = {
+        name: file_digest(os.path.join(folder, name))
+        for name in (MANIFEST, RECIPE, MODEL, PREDICTIONS)
+    }
+    files[METRICS] = hashlib.sha256(text.encode()).hexdigest()
+    record = os.path.join(folder, RECORD)
+    write_json(record, read_json(record) | {"files": files})
+    write_text(os.path.join(folder, METRICS), text)

@@ -16,6 +16,7 @@ import numpy as np
 from maskedface.datasets import FaceIndex, read_split, write_manifest
 from maskedface.evaluation import Cohort
 from maskedface.recipes import Recipe
+from maskedface.training.keeping import check_rows, file_digest
 
 RECIPE, MANIFEST, RECORD = "recipe.json", "manifest.csv", "run.json"
 HISTORY, MODEL, PREDICTIONS, METRICS = (
@@ -41,6 +42,8 @@ class Run:
 
     Raises:
         FileNotFoundError: if the folder holds no finished run.
+        ValueError: when a file is read that was changed since, or is another run's: by its digest in
+            run.json, and of any run where the counts or labels of the files do not fit each other.
     """
 
     path: str
@@ -55,7 +58,7 @@ class Run:
     @functools.cached_property
     def recipe(self) -> Recipe:
         """The experiment that was run."""
-        return Recipe.read(os.path.join(self.path, RECIPE))
+        return Recipe.read(self._kept(RECIPE))
 
     @functools.cached_property
     def record(self) -> dict[str, Any]:
@@ -66,30 +69,32 @@ class Run:
     def metrics(self) -> dict[str, Any]:
         """{domain: `evaluation.classification_report`} of each domain in the test rows; of an open
         set `evaluation.rank_one_report`."""
-        return read_json(os.path.join(self.path, METRICS))
+        return read_json(self._kept(METRICS))
 
     @functools.cached_property
     def predictions(self) -> dict[str, np.ndarray]:
         """{"labels": int32, shape (faces,); "logits": float32, shape (faces, classes)}; of an open set
         {"embeddings": float32, shape (faces, features)}, and "templates" likewise where masks are drawn
         on those enrolled. With a cohort also `Cohort.arrays`."""
-        with np.load(os.path.join(self.path, PREDICTIONS)) as file:
-            return dict(file)
+        with np.load(self._kept(PREDICTIONS)) as file:
+            arrays = dict(file)
+        check_rows(self.path, arrays, self.record, self.split())
+        return arrays
 
     @property
     def cohort(self) -> Cohort | None:
         """The people whom those enrolled are compared with, or None where the recipe wants none."""
-        with np.load(os.path.join(self.path, PREDICTIONS)) as file:  # reads these arrays alone
+        with np.load(self._kept(PREDICTIONS)) as file:  # reads these arrays alone
             return Cohort.among(file)
 
     @functools.cached_property
     def model(self) -> keras.Model:
         """The trained classifier: RGB images, 0-255 -> logits."""
-        return keras.models.load_model(os.path.join(self.path, MODEL), compile=False)
+        return keras.models.load_model(self._kept(MODEL), compile=False)
 
     def split(self) -> dict[str, FaceIndex]:
         """{"train": rows trained on, "test": rows tested on}; the files may have gone since."""
-        manifest = os.path.join(self.path, MANIFEST)
+        manifest = self._kept(MANIFEST)
         return read_split(
             manifest,
             _COLUMN,
@@ -97,6 +102,18 @@ class Run:
             check_files=False,
             alignment_column=_alignment_column(manifest),
         )
+
+
+    def _kept(self, name: str) -> str:
+        """The path of one of the files, which is as the run left it; runs of before say nothing of that."""
+        path = os.path.join(self.path, name)
+        known = self.record.get("files", {}).get(name)
+        if known not in (None, file_digest(path)):
+            raise ValueError(
+                f"a run's files must be as it left them. Received: {path!r}, which was changed or is "
+                "another run's"
+            )
+        return path
 
 
 def find_runs(path: str | os.PathLike[str]) -> list[Run]:

@@ -11,13 +11,13 @@ import keras
 import numpy as np
 
 from maskedface import models
-from maskedface.datasets import FaceIndex, shared_rows
-from maskedface.evaluation import Cohort
+from maskedface.evaluation import Cohort, normalised
 from maskedface.geometry import ALIGNMENTS, alignment_points
 from maskedface.recipes import Recipe
 from maskedface.training.run import Run, alignment_beside, last_run
 
 BACKBONES = ("ResNet50", "DlibResNet29")
+RANDOM = "random"  # the weights of a network that nobody trained, where they are meant
 
 
 @models.in_float32()
@@ -33,8 +33,8 @@ def build_backbone(
         backbone: "ResNet50", "DlibResNet29", a class of `keras.applications` that scales its input
             itself ("EfficientNetV2B0", "ConvNeXtTiny", "MobileNetV3Small", ...: those with
             `include_preprocessing`), or the path of a `.keras` file (images -> embeddings).
-        weights: as the backbone's own `weights` (of `keras.applications`: None, "imagenet" or a file);
-            None where a `.keras` file holds them.
+        weights: as the backbone's own `weights` (of `keras.applications`: "imagenet" or a file); None or
+            "random" for weights that nobody trained; None where a `.keras` file holds them.
         image_size: int, input height and width in pixels; a backbone of one size keeps its own.
         alignment: what the backbone's faces are aligned to, a key of `geometry.ALIGNMENTS`; None where
             the backbone states it (`models.alignment_of`): ours do, files of models that do, and files
@@ -50,6 +50,8 @@ def build_backbone(
     """
     if alignment is not None:
         alignment_points(alignment, 1, 1)  # refuses an unknown one
+    if has_name(backbone) and weights == RANDOM:
+        weights = None
     if backbone == "ResNet50":
         shape = (image_size, image_size, 3)
         return models.ResNet50(weights, shape, alignment=alignment or "vggface2")
@@ -83,6 +85,11 @@ def build_backbone(
         models.alignment_of(found)  # refuses a model that states none
         return found
     return models.with_alignment(found, alignment)
+
+
+def has_name(backbone: str | os.PathLike[str]) -> bool:
+    """Whether a backbone is built by its name, and not read from a file that holds its weights."""
+    return os.fspath(backbone) in (*BACKBONES, *_applications())
 
 
 def _applications() -> tuple[str, ...]:
@@ -161,31 +168,6 @@ def take_over(model: keras.Model, run: Run, classes: tuple[str, ...]) -> bool:
     return same_people
 
 
-def refuse_leaks(train: FaceIndex, test: FaceIndex, before: Run | None, run_dir: str) -> None:
-    """Refuses a training set that holds rows of the test set, this run's or an earlier one's.
-
-    Args:
-        train, test: the rows of this run.
-        before: the run this one starts from; the runs it started from are looked at too.
-        run_dir: where this run goes, for the message.
-
-    Raises:
-        ValueError: if a row is in both; the message counts them and says where.
-    """
-    where, rows = run_dir, train
-    while True:
-        leaked = shared_rows(test, rows)
-        if leaked:
-            raise ValueError(
-                "no row may be in both training and test set. "
-                f"Received: {len(leaked)} test rows that {where!r} trains on, the first {leaked[0]!r}"
-            )
-        if before is None:
-            return
-        where, rows = before.path, before.split()["train"]
-        before = Run(before.record["init"]) if before.record["init"] else None
-
-
 def cohort_of_start(before: Run | None, recipe: Recipe, progress: bool) -> Cohort | None:
     """Whom the people of a closed set are compared with: those of the run that it starts from, where
     the network is still that run's.
@@ -231,8 +213,11 @@ def class_means(
     Returns:
         float32 array, shape (features, classes), of unit columns; without `photos` each embedding
         counts alike.
+
+    Raises:
+        ValueError: if an embedding is no finite number, or a person's sum to zero.
     """
-    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    unit = normalised(embeddings)
     if photos is not None:
         rows = enumerate(zip(labels.tolist(), photos, strict=True))
         names = [(label, photo or row) for row, (label, photo) in rows]
@@ -240,5 +225,32 @@ def class_means(
         unit = unit / np.array([times[name] for name in names])[:, None]
     centres = np.zeros((embeddings.shape[1], labels.max() + 1), "float32")
     np.add.at(centres.T, labels, unit)
-    centres /= np.linalg.norm(centres, axis=0, keepdims=True)
-    return centres
+    lengths = np.linalg.norm(centres, axis=0, keepdims=True)
+    if not lengths.all():
+        raise ValueError(
+            "each person's embeddings must have a mean direction. Received: "
+            f"{(lengths == 0).sum()} of {lengths.size} people whose sum is zero"
+        )
+    return centres / lengths
+
+
+def refuse_infinite(values: np.ndarray, what: str) -> np.ndarray:
+    """Hands a network's outputs on where all are numbers.
+
+    Args:
+        values: float array, shape (rows, ...).
+        what: what they are, for the message.
+
+    Returns:
+        `values`.
+
+    Raises:
+        ValueError: if some are not.
+    """
+    good = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
+    if not good.all():
+        raise ValueError(
+            f"{what} must be finite numbers; a lower learning_rate may help, or other weights. "
+            f"Received: {(~good).sum()} of {len(good)} rows that are not"
+        )
+    return values

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -39,8 +40,18 @@ class KeepState(keras.callbacks.Callback):
         self.folder, self.history, self.variables = folder, history, variables
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keeps the state, unless the network has come to nothing.
+
+        Raises:
+            ValueError: if a logged number is not finite; the state of the epoch before stays.
+        """
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         values = {name: float(value) for name, value in (logs or {}).items()}
+        if not all(map(math.isfinite, values.values())):
+            raise ValueError(
+                "losses must stay numbers: a lower learning_rate may help. "
+                f"Received: {values} in epoch {epoch}, learning_rate={rate:g}"
+            )
         self.history.append({"epoch": epoch, **values, "learning_rate": rate})
         _write_state(self.folder, self.variables, self.history)
         write_history(self.folder, self.history)

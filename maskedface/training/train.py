@@ -25,6 +25,7 @@ from maskedface.training.fitting import fit
 from maskedface.training.folder import open_folder, tidy
 from maskedface.training.inputs import prepare
 from maskedface.training.objectives import set_ranking_centres
+from maskedface.training.refusing import refuse_leaks, refuse_noise, refuse_unscored
 from maskedface.training.results import FinalModel
 from maskedface.training.run import FEATURES, RECORD, Run, read_json
 from maskedface.training.start import (
@@ -32,7 +33,6 @@ from maskedface.training.start import (
     class_means,
     cohort_of_start,
     earlier_run,
-    refuse_leaks,
     take_over,
 )
 from maskedface.training.surroundings import settled, surroundings
@@ -82,7 +82,8 @@ def train(
         run_dir: the run folder. A finished run of the same recipe, rows and seed is returned as it
             is, an unfinished one goes on after its last whole epoch, another one is an error.
         backbone: what `training.build_backbone` takes.
-        weights: what the backbone's own `weights` takes: None, a preset's name or a path.
+        weights: what the backbone's own `weights` takes: a preset's name or a path; or "random". None
+            is that too, but only where the recipe trains the whole network.
         alignment: what the backbone's faces are aligned to, a key of `geometry.ALIGNMENTS`, in place of
             what it states; it must be given for a backbone that states none (`training.build_backbone`).
         seed: int >= 0.
@@ -109,14 +110,16 @@ def train(
     Raises:
         ValueError: if a row is in both parts (also of a run this one starts from), some people of the
             test rows are trained on and some are not, the folder holds another run, a name is
-            unknown, the backbone states no alignment and none is given, the recipe's loss couples
-            faces of a batch that is split, or it wants the cohort of a run whose network sees faces
-            otherwise.
+            unknown, the backbone states no alignment and none is given, no weights are given for what
+            the recipe freezes, the test rows can give no figure, the recipe's loss couples faces of a
+            batch that is split, or it wants the cohort of a run whose network sees faces otherwise. And
+            if a loss, an embedding or a logit is no finite number; the epochs before it are kept.
         LockedError: if another process trains in the run folder; the message says which.
         FileNotFoundError: if the run to start from is missing.
         ImageError: if a file cannot be decoded; `maskedface audit` lists them all.
     """
     folder = os.fspath(run_dir)
+    refuse_noise(recipe, backbone, weights)
     before = earlier_run(recipe.init, folder, seed)
     train = _taken(train, recipe, seed)
     refuse_leaks(train, test, before, folder)
@@ -128,6 +131,7 @@ def train(
             "the people of the test rows must all be trained on, or none. "
             f"Received: {len(others)} of {len(test.people)} are not, {sorted(others)[:3]}"
         )
+    refuse_unscored(test, is_open=is_open)
     with contextlib.ExitStack() as stack:
         used = stack.enter_context(settled(seed, threads, folder))
         devices = find_devices(strategy)

@@ -17,6 +17,7 @@ from maskedface.datasets import FaceIndex, by_photo, with_photo_groups, write_ma
 from maskedface.locks import locked
 from maskedface.recipes import Recipe, scenario
 from maskedface.training.run import read_json
+from maskedface.training.refusing import refuse_noise
 from maskedface.training.start import build_backbone
 from maskedface.tuning.chief import worker_name
 from maskedface.tuning.hypermodel import FaceHyperModel
@@ -83,13 +84,15 @@ def search(
         do for it.
 
     Raises:
-        ValueError: if an argument is out of range, the space does not fit (`tuning.space`), no rows
-            can be held out, or the folder holds another search.
+        ValueError: if an argument is out of range, the space does not fit (`tuning.space`), no weights
+            are given for what the recipe freezes, no rows can be held out, or the folder holds another
+            search.
         SearchError: if every trial failed; the message says why.
         LockedError: if another process searches in the folder; the message says which.
         OSError: if the chief does not answer, or the disk is full.
     """
     _check(algorithm, trials, seeds, timeout)
+    refuse_noise(scenario(recipe)[0], backbone, weights)
     folder = os.fspath(search_dir)
     fit_rows, held_out = validation_split(train, recipe, seed)
     base = build_backbone(backbone, weights, recipe.image_size, alignment)

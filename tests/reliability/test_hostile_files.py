@@ -55,7 +55,8 @@ def test_a_backbone_with_code_in_it_is_refused_and_does_not_run(tmp_path: Path) 
 def test_a_run_whose_model_has_code_in_it_is_refused(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     lambda_model(tmp_path / "model.keras", trace)
-    (tmp_path / "metrics.json").write_text("{}")
+    for name in ("run.json", "metrics.json"):
+        (tmp_path / name).write_text("{}")
     with pytest.raises(ValueError, match=r"[Ll]ambda"):
         _ = Run(str(tmp_path)).model
     assert not trace.exists()
@@ -121,7 +122,8 @@ def test_a_state_with_objects_is_refused_and_does_not_run(tmp_path: Path) -> Non
 def test_predictions_with_objects_are_refused_and_do_not_run(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     np.savez(tmp_path / "predictions.npz", logits=np.array([Hostile(trace)], object))
-    (tmp_path / "metrics.json").write_text("{}")
+    for name in ("run.json", "metrics.json"):
+        (tmp_path / name).write_text("{}")
     with pytest.raises(ValueError, match="allow_pickle"):
         _ = Run(str(tmp_path)).predictions
     assert not trace.exists()

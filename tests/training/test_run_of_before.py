@@ -19,6 +19,7 @@ def before(open_run: Run, tmp_path: Path) -> Run:
     shutil.copytree(open_run.path, folder)
     record = json.loads((folder / "run.json").read_text())
     record["template"] = record.pop("alignment")
+    del record["files"]
     (folder / "run.json").write_text(json.dumps(record))
     rows = (folder / "manifest.csv").read_bytes().replace(b",alignment,", b",template,", 1)
     (folder / "manifest.csv").write_bytes(rows)

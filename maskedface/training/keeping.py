@@ -1,0 +1,55 @@
+"""Whether a run's files are those that it left, and fit each other."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from maskedface.datasets import FaceIndex
+
+
+def file_digest(path: str) -> str:
+    """The SHA-256 of a file, in 64 hexadecimal digits.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_rows(
+    run: str,
+    arrays: Mapping[str, np.ndarray],
+    record: Mapping[str, Any],
+    parts: Mapping[str, FaceIndex],
+) -> None:
+    """Compares a run's predictions with its rows and people.
+
+    Args:
+        run: the folder, for the message.
+        arrays: of predictions.npz.
+        record: run.json.
+        parts: {"train", "test"}: the manifest's rows.
+
+    Raises:
+        ValueError: if counts, labels or people differ; the message names what does.
+    """
+    test, people = parts["test"], tuple(record["classes"])
+    wrong = [
+        f"{len(arrays[name])} {name} for {len(test)} test rows"
+        for name in ("labels", "logits", "embeddings", "templates")
+        if name in arrays and len(arrays[name]) != len(test)
+    ]
+    if parts["train"].people != people:
+        wrong.append(f"{len(parts['train'].people)} people in the manifest for {len(people)} classes")
+    if "logits" in arrays and arrays["logits"].shape[1:] != (len(people),):
+        wrong.append(f"logits of shape {arrays['logits'].shape} for {len(people)} classes")
+    if not wrong and "labels" in arrays:
+        other = int((arrays["labels"] != test.labels(people)).sum())
+        wrong += [f"{other} labels that are not the manifest's"] if other else []
+    if wrong:
+        raise ValueError(f"a run's files must fit each other. Received: {run!r} with {'; '.join(wrong)}")
