@@ -54,16 +54,18 @@ class MaskBank:
             New array of the images' shape and type; images without a mask are unchanged.
 
         Raises:
-            ValueError: if a shape does not fit, or a number is not in the bank.
+            ValueError: if a shape does not fit, a number is not in the bank, or floats are not 0-255:
+                some are beyond, or none of the batch is above 1, as in images of 0-1.
         """
         choice = np.asarray(choice)
         self._check(images, choice)
+        _check_range(images)
         laid = images.copy()
         chosen = np.flatnonzero(choice >= 0)
         if points is not None:
             for row in chosen:
                 one = self._at(int(choice[row]), np.asarray(points[row]))
-                laid[row : row + 1] = one.lay(images[row : row + 1], np.zeros(1, int))
+                laid[row, one._rows] = one._blend(images[row : row + 1], np.zeros(1, int))[0]
             return laid
         for start in range(0, len(chosen), _BLOCK):
             rows = chosen[start : start + _BLOCK]
@@ -122,3 +124,14 @@ class MaskBank:
             raise ValueError(
                 f"choice must be in [-1, {len(self)}). Received: {choice.min()} to {choice.max()}"
             )
+
+
+def _check_range(images: np.ndarray) -> None:
+    """Refuses images that are not 0-255. Black ones may be."""
+    if images.dtype == np.uint8 or not images.size:
+        return
+    low, high = images.min(), images.max()
+    if not 0 <= low <= high <= 255 or 0 < high <= 1:
+        raise ValueError(
+            f"images must be 0-255. Received: {images.dtype} from {low:g} to {high:g}"
+        )

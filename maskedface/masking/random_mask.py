@@ -137,6 +137,9 @@ class RandomMask:
 
         Returns:
             New array of the same type and shape.
+
+        Raises:
+            ValueError: as `MaskBank.lay`; of images of 0-1, for one.
         """
         return self.bank.lay(images, choice, points)
 
@@ -151,6 +154,9 @@ class RandomMask:
 
         Returns:
             Images of the same type and shape.
+
+        Raises:
+            ValueError: as `MaskBank.lay`; inside `tf.data` an error of TensorFlow's that names it.
         """
         if isinstance(images, np.ndarray):
             return self.lay(images, self.choices(elements, epoch), points)

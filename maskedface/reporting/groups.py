@@ -33,7 +33,7 @@ class RunGroup:
         runs: finished runs, at least one.
 
     Raises:
-        ValueError: if there is no run, or they were tested on different faces.
+        ValueError: if there is no run, one has no figure, or they were tested on different faces.
     """
 
     label: str
@@ -42,6 +42,12 @@ class RunGroup:
     def __post_init__(self) -> None:
         if not self.runs:
             raise ValueError(f"runs must be one at least. Received: none for {self.label!r}")
+        without = [run.path for run in self.runs if not run.metrics]
+        if without:
+            raise ValueError(
+                "runs must have tested somebody; train again with other test rows. "
+                f"Received: no figure in {without[0]!r}"
+            )
         if any(run.split()["test"].faces != self.test.faces for run in self.runs[1:]):
             raise ValueError(
                 "runs must be tested on the same faces to be compared. "

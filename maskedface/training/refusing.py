@@ -52,9 +52,10 @@ def refuse_unscored(test: FaceIndex, *, is_open: bool) -> None:
         return
     faces = test.faces
     counts = {domain: len(test.only(domain).faces) for domain in ("masked", "unmasked")}
-    columns = ([getattr(face, name) for face in faces] for name in ("person", "domain", "photo"))
+    people, domains, photos = zip(*((f.person, f.domain, f.photo) for f in faces), strict=True)
+    ones = np.ones((len(faces), 1))
     # Who can be compared with whom does not depend on the network: any embedding tells.
-    if not counts["unmasked"] or not rank_one_matches(np.ones((len(faces), 1)), *columns):
+    if not counts["unmasked"] or not rank_one_matches(ones, people, domains, photos):
         raise ValueError(
             "test rows of people not trained on must show somebody masked and unmasked, or, where every "
             "photograph is named, somebody on two photographs without a mask. "

@@ -231,7 +231,8 @@ def class_means(
             "each person's embeddings must have a mean direction. Received: "
             f"{(lengths == 0).sum()} of {lengths.size} people whose sum is zero"
         )
-    return centres / lengths
+    centres /= lengths
+    return centres
 
 
 def refuse_infinite(values: np.ndarray, what: str) -> np.ndarray:

@@ -118,3 +118,26 @@ def test_a_mask_follows_a_face_that_is_moved_and_tilted(bank: MaskBank, faces: n
 def test_bad_arguments_are_refused(bank: MaskBank, images: np.ndarray, choice: np.ndarray) -> None:
     with pytest.raises(ValueError, match="must"):
         bank.lay(images, choice)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.linspace(0, 1, SIZE * SIZE * 3).reshape(1, SIZE, SIZE, 3),
+        np.linspace(-1, 1, SIZE * SIZE * 3).reshape(1, SIZE, SIZE, 3),
+        np.linspace(0, 65535, SIZE * SIZE * 3).reshape(1, SIZE, SIZE, 3).astype("uint16"),
+        np.full((1, SIZE, SIZE, 3), np.nan),
+    ],
+    ids=["0-1", "-1-1", "16 bits", "no numbers"],
+)
+@pytest.mark.parametrize("choice", [0, -1])
+def test_images_of_another_range_are_refused(images: np.ndarray, choice: int) -> None:
+    with pytest.raises(ValueError, match=f"images must be 0-255. Received: {images.dtype} from"):
+        flat_bank(80).lay(images, np.array([choice]))
+
+
+def test_a_black_image_among_others_is_masked_by_its_points(faces: np.ndarray) -> None:
+    images = np.concatenate([faces[:1], np.zeros_like(faces[:1])]).astype("float32")
+    points = np.stack([geometry.alignment_points("arcface", SIZE, SIZE)] * 2)
+    laid = flat_bank(80).lay(images, np.array([0, 0]), points)
+    assert (laid[1, SIZE // 2 :] >= 0).all() and np.isfinite(laid).all()
