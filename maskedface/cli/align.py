@@ -75,8 +75,6 @@ def run(args: argparse.Namespace) -> int:
     counts = _counts(index, aligned)
     _print_table(counts)
     _print_lacking(aligned)
-    if index.excluded:
-        print(f"{len(index.excluded)} files left out when listing (maskedface audit names them)")
     summary: dict[str, Any] = {
         "images": len(index),
         "out": args.out,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from maskedface import datasets
@@ -93,7 +94,15 @@ def read_index(args: argparse.Namespace) -> FaceIndex:
         index = datasets.people_folder(args.data, args.domain, alignment=args.alignment)
     else:
         index = datasets.rmfrd(args.data, alignment=args.alignment)
+    _print_excluded(index)
     return selected(index, args)
+
+
+def _print_excluded(index: FaceIndex) -> None:
+    if index.excluded:
+        counts = Counter(reason for _, reason in index.excluded)
+        reasons = ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
+        print(f"{len(index.excluded)} left out when listing (maskedface audit names them): {reasons}")
 
 
 def read_parts(args: argparse.Namespace) -> tuple[FaceIndex, FaceIndex]:
@@ -117,6 +126,15 @@ def read_parts(args: argparse.Namespace) -> tuple[FaceIndex, FaceIndex]:
     if not {"train", "test"} <= set(parts):
         raise ValueError(
             f"--protocol must have the parts train and test. Received: parts {sorted(parts)}"
+        )
+    others = {name: len(rows) for name, rows in parts.items() if name not in ("train", "test")}
+    unused = len(datasets.read_manifest(args.manifest, root=args.data, check_files=False))
+    unused -= sum(map(len, parts.values()))
+    if others or unused:
+        named = ", ".join(f"{count} of {name!r}" for name, count in others.items())
+        print(
+            f"--protocol {args.protocol}: rows not used: {named or 'none of other parts'}, "
+            f"{unused} of no part"
         )
     train, test = selected(parts["train"], args), selected(parts["test"], args)
     if args.validation is None:

@@ -193,12 +193,15 @@ def _enroll(gallery: Gallery, args: argparse.Namespace, read: _Read) -> None:
 
 def _people(places: list[str], person: str | None) -> dict[str, str]:
     """{photograph: whom it shows}: --person, or the folder below the one given."""
+    from maskedface.datasets.sources import check_people
     from maskedface.recognition import photo_files
 
     if person is not None:
         return dict.fromkeys(photo_files(*places), person)
     found = {}
     for place in places:
+        if os.path.isdir(place):
+            check_people(place)
         for path in photo_files(place):
             folder = os.path.relpath(path, place).split(os.sep)[0]
             if not os.path.isdir(os.path.join(place, folder)) or not os.path.isdir(place):

@@ -36,6 +36,7 @@ class AuditReport:
         sizes: {"width x height": images}, as seen upright, the most common first.
         turned: paths with an EXIF orientation that turns or mirrors them.
         misnamed: (path, format by content) where the extension promises another.
+        blank: (path, "nearly black" or "nearly uniform") of the images that show hardly anything.
         unaligned: int, images of which neither landmarks nor an alignment are known.
         domain_check: `DomainCheck`, images that look like the other domain.
     """
@@ -53,6 +54,7 @@ class AuditReport:
     sizes: dict[str, int]
     turned: tuple[str, ...]
     misnamed: tuple[tuple[str, str], ...]
+    blank: tuple[tuple[str, str], ...]
     unaligned: int
     domain_check: DomainCheck
 
@@ -87,6 +89,7 @@ class AuditReport:
             *((f"people only {domain}", people) for domain, people in self.only_in.items()),
             ("images turned by EXIF", self.turned),
             ("images whose extension is wrong", self.misnamed),
+            ("images nearly black or uniform", self.blank),
             (
                 f"images that look like the other domain: {self._trust()}",
                 self.domain_check.suspects,
@@ -177,6 +180,7 @@ def audit(
         sizes=dict(sorted(sizes.items(), key=lambda item: (-item[1], item[0]))),
         turned=tuple(face.path for face, fact in good if fact.orientation != 1),
         misnamed=tuple((face.path, fact.mismatch) for face, fact in good if fact.mismatch),
+        blank=tuple((face.path, fact.blank) for face, fact in good if fact.blank),
         unaligned=sum(not is_placed(face) for face in index.faces),
         domain_check=_check_domains(good)
         if check_domains

@@ -67,6 +67,7 @@ def _draw_findings(axes: Any, report: AuditReport) -> None:
         "one-image people": len(report.single_image),
         "turned by EXIF": len(report.turned),
         "wrong extension": len(report.misnamed),
+        "black or uniform": len(report.blank),
         "other domain?": len(report.domain_check.suspects),
     }
     bars = axes.barh(list(found), list(found.values()), color="#ccbb44")

@@ -8,26 +8,13 @@ import threading
 from contextlib import nullcontext
 from typing import NamedTuple
 
-from PIL import Image, UnidentifiedImageError
+import numpy as np
+from PIL import Image
 
 from maskedface import geometry
-from maskedface.datasets.images import ImageError, decode, open_image
+from maskedface.datasets.formats import PROMISED, content_format
+from maskedface.datasets.images import ImageError, decode, open_image, read_file
 from maskedface.masking import masked_probability
-
-# The format, in Pillow's words, that each name of `sources.IMAGE_EXTENSIONS` promises.
-_PROMISED = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".jpe": "JPEG",
-    ".jfif": "JPEG",
-    ".png": "PNG",
-    ".bmp": "BMP",
-    ".gif": "GIF",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-}
-_SAME = {"MPO": "JPEG", "DIB": "BMP"}  # a phone's JPEG with a second picture in it; a bare bitmap
 
 _EXIF_ORIENTATION = 0x0112
 _TURNING = range(2, 9)  # 1 is upright; others are no orientation, and nothing turns for them
@@ -35,6 +22,12 @@ _TURNING = range(2, 9)  # 1 is upright; others are no orientation, and nothing t
 # Images above this many pixels are decoded one at a time, so that many threads do not hold many.
 _LARGE = 16_000_000
 _ONE_LARGE = threading.Lock()
+
+# An image is nearly black where 99 of 100 values of its pixels lie below the first, nearly uniform where 98
+# of 100 lie within the second of each other in each color; grey levels. Photographs of faces are far from
+# both (docs/reliability.md has counts).
+_BLACK, _UNIFORM = 32, 8
+_LOOKED_AT = 10_000  # pixels at most, evenly spread
 
 
 class FileFacts(NamedTuple):
@@ -47,6 +40,7 @@ class FileFacts(NamedTuple):
         orientation: int, EXIF orientation, 2-8; 1 where the image is upright or says nothing.
         mismatch: str, the content's format where the name promises another, else "".
         masked: float in [0, 1], `masking.masked_probability`; None where it was not asked for.
+        blank: str, "nearly black" or "nearly uniform" where hardly anything can be seen, else "".
     """
 
     problem: str = ""
@@ -56,6 +50,7 @@ class FileFacts(NamedTuple):
     orientation: int = 1
     mismatch: str = ""
     masked: float | None = None
+    blank: str = ""
 
 
 def read_facts(path: str, source: geometry.Source | None = None, *, max_pixels: int) -> FileFacts:
@@ -70,11 +65,12 @@ def read_facts(path: str, source: geometry.Source | None = None, *, max_pixels: 
         `FileFacts`; a file that is missing, unreadable, no image, damaged or too large has its
         `problem` set, nothing is raised for it.
     """
-    if not os.path.isfile(path):  # also keeps us from waiting on a pipe
-        return FileFacts("missing" if not os.path.lexists(path) else "not a regular file")
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = read_file(path)
+    except ImageError as error:
+        return FileFacts(error.reason)
+    except FileNotFoundError:
+        return FileFacts("a link to nothing" if os.path.lexists(path) else "missing")
     except OSError as error:
         return FileFacts(f"unreadable: {error.strerror}")
     digest = hashlib.blake2b(data, digest_size=16).digest()
@@ -84,7 +80,7 @@ def read_facts(path: str, source: geometry.Source | None = None, *, max_pixels: 
             with _ONE_LARGE if large else nullcontext():
                 return _facts(image, path, source, digest)
     except ImageError as error:
-        return FileFacts(_reason(error, data, max_pixels), digest)
+        return FileFacts(error.reason, digest)
 
 
 def _facts(
@@ -92,8 +88,8 @@ def _facts(
 ) -> FileFacts:
     pixels = decode(image)
     orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
-    content = _SAME.get(image.format or "", image.format or "")
-    promised = _PROMISED.get(os.path.splitext(path)[1].lower(), content)
+    content = content_format(image)
+    promised = PROMISED.get(os.path.splitext(path)[1].lower(), content)
     return FileFacts(
         "",
         digest,
@@ -102,16 +98,13 @@ def _facts(
         orientation if orientation in _TURNING else 1,
         "" if promised == content else content,
         None if source is None else masked_probability(pixels, source),
+        _blank(pixels),
     )
 
 
-def _reason(error: ImageError, data: bytes, max_pixels: int) -> str:
-    """A short reason without the path, which stands beside it, nor Pillow's memory addresses."""
-    cause = error.__cause__
-    if not data:
-        return "empty file"
-    if cause is None or isinstance(cause, Image.DecompressionBombError):
-        return f"more than {max_pixels:,} pixels, not decoded"
-    if isinstance(cause, UnidentifiedImageError):
-        return "not an image by its content"
-    return f"cut or damaged: {cause}"
+def _blank(pixels: np.ndarray) -> str:
+    flat = pixels.reshape(-1, 3)
+    low, high = np.percentile(flat[:: 1 + len(flat) // _LOOKED_AT], (1, 99), axis=0)
+    if high.max() < _BLACK:
+        return "nearly black"
+    return "nearly uniform" if (high - low).max() < _UNIFORM else ""

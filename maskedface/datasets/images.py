@@ -11,11 +11,23 @@ from typing import Literal
 import cv2
 import numpy as np
 import simplejpeg
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.PpmImagePlugin import PpmImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from maskedface.datasets.formats import PILLOW_FORMATS, heic_class, is_heic
 
 # Pillow's own warning level (Image.MAX_IMAGE_PIXELS: a quarter of a GiB of RGB), here a refusal.
 MAX_PIXELS = 89_478_485
+
+# A file with more bytes is not read: four channels of 16 bits of so many pixels take 0.7 GiB at most.
+MAX_BYTES = 2**30
+
+# Grey levels that some pixel of an image of more than 8 bits must reach, a quarter of the range. Where
+# none does, 12 bits or 8 lie in 16, or the photograph is nearly black: nothing in the file tells which.
+_DIMMEST = 64
 
 # A JPEG's first bytes, and the marker of its segments of EXIF and XMP, which may turn it (APP1; ITU T.81,
 # table B.1). In the compressed pixels these two bytes never stand together.
@@ -23,7 +35,15 @@ _JPEG_START, _APP1 = b"\xff\xd8\xff", b"\xff\xe1"
 
 
 class ImageError(ValueError):
-    """A file that is no image, is cut or damaged, or is larger than the limit."""
+    """A file that is no image, is cut or damaged, is larger than the limit, or whose range is unknown.
+
+    Attributes:
+        reason: str, the same in short and without the file's name.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or message
 
 
 def open_image(
@@ -44,21 +64,36 @@ def open_image(
         OSError: if the file cannot be read.
     """
     name = _name_of(file)
-    return _opened(file if isinstance(file, bytes) else _read(file), name, max_pixels)
+    return _opened(file if isinstance(file, bytes) else read_file(file), name, max_pixels)
 
 
 def _name_of(file: str | os.PathLike[str] | bytes) -> str:
     return "bytes" if isinstance(file, bytes) else os.fspath(file)
 
 
-def _read(path: str | os.PathLike[str]) -> bytes:
-    """A regular file's bytes, in as few calls as can be: each lets go of the interpreter's lock."""
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """A regular file's bytes, in as few calls as can be: each lets go of the interpreter's lock.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ImageError: if the path leads to a folder or a pipe, or the file has more than 1 GiB.
+        OSError: if the file cannot be read.
+    """
     # Without O_NONBLOCK a pipe would be waited on for ever.
     file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         facts = os.fstat(file)
         if not stat.S_ISREG(facts.st_mode):
-            raise ImageError(f"file must be a regular file: {os.fspath(path)!r}")
+            raise ImageError(
+                f"file must be a regular file: {os.fspath(path)!r}", "not a regular file"
+            )
+        if facts.st_size > MAX_BYTES:
+            raise ImageError(
+                f"file must have at most {MAX_BYTES} bytes: {os.fspath(path)!r} has {facts.st_size}",
+                f"more than {MAX_BYTES:,} bytes, not read",
+            )
         parts = [os.read(file, facts.st_size)]
         while sum(map(len, parts)) < facts.st_size and parts[-1]:
             parts.append(os.read(file, facts.st_size))  # one call gives 2 GiB at most
@@ -68,19 +103,28 @@ def _read(path: str | os.PathLike[str]) -> bytes:
 
 
 def _opened(data: bytes, name: str, max_pixels: int) -> Image.Image:
+    too_large = f"more than {max_pixels:,} pixels, not decoded"
+    if not data:
+        raise ImageError(f"file must hold an image: {name!r} is empty", "empty file")
     try:
         with warnings.catch_warnings():
             # Our own limit, checked below, speaks for all sizes that Pillow only warns about.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data))
+            file = io.BytesIO(data)
+            image = heic_class()(file) if is_heic(data) else Image.open(file, formats=PILLOW_FORMATS)
     except Image.DecompressionBombError as error:
-        raise ImageError(f"image must have at most {max_pixels} pixels: {name!r}") from error
+        raise ImageError(f"image must have at most {max_pixels} pixels: {name!r}", too_large) from error
+    except ModuleNotFoundError as error:
+        raise ImageError(f"file must be readable: {name!r} ({error})", str(error)) from error
     except Exception as error:  # Pillow's plug-ins raise many kinds on damaged headers
-        raise ImageError(f"file must hold an image: {name!r} ({error})") from error
+        known = not isinstance(error, UnidentifiedImageError)
+        reason = f"cut or damaged: {error}" if known else "not an image by its content"
+        raise ImageError(f"file must hold an image: {name!r} ({error})", reason) from error
     if image.width * image.height > max_pixels:
         raise ImageError(
             f"image must have at most {max_pixels} pixels: {name!r} has "
-            f"{image.width} x {image.height}"
+            f"{image.width} x {image.height}",
+            too_large,
         )
     return image
 
@@ -89,33 +133,59 @@ def decode(image: Image.Image, name: str = "image") -> np.ndarray:
     """Decodes an opened image, turned upright as its EXIF orientation says.
 
     Args:
-        image: a PIL image, from `open_image`. Of an animation the first frame is taken; 16-bit
-            grey is scaled to 8 bits, transparency is dropped.
+        image: a PIL image, from `open_image`. Of an animation the first frame is taken, transparency is
+            dropped. 16 bits of grey are divided by 257, so 65535 is 255; of 16-bit colors the upper 8 bits
+            are taken.
         name: str, what to call the image in an error.
 
     Returns:
         uint8 array, shape (height, width, 3), RGB, 0-255.
 
     Raises:
-        ImageError: if the content is cut or damaged.
+        ImageError: if the content is cut or damaged; if it has 16 bits a channel of which no pixel
+            reaches a quarter (12 bits in 16, say); if its values are floats or 32-bit integers, which
+            state no range.
     """
+    if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):
+        kind = "floats" if image.mode == "F" else "integers of more than 16 bits or with a sign"
+        raise ImageError(
+            f"image must have 8 or 16 bits a channel: {name!r} holds {kind}",
+            f"{kind}, whose range nothing states",
+        )
+    # By its packing, while that is known: of 16-bit colors Pillow hands out the upper 8 bits alone. A
+    # format that states its number of bits is scaled by it.
+    packed = image.tile if isinstance(image, (PngImageFile, TiffImageFile, PpmImageFile)) else ()
+    deep = any(";16" in str(tile) for tile in packed)
     try:
-        # Pillow's functions copy the image even where there is nothing to do.
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-        if isinstance(image, JpegImageFile) and image.mode in ("RGB", "L") and not turned:
-            assert image.fp is not None
-            image.fp.seek(0)
-            data = image.fp.read()
-            header = _jpeg_header(data)
-            if header is not None:
-                return _decode_jpeg(data, header[:2])
-        upright = ImageOps.exif_transpose(image) if turned else image
-        if upright.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion would clip at 255
-            grey = np.asarray(upright).astype("float64") / 257
-            upright = Image.fromarray(grey.clip(0, 255).round().astype("uint8"))
-        return np.array(upright if upright.mode == "RGB" else upright.convert("RGB"))
+        pixels = _pixels(image)
     except Exception as error:  # as above: any kind of error may come out of a damaged file
-        raise ImageError(f"image must decode: {name!r} ({error})") from error
+        raise ImageError(
+            f"image must decode: {name!r} ({error})", f"cut or damaged: {error}"
+        ) from error
+    if deep and pixels.max(initial=0) < _DIMMEST:
+        raise ImageError(
+            f"image must use the range of its 16 bits: {name!r} reaches no quarter of it; scale its "
+            "values to 0..65535 and save it again",
+            "16 bits of which no pixel reaches a quarter: 8 or 12 bits in 16, or nearly black",
+        )
+    return pixels
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    # Pillow's functions copy the image even where there is nothing to do.
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    if isinstance(image, JpegImageFile) and image.mode in ("RGB", "L") and not turned:
+        assert image.fp is not None
+        image.fp.seek(0)
+        data = image.fp.read()
+        header = _jpeg_header(data)
+        if header is not None:
+            return _decode_jpeg(data, header[:2])
+    upright = ImageOps.exif_transpose(image) if turned else image
+    if upright.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion would clip at 255
+        grey = np.asarray(upright).astype("float64") / 257
+        upright = Image.fromarray(grey.clip(0, 255).round().astype("uint8"))
+    return np.array(upright if upright.mode == "RGB" else upright.convert("RGB"))
 
 
 def _jpeg_header(data: bytes) -> tuple[int, int, str] | None:
@@ -154,18 +224,19 @@ def read_image(
         uint8 array, shape (height, width, channels), RGB, 0-255.
 
     Raises:
-        ImageError: if the content is no image, is damaged, or exceeds `max_pixels`, or the path leads to
-            a folder or a pipe.
+        ImageError: as `open_image` and `decode`.
         OSError: if the file cannot be read.
     """
     name = _name_of(file)
-    data = file if isinstance(file, bytes) else _read(file)
+    data = file if isinstance(file, bytes) else read_file(file)
     size = _plain_jpeg(data, max_pixels)
     if size is not None:
         try:
             return _decode_jpeg(data, size, "RGB" if channels == 3 else "RGBX")
         except Exception as error:
-            raise ImageError(f"image must decode: {name!r} ({error})") from error
+            raise ImageError(
+                f"image must decode: {name!r} ({error})", f"cut or damaged: {error}"
+            ) from error
     with _opened(data, name, max_pixels) as image:
         pixels = decode(image, name)
     return pixels if channels == 3 else cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)

@@ -10,6 +10,7 @@ from typing import cast
 from maskedface.datasets import landmarks
 from maskedface.datasets.face_index import Domain, Face, FaceIndex
 from maskedface.datasets.landmarks import Landmarks
+from maskedface.datasets.tables import not_utf8, read_table
 from maskedface.whole_file import whole_file
 
 _COLUMNS = ("path", "person", "domain", "photo", "alignment")
@@ -82,7 +83,8 @@ def read_manifest(
 
     Args:
         path: a CSV file with a header; columns path, person and domain are required, photo,
-            alignment and the three of landmarks are read where present, all others are left alone.
+            alignment and the three of landmarks are read where present, all others are left alone. Cells
+            lie between commas, semicolons or tabs; UTF-8, or UTF-16 with its byte order mark.
         root: the folder the paths start from; by default the manifest's own folder.
         alignment: the alignment of the rows that name none.
         check_files: whether every file must exist.
@@ -92,11 +94,18 @@ def read_manifest(
 
     Raises:
         ValueError: if a required column or cell is missing, landmarks are no `Landmarks` or one of
-            their columns is missing, the alignment's column still has its old name "template", or the
-            file holds no row; the message names the file, and the row.
+            their columns is missing, the alignment's column still has its old name "template", the file
+            is in another encoding or holds no row; the message names the file, and the row.
         FileNotFoundError: if files are missing; the message counts them and names the first.
     """
-    return _index(path, _rows(path), root, alignment, check_files)
+    rows = _rows(path)
+    if check_files:
+        _check_encoding(path, rows, _root(path, root))
+    return _index(path, rows, root, alignment, check_files)
+
+
+def _root(path: str | os.PathLike[str], root: str | os.PathLike[str] | None) -> str:
+    return os.path.dirname(os.fspath(path)) or "." if root is None else os.fspath(root)
 
 
 def read_split(
@@ -112,7 +121,8 @@ def read_split(
 
     Args:
         path, root, alignment, check_files: as for `read_manifest`.
-        protocol: the column; each of its values is a part, rows with an empty cell are in none.
+        protocol: the column; each of its values is a part, rows with an empty cell are in none. "Train"
+            and "train " are "train".
         alignment_column: the column that states the rows' alignment; in run folders of before it
             is "template".
 
@@ -130,6 +140,10 @@ def read_split(
             f"protocol must be a column of {os.fspath(path)!r}, one of {others}. "
             f"Received: protocol={protocol!r}"
         )
+    if check_files:
+        _check_encoding(path, rows, _root(path, root))
+    for row in rows.values():
+        row[protocol] = row[protocol].strip().casefold()
     parts = _parts(path, rows, protocol, root, alignment, check_files)
     if not parts:
         raise ValueError(f"protocol must name a filled column. Received: protocol={protocol!r}")
@@ -180,39 +194,43 @@ def _rows(
     path: str | os.PathLike[str], alignment_column: str = "alignment"
 ) -> dict[int, dict[str, str]]:
     """{row number, the header's is 1: {column: cell}}."""
-    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in _REQUIRED if name not in (reader.fieldnames or ())]
-        if missing:
-            raise ValueError(
-                f"a manifest must have the columns {_REQUIRED}. "
-                f"Received: {os.fspath(path)!r} without {missing}"
-            )
-        columns = list(reader.fieldnames or ())
-        if alignment_column == "alignment" not in columns and "template" in columns:
-            raise ValueError(
-                "a manifest's column of alignments must be named 'alignment': rename the column. "
-                f"Received: {os.fspath(path)!r} with the column 'template'"
-            )
-        given = [name for name in landmarks.COLUMNS if name in columns]
-        if len(given) not in (0, len(landmarks.COLUMNS)):
-            raise ValueError(
-                f"a manifest must have all of the columns {landmarks.COLUMNS}, or none. "
-                f"Received: {os.fspath(path)!r} with {given} alone"
-            )
-        if alignment_column in columns:
-            columns[columns.index(alignment_column)] = "alignment"
-        reader.fieldnames = columns
-        rows = dict(enumerate(reader, start=2))
+    columns, rows = read_table(path, _REQUIRED)
+    if alignment_column == "alignment" not in columns and "template" in columns:
+        raise ValueError(
+            "a manifest's column of alignments must be named 'alignment': rename the column. "
+            f"Received: {os.fspath(path)!r} with the column 'template'"
+        )
+    given = [name for name in landmarks.COLUMNS if name in columns]
+    if len(given) not in (0, len(landmarks.COLUMNS)):
+        raise ValueError(
+            f"a manifest must have all of the columns {landmarks.COLUMNS}, or none. "
+            f"Received: {os.fspath(path)!r} with {given} alone"
+        )
     if not rows:
         raise ValueError(f"a manifest must hold at least one row. Received: {os.fspath(path)!r}")
-    for line, row in rows.items():
-        if None in row or None in row.values():
-            raise ValueError(
-                f"every manifest row must have as many cells as the header. "
-                f"Received: {os.fspath(path)!r} row {line}"
-            )
+    if alignment_column != "alignment" and alignment_column in columns:
+        for row in rows.values():
+            row["alignment"] = row.pop(alignment_column)
     return rows
+
+
+def _check_encoding(
+    path: str | os.PathLike[str],
+    rows: Mapping[int, Mapping[str, str]],
+    root: str | os.PathLike[str],
+) -> None:
+    """Refuses a manifest in a spreadsheet's encoding. Bytes that are no UTF-8 are right where they are the
+    names of files: then all such files are there."""
+    wrong = {number: row for number, row in rows.items() if not_utf8(("".join(row.values()),))}
+    paths = {number: row["path"] for number, row in wrong.items() if not_utf8((row["path"],))}
+    lost = [n for n, name in paths.items() if not os.path.isfile(os.path.join(root, name))]
+    if wrong and (lost or not paths):
+        number = lost[0] if lost else min(wrong)
+        raise ValueError(
+            "a manifest must be UTF-8 (a spreadsheet's 'CSV UTF-8'). "
+            f"Received: {os.fspath(path)!r} with the header {','.join(wrong[number])!r}, in whose row "
+            f"{number} {not_utf8(wrong[number].values())}"
+        )
 
 
 def _index(
@@ -223,7 +241,7 @@ def _index(
     check_files: bool,
 ) -> FaceIndex:
     index = FaceIndex(
-        os.path.dirname(os.fspath(path)) or "." if root is None else root,
+        _root(path, root),
         (
             Face(
                 row["path"],

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 
-from maskedface.datasets.sources import IMAGE_EXTENSIONS, walk
+from maskedface.datasets.formats import IMAGE_EXTENSIONS, is_tools
+from maskedface.datasets.sources import walk
 
 
 class NamedFiles:
@@ -20,10 +21,10 @@ class NamedFiles:
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self._by_name: dict[str, list[str]] = defaultdict(list)
-        for folder, names in walk(root):
-            for name in names:
-                path = f"{folder}/{name}" if folder else name
-                if os.path.splitext(name)[1].lower() in IMAGE_EXTENSIONS:
+        for folder in walk(root):
+            for name in folder.files:
+                path = folder.inside(name)
+                if os.path.splitext(name)[1].lower() in IMAGE_EXTENSIONS and not is_tools(path):
                     self._by_name[_stem(_text(name))].append(path)
 
     def find(self, name: str) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +12,7 @@ import numpy as np
 
 from maskedface.datasets.face_index import Domain, Face, FaceIndex
 from maskedface.datasets.named_files import NamedFiles
+from maskedface.datasets.tables import read_lines, read_table
 
 PairProtocol = Literal["lfw", "mlfw", "mfr2", "rmfvd", "c-rmfrd"]
 PAIR_PROTOCOLS: tuple[PairProtocol, ...] = get_args(PairProtocol)
@@ -25,6 +25,7 @@ _FILES: dict[PairProtocol, str] = {
     "rmfvd": "masked_pairs.txt",
     "c-rmfrd": "AFDB_final_Jeff.csv",
 }
+_CRMFRD_ENCODING = "gb18030"  # its lists are in GBK, a part of it; copies may be in UTF-8
 _FOLDS = 10  # LFW's number (Huang et al. 2007), given to the protocols that name none
 
 
@@ -77,7 +78,7 @@ def read_pairs(
             "mlfw": the same, all taken as masked, also where a line names the files themselves and
             ends with 1 or 0. "mfr2": the same lines without the first; who is masked stands in
             `mfr2_labels.txt`. "rmfvd": lines `path1 path2 label`; `unmasked.*` is the bare face of
-            its folder. "c-rmfrd": a CSV `Input,Target,Label` (GBK) of a masked and an unmasked face.
+            its folder. "c-rmfrd": a CSV `Input,Target,Label` (GBK, UTF-8) of a masked and a bare face.
         root: the folder the faces lie in; for "c-rmfrd" the one that holds RMFRD's AFDB folders.
         file: the list; by default the published name in `root`.
         alignment: the faces' alignment, a key of `geometry.ALIGNMENTS`; "" = unknown.
@@ -125,8 +126,7 @@ def read_pairs(
 
 
 def _lfw_or_paths(path: str) -> Iterator[_Line]:
-    with open(path, encoding="utf-8", errors="surrogateescape") as file:
-        rows = [line.split() for line in file if line.strip()]
+    rows = [line.split() for line in read_lines(path)]
     # LFW: "10 300", ten folds of 300 genuine and 300 impostor pairs; View 1: "1100", one set.
     head = rows.pop(0) if rows and len(rows[0]) < 3 and all(map(str.isdecimal, rows[0])) else []
     size = 2 * int(head[1]) if len(head) == 2 else None
@@ -151,16 +151,16 @@ def _lfw_name(name: str, number: str) -> str:
 
 
 def _crmfrd(path: str) -> Iterator[_Line]:
-    with open(path, encoding="gbk", newline="") as file:
-        for row in csv.DictReader(file):
-            if set(row) != {"Input", "Target", "Label"} or row["Label"] not in ("0", "1"):
-                raise ValueError(
-                    "c-RMFRD's pairs must have the columns Input, Target and Label, 0 or 1. "
-                    f"Received: {row} in {path!r}"
-                )
-            masked = f"AFDB_masked_face_dataset/{row['Input']}"
-            bare = f"AFDB_face_dataset/{row['Target']}"
-            yield _Line(masked, bare, row["Label"] == "1", None)
+    table = read_table(path, ("Input", "Target", "Label"), legacy=_CRMFRD_ENCODING)
+    for number, row in table.rows.items():
+        if row["Label"] not in ("0", "1"):
+            raise ValueError(
+                "c-RMFRD's column Label must be 0 or 1. "
+                f"Received: {row['Label']!r} in row {number} of {path!r}"
+            )
+        masked = f"AFDB_masked_face_dataset/{row['Input']}"
+        bare = f"AFDB_face_dataset/{row['Target']}"
+        yield _Line(masked, bare, row["Label"] == "1", None)
 
 
 def _person(protocol: PairProtocol, name: str) -> str:
@@ -187,8 +187,7 @@ def _domains(
 
 
 def _bare_mfr2(path: str) -> set[str]:
-    with open(path, encoding="utf-8") as file:
-        rows = [[cell.strip() for cell in line.split(",")] for line in file if line.strip()]
+    rows = [[cell.strip() for cell in line.split(",")] for line in read_lines(path)]
     wrong = [row for row in rows if len(row) != 3 or not row[1].isdecimal()]
     if wrong:
         raise ValueError(f"a line must be 'Name, 1, mask'. Received: {wrong[0]} in {path!r}")
@@ -213,7 +212,7 @@ def read_face_list(
     *,
     alignment: str = "",
 ) -> tuple[FaceIndex, tuple[str, ...]]:
-    """Reads one of c-RMFRD's lists of gallery or probe faces, `<person>/<file>` a line, in GBK.
+    """Reads one of c-RMFRD's lists of gallery or probe faces, `<person>/<file>` a line, in GBK or UTF-8.
 
     Args:
         file: the list. `AFDB_gallery_no_mask.csv` (unmasked) goes with the probes of `AFDB_probe.csv`
@@ -230,8 +229,7 @@ def read_face_list(
         FileNotFoundError: if the list or the folder is missing.
     """
     folder = "AFDB_masked_face_dataset" if domain == "masked" else "AFDB_face_dataset"
-    with open(file, encoding="gbk") as lines:
-        names = sorted({line.strip() for line in lines if line.strip()})
+    names = sorted({line.strip() for line in read_lines(file, legacy=_CRMFRD_ENCODING)})
     files = NamedFiles(root)
     found = {name: files.find(f"{folder}/{name}") for name in names}
     faces = [

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from maskedface.datasets.face_index import Domain, Exclusion, Face, FaceIndex
-
-# The spellings met in RMFRD's copies (.jpg, .JPG, .jpeg, .JPEG, .png) and what phones write beside
-# them. The name only decides what is listed: what a file holds is decided by its content.
-IMAGE_EXTENSIONS = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
-)
+from maskedface.datasets.formats import IMAGE_EXTENSIONS, is_tools
+from maskedface.datasets.person_names import name_key
 
 # Folder names of the released archive, lower case
 # (github.com/X-zhangyang/Real-World-Masked-Face-Dataset).
@@ -20,14 +17,53 @@ RMFRD_FOLDERS: dict[str, Domain] = {
     "afdb_face_dataset": "unmasked",
 }
 
+# Folders that hold people and are none, by `name_key`: the parts of a split, and the domains.
+_PARTS = frozenset(
+    {
+        *("train", "training", "trainset", "val", "valid", "validation", "dev", "test", "testing"),
+        *("testset", "eval", "gallery", "probe", "probes", "query"),
+    }
+)
+_DOMAINS = frozenset({"masked", "unmasked", "mask", "nomask", "withmask", "withoutmask"})
+
+
+class Folder(NamedTuple):
+    """What lies in one folder.
+
+    Attributes:
+        path: str, relative to the root, `/` between folders; "" is the root itself.
+        files: list of str, the names of its files, sorted.
+        loops: list of str, the names of links to a folder above, which are not followed.
+    """
+
+    path: str
+    files: list[str]
+    loops: list[str]
+
+    def inside(self, name: str) -> str:
+        """The path of one of its files, relative to the root."""
+        return f"{self.path}/{name}" if self.path else name
+
+
+class _Home(NamedTuple):
+    """Whose files a folder holds: the person's own folder, "" for nobody's, and why it is nobody's."""
+
+    folder: str
+    domain: Domain
+    nobody: str = "in no person's folder"
+
+    @property
+    def person(self) -> str:
+        return self.folder.rpartition("/")[2]
+
 
 def rmfrd(root: str | os.PathLike[str], *, alignment: str = "") -> FaceIndex:
     """Lists a copy of RMFRD, the Real-world Masked Face Recognition Dataset, or a set laid out so.
 
     Both `AFDB_masked_face_dataset/<person>/*` and `AFDB_face_dataset/<person>/*` are found at any
     depth below `root`, also where a copy holds a folder twice inside itself. The person is the
-    folder below the innermost AFDB folder. Files whose name is no image name are listed in
-    `excluded`. The photo of an image is unknown (see `datasets.with_photo_groups`).
+    folder below the innermost AFDB folder. The photo of an image is unknown (see
+    `datasets.with_photo_groups`).
 
     Args:
         root: the folder that holds the two AFDB folders, or any folder above.
@@ -35,30 +71,32 @@ def rmfrd(root: str | os.PathLike[str], *, alignment: str = "") -> FaceIndex:
             is true of RMFRD as released.
 
     Returns:
-        A `FaceIndex` of both domains.
+        A `FaceIndex` of both domains. Every other file, every person's folder without an image and every
+        link that is not followed is in `excluded`, with the reason.
 
     Raises:
         FileNotFoundError: if `root` is no folder.
-        ValueError: if neither AFDB folder holds an image.
+        ValueError: if neither AFDB folder holds an image; the message says how it is read.
     """
-    faces: list[Face] = []
-    excluded: list[Exclusion] = []
-    for folder, names in walk(root):
-        _note_folder(folder, excluded)
+
+    def home(folder: str) -> _Home:
         parts = folder.split("/")
         depths = [i for i, part in enumerate(parts) if part.lower() in RMFRD_FOLDERS]
         if not depths:
-            continue
-        domain = RMFRD_FOLDERS[parts[depths[-1]].lower()]
-        person = parts[depths[-1] + 1] if depths[-1] + 1 < len(parts) else ""
-        for name in names:
-            _sort_in(f"{folder}/{name}", person, domain, alignment, faces, excluded)
-    if not faces:
+            return _Home("", "unmasked", "in no AFDB folder")
+        depth = depths[-1]
+        inside = "/".join(parts[: depth + 2]) if depth + 1 < len(parts) else ""
+        return _Home(inside, RMFRD_FOLDERS[parts[depth].lower()])
+
+    index = _listed(root, walk(root), home, alignment)
+    if not len(index):
+        check_people(root)
         raise ValueError(
             "root must hold AFDB_masked_face_dataset/<person>/ or AFDB_face_dataset/<person>/ "
-            f"with images in it. Received: root={os.fspath(root)!r}"
+            f"with images in it. Received: root={os.fspath(root)!r}. A folder a person is read by "
+            "datasets.people_folder (--data FOLDER --domain masked or unmasked)"
         )
-    return FaceIndex(root, faces, excluded)
+    return index
 
 
 def people_folder(
@@ -75,59 +113,121 @@ def people_folder(
         alignment: name of the five-point alignment all images are aligned to; "" = unknown.
 
     Returns:
-        A `FaceIndex`; images directly in `root` belong to nobody and are in `excluded`.
+        A `FaceIndex`. Images directly in `root` belong to nobody; they, every other file, every person's
+        folder without an image and every link that is not followed are in `excluded`, with the reason.
 
     Raises:
         FileNotFoundError: if `root` is no folder.
-        ValueError: if no sub-folder holds an image, or `domain` is neither.
+        ValueError: if no sub-folder holds an image, `domain` is neither, or as `check_people`.
     """
-    faces: list[Face] = []
-    excluded: list[Exclusion] = []
-    for folder, names in walk(root):
-        _note_folder(folder, excluded)
-        person = folder.split("/")[0]
-        for name in names:
-            path = f"{folder}/{name}" if folder else name
-            _sort_in(path, person, domain, alignment, faces, excluded)
-    if not faces:
+    folders = list(walk(root))
+    check_people(root, folders)
+    index = _listed(
+        root, folders, lambda folder: _Home(folder.split("/")[0], domain), alignment
+    )
+    if not len(index):
         raise ValueError(
             "root must hold one folder a person with images in it. "
             f"Received: root={os.fspath(root)!r}"
         )
+    return index
+
+
+def check_people(root: str | os.PathLike[str], folders: Iterable[Folder] | None = None) -> None:
+    """Refuses a folder whose sub-folders are no people, but RMFRD's two, a split's parts or the domains.
+
+    Args:
+        root: the folder.
+        folders: what `walk(root)` gave, where that is known.
+
+    Raises:
+        FileNotFoundError: if `root` is no folder.
+        ValueError: if it is of such a layout; the message says how it is read.
+    """
+    paths = [
+        folder.path
+        for folder in (walk(root) if folders is None else folders)
+        if folder.path and not is_tools(folder.path) and any(map(_has_image_name, folder.files))
+    ]
+    inner = sorted({at for path in paths if (at := _rmfrd_folder(path))})
+    if inner:
+        _refuse(root, inner, "RMFRD's folders", "the whole is read as --data {root} without --domain")
+    top = sorted({path.split("/")[0] for path in paths})
+    # One folder of that name with images in it may be a person; with folders in it it is none.
+    several = len(top) > 1 or any("/" in path for path in paths)
+    names = {name_key(name) for name in top}
+    if top and several and names <= _PARTS:
+        _refuse(root, top, "a split's parts", "give its --domain too; a manifest's column names parts")
+    if top and several and names <= _DOMAINS:
+        _refuse(root, top, "the domains", "give each its --domain")
+
+
+def _refuse(root: str | os.PathLike[str], folders: list[str], what: str, hint: str) -> None:
+    root = os.fspath(root)
+    raise ValueError(
+        f"root must hold one folder a person. Received: root={root!r} with {what} {folders[:3]}, who are "
+        f"no people: give one of them, {os.path.join(root, folders[0])!r}; {hint.format(root=root)}"
+    )
+
+
+def _rmfrd_folder(path: str) -> str:
+    """The innermost AFDB folder on the path, "" for none."""
+    parts = path.split("/")
+    depths = [depth for depth, part in enumerate(parts, 1) if part.lower() in RMFRD_FOLDERS]
+    return "/".join(parts[: depths[-1]]) if depths else ""
+
+
+def _listed(
+    root: str | os.PathLike[str],
+    folders: Iterable[Folder],
+    home_of: Callable[[str], _Home],
+    alignment: str,
+) -> FaceIndex:
+    faces: list[Face] = []
+    excluded: list[Exclusion] = []
+    homes: set[str] = set()
+    for folder in folders:
+        home = home_of(folder.path)
+        if home.folder and not is_tools(folder.path):
+            homes.add(home.folder)
+        if _has_image_name(folder.path):
+            excluded.append(Exclusion(folder.path, "a folder with an image's name"))
+        for name in folder.loops:
+            excluded.append(Exclusion(folder.inside(name), "a link to a folder above it"))
+        for path in map(folder.inside, folder.files):
+            reason = _reason(path, home)
+            if reason:
+                excluded.append(Exclusion(path, reason))
+            else:
+                faces.append(Face(path, home.person, home.domain, "", alignment))
+    homes -= {home_of(os.path.dirname(face.path)).folder for face in faces}
+    excluded += [Exclusion(path, "a person's folder without an image") for path in homes]
     return FaceIndex(root, faces, excluded)
 
 
-def _note_folder(folder: str, excluded: list[Exclusion]) -> None:
-    if os.path.splitext(folder)[1].lower() in IMAGE_EXTENSIONS:
-        excluded.append(Exclusion(folder, "a folder with an image's name"))
+def _reason(path: str, home: _Home) -> str:
+    """Why a file is not listed as a person's image; "" where it is."""
+    if is_tools(path):
+        return "a system's or tool's file"
+    if not _has_image_name(path):
+        return "not an image name"
+    return "" if home.folder else home.nobody
 
 
-def _sort_in(
-    path: str,
-    person: str,
-    domain: Domain,
-    alignment: str,
-    faces: list[Face],
-    excluded: list[Exclusion],
-) -> None:
-    if os.path.splitext(path)[1].lower() not in IMAGE_EXTENSIONS:
-        excluded.append(Exclusion(path, "not an image name"))
-    elif not person:
-        excluded.append(Exclusion(path, "in no person's folder"))
-    else:
-        faces.append(Face(path, person, domain, "", alignment))
+def _has_image_name(path: str) -> bool:
+    return os.path.splitext(path)[1].lower() in IMAGE_EXTENSIONS
 
 
-def walk(root: str | os.PathLike[str]) -> Iterator[tuple[str, list[str]]]:
+def walk(root: str | os.PathLike[str]) -> Iterator[Folder]:
     """Lists a folder and all below, in the names' order.
 
-    Links are followed once: a link back to a folder already seen would never end.
+    Links to folders are followed, but for those to a folder that they lie in, which would never end.
 
     Args:
         root: the folder.
 
     Yields:
-        (folder relative to root with `/`, "" for root itself; its file names, sorted).
+        A `Folder` each.
 
     Raises:
         FileNotFoundError: if `root` is no folder.
@@ -139,13 +239,22 @@ def walk(root: str | os.PathLike[str]) -> Iterator[tuple[str, list[str]]]:
 
     if not os.path.isdir(root):
         raise FileNotFoundError(f"root must be a folder. Received: root={os.fspath(root)!r}")
-    seen: set[tuple[int, int]] = set()
-    for folder, folders, names in os.walk(os.fspath(root), onerror=surface, followlinks=True):
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders.sort()
+    root = os.fspath(root)
+    above = {root: frozenset({_identity(root)})}  # of each folder: itself and all it lies in
+    for folder, folders, names in os.walk(root, onerror=surface, followlinks=True):
+        chain, loops = above.pop(folder), []
+        for name in sorted(folders):
+            inner = os.path.join(folder, name)
+            identity = _identity(inner)
+            if identity in chain:
+                loops.append(name)
+            else:
+                above[inner] = chain | {identity}
+        folders[:] = [name for name in sorted(folders) if name not in loops]
         relative = os.path.relpath(folder, root).replace(os.sep, "/")
-        yield "" if relative == "." else relative, sorted(names)
+        yield Folder("" if relative == "." else relative, sorted(names), loops)
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino

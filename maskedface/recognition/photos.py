@@ -9,7 +9,8 @@ from typing import NamedTuple, TypeVar
 from rich.console import Console
 from rich.progress import track
 
-from maskedface.datasets.sources import IMAGE_EXTENSIONS, walk
+from maskedface.datasets.formats import is_tools
+from maskedface.datasets.sources import walk
 from maskedface.recognition.by_mask import ByMask
 from maskedface.recognition.found import Identity
 from maskedface.recognition.recognizer import Recognizer
@@ -35,8 +36,9 @@ def photo_files(*places: str | os.PathLike[str]) -> list[str]:
     """The photographs of files and folders.
 
     Args:
-        places: image files, taken whatever their names, and folders, of which every file at any
-            depth with an image's name is taken.
+        places: image files, and folders, of which every file at any depth is taken, whatever its name:
+            one that is no image is then named as such. Left out are files that systems and tools keep
+            for themselves (names that begin with a dot, `Thumbs.db`, `@eaDir`, `__MACOSX`).
 
     Returns:
         The paths, each once, folders' in the names' order.
@@ -52,12 +54,9 @@ def photo_files(*places: str | os.PathLike[str]) -> list[str]:
                 raise FileNotFoundError(f"a photograph must exist. Received: {os.fspath(place)!r}")
             found.append(os.fspath(place))
             continue
-        for folder, names in walk(place):
-            found += [
-                os.path.join(place, folder, name)
-                for name in names
-                if os.path.splitext(name)[1].lower() in IMAGE_EXTENSIONS
-            ]
+        for folder in walk(place):
+            paths = map(folder.inside, folder.files)
+            found += [os.path.join(place, path) for path in paths if not is_tools(path)]
     if not found:
         raise ValueError(f"there must be a photograph. Received: none in {[*map(str, places)]}")
     return list(dict.fromkeys(found))

@@ -156,3 +156,16 @@ def test_a_face_in_the_wrong_folder_is_a_suspect_where_its_place_is_known(drawn:
     assert "--landmarks find" in report_of(bare).to_text()
     half = FaceIndex(drawn.root, [*index.faces[:8], *bare.faces[8:]])
     assert f"{len(index) - 8} without landmarks not looked at" in report_of(half).to_text()
+
+
+def test_images_that_show_hardly_anything_are_listed(root: Path) -> None:
+    folder = root / "AFDB_face_dataset" / "ada"
+    noise = np.random.default_rng(0).integers(0, 4, (20, 30, 3), "uint8")
+    Image.fromarray(noise).save(folder / "black.png")
+    Image.fromarray(200 + noise).save(folder / "uniform.png")
+    report = audited(root)
+    assert [(Path(path).name, what) for path, what in report.blank] == [
+        ("black.png", "nearly black"),
+        ("uniform.png", "nearly uniform"),
+    ]
+    assert "2 images nearly black or uniform" in report.to_text()

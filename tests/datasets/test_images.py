@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 import zlib
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + struct.pack(">I", 100) + b"IDAT"
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "JPEG2000", "AVIF", "PPM"])
 def test_content_decides_not_the_extension(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(encoded(LEFT_RED, kind))
@@ -55,6 +56,79 @@ def test_every_mode_becomes_rgb(mode: str) -> None:
 def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
     grey = np.full((4, 4), 32896, "uint16")
     assert (read_image(encoded(Image.fromarray(grey))) == 128).all()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("most", [255, 4095])
+def test_fewer_bits_in_sixteen_are_refused_not_read_black(kind: str, most: int) -> None:
+    grey = np.linspace(0, most, 64).reshape(8, 8).astype("uint16")
+    with pytest.raises(ImageError, match="must use the range of its 16 bits"):
+        read_image(encoded(Image.fromarray(grey), kind))
+
+
+def colors_of_sixteen_bits(most: int) -> bytes:
+    """A PNG of 8 x 8 pixels of 16 bits a channel, which Pillow does not write."""
+    rows = np.linspace(0, most, 192).reshape(8, 24).astype(">u2")
+    data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    chunks = (
+        b"IHDR" + struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0),
+        b"IDAT" + data,
+        b"IEND",
+    )
+    framed = (struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
+
+
+def test_twelve_bits_in_sixteen_bit_colors_are_refused() -> None:
+    assert read_image(colors_of_sixteen_bits(65535)).max() == 255
+    with pytest.raises(ImageError, match="must use the range of its 16 bits"):
+        read_image(colors_of_sixteen_bits(4095))
+
+
+@pytest.mark.parametrize("kind", ["float32", "int32"])
+def test_values_without_a_stated_range_are_refused(kind: str) -> None:
+    image = Image.fromarray(np.full((4, 4), 1, kind))
+    with pytest.raises(ImageError, match="must have 8 or 16 bits a channel") as caught:
+        read_image(encoded(image, "TIFF"))
+    assert "whose range nothing states" in caught.value.reason
+
+
+def test_a_stated_number_of_bits_is_scaled_by_it() -> None:
+    values = np.full((4, 4), 4095, ">u2").tobytes()
+    assert (read_image(b"P5 4 4 4095\n" + values) == 255).all()
+
+
+def test_heic_is_read_or_named_with_its_pip_line() -> None:
+    pytest.importorskip("pillow_heif")
+    file = io.BytesIO()
+    import pillow_heif
+
+    pillow_heif.from_pillow(Image.fromarray(LEFT_RED)).save(file)
+    image = read_image(file.getvalue())
+    assert image.shape == (20, 30, 3) and image[10, 5, 0] > 200
+    assert "HEIF" not in Image.OPEN  # Pillow was told nothing
+
+
+def test_heic_without_its_package_is_named_with_the_pip_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    head = struct.pack(">I", 24) + b"ftypmif1\0\0\0\0mif1heic"
+    with pytest.raises(ImageError, match=r'pip install "maskedface\[heic\]"') as caught:
+        read_image(head + bytes(100))
+    assert "pip install" in caught.value.reason
+
+
+def test_a_format_that_runs_programs_is_no_image() -> None:
+    with pytest.raises(ImageError, match="must hold an image"):
+        read_image(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 4\n%%EndComments\n")
+
+
+def test_a_file_larger_than_any_image_is_not_read(tmp_path: Path) -> None:
+    with open(tmp_path / "film.mp4", "wb") as file:
+        file.truncate(2**30 + 1)
+    with pytest.raises(ImageError, match="must have at most 1073741824 bytes"):
+        read_image(tmp_path / "film.mp4")
 
 
 def test_a_text_file_is_no_image(tmp_path: Path) -> None:

@@ -96,8 +96,8 @@ def test_landmarks_survive_the_manifest(tmp_path: Path) -> None:
     assert datasets.read_manifest(tmp_path / "m.csv").faces == index.faces
     lines = (tmp_path / "m.csv").read_text().splitlines()
     assert lines[0].endswith(",alignment,landmarks,landmarks_source,landmarks_confidence,pixel_aspect")
-    assert lines[1].endswith(",arcface,,,")
-    assert lines[2].endswith(",30.12 40 70.5 41.25 50 60 35 0 66 80,aligner,0.875")
+    assert lines[1].endswith(",arcface,,,,")
+    assert lines[2].endswith(",30.12 40 70.5 41.25 50 60 35 0 66 80,aligner,0.875,1")
 
 
 def test_a_manifest_without_landmarks_has_no_column_of_them(tmp_path: Path) -> None:
@@ -168,3 +168,54 @@ def test_a_row_cannot_be_written_into_two_parts(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="must be in one part"):
         datasets.write_manifest(tmp_path / "m.csv", index, {"s": {"train": index, "test": index}})
     assert not (tmp_path / "m.csv").exists()
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_manifests_of_spreadsheets_are_read(tmp_path: Path, delimiter: str, encoding: str) -> None:
+    make(tmp_path, "José/0.jpg")
+    text = "path,person , domain,split\nJosé/0.jpg,José,masked,train\n,,,\n".replace(",", delimiter)
+    (tmp_path / "m.csv").write_bytes(text.encode(encoding))
+    parts = datasets.read_split(tmp_path / "m.csv", "split")
+    assert [face[:3] for face in parts["train"].faces] == [("José/0.jpg", "José", "masked")]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name", "path"),
+    [("cp1252", "José", "José/0.jpg"), ("gb18030", "冯", "冯/0.jpg"), ("cp1252", "José", "a/0.jpg")],
+)
+def test_another_encoding_is_named_with_the_header(
+    tmp_path: Path, encoding: str, name: str, path: str
+) -> None:
+    make(tmp_path, path)
+    text = f"path,person,domain\n{path},{name},masked\n"
+    (tmp_path / "m.csv").write_bytes(text.encode(encoding))
+    message = f"must be UTF-8 .* with the header 'path,person,domain', in whose row 2 .*{name}"
+    with pytest.raises(ValueError, match=message):
+        datasets.read_manifest(tmp_path / "m.csv")
+
+
+def test_utf16_without_its_mark_is_named(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_bytes("path,person,domain\n".encode("utf-16-le"))
+    with pytest.raises(ValueError, match="UTF-16 must begin with its byte order mark"):
+        datasets.read_manifest(tmp_path / "m.csv")
+
+
+def test_a_wrong_header_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("file|name|kind\na.jpg|ada|masked\n")
+    with pytest.raises(ValueError, match=r"its header is 'file\|name\|kind'"):
+        datasets.read_manifest(tmp_path / "m.csv")
+
+
+def test_a_column_that_occurs_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("path,person,domain,person\na.jpg,ada,masked,bo\n")
+    with pytest.raises(ValueError, match="columns must have a name each"):
+        datasets.read_manifest(tmp_path / "m.csv")
+
+
+def test_parts_are_one_however_they_are_spelt(tmp_path: Path) -> None:
+    make(tmp_path, "ada/0.jpg", "ada/1.jpg", "ada/2.jpg")
+    rows = "".join(f"ada/{n}.jpg,ada,masked,{part}\n" for n, part in enumerate(("Train", "train ", " ")))
+    (tmp_path / "m.csv").write_text(f"path,person,domain,split\n{rows}")
+    parts = datasets.read_split(tmp_path / "m.csv", "split")
+    assert {name: len(index) for name, index in parts.items()} == {"train": 2}

@@ -57,9 +57,9 @@ def by_pillow(data: bytes) -> np.ndarray:
 def times_opened(monkeypatch: pytest.MonkeyPatch, data: bytes) -> int:
     opened, original = [], Image.open
 
-    def counted(file: io.BytesIO) -> Image.Image:
+    def counted(file: io.BytesIO, **options: Any) -> Image.Image:
         opened.append(file)
-        return original(file)
+        return original(file, **options)
 
     monkeypatch.setattr(Image, "open", counted)
     read_image(data)

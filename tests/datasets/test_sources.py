@@ -65,10 +65,83 @@ def test_files_that_are_no_images_are_listed_not_lost(tmp_path: Path) -> None:
     )
 
 
-def test_a_link_back_to_its_own_folder_ends(tmp_path: Path) -> None:
+def test_a_link_back_to_its_own_folder_ends_and_is_listed(tmp_path: Path) -> None:
     touch(tmp_path, "ada/0.jpg")
     (tmp_path / "ada" / "again").symlink_to(tmp_path, target_is_directory=True)
-    assert len(datasets.people_folder(tmp_path, "masked")) == 1
+    index = datasets.people_folder(tmp_path, "masked")
+    assert len(index) == 1
+    assert index.excluded == (("ada/again", "a link to a folder above it"),)
+
+
+def test_links_to_one_folder_are_all_followed(tmp_path: Path) -> None:
+    touch(tmp_path / "store", "ada/0.jpg", "bo/0.jpg")
+    root = tmp_path / "set"
+    root.mkdir()
+    for name in ("AFDB_face_dataset", "AFDB_masked_face_dataset"):
+        (root / name).symlink_to(tmp_path / "store", target_is_directory=True)
+    index = datasets.rmfrd(root)
+    assert [face.domain for face in index.faces] == ["unmasked", "unmasked", "masked", "masked"]
+
+
+def test_every_file_is_a_face_or_has_a_reason(tmp_path: Path) -> None:
+    names = (
+        *("AFDB_face_dataset/ada/0.jpg", "AFDB_face_dataset/ada/film.mp4", "README", "more/0.jpg"),
+        *("AFDB_face_dataset/.ipynb_checkpoints/0.jpg", "AFDB_face_dataset/ada/._0.jpg"),
+        *("__MACOSX/AFDB_face_dataset/ada/0.jpg", "AFDB_face_dataset/bo/scan.pdf"),
+    )
+    index = datasets.rmfrd(touch(tmp_path, *names))
+    found = [row.path for row in (*index.faces, *index.excluded)]
+    assert sorted(found) == sorted([*names, "AFDB_face_dataset/bo"])
+    assert dict(index.excluded)["more/0.jpg"] == "in no AFDB folder"
+
+
+def test_a_person_without_an_image_is_listed(tmp_path: Path) -> None:
+    touch(tmp_path, "ada/0.jpg", "bo/film.mp4")
+    (tmp_path / "cy").mkdir()
+    reasons = dict(datasets.people_folder(tmp_path, "masked").excluded)
+    assert reasons["bo"] == reasons["cy"] == "a person's folder without an image"
+
+
+@pytest.mark.parametrize("name", ["0.jp2", "0.avif", "0.HEIC", "0.pgm"])
+def test_newer_and_older_formats_are_listed(tmp_path: Path, name: str) -> None:
+    assert len(datasets.people_folder(touch(tmp_path, f"ada/{name}"), "masked")) == 1
+
+
+@pytest.mark.parametrize(
+    "folder", [".ipynb_checkpoints", "@eaDir", "__MACOSX", ".git", "$RECYCLE.BIN"]
+)
+def test_folders_of_tools_are_no_people(tmp_path: Path, folder: str) -> None:
+    touch(tmp_path, "ada/0.jpg", f"{folder}/0.jpg", f"ada/{folder}/1.jpg")
+    index = datasets.people_folder(tmp_path, "masked")
+    assert index.people == ("ada",) and len(index) == 1
+    assert {reason for _, reason in index.excluded} == {"a system's or tool's file"}
+
+
+@pytest.mark.parametrize(
+    ("paths", "what"),
+    [
+        (["AFDB_face_dataset/ada/0.jpg", "AFDB_masked_face_dataset/ada/0.jpg"], "RMFRD's folders"),
+        (["deep/AFDB_face_dataset/ada/0.jpg"], "RMFRD's folders"),
+        (["Train/ada/0.jpg", "val/ada/0.jpg"], "a split's parts"),
+        (["train/0.jpg", "test/0.jpg", ".git/0.jpg"], "a split's parts"),
+        (["with_mask/ada/0.jpg", "without_mask/ada/0.jpg"], "the domains"),
+    ],
+)
+def test_folders_that_hold_people_are_no_people(
+    tmp_path: Path, paths: list[str], what: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"one folder a person. Received: .* with {what} .* give one"):
+        datasets.people_folder(touch(tmp_path, *paths), "masked")
+
+
+@pytest.mark.parametrize("paths", [["Test/0.jpg"], ["Train/0.jpg", "ada/0.jpg"]])
+def test_a_person_may_be_called_as_a_part_is(tmp_path: Path, paths: list[str]) -> None:
+    assert len(datasets.people_folder(touch(tmp_path, *paths), "masked")) == len(paths)
+
+
+def test_a_split_tree_read_as_rmfrd_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="with a split's parts .* give one of them, .*train"):
+        datasets.rmfrd(touch(tmp_path, "train/ada/0.jpg", "val/ada/0.jpg"))
 
 
 def test_people_folder_takes_the_first_folder_as_the_person(tmp_path: Path) -> None:

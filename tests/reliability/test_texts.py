@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from maskedface import datasets
-from maskedface.datasets import Face, FaceIndex, read_pairs
+from maskedface.datasets import Face, FaceIndex, Landmarks, read_pairs
 from maskedface.datasets.face_index import DOMAINS
 from maskedface.datasets.pairs import PAIR_PROTOCOLS
 from maskedface.recipes import Recipe
@@ -27,8 +27,15 @@ CALM = settings(
 NAMES = st.binary(min_size=1, max_size=12).map(
     lambda raw: raw.replace(b"\0", b"x").replace(b"/", b"y").decode("utf-8", "surrogateescape")
 )
+FIVE = Landmarks(((30.12, 40), (70.5, 41.25), (50, 60), (35, 0), (66, 80)), "aligner", 0.875)
 FACES = st.builds(
-    Face, NAMES, NAMES, st.sampled_from(DOMAINS), NAMES | st.just(""), st.sampled_from(["", "dlib"])
+    Face,
+    NAMES,
+    NAMES,
+    st.sampled_from(DOMAINS),
+    NAMES | st.just(""),
+    st.sampled_from(["", "dlib"]),
+    st.sampled_from([None, FIVE]),
 )
 # Lines that are nearly right find more than noise does.
 WORDS = st.sampled_from(

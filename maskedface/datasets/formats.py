@@ -1,0 +1,78 @@
+"""Which image formats are read, what their files are called, and which files are a tool's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import BinaryIO
+
+from PIL import Image
+
+from maskedface.extras import from_extra
+
+# Pillow's name of each format, and the endings of names that promise it. No other format is opened:
+# Pillow would hand an EPS file to Ghostscript, whatever its name is.
+_ENDINGS = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "BMP": (".bmp", ".dib"),
+    "GIF": (".gif",),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "JPEG2000": (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
+    "AVIF": (".avif",),
+    "PPM": (".pgm", ".ppm", ".pbm", ".pnm"),  # the AT&T and FERET faces
+    "HEIF": (".heic", ".heif", ".hif"),
+}
+PILLOW_FORMATS = (*(name for name in _ENDINGS if name != "HEIF"), "DIB")
+PROMISED = {ending: name for name, endings in _ENDINGS.items() for ending in endings}
+IMAGE_EXTENSIONS = frozenset(PROMISED)
+
+# A phone's JPEG with a second picture in it; a bare bitmap.
+_SAME = {"MPO": "JPEG", "DIB": "BMP"}
+
+# Brands of HEVC-coded still images (ISO/IEC 23008-12, annex B).
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+
+# Folders and files that systems and tools keep beside people's own: Synology's and QNAP's, those in a
+# Mac's archives, Windows', Python's. So does each whose name begins with a dot.
+_TOOLS = frozenset(
+    {
+        *("@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "__macosx"),
+        *("$recycle.bin", "system volume information", "lost+found", "__pycache__"),
+        *("thumbs.db", "ehthumbs.db", "desktop.ini"),
+    }
+)
+
+
+def is_tools(path: str) -> bool:
+    """Whether a file or folder is a tool's own, by its name or that of a folder above it.
+
+    Args:
+        path: str, relative to the folder that is read, `/` between folders.
+    """
+    return any(part.startswith(".") or part.lower() in _TOOLS for part in path.split("/"))
+
+
+def content_format(image: Image.Image) -> str:
+    """The format of an opened image, a key of the endings' table; Pillow's own word for any other."""
+    return _SAME.get(image.format or "", image.format or "")
+
+
+def is_heic(data: bytes) -> bool:
+    """Whether a file's first box says that it holds a HEIC image."""
+    if data[4:8] != b"ftyp":
+        return False
+    box = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
+    return not _HEIC_BRANDS.isdisjoint(box[i : i + 4] for i in range(0, len(box), 4))
+
+
+def heic_class() -> Callable[[BinaryIO], Image.Image]:
+    """The class that opens a HEIC file, without telling Pillow of it: that would change the process.
+
+    Raises:
+        ModuleNotFoundError: if pillow-heif is not installed; the message has the pip line.
+    """
+    with from_extra("heic", "HEIC images are read by pillow-heif, which"):
+        from pillow_heif import HeifImageFile
+    found: Callable[[BinaryIO], Image.Image] = HeifImageFile
+    return found

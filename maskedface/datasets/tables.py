@@ -1,0 +1,140 @@
+"""Text files and tables as people have them: of a spreadsheet, with a byte order mark, in GBK."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import csv
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+# UTF-32's mark begins as UTF-16's does, so it comes first.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# What spreadsheets put between cells: of English settings, of most others, of "Unicode text".
+_DELIMITERS = ",;\t"
+_SHOWN = 200  # characters of a header in a message
+
+
+class Table(NamedTuple):
+    """A table with a header.
+
+    Attributes:
+        columns: list of str, the header, without blanks around its names.
+        rows: {row number, the header's is 1: {column: cell}}; rows without a filled cell are left out.
+    """
+
+    columns: list[str]
+    rows: dict[int, dict[str, str]]
+
+
+def read_text(path: str | os.PathLike[str], *, legacy: str = "") -> str:
+    """Reads a text file: by its byte order mark (UTF-8, UTF-16, UTF-32), without one as UTF-8.
+
+    Args:
+        path: the file.
+        legacy: str, the encoding of a file that is not UTF-8 and has no mark; "" keeps the bytes that are
+            not UTF-8 by `surrogateescape`, since file names may hold any.
+
+    Returns:
+        str, line ends as they are.
+
+    Raises:
+        ValueError: if the file holds zero bytes without a mark, or does not decode.
+        OSError: if it cannot be read.
+    """
+    with open(path, "rb") as file:
+        data = file.read()
+    marked = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "")
+    if not marked and b"\0" in data:
+        raise ValueError(
+            "a text file must hold no zero bytes; UTF-16 must begin with its byte order mark. "
+            f"Received: {os.fspath(path)!r}, which begins with {data[:40]!r}: save it as UTF-8"
+        )
+    encodings = (marked,) if marked else ("utf-8", legacy) if legacy else ()
+    if not encodings:
+        return data.decode("utf-8", "surrogateescape")
+    for encoding in encodings:
+        with contextlib.suppress(UnicodeDecodeError):
+            return data.decode(encoding)
+    raise ValueError(
+        f"a text file must decode as one of {encodings}. Received: {os.fspath(path)!r}, which begins with "
+        f"{data[:40]!r}"
+    )
+
+
+def read_lines(path: str | os.PathLike[str], *, legacy: str = "") -> list[str]:
+    """The lines of `read_text` that are not blank, without their ends."""
+    lines = io.StringIO(read_text(path, legacy=legacy), newline=None)
+    return [line.rstrip("\n") for line in lines if line.strip()]
+
+
+def read_table(
+    path: str | os.PathLike[str], required: Sequence[str], *, legacy: str = ""
+) -> Table:
+    """Reads a table whose cells are parted by commas, semicolons or tabs: by what its header shows.
+
+    Args:
+        path: a file as for `read_text`.
+        required: the columns that must be there.
+        legacy: as for `read_text`.
+
+    Raises:
+        ValueError: if a column is missing or occurs twice, or a row has not as many cells as the header;
+            the message shows the header found. And as `read_text`.
+        OSError: if the file cannot be read.
+    """
+    text, name = read_text(path, legacy=legacy), os.fspath(path)
+    try:
+        for delimiter in _DELIMITERS:
+            reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+            columns = [cell.strip() for cell in next(reader, [])]
+            if {*required} <= {*columns}:
+                return Table(columns, dict(_rows(reader, columns, name)))
+    except csv.Error as error:
+        raise ValueError(f"a table must be CSV. Received: {name!r} ({error})") from error
+    header = text.splitlines()[0][:_SHOWN] if text else ""
+    raise ValueError(
+        f"a table must have the columns {tuple(required)}. Received: {name!r} without "
+        f"{[column for column in required if column not in header]}; its header is {header!r}"
+    )
+
+
+def _rows(
+    reader: Iterator[list[str]], columns: list[str], name: str
+) -> Iterator[tuple[int, dict[str, str]]]:
+    named = [column for column in columns if column]
+    if len(named) > len({*named}):
+        raise ValueError(
+            f"a table's columns must have a name each. Received: {name!r} with the header {columns}"
+        )
+    for number, cells in enumerate(reader, 2):
+        if not any(cells):
+            continue
+        if len(cells) != len(columns):
+            raise ValueError(
+                "every row of a table must have as many cells as the header. "
+                f"Received: {name!r} row {number} with {len(cells)} of {len(columns)}"
+            )
+        yield number, {key: cell for key, cell in zip(columns, cells, strict=True) if key}
+
+
+def not_utf8(cells: Iterable[str]) -> str:
+    """What is wrong with the first cell whose bytes are no UTF-8, and what encodings of spreadsheets would
+    make of it, in words; "" where all are."""
+    for cell in cells:
+        try:
+            cell.encode()
+        except UnicodeEncodeError:
+            raw = cell.encode(errors="surrogateescape")
+            names = {"Windows-1252": "cp1252", "GB18030": "gb18030"}
+            words = [f"{name} reads {raw.decode(code, 'replace')!r}" for name, code in names.items()]
+            return f"{raw!r} is not UTF-8: {', '.join(words)}"
+    return ""
