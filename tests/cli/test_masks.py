@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,14 @@ def test_the_sheet_shows_every_style(tmp_path: Path, capsys: pytest.CaptureFixtu
         rows = np.asarray(sheet).reshape(len(STYLES), -1)
     assert len(np.unique(rows, axis=0)) == len(STYLES)
     assert "surgical, kn95, ffp2" in capsys.readouterr().out
+
+
+def test_the_sheet_goes_to_standard_output_alone(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    assert main(["masks", "--out", "-", "--size", "48", "--columns", "1"]) == 0
+    with Image.open(io.BytesIO(capfdbinary.readouterr().out)) as sheet:
+        assert sheet.format == "PNG" and sheet.size == (48, 48 * len(STYLES))
 
 
 def test_a_picture_is_one_more_style(tmp_path: Path) -> None:
