@@ -9,7 +9,7 @@ from maskedface.datasets.audit_picture import draw_audit
 from maskedface.datasets.augmenting import augmented
 from maskedface.datasets.chips import read_chip, read_chips
 from maskedface.datasets.drawn_faces import draw_people
-from maskedface.datasets.epoch_plan import EpochPlan
+from maskedface.datasets.epoch_plan import EpochPlan, with_domain
 from maskedface.datasets.face_drawing import draw_face
 from maskedface.datasets.face_index import Exclusion, Face, FaceIndex
 from maskedface.datasets.face_places import (
@@ -73,6 +73,7 @@ __all__ = [
     "shared_rows",
     "take_share",
     "usable",
+    "with_domain",
     "with_photo_groups",
     "write_manifest",
 ]

@@ -11,6 +11,31 @@ from maskedface.datasets.augmenting import augmented
 from maskedface.masking import RandomMask
 
 
+def with_domain(labels: np.ndarray, masked: np.ndarray, classes: int) -> np.ndarray:
+    """Labels with the domain beside them, for the losses that ask for it (`maskedface.losses`).
+
+    The largest number of a row stands in its person's column, so that Keras' own accuracy is right.
+
+    Args:
+        labels: int array, shape (n,), in [0, classes).
+        masked: bool array, shape (n,).
+        classes: int >= 2, how many people there are.
+
+    Returns:
+        int32 array, shape (n, classes + 1): 2 in the person's column, 0 in the others', then the
+        domain: 0 unmasked, 1 masked.
+
+    Raises:
+        ValueError: if there are fewer than 2 people.
+    """
+    if classes < 2:
+        raise ValueError(f"domains must be of at least 2 people. Received: {classes}")
+    found = np.zeros((len(labels), classes + 1), "int32")
+    found[np.arange(len(labels)), labels] = 2
+    found[:, -1] = masked
+    return found
+
+
 @dataclass(frozen=True)
 class EpochPlan:
     """Order, flips, drawn masks and small changes, as functions of (seed, epoch, element).
@@ -26,6 +51,7 @@ class EpochPlan:
         masks: what to draw on faces that wear none, or None.
         augment: float >= 0, strength of `augmented`.
         with_domains: bool, whether a label has the domain beside it, for losses that ask for it.
+        classes: int >= 1, how many people there are; None = as many as there are labels.
     """
 
     labels: np.ndarray
@@ -36,6 +62,7 @@ class EpochPlan:
     masks: RandomMask | None = None
     augment: float = 0.0
     with_domains: bool = False
+    classes: int | None = None
 
     def elements(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """An epoch's elements, and which of them are mirrored; as `order.plan`."""
@@ -82,11 +109,11 @@ class EpochPlan:
         return augmented(faces, elements, seed=self.seed, epoch=epoch, strength=self.augment)
 
     def targets(self, elements: np.ndarray, epoch: int) -> np.ndarray:
-        """The batch's labels: int32 array, shape (batch,), or with domains (batch, 2), where a face
-        that is given a mask counts as masked."""
+        """The batch's labels: int32 array, shape (batch,), or with domains as `with_domain` says, where a
+        face that is given a mask counts as masked."""
         rows = self.rows(elements)
         labels: np.ndarray = self.labels[rows].astype("int32")
         if not self.with_domains:
             return labels
         masked = self.masked[rows] | (self.choices(elements, epoch) >= 0)
-        return np.stack([labels, masked.astype("int32")], 1)
+        return with_domain(labels, masked, self.classes or int(self.labels.max()) + 1)

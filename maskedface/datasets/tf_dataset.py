@@ -69,7 +69,8 @@ def as_tf_dataset(
         flip: whether each image is mirrored with chance one half.
         masks: what to draw on unmasked faces, made for this alignment and size; None = nothing.
         augment: float >= 0, strength of `datasets.augmented`.
-        with_domains: whether labels have the domain beside them, 0 unmasked, 1 masked.
+        with_domains: whether labels have the domain beside them (`with_domain`), for the losses that
+            ask for it; Keras' own accuracy reads them too.
         seed: int >= 0.
         initial_epoch: int >= 0, the number of the first epoch that is read.
         classes: the people in label order; by default the index's own.
@@ -80,7 +81,7 @@ def as_tf_dataset(
 
     Returns:
         A data set of one epoch's (images, labels): uint8, shape (batch, image_size, image_size, 3),
-        RGB, 0-255; int32, shape (batch,), or with domains (batch, 2).
+        RGB, 0-255; int32, shape (batch,), or with domains (batch, people + 1).
 
     Raises:
         ValueError: if the index is empty, a number is out of range, a person is in no class, or a
@@ -100,6 +101,7 @@ def as_tf_dataset(
     wanted = (len(index), image_size, image_size, 3)
     if isinstance(cache, np.ndarray) and cache.shape != wanted:
         raise ValueError(f"cache must be an array of shape {wanted}. Received: shape {cache.shape}")
+    people = len(index.people if classes is None else classes)
     plan = EpochPlan(
         index.labels(classes),
         np.array([face.domain == "masked" for face in index.faces]),
@@ -109,6 +111,7 @@ def as_tf_dataset(
         masks,
         augment,
         with_domains,
+        people,
     )
     read = _reader(index, image_size, alignment, cache, progress)
 
@@ -134,7 +137,7 @@ def as_tf_dataset(
         images, labels = numpy_call(batch, [step], (tf.uint8, tf.int32))
         return (
             tf.ensure_shape(images, [None, *wanted[1:]]),
-            tf.ensure_shape(labels, [None, 2] if with_domains else [None]),
+            tf.ensure_shape(labels, [None, people + 1] if with_domains else [None]),
         )
 
     dataset = tf.data.Dataset.range(1).map(begin).unbatch()

@@ -83,7 +83,7 @@ class CentreLoss(keras.losses.Loss):
         scale: float > 0, of the cosine head; unused with margin 0.
 
     Call arguments:
-        y_true: int labels, shape (batch,), (batch, 1), or (batch, 2) with the domain beside it.
+        y_true: int labels, shape (batch,), (batch, 1), or with the domain beside it.
         y_pred: float, shape (batch, 2 classes): the logits, then the squared distances.
 
     Returns:

@@ -30,7 +30,7 @@ class CosineMarginLoss(keras.losses.Loss):
         label_smoothing: float in [0, 1).
 
     Call arguments:
-        y_true: int labels, shape (batch,), (batch, 1), or (batch, 2) with the domain beside it.
+        y_true: int labels, shape (batch,), (batch, 1), or with the domain beside it.
         y_pred: float logits in [-scale, scale], shape (batch, classes).
 
     Returns:
@@ -83,7 +83,7 @@ class ArcFaceLoss(keras.losses.Loss):
         label_smoothing: float in [0, 1).
 
     Call arguments:
-        y_true: int labels, shape (batch,), (batch, 1), or (batch, 2) with the domain beside it.
+        y_true: int labels, shape (batch,), (batch, 1), or with the domain beside it.
         y_pred: float logits in [-scale, scale], shape (batch, classes).
 
     Returns:

@@ -1,4 +1,4 @@
-"""What a label array of one or two columns says."""
+"""What a label array with the domain in it says, in either of its two forms."""
 
 from __future__ import annotations
 
@@ -11,23 +11,37 @@ def labels_of(y_true: Any) -> Any:
     """The labels: int32, shape (batch,).
 
     Args:
-        y_true: int, shape (batch,), (batch, 1) or (batch, 2): label[, domain].
+        y_true: int, shape (batch,), (batch, 1), (batch, 2): label, domain; or (batch, people + 1), of
+            at least two people: 2 in the person's column, 0 in the others', then the domain
+            (`datasets.with_domain`).
     """
     y_true = ops.cast(y_true, "int32")
-    return y_true if len(y_true.shape) == 1 else y_true[:, 0]
+    if len(y_true.shape) == 1:
+        return y_true
+    return y_true[:, 0] if y_true.shape[1] <= 2 else ops.argmax(y_true[:, :-1], -1)
+
+
+def has_domains(y_true: Any) -> bool:
+    """Whether there are domains beside the labels.
+
+    Args:
+        y_true: as for `labels_of`.
+    """
+    return len(y_true.shape) == 2 and y_true.shape[1] >= 2
 
 
 def domains_of(y_true: Any) -> Any:
     """The domains, 0 unmasked and 1 masked: int32, shape (batch,).
 
     Args:
-        y_true: int, shape (batch, 2): label, domain.
+        y_true: as for `labels_of`, of two columns at least.
 
     Raises:
-        ValueError: if there is no second column.
+        ValueError: if there are no domains.
     """
-    if len(y_true.shape) != 2 or y_true.shape[1] != 2:
+    if not has_domains(y_true):
         raise ValueError(
-            f"y_true must have shape (batch, 2): label, domain. Received: shape={y_true.shape}"
+            "y_true must have shape (batch, 2): label, domain; or (batch, people + 1). "
+            f"Received: shape={y_true.shape}"
         )
-    return ops.cast(y_true, "int32")[:, 1]
+    return ops.cast(y_true, "int32")[:, -1]

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from maskedface.losses.targets import domains_of, labels_of
+from maskedface.losses.targets import domains_of, has_domains, labels_of
 
 _FAR = 9.0  # above any squared distance on the unit sphere
 
@@ -80,7 +80,7 @@ def _partners(y_true: Any) -> tuple[Any, Any]:
     """Which columns may be each row's positive, and its negative: bool, shape (batch, batch)."""
     labels = labels_of(y_true)
     alike = labels[:, None] == labels[None, :]
-    if len(y_true.shape) == 2 and y_true.shape[1] == 2:
+    if has_domains(y_true):
         masked = domains_of(y_true) == 1
         pairs = ops.logical_and(masked[:, None], ops.logical_not(masked)[None, :])
     else:

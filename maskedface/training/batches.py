@@ -112,7 +112,7 @@ class RowBatches(keras.utils.PyDataset):
 
     Args:
         inputs: array, shape (rows, ...).
-        labels: int array, shape (rows,), or (rows, 2) with the domain.
+        labels: int array, shape (rows,), or with the domain (rows, people + 1).
         chosen: int array, the rows to give.
         batch_size: int >= 1.
     """

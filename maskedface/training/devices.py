@@ -173,7 +173,7 @@ class SplitBatches(keras.utils.PyDataset):
         weights = np.zeros(rows, "float32")
         weights[:count] = rows / count
         if self.class_weight is not None:
-            labels = targets if targets.ndim == 1 else targets[:, 0]
+            labels = targets if targets.ndim == 1 else targets[:, :-1].argmax(1)  # `with_domain`
             weights[:count] *= [self.class_weight[label] for label in labels.tolist()]
         each = rows // self.devices.processes
         part = np.arange(rows)[self.devices.process * each :][:each]

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from maskedface.datasets import EpochPlan, FaceIndex
+from maskedface.datasets import EpochPlan, FaceIndex, with_domain
 from maskedface.recipes import Recipe
 from maskedface.training.batches import RowBatches, TrainingBatches
 from maskedface.training.compiling import compile_model
@@ -84,8 +84,8 @@ def _validation(
         return None
     labels = test.labels(train.people)
     if recipe.wants_domains:
-        masked = np.array([face.domain == "masked" for face in test.faces], "int32")
-        labels = np.stack([labels, masked], 1)
+        masked = np.array([face.domain == "masked" for face in test.faces])
+        labels = with_domain(labels, masked, len(train.people))
     return RowBatches(inputs.test, labels, chosen)
 
 

@@ -90,7 +90,7 @@ def test_bad_arguments_are_refused(values: dict[str, float]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("y_true", "columns"), [(np.array([0]), 4), (np.array([[0, 1, 2]]), 4), (np.array([[0, 1]]), 3)]
+    ("y_true", "columns"), [(np.array([0]), 4), (np.array([[[0, 1]]]), 4), (np.array([[0, 1]]), 3)]
 )
 def test_other_shapes_are_refused(y_true: np.ndarray, columns: int) -> None:
     with pytest.raises(ValueError, match="must have"):
