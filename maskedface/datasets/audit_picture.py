@@ -7,6 +7,7 @@ from typing import Any
 
 from maskedface.datasets.audit import AuditReport
 from maskedface.extras import from_extra
+from maskedface.whole_file import whole_file
 
 _COLOURS = {"unmasked": "#4477aa", "masked": "#ee6677"}  # Paul Tol's bright scheme
 
@@ -20,6 +21,7 @@ def draw_audit(report: AuditReport, path: str | os.PathLike[str]) -> None:
 
     Raises:
         ModuleNotFoundError: if matplotlib is not installed; the message has the pip line.
+        OSError: if the file cannot be written.
     """
     with from_extra("report", "matplotlib"):
         from matplotlib.figure import Figure
@@ -30,7 +32,8 @@ def draw_audit(report: AuditReport, path: str | os.PathLike[str]) -> None:
     _draw_findings(axes["found"], report)
     for name in ("people", "sizes", "found"):
         axes[name].spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=110, format="png")
+    with whole_file(path) as partial:
+        figure.savefig(partial, dpi=110, format="png")
 
 
 def _draw_people(axes: Any, report: AuditReport) -> None:
