@@ -394,8 +394,8 @@ def _waiting(model: Any, index: Any, chips: np.ndarray) -> tuple[float, float]:
 
     batches = iter(
         datasets.as_tf_dataset(
-            index, image_size=SIZE, shuffle=True, flip=True, cache=chips, epochs=20
-        )
+            index, image_size=SIZE, shuffle=True, flip=True, cache=chips
+        ).repeat(20)
     )
     model.train_on_batch(*next(batches))
     start, waited = time.perf_counter(), 0.0

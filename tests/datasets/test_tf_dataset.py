@@ -80,6 +80,8 @@ def test_reading_again_is_the_next_epoch(drawn: FaceIndex) -> None:
     steps = len(three) // 3
     assert same(batches(drawn, initial_epoch=2, **options), three[2 * steps :])
     assert not same(three[:steps], three[steps : 2 * steps])
+    repeated = datasets.as_tf_dataset(drawn, **SMALL, **options).repeat(3)
+    assert same(list(repeated.as_numpy_iterator()), three)
 
 
 def test_an_epoch_that_is_not_read_to_its_end_does_not_come_again(drawn: FaceIndex) -> None:
