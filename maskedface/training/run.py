@@ -7,14 +7,17 @@ import functools
 import glob
 import json
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
+from maskedface.array_file import DamagedError, read_arrays
 from maskedface.datasets import FaceIndex, read_split, write_manifest
 from maskedface.evaluation import Cohort
+from maskedface.evaluation.cohort import COHORT_ARRAYS
 from maskedface.recipes import Recipe
 from maskedface.training.keeping import check_rows, file_digest
 
@@ -35,7 +38,8 @@ class Run:
 
     Args:
         path: the run folder. Its files: recipe.json; manifest.csv (the rows, and which part each
-            was in, column "split"); run.json (seed, versions, backbone, weights, threads, start);
+            was in, column "split"); run.json (seed, versions, backbone, weights, threads, start, the
+            SHA-256 of the other files in "files");
             history.csv (a row an epoch); model.keras (images -> logits); predictions.npz ("labels"
             and "logits" of the test rows in the manifest's order, or of an open set "embeddings"; and
             the cohort's people); metrics.json, written last.
@@ -76,16 +80,14 @@ class Run:
         """{"labels": int32, shape (faces,); "logits": float32, shape (faces, classes)}; of an open set
         {"embeddings": float32, shape (faces, features)}, and "templates" likewise where masks are drawn
         on those enrolled. With a cohort also `Cohort.arrays`."""
-        with np.load(self._kept(PREDICTIONS)) as file:
-            arrays = dict(file)
+        arrays = self._arrays()
         check_rows(self.path, arrays, self.record, self.split())
         return arrays
 
     @property
     def cohort(self) -> Cohort | None:
         """The people whom those enrolled are compared with, or None where the recipe wants none."""
-        with np.load(self._kept(PREDICTIONS)) as file:  # reads these arrays alone
-            return Cohort.among(file)
+        return Cohort.among(self._arrays(only=COHORT_ARRAYS))
 
     @functools.cached_property
     def model(self) -> keras.Model:
@@ -103,6 +105,13 @@ class Run:
             alignment_column=_alignment_column(manifest),
         )
 
+
+    def _arrays(self, only: Collection[str] | None = None) -> dict[str, np.ndarray]:
+        path = self._kept(PREDICTIONS)
+        try:
+            return read_arrays(path, only=only)
+        except DamagedError as error:
+            raise ValueError(f"a run's predictions must be whole. Received: {path!r} ({error})") from error
 
     def _kept(self, name: str) -> str:
         """The path of one of the files, which is as the run left it; runs of before say nothing of that."""

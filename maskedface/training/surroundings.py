@@ -128,7 +128,7 @@ def _use_threads(threads: int | None, folder: str) -> int:
         warnings.warn(
             f"threads should be {wanted}: the last bits will differ. Received: a process in which "
             f"TensorFlow runs with {now} already; a new one can have others",
-            stacklevel=3,
+            stacklevel=5,  # past `settled` and its context, to who called `train`
         )
         return now
     return int(wanted)

@@ -16,8 +16,8 @@ from maskedface import models
 from maskedface.datasets import FaceIndex, by_photo, with_photo_groups, write_manifest
 from maskedface.locks import locked
 from maskedface.recipes import Recipe, scenario
-from maskedface.training.run import read_json
 from maskedface.training.refusing import refuse_noise
+from maskedface.training.run import read_json
 from maskedface.training.start import build_backbone
 from maskedface.tuning.chief import worker_name
 from maskedface.tuning.hypermodel import FaceHyperModel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 import logging
@@ -10,7 +11,7 @@ import os
 import shutil
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -90,22 +91,27 @@ class FaceTuner(base_tuner.BaseTuner):
         """
         if is_chief():
             return serve(self.oracle, self.timeout, self._print_progress)
-        if not self.is_worker:
-            self._run_trials()
-            return True
+        with _without_retracing_warnings():
+            if self.is_worker:
+                self._work()
+            else:
+                self._run_trials()
+        return True
+
+    def _work(self) -> None:
         import grpc
         from keras_tuner.src.distribute import oracle_client
 
-        oracle_client.TIMEOUT = self.timeout  # its own is an hour
+        before = oracle_client.TIMEOUT  # an hour
+        oracle_client.TIMEOUT = self.timeout
         try:
             self._run_trials()
         except grpc.RpcError as error:
             raise OSError(f"the chief must answer in {self.timeout:g} s. Received: {error}") from error
-        return True
+        finally:
+            oracle_client.TIMEOUT = before
 
     def _run_trials(self) -> None:
-        # Each trial is a new model, of which TensorFlow warns.
-        logging.getLogger("tensorflow").addFilter(_is_no_retracing)
         while True:
             trial = self.oracle.create_trial(self.tuner_id)
             if trial.status == "STOPPED":
@@ -232,6 +238,17 @@ class _Keep(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         with whole_file(os.path.join(self.run_dir, RUNG)) as partial:
             shutil.copyfile(os.path.join(self.run_dir, STATE), partial)
+
+
+@contextlib.contextmanager
+def _without_retracing_warnings() -> Iterator[None]:
+    """Each trial is a new model, of which TensorFlow warns."""
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(_is_no_retracing)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_no_retracing)
 
 
 def _is_no_retracing(record: logging.LogRecord) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import math
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,9 @@ def test_the_best_trial_becomes_a_recipe(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fits = fake_training(monkeypatch, near)
+    filters = list(logging.getLogger("tensorflow").filters)
     found = searched(drawn, tiny_backbone, tmp_path / "s", trials=12)
+    assert logging.getLogger("tensorflow").filters == filters
     best = max((recipe for recipe, _ in fits), key=near)
     assert Recipe.read(tmp_path / "s" / "best.json") == best.override(name=f"{RECIPE.name}_tuned")
     assert found.best_trial["score"] == pytest.approx(near(best))
