@@ -151,3 +151,38 @@ def test_other_images_are_shown_to_a_run_as_its_own_were(
     others = ["--manifest", str(tmp_path / "m.csv"), "--data", drawn.root]
     assert main(["evaluate", str(tmp_path / "run"), *others]) == 0
     assert len(searched) == stated
+
+
+def test_what_is_left_out_when_listing_is_said_with_reasons(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("ada/0.jpg", "ada/film.mp4", "bo/scan.pdf"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    data.read_index(words("--data", tmp_path, "--domain", "masked"))
+    assert capsys.readouterr().out == (
+        "3 left out when listing (maskedface audit names them): 2 not an image name, "
+        "1 a person's folder without an image\n"
+    )
+
+
+def test_rows_of_other_parts_and_of_none_are_counted(
+    drawn: FaceIndex, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut = [FaceIndex(drawn.root, drawn.faces[start::4]) for start in range(3)]
+    parts = dict(zip(("Train", "test ", "val"), cut, strict=True))
+    datasets.write_manifest(tmp_path / "m.csv", drawn, {"split": parts})
+    given = words("--data", drawn.root, "--manifest", tmp_path / "m.csv", "--protocol", "split")
+    assert [len(part) for part in data.read_parts(given)] == [8, 8]
+    assert "--protocol split: rows not used: 8 of 'val', 8 of no part" in capsys.readouterr().out
+
+
+def test_a_split_tree_is_refused_by_audit_with_how_it_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("train/ada/0.jpg", "val/ada/0.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    for more in ([], ["--domain", "unmasked"]):
+        assert main(["audit", "--data", str(tmp_path), *more]) == 2
+        assert f"give one of them, '{tmp_path}/train'" in capsys.readouterr().err

@@ -50,6 +50,26 @@ def test_enrolling_says_what_was_done(
     assert gallery.calibration is not None and gallery.calibration.probes == 20
 
 
+def test_rmfrds_own_folders_are_not_enrolled_as_people(
+    people: Path, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    people.rename(tmp_path / "AFDB_face_dataset")
+    assert main(["enroll", *words, str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "RMFRD's folders ['AFDB_face_dataset']" in error and "give one of them" in error
+    assert not Path(words[1]).exists()
+
+
+def test_a_person_of_whom_nothing_can_be_read_is_left_out_by_name(
+    people: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (people / "zoe").mkdir()
+    (people / "zoe" / "film.mp4").write_bytes(b"no photograph")
+    assert main(["enroll", *words, str(people), "--fpir", "0.1"]) == 1
+    printed = capsys.readouterr().out
+    assert "film.mp4" in printed and "1 photographs left out" in printed
+
+
 def test_a_gallery_made_with_a_run_has_its_cohort(
     people: Path, tmp_path: Path, open_run: Run
 ) -> None:

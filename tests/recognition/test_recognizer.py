@@ -132,11 +132,12 @@ def test_a_folder_goes_through_whatever_lies_in_it(
     (tmp_path / "in").mkdir()
     Image.fromarray(draw_face(0, 0, False)).save(tmp_path / "in" / "a.png")
     (tmp_path / "b.jpg").write_text("no image")
-    (tmp_path / "notes.txt").write_text("no photograph")
+    (tmp_path / "film.mp4").write_text("no photograph")
+    (tmp_path / ".hidden.jpg").write_text("a tool's")
     results = list(identify_all(recognizer, photo_files(tmp_path), progress=False))
-    assert [Path(one.path).name for one in results] == ["b.jpg", "a.png"]
-    assert "must hold an image" in results[0].error and not results[0].identities
-    assert results[1].error == "" and results[1].identities[0].candidates[0].person == "ada"
+    assert [Path(one.path).name for one in results] == ["b.jpg", "film.mp4", "a.png"]
+    assert all("must hold an image" in one.error and not one.identities for one in results[:2])
+    assert results[2].error == "" and results[2].identities[0].candidates[0].person == "ada"
 
 
 def test_places_without_photographs_are_refused(tmp_path: Path, recognizer: Recognizer) -> None:
@@ -227,7 +228,7 @@ def test_a_bare_face_is_enrolled_with_masks_and_a_masked_one_as_it_is(colours_mo
     covered = known.one_face(draw_face(0, 0, True)).embedding
     assert bare.template @ covered > bare.embedding @ covered
     known.enroll("ada", [draw_face(0, 0, False)])
-    np.testing.assert_allclose(known.gallery._rows[0], bare.template, atol=1e-6)
+    np.testing.assert_allclose(known.gallery._now.rows[0], bare.template, atol=1e-6)
 
 
 def test_a_face_to_identify_gets_no_masks(colours_model: Any) -> None:
