@@ -64,15 +64,16 @@ def _places_of_seeds() -> list[tuple[Any, str]]:
     """Where `keras.utils.set_random_seed` leaves a seed; neither library has a public way back."""
     from keras.src.backend.common import global_state
     from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
+    from keras.src.utils.module_utils import tensorflow
     from keras.src.utils.rng_utils import GLOBAL_RANDOM_SEED
-    from tensorflow.python.eager import context  # Keras seeds TensorFlow under JAX too
 
-    of_keras = global_state.GLOBAL_STATE_TRACKER
-    of_tensorflow = context.context()
-    return [
-        *((of_keras, name) for name in (GLOBAL_RANDOM_SEED, GLOBAL_SEED_GENERATOR)),
-        *((of_tensorflow, name) for name in ("_seed", "_rng")),
-    ]
+    tracker = global_state.GLOBAL_STATE_TRACKER
+    places = [(tracker, name) for name in (GLOBAL_RANDOM_SEED, GLOBAL_SEED_GENERATOR)]
+    if tensorflow.available:  # then Keras seeds it under JAX too
+        from tensorflow.python.eager import context
+
+        places += [(context.context(), name) for name in ("_seed", "_rng")]
+    return places
 
 
 @contextlib.contextmanager
