@@ -35,7 +35,9 @@ def no_faces(
         "backgrounds": [corner(image, rng) for image in photographs[:count]],
         "bodies": [shoulders(image, rng) for image in photographs[count : 2 * count]],
     }
-    return {kind: without_bystanders(images) for kind, images in drawn.items()}
+    for kind in ("backgrounds", "bodies"):
+        drawn[kind] = without_bystanders(drawn[kind])
+    return drawn
 
 
 def without_bystanders(images: list[np.ndarray]) -> list[np.ndarray]:

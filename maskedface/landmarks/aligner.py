@@ -26,7 +26,7 @@ _MIRRORED = [1, 0, 2, 4, 3]
 # side: whole with a little margin, tighter, and the parts where heads are cut off.
 _WHOLE = ((0.5, 0.5, 1.1), (0.5, 0.5, 0.8), (0.5, 0.42, 0.95))
 # A logistic regression of the evidence (`look_thrice`), by `tools/fit_aligner_confidence.py`.
-_INTERCEPT, _SLOPES = -4.0, (0.1, 0.1, 0.1, -1.0, -1.0)
+_INTERCEPT, _SLOPES = -1.884, (0.392, 0.3, 0.36, -0.689, -0.216)
 _FRONT = geometry.alignment_points("arcface", 112, 112)
 
 

@@ -97,7 +97,7 @@ class Cascade:
                 found[row].append(face)
         lacking = [row for row, faces in enumerate(found) if not faces]
         for row, faces in zip(lacking, self._detected([images[r] for r in lacking]), strict=True):
-            found[row] = faces or [sure[row]] * (row in sure)
+            found[row] = faces if faces or row not in sure else [sure[row]]
         return found
 
     def _detected(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
