@@ -14,20 +14,21 @@ import maskedface
 PACKAGE = Path(maskedface.__file__).parent
 LEAVES = {
     *("datasets", "geometry", "whole_file", "locks", "extras", "masking", "conversion"),
+    *("names", "array_file"),
     *("recipes", "evaluation", "losses"),
 }
 MAY_USE = {
     **{leaf: set() for leaf in LEAVES},
     "masking": {"geometry"},
     "conversion": {"whole_file"},
-    "datasets": {"geometry", "masking", "whole_file", "locks", "extras"},
+    "datasets": {"geometry", "masking", "whole_file", "locks", "extras", "names"},
     "landmarks": {"datasets", "geometry", "extras", "models", "whole_file"},
     "models": {"conversion", "geometry"},
     "training": LEAVES | {"models"},
     "tuning": LEAVES | {"models", "training"},
     "recognition": {
         *("extras", "models", "geometry", "evaluation", "training", "datasets", "whole_file"),
-        *("landmarks", "masking"),
+        *("landmarks", "masking", "names", "array_file"),
     },
     "exporting": {"models", "extras"},
     "reporting": LEAVES | {"models", "training"},

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import data
+from maskedface.names import shown
 
 if TYPE_CHECKING:
     from maskedface.datasets import FaceIndex
@@ -184,7 +185,7 @@ def _print_lacking(aligned: Aligned) -> None:
             print(f"{len(lacking)} {state}")
         for path in lacking[:_SHOWN]:
             reason = aligned.findings[path].problem
-            print(f"    {shortened(reason or path, 1000)}")  # a reason names its file
+            print(f"    {shown(shortened(reason or path, 1000))}")  # a reason names its file
         if len(lacking) > _SHOWN:
             print(f"    ... and {len(lacking) - _SHOWN} more (--json names all)")
 

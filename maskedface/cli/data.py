@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from maskedface import datasets
 from maskedface.datasets import FaceIndex
+from maskedface.names import shown
 
 if TYPE_CHECKING:
     from maskedface.training import Run
@@ -101,7 +102,7 @@ def read_index(args: argparse.Namespace) -> FaceIndex:
 def _print_excluded(index: FaceIndex) -> None:
     if index.excluded:
         counts = Counter(reason for _, reason in index.excluded)
-        reasons = ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
+        reasons = shown(", ".join(f"{count} {reason}" for reason, count in counts.most_common()))
         print(f"{len(index.excluded)} left out when listing (maskedface audit names them): {reasons}")
 
 

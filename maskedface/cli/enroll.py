@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from maskedface.cli import recogniser
 from maskedface.cli.waiting import add_wait
 from maskedface.locks import locked
+from maskedface.names import person_name
 
 if TYPE_CHECKING:
     from maskedface.cli.enrolled import Enrolled
@@ -197,7 +198,7 @@ def _people(places: list[str], person: str | None) -> dict[str, str]:
     from maskedface.recognition import photo_files
 
     if person is not None:
-        return dict.fromkeys(photo_files(*places), person)
+        return dict.fromkeys(photo_files(*places), person_name(person))
     found = {}
     for place in places:
         if os.path.isdir(place):
@@ -209,7 +210,7 @@ def _people(places: list[str], person: str | None) -> dict[str, str]:
                     "a photograph must lie in a person's folder, or --person be given. "
                     f"Received: {path!r}"
                 )
-            found[path] = folder
+            found[path] = person_name(folder)
     return found
 
 

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import recogniser
+from maskedface.names import shown
 
 if TYPE_CHECKING:
     from maskedface.recognition import FoundFace, Gallery
@@ -29,7 +30,7 @@ def report(args: argparse.Namespace, enrolled: list[Enrolled], gallery: Gallery,
         The exit code: 1 where a photograph was left out, or a file beside the gallery not written.
     """
     _print(enrolled, gallery)
-    print(said)
+    print(shown(said))
     failed = [error for *_, error in enrolled if error]
     try:
         if args.json:
@@ -39,7 +40,7 @@ def report(args: argparse.Namespace, enrolled: list[Enrolled], gallery: Gallery,
         if args.pictures:
             _draw(args.pictures, enrolled)
     except OSError as error:
-        print(f"the gallery is saved, but not all that was asked for: {error}", file=sys.stderr)
+        print(f"the gallery is saved, but not all that was asked for: {shown(str(error))}", file=sys.stderr)
         failed.append(str(error))
     return 1 if failed else 0
 
@@ -65,7 +66,7 @@ def _print(enrolled: list[Enrolled], gallery: Gallery) -> None:
         recogniser.print_table(table)
     left_out = [(path, error) for path, _, _, error in enrolled if error]
     for path, error in left_out:
-        print(f"left out: {path.encode('utf-8', 'replace').decode()}: {error}")
+        print(f"left out: {shown(path)}: {shown(error)}")
     print(f"{len(gallery)} people enrolled, {len(left_out)} photographs left out")
 
 

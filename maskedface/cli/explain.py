@@ -18,6 +18,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import data
+from maskedface.names import shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,8 +82,7 @@ def _show(args: argparse.Namespace) -> int:
         name = f"{number + 1:04d}-{os.path.splitext(os.path.basename(path))[0]}.png"
         picture = np.hstack([chips[number], evaluation.overlay(chips[number], maps[number])])
         recogniser.write_picture(os.path.join(args.out, name), picture)
-        printed = path.encode("utf-8", "replace").decode()
-        print(f"{printed}: {words[number]}; {share:.2f} of the attention where a mask lies")
+        print(f"{shown(path)}: {shown(words[number])}; {share:.2f} of the attention where a mask lies")
     print(f"spread evenly it would be {area.mean():.2f}; pictures in {args.out}")
     return 0
 

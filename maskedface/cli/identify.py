@@ -19,6 +19,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import recogniser
+from maskedface.names import shown
 
 if TYPE_CHECKING:
     from maskedface.recognition import ByMask, FoundFace, PhotoResult
@@ -110,7 +111,7 @@ def _print_threshold(gallery: Any, given: float | None) -> None:
     else:
         print(
             f"threshold {made.identify:.3f}: FPIR {made.fpir:g} on {made.probes} faces of "
-            f"{made.people} people ({made.source}) against {made.gallery} enrolled"
+            f"{made.people} people ({shown(made.source)}) against {made.gallery} enrolled"
         )
         if made.gallery != len(gallery):
             print(f"{len(gallery)} are enrolled now: the rate has changed with them")

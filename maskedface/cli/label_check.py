@@ -12,6 +12,7 @@ from maskedface.cli.embedding import embed
 from maskedface.cli.recogniser import load_recognizer
 from maskedface.datasets import Exclusion, FaceIndex
 from maskedface.evaluation import LabelCheck, check_labels
+from maskedface.names import shown
 
 _SHOWN = 5  # rows of each list in the text; the JSON has all
 
@@ -68,11 +69,11 @@ class Contradicted:
         rows, compared = self.rows, len(self.check.rows)
         nearer = float((self.check.other > self.check.own).mean()) if compared else 0.0
         lines = [
-            f"{len(rows)} faces whose label {_shown(self.model)} contradicts by {self.check.margin:g} "
+            f"{len(rows)} faces whose label {shown(self.model)} contradicts by {self.check.margin:g} "
             f"spreads of {self.check.spread:.3f} or more, of {compared} compared; look before removing any"
         ]
         lines += [
-            f"    {_shown(row['path'])}  {row['own_score']:.2f}, {_shown(row['other_person'])} "
+            f"    {shown(row['path'])}  {row['own_score']:.2f}, {shown(row['other_person'])} "
             f"{row['other_score']:.2f}"
             for row in rows[:_SHOWN]
         ]
@@ -80,7 +81,7 @@ class Contradicted:
             lines.append(f"    ... and {len(rows) - _SHOWN} more")
         people = sorted(self.check.disagreement().items(), key=lambda item: (-item[1], item[0]))
         lines.append(f"people by share of faces nearer to somebody else (of all: {nearer:.3f})")
-        lines += [f"    {_shown(person)}  {share:.2f}" for person, share in people[:_SHOWN]]
+        lines += [f"    {shown(person)}  {share:.2f}" for person, share in people[:_SHOWN]]
         return "\n".join(lines)
 
     def without(self, index: FaceIndex) -> FaceIndex:
@@ -122,5 +123,3 @@ def contradicted_labels(model: str, alignment: str | None, index: FaceIndex) -> 
     return Contradicted(model, named, embeddings, check)
 
 
-def _shown(name: str) -> str:
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

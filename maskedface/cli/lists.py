@@ -13,6 +13,7 @@ from maskedface.cli.embedding import embed, models_and_faces, names, templates
 from maskedface.cli.every_pair import differences, score_every_pair
 from maskedface.cli.recogniser import print_table
 from maskedface.datasets import FaceIndex
+from maskedface.names import shown
 from maskedface.training.lineage import refuse_people
 
 _SHOWN = 10  # missing files printed; --json has all
@@ -47,8 +48,8 @@ def score_pairs(args: argparse.Namespace) -> dict[str, Any]:
         ]
     )
     embedded = {}
-    shown = models_and_faces(args, pairs.index, with_cohort=False)
-    for name, recognizer, (index,), lacking in shown:
+    placed = models_and_faces(args, pairs.index, with_cohort=False)
+    for name, recognizer, (index,), lacking in placed:
         embedded[name] = embed(recognizer, index)
         scores = evaluation.cosine_scores(embedded[name], pairs.first, pairs.second)
         found: dict[str, Any] = {"faces_not_found": lacking, "kinds": {}}
@@ -122,15 +123,15 @@ def rank_lists(args: argparse.Namespace) -> dict[str, Any]:
     # match_probes compares "masked" with "unmasked": here they stand for probes and gallery.
     roles = ["unmasked" if face.path in enrolled else "masked" for face in index.faces]
     found: dict[str, Any] = {}
-    for name, recognizer, (shown,), lacking in models_and_faces(args, index):
-        embeddings = embed(recognizer, shown)
+    for name, recognizer, (placed,), lacking in models_and_faces(args, index):
+        embeddings = embed(recognizer, placed)
         report = evaluation.identification_report(
             evaluation.match_probes(
                 embeddings,
                 people,
                 roles,
                 cohort=recognizer.gallery.cohort,
-                templates=templates(recognizer, shown, embeddings),
+                templates=templates(recognizer, placed, embeddings),
             )
         )
         found[name] = {"faces_not_found": lacking, **report}
@@ -171,7 +172,7 @@ def _print_missing(missing: Sequence[str], lost: int, what: str) -> None:
     if missing:
         print(f"{len(missing)} files are missing; {lost} {what} left out. The first:")
         for name in missing[:_SHOWN]:
-            print(f"  {name.encode('utf-8', 'replace').decode()}")
+            print(f"  {shown(name)}")
         print("figures cannot be compared with published ones")
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 import maskedface
+from maskedface.names import shown
 
 # What a user may have got wrong; anything else is a defect and keeps its traceback.
 _USER_ERRORS = (ValueError, OSError, ModuleNotFoundError)
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with contextlib.redirect_stdout(said):
             code: int = command.run(parsed)
     except _USER_ERRORS as error:
-        print(f"maskedface {words[0]}: error: {error}", file=sys.stderr)
+        print(f"maskedface {words[0]}: error: {shown(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -6,6 +6,8 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Any
 
+from maskedface import names
+
 if TYPE_CHECKING:
     import numpy as np
     from rich.table import Table
@@ -163,10 +165,10 @@ def print_table(table: Table) -> None:
 
 
 def shown(name: str) -> str:
-    """A file's or person's name as a terminal can print it, and rich as no markup."""
+    """A name or path as a terminal may show it (`names.shown`), which rich takes for no markup."""
     from rich.markup import escape
 
-    return escape(name.encode("utf-8", "replace").decode())
+    return escape(names.shown(name))
 
 
 def write_picture(path: str, picture: np.ndarray) -> None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from maskedface.cli import data
 from maskedface.cli.train import add_backbone_arguments, parse_seeds, read_recipe
 from maskedface.cli.waiting import add_wait
+from maskedface.names import shown
 
 if TYPE_CHECKING:
     from maskedface.recipes import Recipe
@@ -97,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
         )
         _print_search(found)
     except tuning.SearchError as error:
-        print(f"maskedface tune: error: {error}", file=sys.stderr)
+        print(f"maskedface tune: error: {shown(str(error))}", file=sys.stderr)
         return 1
     return 0
 

@@ -16,6 +16,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from maskedface.cli import recogniser
+from maskedface.names import shown
 
 if TYPE_CHECKING:
     from maskedface.recognition import Verification
@@ -52,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
     for path, face in zip((args.first, args.second), result.faces, strict=True):
         table.add_row(recogniser.shown(path), f"{face.masked:.2f}", face.aligned_by)
     recogniser.print_table(table)
-    print(f"{_verdict(result)}: cosine {result.score:.3f}, {_threshold(result, args, gallery)}")
+    threshold = shown(_threshold(result, args, gallery))
+    print(f"{_verdict(result)}: cosine {result.score:.3f}, {threshold}")
     if args.picture:
         _draw(args, result)
     if args.json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from maskedface.datasets.face_places import face_source, is_placed
 from maskedface.datasets.file_facts import FileFacts, read_facts
 from maskedface.datasets.images import MAX_PIXELS
 from maskedface.datasets.reading import read_many
+from maskedface.names import shown
 
 _SHOWN = 5  # rows of each list in the text; the JSON has all
 
@@ -228,12 +228,6 @@ def _check_domains(good: Sequence[tuple[Face, FileFacts]]) -> DomainCheck:
 
 
 def _shown(row: Any) -> str:
-    """A row on one line; bytes of a name that do not decode are shown as `\\xNN`."""
+    """A row on one line."""
     parts = row if isinstance(row, tuple) else (row,)
-    shown = [
-        os.fsencode(part).decode("utf-8", "backslashreplace")
-        if isinstance(part, str)
-        else f"{part:.2f}"
-        for part in parts
-    ]
-    return "  ".join(shown)
+    return "  ".join(shown(part) if isinstance(part, str) else f"{part:.2f}" for part in parts)

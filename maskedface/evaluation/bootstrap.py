@@ -33,7 +33,7 @@ def interval(
             "values and people must have the same length, at least 1. "
             f"Received: {len(values)} values, {len(people)} people"
         )
-    _, person = np.unique(np.asarray(people, dtype=object).astype(str), return_inverse=True)
+    _, person = np.unique(np.asarray([*map(str, people)], object), return_inverse=True)
     sums, counts = np.bincount(person, values), np.bincount(person)
     rng = np.random.default_rng(seed)
     times = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=draws)

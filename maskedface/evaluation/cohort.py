@@ -10,7 +10,7 @@ import numpy as np
 from maskedface.evaluation.scores import normalised
 
 _BLOCK = 4_096  # templates at a time: 31 MB of cosines to two thousand people
-_PEOPLE, _NEAREST = "cohort", "cohort_nearest"
+COHORT_ARRAYS = _PEOPLE, _NEAREST = "cohort", "cohort_nearest"
 
 
 @dataclass(frozen=True, eq=False)

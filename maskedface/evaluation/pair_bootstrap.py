@@ -34,7 +34,7 @@ def pair_weights(
             "first and second must have the same length, at least 1. "
             f"Received: {len(first)} and {len(second)}"
         )
-    both = np.concatenate([np.asarray(first, "U"), np.asarray(second, "U")])
+    both = np.concatenate([np.asarray(first, object), np.asarray(second, object)])
     names, person = np.unique(both, return_inverse=True)
     one, other = person[: len(first)], person[len(first) :]
     genuine = one == other

@@ -53,10 +53,10 @@ def person_means(
             "embeddings and people must have the same length, at least 1. "
             f"Received: {len(unit)} embeddings, {len(people)} people"
         )
-    names, person = np.unique(np.asarray(people, dtype=object).astype(str), return_inverse=True)
+    names, person = np.unique(np.asarray([*map(str, people)], object), return_inverse=True)
     sums = np.zeros((len(names), unit.shape[1]), "float32")
     np.add.at(sums, person, unit)
-    return tuple(str(name) for name in names), normalised(sums)
+    return tuple(names), normalised(sums)
 
 
 def cosine_scores(embeddings: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:

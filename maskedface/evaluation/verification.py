@@ -138,7 +138,7 @@ def verification_report(
     lowest = 1 / np.count_nonzero(~same)
     told = sorted({far for far in fars if far >= lowest}, reverse=True)
     ordered = _Ordered(scores, same)
-    first, second = (np.asarray(names, "U")[ordered.order] for names in people)
+    first, second = (np.asarray(names, object)[ordered.order] for names in people)
     bounds = pair_intervals(
         lambda weights: ordered.figures(weights, told), first, second, draws=draws, seed=seed
     )

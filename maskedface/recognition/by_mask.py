@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from maskedface.masking import SEEMS_MASKED, masked_probability
+from maskedface.names import person_name
 from maskedface.recognition.found import FoundFace, Identity, Photo, Verification
 from maskedface.recognition.gallery import Gallery
 from maskedface.recognition.recognizer import Recognizer
@@ -64,6 +65,7 @@ class ByMask:
         Raises:
             ValueError, OSError, ModuleNotFoundError: as `Recognizer.enroll`.
         """
+        name = person_name(person)
         bare, masked = [], []
         for photo in photos:
             image, place, face = self.bare.located_face(photo)
@@ -72,14 +74,14 @@ class ByMask:
             masked.append(self.masked.with_template(image, place, face))
         # Whatever one gallery would refuse is refused before the other is changed.
         good = all(face.to_enroll.any() for face in (*bare, *masked))
-        if not bare or not person or not good:
+        if not bare or not good:
             raise ValueError(
-                "person must have a name, and a photograph at least, of which neither network makes "
+                "person must have a photograph at least, of which neither network makes "
                 f"zeros. Received: person={person!r}, {len(bare)} photographs"
             )
         for recognizer, faces in ((self.bare, bare), (self.masked, masked)):
             rows = np.stack([face.to_enroll for face in faces])
-            recognizer.gallery.enroll([person] * len(rows), rows)
+            recognizer.gallery.enroll([name] * len(rows), rows)
         return tuple(bare)
 
     def identify(

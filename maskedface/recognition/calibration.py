@@ -123,7 +123,7 @@ def _best_of_others(
 
 def _impostor_pairs(unit: np.ndarray, people: Sequence[str]) -> np.ndarray:
     """The cosines of pairs of different people's probes: all, or a million drawn by seed 0."""
-    number = np.unique(np.asarray(people, "U"), return_inverse=True)[1]
+    number = np.unique(np.asarray(people, object), return_inverse=True)[1]
     if len(unit) ** 2 <= 4 * _PAIRS:
         first, second = np.triu_indices(len(unit), 1)
     else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+import os
+from typing import Any, Literal, get_args
 
 import keras
 import numpy as np
@@ -25,7 +26,8 @@ _DOMINATES = 4.0
 class FaceReader:
     """Finds and embeds the faces of photographs that are neither cropped nor aligned.
 
-    What a `Recognizer` does before it compares.
+    What a `Recognizer` does before it compares. It works in the process that made it: a child forked
+    from that gets a RuntimeError where TensorFlow would hang.
 
     Args:
         model: images -> embeddings, or a classifier of this library, whose head is taken off.
@@ -60,6 +62,7 @@ class FaceReader:
         for name in (self.alignment, aligned_to or self.alignment):
             geometry.alignment_points(name, 1, 1)  # refuses an unknown one
         self._size = int(self.embedder.input_shape[1])
+        self._process = os.getpid()
         self._detector, self._aligned_to, self._fall_back = detector, aligned_to, fall_back
 
     def faces(self, photo: Photo) -> tuple[FoundFace, ...]:
@@ -95,6 +98,7 @@ class FaceReader:
         Raises:
             ImageError, OSError, ValueError, ModuleNotFoundError: as `faces`.
         """
+        self._check_process()
         image = photo if isinstance(photo, np.ndarray) else read_image(photo)
         check_image(image)
         return image, self._find(image)
@@ -109,6 +113,7 @@ class FaceReader:
         Returns:
             The faces, in the places' order.
         """
+        self._check_process()
         if not places:
             return ()
         chips = [self._cut(image, source) for *_, source in places]
@@ -191,6 +196,21 @@ class FaceReader:
             *image.shape[:2], source=source, target=self.alignment, size=self._size
         )
         return geometry.warp(image, matrix, self._size)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_process"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _process=os.getpid())
+
+    def _check_process(self) -> None:
+        """Refuses what would hang: a forked child has none of the threads of TensorFlow or JAX."""
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                "a recogniser must be used in the process that made it: make it in the child, or start "
+                "children by multiprocessing's 'spawn'. "
+                f"Received: process {os.getpid()}, forked after process {self._process} made it"
+            )
 
     def _embed(self, chips: list[np.ndarray]) -> np.ndarray:
         # Filled up to a power of two, so that few batch sizes are traced.

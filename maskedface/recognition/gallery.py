@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import functools
+import logging
 import os
+import threading
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
 from maskedface.evaluation import Cohort, normalised
+from maskedface.names import near_names, person_name, shown
 from maskedface.recognition import gallery_file
 from maskedface.recognition.calibration import Calibration, calibrate
-from maskedface.recognition.search import ExactSearch
-
-Keep = Literal["mean", "all"]
+from maskedface.recognition.enrolled import Enrolled, Keep, from_file
 
 
 class Candidate(NamedTuple):
@@ -32,6 +32,12 @@ class Candidate(NamedTuple):
 
 class Gallery:
     """People and their embeddings.
+
+    Threads may share one: whoever reads (`search`, `people`, `save`, `calibrate`) sees the people as they
+    are at one moment, and of those who change them (`enroll`, `remove`) one waits for another. Processes
+    have each their own; they change its file one after another under `locks.locked`.
+
+    Names are kept and compared in Unicode's form NFC, without blanks around them (`names.person_name`).
 
     Args:
         fingerprint: str, `recognition.fingerprint` of the model that makes the embeddings.
@@ -64,29 +70,35 @@ class Gallery:
             )
         self.masks = masks
         self.fingerprint, self.keep, self.source = fingerprint, keep, source
-        self._cohort = cohort
         self.calibration: Calibration | None = None
-        self._people: list[str] = []
-        self._faces: list[int] = []  # how many faces of each person were enrolled
-        self._rows = np.empty((0, 0), "float32")
-        self._lengths = np.empty(0, "float32")  # of the sum of unit vectors that a row is
-        self._person = np.empty(0, "int32")
+        self._now = Enrolled(cohort=cohort)  # replaced as a whole, never changed
+        self._lock = threading.Lock()  # of those who replace it
 
     @property
     def cohort(self) -> Cohort | None:
         """The people whom everybody enrolled is compared with."""
-        return self._cohort
+        return self._now.cohort
 
     @property
     def people(self) -> dict[str, int]:
         """{person: how many of their faces were enrolled}, sorted by name."""
-        return dict(sorted(zip(self._people, self._faces, strict=True)))
+        now = self._now
+        return dict(sorted(zip(now.names, now.faces, strict=True)))
 
     def __len__(self) -> int:
-        return len(self._people)
+        return len(self._now.names)
 
     def __contains__(self, person: object) -> bool:
-        return person in self._numbers
+        try:
+            return isinstance(person, str) and person_name(person) in self._now.numbers
+        except ValueError:
+            return False  # no name at all
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock())
 
     def check_model(self, fingerprint: str) -> None:
         """Refuses a model whose embeddings cannot be compared with those enrolled.
@@ -105,44 +117,32 @@ class Gallery:
             )
 
     def enroll(self, people: Sequence[str], embeddings: np.ndarray) -> None:
-        """Adds faces; those of people already there join what is kept of them.
+        """Adds faces; those of people already there join what is kept of them. Names that differ from those
+        of others by case alone are said (`logging`, "maskedface"): they are two people.
 
         Args:
-            people: whom each embedding shows, no name empty.
+            people: whom each embedding shows, as for `names.person_name`.
             embeddings: float array, shape (faces, features).
 
         Raises:
-            ValueError: if lengths or features differ, a name is empty, or an embedding is not finite
-                or zero.
+            ValueError: if lengths or features differ, a name is none, an embedding is not finite or
+                zero, or a mean would be zero.
         """
-        unit = normalised(embeddings)
-        features = self._rows.shape[1] or unit.shape[1]
-        if self.cohort is not None:
-            features = self.cohort.people.shape[1]
-        if len(unit) != len(people) or unit.shape[1] != features or not all(people):
-            raise ValueError(
-                "people must name somebody for each embedding, which must have "
-                f"{features} features. Received: {len(people)} people, shape {unit.shape}"
-            )
+        unit, names = normalised(embeddings), [person_name(name) for name in people]
         if not unit.any(axis=1).all():
             raise ValueError("embeddings must not be zero. Received: a row of zeros")
-        numbers = dict(self._numbers)
-        for name in people:
-            numbers.setdefault(name, len(numbers))
-        person = np.array([numbers[name] for name in people], "int32")
-        faces = np.bincount(person, minlength=len(numbers))
-        faces[: len(self)] += np.array(self._faces, faces.dtype)
-        rows = np.concatenate([self._rows.reshape(-1, features), unit])
-        lengths = np.concatenate([self._lengths, np.ones(len(unit), "float32")])
-        person = np.concatenate([self._person, person])
-        if self.keep == "mean":
-            sums = np.zeros((len(numbers), features), "float32")
-            np.add.at(sums, person, rows * lengths[:, None])
-            lengths = np.linalg.norm(sums, axis=1)
-            rows, person = normalised(sums), np.arange(len(numbers), dtype="int32")
-        order = np.argsort(person, kind="stable")
-        self._people, self._faces = list(numbers), faces.tolist()
-        self._set(rows[order], lengths[order], person[order])
+        with self._lock:
+            now = self._now
+            features = now.rows.shape[1] or unit.shape[1]
+            if now.cohort is not None:
+                features = now.cohort.people.shape[1]
+            if len(unit) != len(names) or unit.shape[1] != features:
+                raise ValueError(
+                    "people must name somebody for each embedding, which must have "
+                    f"{features} features. Received: {len(names)} people, shape {unit.shape}"
+                )
+            self._now = now.joined(names, unit, self.keep)
+        _warn_of_case(now.names, names)
 
     def remove(self, person: str) -> None:
         """Forgets a person, but for what a network trained on them knows: its weights, and their mean
@@ -152,15 +152,18 @@ class Gallery:
             person: an enrolled person.
 
         Raises:
-            ValueError: if nobody of that name is enrolled.
+            ValueError: if nobody of that name is enrolled; the message says which names are near.
         """
-        if person not in self:
-            raise ValueError(f"person must be enrolled. Received: person={person!r}")
-        number = self._numbers[person]
-        kept = self._person != number
-        rest = self._person[kept]
-        del self._people[number], self._faces[number]
-        self._set(self._rows[kept], self._lengths[kept], rest - (rest > number))
+        name = person_name(person)
+        with self._lock:
+            now = self._now
+            if name in now.numbers:
+                self._now = now.without(name)
+                return
+        near = ", ".join(map(repr, near_names(name, now.names)))
+        raise ValueError(
+            f"person must be enrolled. Received: person={person!r}{near and f'; enrolled are {near}'}"
+        )
 
     def search(self, embedding: np.ndarray, k: int = 1) -> tuple[Candidate, ...]:
         """The people most alike, by an exact search (`recognition.search.ExactSearch`).
@@ -175,11 +178,12 @@ class Gallery:
         Raises:
             ValueError: if nobody is enrolled, or the embedding has other features.
         """
-        if not len(self):
+        now = self._now
+        if not now.names:
             raise ValueError("somebody must be enrolled before a search. Received: nobody")
-        numbers, scores = self._index.best(embedding, k)
+        numbers, scores = now.index.best(embedding, k)
         return tuple(
-            Candidate(self._people[number], float(score))
+            Candidate(now.names[number], float(score))
             for number, score in zip(numbers, scores, strict=True)
         )
 
@@ -207,18 +211,18 @@ class Gallery:
         Raises:
             ValueError: if there are too few probes for `fpir`, or nobody to compare them with.
         """
-        names = [self._people[number] for number in self._person]
-        self.calibration = calibrate(
-            self._rows,
-            names,
+        now = self._now
+        self.calibration = made = calibrate(
+            now.rows,
+            [now.names[number] for number in now.person],
             embeddings,
-            people,
-            self._offsets,
+            [person_name(name) for name in people],
+            now.offsets,
             fpir=fpir,
             far=far,
             source=source,
         )
-        return self.calibration
+        return made
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the gallery to one file, by way of a temporary one: a killed write leaves the old.
@@ -227,21 +231,23 @@ class Gallery:
             path: the file, by custom `.npz`.
 
         Raises:
+            ValueError: if what is written could not be read again.
             OSError: if it cannot be written.
         """
+        now, calibration = self._now, self.calibration
         facts = {
             "fingerprint": self.fingerprint,
             "keep": self.keep,
             "source": self.source,
-            "people": self._people,
-            "faces": self._faces,
-            "calibration": self.calibration and self.calibration.to_json(),
+            "people": list(now.names),
+            "faces": list(now.faces),
+            "calibration": calibration and calibration.to_json(),
             "masks": self.masks,
         }
-        arrays = {"rows": self._rows, "lengths": self._lengths, "person": self._person}
-        if self.cohort is not None:
-            offsets = np.empty(0, "float32") if self._offsets is None else self._offsets
-            arrays |= {**self.cohort.arrays(), "offsets": offsets}
+        arrays = {"rows": now.rows, "lengths": now.lengths, "person": now.person}
+        if now.cohort is not None:
+            offsets = np.empty(0, "float32") if now.offsets is None else now.offsets
+            arrays |= {**now.cohort.arrays(), "offsets": offsets}
         gallery_file.write(path, facts, arrays)
 
     @classmethod
@@ -263,33 +269,19 @@ class Gallery:
             facts["fingerprint"],
             keep=facts["keep"],
             source=facts["source"],
-            cohort=Cohort.among(arrays),
             masks=facts["masks"],
         )
-        gallery._people, gallery._faces = facts["people"], facts["faces"]
-        gallery._set(arrays["rows"], arrays["lengths"], arrays["person"])
-        if len(gallery) and "offsets" in arrays:
-            gallery.__dict__["_offsets"] = arrays["offsets"]  # where the cached property keeps it
         if facts["calibration"]:
             gallery.calibration = Calibration(**facts["calibration"])
+        gallery._now = from_file(facts, arrays)
         return gallery
 
-    def _set(self, rows: np.ndarray, lengths: np.ndarray, person: np.ndarray) -> None:
-        self._rows, self._lengths, self._person = rows, lengths, person
-        for kept in ("_index", "_numbers", "_offsets"):  # computed anew when asked for
-            self.__dict__.pop(kept, None)
 
-    @functools.cached_property
-    def _index(self) -> ExactSearch:
-        return ExactSearch(self._rows, self._person, self._offsets)
-
-    @functools.cached_property
-    def _offsets(self) -> np.ndarray | None:
-        if self.cohort is None or not len(self):
-            return None
-        return self.cohort.offsets(self._rows)
-
-    @functools.cached_property
-    def _numbers(self) -> dict[str, int]:
-        return {name: number for number, name in enumerate(self._people)}
-
+def _warn_of_case(known: Sequence[str], people: Sequence[str]) -> None:
+    spelt = {name.casefold(): name for name in known}
+    for name in dict.fromkeys(people):
+        other = spelt.setdefault(name.casefold(), name)
+        if other != name and name not in known:
+            logging.getLogger("maskedface").warning(
+                "%s and %s differ by case alone: they are two people", shown(other), shown(name)
+            )

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from maskedface.array_file import DamagedError, digest, read_arrays
+from maskedface.names import LONGEST
 from maskedface.whole_file import whole_file
 
-VERSION = 3  # 1 had no cohort, 2 no masks
+VERSION = 4  # 1 had no cohort, 2 no masks, 3 no digests
+_FACTS_MEMBER, _DIGESTS = "facts", "digests"
 _ARRAYS = {"rows": ("float32", 2), "lengths": ("float32", 1), "person": ("int32", 1)}
 _COHORT = {  # where the gallery has one
     "cohort": ("float32", 2),
     "cohort_nearest": ("int64", 0),
     "offsets": ("float32", 1),  # seconds to compute for each 100,000 rows
 }
-_FACTS = {"fingerprint", "keep", "source", "people", "faces", "calibration", "masks"}
+_ROUNDING = 1e-3  # of a length or a threshold, as float32 sums in any order give them
 
 
 def write(
@@ -33,18 +36,19 @@ def write(
         arrays: "rows", "lengths" and "person", and with a cohort `Cohort.arrays` and "offsets".
 
     Raises:
+        ValueError: if `read` would refuse them.
         OSError: if it cannot be written; the file that was there stays.
     """
-    version = VERSION if facts["masks"] else 2 if _COHORT.keys() <= arrays.keys() else 1
-    known = {name: value for name, value in facts.items() if value or name != "masks"}
-    text = json.dumps({"version": version, **known}).encode()
+    _check(path, facts, arrays)
+    digests = {name: digest(array) for name, array in arrays.items()}
+    text = json.dumps({"version": VERSION, **facts, _DIGESTS: digests}, allow_nan=False).encode()
     # Biometric data: a new file is for its owner alone. By an open file, as NumPy would add an ending.
     with whole_file(path, private=True) as partial, open(partial, "wb") as file:
         np.savez(file, facts=np.frombuffer(text, "uint8"), **arrays)  # type: ignore[arg-type]
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Reads a gallery's file.
+    """Reads a gallery's file, of this version or one before.
 
     Args:
         path: a file that `write` wrote.
@@ -54,55 +58,146 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
 
     Raises:
         ValueError: if it is no gallery, is damaged, or of a later version.
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError, IsADirectoryError, PermissionError: if it cannot be opened.
     """
     try:
-        # Opened here: of a damaged file np.load would leave its own open.
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            facts = json.loads(file["facts"].tobytes())
-            version = facts.pop("version")
-            facts.setdefault("masks", 0)
-            wanted = {*_ARRAYS, *(_COHORT if _COHORT.keys() & {*file} else ())}
-            arrays = {name: file[name] for name in wanted} if version in (1, 2, VERSION) else {}
-    except (FileNotFoundError, IsADirectoryError, PermissionError):
-        raise
-    except (ValueError, KeyError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
+        arrays = read_arrays(path)
+        facts = json.loads(arrays.pop(_FACTS_MEMBER).tobytes())
+        version = facts.pop("version")
+        if type(version) is not int:
+            raise TypeError(f"version {version!r}")
+    except (DamagedError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"path must be a gallery's file, whole. Received: {os.fspath(path)!r} ({error})"
         ) from error
-    if not arrays:
+    if not 1 <= version <= VERSION:
         raise ValueError(
-            f"a gallery's file must be of version 1 to {VERSION}, which this release reads. "
-            f"Received: {os.fspath(path)!r} of version {version!r}"
+            f"a gallery's file must be of version 1 to {VERSION}, which this release reads; one of a "
+            f"later version needs a later release. Received: {os.fspath(path)!r} of version {version!r}"
         )
-    _check(path, facts, arrays)
+    if version == VERSION:
+        _check_digests(path, facts.pop(_DIGESTS, None), arrays)
+    facts.setdefault("masks", 0)
+    _check(path, facts, arrays, has_cohort={1: False, 2: True}.get(version))
     return facts, arrays
 
 
-def _check(
-    path: str | os.PathLike[str], facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+def _check_digests(
+    path: str | os.PathLike[str], digests: object, arrays: Mapping[str, np.ndarray]
 ) -> None:
-    kinds = {name: (str(array.dtype), array.ndim) for name, array in arrays.items()}
-    rows, person = arrays["rows"], arrays["person"]
-    people = facts.get("people", ())
-    others = arrays.get("cohort", rows)
-    fits = (
-        set(facts) == _FACTS
-        and kinds == _ARRAYS | (_COHORT if "cohort" in arrays else {})
-        and (others.shape[1] == rows.shape[1] or not len(rows))
-        and ("cohort" not in arrays or (len(others) > 1 and arrays["cohort_nearest"] > 0))
-        and len(arrays.get("offsets", rows)) == len(rows)
-        and bool(np.isfinite(arrays.get("offsets", rows)).all())
-        and bool(np.isfinite(others).all())
-        and facts["masks"] in range(101)
-        and len(people) == len(facts["faces"]) == len(set(people))
-        and len(rows) == len(arrays["lengths"]) == len(person)
-        and np.array_equal(np.unique(person), np.arange(len(people)))
-        and bool((np.diff(person) >= 0).all())
-        and bool(np.isfinite(rows).all())
-    )
-    if not fits:
+    found = {name: digest(array) for name, array in arrays.items()}
+    if found != digests:
+        known = digests if isinstance(digests, dict) else {}
+        other = sorted(name for name in {*found, *known} if found.get(name) != known.get(name))
+        raise ValueError(
+            "path must be a gallery's file, whole, with the arrays that it was written with. "
+            f"Received: {os.fspath(path)!r}, where {other or 'the digests'} differ"
+        )
+
+
+def _check(
+    path: str | os.PathLike[str],
+    facts: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    *,
+    has_cohort: bool | None = None,
+) -> None:
+    wrong = [name for name, good in _FACTS.items() if name not in facts or not good(facts[name])]
+    wrong += sorted({*facts} - {*_FACTS})
+    if not wrong:
+        wrong = _wrong_arrays(facts, arrays, has_cohort)
+    if wrong:
         raise ValueError(
             "a gallery's file must hold rows, lengths and person of the people it names. "
-            f"Received: {os.fspath(path)!r}, where they do not fit together"
+            f"Received: {os.fspath(path)!r}, where they do not fit together: {', '.join(wrong)}"
         )
+
+
+def _wrong_arrays(
+    facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray], has_cohort: bool | None
+) -> list[str]:
+    """The names of what does not fit."""
+    kinds = {name: (str(array.dtype), array.ndim) for name, array in arrays.items()}
+    with_cohort = "cohort" in arrays if has_cohort is None else has_cohort
+    wanted = _ARRAYS | (_COHORT if with_cohort else {})
+    if kinds != wanted:
+        return sorted(name for name in {*kinds, *wanted} if kinds.get(name) != wanted.get(name))
+    rows, lengths, person = (arrays[name] for name in _ARRAYS)
+    faces = np.array(facts["faces"], "float64")
+    if len(facts["people"]) != len(faces) or not len(rows) == len(lengths) == len(person):
+        return ["people"]
+    starts = np.diff(person, prepend=np.int32(-1))
+    whole = len(person) == 0 or person[-1] == len(faces) - 1
+    if not whole or not np.isin(starts, (0, 1)).all() or (len(faces) and not len(rows)):
+        return ["person"]
+    each = np.bincount(person, minlength=len(faces))
+    found = [] if _unit(rows) else ["rows"]
+    if not ((lengths > 0) & (lengths <= faces[person] * (1 + _ROUNDING))).all():
+        found.append("lengths")
+    if not (each == (1 if facts["keep"] == "mean" else faces)).all():
+        found.append("faces")
+    return found + (_wrong_cohort(rows, arrays) if with_cohort else [])
+
+
+def _wrong_cohort(rows: np.ndarray, arrays: Mapping[str, np.ndarray]) -> list[str]:
+    cohort, offsets = arrays["cohort"], arrays["offsets"]
+    features = cohort.shape[1] == rows.shape[1] or not len(rows)
+    good = {
+        "cohort": len(cohort) > 1 and features and bool(np.isfinite(cohort).all()),
+        "cohort_nearest": arrays["cohort_nearest"] > 0,
+        "offsets": len(offsets) == len(rows) and bool((np.abs(offsets) <= 1 + _ROUNDING).all()),
+    }
+    return [name for name, fits in good.items() if not fits]
+
+
+def _unit(rows: np.ndarray) -> bool:
+    squares = np.einsum("ij,ij->i", rows, rows)
+    return bool((np.abs(squares - 1) <= _ROUNDING).all())
+
+
+def _whole(least: int, most: float = math.inf) -> Callable[[object], bool]:
+    return lambda value: type(value) is int and least <= value <= most
+
+
+def _number(least: float, most: float) -> Callable[[object], bool]:
+    return lambda value: type(value) in (int, float) and least <= value <= most  # type: ignore[operator]
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _names(value: object) -> bool:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        return False
+    return len({*value}) == len(value) and all(0 < len(name) <= LONGEST for name in value)
+
+
+def _thresholds(value: object) -> bool:
+    if value is None:
+        return True
+    if not isinstance(value, dict) or {*value} != {*_CALIBRATION}:
+        return False
+    return all(good(value[name]) for name, good in _CALIBRATION.items())
+
+
+_SCORE, _COSINE = _number(-2 - _ROUNDING, 2 + _ROUNDING), _number(-1 - _ROUNDING, 1 + _ROUNDING)
+_CALIBRATION: dict[str, Callable[[Any], bool]] = {
+    "fpir": _number(0, 1),
+    "identify": _SCORE,
+    "far": _number(0, 1),
+    "verify": lambda value: value is None or _COSINE(value),
+    "probes": _whole(1),
+    "people": _whole(1),
+    "gallery": _whole(1),
+    "source": _text,
+}
+_FACTS: dict[str, Callable[[Any], bool]] = {
+    "fingerprint": _text,
+    "keep": lambda value: value in ("mean", "all"),
+    "source": _text,
+    "people": _names,
+    "faces": lambda value: isinstance(value, list) and all(map(_whole(1, 2**53), value)),
+    "calibration": _thresholds,
+    "masks": _whole(0, 100),
+}

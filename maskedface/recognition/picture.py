@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from maskedface.names import shown
 from maskedface.recognition.found import Identity
 
 MAX_SIDE = 2048  # pixels of the longer side; larger photographs are scaled down
@@ -47,7 +48,7 @@ def draw_faces(image: np.ndarray, faces: Sequence[LabelledFace]) -> np.ndarray:
         left, top, right, bottom = (side * scale for side in face.box)
         draw.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), None, colour, line)
         # File names may hold bytes that no font can show.
-        words = face.words.encode("utf-8", "replace").decode()
+        words = shown(face.words)
         _, _, width, height = draw.textbbox((0, 0), words, font)
         x = min(max(0.0, left), max(0.0, picture.width - width))
         y = top - height - line if top > height + line else min(bottom, picture.height - height)

@@ -11,6 +11,7 @@ import numpy as np
 from maskedface.evaluation import Cohort
 from maskedface.landmarks import Detector
 from maskedface.masking import SEEMS_MASKED, masked_templates
+from maskedface.names import person_name
 from maskedface.recognition.embedding import fingerprint
 from maskedface.recognition.face_reader import FaceReader, FallBack
 from maskedface.recognition.found import FoundFace, Identity, Photo, Place, Verification
@@ -131,23 +132,24 @@ class Recognizer(FaceReader):
         """Adds a person's faces to the gallery; where one photograph is refused, none.
 
         Args:
-            person: their name, not "". If they are enrolled already, the faces join the old ones.
+            person: their name (`names.person_name`). If they are enrolled already, the faces join the
+                old ones.
             photos: photographs of them, one face each.
 
         Returns:
             The faces enrolled.
 
         Raises:
-            ValueError: if there is no photograph, and as `one_face`.
+            ValueError: if there is no name or photograph, and as `one_face`.
             OSError, ModuleNotFoundError: as `faces`.
         """
+        name = person_name(person)
         found = tuple(self.face_to_enroll(photo) for photo in photos)
-        if not found or not person:
+        if not found:
             raise ValueError(
-                "person must have a name, and a photograph at least. "
-                f"Received: person={person!r}, {len(found)} photographs"
+                f"person must have a photograph at least. Received: person={person!r}, 0 photographs"
             )
-        self.gallery.enroll([person] * len(found), np.stack([face.to_enroll for face in found]))
+        self.gallery.enroll([name] * len(found), np.stack([face.to_enroll for face in found]))
         return found
 
     def identify(

@@ -18,6 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from maskedface.array_file import DamagedError, read_arrays
 from maskedface.training.run import HISTORY
 from maskedface.whole_file import whole_file, write_text
 
@@ -69,14 +70,20 @@ def read_state(folder: str, variables: Sequence[keras.Variable]) -> list[dict[st
         The history so far, one entry a finished epoch; [] if there is no state.
 
     Raises:
-        ValueError: if the state is of another model.
+        ValueError: if the state is of another model, or damaged.
     """
     path = os.path.join(folder, STATE)
     if not os.path.exists(path):
         return []
-    with np.load(path) as file:
-        arrays = [file[f"variable{number}"] for number in range(len(file.files) - 1)]
-        history: list[dict[str, float]] = json.loads(str(file["history"]))
+    try:
+        stored = read_arrays(path)
+        history: list[dict[str, float]] = json.loads(str(stored.pop("history")))
+        arrays = [stored[f"variable{number}"] for number in range(len(stored))]
+    except (DamagedError, KeyError, ValueError) as error:
+        raise ValueError(
+            "a run's state must be whole; without it (delete it) the run begins anew. "
+            f"Received: {path!r} ({error})"
+        ) from error
     if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
         raise ValueError(f"{path!r} must be the state of this very model. Received: another's")
     for variable, array in zip(variables, arrays, strict=True):

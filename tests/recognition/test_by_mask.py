@@ -158,9 +158,9 @@ def test_the_masked_gallery_may_want_drawn_masks_alone(pair: ByMask) -> None:
     pair.masked.gallery.masks = 2
     pair.enroll("new", [BARE])
     plain = pair.bare.one_face(BARE).embedding
-    number = list(pair.bare.gallery._people).index("new")
-    np.testing.assert_allclose(pair.bare.gallery._rows[number], plain, atol=1e-6)
+    number = pair.bare.gallery._now.names.index("new")
+    np.testing.assert_allclose(pair.bare.gallery._now.rows[number], plain, atol=1e-6)
     template = pair.masked.face_to_enroll(BARE).template
-    number = list(pair.masked.gallery._people).index("new")
+    number = pair.masked.gallery._now.names.index("new")
     assert template is not None
-    np.testing.assert_allclose(pair.masked.gallery._rows[number], template, atol=1e-6)
+    np.testing.assert_allclose(pair.masked.gallery._now.rows[number], template, atol=1e-6)

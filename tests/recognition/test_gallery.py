@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+import copy
 import io
 import json
 import os
 import pickle
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from maskedface.evaluation import Cohort, match_probes, normalised
-from maskedface.recognition import Gallery, gallery_file
+from maskedface.evaluation import Cohort, match_probes, normalised, person_means
+from maskedface.recognition import Calibration, Gallery, calibration, gallery_file
 
 FACES = np.array([[1, 0, 0], [0, 1, 0], [0.6, 0.8, 0], [0, 0, 2]], "float32")
 PEOPLE = ["ada", "bo", "ada", "cy"]
@@ -118,13 +120,17 @@ def test_a_pickle_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 TWO = np.array(2, "int64")
+THRESHOLDS: dict[str, Any] = {
+    **{"fpir": 0.1, "identify": 0.4, "far": 0.1, "verify": 0.5},
+    **{"probes": 9, "people": 9, "gallery": 3, "source": "drawn"},
+}
 NONE = {"offsets": np.zeros(3, "float32")}
 
 
 def damaged(path: Path, facts: dict[str, Any], **arrays: Any) -> Path:
-    """The gallery's file with some of its parts changed."""
+    """The gallery's file with some of its parts changed, as version 3 wrote it."""
     told, kept = gallery_file.read(path)
-    text = json.dumps({"version": 2, **told, **facts}).encode()
+    text = json.dumps({"version": 3, **told, **facts}).encode()
     buffer = io.BytesIO()
     np.savez(buffer, facts=np.frombuffer(text, "uint8"), **{**kept, **arrays})
     path.write_bytes(buffer.getvalue())
@@ -134,15 +140,32 @@ def damaged(path: Path, facts: dict[str, Any], **arrays: Any) -> Path:
 @pytest.mark.parametrize(
     ("facts", "arrays", "message"),
     [
-        ({"version": 4}, {}, "must be of version 1 to 3"),
+        ({"version": 5}, {}, "must be of version 1 to 4"),
+        ({"version": 4}, {}, r"whole, .*\['lengths', 'person', 'rows'\] differ"),
+        ({"version": 2}, {}, "do not fit together: cohort"),
+        ({"version": True}, {}, "must be a gallery's file, whole"),
         ({"people": ["ada", "bo"]}, {}, "do not fit together"),
         ({"people": ["ada", "bo", "bo"]}, {}, "do not fit together"),
-        ({"keep": "some"}, {}, "keep must be"),
+        ({"keep": "some"}, {}, "do not fit together: keep"),
         ({"more": 1}, {}, "do not fit together"),
         ({}, {"person": np.array([0, 1, 5], "int32")}, "do not fit together"),
         ({}, {"rows": np.full((3, 3), np.nan, "float32")}, "do not fit together"),
         ({}, {"rows": np.ones((3, 3))}, "do not fit together"),
-        ({}, {"cohort": np.ones((3, 3), "float32")}, "cohort_nearest|offsets"),
+        ({}, {"rows": np.ones((3, 3), "float32")}, "do not fit together: rows"),
+        ({}, {"lengths": np.array([1, 0, 1], "float32")}, "do not fit together: lengths"),
+        ({}, {"lengths": np.array([1, 1, 1.1], "float32")}, "do not fit together: lengths"),
+        ({"faces": [2, 1, 0]}, {}, "do not fit together: faces"),
+        ({"faces": [2, 1, True]}, {}, "do not fit together: faces"),
+        ({"fingerprint": 7}, {}, "do not fit together: fingerprint"),
+        ({"masks": 101}, {}, "do not fit together: masks"),
+        ({"people": ["ada", "bo", ""]}, {}, "do not fit together: people"),
+        ({"people": ["ada", "bo", "x" * 1_001]}, {}, "do not fit together: people"),
+        ({"calibration": THRESHOLDS | {"identify": float("nan")}}, {}, "fit together: calibration"),
+        ({"calibration": THRESHOLDS | {"identify": -60.0}}, {}, "fit together: calibration"),
+        ({"calibration": THRESHOLDS | {"verify": "0.5"}}, {}, "fit together: calibration"),
+        ({"calibration": THRESHOLDS | {"more": 1}}, {}, "fit together: calibration"),
+        ({}, {"more": np.ones(1)}, "do not fit together: more"),
+        ({}, {"cohort": np.ones((3, 3), "float32")}, "fit together: cohort_nearest, offsets"),
         ({}, {"cohort": np.ones((3, 2), "float32"), "cohort_nearest": TWO, **NONE}, "do not fit together"),
         ({}, {"cohort": np.ones((1, 3), "float32"), "cohort_nearest": TWO, **NONE}, "do not fit together"),
         ({}, {"cohort": np.ones((3, 3), "float32"), "cohort_nearest": TWO - 2, **NONE}, "do not fit"),
@@ -174,7 +197,9 @@ def test_a_cut_or_missing_file_is_refused(tmp_path: Path) -> None:
     ("people", "embeddings", "message"),
     [
         (["ada"], FACES, "people must name somebody"),
-        (["ada", ""], FACES[:2], "people must name somebody"),
+        (["ada", " "], FACES[:2], "name must be text of 1 to 1000 characters"),
+        (["ada", "x" * 200_000], FACES[:2], "name must be text of .*, 200000 characters"),
+        (["dee", "dee"], np.array([[1, 0, 0], [-1, 0, 0]]), "must not cancel each other"),
         (["ada"], np.ones((1, 5)), "must have 3 features"),
         (["ada"], np.zeros((1, 3)), "must not be zero"),
         (["ada"], np.full((1, 3), np.inf), "finite"),
@@ -266,10 +291,27 @@ def test_nobody_enrolled_cannot_be_compared_with_a_cohort() -> None:
         made.enroll(["ada"], np.ones((1, 2)))
 
 
-def test_a_gallery_of_version_1_is_read(tmp_path: Path) -> None:
-    gallery().save(tmp_path / "g.npz")
-    old = Gallery.load(damaged(tmp_path / "g.npz", {"version": 1}))
-    assert old.people == gallery().people and old.cohort is None
+@pytest.mark.parametrize(("version", "cohort"), [(1, None), (2, OTHERS), (3, None), (3, OTHERS)])
+def test_a_gallery_of_a_version_before_is_read(
+    tmp_path: Path, version: int, cohort: Cohort | None
+) -> None:
+    made = Gallery("f00d", cohort=cohort)
+    made.enroll(PEOPLE, FACES)
+    made.save(tmp_path / "g.npz")
+    old = Gallery.load(damaged(tmp_path / "g.npz", {"version": version}))
+    assert old.search(FACES[0], 3) == made.search(FACES[0], 3)
+
+
+@pytest.mark.parametrize("keep", ["mean", "all"])
+def test_two_spellings_in_an_old_file_are_one_person(tmp_path: Path, keep: Any) -> None:
+    made = gallery(keep)
+    made.save(tmp_path / "g.npz")
+    old = damaged(tmp_path / "g.npz", {"people": ["Jos\u00e9", "bo", "Jose\u0301 "]})
+    read = Gallery.load(old)
+    assert read.people == {"Jos\u00e9": 3, "bo": 1}
+    assert read.search(FACES[3])[0].person == "Jos\u00e9"
+    read.save(old)
+    assert Gallery.load(old).people == read.people
 
 
 @pytest.mark.parametrize("masks", [0, 7])
@@ -284,3 +326,60 @@ def test_the_number_of_masks_is_kept_in_the_file(tmp_path: Path, masks: int) -> 
 def test_a_number_of_masks_out_of_range_is_refused(masks: int) -> None:
     with pytest.raises(ValueError, match=r"masks be in \[0, 100\]. Received: .*masks="):
         Gallery("print", masks=masks)
+
+
+def test_one_name_in_two_forms_of_unicode_is_one_person() -> None:
+    made = gallery()
+    made.enroll(["Jos\u00e9"], FACES[:1])
+    made.enroll([" Jose\u0301\n"], FACES[:1])
+    assert made.people["Jos\u00e9"] == 2 and "Jose\u0301" in made
+    made.remove("Jose\u0301")
+    assert "Jos\u00e9" not in made
+
+
+def test_a_probe_is_not_compared_with_itself_in_another_form_of_unicode() -> None:
+    made = gallery()
+    made.remove("cy")
+    made.enroll(["Jos\u00e9"], FACES[3:])
+    chosen = made.calibrate(np.array([[0, 0, 1.0]]), ["Jose\u0301"], fpir=1, far=1, source="")
+    assert chosen.identify < 1
+
+
+def test_names_that_differ_by_case_alone_are_said(caplog: pytest.LogCaptureFixture) -> None:
+    made = gallery()
+    made.enroll(["Ada", "bo"], FACES[:2])
+    assert [record.getMessage() for record in caplog.records] == [
+        "ada and Ada differ by case alone: they are two people"
+    ]
+
+
+def test_a_miss_names_who_is_near() -> None:
+    made = gallery()
+    made.enroll(["Grace Hopper"], FACES[:1])
+    with pytest.raises(ValueError, match="Received: person='grace hoper'; enrolled are 'Grace Hopper'"):
+        made.remove("grace hoper")
+
+
+def test_a_gallery_that_could_not_be_read_is_not_written(tmp_path: Path) -> None:
+    made = gallery()
+    made.calibration = Calibration(**THRESHOLDS | {"identify": float("inf")})
+    with pytest.raises(ValueError, match="do not fit together: calibration"):
+        made.save(tmp_path / "g.npz")
+    assert not (tmp_path / "g.npz").exists()
+
+
+def test_a_gallery_can_be_copied() -> None:
+    made = copy.deepcopy(gallery())
+    made.enroll(["dee"], FACES[:1])
+    assert "dee" in pickle.loads(pickle.dumps(made)) and "dee" not in gallery()
+
+
+def test_one_long_name_among_a_thousand_costs_little() -> None:
+    names = ["x" * 200_000, *(f"p{n}" for n in range(999))]  # as a table may hold it
+    faces = np.random.default_rng(0).normal(size=(1_000, 3))
+    tracemalloc.start()
+    person_means(faces, names)
+    calibration._impostor_pairs(normalised(faces), names)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000_000  # 800 MB a copy, where each name takes as much as the longest

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -100,8 +101,27 @@ def test_a_refused_photograph_enrols_nobody(recognizer: Recognizer, tmp_path: Pa
     with pytest.raises(ImageError):
         recognizer.enroll("ada", [draw_face(0, 0, False), tmp_path / "text.jpg"])
     assert len(recognizer.gallery) == 0
-    with pytest.raises(ValueError, match="person must have a name"):
+    with pytest.raises(ValueError, match="person must have a photograph at least"):
         recognizer.enroll("ada", [])
+
+
+def test_a_name_is_checked_before_photographs_are_read(recognizer: Recognizer) -> None:
+    with pytest.raises(ValueError, match="a person's name must be text"):
+        recognizer.enroll(" ", ["absent.jpg"])
+
+
+def test_a_forked_child_is_refused_where_it_would_hang(recognizer: Recognizer) -> None:
+    face = draw_face(0, 0, False)
+    recognizer.faces(face)
+    child = os.fork()
+    if child == 0:
+        try:
+            recognizer.faces(face)
+        except RuntimeError as error:
+            os._exit(0 if "must be used in the process that made it" in str(error) else 2)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "exif", "16 bit"])

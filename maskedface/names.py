@@ -1,0 +1,71 @@
+"""Names of people and files: when two mean the same person, and how a terminal may show them."""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Iterable
+
+LONGEST = 1_000  # characters: four times the longest name that a folder can have
+_JOINERS = "\u200c\u200d"  # spell Persian and Hindi names, and move nothing else
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, format (bidirectional too), surrogates, line ends
+
+
+def person_name(name: str) -> str:
+    """A person's name as it is kept and compared: Unicode's form NFC, without blanks around it.
+
+    A Mac's folders spell "José" in another form (NFD) than keyboards do; the two look alike.
+
+    Args:
+        name: str, as somebody spelt it.
+
+    Returns:
+        The name, of 1 to 1,000 characters.
+
+    Raises:
+        ValueError: if it is no text, nothing is left of it, or it is longer.
+    """
+    kept = unicodedata.normalize("NFC", name).strip() if isinstance(name, str) else ""
+    if not 0 < len(kept) <= LONGEST:
+        received = f"{name[:40]!r}, {len(name)} characters" if isinstance(name, str) else repr(name)
+        raise ValueError(
+            f"a person's name must be text of 1 to {LONGEST} characters. Received: name={received}"
+        )
+    return kept
+
+
+def near_names(name: str, names: Iterable[str], count: int = 3) -> tuple[str, ...]:
+    """The names most like one that is none of them, to suggest: those that differ by case first.
+
+    Args:
+        name: str.
+        names: those that there are.
+        count: int >= 1, how many at most.
+
+    Returns:
+        The most alike first; () where none is.
+    """
+    spelt: dict[str, list[str]] = {}
+    for known in names:
+        spelt.setdefault(known.casefold(), []).append(known)
+    near = difflib.get_close_matches(name.casefold()[:LONGEST], spelt, count, 0.7)
+    return tuple(known for key in near for known in sorted(spelt[key]))[:count]
+
+
+def shown(text: str) -> str:
+    """Text as a terminal or a log may show it: characters that move its cursor, change its colors, turn
+    its writing around or cannot be printed are escaped, as Python writes them ("\\x1b"); so are bytes of a
+    file's name that are no UTF-8.
+
+    Args:
+        text: str, a name, a path or a message with one.
+    """
+    return "".join(map(_shown, text))
+
+
+def _shown(char: str) -> str:
+    if unicodedata.category(char) not in _UNSEEN or char in _JOINERS:
+        return char
+    if "\udc80" <= char <= "\udcff":  # what Python reads such a byte as
+        return f"\\x{ord(char) & 0xFF:02x}"
+    return char.encode("unicode_escape").decode()

@@ -1,0 +1,156 @@
+"""The people of a gallery at one moment: never changed, so that threads may read it while others write."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from maskedface.evaluation import Cohort, normalised
+from maskedface.names import person_name
+from maskedface.recognition.search import ExactSearch
+
+Keep = Literal["mean", "all"]
+_NOTHING = 1e-6  # a sum of unit vectors this short has no direction but rounding's
+
+
+@dataclass(frozen=True, eq=False)
+class Enrolled:
+    """People, and what is kept of their faces.
+
+    Args:
+        names: the people, each once.
+        faces: how many faces of each were enrolled.
+        rows: float32 array, shape (rows, features), of unit length.
+        lengths: float32 array, shape (rows,), > 0: of the sum of unit vectors that a row is.
+        person: int32 array, shape (rows,), rising from 0 without a gap: whose row each is.
+        cohort: whom they are compared with, or None.
+        known_offsets: float32 array, shape (rows,): the cohort's, where they are known already.
+    """
+
+    names: tuple[str, ...] = ()
+    faces: tuple[int, ...] = ()
+    rows: np.ndarray = field(default_factory=lambda: np.empty((0, 0), "float32"))
+    lengths: np.ndarray = field(default_factory=lambda: np.empty(0, "float32"))
+    person: np.ndarray = field(default_factory=lambda: np.empty(0, "int32"))
+    cohort: Cohort | None = None
+    known_offsets: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        for array in (self.rows, self.lengths, self.person):
+            array.setflags(write=False)
+
+    @functools.cached_property
+    def numbers(self) -> dict[str, int]:
+        """{person: their number}."""
+        return {name: number for number, name in enumerate(self.names)}
+
+    @functools.cached_property
+    def offsets(self) -> np.ndarray | None:
+        """The cohort's offset of each row; None without a cohort or people."""
+        if self.cohort is None or not self.names:
+            return None
+        return self.cohort.offsets(self.rows) if self.known_offsets is None else self.known_offsets
+
+    @functools.cached_property
+    def index(self) -> ExactSearch:
+        """What searches them."""
+        return ExactSearch(self.rows, self.person, self.offsets)
+
+    def joined(self, people: Sequence[str], unit: np.ndarray, keep: Keep) -> Enrolled:
+        """These people with more faces.
+
+        Args:
+            people: whom each row shows.
+            unit: float32 array, shape (faces, features), of unit length.
+            keep: as for `Gallery`.
+
+        Returns:
+            All of them.
+
+        Raises:
+            ValueError: if "mean" keeps a person's faces, and they cancel each other.
+        """
+        names = [self.names[number] for number in self.person]
+        faces = dict(zip(self.names, self.faces, strict=True))
+        for name in people:
+            faces[name] = faces.get(name, 0) + 1
+        rows = np.concatenate([self.rows.reshape(-1, unit.shape[1]), unit])
+        lengths = np.concatenate([self.lengths, np.ones(len(unit), "float32")])
+        return grouped([*names, *people], faces, rows, lengths, keep, self.cohort)
+
+    def without(self, person: str) -> Enrolled:
+        """These people but one, who is among them."""
+        number = self.numbers[person]
+        kept = self.person != number
+        rest = self.person[kept]
+        return Enrolled(
+            self.names[:number] + self.names[number + 1 :],
+            self.faces[:number] + self.faces[number + 1 :],
+            self.rows[kept],
+            self.lengths[kept],
+            rest - (rest > number),
+            self.cohort,
+            None if self.offsets is None else self.offsets[kept],
+        )
+
+
+def grouped(
+    people: Sequence[str],
+    faces: dict[str, int],
+    rows: np.ndarray,
+    lengths: np.ndarray,
+    keep: Keep,
+    cohort: Cohort | None,
+) -> Enrolled:
+    """Rows brought together person by person.
+
+    Args:
+        people: whose each row is.
+        faces: {person: how many of their faces were enrolled}, in the order that they are to have.
+        rows, lengths, cohort: as for `Enrolled`, rows in any order.
+        keep: as for `Gallery`.
+
+    Raises:
+        ValueError: if "mean" keeps a person's rows, and they cancel each other.
+    """
+    numbers = {name: number for number, name in enumerate(faces)}
+    person = np.array([numbers[name] for name in people], "int32")
+    if keep == "mean":
+        sums = np.zeros((len(numbers), rows.shape[1]), "float32")
+        np.add.at(sums, person, rows * lengths[:, None])
+        lengths = np.linalg.norm(sums, axis=1)
+        if (lengths <= _NOTHING).any():
+            raise ValueError(
+                "a person's embeddings must not cancel each other. "
+                f"Received: those of {list(faces)[int(lengths.argmin())]!r}"
+            )
+        rows, person = normalised(sums), np.arange(len(numbers), dtype="int32")
+    order = np.argsort(person, kind="stable")
+    return Enrolled(
+        tuple(faces), tuple(faces.values()), rows[order], lengths[order], person[order], cohort
+    )
+
+
+def from_file(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Enrolled:
+    """The people of a gallery's file; those whom a version before took for two, as their names were spelt
+    in two of Unicode's forms, are one.
+
+    Args:
+        facts, arrays: as `gallery_file.read` gives them.
+
+    Raises:
+        ValueError: if a name is none, or as `grouped`.
+    """
+    rows, lengths, person = (arrays[name] for name in ("rows", "lengths", "person"))
+    names, cohort = [person_name(name) for name in facts["people"]], Cohort.among(arrays)
+    if len({*names}) == len(names):
+        faces = tuple(facts["faces"])
+        return Enrolled(tuple(names), faces, rows, lengths, person, cohort, arrays.get("offsets"))
+    counts = dict.fromkeys(names, 0)
+    for name, count in zip(names, facts["faces"], strict=True):
+        counts[name] += count
+    return grouped([names[n] for n in person], counts, rows, lengths, facts["keep"], cohort)

@@ -1,0 +1,48 @@
+"""Names and paths from outside, as a terminal gets them."""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+import pytest
+
+from maskedface.cli import enrolled, identify, masks
+from maskedface.cli.main import main
+from maskedface.recognition import Calibration, Candidate, FoundFace, Gallery, Identity, PhotoResult
+
+HOSTILE = "\x1b]0;owned\x07\u202egpj"
+FACE = FoundFace((0, 0, 9, 9), None, "alignment", 0.1, np.ones(3, "float32"))
+
+
+def check(printed: str) -> None:
+    assert r"\x1b]0;owned\x07\u202egpj" in printed
+    assert not {"\x1b", "\x07", "\u202e"} & set(printed)
+
+
+def test_enroll_escapes_people_and_files(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [(HOSTILE, HOSTILE, FACE, ""), (HOSTILE, HOSTILE, None, f"no face in {HOSTILE}")]
+    words = argparse.Namespace(json=None, pictures=None)
+    assert enrolled.report(words, rows, Gallery("f00d"), f"from {HOSTILE}") == 1
+    check(capsys.readouterr().out)
+
+
+def test_identify_escapes_people_files_and_sources(capsys: pytest.CaptureFixture[str]) -> None:
+    named = Identity(FACE, HOSTILE, (Candidate(HOSTILE, 0.9), Candidate(HOSTILE, 0.8)), 0.5)
+    identify._print([PhotoResult(HOSTILE, (named,), ""), PhotoResult(HOSTILE, (), HOSTILE)])
+    check(capsys.readouterr().out)
+    gallery = Gallery("f00d")
+    gallery.calibration = Calibration(0.1, 0.4, 0.1, 0.5, 9, 9, 3, HOSTILE)
+    identify._print_threshold(gallery, None)
+    check(capsys.readouterr().out)
+
+
+def test_an_error_is_escaped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(args: argparse.Namespace) -> int:
+        raise ValueError(HOSTILE)
+
+    monkeypatch.setattr(masks, "run", run)
+    assert main(["masks", "--out", "x.png"]) == 2
+    check(capsys.readouterr().err)
