@@ -162,7 +162,10 @@ def test_an_image_that_does_not_decode_is_counted_and_named(
     [(path, reason)] = info.metadata["undecodable"]
     assert path == "masked/bo/cut.jpg"
     assert "damaged" in reason
-    assert info.metadata["excluded"] == [["masked/bo/notes.txt", "not an image name"]]
+    assert info.metadata["excluded"] == [
+        ["masked/bo/notes.txt", "not an image name"],
+        ["unmasked/bo", "a person's folder without an image"],
+    ]
     assert "1 files are left out beside 12 rows" in caplog.text
     assert "'masked/bo/cut.jpg' (cut or damaged" in caplog.text
 
