@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 MFR2_PEOPLE: tuple[str, ...] = (
@@ -19,8 +20,9 @@ on them: `index.without(MFR2_PEOPLE)`, `--without-people mfr2`.
 
 
 def name_key(person: str) -> str:
-    """What is left of a name without case, blanks, `_` and `-`: "Ben_Affleck" and "BenAffleck" have one."""
-    return re.sub(r"[\s_-]+", "", person).casefold()
+    """What is left of a name, in Unicode's form NFC, without case, blanks, `_` and `-`: "Ben_Affleck" and
+    "BenAffleck" have one."""
+    return re.sub(r"[\s_-]+", "", unicodedata.normalize("NFC", person)).casefold()
 
 
 def same_people(people: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
