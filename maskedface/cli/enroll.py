@@ -26,7 +26,7 @@ from maskedface.names import person_name
 if TYPE_CHECKING:
     from maskedface.cli.enrolled import Enrolled
     from maskedface.recognition import FoundFace, Gallery
-    from maskedface.recognition.gallery import Keep
+    from maskedface.recognition.enrolled import Keep
 
 _PATIENCE = 60.0  # seconds: the lock is held while a change is applied and saved, not while faces are read
 

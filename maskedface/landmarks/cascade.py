@@ -127,7 +127,7 @@ class Cascade:
 def _fills(face: Detection, image: np.ndarray) -> bool:
     """Whether an image is about one face alone: others beside it would be small."""
     left, top, right, bottom = face.box
-    return min(right - left, bottom - top) >= _FILLS * min(image.shape[:2])
+    return bool(min(right - left, bottom - top) >= _FILLS * min(image.shape[:2]))
 
 
 def may_be_crop(image: np.ndarray) -> bool:

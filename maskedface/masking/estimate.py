@@ -23,7 +23,7 @@ _UPPER_CELLS, _EDGE_CELLS = (2, 4), (12, 3)
 _LEAST_CONTRAST = 10.0  # grey levels: a flat image is not blown up to a face
 
 
-def mask_features(image: np.ndarray, source: str | np.ndarray) -> np.ndarray:
+def mask_features(image: np.ndarray, source: geometry.Source) -> np.ndarray:
     """What the estimate looks at: colours against the skin between the eyes, edges, and unevenness.
 
     Args:
@@ -54,7 +54,7 @@ def mask_features(image: np.ndarray, source: str | np.ndarray) -> np.ndarray:
     return np.concatenate([part.ravel() for part in parts]) / np.float32(contrast)
 
 
-def masked_probability(image: np.ndarray, source: str | np.ndarray) -> float:
+def masked_probability(image: np.ndarray, source: geometry.Source) -> float:
     """How probable it is that mouth and chin are covered.
 
     A logistic regression fitted on worn and drawn masks, in colour and grey; docs/recognition.md says how
