@@ -3,6 +3,7 @@
   python tools/measure_alignment.py no_faces --lfw LFW            (the confidence that refuses 99 % of them)
   python tools/measure_alignment.py found --data RMFRD            (images with points, ms an image)
   python tools/measure_alignment.py drawn --lfw LFW               (held-out people, masks drawn on them)
+  python tools/measure_alignment.py stretch --lfw LFW             (how wide faces seem that nobody squashed)
   python tools/measure_alignment.py choose --data RMFRD           (people with fewer than 8 masked images)
   python tools/measure_alignment.py table --rmfrd RMFRD --mfr2 MFR2 --lfw LFW --pairs 1200
 
@@ -21,9 +22,12 @@ import numpy as np
 from no_faces import no_faces
 from points_worth import DETECTORS, embed, points_of, rank_one
 
-from maskedface import datasets, evaluation, landmarks
+from maskedface import datasets, evaluation, geometry, landmarks
 from maskedface.datasets import FaceIndex, read_image
 from maskedface.masking import STYLES, mask_photo
+
+
+PROBES = 1000  # masks drawn a seed by `drawn`
 
 
 def main() -> None:
@@ -32,7 +36,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("no_faces", "drawn"):
+    for name in ("no_faces", "drawn", "stretch"):
         commands.add_parser(name).add_argument("--lfw", required=True)
     for name in ("found", "choose"):
         commands.add_parser(name).add_argument("--data", required=True)
@@ -46,6 +50,7 @@ def main() -> None:
         "no_faces": refuse,
         "found": found,
         "drawn": drawn,
+        "stretch": stretch,
         "choose": choose,
         "table": table_of,
     }
@@ -106,6 +111,16 @@ def found(args: argparse.Namespace) -> None:
     print(f"{1000 * spent / len(index):.1f} ms of processor time an image")
 
 
+def stretch(args: argparse.Namespace) -> None:
+    """The median stretch of 1,000 training people's photographs: what `landmarks.squash` calls usual."""
+    manifest = f"{args.lfw}/protocols/manifest.csv"
+    index = datasets.read_split(manifest, "open_set", root=args.lfw)["train"]
+    faces = landmarks.Cascade()([read_image(path) for path in index.paths[::9][:1000]])
+    logs = [-np.log(geometry.pixel_aspect(seen[0].points)) for seen in faces if seen]
+    low, middle, high = np.quantile(logs, (0.25, 0.5, 0.75))
+    print(f"{len(logs)} faces: median {middle:.3f}, quartiles {low:.3f} to {high:.3f}")
+
+
 # --- what points are worth
 
 
@@ -120,27 +135,30 @@ def drawn(args: argparse.Namespace) -> None:
     people = np.array([index.faces[n].person for n in kept])
     gallery = embed(images, teacher)
     cascade = landmarks.Cascade()
-    print(f"{len(images)} photographs of {len(set(people))} people")
+    print(f"{len(images)} photographs of {len(set(people))} people, {PROBES} of them masked a seed")
     for seed in range(3):
         rng = np.random.default_rng(seed)
+        rows = rng.choice(len(images), PROBES, replace=False)
+        taught = [teacher[row] for row in rows]
         masked = [
             mask_photo(
-                image, five, STYLES[rng.integers(len(STYLES))], seed=int(rng.integers(2**31))
+                images[row], five, STYLES[rng.integers(len(STYLES))], seed=int(rng.integers(2**31))
             )
-            for image, five in zip(images, teacher, strict=True)
+            for row, five in zip(rows, taught, strict=True)
             if five is not None
         ]
         hits = {}
-        for name, points in (("teacher", teacher), ("cascade", points_of(cascade, masked))):
-            hits[name] = rank_one(embed(masked, points), gallery, people)
-        bare = points_of(cascade, images)
-        hits["cascade, no mask"] = rank_one(embed(images, bare), gallery, people)
-        apart = evaluation.paired_difference(hits["cascade"], hits["teacher"], people.tolist())
+        for name, points in (("teacher", taught), ("cascade", points_of(cascade, masked))):
+            hits[name] = rank_one(embed(masked, points), gallery, people, rows)
+        apart = evaluation.paired_difference(
+            hits["cascade"], hits["teacher"], people[rows].tolist()
+        )
         print(
             f"seed {seed}: "
             + ", ".join(f"{name} {values.mean():.4f}" for name, values in hits.items())
             + f"; cascade - teacher {apart['difference']:+.4f} "
-            f"[{apart['low']:+.4f}, {apart['high']:+.4f}]"
+            f"[{apart['low']:+.4f}, {apart['high']:+.4f}]",
+            flush=True,
         )
 
 
@@ -168,7 +186,8 @@ def choose(args: argparse.Namespace) -> None:
         has = np.array([five is not None for five in points])
         for fit in ("similarity", "affine"):
             seen = embed(images, points, fit)
-            hits = rank_one(seen, np.where(masked[:, None], 0, seen), people)
+            gallery = np.where(masked[:, None], 0, seen)
+            hits = rank_one(seen, gallery, people, np.arange(len(people)))
             print(
                 f"{name}, {fit}: found {has[masked].mean():.3f} / {has[~masked].mean():.3f}, "
                 f"{spent:.1f} ms, rank-1 {hits[masked].mean():.3f} / {hits[~masked].mean():.3f}",

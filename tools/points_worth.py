@@ -56,12 +56,16 @@ def points_of(detector: landmarks.Detector | None, images: Sequence[np.ndarray])
     return found
 
 
-def rank_one(probes: np.ndarray, gallery: np.ndarray, people: np.ndarray) -> np.ndarray:
-    """Each probe among the means of everybody's unmasked photographs, its own left out."""
+def rank_one(
+    probes: np.ndarray, gallery: np.ndarray, people: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+    """Each probe, one a row of `gallery` by `rows`, among the means of everybody's photographs there, that row
+    left out: 1.0 where its person is the nearest."""
     names, labels = np.unique(people, return_inverse=True)
     sums = np.zeros((len(names), gallery.shape[1]))
     np.add.at(sums, labels, gallery)
-    own = sums[labels] - gallery
+    own = sums[labels[rows]] - gallery[rows]
     scores = probes @ (sums / np.linalg.norm(sums, axis=1, keepdims=True)).T
-    scores[np.arange(len(probes)), labels] = (probes * own).sum(1) / np.linalg.norm(own, axis=1)
-    return np.asarray(scores.argmax(axis=1) == labels, float)
+    at = np.arange(len(probes)), labels[rows]
+    scores[at] = (probes * own).sum(1) / np.linalg.norm(own, axis=1)
+    return np.asarray(scores.argmax(axis=1) == labels[rows], float)

@@ -15,12 +15,12 @@ from maskedface.datasets.images import open_image
 Size = tuple[int, int]
 
 # Ours, by measurement on the people of RMFRD with fewer than 8 masked images (docs/alignment.md).
-_LEAST = 0.2  # log of the stretch from which a group counts as squashed: LFW's photographs have .01
+_LEAST = 0.2  # log of the stretch, less the usual one, from which a group counts as squashed
 _IMAGES = 20  # a group needs: fewer faces say too little
 _OWN = 0.5  # how far an image's own estimate moves it from its group's
 _REACH = 0.3  # log: nothing is moved further
 # The stretch that faces of photographs as they were taken seem to have: the median of LFW's training
-# people (`tools/measure_alignment.py squash`).
+# people (`tools/measure_alignment.py stretch`).
 _USUAL = 0.08
 
 
