@@ -26,7 +26,6 @@ from maskedface import datasets, evaluation, geometry, landmarks
 from maskedface.datasets import FaceIndex, read_image
 from maskedface.masking import STYLES, mask_photo
 
-
 PROBES = 1000  # masks drawn a seed by `drawn`
 
 

@@ -59,7 +59,7 @@ def points_of(detector: landmarks.Detector | None, images: Sequence[np.ndarray])
 def rank_one(
     probes: np.ndarray, gallery: np.ndarray, people: np.ndarray, rows: np.ndarray
 ) -> np.ndarray:
-    """Each probe, one a row of `gallery` by `rows`, among the means of everybody's photographs there, that row
+    """Each probe, a row of `gallery` by `rows`, among the means of everybody's photographs, that row
     left out: 1.0 where its person is the nearest."""
     names, labels = np.unique(people, return_inverse=True)
     sums = np.zeros((len(names), gallery.shape[1]))
