@@ -53,7 +53,7 @@ def whole_file(path: str | os.PathLike[str], *, private: bool = False) -> Iterat
     """
     path, ours = os.fspath(path), True
     try:
-        with _poured(path) if _is_stream(path) else _renamed(path, private) as partial:
+        with _poured(path) if is_stream(path) else _renamed(path, private) as partial:
             try:
                 yield partial
             except OSError as error:
@@ -177,7 +177,7 @@ def _here() -> str:
     return hashlib.blake2b(f"{socket.gethostname()}\0{space}".encode(), digest_size=4).hexdigest()
 
 
-def _is_stream(path: str) -> bool:
+def is_stream(path: str) -> bool:
     """Whether a path is to be written to rather than replaced.
 
     Raises:

@@ -5,10 +5,12 @@
   maskedface enroll --gallery friends.npz --remove Ada
 
 A photograph must show one face, or one far larger than the others; others are left out and listed.
-Thresholds are chosen for --fpir and --far on photographs of strangers (--strangers), else on the faces
-enrolled by this command (with --masks under a drawn mask too), each against everybody else; 1 / FPIR
-faces are needed at least. Report figures on none of these photographs.
-Exit codes: 0 done; 1 done, but a photograph was left out; 2 a user error, nothing was written.
+Thresholds are chosen for --fpir and --far on photographs of strangers: those of --strangers, else of the
+folder that the gallery's thresholds come from, if it is there still, else on the faces enrolled by this
+command (with --masks under a drawn mask too), each against everybody else. 1 / FPIR photographs are needed
+at least, of which near-identical ones count once. Report figures on none of them.
+Exit codes: 0 done; 1 done, but a photograph was left out, a picture not written, or no threshold could be
+chosen on strangers; 2 a user error, nothing was written.
 """
 
 from __future__ import annotations
@@ -18,13 +20,19 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from maskedface.cli import recogniser
+from maskedface.cli import recogniser, thresholds
+from maskedface.cli.outputs import check_outputs
+from maskedface.cli.thresholds import add_threshold_arguments
+from maskedface.cli.values import count
 from maskedface.cli.waiting import add_wait
 from maskedface.locks import locked
 from maskedface.names import person_name
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from maskedface.cli.enrolled import Enrolled
+    from maskedface.cli.thresholds import Probes
     from maskedface.recognition import FoundFace, Gallery
     from maskedface.recognition.enrolled import Keep
 
@@ -52,20 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--masks",
-        type=int,
+        type=count(0, 100),
         metavar="N",
         help="of a new gallery: enroll each bare face with N drawn masks too, so that a network that "
         "never saw masks finds it under one (10 is a good number; default: the run's recipe, else 0)",
     )
-    parser.add_argument(
-        "--strangers", metavar="FOLDER", help="people not in the gallery, a folder each"
-    )
-    parser.add_argument(
-        "--fpir", type=float, default=0.01, help="share of strangers' faces that may get a name"
-    )
-    parser.add_argument(
-        "--far", type=float, default=0.001, help="share of pairs of strangers that may pass verify"
-    )
+    add_threshold_arguments(parser)
     parser.add_argument("--pictures", metavar="DIR", help="write each photograph there, with its box")
     recogniser.add_recogniser_arguments(parser)
     add_wait(parser, _PATIENCE)
@@ -80,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("photographs, --remove or --strangers must be given. Received: none")
     if args.gallery == "-":
         raise ValueError("--gallery must be a file, which is read and written. Received: '-'")
+    check_outputs(args.json, folder=args.pictures, inputs=[args.gallery, *args.photos])
     there = os.path.exists(args.gallery)
     if not (args.photos or args.strangers):  # people can be forgotten when the model is long gone
         if not there:
@@ -96,9 +97,9 @@ def run(args: argparse.Namespace) -> int:
     with locked(args.gallery, what="enroll", wait=args.wait):
         gallery = _as_it_is_now(args.gallery, read.gallery)
         _enroll(gallery, args, read)
-        said = _calibrate(gallery, args, read)
+        said, missed = thresholds.choose(gallery, args, read.probes)
         gallery.save(args.gallery)
-    return report(args, read.enrolled, gallery, said)
+    return report(args, read.enrolled, gallery, said, missed=missed)
 
 
 class _Read(NamedTuple):
@@ -107,7 +108,7 @@ class _Read(NamedTuple):
     gallery: Gallery
     person_of: dict[str, str]
     enrolled: list[Enrolled]
-    strangers: list[Enrolled]
+    probes: Probes
 
 
 def _read_photographs(args: argparse.Namespace, gallery: Gallery | None) -> _Read:
@@ -121,21 +122,39 @@ def _read_photographs(args: argparse.Namespace, gallery: Gallery | None) -> _Rea
     if gallery is None:
         gallery = recognizer.gallery = _empty(recognizer.gallery, args.keep, args.masks)
     person_of = _people(args.photos, args.person)
-    strangers_of = _people([args.strangers], None) if args.strangers else {}
+    folder, strangers_of = _strangers(args, gallery)
     _make_room(gallery, args, person_of.values())  # refused now rather than in the end
-    enrolled = _faces(recognizer.face_to_enroll, person_of, "enrolling") if person_of else []
-    if person_of and all(face is None for _, _, face, _ in enrolled):
-        raise ValueError(
-            "a photograph at least must show one face. "
-            f"Received: {len(enrolled)}, the first: {enrolled[0][3]}"
-        )
-    strangers = _faces(recognizer.one_face, strangers_of, "strangers") if strangers_of else []
-    if args.strangers and all(face is None for _, _, face, _ in strangers):
-        raise ValueError(
-            "--strangers must hold photographs with one face each. "
-            f"Received: {len(strangers)} photographs, the first: {strangers[0][3]}"
-        )
-    return _Read(gallery, person_of, enrolled, strangers)
+    hashes: dict[str, np.ndarray] = {}
+    enrolled, strangers = [], []
+    if person_of:
+        enrolled = _faces(recognizer.face_to_enroll, person_of, "enrolling", hashes)
+        _refuse_nobody(enrolled, "a photograph at least must show one face")
+    if strangers_of:
+        strangers = _faces(recognizer.one_face, strangers_of, "strangers", hashes)
+        if args.strangers:
+            _refuse_nobody(strangers, "--strangers must hold photographs with one face each")
+    if all(face is None for _, _, face, _ in strangers):
+        folder = None
+    probes = thresholds.probes(strangers if folder else enrolled, hashes, folder)
+    return _Read(gallery, person_of, enrolled, probes)
+
+
+def _strangers(args: argparse.Namespace, gallery: Gallery) -> tuple[str | None, dict[str, str]]:
+    """The folder of strangers, and its photographs with whom each shows; (None, {}) where there is none."""
+    folder = thresholds.strangers_folder(args, gallery)
+    if folder is None:
+        return None, {}
+    try:
+        return folder, thresholds.enough(args, _people([folder], None))
+    except (ValueError, OSError):
+        if args.strangers:
+            raise
+        return None, {}  # the gallery's old one, which nobody asked for by name
+
+
+def _refuse_nobody(rows: list[Enrolled], wanted: str) -> None:
+    if all(face is None for _, _, face, _ in rows):
+        raise ValueError(f"{wanted}. Received: {len(rows)}, the first: {rows[0][3]}")
 
 
 def _empty(gallery: Gallery, keep: Keep | None = None, masks: int | None = None) -> Gallery:
@@ -215,43 +234,21 @@ def _people(places: list[str], person: str | None) -> dict[str, str]:
 
 
 def _faces(
-    read: Callable[[str], FoundFace], person_of: dict[str, str], label: str
+    read: Callable[[np.ndarray], FoundFace],
+    person_of: dict[str, str],
+    label: str,
+    hashes: dict[str, np.ndarray],
 ) -> list[Enrolled]:
+    """A row a photograph; the hashes of those with a face go to `hashes`."""
+    from maskedface.datasets import read_image
+    from maskedface.datasets.photo_groups import photo_hashes
     from maskedface.recognition import each
 
-    rows = each(person_of, read, label, progress=True)
+    def face_of(path: str) -> FoundFace:
+        image = read_image(path)
+        face = read(image)
+        hashes[path] = photo_hashes(image)
+        return face
+
+    rows = each(person_of, face_of, label, progress=True)
     return [(path, person_of[path], face, error) for path, face, error in rows]
-
-
-def _calibrate(gallery: Gallery, args: argparse.Namespace, read: _Read) -> str:
-    """Chooses thresholds where the data allow it; says in a line what was done."""
-    import numpy as np
-
-    source = os.path.abspath(args.strangers) if args.strangers else "the faces enrolled"
-    rows = read.strangers if args.strangers else read.enrolled
-    good = [(face, person) for _, person, face, _ in rows if face is not None]
-    probes = [(face.embedding, person) for face, person in good]
-    # Bare faces alone would choose a threshold that lets masked strangers in.
-    covered = [(face.covered, person) for face, person in good if face.covered is not None]
-    probes += covered
-    if covered:
-        source += ", bare and under a drawn mask"
-    if not args.strangers and (len(good) < 1 / args.fpir or len(gallery) < 2):
-        if gallery.calibration is not None:
-            return f"thresholds stay those for {gallery.calibration.gallery} people enrolled"
-        return (
-            f"no threshold: FPIR {args.fpir:g} needs {int(np.ceil(1 / args.fpir))} faces, "
-            f"here are {len(good)}. Give --strangers FOLDER, or a larger --fpir"
-        )
-    made = gallery.calibrate(
-        np.stack([embedding for embedding, _ in probes]),
-        [person for _, person in probes],
-        fpir=args.fpir,
-        far=args.far,
-        source=source,
-    )
-    verify = "" if made.verify is None else f"; {made.verify:.3f} (FAR {made.far:g}) to verify"
-    return (
-        f"threshold {made.identify:.3f} (FPIR {made.fpir:g}) to name{verify}: from "
-        f"{made.probes} faces of {made.people} people, {made.source}"
-    )

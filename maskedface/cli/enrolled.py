@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import recogniser
+from maskedface.cli.outputs import picture_path, write_picture
 from maskedface.names import shown
 
 if TYPE_CHECKING:
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 Enrolled = tuple[str, str, "FoundFace | None", str]
 
 
-def report(args: argparse.Namespace, enrolled: list[Enrolled], gallery: Gallery, said: str) -> int:
+def report(
+    args: argparse.Namespace,
+    enrolled: list[Enrolled],
+    gallery: Gallery,
+    said: str,
+    *,
+    missed: bool = False,
+) -> int:
     """Prints and writes what was done, when the gallery is saved: nothing here undoes it.
 
     Args:
@@ -25,24 +32,36 @@ def report(args: argparse.Namespace, enrolled: list[Enrolled], gallery: Gallery,
         enrolled: a row a photograph.
         gallery: as it was saved.
         said: str, a line more to print.
+        missed: whether thresholds could not be chosen.
 
     Returns:
-        The exit code: 1 where a photograph was left out, or a file beside the gallery not written.
+        The exit code: 1 where a photograph was left out, thresholds were missed, or a file beside the
+        gallery not written.
     """
+    failed = _write(args, enrolled, gallery)
     _print(enrolled, gallery)
     print(shown(said))
-    failed = [error for *_, error in enrolled if error]
-    try:
-        if args.json:
-            from maskedface.whole_file import write_json
+    for error in failed:
+        print(f"the gallery is saved, but not all that was asked for: {shown(error)}", file=sys.stderr)
+    return 1 if failed or missed or any(error for *_, error in enrolled) else 0
 
+
+def _write(args: argparse.Namespace, enrolled: list[Enrolled], gallery: Gallery) -> list[str]:
+    """Writes JSON and pictures; says what could not be written."""
+    failed = []
+    if args.json:
+        from maskedface.whole_file import write_json
+
+        try:
             write_json(args.json, _facts(args, enrolled, gallery))
-        if args.pictures:
-            _draw(args.pictures, enrolled)
-    except OSError as error:
-        print(f"the gallery is saved, but not all that was asked for: {shown(str(error))}", file=sys.stderr)
-        failed.append(str(error))
-    return 1 if failed else 0
+        except OSError as error:
+            failed.append(str(error))
+    for number, row in enumerate(enrolled if args.pictures else (), 1):
+        try:
+            _draw(args.pictures, number, row)
+        except (ValueError, OSError) as error:
+            failed.append(str(error))
+    return failed
 
 
 def _print(enrolled: list[Enrolled], gallery: Gallery) -> None:
@@ -70,15 +89,14 @@ def _print(enrolled: list[Enrolled], gallery: Gallery) -> None:
     print(f"{len(gallery)} people enrolled, {len(left_out)} photographs left out")
 
 
-def _draw(folder: str, enrolled: list[Enrolled]) -> None:
+def _draw(folder: str, number: int, row: Enrolled) -> None:
     from maskedface.datasets import read_image
     from maskedface.recognition import LabelledFace, draw_faces
 
-    for number, (path, person, face, _) in enumerate(enrolled, 1):
-        if face is not None:
-            name = f"{number:04d}-{os.path.splitext(os.path.basename(path))[0]}.jpg"
-            picture = draw_faces(read_image(path), [LabelledFace(face.box, person, True)])
-            recogniser.write_picture(os.path.join(folder, name), picture)
+    path, person, face, _ = row
+    if face is not None:
+        picture = draw_faces(read_image(path), [LabelledFace(face.box, person, True)])
+        write_picture(picture_path(folder, number, path), picture)
 
 
 def _facts(

@@ -27,6 +27,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import data
+from maskedface.cli.values import count, rate
 
 if TYPE_CHECKING:
     from maskedface.datasets import FaceIndex
@@ -79,16 +80,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "twice the time",
     )
     group.add_argument(
-        "--enrolled", type=int, default=200, metavar="N", help="of a column: people enrolled a draw"
+        "--enrolled", type=count(1), default=200, metavar="N", help="of a column: people enrolled a draw"
     )
     group.add_argument(
-        "--fpir", type=float, nargs="+", default=(0.01, 0.1), metavar="RATE", help="of a column"
+        "--fpir", type=rate, nargs="+", default=(0.01, 0.1), metavar="RATE", help="of a column"
     )
     group.add_argument(
-        "--far", type=float, nargs="+", default=(0.01, 0.001), metavar="RATE", help="of a column"
+        "--far", type=rate, nargs="+", default=(0.01, 0.001), metavar="RATE", help="of a column"
     )
     group.add_argument(
-        "--draws", type=int, default=10, metavar="N", help="of a column: draws, by seeds 0, 1, ..."
+        "--draws", type=count(1), default=10, metavar="N", help="of a column: draws, by seeds 0, 1, ..."
     )
 
 

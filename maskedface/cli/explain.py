@@ -57,10 +57,11 @@ def _show(args: argparse.Namespace) -> int:
     import numpy as np
 
     from maskedface import evaluation, masking
-    from maskedface.cli import recogniser
+    from maskedface.cli.outputs import check_outputs, picture_path, write_picture
     from maskedface.datasets import read_image
     from maskedface.recognition import photo_files
 
+    check_outputs(folder=args.out)
     recognizer = _recognizer(args.run, args)
     model, classes = _classifier(args.run)
     if args.reference is None and not classes:
@@ -79,9 +80,8 @@ def _show(args: argparse.Namespace) -> int:
         words = [classes[n] for n in _predicted(model, chips)]
     shares = evaluation.attention_share(maps, area)
     for number, (path, share) in enumerate(zip(paths, shares, strict=True)):
-        name = f"{number + 1:04d}-{os.path.splitext(os.path.basename(path))[0]}.png"
         picture = np.hstack([chips[number], evaluation.overlay(chips[number], maps[number])])
-        recogniser.write_picture(os.path.join(args.out, name), picture)
+        write_picture(picture_path(args.out, number + 1, path, ".png"), picture)
         print(f"{shown(path)}: {shown(words[number])}; {share:.2f} of the attention where a mask lies")
     print(f"spread evenly it would be {area.mean():.2f}; pictures in {args.out}")
     return 0

@@ -9,20 +9,26 @@ wear one are compared with that gallery, and bare faces as ever:
 
 A person is named from the gallery's threshold on (`maskedface enroll` chooses it), else "unknown".
 Exit codes: 0 every face of every photograph has a name; 1 a face is unknown, or a photograph shows none;
-2 a user error; 3 a file could not be read (the others are done).
+2 a user error; 3 a file could not be read, or its picture not written (the others are done).
+--json is written every half minute and at the end, also where the command is stopped: "complete" says
+whether it has all photographs.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maskedface.cli import recogniser
+from maskedface.cli.outputs import check_outputs, picture_path, write_picture
+from maskedface.cli.values import count, score
 from maskedface.names import shown
 
 if TYPE_CHECKING:
     from maskedface.recognition import ByMask, FoundFace, PhotoResult
+
+_SAVED_EVERY = 30.0  # seconds: the whole of it is written anew
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,64 +37,122 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gallery", required=True, metavar="FILE", help="whom to recognise")
     recogniser.add_masked_gallery(parser)
     parser.add_argument(
-        "--threshold", type=float, metavar="SCORE", help="name from here on; default: the gallery's"
+        "--threshold",
+        type=score(2),
+        metavar="SCORE",
+        help="name from here on, in [-1, 1], with a cohort in [-2, 2]; default: the gallery's",
     )
-    parser.add_argument("--candidates", type=int, default=3, metavar="N", help="shown for each face")
+    parser.add_argument(
+        "--candidates", type=count(1), default=3, metavar="N", help="shown for each face"
+    )
     parser.add_argument("--pictures", metavar="DIR", help="write each photograph there, with names")
     recogniser.add_recogniser_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface identify --help`."""
-    from maskedface.datasets import read_image
-    from maskedface.recognition import ByMask, Gallery, draw_identities, identify_all, photo_files
-    from maskedface.whole_file import write_json
+    from maskedface.recognition import ByMask, Gallery, identify_all, photo_files
 
     gallery = Gallery.load(args.gallery)
     paths = photo_files(*args.photos)
+    read = (*paths, args.gallery, args.masked_gallery)
+    check_outputs(args.json, folder=args.pictures, inputs=read)
     recognizer = recogniser.read_both(args, recogniser.read_recognizer(args, gallery))
-    results = []
-    for result in identify_all(
-        recognizer, paths, candidates=args.candidates, threshold=args.threshold
-    ):
-        results.append(result)
-        if args.pictures and not result.error:
-            name = f"{len(results):04d}-{os.path.splitext(os.path.basename(result.path))[0]}.jpg"
-            picture = draw_identities(read_image(result.path), result.identities)
-            recogniser.write_picture(os.path.join(args.pictures, name), picture)
-    _print(results)
     pair = recognizer if isinstance(recognizer, ByMask) else None
+    rows: list[_Row] = []
+    saved, complete = time.monotonic(), False
+    try:
+        for result in identify_all(
+            recognizer, paths, candidates=args.candidates, threshold=args.threshold
+        ):
+            rows.append(_with_picture(result, args.pictures, len(rows) + 1))
+            if time.monotonic() > saved + _SAVED_EVERY and _is_replaced(args.json):
+                _save(args, rows, pair, complete=False)
+                saved = time.monotonic()
+        complete = True
+    finally:
+        if rows:
+            _save(args, rows, pair, complete=complete)
+    _print(rows)
     if pair is not None:
         print("faces that seem masked:")
         _print_threshold(pair.masked.gallery, None)
         print("all others:")
     _print_threshold(gallery, args.threshold)
+    return _exit_code(rows)
+
+
+def _is_replaced(path: str | None) -> bool:
+    """Whether a file is written whole each time; a pipe would get one after the other."""
+    from maskedface.whole_file import is_stream
+
+    return path is not None and not is_stream(path)
+
+
+class _Row(NamedTuple):
+    """What became of one photograph, and of its picture: where it is, and why it could not be written."""
+
+    result: PhotoResult
+    picture: str | None = None
+    picture_error: str = ""
+
+    @property
+    def error(self) -> str:
+        """What went wrong, if anything."""
+        if self.result.error:
+            return f"not read: {self.result.error}"
+        return self.picture_error and f"picture not written: {self.picture_error}"
+
+
+def _with_picture(result: PhotoResult, folder: str | None, number: int) -> _Row:
+    from maskedface.datasets import read_image
+    from maskedface.recognition import draw_identities
+
+    if folder is None or result.error:
+        return _Row(result)
+    path = picture_path(folder, number, result.path)
+    try:
+        write_picture(path, draw_identities(read_image(result.path), result.identities))
+    except (ValueError, OSError) as error:
+        return _Row(result, None, str(error))
+    return _Row(result, path)
+
+
+def _save(
+    args: argparse.Namespace, rows: list[_Row], pair: ByMask | None, *, complete: bool
+) -> None:
+    from maskedface.whole_file import write_json
+
     if args.json:
-        galleries = {"gallery": args.gallery, "masked_gallery": args.masked_gallery}
-        write_json(args.json, galleries | {"photos": [_facts(one, args, pair) for one in results]})
-    return _exit_code(results)
+        facts = {
+            "gallery": args.gallery,
+            "masked_gallery": args.masked_gallery,
+            "complete": complete,
+            "photos": [_facts(row, args, pair) for row in rows],
+        }
+        write_json(args.json, facts)
 
 
-def _exit_code(results: list[PhotoResult]) -> int:
-    if any(result.error for result in results):
+def _exit_code(rows: list[_Row]) -> int:
+    if any(row.error for row in rows):
         return 3
-    named = all(r.identities and all(one.person for one in r.identities) for r in results)
-    return 0 if named else 1
+    identities = [row.result.identities for row in rows]
+    return 0 if all(found and all(one.person for one in found) for found in identities) else 1
 
 
-def _print(results: list[PhotoResult]) -> None:
+def _print(rows: list[_Row]) -> None:
     from rich.table import Table
 
     table = Table()
     for column in ("photograph", "face", "person", "score", "next", "mask", "found by"):
         table.add_column(column)
-    for path, identities, error in results:
-        name = recogniser.shown(path)
-        if error:
-            table.add_row(name, "", f"[red]not read: {recogniser.shown(error)}")
-        elif not identities:
+    for row in rows:
+        name = recogniser.shown(row.result.path)
+        if row.error:
+            table.add_row(name, "", f"[red]{recogniser.shown(row.error)}")
+        elif not row.result.identities:
             table.add_row(name, "", "no face found")
-        for number, one in enumerate(identities, 1):
+        for number, one in enumerate(row.result.identities, 1):
             first, *others = one.candidates
             table.add_row(
                 name,
@@ -105,7 +169,9 @@ def _print(results: list[PhotoResult]) -> None:
 def _print_threshold(gallery: Any, given: float | None) -> None:
     made = gallery.calibration
     if given is not None:
-        print(f"threshold {given:.3f}, as given")
+        below = made is not None and given < made.identify
+        told = f": below the gallery's {made.identify:.3f}, FPIR is above {made.fpir:g}" if below else ""
+        print(f"threshold {given:.3f}, as given{told}")
     elif made is None:
         print("no threshold: nobody is named. `maskedface enroll --strangers DIR` chooses one")
     else:
@@ -114,19 +180,21 @@ def _print_threshold(gallery: Any, given: float | None) -> None:
             f"{made.people} people ({shown(made.source)}) against {made.gallery} enrolled"
         )
         if made.gallery != len(gallery):
-            print(f"{len(gallery)} are enrolled now: the rate has changed with them")
+            print(shown(recogniser.changed_rate(gallery)))
 
 
 def _facts(
-    result: PhotoResult, args: argparse.Namespace, pair: ByMask | None
+    row: _Row, args: argparse.Namespace, pair: ByMask | None
 ) -> dict[str, Any]:
     def gallery(face: FoundFace) -> str:
         in_masked = pair is not None and pair.meant_for(face) is pair.masked
         return str(args.masked_gallery if in_masked else args.gallery)
 
     return {
-        "path": result.path,
-        "error": result.error,
+        "path": row.result.path,
+        "error": row.result.error,
+        "picture": row.picture,
+        "picture_error": row.picture_error,
         "faces": [
             {
                 "person": one.person or None,
@@ -135,6 +203,6 @@ def _facts(
                 "candidates": [candidate._asdict() for candidate in one.candidates],
                 **recogniser.face_facts(one.face),
             }
-            for one in result.identities
+            for one in row.result.identities
         ],
     }

@@ -7,7 +7,8 @@ import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any, TextIO, cast
 
 import maskedface
 from maskedface.names import shown
@@ -60,14 +61,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # An output file "-" is standard output: what is said to people makes way.
     said = sys.stderr if "-" in vars(parsed).values() else sys.stdout
     try:
-        with contextlib.redirect_stdout(said):
+        with contextlib.redirect_stdout(cast(TextIO, _Unbroken(said))) as out:
             code: int = command.run(parsed)
+            out.flush()
     except _USER_ERRORS as error:
         print(f"maskedface {words[0]}: error: {shown(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
     return code
+
+
+class _Unbroken:
+    """A stream whose reader may go (`| head`): what is printed then is dropped, and the command ends as it
+    would have, its files written."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """As of any text stream."""
+        with self._dropping():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """As of any stream."""
+        with self._dropping():
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def _dropping(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            # What the stream still holds would fail again when Python ends.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _top(words: list[str]) -> int:

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     from maskedface import geometry, masking
-    from maskedface.cli.recogniser import write_picture
+    from maskedface.cli.outputs import write_picture
     from maskedface.datasets import draw_face
 
     if (args.picture is None) != (args.points is None):

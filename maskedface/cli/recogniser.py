@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from maskedface import names
 
 if TYPE_CHECKING:
-    import numpy as np
     from rich.table import Table
 
     from maskedface.recognition import ByMask, FoundFace, Gallery, Recognizer
@@ -154,6 +153,17 @@ def face_facts(face: FoundFace) -> dict[str, Any]:
     }
 
 
+def changed_rate(gallery: Gallery) -> str:
+    """What a gallery's rate has become where more or fewer people are enrolled than it was chosen with;
+    it has thresholds."""
+    made = gallery.calibration
+    assert made is not None
+    return (
+        f"{len(gallery)} are enrolled now, not {made.gallery}: expect a FPIR of about "
+        f"{made.expected_fpir(len(gallery)):.2g}, not {made.fpir:g}; more where people are alike"
+    )
+
+
 def print_table(table: Table) -> None:
     """Prints a table; a file or pipe has no width of its own and gets all that it wants."""
     from rich.console import Console
@@ -169,23 +179,3 @@ def shown(name: str) -> str:
     from rich.markup import escape
 
     return escape(names.shown(name))
-
-
-def write_picture(path: str, picture: np.ndarray) -> None:
-    """Writes a picture by way of a temporary file; the ending says the format, "-" is a PNG.
-
-    Raises:
-        ValueError: if the ending is of no format.
-        OSError: if it cannot be written.
-    """
-    from PIL import Image
-
-    from maskedface.whole_file import STANDARD_OUTPUT, whole_file
-
-    Image.init()
-    ending = ".png" if path == STANDARD_OUTPUT else os.path.splitext(path)[1].lower()
-    kind = Image.EXTENSION.get(ending)
-    if kind is None:
-        raise ValueError(f"a picture's name must end as .png or .jpg. Received: {path!r}")
-    with whole_file(path) as partial:
-        Image.fromarray(picture).save(partial, kind)

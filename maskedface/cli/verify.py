@@ -16,6 +16,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from maskedface.cli import recogniser
+from maskedface.cli.outputs import check_outputs, picture_kind, write_picture
+from maskedface.cli.values import score
 from maskedface.names import shown
 
 if TYPE_CHECKING:
@@ -28,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("second", metavar="PHOTO")
     parser.add_argument("--gallery", metavar="FILE", help="take the model and threshold from it")
     recogniser.add_masked_gallery(parser)
-    parser.add_argument("--threshold", type=float, metavar="COSINE", help="the same from here on")
+    parser.add_argument(
+        "--threshold", type=score(1), metavar="COSINE", help="the same from here on, in [-1, 1]"
+    )
     parser.add_argument("--picture", metavar="FILE", help="write both photographs there, with boxes")
     recogniser.add_recogniser_arguments(parser)
 
@@ -40,6 +44,10 @@ def run(args: argparse.Namespace) -> int:
     from maskedface.recognition import ByMask, Gallery
     from maskedface.whole_file import write_json
 
+    read = (args.first, args.second, args.gallery, args.masked_gallery)
+    check_outputs(args.picture, args.json, inputs=read)
+    if args.picture:
+        picture_kind(args.picture)
     gallery = Gallery.load(args.gallery) if args.gallery else None
     recognizer = recogniser.read_both(args, recogniser.read_recognizer(args, gallery))
     if isinstance(recognizer, ByMask):
@@ -47,6 +55,10 @@ def run(args: argparse.Namespace) -> int:
         gallery = recognizer.meant_for(*result.faces).gallery
     else:
         result = recognizer.verify(args.first, args.second, threshold=args.threshold)
+    if args.json:
+        faces = [recogniser.face_facts(face) for face in result.faces]
+        verdict = {"same": result.same, "score": result.score, "threshold": result.threshold}
+        write_json(args.json, {**verdict, "photos": [args.first, args.second], "faces": faces})
     table = Table()
     for column in ("photograph", "mask", "found by"):
         table.add_column(column)
@@ -57,10 +69,6 @@ def run(args: argparse.Namespace) -> int:
     print(f"{_verdict(result)}: cosine {result.score:.3f}, {threshold}")
     if args.picture:
         _draw(args, result)
-    if args.json:
-        faces = [recogniser.face_facts(face) for face in result.faces]
-        verdict = {"same": result.same, "score": result.score, "threshold": result.threshold}
-        write_json(args.json, {**verdict, "photos": [args.first, args.second], "faces": faces})
     return {True: 0, False: 1, None: 3}[result.same]
 
 
@@ -73,7 +81,10 @@ def _threshold(result: Verification, args: argparse.Namespace, gallery: object) 
         return "no threshold (give --threshold, or galleries that have one)"
     made = getattr(gallery, "calibration", None)
     if args.threshold is not None or made is None:
-        return f"threshold {result.threshold:.3f}, as given"
+        given = f"threshold {result.threshold:.3f}, as given"
+        if made is None or made.verify is None or result.threshold >= made.verify:
+            return given
+        return f"{given}: below the gallery's {made.verify:.3f}, FAR is above {made.far:g}"
     return f"threshold {result.threshold:.3f}: FAR {made.far:g} on faces of {made.people} people"
 
 
@@ -92,4 +103,4 @@ def _draw(args: argparse.Namespace, result: Verification) -> None:
     filled = [
         np.pad(picture, ((0, height - picture.shape[0]), (0, 0), (0, 0))) for picture in pictures
     ]
-    recogniser.write_picture(args.picture, np.concatenate(filled, axis=1))
+    write_picture(args.picture, np.concatenate(filled, axis=1))

@@ -98,11 +98,19 @@ def _facts(
         orientation if orientation in _TURNING else 1,
         "" if promised == content else content,
         None if source is None else masked_probability(pixels, source),
-        _blank(pixels),
+        blankness(pixels),
     )
 
 
-def _blank(pixels: np.ndarray) -> str:
+def blankness(pixels: np.ndarray) -> str:
+    """Says why hardly anything can be seen on an image.
+
+    Args:
+        pixels: uint8 array, shape (height, width, 3), RGB.
+
+    Returns:
+        "nearly black", "nearly uniform", or "" where there is something.
+    """
     flat = pixels.reshape(-1, 3)
     low, high = np.percentile(flat[:: 1 + len(flat) // _LOOKED_AT], (1, 99), axis=0)
     if high.max() < _BLACK:

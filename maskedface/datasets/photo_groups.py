@@ -21,6 +21,7 @@ BITS = _FREQUENCIES**2 - 1  # without the mean grey, so that brightness does not
 
 # Of 255 bits. See `with_photo_groups` for what it finds on MLFW.
 MAX_DISTANCE = 10
+_BLOCK = 1024  # rows compared with all others at a time
 
 
 def with_photo_groups(
@@ -107,14 +108,36 @@ def photo_groups(hashes: np.ndarray, max_distance: int = MAX_DISTANCE) -> np.nda
     Returns:
         int array, shape (images,): equal numbers are one photo.
     """
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import connected_components
-
     # With bits as -1 and 1, the product of two hashes is bits - 2 * (bits that differ).
     plain, mirrored = (2 * hashes.astype("float32") - 1).transpose(1, 0, 2)
-    likeness = np.maximum(plain @ plain.T, plain @ mirrored.T)
-    near = likeness >= BITS - 2 * max_distance
-    return np.asarray(connected_components(csr_array(near), directed=False)[1])
+    return linked(plain, BITS - 2 * max_distance, mirrored)
+
+
+def linked(rows: np.ndarray, least: float, *others: np.ndarray) -> np.ndarray:
+    """Groups rows by chains of pairs whose product is large.
+
+    Args:
+        rows: float32 array, shape (rows, features).
+        least: float, the product from which on two rows are a pair.
+        others: the rows in other forms; a pair of a row and another one's form counts too.
+
+    Returns:
+        int array, shape (rows,): equal numbers, from 0 on, are one group.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    pairs = [np.empty((2, 0), int)]
+    for start in range(0, len(rows), _BLOCK):
+        part = rows[start : start + _BLOCK]
+        likeness = part @ rows.T
+        for other in others:
+            np.maximum(likeness, part @ other.T, out=likeness)
+        first, second = np.nonzero(likeness >= least)
+        pairs.append(np.stack([first + start, second]))
+    first, second = np.concatenate(pairs, axis=1)
+    links = coo_array((np.ones(len(first), bool), (first, second)), shape=(len(rows),) * 2)
+    return np.asarray(connected_components(links, directed=False)[1])
 
 
 def _hashes(path: str) -> np.ndarray:

@@ -71,8 +71,8 @@ def open_set_report(
         bootstrap interval over people.
 
     Raises:
-        ValueError: if parts share people, photos are unknown, too few people have both domains, or a
-            rate is too low for the probes there are, or as `Cohort.offsets`.
+        ValueError: if parts share people, photos are unknown, too few people have both domains, a rate is
+            none or too low for the probes there are, `draws` is below 1, or as `Cohort.offsets`.
     """
     shared = {*train.people} & {*test.people}
     candidates = [_in_both(part) for part in (train, test)]
@@ -80,6 +80,11 @@ def open_set_report(
         raise ValueError(
             "train and test must have different people, each more in both domains than are enrolled. "
             f"Received: {len(shared)} shared, {[*map(len, candidates)]} for enrolled={enrolled}"
+        )
+    if draws < 1 or not all(0 < rate <= 1 for rate in (*fpirs, *fars)):
+        raise ValueError(
+            "draws must be 1 or more, and rates above 0 and at most 1. "
+            f"Received: draws={draws}, fpirs={fpirs}, fars={fars}"
         )
     report: dict[str, Any] = {"people": len({*test.people}), "enrolled": enrolled, "draws": draws}
     for domain in ("masked", "unmasked"):

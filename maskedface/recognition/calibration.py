@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from maskedface.datasets.photo_groups import linked
 from maskedface.evaluation import normalised, threshold_at
+from maskedface.names import shown
 
 _PAIRS = 1_000_000  # impostor pairs: tells a rate of 1e-5 by ten of them
 _ROUNDING = np.float32(2e-6)  # a search adds the same numbers in another order
 _BLOCK = 256  # probes compared at a time: a GB of scores with 1,000,000 people
+_IDENTICAL = 1 - 1e-6  # the cosine of one photograph embedded twice, in batches of other sizes
+_USUAL = 0.25  # quantile of genuine cosines: three of four photographs of somebody reach it
+_TOLD = 3  # people named in a warning
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +33,7 @@ class Calibration:
         far: float in (0, 1], the false-acceptance rate that `verify` was chosen for.
         verify: float or None, a cosine: from here on two faces are one person's; None where the
             probes were too few pairs for this rate.
-        probes: int, faces it was chosen from.
+        probes: int, photographs it was chosen from; near-identical ones count once.
         people: int, the people they show.
         gallery: int, people enrolled at the time: more people are more to be mistaken for.
         source: str, where the probes came from.
@@ -45,6 +52,34 @@ class Calibration:
         """As plain values, which `Calibration(**values)` takes back."""
         return dataclasses.asdict(self)
 
+    def expected_fpir(self, people: int) -> float:
+        """About what `fpir` has become with another number of people enrolled: as if each were as easily
+        mistaken for a stranger as those were, independently. Measured rates may be higher.
+
+        Args:
+            people: int >= 0, enrolled now.
+
+        Returns:
+            float in [0, 1].
+        """
+        return float(1 - (1 - self.fpir) ** (people / self.gallery))
+
+
+def check_threshold(threshold: float | None, most: float) -> None:
+    """Refuses a threshold that is no score.
+
+    Args:
+        threshold: float or None.
+        most: float, the highest score there is; the lowest is `-most`.
+
+    Raises:
+        ValueError: if it is not finite, or out of [-most, most].
+    """
+    if threshold is not None and not -most <= threshold <= most:
+        raise ValueError(
+            f"threshold must be in [{-most:g}, {most:g}]. Received: threshold={threshold}"
+        )
+
 
 def calibrate(
     rows: np.ndarray,
@@ -56,11 +91,16 @@ def calibrate(
     fpir: float,
     far: float,
     source: str,
+    photos: Sequence[object] | None = None,
+    genuine: np.ndarray | None = None,
 ) -> Calibration:
     """Chooses thresholds from probes whose right answer is "unknown".
 
     A probe of somebody enrolled is compared with everybody else, so people of the gallery can serve as
-    strangers to each other.
+    strangers to each other. A photograph counts once, by the highest score of its copies: copies make no
+    rate known any better. People who are like somebody of another name as two photographs of one person
+    are, in half of their photographs or more, are named in a warning (`logging`, "maskedface"): one who is
+    enrolled lifts the threshold for all.
 
     Args:
         rows: float32 array, shape (rows, features), of unit length: the gallery.
@@ -68,16 +108,24 @@ def calibrate(
         embeddings: float array, shape (probes, features); not those that figures are reported on.
         people: whom each probe shows.
         offsets: float32 array, shape (rows,), taken off the cosines to each row; by default nothing is.
-        fpir: float in [1 / probes, 1].
+        fpir: float in [1 / photographs, 1].
         far: float in (0, 1].
         source: str, where the probes came from.
+        photos: of which photograph each probe is, equal values for copies (`datasets.photo_groups`);
+            by default probes of equal embeddings are.
+        genuine: float array of any length, cosines of people's faces to what is enrolled of them; joined
+            by those of different photographs of each person that the probes show.
 
     Returns:
         The `Calibration`.
 
     Raises:
-        ValueError: if there are too few probes for `fpir`, or nobody to compare a probe with.
+        ValueError: if a rate is none, there are too few photographs for `fpir`, nobody to compare a probe
+            with, or the threshold could never be reached: a probe is somebody else's photograph.
     """
+    for name, rate in (("fpir", fpir), ("far", far)):
+        if not 0 < rate <= 1:
+            raise ValueError(f"{name} must be above 0 and at most 1. Received: {name}={rate}")
     unit = normalised(embeddings)
     if len(unit) != len(people) or len(set(row_people)) < 1 + bool({*people} & {*row_people}):
         raise ValueError(
@@ -86,18 +134,73 @@ def calibrate(
         )
     if offsets is None:
         offsets = np.zeros(len(rows), "float32")
-    best = _best_of_others(rows, row_people, unit, people, offsets) + _ROUNDING
-    pairs = _impostor_pairs(unit, people)
+    photo = _photo_numbers(unit, photos)
+    scores, nearest = _best_of_others(rows, row_people, unit, people, offsets)
+    best = np.full(photo.max(initial=-1) + 1, -np.inf, "float32")
+    np.maximum.at(best, photo, scores + _ROUNDING)
+    identify = threshold_at(best, fpir)
+    if identify > 1 - offsets.min():
+        probe = int(scores.argmax())
+        raise ValueError(
+            "a probe must show somebody else than who is enrolled, or no threshold can be reached. "
+            f"Received: a photograph of {people[probe]!r} that is one of {row_people[nearest[probe]]!r}"
+        )
+    once = np.unique(photo, return_index=True)[1]
+    impostors, same = _pairs(unit[once], [people[probe] for probe in once])
+    level = np.concatenate([same, [] if genuine is None else genuine])
+    if len(level):
+        cosines = scores + offsets[nearest]
+        _warn_of_alike(people, [row_people[row] for row in nearest], cosines >= np.quantile(level, _USUAL))
     return Calibration(
         fpir=fpir,
-        identify=threshold_at(best, fpir),
+        identify=identify,
         far=far,
-        verify=threshold_at(pairs, far) if len(pairs) * far >= 1 else None,
-        probes=len(unit),
+        verify=_verify_threshold(impostors, far),
+        probes=len(best),
         people=len(set(people)),
         gallery=len(set(row_people)),
         source=source,
     )
+
+
+def _photo_numbers(unit: np.ndarray, photos: Sequence[object] | None) -> np.ndarray:
+    """Of which photograph each probe is, from 0 on."""
+    if photos is None:
+        return linked(unit, _IDENTICAL)
+    if len(photos) != len(unit):
+        raise ValueError(
+            f"photos must have one for each probe. Received: {len(photos)} for {len(unit)} probes"
+        )
+    number = {photo: n for n, photo in enumerate(dict.fromkeys(photos))}
+    return np.array([number[photo] for photo in photos], int)
+
+
+def _verify_threshold(impostors: np.ndarray, far: float) -> float | None:
+    """The cosine for a rate; None where the pairs are too few for it, or no cosine is high enough."""
+    if len(impostors) * far < 1:
+        return None
+    threshold = threshold_at(impostors, far)
+    return threshold if threshold <= 1 else None
+
+
+def _warn_of_alike(people: Sequence[str], others: Sequence[str], alike: np.ndarray) -> None:
+    """Names those of whom half the photographs or more are like another person's own."""
+    photos = Counter(people)
+    found = Counter(
+        (name, other) for name, other, is_so in zip(people, others, alike, strict=True) if is_so
+    )
+    pairs = [pair for pair, count in found.items() if count >= photos[pair[0]] / 2]
+    if pairs:
+        named = ", ".join(f"{shown(name)} like {shown(other)}" for name, other in pairs[:_TOLD])
+        more = f" and {len(pairs) - _TOLD} more" if len(pairs) > _TOLD else ""
+        logging.getLogger("maskedface").warning(
+            "%d of %d people that thresholds are chosen on are like somebody enrolled under another name "
+            "as photographs of one person are: %s%s. Who is both lifts the threshold for all",
+            len(pairs),
+            len(photos),
+            named,
+            more,
+        )
 
 
 def _best_of_others(
@@ -106,31 +209,39 @@ def _best_of_others(
     unit: np.ndarray,
     people: Sequence[str],
     offsets: np.ndarray,
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
+    """(each probe's highest score of somebody else's row, which row that is)."""
     number = {name: n for n, name in enumerate(dict.fromkeys(row_people))}
     person = np.array([number[name] for name in row_people])
     asked = np.array([number.get(name, -1) for name in people])
-    best = np.empty(len(unit), "float32")
+    best, nearest = np.empty(len(unit), "float32"), np.empty(len(unit), int)
     for start in range(0, len(unit), _BLOCK):
         part = slice(start, start + _BLOCK)
         scores = (unit[part] @ rows.T).clip(-1, 1) - offsets
         for line, own in zip(scores, asked[part], strict=True):
             if own >= 0:
                 line[person == own] = -np.inf
-        best[part] = scores.max(axis=1)
-    return best
+        best[part], nearest[part] = scores.max(axis=1), scores.argmax(axis=1)
+    return best, nearest
 
 
-def _impostor_pairs(unit: np.ndarray, people: Sequence[str]) -> np.ndarray:
-    """The cosines of pairs of different people's probes: all, or a million drawn by seed 0."""
+def _pairs(unit: np.ndarray, people: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The cosines of pairs of different people's probes, and of one person's: of all pairs, or of two
+    million drawn by seed 0 up to a million of each."""
     number = np.unique(np.asarray(people, object), return_inverse=True)[1]
     if len(unit) ** 2 <= 4 * _PAIRS:
         first, second = np.triu_indices(len(unit), 1)
     else:
         first, second = np.random.default_rng(0).integers(len(unit), size=(2, 2 * _PAIRS))
-    kept = np.flatnonzero(number[first] != number[second])[:_PAIRS]
-    scores = np.empty(len(kept), "float32")
-    for start in range(0, len(kept), 65_536):
-        part = kept[start : start + 65_536]
-        scores[start : start + 65_536] = np.einsum("ij,ij->i", unit[first[part]], unit[second[part]])
+    is_same = number[first] == number[second]
+    both = [np.flatnonzero(kind & (first != second))[:_PAIRS] for kind in (~is_same, is_same)]
+    impostors, same = (_cosines(unit, first[kept], second[kept]) for kept in both)
+    return impostors, same
+
+
+def _cosines(unit: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    scores = np.empty(len(first), "float32")
+    for start in range(0, len(first), 65_536):
+        part = slice(start, start + 65_536)
+        scores[part] = np.einsum("ij,ij->i", unit[first[part]], unit[second[part]])
     return scores.clip(-1, 1)

@@ -60,6 +60,17 @@ class Enrolled:
         """What searches them."""
         return ExactSearch(self.rows, self.person, self.offsets)
 
+    def genuine(self) -> np.ndarray:
+        """About the cosine of another face of theirs to each person's mean, from how alike their faces are:
+        float64 array, one number for each person with two faces or more."""
+        sums = np.zeros((len(self.names), self.rows.shape[1]))
+        np.add.at(sums, self.person, self.rows * self.lengths[:, None])
+        count, squares = np.array(self.faces, "float64"), np.einsum("ij,ij->i", sums, sums)
+        several = (count > 1) & (squares > _NOTHING)
+        count, squares = count[several], squares[several]
+        alike = (squares - count) / (count * (count - 1))  # the mean cosine of two of a person's faces
+        return np.asarray((count * alike / np.sqrt(squares)).clip(-1, 1))
+
     def joined(self, people: Sequence[str], unit: np.ndarray, keep: Keep) -> Enrolled:
         """These people with more faces.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from maskedface import geometry, models
 from maskedface.datasets import read_image
+from maskedface.datasets.file_facts import blankness
 from maskedface.evaluation import normalised
 from maskedface.landmarks import Cascade, Detector, detect
 from maskedface.landmarks.detection import check_image
@@ -37,7 +38,7 @@ class FaceReader:
         aligned_to: "" where faces must be found; else the key of `geometry.ALIGNMENTS` that every
             photograph is aligned to already, and no face is searched for.
         fall_back: where no face is found: "never" takes the photograph for none, "always" the whole of it
-            for one.
+            for one. Either way a nearly black or uniform image shows nobody.
 
     Raises:
         ValueError: if the model takes or gives something else, or states no alignment and none is given,
@@ -73,7 +74,7 @@ class FaceReader:
 
         Returns:
             The faces, from left to right; none where no face is found and `fall_back` does not take
-            the photograph for one.
+            the photograph for one, or nearly all of it has one color.
 
         Raises:
             ImageError: if the file is no image, damaged or too large.
@@ -183,11 +184,12 @@ class FaceReader:
         height, width = image.shape[:2]
         whole = (0.0, 0.0, float(width), float(height))
         if self._aligned_to:
-            return [(whole, None, "alignment", self._aligned_to)]
+            place: Place = (whole, None, "alignment", self._aligned_to)
+            return [] if blankness(image) else [place]
         if self._detector is None:
             self._detector = Cascade()
         (found,) = detect(self._detector, [image])
-        if not found and self._fall_back == "always":
+        if not found and self._fall_back == "always" and not blankness(image):
             return [(whole, None, "whole image", "")]
         return [(face.box, face.confidence, face.source, face.points) for face in found]
 

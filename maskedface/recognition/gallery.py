@@ -195,8 +195,10 @@ class Gallery:
         fpir: float = 0.01,
         far: float = 0.001,
         source: str,
+        photos: Sequence[object] | None = None,
     ) -> Calibration:
-        """Chooses and keeps this gallery's thresholds (`recognition.calibration.calibrate`).
+        """Chooses and keeps this gallery's thresholds (`recognition.calibration.calibrate`); who looks like
+        somebody enrolled under another name is named in a warning (`logging`, "maskedface").
 
         Args:
             embeddings: float array, shape (probes, features), of strangers, or of people enrolled,
@@ -204,12 +206,16 @@ class Gallery:
             people: whom each shows.
             fpir, far: the rates of false positives to choose for, when naming and when verifying.
             source: str, where the probes came from; kept with the thresholds.
+            photos: of which photograph each is, equal values for copies, which count once; by default equal
+                embeddings are one.
 
         Returns:
             The `Calibration`, also in `self.calibration`.
 
         Raises:
-            ValueError: if there are too few probes for `fpir`, or nobody to compare them with.
+            ValueError: if a rate is not in (0, 1], there are too few photographs for `fpir`, nobody to
+                compare them with, or a probe is a photograph of somebody enrolled under another name; the
+                thresholds that there were stay.
         """
         now = self._now
         self.calibration = made = calibrate(
@@ -221,6 +227,8 @@ class Gallery:
             fpir=fpir,
             far=far,
             source=source,
+            photos=photos,
+            genuine=now.genuine(),
         )
         return made
 

@@ -82,8 +82,8 @@ def identify_all(
         One `PhotoResult` a file, in order.
 
     Raises:
-        ValueError: if nobody is enrolled, `candidates` is below 1, or two recognisers are given a
-            threshold (`ByMask.identify`).
+        ValueError: if nobody is enrolled, `candidates` is below 1, the threshold is no score, or two
+            recognisers are given one (`ByMask.identify`).
         ModuleNotFoundError: if the detector wants a package that is not installed.
     """
     if not len(recognizer.gallery) or candidates < 1:
@@ -96,6 +96,8 @@ def identify_all(
             "threshold must be None with two recognisers, whose galleries have their own. "
             f"Received: threshold={threshold}"
         )
+    if isinstance(recognizer, Recognizer):
+        recognizer.check_threshold(threshold)
 
     def identify(path: str) -> tuple[Identity, ...]:
         return recognizer.identify(path, candidates=candidates, threshold=threshold)

@@ -12,6 +12,7 @@ from maskedface.evaluation import Cohort
 from maskedface.landmarks import Detector
 from maskedface.masking import SEEMS_MASKED, masked_templates
 from maskedface.names import person_name
+from maskedface.recognition.calibration import check_threshold
 from maskedface.recognition.embedding import fingerprint
 from maskedface.recognition.face_reader import FaceReader, FallBack
 from maskedface.recognition.found import FoundFace, Identity, Photo, Place, Verification
@@ -160,17 +161,29 @@ class Recognizer(FaceReader):
         Args:
             photo: as for `faces`.
             candidates: int >= 1, how many of the most alike people to return.
-            threshold: a score (`Candidate.score`); by default the gallery's calibrated one. With
-                neither nobody is named.
+            threshold: a score (`Candidate.score`), in its range; by default the gallery's calibrated one.
+                With neither nobody is named.
 
         Returns:
             One `Identity` a face, from left to right.
 
         Raises:
-            ValueError: if nobody is enrolled, and as `faces`.
+            ValueError: if nobody is enrolled, the threshold is no score, and as `faces`.
             OSError, ModuleNotFoundError: as `faces`.
         """
+        self.check_threshold(threshold)
         return tuple(self.name(face, candidates, threshold) for face in self.faces(photo))
+
+    def check_threshold(self, threshold: float | None) -> None:
+        """Refuses a threshold to name from that no score can have.
+
+        Args:
+            threshold: float in [-1, 1], with a cohort in [-2, 2]; or None.
+
+        Raises:
+            ValueError: if it is another.
+        """
+        check_threshold(threshold, 1 if self.gallery.cohort is None else 2)
 
     def name(self, face: FoundFace, candidates: int, threshold: float | None = None) -> Identity:
         """Says who a face is.
@@ -183,8 +196,9 @@ class Recognizer(FaceReader):
             The `Identity`.
 
         Raises:
-            ValueError: if nobody is enrolled.
+            ValueError: if nobody is enrolled, or the threshold is no score.
         """
+        self.check_threshold(threshold)
         if threshold is None and self.gallery.calibration is not None:
             threshold = self.gallery.calibration.identify
         found = self.gallery.search(face.embedding, candidates)
@@ -198,12 +212,14 @@ class Recognizer(FaceReader):
 
         Args:
             first, second: as for `one_face`.
-            threshold: a cosine; by default the gallery's calibrated one. With neither there is no
-                verdict.
+            threshold: float in [-1, 1], a cosine; by default the gallery's calibrated one. With neither
+                there is no verdict.
 
         Raises:
+            ValueError: if the threshold is no cosine.
             FaceError, ImageError, OSError, ValueError, ModuleNotFoundError: as `one_face`.
         """
+        check_threshold(threshold, 1)
         return self.compare(self.one_face(first), self.one_face(second), threshold)
 
     def compare(
@@ -217,7 +233,11 @@ class Recognizer(FaceReader):
 
         Returns:
             The `Verification`.
+
+        Raises:
+            ValueError: if the threshold is no cosine.
         """
+        check_threshold(threshold, 1)
         if threshold is None and self.gallery.calibration is not None:
             threshold = self.gallery.calibration.verify
         faces = first, second

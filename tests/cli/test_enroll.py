@@ -160,9 +160,13 @@ def test_results_go_to_standard_output_alone(
 
 
 def test_the_gallery_is_saved_where_a_picture_cannot_be(
-    ada: list[str], gallery: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ada: list[str],
+    gallery: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (tmp_path / "pictures").touch()
+    meanwhile(monkeypatch, (tmp_path / "pictures").touch)
     assert main([*ada, "--pictures", str(tmp_path / "pictures")]) == 1
     assert "the gallery is saved, but not all" in capsys.readouterr().err
     assert "Bob" in Gallery.load(gallery)
@@ -171,3 +175,74 @@ def test_the_gallery_is_saved_where_a_picture_cannot_be(
 def test_a_gallery_is_no_stream(enrolling: Callable[..., list[str]], capsys: Any) -> None:
     assert main(["enroll", "--gallery", "-", "--remove", "Ada"]) == 2
     assert "--gallery must be a file" in capsys.readouterr().err
+
+
+@pytest.fixture
+def strangers(tmp_path: Path) -> Path:
+    """Four people who are not enrolled, a photograph each."""
+    for person in range(4):
+        folder = tmp_path / "strangers" / f"s{person}"
+        folder.mkdir(parents=True)
+        Image.fromarray(draw_face(20 + person, 0, False)).save(folder / "0.png")
+    return tmp_path / "strangers"
+
+
+def test_thresholds_are_chosen_anew_on_the_strangers_that_there_were(
+    enrolling: Callable[..., list[str]], gallery: Path, strangers: Path
+) -> None:
+    assert main([*enrolling("Ada"), "--strangers", str(strangers), "--fpir", "0.25"]) == 0
+    assert main(enrolling("Bob")) == 0
+    made = Gallery.load(gallery).calibration
+    assert made is not None
+    assert (made.gallery, made.fpir, made.source) == (2, 0.25, str(strangers))
+
+
+def test_thresholds_that_cannot_be_chosen_anew_are_said_with_their_rate(
+    enrolling: Callable[..., list[str]],
+    gallery: Path,
+    strangers: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([*enrolling("Ada"), "--strangers", str(strangers), "--fpir", "0.25"]) == 0
+    strangers.rename(strangers.parent / "elsewhere")
+    assert main(enrolling("Bob")) == 0
+    printed = capsys.readouterr().out
+    assert "thresholds stay those for 1 people enrolled" in printed
+    assert "2 are enrolled now, not 1: expect a FPIR of about 0.44, not 0.25" in printed
+
+
+def test_too_few_strangers_are_refused_before_anything_is_read(
+    enrolling: Callable[..., list[str]],
+    gallery: Path,
+    strangers: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(enroll, "_faces", None)
+    assert main([*enrolling("Ada"), "--strangers", str(strangers), "--fpir", "0.1"]) == 2
+    assert "must have 10 photographs for --fpir 0.1. Received: 4" in capsys.readouterr().err
+
+
+def test_copies_of_strangers_earn_no_threshold_and_lose_nobody(
+    enrolling: Callable[..., list[str]],
+    gallery: Path,
+    strangers: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for person in range(4):
+        folder = strangers / f"s{person}"
+        with Image.open(folder / "0.png") as photo:
+            photo.convert("RGB").save(folder / "copy.jpg", quality=80)
+    assert main([*enrolling("Ada"), "--strangers", str(strangers), "--fpir", "0.125"]) == 1
+    assert "no threshold: " in capsys.readouterr().out
+    made = Gallery.load(gallery)
+    assert "Ada" in made and made.calibration is None
+
+
+def test_a_picture_without_anything_on_it_shows_nobody(
+    enrolling: Callable[..., list[str]], gallery: Path
+) -> None:
+    words = enrolling("Ada")
+    Image.new("RGB", (112, 112)).save(words[-1])
+    assert main(words) == 2
+    assert not gallery.exists()

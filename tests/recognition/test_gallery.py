@@ -379,7 +379,7 @@ def test_one_long_name_among_a_thousand_costs_little() -> None:
     faces = np.random.default_rng(0).normal(size=(1_000, 3))
     tracemalloc.start()
     person_means(faces, names)
-    calibration._impostor_pairs(normalised(faces), names)
+    calibration._pairs(normalised(faces), names)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 100_000_000  # 800 MB a copy, where each name takes as much as the longest

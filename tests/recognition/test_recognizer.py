@@ -78,7 +78,7 @@ def test_the_whole_image_is_taken_only_where_somebody_says_so(
     colours_model: Any, shape: tuple[int, int], words: dict[str, Any], taken: bool
 ) -> None:
     blind = Recognizer(colours_model, alignment="arcface", detector=told(), **words)
-    found = blind.faces(np.full((*shape, 3), 90, np.uint8))
+    found = blind.faces(np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8))
     assert [face.aligned_by for face in found] == ["whole image"] * taken
 
 
@@ -213,7 +213,7 @@ def test_drawn_masks_are_seen() -> None:
 def test_the_picture_shows_a_box_at_the_face(recognizer: Recognizer) -> None:
     recognizer.enroll("Ada \udcff", [draw_face(0, 0, False)])
     image = np.full((100, 100, 3), 90, np.uint8)
-    (one,) = recognizer.identify(image, threshold=-1.0)
+    (one,) = recognizer.identify(draw_face(0, 0, False), threshold=-1.0)
     face = one.face._replace(box=(20, 30, 60, 80))
     picture = draw_identities(image, [one._replace(face=face)])
     assert picture.shape == image.shape
@@ -280,3 +280,22 @@ def test_the_librarys_own_detector_finds_a_drawn_face_on_a_photograph(colours_mo
     (face,) = own.faces(crop)
     assert face.aligned_by in ("blazeface+aligner", "aligner") and face.confidence is not None
     assert own.faces(np.full((400, 600, 3), 90, np.uint8)) == ()
+
+
+@pytest.mark.parametrize("shade", [0, 90, 255])
+@pytest.mark.parametrize("words", [{"aligned_to": "arcface"}, {"detector": told(), "fall_back": "always"}])
+def test_an_image_of_one_color_shows_nobody(
+    colours_model: Any, shade: int, words: dict[str, Any]
+) -> None:
+    own = Recognizer(colours_model, alignment="arcface", **words)
+    with pytest.raises(FaceError, match="Received: no faces"):
+        own.verify(*[np.full((112, 112, 3), shade, np.uint8)] * 2, threshold=0.5)
+
+
+@pytest.mark.parametrize("threshold", [float("nan"), 60.0, -1.5])
+def test_a_threshold_is_checked_before_photographs_are_read(
+    recognizer: Recognizer, threshold: float
+) -> None:
+    for ask in (recognizer.identify, lambda photo, **more: recognizer.verify(photo, photo, **more)):
+        with pytest.raises(ValueError, match="threshold must be in"):
+            ask("absent.jpg", threshold=threshold)

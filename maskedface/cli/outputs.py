@@ -1,0 +1,105 @@
+"""Files that a command leaves: whether they can be written is asked before the work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from maskedface.whole_file import STANDARD_OUTPUT
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_LONGEST = 143  # bytes of a name: the least that a file system in use bears (eCryptfs; most bear 255)
+
+
+def check_outputs(
+    *files: str | None, folder: str | None = None, inputs: Iterable[str | None] = ()
+) -> None:
+    """Refuses, before any work, outputs that could not be written, or would replace what is read.
+
+    Args:
+        files: paths to be written; None is none, "-" standard output.
+        folder: a folder to write into, which may be absent yet.
+        inputs: files that are read.
+
+    Raises:
+        ValueError: if two of them are one file.
+        OSError: if a folder is no folder, or may not be written to.
+    """
+    known = {os.path.realpath(path) for path in inputs if path}
+    for path in files:
+        if not path or path == STANDARD_OUTPUT:
+            continue
+        real = os.path.realpath(path)
+        if real in known:
+            raise ValueError(f"an output must be a file of its own. Received: {path!r} twice")
+        known.add(real)
+        if os.path.isdir(real):
+            raise IsADirectoryError(f"an output must be a file, not a folder. Received: {path!r}")
+        _check_folder(os.path.dirname(real))
+    if folder is not None:
+        _check_folder(os.path.realpath(folder))
+
+
+def _check_folder(folder: str) -> None:
+    """Of an absent folder the first one above it that is there counts."""
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    if not os.path.isdir(folder):
+        raise NotADirectoryError(f"an output's folder must be a folder. Received: {folder!r}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"an output's folder must be writable. Received: {folder!r}")
+
+
+def picture_kind(path: str) -> str:
+    """The format that a picture's name asks for, as Pillow calls it; "-" is a PNG.
+
+    Raises:
+        ValueError: if the ending is of no format.
+    """
+    from PIL import Image
+
+    Image.init()
+    ending = ".png" if path == STANDARD_OUTPUT else os.path.splitext(path)[1].lower()
+    kind = Image.EXTENSION.get(ending)
+    if kind not in Image.SAVE:
+        raise ValueError(f"a picture's name must end as .png or .jpg. Received: {path!r}")
+    return str(kind)
+
+
+def picture_path(folder: str, number: int, photo: str, ending: str = ".jpg") -> str:
+    """Where the picture of a photograph goes: a number, and as much of its name as fits.
+
+    Args:
+        folder: the folder of pictures.
+        number: int, of the photograph.
+        photo: the photograph's path.
+        ending: of the picture's name.
+    """
+    before = f"{number:04d}-"
+    stem = os.path.splitext(os.path.basename(photo))[0]
+    while len(os.fsencode(before + stem + ending)) > _LONGEST:
+        stem = stem[:-1]
+    return os.path.join(folder, before + stem + ending)
+
+
+def write_picture(path: str, picture: np.ndarray) -> None:
+    """Writes a picture by way of a temporary file.
+
+    Args:
+        path: the file; its ending says the format, "-" is a PNG on standard output.
+        picture: uint8 array, shape (height, width, 3), RGB.
+
+    Raises:
+        ValueError: if the ending is of no format.
+        OSError: if it cannot be written.
+    """
+    from PIL import Image
+
+    from maskedface.whole_file import whole_file
+
+    kind = picture_kind(path)
+    with whole_file(path) as partial:
+        Image.fromarray(picture).save(partial, kind)

@@ -1,0 +1,159 @@
+"""How `maskedface enroll` chooses the thresholds of a gallery, and what it says of them."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from maskedface.cli import recogniser
+from maskedface.cli.values import rate
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from maskedface.cli.enrolled import Enrolled
+    from maskedface.recognition import Calibration, Gallery
+
+_FPIR, _FAR = 0.01, 0.001
+
+
+class Probes(NamedTuple):
+    """Faces to choose thresholds on.
+
+    Attributes:
+        embeddings, people, photos: of each: what it is compared by, whom it shows, and a number of the
+            photograph, equal for near-identical ones.
+        source: str, where they came from.
+        strangers: bool, whether from a folder of strangers.
+    """
+
+    embeddings: list[np.ndarray]
+    people: list[str]
+    photos: list[int]
+    source: str
+    strangers: bool
+
+
+def add_threshold_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds --strangers, --fpir and --far."""
+    parser.add_argument(
+        "--strangers", metavar="FOLDER", help="people not in the gallery, a folder each"
+    )
+    parser.add_argument(
+        "--fpir",
+        type=rate,
+        metavar="RATE",
+        help=f"share of strangers' faces that may get a name; default: the gallery's, else {_FPIR}",
+    )
+    parser.add_argument(
+        "--far",
+        type=rate,
+        metavar="RATE",
+        help=f"share of pairs of strangers that may pass verify; default: the gallery's, else {_FAR}",
+    )
+
+
+def strangers_folder(args: argparse.Namespace, gallery: Gallery) -> str | None:
+    """The folder of strangers: that of the words, or the one that the gallery's thresholds come from, since
+    they are for the people enrolled then; None where there is none."""
+    if args.strangers:
+        return str(os.path.abspath(args.strangers))
+    source = gallery.calibration.source if gallery.calibration else ""
+    return source if os.path.isabs(source) and os.path.isdir(source) else None
+
+
+def enough(args: argparse.Namespace, photographs: dict[str, str]) -> dict[str, str]:
+    """The strangers' photographs, before they are read.
+
+    Raises:
+        ValueError: if --strangers has too few for --fpir.
+    """
+    fpir = args.fpir or _FPIR
+    if args.strangers and len(photographs) < 1 / fpir:
+        raise ValueError(
+            f"--strangers must have {math.ceil(1 / fpir)} photographs for --fpir {fpir:g}. "
+            f"Received: {len(photographs)} in {args.strangers!r}"
+        )
+    return photographs
+
+
+def probes(
+    rows: list[Enrolled], hashes: Mapping[str, np.ndarray], folder: str | None
+) -> Probes:
+    """What thresholds are chosen on.
+
+    Args:
+        rows: a row a photograph.
+        hashes: of each with a face, as `photo_groups.photo_hashes` gives them.
+        folder: of strangers; None where those enrolled are strangers to each other.
+    """
+    import numpy as np
+
+    from maskedface.datasets.photo_groups import photo_groups
+
+    good = [(path, person, face) for path, person, face, _ in rows if face is not None]
+    groups = photo_groups(np.stack([hashes[path] for path, *_ in good])).tolist() if good else []
+    numbered = [(face, person, photo) for (_, person, face), photo in zip(good, groups, strict=True)]
+    found = [(face.embedding, person, photo) for face, person, photo in numbered]
+    # Bare faces alone would choose a threshold that lets masked strangers in.
+    covered = [(face.covered, *rest) for face, *rest in numbered if face.covered is not None]
+    source = folder or "the faces enrolled"
+    if covered:
+        source += ", bare and under a drawn mask"
+    found += covered
+    embeddings, people, photos = ([row[n] for row in found] for n in range(3))
+    return Probes(embeddings, people, photos, source, folder is not None)
+
+
+def choose(gallery: Gallery, args: argparse.Namespace, probes: Probes) -> tuple[str, bool]:
+    """Chooses thresholds where the photographs allow it.
+
+    Returns:
+        (what was done, in a line; whether thresholds that were to be had could not be).
+
+    Raises:
+        ValueError: if they could not, and nothing else is to be done.
+    """
+    import numpy as np
+
+    old = gallery.calibration
+    fpir = args.fpir or (old.fpir if old else _FPIR)
+    photos = len({*probes.photos})
+    if not probes.strangers and (photos < 1 / fpir or len(gallery) < 2):
+        wanted = f"FPIR {fpir:g} needs {math.ceil(1 / fpir)} photographs, here are {photos}"
+        return _stay(gallery, wanted), False
+    try:
+        made = gallery.calibrate(
+            np.stack(probes.embeddings),
+            probes.people,
+            fpir=fpir,
+            far=args.far or (old.far if old else _FAR),
+            source=probes.source,
+            photos=probes.photos,
+        )
+    except ValueError as error:
+        if not (args.photos or args.remove):
+            raise
+        return _stay(gallery, str(error)), True
+    return _chosen(made), False
+
+
+def _stay(gallery: Gallery, reason: str) -> str:
+    made = gallery.calibration
+    if made is None:
+        return f"no threshold: {reason}. Give --strangers FOLDER, or a larger --fpir"
+    stay = f"thresholds stay those for {made.gallery} people enrolled: {reason}"
+    if len(gallery) == made.gallery:
+        return stay
+    return f"{stay}. {recogniser.changed_rate(gallery)}. --strangers FOLDER chooses anew"
+
+
+def _chosen(made: Calibration) -> str:
+    verify = "" if made.verify is None else f"; {made.verify:.3f} (FAR {made.far:g}) to verify"
+    return (
+        f"threshold {made.identify:.3f} (FPIR {made.fpir:g}) to name{verify}: from "
+        f"{made.probes} photographs of {made.people} people, {made.source}, against {made.gallery} enrolled"
+    )
