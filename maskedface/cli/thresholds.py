@@ -99,13 +99,22 @@ def probes(
     numbered = [(face, person, photo) for (_, person, face), photo in zip(good, groups, strict=True)]
     found = [(face.embedding, person, photo) for face, person, photo in numbered]
     # Bare faces alone would choose a threshold that lets masked strangers in.
-    covered = [(face.covered, *rest) for face, *rest in numbered if face.covered is not None]
+    covered = [
+        (face.covered, person, photo)
+        for face, person, photo in numbered
+        if face.covered is not None
+    ]
     source = folder or "the faces enrolled"
     if covered:
         source += ", bare and under a drawn mask"
     found += covered
-    embeddings, people, photos = ([row[n] for row in found] for n in range(3))
-    return Probes(embeddings, people, photos, source, folder is not None)
+    return Probes(
+        [embedding for embedding, _, _ in found],
+        [person for _, person, _ in found],
+        [photo for _, _, photo in found],
+        source,
+        folder is not None,
+    )
 
 
 def choose(gallery: Gallery, args: argparse.Namespace, probes: Probes) -> tuple[str, bool]:
