@@ -172,7 +172,8 @@ def test_bad_words_are_refused_before_anything_is_searched(
         (out, ["--crops", people.root], "folder must lie beside"),
         (out, ["--crops", tmp_path / "C", "--crops-size", "0"], "size must be at least 1"),
         (out, ["--crops", tmp_path / "C", "--crops-alignment", "x"], "alignment must be one of"),
-        (out, ["--domain", "masked", "--min-masked", "9"], "--min-masked must leave"),
+        (out, ["--domain", "masked"], "is read as --data"),
+        (out, ["--min-masked", "9"], "--min-masked must leave"),
     ]
     for target, words, message in bad:
         assert align(people, target, *words) == 2, words

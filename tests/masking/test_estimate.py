@@ -27,7 +27,7 @@ def test_drawn_masks_are_seen(shown) -> None:  # type: ignore[no-untyped-def]
 def test_points_place_a_face_as_its_alignment_does() -> None:
     face = draw_face(0, 0, True)
     around = np.pad(face, ((40, 20), (30, 50), (0, 0)), mode="edge")
-    points = geometry.alignment_points("arcface", *face.shape[:2]) + (30, 40)
+    points = geometry.alignment_points("arcface", *face.shape[:2]) + np.array([30, 40])
     assert masked_probability(around, points) == pytest.approx(
         masked_probability(face, "arcface"), abs=0.02
     )
