@@ -29,7 +29,8 @@ def test_enroll_escapes_people_and_files(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_identify_escapes_people_files_and_sources(capsys: pytest.CaptureFixture[str]) -> None:
     named = Identity(FACE, HOSTILE, (Candidate(HOSTILE, 0.9), Candidate(HOSTILE, 0.8)), 0.5)
-    identify._print([PhotoResult(HOSTILE, (named,), ""), PhotoResult(HOSTILE, (), HOSTILE)])
+    results = PhotoResult(HOSTILE, (named,), ""), PhotoResult(HOSTILE, (), HOSTILE)
+    identify._print([identify._Row(result) for result in results])
     check(capsys.readouterr().out)
     gallery = Gallery("f00d")
     gallery.calibration = Calibration(0.1, 0.4, 0.1, 0.5, 9, 9, 3, HOSTILE)
