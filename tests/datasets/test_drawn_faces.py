@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from maskedface.datasets import Face
 from maskedface.datasets.drawn_faces import draw_face, draw_people
 from maskedface.datasets.sources import rmfrd
 from maskedface.geometry import ALIGNMENTS
@@ -28,7 +29,7 @@ def test_rmfrd_reads_the_layout(tmp_path: Path) -> None:
 
 def test_rows_name_the_file_the_alignment_and_a_photo_of_their_own(tmp_path: Path) -> None:
     index = draw_people(tmp_path, people=2, photos=2, size=32)
-    assert index.faces[1] == (
+    assert index.faces[1] == Face(
         "AFDB_face_dataset/person_0000/0_0_person_0000_0001.jpg",
         "person_0000",
         "unmasked",
