@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 
 import numpy as np
 
 from maskedface import geometry
-from maskedface.datasets import FaceIndex, ImageError
+from maskedface.datasets import FaceIndex, ImageError, Landmarks
 from maskedface.datasets.face_index import Face
 from maskedface.datasets.images import open_image
 
@@ -27,7 +27,7 @@ _USUAL = 0.08
 def with_pixel_aspects(index: FaceIndex) -> FaceIndex:
     """Gives landmarks their pixel aspect where a group of images was resized out of shape.
 
-    RMFRD's unmasked faces are 1.4 times too wide, as are the masked ones of some of its copies. One face
+    RMFRD's unmasked faces are 1.3 times too wide, as are the masked ones of some of its copies. One face
     cannot tell a squashed image from a turned head, twenty of one size and domain can: the median of their
     `geometry.pixel_aspect` decides whether they were squashed, and by how much; an image's own estimate
     moves its aspect half the way. Rows whose aspect somebody stated stay as they are.
@@ -38,33 +38,32 @@ def with_pixel_aspects(index: FaceIndex) -> FaceIndex:
     Returns:
         A `FaceIndex` of the same rows.
     """
-    groups: dict[tuple[str, Size | None], list[Face]] = defaultdict(list)
-    for face, path in zip(index.faces, index.paths, strict=True):
-        if face.landmarks is not None and face.landmarks.pixel_aspect == 1:
-            groups[face.domain, _size_of(path)].append(face)
-    pooled: dict[tuple[str, Size | None], list[Face]] = defaultdict(list)  # too rare sizes together
-    for (domain, size), faces in groups.items():
-        pooled[domain, size if len(faces) >= _IMAGES else None] += faces
+    asked = [
+        (face, face.landmarks, (face.domain, _size_of(path)))
+        for face, path in zip(index.faces, index.paths, strict=True)
+        if face.landmarks is not None and face.landmarks.pixel_aspect == 1
+    ]
+    counts = Counter(kind for *_, kind in asked)
+    groups: dict[tuple[str, Size | None], list[tuple[Face, Landmarks]]] = defaultdict(list)
+    for face, marks, (domain, size) in asked:  # too rare sizes together
+        groups[domain, size if counts[domain, size] >= _IMAGES else None].append((face, marks))
     changed = {}
-    for faces in pooled.values():
-        logs = np.array([-np.log(geometry.pixel_aspect(_points(face))) for face in faces])
+    for group in groups.values():
+        if len(group) < _IMAGES:
+            continue
+        aspects = [geometry.pixel_aspect(np.array(marks.points)) for _, marks in group]
+        logs = -np.log(aspects)
         median = float(np.median(logs))
-        if len(faces) < _IMAGES or abs(median - _USUAL) < _LEAST:
+        if abs(median - _USUAL) < _LEAST:
             continue
         moved = median - _USUAL + (_OWN * (logs - median)).clip(-_REACH, _REACH)
-        for face, log in zip(faces, moved, strict=True):
-            assert face.landmarks is not None
-            marks = replace(face.landmarks, pixel_aspect=float(np.exp(-log)))
-            changed[face.path] = face._replace(landmarks=marks)
+        for (face, marks), log in zip(group, moved, strict=True):
+            squashed = replace(marks, pixel_aspect=float(np.exp(-log)))
+            changed[face.path] = face._replace(landmarks=squashed)
     if not changed:
         return index
     rows = [changed.get(face.path, face) for face in index.faces]
     return FaceIndex(index.root, rows, index.excluded)
-
-
-def _points(face: Face) -> np.ndarray:
-    assert face.landmarks is not None
-    return np.array(face.landmarks.points)
 
 
 def _size_of(path: str) -> Size | None:
