@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -142,7 +142,7 @@ class Gallery:
                     f"{features} features. Received: {len(names)} people, shape {unit.shape}"
                 )
             self._now = now.joined(names, unit, self.keep)
-        _warn_of_case(now.names, names)
+        _warn_of_case(now.numbers, names)
 
     def remove(self, person: str) -> None:
         """Forgets a person, but for what a network trained on them knows: its weights, and their mean
@@ -285,7 +285,7 @@ class Gallery:
         return gallery
 
 
-def _warn_of_case(known: Sequence[str], people: Sequence[str]) -> None:
+def _warn_of_case(known: Mapping[str, int], people: Sequence[str]) -> None:
     spelt = {name.casefold(): name for name in known}
     for name in dict.fromkeys(people):
         other = spelt.setdefault(name.casefold(), name)
