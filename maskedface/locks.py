@@ -9,7 +9,7 @@ import logging
 import math
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import filelock
 
@@ -64,6 +64,24 @@ def locked(path: str | os.PathLike[str], *, what: str, wait: float = 0.0) -> Ite
         yield
     finally:
         lock.release()
+
+
+def make_once(path: str | os.PathLike[str], make: Callable[[], None], *, what: str) -> None:
+    """Makes a file that several processes may want at once, unless it is there; others wait for it.
+
+    Args:
+        path: the file.
+        make: writes it, whole or not at all (`whole_file`).
+        what: as for `locked`.
+
+    Raises:
+        OSError: as `locked`.
+    """
+    if os.path.exists(path):
+        return
+    with locked(path, what=what, wait=math.inf):
+        if not os.path.exists(path):
+            make()
 
 
 def check_wait(wait: float) -> None:

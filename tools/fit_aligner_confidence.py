@@ -42,9 +42,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", required=True)
     args = parser.parse_args()
     keras.utils.set_random_seed(0)
-    model = folded()
-    with np.load(args.weights) as stored:
-        model.set_weights([stored[name].astype("float32") for name in sorted(stored.files)])
+    model = folded(args.weights)
     index = datasets.rmfrd(args.rmfrd)
     people = taught_people(index)
     manifest = f"{args.lfw}/protocols/manifest.csv"

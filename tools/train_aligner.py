@@ -38,6 +38,7 @@ from aligner_samples import CANVAS, PLACE, Samples
 from maskedface import datasets, geometry
 from maskedface.datasets.face_drawing import draw_face
 from maskedface.landmarks import Aligner
+from maskedface.landmarks.aligner import read_weights
 from maskedface.landmarks.aligner_network import build_aligner
 from maskedface.landmarks.finding import main_face
 from maskedface.models import fold_batch_norm
@@ -192,7 +193,6 @@ def fit(args: argparse.Namespace) -> None:
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     model.compile(optimizer, AlignerLoss(args.confidence_weight), jit_compile=False)
     started = datetime.datetime.now(datetime.UTC)
-    history = []
     for step, (crops, targets) in enumerate(ahead(samples, args.steps, args.batch)):
         value = model.train_on_batch(crops, targets)
         if step % 250 == 0:
@@ -201,7 +201,6 @@ def fit(args: argparse.Namespace) -> None:
                 f"step {step} loss {value:.4f} {spent:.0f} s {held_out(model, check)}", flush=True
             )
             model.save_weights(args.out + ".partial.weights.h5")
-        history.append(float(value))
     plain = build_aligner()
     if len(model.weights) != len(plain.weights):  # it started from folded weights
         plain = folded()
@@ -233,10 +232,7 @@ def fit(args: argparse.Namespace) -> None:
 def start_of(args: argparse.Namespace) -> keras.Model:
     """The network to train: new, or as it was left."""
     if args.start and args.start.endswith(".npz"):
-        model = folded()
-        with np.load(args.start) as stored:
-            model.set_weights([stored[name].astype("float32") for name in sorted(stored.files)])
-        return model
+        return folded(args.start)
     policy = "mixed_bfloat16" if args.precision == "bfloat16" else "float32"
     keras.mixed_precision.set_global_policy(policy)
     model = build_aligner()
@@ -246,9 +242,11 @@ def start_of(args: argparse.Namespace) -> keras.Model:
     return model
 
 
-def folded() -> keras.Model:
-    """The network with its batch norms folded, to be trained on."""
+def folded(weights: str | None = None) -> keras.Model:
+    """The network with its batch norms folded, to be trained on; its weights are a packed file's."""
     model = fold_batch_norm(build_aligner())
+    if weights is not None:
+        model.set_weights(read_weights(weights))
     model.trainable = True
     model.get_layer("heat_place").trainable = False
     return model

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from maskedface import geometry
 from maskedface.datasets.face_index import FaceIndex
 from maskedface.datasets.face_places import face_source
 from maskedface.datasets.images import read_image
-from maskedface.locks import locked
+from maskedface.locks import make_once
 from maskedface.whole_file import allocate, whole_file
 
 _VERSION = 4  # of what a chip's pixels depend on; a change makes old cache files unused
@@ -84,14 +83,15 @@ def read_chips(
     if cache is None:
         return _fill(np.empty(shape, "uint8"), index, size, alignment, progress)
     path = os.path.join(os.fspath(cache), f"chips-{_key(index, size, alignment)}.npy")
-    if not os.path.exists(path):
-        with locked(path, what="read faces", wait=math.inf):
-            if not os.path.exists(path):
-                with whole_file(path) as partial:
-                    allocate(partial, lambda file: open_memmap(file, "w+", "uint8", shape))
-                    chips: np.memmap = open_memmap(partial, "r+")
-                    _fill(chips, index, size, alignment, progress)
-                    chips.flush()
+
+    def make() -> None:
+        with whole_file(path) as partial:
+            allocate(partial, lambda file: open_memmap(file, "w+", "uint8", shape))
+            chips: np.memmap = open_memmap(partial, "r+")
+            _fill(chips, index, size, alignment, progress)
+            chips.flush()
+
+    make_once(path, make, what="read faces")
     mapped: np.ndarray = np.load(path, mmap_mode="r")
     return mapped
 

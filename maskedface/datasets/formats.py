@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import BinaryIO
 
@@ -42,6 +43,15 @@ _TOOLS = frozenset(
         *("thumbs.db", "ehthumbs.db", "desktop.ini"),
     }
 )
+
+
+def has_image_name(path: str) -> bool:
+    """Whether a file's name promises an image; what it holds is decided by its content.
+
+    Args:
+        path: str, the file's path or name.
+    """
+    return os.path.splitext(path)[1].lower() in IMAGE_EXTENSIONS
 
 
 def is_tools(path: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 
-from maskedface.datasets.formats import IMAGE_EXTENSIONS, is_tools
+from maskedface.datasets.formats import has_image_name, is_tools
 from maskedface.datasets.sources import walk
 
 
@@ -24,7 +24,7 @@ class NamedFiles:
         for folder in walk(root):
             for name in folder.files:
                 path = folder.inside(name)
-                if os.path.splitext(name)[1].lower() in IMAGE_EXTENSIONS and not is_tools(path):
+                if has_image_name(name) and not is_tools(path):
                     self._by_name[_stem(_text(name))].append(path)
 
     def find(self, name: str) -> str | None:
@@ -55,8 +55,7 @@ def _folder(path: str) -> str:
 
 
 def _stem(name: str) -> str:
-    stem, ending = os.path.splitext(name)
-    return stem if ending.lower() in IMAGE_EXTENSIONS else name
+    return os.path.splitext(name)[0] if has_image_name(name) else name
 
 
 def _text(path: str) -> str:

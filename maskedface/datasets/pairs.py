@@ -78,7 +78,7 @@ def read_pairs(
             "mlfw": the same, all taken as masked, also where a line names the files themselves and
             ends with 1 or 0. "mfr2": the same lines without the first; who is masked stands in
             `mfr2_labels.txt`. "rmfvd": lines `path1 path2 label`; `unmasked.*` is the bare face of
-            its folder. "c-rmfrd": a CSV `Input,Target,Label` (GBK, UTF-8) of a masked and a bare face.
+            its folder. "c-rmfrd": a CSV `Input,Target,Label` (GBK, UTF-8) of a masked and an unmasked face.
         root: the folder the faces lie in; for "c-rmfrd" the one that holds RMFRD's AFDB folders.
         file: the list; by default the published name in `root`.
         alignment: the faces' alignment, a key of `geometry.ALIGNMENTS`; "" = unknown.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from maskedface.datasets.face_index import Domain, Exclusion, Face, FaceIndex
-from maskedface.datasets.formats import IMAGE_EXTENSIONS, is_tools
+from maskedface.datasets.formats import has_image_name, is_tools
 from maskedface.datasets.person_names import name_key
 
 # Folder names of the released archive, lower case
@@ -80,13 +80,12 @@ def rmfrd(root: str | os.PathLike[str], *, alignment: str = "") -> FaceIndex:
     """
 
     def home(folder: str) -> _Home:
-        parts = folder.split("/")
-        depths = [i for i, part in enumerate(parts) if part.lower() in RMFRD_FOLDERS]
-        if not depths:
+        inner = _rmfrd_folder(folder)
+        if not inner:
             return _Home("", "unmasked", "in no AFDB folder")
-        depth = depths[-1]
-        inside = "/".join(parts[: depth + 2]) if depth + 1 < len(parts) else ""
-        return _Home(inside, RMFRD_FOLDERS[parts[depth].lower()])
+        person = folder[len(inner) + 1 :].split("/")[0]
+        domain = RMFRD_FOLDERS[inner.rpartition("/")[2].lower()]
+        return _Home(f"{inner}/{person}" if person else "", domain)
 
     index = _listed(root, walk(root), home, alignment)
     if not len(index):
@@ -147,7 +146,7 @@ def check_people(root: str | os.PathLike[str], folders: Iterable[Folder] | None 
     paths = [
         folder.path
         for folder in (walk(root) if folders is None else folders)
-        if folder.path and not is_tools(folder.path) and any(map(_has_image_name, folder.files))
+        if folder.path and not is_tools(folder.path) and any(map(has_image_name, folder.files))
     ]
     inner = sorted({at for path in paths if (at := _rmfrd_folder(path))})
     if inner:
@@ -190,7 +189,7 @@ def _listed(
         home = home_of(folder.path)
         if home.folder and not is_tools(folder.path):
             homes.add(home.folder)
-        if _has_image_name(folder.path):
+        if has_image_name(folder.path):
             excluded.append(Exclusion(folder.path, "a folder with an image's name"))
         for name in folder.loops:
             excluded.append(Exclusion(folder.inside(name), "a link to a folder above it"))
@@ -209,13 +208,9 @@ def _reason(path: str, home: _Home) -> str:
     """Why a file is not listed as a person's image; "" where it is."""
     if is_tools(path):
         return "a system's or tool's file"
-    if not _has_image_name(path):
+    if not has_image_name(path):
         return "not an image name"
     return "" if home.folder else home.nobody
-
-
-def _has_image_name(path: str) -> bool:
-    return os.path.splitext(path)[1].lower() in IMAGE_EXTENSIONS
 
 
 def walk(root: str | os.PathLike[str]) -> Iterator[Folder]:

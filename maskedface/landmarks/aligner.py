@@ -42,9 +42,21 @@ def load_aligner() -> keras.Model:
 
     with keras.device("cpu:0"):
         model = fold_batch_norm(build_aligner())
-        with np.load(_WEIGHTS) as stored:
-            model.set_weights([stored[name].astype("float32") for name in sorted(stored.files)])
+        model.set_weights(read_weights(_WEIGHTS))
     return model
+
+
+def read_weights(path: str) -> list[np.ndarray]:
+    """Reads weights as `tools/train_aligner.py` packs them.
+
+    Args:
+        path: the file.
+
+    Returns:
+        float32 arrays, in the order of `keras.Model.set_weights`.
+    """
+    with np.load(path) as stored:
+        return [stored[name].astype("float32") for name in sorted(stored.files)]
 
 
 @functools.cache

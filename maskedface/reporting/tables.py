@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from maskedface.conversion import file_kind
 from maskedface.evaluation import PAPER_ROWS
 from maskedface.recipes import Recipe
 from maskedface.reporting.groups import KINDS, RunGroup
@@ -160,5 +160,4 @@ def _name(path: str, private: bool) -> str:
 
 def manifest_hash(group: RunGroup) -> str:
     """The sha256 of the first seed's manifest.csv: the rows, and which part each was in."""
-    with open(os.path.join(group.runs[0].path, MANIFEST), "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_kind.sha256(os.path.join(group.runs[0].path, MANIFEST))

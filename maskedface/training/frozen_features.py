@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import math
 import os
 import shutil
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from numpy.lib.format import open_memmap
 from rich.progress import track
 
 from maskedface import models
-from maskedface.locks import locked
+from maskedface.locks import make_once
 from maskedface.masking import RandomMask
 from maskedface.recipes import Recipe
 from maskedface.whole_file import allocate, whole_file
@@ -184,10 +183,9 @@ def read_features(
         ValueError: if float16 cannot hold an activation.
     """
     path = os.path.join(folder, f"features-{prefix.key(chips, views)}.npy")
-    if not os.path.exists(path):
-        with locked(path, what="compute features", wait=math.inf):
-            if not os.path.exists(path):
-                _compute(prefix, chips, views, path, progress)
+    make_once(
+        path, lambda: _compute(prefix, chips, views, path, progress), what="compute features"
+    )
     mapped: np.ndarray = np.load(path, mmap_mode="r")
     return mapped
 

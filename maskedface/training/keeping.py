@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from maskedface.datasets import FaceIndex
-
-
-def file_digest(path: str) -> str:
-    """The SHA-256 of a file, in 64 hexadecimal digits.
-
-    Raises:
-        OSError: if it cannot be read.
-    """
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_rows(

@@ -11,12 +11,12 @@ import keras
 import numpy as np
 
 from maskedface import models
+from maskedface.conversion import file_kind
 from maskedface.datasets import FaceIndex
 from maskedface.evaluation import Cohort, classification_report, rank_one_report
 from maskedface.masking import RandomMask, masked_templates
 from maskedface.recipes import Recipe
 from maskedface.training.inputs import Inputs
-from maskedface.training.keeping import file_digest
 from maskedface.training.run import (
     MANIFEST,
     METRICS,
@@ -210,7 +210,7 @@ def finish(
         np.savez(partial, **predictions)  # type: ignore[arg-type]  # NumPy's stub takes any for a flag
     text = json.dumps(metrics, indent=2, allow_nan=False) + "\n"
     files = {
-        name: file_digest(os.path.join(folder, name))
+        name: file_kind.sha256(os.path.join(folder, name))
         for name in (MANIFEST, RECIPE, MODEL, PREDICTIONS)
     }
     files[METRICS] = hashlib.sha256(text.encode()).hexdigest()

@@ -15,11 +15,12 @@ import keras
 import numpy as np
 
 from maskedface.array_file import DamagedError, read_arrays
+from maskedface.conversion import file_kind
 from maskedface.datasets import FaceIndex, read_split, write_manifest
 from maskedface.evaluation import Cohort
 from maskedface.evaluation.cohort import COHORT_ARRAYS
 from maskedface.recipes import Recipe
-from maskedface.training.keeping import check_rows, file_digest
+from maskedface.training.keeping import check_rows
 
 RECIPE, MANIFEST, RECORD = "recipe.json", "manifest.csv", "run.json"
 HISTORY, MODEL, PREDICTIONS, METRICS = (
@@ -117,7 +118,7 @@ class Run:
         """The path of one of the files, which is as the run left it; runs of before say nothing of that."""
         path = os.path.join(self.path, name)
         known = self.record.get("files", {}).get(name)
-        if known not in (None, file_digest(path)):
+        if known not in (None, file_kind.sha256(path)):
             raise ValueError(
                 f"a run's files must be as it left them. Received: {path!r}, which was changed or is "
                 "another run's"
