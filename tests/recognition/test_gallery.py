@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import copy
-import io
-import json
 import os
 import pickle
 import tracemalloc
@@ -12,17 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maskedface.evaluation import Cohort, match_probes, normalised, person_means
-from maskedface.recognition import Calibration, Gallery, calibration, gallery_file
-
-FACES = np.array([[1, 0, 0], [0, 1, 0], [0.6, 0.8, 0], [0, 0, 2]], "float32")
-PEOPLE = ["ada", "bo", "ada", "cy"]
-
-
-def gallery(keep: Any = "mean") -> Gallery:
-    made = Gallery("f00d", keep=keep, source="a model")
-    made.enroll(PEOPLE, FACES)
-    return made
+from maskedface.evaluation import match_probes, normalised, person_means
+from maskedface.recognition import Gallery, calibration
+from tests.recognition.galleries import FACES, OTHERS, PEOPLE, gallery
 
 
 def test_a_person_is_the_mean_of_their_unit_faces() -> None:
@@ -88,111 +78,6 @@ def test_another_model_is_refused() -> None:
         gallery().check_model("beef")
 
 
-def test_a_failed_write_leaves_the_old_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "g.npz"
-    gallery().save(path)
-    before = path.read_bytes()
-
-    def full(*_: Any, **__: Any) -> None:
-        raise OSError("no space left")
-
-    monkeypatch.setattr(gallery_file.os, "fsync", full)
-    with pytest.raises(OSError, match="no space"):
-        Gallery("other").save(path)
-    assert path.read_bytes() == before and os.listdir(tmp_path) == ["g.npz"]
-
-
-class Evil:
-    def __reduce__(self) -> tuple[Any, tuple[str]]:
-        return (os.mkdir, ("unpickled",))
-
-
-def test_a_pickle_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("plain.npz").write_bytes(pickle.dumps(Evil()))
-    np.savez("inside.npz", facts=np.array([Evil()], object))
-    for name in ("plain.npz", "inside.npz"):
-        with pytest.raises(ValueError, match="must be a gallery's file, whole"):
-            Gallery.load(name)
-    assert not os.path.exists("unpickled")
-
-
-TWO = np.array(2, "int64")
-THRESHOLDS: dict[str, Any] = {
-    **{"fpir": 0.1, "identify": 0.4, "far": 0.1, "verify": 0.5},
-    **{"probes": 9, "people": 9, "gallery": 3, "source": "drawn"},
-}
-NONE = {"offsets": np.zeros(3, "float32")}
-
-
-def damaged(path: Path, facts: dict[str, Any], **arrays: Any) -> Path:
-    """The gallery's file with some of its parts changed, as version 3 wrote it."""
-    told, kept = gallery_file.read(path)
-    text = json.dumps({"version": 3, **told, **facts}).encode()
-    buffer = io.BytesIO()
-    np.savez(buffer, facts=np.frombuffer(text, "uint8"), **{**kept, **arrays})
-    path.write_bytes(buffer.getvalue())
-    return path
-
-
-@pytest.mark.parametrize(
-    ("facts", "arrays", "message"),
-    [
-        ({"version": 5}, {}, "must be of version 1 to 4"),
-        ({"version": 4}, {}, r"whole, .*\['lengths', 'person', 'rows'\] differ"),
-        ({"version": 2}, {}, "do not fit together: cohort"),
-        ({"version": True}, {}, "must be a gallery's file, whole"),
-        ({"people": ["ada", "bo"]}, {}, "do not fit together"),
-        ({"people": ["ada", "bo", "bo"]}, {}, "do not fit together"),
-        ({"keep": "some"}, {}, "do not fit together: keep"),
-        ({"more": 1}, {}, "do not fit together"),
-        ({}, {"person": np.array([0, 1, 5], "int32")}, "do not fit together"),
-        ({}, {"rows": np.full((3, 3), np.nan, "float32")}, "do not fit together"),
-        ({}, {"rows": np.ones((3, 3))}, "do not fit together"),
-        ({}, {"rows": np.ones((3, 3), "float32")}, "do not fit together: rows"),
-        ({}, {"lengths": np.array([1, 0, 1], "float32")}, "do not fit together: lengths"),
-        ({}, {"lengths": np.array([1, 1, 1.1], "float32")}, "do not fit together: lengths"),
-        ({"faces": [2, 1, 0]}, {}, "do not fit together: faces"),
-        ({"faces": [2, 1, True]}, {}, "do not fit together: faces"),
-        ({"fingerprint": 7}, {}, "do not fit together: fingerprint"),
-        ({"masks": 101}, {}, "do not fit together: masks"),
-        ({"people": ["ada", "bo", ""]}, {}, "do not fit together: people"),
-        ({"people": ["ada", "bo", "x" * 1_001]}, {}, "do not fit together: people"),
-        ({"calibration": THRESHOLDS | {"identify": float("nan")}}, {}, "fit together: calibration"),
-        ({"calibration": THRESHOLDS | {"identify": -60.0}}, {}, "fit together: calibration"),
-        ({"calibration": THRESHOLDS | {"verify": "0.5"}}, {}, "fit together: calibration"),
-        ({"calibration": THRESHOLDS | {"more": 1}}, {}, "fit together: calibration"),
-        ({}, {"more": np.ones(1)}, "do not fit together: more"),
-        ({}, {"cohort": np.ones((3, 3), "float32")}, "fit together: cohort_nearest, offsets"),
-        ({}, {"cohort": np.ones((3, 2), "float32"), "cohort_nearest": TWO, **NONE}, "do not fit together"),
-        ({}, {"cohort": np.ones((1, 3), "float32"), "cohort_nearest": TWO, **NONE}, "do not fit together"),
-        ({}, {"cohort": np.ones((3, 3), "float32"), "cohort_nearest": TWO - 2, **NONE}, "do not fit"),
-        ({}, {"cohort": np.full((3, 3), np.inf, "float32"), "cohort_nearest": TWO, **NONE}, "do not fit"),
-        ({}, {"cohort": np.ones((3, 3), "f4"), "cohort_nearest": TWO, "offsets": np.ones(2, "f4")}, "fit"),
-        ({}, {"cohort": np.ones((3, 3)), "cohort_nearest": TWO, **NONE}, "do not fit together"),
-    ],
-)
-def test_a_file_that_does_not_fit_is_refused(
-    tmp_path: Path, facts: dict[str, Any], arrays: dict[str, Any], message: str
-) -> None:
-    gallery().save(tmp_path / "g.npz")
-    with pytest.raises(ValueError, match=message):
-        Gallery.load(damaged(tmp_path / "g.npz", facts, **arrays))
-
-
-def test_a_cut_or_missing_file_is_refused(tmp_path: Path) -> None:
-    gallery().save(tmp_path / "g.npz")
-    whole = (tmp_path / "g.npz").read_bytes()
-    for length in (0, 100, len(whole) - 30):
-        (tmp_path / "cut.npz").write_bytes(whole[:length])
-        with pytest.raises(ValueError, match="must be a gallery's file, whole"):
-            Gallery.load(tmp_path / "cut.npz")
-    with pytest.raises(FileNotFoundError):
-        Gallery.load(tmp_path / "none.npz")
-
-
 @pytest.mark.parametrize(
     ("people", "embeddings", "message"),
     [
@@ -252,9 +137,6 @@ def test_too_few_probes_are_refused() -> None:
         alone.calibrate(FACES[:1], ["ada"], fpir=1.0, far=1.0, source="")
 
 
-OTHERS = Cohort(normalised(np.random.default_rng(1).normal((1, 0, 0), size=(30, 3))), 5)
-
-
 @pytest.mark.parametrize("keep", ["mean", "all"])
 def test_with_a_cohort_the_scores_are_those_of_an_evaluation(keep: Any, tmp_path: Path) -> None:
     made = Gallery("f00d", keep=keep, cohort=OTHERS)
@@ -289,37 +171,6 @@ def test_nobody_enrolled_cannot_be_compared_with_a_cohort() -> None:
         made.calibrate(np.eye(3), ["a", "b", "c"], fpir=1, source="x")
     with pytest.raises(ValueError, match="must have 3 features"):
         made.enroll(["ada"], np.ones((1, 2)))
-
-
-@pytest.mark.parametrize(("version", "cohort"), [(1, None), (2, OTHERS), (3, None), (3, OTHERS)])
-def test_a_gallery_of_a_version_before_is_read(
-    tmp_path: Path, version: int, cohort: Cohort | None
-) -> None:
-    made = Gallery("f00d", cohort=cohort)
-    made.enroll(PEOPLE, FACES)
-    made.save(tmp_path / "g.npz")
-    old = Gallery.load(damaged(tmp_path / "g.npz", {"version": version}))
-    assert old.search(FACES[0], 3) == made.search(FACES[0], 3)
-
-
-@pytest.mark.parametrize("keep", ["mean", "all"])
-def test_two_spellings_in_an_old_file_are_one_person(tmp_path: Path, keep: Any) -> None:
-    made = gallery(keep)
-    made.save(tmp_path / "g.npz")
-    old = damaged(tmp_path / "g.npz", {"people": ["Jos\u00e9", "bo", "Jose\u0301 "]})
-    read = Gallery.load(old)
-    assert read.people == {"Jos\u00e9": 3, "bo": 1}
-    assert read.search(FACES[3])[0].person == "Jos\u00e9"
-    read.save(old)
-    assert Gallery.load(old).people == read.people
-
-
-@pytest.mark.parametrize("masks", [0, 7])
-def test_the_number_of_masks_is_kept_in_the_file(tmp_path: Path, masks: int) -> None:
-    one = Gallery("print", masks=masks)
-    one.enroll(["ada"], np.ones((1, 3)))
-    one.save(tmp_path / "g.npz")
-    assert Gallery.load(tmp_path / "g.npz").masks == masks
 
 
 @pytest.mark.parametrize("masks", [-1, 101])
@@ -358,14 +209,6 @@ def test_a_miss_names_who_is_near() -> None:
     made.enroll(["Grace Hopper"], FACES[:1])
     with pytest.raises(ValueError, match="Received: person='grace hoper'; enrolled are 'Grace Hopper'"):
         made.remove("grace hoper")
-
-
-def test_a_gallery_that_could_not_be_read_is_not_written(tmp_path: Path) -> None:
-    made = gallery()
-    made.calibration = Calibration(**THRESHOLDS | {"identify": float("inf")})
-    with pytest.raises(ValueError, match="do not fit together: calibration"):
-        made.save(tmp_path / "g.npz")
-    assert not (tmp_path / "g.npz").exists()
 
 
 def test_a_gallery_can_be_copied() -> None:
