@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 import os
@@ -103,6 +104,24 @@ def test_a_strange_note_names_nobody(path: Path, held: subprocess.Popen[str]) ->
     (path.parent / ".g.npz.lock").write_text("\x1b[31mno JSON")
     with pytest.raises(LockedError, match="held by another process$"), locked(path, what="remove"):
         pytest.fail("two hold it")
+
+
+def test_a_full_disk_takes_the_note_and_not_the_lock(
+    path: Path, held: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held.kill()
+    held.wait()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with locked(path, what="enroll"):
+            patch.undo()
+            # Nor is the former holder named.
+            with pytest.raises(LockedError, match="held by another process$"), locked(path, what="x"):
+                pytest.fail("two hold it")
 
 
 @pytest.mark.parametrize("wait", [-1.0, math.nan])

@@ -18,7 +18,6 @@ import keras
 import keras_tuner
 from keras_tuner.engine import base_tuner
 
-from maskedface.locks import LockedError
 from maskedface.training.run import METRICS, read_json
 from maskedface.training.state import STATE
 from maskedface.tuning.chief import is_chief, serve
@@ -122,7 +121,7 @@ class FaceTuner(base_tuner.BaseTuner):
             try:
                 self._try_run_and_update_trial(trial)
             except keras_tuner.errors.FatalError as error:
-                if isinstance(error.__cause__, LockedError):
+                if isinstance(error.__cause__, OSError):
                     raise error.__cause__ from None
                 raise
             self.on_trial_end(trial)
@@ -149,7 +148,7 @@ class FaceTuner(base_tuner.BaseTuner):
             return float(done["score"])  # killed before the oracle heard of it
         try:
             record |= self._run_seeds(trial, folder)
-        except LockedError as error:  # says nothing of the trial: the search ends, not the trial
+        except OSError as error:  # a full disk, a lock: the search ends, the trial can still run
             raise keras_tuner.errors.FatalError(str(error)) from error
         except Exception as error:
             text = f"{type(error).__name__}: {error}".splitlines()[0]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import csv
-import math
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-import keras_tuner
 import numpy as np
 
 from maskedface.training.run import HISTORY
@@ -20,7 +18,7 @@ LEAST_EPOCHS = 2  # and epochs of the trial itself: the first says little
 
 
 class WatchTrial(keras.callbacks.Callback):
-    """Ends a run whose loss is no number, that is hopeless, or that has had its epochs.
+    """Ends a run that is hopeless, or that has had its epochs.
 
     Args:
         others: the curves of finished trials, for `is_hopeless`; none to stop no trial by them.
@@ -42,10 +40,6 @@ class WatchTrial(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}
-        if not math.isfinite(logs["loss"]):
-            raise keras_tuner.errors.FailedTrialError(
-                f"loss must be a number. Received: loss={logs['loss']} in epoch {epoch}"
-            )
         self.on_epoch()
         if CURVE in logs:  # of some losses no epoch has one: such trials are not stopped
             self.curve.append(float(logs[CURVE]))

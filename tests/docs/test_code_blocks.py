@@ -121,7 +121,7 @@ def test_the_blocks_of_a_page_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     if "MY_FACES" in page.read_text(encoding="utf-8"):
-        datasets.draw_people("MY_FACES", people=2, photos=8, size=64)
+        datasets.draw_people("MY_FACES", people=2, photos=8, size=128)
     names: dict[str, object] = {}
     for block in blocks(page):
         if block.why or block.language not in ("sh", "bash", "python"):

@@ -1,7 +1,8 @@
-"""Two processes that search in one folder: one does, the other is told who, and no trial is lost."""
+"""What is not the trials' fault: another process in the folder, a full disk. No trial is lost."""
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -54,20 +55,33 @@ def test_a_second_process_of_the_same_part_is_told_who_the_first_is(
     assert not fits and not (tmp_path / "s" / "search.json").exists()
 
 
-def test_a_trial_whose_folder_is_in_use_is_not_marked_failed(
-    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "error",
+    [
+        LockedError("path must not be in use by another process"),
+        OSError(errno.ENOSPC, "No space left on device", "state.npz"),
+    ],
+    ids=["in use", "full disk"],
+)
+def test_an_error_of_the_machine_ends_the_search_and_fails_no_trial(
+    drawn: FaceIndex,
+    tiny_backbone: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: OSError,
 ) -> None:
-    in_use = True
+    is_met = True
 
     def accuracy(recipe: Recipe) -> float:
-        if in_use:
-            raise LockedError("path must not be in use by another process")
+        if is_met:
+            raise error
         return 0.5
 
     fake_training(monkeypatch, accuracy)
-    with pytest.raises(LockedError, match="must not be in use"):
+    with pytest.raises(type(error)) as met:
         searched(drawn, tiny_backbone, tmp_path / "s")
-    in_use = False
+    assert met.value is error
+    is_met = False
     found = searched(drawn, tiny_backbone, tmp_path / "s")
     assert [(one["trial"], one["status"]) for one in found.trials] == [
         ("0", "completed"),
