@@ -71,6 +71,8 @@ def test_a_list_of_one_domain_has_its_own_pairs_alone(
     assert json.loads(out.read_text())["models"][str(tiny_backbone)]["every_pair"] == {}
 
 
+# Whole runs.
+@pytest.mark.long
 def test_mirrors_are_joined_where_asked(
     mfr2: Path, tiny_backbone: Path, open_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -199,6 +199,8 @@ def test_a_manifests_column_is_an_open_set(
     assert "between 1 / scores and 1" in capsys.readouterr().err
 
 
+# Whole runs.
+@pytest.mark.long
 def test_masks_are_drawn_on_those_enrolled_of_a_column(
     open_run: Run, tiny_backbone: Path, tmp_path: Path
 ) -> None:

@@ -28,6 +28,8 @@ def words(drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path) -> list[str]:
     return [*found, "--search", str(tmp_path / "s"), "--algorithm", "random"]
 
 
+# Whole runs.
+@pytest.mark.long
 def test_the_best_recipe_trains_by_the_train_command(
     words: list[str],
     drawn: FaceIndex,

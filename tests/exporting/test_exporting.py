@@ -104,6 +104,8 @@ def test_smaller_litert_files_are_smaller_and_near(
     assert small.agreement.cosine > 0.99
 
 
+# The converter.
+@pytest.mark.long
 def test_an_int8_file_takes_grey_levels_as_they_are(
     backbone: keras.Model, images: np.ndarray, tmp_path: Path
 ) -> None:

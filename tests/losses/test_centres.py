@@ -63,6 +63,8 @@ def test_gradients_are_finite_on_a_centre_and_at_zero(embedding: list[float]) ->
     assert np.isfinite(value) and np.allclose(slope[0], expected, atol=1e-6)
 
 
+# A real fit.
+@pytest.mark.long
 def test_a_model_of_one_output_trains_with_it_and_is_read_back(tmp_path: Path) -> None:
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)

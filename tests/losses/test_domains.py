@@ -55,6 +55,8 @@ def test_gradients_are_finite_at_the_corners(cosine: float) -> None:
     assert np.isfinite(value) and np.isfinite(slope).all()
 
 
+# A real fit.
+@pytest.mark.long
 def test_a_model_of_one_output_trains_with_it() -> None:
     # Masked faces start with the full-face part of the input at zero: after training, they find
     # their person among the full-face centres.

@@ -98,6 +98,8 @@ def test_without_a_triplet_it_is_zero() -> None:
     assert value == 0 and not slope.any()
 
 
+# A real fit.
+@pytest.mark.long
 def test_a_model_trains_with_it() -> None:
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)

@@ -21,6 +21,8 @@ def colours(faces: np.ndarray) -> np.ndarray:
     return halves.mean(2).reshape(len(faces), 6) - 100
 
 
+# Hundreds of masks.
+@pytest.mark.long
 def test_half_is_the_bare_face_and_half_the_mean_under_masks() -> None:
     seen = []
 
@@ -49,6 +51,8 @@ def test_the_masks_are_of_different_styles_and_cover_the_lower_face() -> None:
     assert len({faces.tobytes() for faces in seen}) == 6
 
 
+# Hundreds of masks.
+@pytest.mark.long
 def test_a_template_depends_on_its_face_alone() -> None:
     words = {"count": 3, "alignment": "arcface"}
     both, _ = masked_templates(colours, FACES, colours(FACES), **words)

@@ -54,6 +54,8 @@ def test_frozen_variables_keep_their_bits_and_the_others_move() -> None:
         assert np.array_equal(before, after) == frozen(path), path
 
 
+# Real fits.
+@pytest.mark.long
 def test_update_moves_the_statistics_of_frozen_stages_alone() -> None:
     for path, (before, after) in step("update").items():
         statistics = "moving_" in path

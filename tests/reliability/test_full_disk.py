@@ -88,6 +88,8 @@ def test_a_state_that_does_not_fit_leaves_the_old_one(disk: Path) -> None:
     assert {path.name for path in disk.iterdir()} == {"state.npz", "filling"}
 
 
+# Whole runs.
+@pytest.mark.long
 def test_features_and_faces_that_do_not_fit_are_a_clear_error(
     parts: tuple[FaceIndex, FaceIndex], tiny_backbone: Path, tmp_path: Path, disk: Path
 ) -> None:
@@ -145,6 +147,8 @@ def test_a_report_that_does_not_fit_leaves_the_old_one(disk: Path, whole: Run) -
     assert {path.name for path in disk.iterdir()} == {"report.html", "filling"}
 
 
+# Whole runs.
+@pytest.mark.long
 def test_features_that_meet_a_full_disk_say_so_and_leave_earlier_ones(
     parts: tuple[FaceIndex, FaceIndex],
     tiny_backbone: Path,

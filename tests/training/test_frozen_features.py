@@ -301,6 +301,8 @@ def test_activations_beyond_half_precision_are_refused(
     assert not list(tmp_path.glob("*.npy"))
 
 
+# Whole runs.
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

@@ -223,6 +223,8 @@ def test_the_upper_box_lies_where_the_crop_does() -> None:
     assert abs(found - geometry.warp(face, crop, 150)).mean() < 1.0
 
 
+# Whole runs.
+@pytest.mark.long
 def test_a_start_from_a_run_of_other_people_sets_the_centres_to_class_means(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:

@@ -64,6 +64,8 @@ def test_a_closed_sets_cohort_are_those_of_the_run_it_starts_from(
     np.testing.assert_array_equal(run.predictions["logits"], models.predict(run.model, chips))
 
 
+# Whole runs.
+@pytest.mark.long
 @pytest.mark.parametrize("change", [{"init": ""}, {"epochs": 1}])
 def test_a_closed_set_without_other_people_or_with_a_network_that_moves_has_no_cohort(
     open_run: Run, tiny_backbone: Path, tmp_path: Path, change: dict[str, object]
@@ -97,6 +99,8 @@ def test_a_cohort_is_of_means_whatever_the_head_is(open_run: Run, tiny_backbone:
     assert (run.cohort.people != run.model.get_layer("head_centres").get_weights()[0].T).any()
 
 
+# Whole runs.
+@pytest.mark.long
 def test_people_without_a_masked_face_are_in_the_cohort_with_drawn_masks_too(
     open_run: Run, tiny_backbone: Path
 ) -> None:

@@ -108,6 +108,8 @@ def chain(drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path) -> Callable[...
     return train
 
 
+# Whole runs.
+@pytest.mark.long
 def test_the_last_of_several_recipes_runs_is_the_folders(
     chain: Callable[..., Run], tmp_path: Path
 ) -> None:
@@ -119,6 +121,8 @@ def test_the_last_of_several_recipes_runs_is_the_folders(
     assert last_run(tmp_path / "moved").path == str(tmp_path / "moved" / "second")
 
 
+# Whole runs.
+@pytest.mark.long
 def test_a_run_in_the_folder_it_starts_from_does_not_start_from_itself(
     chain: Callable[..., Run], tmp_path: Path
 ) -> None:
@@ -134,6 +138,8 @@ def test_several_last_runs_are_no_run(chain: Callable[..., Run], tmp_path: Path)
         last_run(tmp_path / "chain")
 
 
+# Whole runs.
+@pytest.mark.long
 def test_a_run_that_starts_from_one_of_its_own_name_elsewhere_is_the_last(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
@@ -148,6 +154,8 @@ def test_a_run_that_starts_from_one_of_its_own_name_elsewhere_is_the_last(
     assert last_run(tmp_path / "b").path == str(tmp_path / "b" / "run")
 
 
+# Whole runs.
+@pytest.mark.long
 def test_a_run_is_left_out_whatever_the_working_directory(
     chain: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

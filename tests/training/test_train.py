@@ -57,6 +57,8 @@ def assert_same_bits(first: Run, second: Run) -> None:
     np.testing.assert_array_equal(first.predictions["logits"], second.predictions["logits"])
 
 
+# Whole runs.
+@pytest.mark.long
 def test_landmarks_are_kept_and_a_run_with_others_is_another(
     train: Callable[..., Run], parts: tuple[FaceIndex, FaceIndex]
 ) -> None:
@@ -130,17 +132,23 @@ def test_one_seed_gives_the_same_bits(finished: Run, train: Callable[..., Run]) 
     assert_same_bits(finished, train())
 
 
+# Whole runs.
+@pytest.mark.long
 def test_another_seed_gives_other_weights(finished: Run, train: Callable[..., Run]) -> None:
     first, second = weights(finished), weights(train(seed=1))
     assert any((a != b).any() for a, b in zip(first, second, strict=True))
 
 
+# Whole runs.
+@pytest.mark.long
 def test_a_file_cache_changes_no_bit(
     finished: Run, train: Callable[..., Run], tmp_path: Path
 ) -> None:
     assert_same_bits(finished, train(cache=tmp_path / "cache"))
 
 
+# Whole runs.
+@pytest.mark.long
 def test_an_interrupted_run_goes_on_with_the_same_bits(
     finished: Run, train: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,6 +108,8 @@ def test_a_recipe_that_starts_from_another_is_searched_from_it(
     assert found.best.init == "paper_unmasked"
 
 
+# Whole runs.
+@pytest.mark.long
 def test_keras_tuners_own_tuners_search_it(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
