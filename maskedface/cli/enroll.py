@@ -3,12 +3,15 @@
   maskedface enroll --gallery friends.npz --model dlib FOLDER            (a folder a person in it)
   maskedface enroll --gallery friends.npz --person Ada a.jpg b.jpg
   maskedface enroll --gallery friends.npz --remove Ada
+  maskedface enroll --gallery new.npz --from friends.npz --model RUN     (the same people, another network)
 
 A photograph must show one face, or one far larger than the others; others are left out and listed.
 Thresholds are chosen for --fpir and --far on photographs of strangers: those of --strangers, else of the
 folder that the gallery's thresholds come from, if it is there still, else on the faces enrolled by this
 command (with --masks under a drawn mask too), each against everybody else. 1 / FPIR photographs are needed
 at least, of which near-identical ones count once. Report figures on none of them.
+A gallery remembers its photographs: where they lie, or with --remember crops the faces themselves. --from
+makes another of them; a photograph that is gone, or is another one now, is left out and listed.
 Exit codes: 0 done; 1 done, but a photograph was left out, a picture not written, or no threshold could be
 chosen on strangers; 2 a user error, nothing was written.
 """
@@ -18,7 +21,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from maskedface.cli import recogniser, thresholds
 from maskedface.cli.outputs import check_outputs
@@ -33,9 +36,9 @@ if TYPE_CHECKING:
 
     from maskedface.cli.enrolled import Enrolled
     from maskedface.cli.thresholds import Probes
-    from maskedface.recognition import FoundFace, Gallery
-    from maskedface.recognition.enrolled import Keep
+    from maskedface.recognition import FoundFace, Gallery, Remembered
 
+_Photo = TypeVar("_Photo")
 _PATIENCE = 60.0  # seconds: the lock is held while a change is applied and saved, not while faces are read
 
 
@@ -48,6 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--remove", action="append", default=[], metavar="NAME", help="forget this person"
     )
     parser.add_argument(
+        "--from",
+        dest="made_from",
+        metavar="FILE",
+        help="enroll the people of this gallery by the photographs that it remembers",
+    )
+    parser.add_argument(
         "--existing",
         choices=("refuse", "add", "replace"),
         default="refuse",
@@ -57,6 +66,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--keep",
         choices=("mean", "all"),
         help="of a new gallery: one mean vector a person (default), or all their faces",
+    )
+    parser.add_argument(
+        "--remember",
+        choices=("paths", "crops", "nothing"),
+        help="of a new gallery: what to remember of each photograph, to make the gallery again with "
+        "another network: where it lies (default), the face itself too, or nothing",
     )
     parser.add_argument(
         "--masks",
@@ -76,13 +91,20 @@ def run(args: argparse.Namespace) -> int:
     from maskedface.cli.enrolled import report
     from maskedface.recognition import Gallery
 
-    if not (args.photos or args.remove or args.strangers):
-        raise ValueError("photographs, --remove or --strangers must be given. Received: none")
+    if not (args.photos or args.remove or args.strangers or args.made_from):
+        raise ValueError("photographs, --from, --remove or --strangers must be given. Received: none")
+    if args.made_from and (args.photos or args.person or args.alignment or args.pictures):
+        raise ValueError(
+            "--from must come without photographs, --person, --alignment and --pictures: the gallery knows "
+            f"whom its photographs show, and how. Received: --from {args.made_from!r} with them"
+        )
     if args.gallery == "-":
         raise ValueError("--gallery must be a file, which is read and written. Received: '-'")
-    check_outputs(args.json, folder=args.pictures, inputs=[args.gallery, *args.photos])
+    inputs = [args.gallery, *args.photos, *filter(None, [args.made_from])]
+    check_outputs(args.json, folder=args.pictures, inputs=inputs)
     there = os.path.exists(args.gallery)
-    if not (args.photos or args.strangers):  # people can be forgotten when the model is long gone
+    # People can be forgotten when the model is long gone.
+    if not (args.photos or args.strangers or args.made_from):
         if not there:
             raise ValueError(
                 f"--gallery must be there to remove from it. Received: {args.gallery!r}"
@@ -92,12 +114,13 @@ def run(args: argparse.Namespace) -> int:
             _make_room(gallery, args, ())
             gallery.save(args.gallery)
         return report(args, [], gallery, f"forgotten: {len(args.remove)}")
-    read = _read_photographs(args, Gallery.load(args.gallery) if there else None)
+    old = Gallery.load(args.made_from) if args.made_from else None
+    read = _read_photographs(args, Gallery.load(args.gallery) if there else None, old)
     # What takes long is done: whoever else changes the gallery meanwhile waits a moment, and loses nothing.
     with locked(args.gallery, what="enroll", wait=args.wait):
         gallery = _as_it_is_now(args.gallery, read.gallery)
         _enroll(gallery, args, read)
-        said, missed = thresholds.choose(gallery, args, read.probes)
+        said, missed = thresholds.choose(gallery, args, read.probes, old)
         gallery.save(args.gallery)
     return report(args, read.enrolled, gallery, said, missed=missed)
 
@@ -106,37 +129,40 @@ class _Read(NamedTuple):
     """What was read from photographs, and the gallery as it was when they were read."""
 
     gallery: Gallery
-    person_of: dict[str, str]
+    people: set[str]
     enrolled: list[Enrolled]
     probes: Probes
 
 
-def _read_photographs(args: argparse.Namespace, gallery: Gallery | None) -> _Read:
-    if gallery is not None and args.keep not in (None, gallery.keep):
-        raise ValueError(f"--keep must be that of the gallery, {gallery.keep}. Received: {args.keep}")
-    if gallery is not None and args.masks not in (None, gallery.masks):
-        raise ValueError(
-            f"--masks must be that of the gallery, {gallery.masks}. Received: {args.masks}"
-        )
+def _read_photographs(
+    args: argparse.Namespace, gallery: Gallery | None, old: Gallery | None
+) -> _Read:
+    for word in ("keep", "masks", "remember") if gallery is not None else ():
+        given, kept = getattr(args, word), getattr(gallery, word)
+        if given not in (None, kept):
+            raise ValueError(f"--{word} must be that of the gallery, {kept}. Received: {given}")
     recognizer = recogniser.read_recognizer(args, gallery)
     if gallery is None:
-        gallery = recognizer.gallery = _empty(recognizer.gallery, args.keep, args.masks)
+        gallery = recognizer.gallery = _empty(recognizer.gallery, args, old)
     person_of = _people(args.photos, args.person)
-    folder, strangers_of = _strangers(args, gallery)
-    _make_room(gallery, args, person_of.values())  # refused now rather than in the end
-    hashes: dict[str, np.ndarray] = {}
+    people = {*person_of.values()} if old is None else {*old.people}
+    folder, strangers_of = _strangers(args, old or gallery)
+    _make_room(gallery, args, people)  # refused now rather than in the end
     enrolled, strangers = [], []
-    if person_of:
-        enrolled = _faces(recognizer.face_to_enroll, person_of, "enrolling", hashes)
+    if old is not None:
+        enrolled = _faces_again(recognizer.face_again, old)
+        _refuse_nobody(enrolled, "a remembered photograph at least must show one face")
+    elif person_of:
+        enrolled = _faces(recognizer.face_to_enroll, person_of, "enrolling")
         _refuse_nobody(enrolled, "a photograph at least must show one face")
     if strangers_of:
-        strangers = _faces(recognizer.one_face, strangers_of, "strangers", hashes)
+        strangers = _faces(lambda image, **_: recognizer.one_face(image), strangers_of, "strangers")
         if args.strangers:
             _refuse_nobody(strangers, "--strangers must hold photographs with one face each")
-    if all(face is None for _, _, face, _ in strangers):
+    if all(row.face is None for row in strangers):
         folder = None
-    probes = thresholds.probes(strangers if folder else enrolled, hashes, folder)
-    return _Read(gallery, person_of, enrolled, probes)
+    probes = thresholds.probes(strangers if folder else enrolled, folder)
+    return _Read(gallery, people, enrolled, probes)
 
 
 def _strangers(args: argparse.Namespace, gallery: Gallery) -> tuple[str | None, dict[str, str]]:
@@ -153,20 +179,24 @@ def _strangers(args: argparse.Namespace, gallery: Gallery) -> tuple[str | None, 
 
 
 def _refuse_nobody(rows: list[Enrolled], wanted: str) -> None:
-    if all(face is None for _, _, face, _ in rows):
-        raise ValueError(f"{wanted}. Received: {len(rows)}, the first: {rows[0][3]}")
+    if all(row.face is None for row in rows):
+        raise ValueError(f"{wanted}. Received: {len(rows)}, the first: {rows[0].error}")
 
 
-def _empty(gallery: Gallery, keep: Keep | None = None, masks: int | None = None) -> Gallery:
-    """A gallery of nobody, for the same model."""
+def _empty(
+    gallery: Gallery, args: argparse.Namespace | None = None, old: Gallery | None = None
+) -> Gallery:
+    """A gallery of nobody, for the same model; as the words say, else as the one that it is made from."""
     from maskedface.recognition import Gallery
 
+    masks = args.masks if args else None
     return Gallery(
         gallery.fingerprint,
-        keep=keep or gallery.keep,
+        keep=(args and args.keep) or (old or gallery).keep,
         source=gallery.source,
         cohort=gallery.cohort,
         masks=gallery.masks if masks is None else masks,
+        remember=(args and args.remember) or (old or gallery).remember,
     )
 
 
@@ -178,10 +208,13 @@ def _as_it_is_now(path: str, read_for: Gallery) -> Gallery:
         return _empty(read_for)
     gallery = Gallery.load(path)
     gallery.check_model(read_for.fingerprint)
-    if (gallery.keep, gallery.masks) != (read_for.keep, read_for.masks):
+    kind, other = (
+        f"--keep {one.keep} --masks {one.masks} --remember {one.remember}" for one in (read_for, gallery)
+    )
+    if kind != other:
         raise ValueError(
             "a gallery must be of one kind while photographs are read for it. Received: one that "
-            f"another process made meanwhile, with --keep {gallery.keep} --masks {gallery.masks}"
+            f"another process made meanwhile, with {other}"
         )
     return gallery
 
@@ -202,13 +235,15 @@ def _make_room(gallery: Gallery, args: argparse.Namespace, people: Iterable[str]
 def _enroll(gallery: Gallery, args: argparse.Namespace, read: _Read) -> None:
     import numpy as np
 
-    known = _make_room(gallery, args, read.person_of.values())
-    good = [(person, face) for _, person, face, _ in read.enrolled if face is not None]
+    known = _make_room(gallery, args, read.people)
+    good = [(row.person, row.face) for row in read.enrolled if row.face is not None]
     if args.existing == "replace":
         for person in {*known} & {person for person, _ in good}:
             gallery.remove(person)
     if good:
-        gallery.enroll([person for person, _ in good], np.stack([face.to_enroll for _, face in good]))
+        people, faces = zip(*good, strict=True)
+        rows = np.stack([face.to_enroll for face in faces])
+        gallery.enroll(people, rows, [face.photo for face in faces])
 
 
 def _people(places: list[str], person: str | None) -> dict[str, str]:
@@ -234,21 +269,44 @@ def _people(places: list[str], person: str | None) -> dict[str, str]:
 
 
 def _faces(
-    read: Callable[[np.ndarray], FoundFace],
-    person_of: dict[str, str],
-    label: str,
-    hashes: dict[str, np.ndarray],
+    read: Callable[..., FoundFace], person_of: dict[str, str], label: str
 ) -> list[Enrolled]:
-    """A row a photograph; the hashes of those with a face go to `hashes`."""
+    """A row a photograph."""
     from maskedface.datasets import read_image
     from maskedface.datasets.photo_groups import photo_hashes
+
+    def face_of(item: tuple[str, str]) -> tuple[FoundFace, np.ndarray]:
+        image = read_image(item[1])
+        return read(image, path=item[1]), photo_hashes(image)
+
+    listed = [(person, path) for path, person in person_of.items()]
+    return _rows(listed, face_of, label)
+
+
+def _faces_again(read: Callable[..., FoundFace], old: Gallery) -> list[Enrolled]:
+    """A row a photograph that the gallery remembers, and one for each person of whom it remembers none."""
+    from maskedface.datasets.photo_groups import photo_hashes
+
+    def face_of(item: tuple[str, Remembered | None]) -> tuple[FoundFace, np.ndarray]:
+        face = read(*item)
+        assert item[1] is not None  # else it was refused
+        return face, photo_hashes(item[1].read())
+
+    listed = [(person, photo) for person, photos in old.photos.items() for photo in photos or (None,)]
+    return _rows(listed, face_of, "enrolling")
+
+
+def _rows(
+    listed: list[tuple[str, _Photo]],
+    face_of: Callable[[tuple[str, _Photo]], tuple[FoundFace, np.ndarray]],
+    label: str,
+) -> list[Enrolled]:
+    from maskedface.cli.enrolled import Enrolled
     from maskedface.recognition import each
 
-    def face_of(path: str) -> FoundFace:
-        image = read_image(path)
-        face = read(image)
-        hashes[path] = photo_hashes(image)
-        return face
-
-    rows = each(person_of, face_of, label, progress=True)
-    return [(path, person_of[path], face, error) for path, face, error in rows]
+    rows = []
+    for (person, photo), found, error in each(listed, face_of, label, progress=True):
+        path = photo if isinstance(photo, str) else getattr(photo, "path", "")
+        face, hashes = found or (None, None)
+        rows.append(Enrolled(path, person, face, error, hashes))
+    return rows

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maskedface.cli import recogniser
 from maskedface.cli.outputs import picture_path, write_picture
 from maskedface.names import shown
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from maskedface.recognition import FoundFace, Gallery
 
-# (path, person, face or None, why it was left out)
-Enrolled = tuple[str, str, "FoundFace | None", str]
+
+class Enrolled(NamedTuple):
+    """What became of a photograph.
+
+    Attributes:
+        path: the file; "" for a crop that a gallery kept without.
+        person: whom it shows.
+        face: the face, or None.
+        error: why it was left out, or "".
+        hashes: of one with a face, as `photo_groups.photo_hashes` gives them.
+    """
+
+    path: str
+    person: str
+    face: FoundFace | None
+    error: str
+    hashes: np.ndarray | None = None
 
 
 def report(
@@ -43,7 +60,7 @@ def report(
     print(shown(said))
     for error in failed:
         print(f"the gallery is saved, but not all that was asked for: {shown(error)}", file=sys.stderr)
-    return 1 if failed or missed or any(error for *_, error in enrolled) else 0
+    return 1 if failed or missed or any(row.error for row in enrolled) else 0
 
 
 def _write(args: argparse.Namespace, enrolled: list[Enrolled], gallery: Gallery) -> list[str]:
@@ -72,8 +89,8 @@ def _print(enrolled: list[Enrolled], gallery: Gallery) -> None:
     table = Table()
     for column in ("person", "faces added", "in the gallery", "seem masked", "whole image"):
         table.add_column(column)
-    for name in sorted({person for _, person, *_ in enrolled}):
-        faces = [face for _, person, face, _ in enrolled if person == name and face is not None]
+    for name in sorted({row.person for row in enrolled}):
+        faces = [row.face for row in enrolled if row.person == name and row.face is not None]
         table.add_row(
             recogniser.shown(name),
             str(len(faces)),
@@ -83,9 +100,9 @@ def _print(enrolled: list[Enrolled], gallery: Gallery) -> None:
         )
     if enrolled:
         recogniser.print_table(table)
-    left_out = [(path, error) for path, _, _, error in enrolled if error]
-    for path, error in left_out:
-        print(f"left out: {shown(path)}: {shown(error)}")
+    left_out = [row for row in enrolled if row.error]
+    for row in left_out:
+        print(f"left out: {shown(row.path or row.person)}: {shown(row.error)}")
     print(f"{len(gallery)} people enrolled, {len(left_out)} photographs left out")
 
 
@@ -93,10 +110,9 @@ def _draw(folder: str, number: int, row: Enrolled) -> None:
     from maskedface.datasets import read_image
     from maskedface.recognition import LabelledFace, draw_faces
 
-    path, person, face, _ = row
-    if face is not None:
-        picture = draw_faces(read_image(path), [LabelledFace(face.box, person, True)])
-        write_picture(picture_path(folder, number, path), picture)
+    if row.face is not None:
+        picture = draw_faces(read_image(row.path), [LabelledFace(row.face.box, row.person, True)])
+        write_picture(picture_path(folder, number, row.path), picture)
 
 
 def _facts(
@@ -104,12 +120,12 @@ def _facts(
 ) -> dict[str, Any]:
     photos = [
         {
-            "path": path,
-            "person": person,
-            "error": error,
-            "face": None if face is None else recogniser.face_facts(face),
+            "path": row.path,
+            "person": row.person,
+            "error": row.error,
+            "face": None if row.face is None else recogniser.face_facts(row.face),
         }
-        for path, person, face, error in enrolled
+        for row in enrolled
     ]
     calibration = gallery.calibration and gallery.calibration.to_json()
     facts = {"gallery": args.gallery, "removed": args.remove, "photos": photos}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 import os
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from maskedface.cli import recogniser
@@ -80,23 +79,24 @@ def enough(args: argparse.Namespace, photographs: dict[str, str]) -> dict[str, s
     return photographs
 
 
-def probes(
-    rows: list[Enrolled], hashes: Mapping[str, np.ndarray], folder: str | None
-) -> Probes:
+def probes(rows: list[Enrolled], folder: str | None) -> Probes:
     """What thresholds are chosen on.
 
     Args:
         rows: a row a photograph.
-        hashes: of each with a face, as `photo_groups.photo_hashes` gives them.
         folder: of strangers; None where those enrolled are strangers to each other.
     """
     import numpy as np
 
     from maskedface.datasets.photo_groups import photo_groups
 
-    good = [(path, person, face) for path, person, face, _ in rows if face is not None]
-    groups = photo_groups(np.stack([hashes[path] for path, *_ in good])).tolist() if good else []
-    numbered = [(face, person, photo) for (_, person, face), photo in zip(good, groups, strict=True)]
+    good = [
+        (row.face, row.person, row.hashes)
+        for row in rows
+        if row.face is not None and row.hashes is not None
+    ]
+    groups = photo_groups(np.stack([hashes for *_, hashes in good])).tolist() if good else []
+    numbered = [(face, person, photo) for (face, person, _), photo in zip(good, groups, strict=True)]
     found = [(face.embedding, person, photo) for face, person, photo in numbered]
     # Bare faces alone would choose a threshold that lets masked strangers in.
     covered = [
@@ -117,8 +117,16 @@ def probes(
     )
 
 
-def choose(gallery: Gallery, args: argparse.Namespace, probes: Probes) -> tuple[str, bool]:
+def choose(
+    gallery: Gallery, args: argparse.Namespace, probes: Probes, made_from: Gallery | None = None
+) -> tuple[str, bool]:
     """Chooses thresholds where the photographs allow it.
+
+    Args:
+        gallery: with the people to choose for; those it has are replaced.
+        args: the command's words.
+        probes: to choose on.
+        made_from: the gallery that this one is made from, whose rates are chosen for by default.
 
     Returns:
         (what was done, in a line; whether thresholds that were to be had could not be).
@@ -128,7 +136,7 @@ def choose(gallery: Gallery, args: argparse.Namespace, probes: Probes) -> tuple[
     """
     import numpy as np
 
-    old = gallery.calibration
+    old = gallery.calibration or (made_from.calibration if made_from else None)
     fpir = args.fpir or (old.fpir if old else _FPIR)
     photos = len({*probes.photos})
     if not probes.strangers and (photos < 1 / fpir or len(gallery) < 2):
@@ -144,7 +152,7 @@ def choose(gallery: Gallery, args: argparse.Namespace, probes: Probes) -> tuple[
             photos=probes.photos,
         )
     except ValueError as error:
-        if not (args.photos or args.remove):
+        if not (args.photos or args.remove or made_from):
             raise
         return _stay(gallery, str(error)), True
     return _chosen(made), False

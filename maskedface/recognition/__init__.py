@@ -6,14 +6,23 @@ from maskedface.recognition.embedding import embedder_of, fingerprint
 from maskedface.recognition.face_reader import FaceReader
 from maskedface.recognition.found import FaceError, FoundFace, Identity, Verification
 from maskedface.recognition.gallery import Candidate, Gallery
-from maskedface.recognition.photos import PhotoResult, each, identify_all, photo_files
+from maskedface.recognition.photos import (
+    EnrolledAgain,
+    PhotoResult,
+    each,
+    enroll_again,
+    identify_all,
+    photo_files,
+)
 from maskedface.recognition.picture import LabelledFace, draw_faces, draw_identities
 from maskedface.recognition.recognizer import Recognizer
+from maskedface.recognition.remembered import Remembered
 
 __all__ = [
     "ByMask",
     "Calibration",
     "Candidate",
+    "EnrolledAgain",
     "FaceError",
     "FaceReader",
     "FoundFace",
@@ -22,11 +31,13 @@ __all__ = [
     "LabelledFace",
     "PhotoResult",
     "Recognizer",
+    "Remembered",
     "Verification",
     "draw_faces",
     "draw_identities",
     "each",
     "embedder_of",
+    "enroll_again",
     "fingerprint",
     "identify_all",
     "photo_files",

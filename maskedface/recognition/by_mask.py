@@ -68,10 +68,11 @@ class ByMask:
         name = person_name(person)
         bare, masked = [], []
         for photo in photos:
+            path = "" if isinstance(photo, np.ndarray) else photo
             image, place, face = self.bare.located_face(photo)
-            bare.append(self.bare.with_template(image, place, face))
+            bare.append(self.bare.enrollable(image, place, face, path=path))
             (face,) = self.masked.embedded(image, [place])
-            masked.append(self.masked.with_template(image, place, face))
+            masked.append(self.masked.enrollable(image, place, face, path=path))
         # Whatever one gallery would refuse is refused before the other is changed.
         good = all(face.to_enroll.any() for face in (*bare, *masked))
         if not bare or not good:
@@ -81,7 +82,7 @@ class ByMask:
             )
         for recognizer, faces in ((self.bare, bare), (self.masked, masked)):
             rows = np.stack([face.to_enroll for face in faces])
-            recognizer.gallery.enroll([name] * len(rows), rows)
+            recognizer.gallery.enroll([name] * len(rows), rows, [face.photo for face in faces])
         return tuple(bare)
 
     def identify(

@@ -11,6 +11,7 @@ import numpy as np
 
 from maskedface.evaluation import Cohort, normalised
 from maskedface.names import person_name
+from maskedface.recognition.remembered import Remembered, photos_from_file
 from maskedface.recognition.search import ExactSearch
 
 Keep = Literal["mean", "all"]
@@ -29,6 +30,7 @@ class Enrolled:
         person: int32 array, shape (rows,), rising from 0 without a gap: whose row each is.
         cohort: whom they are compared with, or None.
         known_offsets: float32 array, shape (rows,): the cohort's, where they are known already.
+        photos: the photographs remembered of each person; of some faces there may be none.
     """
 
     names: tuple[str, ...] = ()
@@ -38,6 +40,7 @@ class Enrolled:
     person: np.ndarray = field(default_factory=lambda: np.empty(0, "int32"))
     cohort: Cohort | None = None
     known_offsets: np.ndarray | None = None
+    photos: tuple[tuple[Remembered, ...], ...] = ()
 
     def __post_init__(self) -> None:
         for array in (self.rows, self.lengths, self.person):
@@ -71,13 +74,20 @@ class Enrolled:
         alike = (squares - count) / (count * (count - 1))  # the mean cosine of two of a person's faces
         return np.asarray((count * alike / np.sqrt(squares)).clip(-1, 1))
 
-    def joined(self, people: Sequence[str], unit: np.ndarray, keep: Keep) -> Enrolled:
+    def joined(
+        self,
+        people: Sequence[str],
+        unit: np.ndarray,
+        keep: Keep,
+        photos: Sequence[Remembered | None],
+    ) -> Enrolled:
         """These people with more faces.
 
         Args:
             people: whom each row shows.
             unit: float32 array, shape (faces, features), of unit length.
             keep: as for `Gallery`.
+            photos: what is remembered of the photograph of each face.
 
         Returns:
             All of them.
@@ -87,11 +97,13 @@ class Enrolled:
         """
         names = [self.names[number] for number in self.person]
         faces = dict(zip(self.names, self.faces, strict=True))
-        for name in people:
+        remembered = dict(zip(self.names, self.photos, strict=True))
+        for name, photo in zip(people, photos, strict=True):
             faces[name] = faces.get(name, 0) + 1
+            remembered[name] = remembered.get(name, ()) + ((photo,) if photo is not None else ())
         rows = np.concatenate([self.rows.reshape(-1, unit.shape[1]), unit])
         lengths = np.concatenate([self.lengths, np.ones(len(unit), "float32")])
-        return grouped([*names, *people], faces, rows, lengths, keep, self.cohort)
+        return grouped([*names, *people], faces, rows, lengths, keep, self.cohort, remembered)
 
     def without(self, person: str) -> Enrolled:
         """These people but one, who is among them."""
@@ -106,6 +118,7 @@ class Enrolled:
             rest - (rest > number),
             self.cohort,
             None if self.offsets is None else self.offsets[kept],
+            self.photos[:number] + self.photos[number + 1 :],
         )
 
 
@@ -116,6 +129,7 @@ def grouped(
     lengths: np.ndarray,
     keep: Keep,
     cohort: Cohort | None,
+    photos: Mapping[str, tuple[Remembered, ...]],
 ) -> Enrolled:
     """Rows brought together person by person.
 
@@ -124,6 +138,7 @@ def grouped(
         faces: {person: how many of their faces were enrolled}, in the order that they are to have.
         rows, lengths, cohort: as for `Enrolled`, rows in any order.
         keep: as for `Gallery`.
+        photos: {person: the photographs remembered of them}.
 
     Raises:
         ValueError: if "mean" keeps a person's rows, and they cancel each other.
@@ -142,7 +157,13 @@ def grouped(
         rows, person = normalised(sums), np.arange(len(numbers), dtype="int32")
     order = np.argsort(person, kind="stable")
     return Enrolled(
-        tuple(faces), tuple(faces.values()), rows[order], lengths[order], person[order], cohort
+        tuple(faces),
+        tuple(faces.values()),
+        rows[order],
+        lengths[order],
+        person[order],
+        cohort,
+        photos=tuple(photos[name] for name in faces),
     )
 
 
@@ -158,10 +179,15 @@ def from_file(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Enr
     """
     rows, lengths, person = (arrays[name] for name in ("rows", "lengths", "person"))
     names, cohort = [person_name(name) for name in facts["people"]], Cohort.among(arrays)
+    photos = photos_from_file(facts, arrays)
     if len({*names}) == len(names):
         faces = tuple(facts["faces"])
-        return Enrolled(tuple(names), faces, rows, lengths, person, cohort, arrays.get("offsets"))
+        offsets = arrays.get("offsets")
+        return Enrolled(tuple(names), faces, rows, lengths, person, cohort, offsets, photos)
     counts = dict.fromkeys(names, 0)
-    for name, count in zip(names, facts["faces"], strict=True):
+    remembered: dict[str, tuple[Remembered, ...]] = dict.fromkeys(names, ())
+    for name, count, kept in zip(names, facts["faces"], photos, strict=True):
         counts[name] += count
-    return grouped([names[n] for n in person], counts, rows, lengths, facts["keep"], cohort)
+        remembered[name] += kept
+    owners = [names[n] for n in person]
+    return grouped(owners, counts, rows, lengths, facts["keep"], cohort, remembered)

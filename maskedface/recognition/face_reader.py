@@ -17,6 +17,7 @@ from maskedface.landmarks.detection import check_image
 from maskedface.masking import masked_probability
 from maskedface.recognition.embedding import embedder_of
 from maskedface.recognition.found import FaceError, FoundFace, Photo, Place
+from maskedface.recognition.remembered import WHOLE
 
 FallBack = Literal["never", "always"]
 
@@ -170,6 +171,13 @@ class FaceReader:
             FaceError, ImageError, OSError, ValueError, ModuleNotFoundError: as `one_face`.
         """
         image, places = self.located(photo)
+        place, face = self._one_of(photo, image, places)
+        return image, place, face
+
+    def _one_of(
+        self, photo: Photo, image: np.ndarray, places: list[Place]
+    ) -> tuple[Place, FoundFace]:
+        """The only face of an image, or the one that is far larger than the others."""
         found = zip(places, self.embedded(image, places), strict=True)
         pairs = sorted(found, key=lambda pair: _area(pair[1]), reverse=True)
         if not pairs or (len(pairs) > 1 and _area(pairs[0][1]) < _DOMINATES * _area(pairs[1][1])):
@@ -178,19 +186,19 @@ class FaceReader:
                 "a photograph must show one face, or one far larger than the others. "
                 f"Received: {len(pairs) or 'no'} face{'s'[: len(pairs) != 1]} in {name}"
             )
-        return image, *pairs[0]
+        return pairs[0]
 
     def _find(self, image: np.ndarray) -> list[Place]:
-        height, width = image.shape[:2]
-        whole = (0.0, 0.0, float(width), float(height))
         if self._aligned_to:
-            place: Place = (whole, None, "alignment", self._aligned_to)
-            return [] if blankness(image) else [place]
+            return whole_place(image, "alignment", self._aligned_to)
+        return self._searched(image) or (
+            whole_place(image, WHOLE, "") if self._fall_back == "always" else []
+        )
+
+    def _searched(self, image: np.ndarray) -> list[Place]:
         if self._detector is None:
             self._detector = Cascade()
         (found,) = detect(self._detector, [image])
-        if not found and self._fall_back == "always" and not blankness(image):
-            return [(whole, None, "whole image", "")]
         return [(face.box, face.confidence, face.source, face.points) for face in found]
 
     def _cut(self, image: np.ndarray, source: geometry.Source) -> np.ndarray:
@@ -219,6 +227,12 @@ class FaceReader:
         rows = np.zeros((1 << (len(chips) - 1).bit_length(), *chips[0].shape), "uint8")
         rows[: len(chips)] = chips
         return normalised(models.predict(self.embedder, rows)[: len(chips)])
+
+
+def whole_place(image: np.ndarray, by: str, source: geometry.Source) -> list[Place]:
+    """The whole of an image as the place of its face; of a nearly black or uniform one no place."""
+    height, width = image.shape[:2]
+    return [] if blankness(image) else [((0.0, 0.0, float(width), float(height)), None, by, source)]
 
 
 def _area(face: FoundFace) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from maskedface import geometry
 from maskedface.recognition.gallery import Candidate
+from maskedface.recognition.remembered import Remembered
 
 Photo = str | os.PathLike[str] | np.ndarray
 
@@ -23,12 +24,13 @@ class FoundFace(NamedTuple):
         box: (left, top, right, bottom) in pixels of the upright photograph.
         confidence: float in [0, 1], the detector's; None where none was asked or it found nothing.
         aligned_by: what found its points ("blazeface+aligner", "aligner", "mtcnn": the detection's source),
-            "alignment" (the photograph is aligned), or "whole image" (no face was found, and the whole of
-            it taken as one).
+            "alignment" (the photograph is aligned), "whole image" (no face was found, and the whole of
+            it taken as one), or "crop" (a gallery kept it).
         masked: float in [0, 1], how probable it is that mouth and chin are covered.
         embedding: float32 array, shape (features,).
         template, covered: likewise, of the face with and without drawn masks, and of the face under
             one, where it is to be enrolled in a gallery that wants them; else None.
+        photo: what the gallery is to remember of the photograph, where it is to be enrolled; else None.
     """
 
     box: tuple[float, float, float, float]
@@ -38,6 +40,7 @@ class FoundFace(NamedTuple):
     embedding: np.ndarray
     template: np.ndarray | None = None
     covered: np.ndarray | None = None
+    photo: Remembered | None = None
 
     @property
     def to_enroll(self) -> np.ndarray:

@@ -15,6 +15,7 @@ from maskedface.names import near_names, person_name, shown
 from maskedface.recognition import gallery_file
 from maskedface.recognition.calibration import Calibration, calibrate
 from maskedface.recognition.enrolled import Enrolled, Keep, from_file
+from maskedface.recognition.remembered import Remember, Remembered, photos_to_file
 
 
 class Candidate(NamedTuple):
@@ -49,9 +50,13 @@ class Gallery:
             gallery's file; None for plain cosines.
         masks: int in [0, 100], how many masks a `Recognizer` draws on each bare face that it enrolls, so
             that it is found under one (`masking.masked_templates`); kept in the file.
+        remember: what a `Recognizer` remembers of each photograph that it enrolls, so that the gallery can
+            be made again with another network (`recognition.enroll_again`): "paths" where it lies and its
+            SHA-256; "crops" the face itself too, a JPEG file of 320 px a side at most; "nothing". Kept
+            in the file, but for those removed.
 
     Raises:
-        ValueError: if `keep` is neither, or `masks` out of its range.
+        ValueError: if `keep` or `remember` is none of these, or `masks` out of its range.
     """
 
     def __init__(
@@ -62,13 +67,18 @@ class Gallery:
         source: str = "",
         cohort: Cohort | None = None,
         masks: int = 0,
+        remember: Remember = "paths",
     ) -> None:
         if keep not in get_args(Keep) or not 0 <= masks <= 100:
             raise ValueError(
                 "keep must be 'mean' or 'all', and masks be in [0, 100]. "
                 f"Received: keep={keep!r}, masks={masks}"
             )
-        self.masks = masks
+        if remember not in get_args(Remember):
+            raise ValueError(
+                f"remember must be one of {get_args(Remember)}. Received: remember={remember!r}"
+            )
+        self.masks, self.remember = masks, remember
         self.fingerprint, self.keep, self.source = fingerprint, keep, source
         self.calibration: Calibration | None = None
         self._now = Enrolled(cohort=cohort)  # replaced as a whole, never changed
@@ -84,6 +94,12 @@ class Gallery:
         """{person: how many of their faces were enrolled}, sorted by name."""
         now = self._now
         return dict(sorted(zip(now.names, now.faces, strict=True)))
+
+    @property
+    def photos(self) -> dict[str, tuple[Remembered, ...]]:
+        """{person: the photographs remembered of them}, sorted by name; `remember` says what of them."""
+        now = self._now
+        return dict(sorted(zip(now.names, now.photos, strict=True)))
 
     def __len__(self) -> int:
         return len(self._now.names)
@@ -112,17 +128,24 @@ class Gallery:
         if fingerprint != self.fingerprint:
             raise ValueError(
                 "a gallery must be used with the model that made it, "
-                f"{self.source or 'unnamed'} (fingerprint {self.fingerprint}). "
+                f"{self.source or 'unnamed'} (fingerprint {self.fingerprint}); "
+                "recognition.enroll_again (enroll --gallery NEW --from OLD) makes it anew with another. "
                 f"Received: a model with fingerprint {fingerprint}"
             )
 
-    def enroll(self, people: Sequence[str], embeddings: np.ndarray) -> None:
+    def enroll(
+        self,
+        people: Sequence[str],
+        embeddings: np.ndarray,
+        photos: Sequence[Remembered | None] | None = None,
+    ) -> None:
         """Adds faces; those of people already there join what is kept of them. Names that differ from those
         of others by case alone are said (`logging`, "maskedface"): they are two people.
 
         Args:
             people: whom each embedding shows, as for `names.person_name`.
             embeddings: float array, shape (faces, features).
+            photos: what to remember of the photograph of each (`FoundFace.photo`); by default nothing.
 
         Raises:
             ValueError: if lengths or features differ, a name is none, an embedding is not finite or
@@ -131,6 +154,11 @@ class Gallery:
         unit, names = normalised(embeddings), [person_name(name) for name in people]
         if not unit.any(axis=1).all():
             raise ValueError("embeddings must not be zero. Received: a row of zeros")
+        photos = [None] * len(names) if photos is None else list(photos)
+        if len(photos) != len(names):
+            raise ValueError(
+                f"photos must be one a face. Received: {len(photos)} for {len(names)} faces"
+            )
         with self._lock:
             now = self._now
             features = now.rows.shape[1] or unit.shape[1]
@@ -141,12 +169,12 @@ class Gallery:
                     "people must name somebody for each embedding, which must have "
                     f"{features} features. Received: {len(names)} people, shape {unit.shape}"
                 )
-            self._now = now.joined(names, unit, self.keep)
+            self._now = now.joined(names, unit, self.keep, photos)
         _warn_of_case(now.numbers, names)
 
     def remove(self, person: str) -> None:
-        """Forgets a person, but for what a network trained on them knows: its weights, and their mean
-        embedding, nameless, in a cohort.
+        """Forgets a person and their photographs, but for what a network trained on them knows: its
+        weights, and their mean embedding, nameless, in a cohort.
 
         Args:
             person: an enrolled person.
@@ -243,6 +271,7 @@ class Gallery:
             OSError: if it cannot be written.
         """
         now, calibration = self._now, self.calibration
+        photos, crops = photos_to_file(now.photos)
         facts = {
             "fingerprint": self.fingerprint,
             "keep": self.keep,
@@ -251,8 +280,10 @@ class Gallery:
             "faces": list(now.faces),
             "calibration": calibration and calibration.to_json(),
             "masks": self.masks,
+            "remember": self.remember,
+            "photos": photos,
         }
-        arrays = {"rows": now.rows, "lengths": now.lengths, "person": now.person}
+        arrays = {"rows": now.rows, "lengths": now.lengths, "person": now.person, **crops}
         if now.cohort is not None:
             offsets = np.empty(0, "float32") if now.offsets is None else now.offsets
             arrays |= {**now.cohort.arrays(), "offsets": offsets}
@@ -278,6 +309,7 @@ class Gallery:
             keep=facts["keep"],
             source=facts["source"],
             masks=facts["masks"],
+            remember=facts["remember"],
         )
         if facts["calibration"]:
             gallery.calibration = Calibration(**facts["calibration"])

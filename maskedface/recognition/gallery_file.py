@@ -6,17 +6,19 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from maskedface.array_file import DamagedError, digest, read_arrays
 from maskedface.names import LONGEST
+from maskedface.recognition.remembered import Remember, are_photos
 from maskedface.whole_file import whole_file
 
-VERSION = 4  # 1 had no cohort, 2 no masks, 3 no digests
+VERSION = 5  # 1 had no cohort, 2 no masks, 3 no digests, 4 no photographs
 _FACTS_MEMBER, _DIGESTS = "facts", "digests"
-_ARRAYS = {"rows": ("float32", 2), "lengths": ("float32", 1), "person": ("int32", 1)}
+_ROWS = {"rows": ("float32", 2), "lengths": ("float32", 1), "person": ("int32", 1)}
+_CROPS = {"crops": ("uint8", 1), "crop_ends": ("int64", 1)}
 _COHORT = {  # where the gallery has one
     "cohort": ("float32", 2),
     "cohort_nearest": ("int64", 0),
@@ -33,7 +35,8 @@ def write(
     Args:
         path: the file.
         facts: what `read` gives back, plain values.
-        arrays: "rows", "lengths" and "person", and with a cohort `Cohort.arrays` and "offsets".
+        arrays: "rows", "lengths" and "person", "crops" and "crop_ends", and with a cohort `Cohort.arrays`
+            and "offsets".
 
     Raises:
         ValueError: if `read` would refuse them.
@@ -75,8 +78,12 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
             f"a gallery's file must be of version 1 to {VERSION}, which this release reads; one of a "
             f"later version needs a later release. Received: {os.fspath(path)!r} of version {version!r}"
         )
-    if version == VERSION:
+    if version >= 4:
         _check_digests(path, facts.pop(_DIGESTS, None), arrays)
+    if version < 5:
+        names = facts.get("people")
+        facts |= {"photos": [[] for _ in names] if isinstance(names, list) else [], "remember": "paths"}
+        arrays |= {"crops": np.empty(0, "uint8"), "crop_ends": np.empty(0, "int64")}
     facts.setdefault("masks", 0)
     _check(path, facts, arrays, has_cohort={1: False, 2: True}.get(version))
     return facts, arrays
@@ -119,10 +126,10 @@ def _wrong_arrays(
     """The names of what does not fit."""
     kinds = {name: (str(array.dtype), array.ndim) for name, array in arrays.items()}
     with_cohort = "cohort" in arrays if has_cohort is None else has_cohort
-    wanted = _ARRAYS | (_COHORT if with_cohort else {})
+    wanted = _ROWS | _CROPS | (_COHORT if with_cohort else {})
     if kinds != wanted:
         return sorted(name for name in {*kinds, *wanted} if kinds.get(name) != wanted.get(name))
-    rows, lengths, person = (arrays[name] for name in _ARRAYS)
+    rows, lengths, person = (arrays[name] for name in _ROWS)
     faces = np.array(facts["faces"], "float64")
     if len(facts["people"]) != len(faces) or not len(rows) == len(lengths) == len(person):
         return ["people"]
@@ -136,6 +143,8 @@ def _wrong_arrays(
         found.append("lengths")
     if not (each == (1 if facts["keep"] == "mean" else faces)).all():
         found.append("faces")
+    if not are_photos(facts["photos"], facts["faces"], arrays["crop_ends"], len(arrays["crops"])):
+        found.append("photos")
     return found + (_wrong_cohort(rows, arrays) if with_cohort else [])
 
 
@@ -200,4 +209,6 @@ _FACTS: dict[str, Callable[[Any], bool]] = {
     "faces": lambda value: isinstance(value, list) and all(map(_whole(1, 2**53), value)),
     "calibration": _thresholds,
     "masks": _whole(0, 100),
+    "photos": lambda value: isinstance(value, list),  # the rest together with the crops
+    "remember": lambda value: value in get_args(Remember),
 }

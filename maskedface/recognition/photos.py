@@ -6,15 +6,19 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
+import numpy as np
 from rich.console import Console
 from rich.progress import track
 
 from maskedface.datasets.formats import is_tools
 from maskedface.datasets.sources import walk
 from maskedface.recognition.by_mask import ByMask
-from maskedface.recognition.found import Identity
+from maskedface.recognition.found import FoundFace, Identity
+from maskedface.recognition.gallery import Gallery
 from maskedface.recognition.recognizer import Recognizer
+from maskedface.recognition.remembered import Remembered
 
+_Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
@@ -29,6 +33,22 @@ class PhotoResult(NamedTuple):
 
     path: str
     identities: tuple[Identity, ...]
+    error: str = ""
+
+
+class EnrolledAgain(NamedTuple):
+    """What became of one photograph that a gallery remembers.
+
+    Attributes:
+        person: str, whom it shows.
+        photo: the `Remembered`; None where nothing is remembered of the person.
+        face: the `FoundFace` enrolled; None where there is none.
+        error: str, why there is none: the file is gone, is another one now, or does not show one face.
+    """
+
+    person: str
+    photo: Remembered | None
+    face: FoundFace | None
     error: str = ""
 
 
@@ -106,21 +126,61 @@ def identify_all(
         yield PhotoResult(path, found or (), error)
 
 
+def enroll_again(
+    recognizer: Recognizer, gallery: Gallery, *, progress: bool = True
+) -> tuple[EnrolledAgain, ...]:
+    """Enrolls the people of another gallery by the photographs that it remembers: how a gallery gets
+    another network. What it kept a crop of is taken from that, all else from the file where it lay. The
+    thresholds are to be chosen anew (`Gallery.calibrate`).
+
+    Args:
+        recognizer: with the new network; those enrolled join those in its gallery.
+        gallery: of any network; it is left as it is.
+        progress: whether a progress bar is drawn, on stderr.
+
+    Returns:
+        An `EnrolledAgain` a photograph, and one for each person of whom none is remembered.
+
+    Raises:
+        ModuleNotFoundError: if the detector wants a package that is not installed.
+    """
+    listed = [(person, photo) for person, photos in gallery.photos.items() for photo in photos or (None,)]
+
+    def face(item: tuple[str, Remembered | None]) -> FoundFace:
+        return recognizer.face_again(item[0], item[1])
+
+    found = each(listed, face, "enrolling", progress=progress)
+    rows = tuple(EnrolledAgain(*item, face, error) for item, face, error in found)
+    good = [(row.person, row.face) for row in rows if row.face is not None]
+    if good:
+        people, faces = zip(*good, strict=True)
+        recognizer.gallery.enroll(
+            people, np.stack([face.to_enroll for face in faces]), [face.photo for face in faces]
+        )
+    return rows
+
+
 def each(
-    paths: Iterable[str],
-    read: Callable[[str], _Result],
+    items: Iterable[_Item],
+    read: Callable[[_Item], _Result],
     label: str,
     *,
     progress: bool,
-) -> Iterator[tuple[str, _Result | None, str]]:
+) -> Iterator[tuple[_Item, _Result | None, str]]:
     """Calls `read` on every file, with a progress bar on stderr.
 
+    Args:
+        items: paths, or what else says which photograph.
+        read: reads one.
+        label: str, beside the bar.
+        progress: whether it is drawn.
+
     Yields:
-        (path, result, ""), or (path, None, why the file or what it shows was refused).
+        (item, result, ""), or (item, None, why the file or what it shows was refused).
     """
-    listed = list(paths)
-    for path in track(listed, label, console=Console(stderr=True), disable=not progress):
+    listed = list(items)
+    for item in track(listed, label, console=Console(stderr=True), disable=not progress):
         try:
-            yield path, read(path), ""
+            yield item, read(item), ""
         except (ValueError, OSError) as error:  # ImageError and FaceError among them
-            yield path, None, str(error)
+            yield item, None, str(error)

@@ -14,9 +14,10 @@ from maskedface.masking import SEEMS_MASKED, masked_templates
 from maskedface.names import person_name
 from maskedface.recognition.calibration import check_threshold
 from maskedface.recognition.embedding import fingerprint
-from maskedface.recognition.face_reader import FaceReader, FallBack
+from maskedface.recognition.face_reader import FaceReader, FallBack, whole_place
 from maskedface.recognition.found import FoundFace, Identity, Photo, Place, Verification
 from maskedface.recognition.gallery import Gallery
+from maskedface.recognition.remembered import WHOLE, Remembered, as_kept, remembered
 from maskedface.training import last_run
 
 
@@ -94,30 +95,73 @@ class Recognizer(FaceReader):
             masks=run.recipe.enroll_masks,
         )
 
-    def face_to_enroll(self, photo: Photo) -> FoundFace:
-        """The face of a photograph of one person, with its `template` where the gallery wants masks drawn
-        on those enrolled and it does not seem to wear one already.
+    def face_to_enroll(self, photo: Photo, *, path: str | os.PathLike[str] = "") -> FoundFace:
+        """The face of a photograph of one person, with what the gallery keeps of it (`enrollable`).
 
         Args:
             photo: as for `faces`.
+            path: the file that an array was read from.
 
         Raises:
             FaceError, ImageError, OSError, ValueError, ModuleNotFoundError: as `one_face`.
         """
-        return self.with_template(*self.located_face(photo))
+        if not path and not isinstance(photo, np.ndarray):
+            path = photo
+        return self.enrollable(*self.located_face(photo), path=path)
 
-    def with_template(self, image: np.ndarray, place: Place, face: FoundFace) -> FoundFace:
-        """A face with what a gallery keeps of it where it wants drawn masks.
+    def enrollable(
+        self,
+        image: np.ndarray,
+        place: Place,
+        face: FoundFace,
+        *,
+        path: str | os.PathLike[str] = "",
+    ) -> FoundFace:
+        """A face with what the gallery keeps of it.
 
         Args:
             image, place: where it is, of `located`.
             face: as this recogniser embedded it.
+            path: the file that the image was read from, if any.
 
         Returns:
-            The face with `template` and `covered`; as it is where no masks are wanted, it seems to wear
-            one, or nobody found its mouth ("whole image").
+            The face with `photo`, and with `template` and `covered` where the gallery wants drawn masks,
+            it does not seem to wear one already, and somebody found its mouth (not "whole image").
+
+        Raises:
+            OSError: if the file cannot be read.
         """
-        where_is_unknown = face.aligned_by == "whole image"
+        photo = remembered(image, place, self.gallery.remember, path=path)
+        return self._with_template(image, place, face)._replace(photo=photo)
+
+    def face_again(self, person: str, photo: Remembered | None) -> FoundFace:
+        """The face of a photograph that another gallery remembers, as `face_to_enroll` gives it.
+
+        Args:
+            person, photo: of that gallery's `photos`.
+
+        Raises:
+            ValueError: if no photograph is remembered.
+            FaceError: if it does not show one face.
+            FileNotFoundError, OSError, ImageError, ValueError: as `Remembered.read`.
+            ModuleNotFoundError: as `one_face`.
+        """
+        if photo is None:
+            raise ValueError(f"a photograph must be remembered. Received: person={person!r}, none")
+        image, source = photo.read(), photo.source
+        if not isinstance(source, str):
+            places = whole_place(image, "crop", np.array(source))
+        elif source:
+            known = source != WHOLE
+            places = whole_place(image, "alignment" if known else WHOLE, source if known else "")
+        else:
+            places = self._searched(image)
+        place, face = self._one_of(photo.path or image, image, places)
+        found = self.enrollable(image, place, face)
+        return found._replace(photo=as_kept(photo, found.photo, self.gallery.remember))
+
+    def _with_template(self, image: np.ndarray, place: Place, face: FoundFace) -> FoundFace:
+        where_is_unknown = face.aligned_by == WHOLE
         if not self.gallery.masks or face.masked >= SEEMS_MASKED or where_is_unknown:
             return face
         (template,), (covered,) = masked_templates(
@@ -150,7 +194,11 @@ class Recognizer(FaceReader):
             raise ValueError(
                 f"person must have a photograph at least. Received: person={person!r}, 0 photographs"
             )
-        self.gallery.enroll([name] * len(found), np.stack([face.to_enroll for face in found]))
+        self.gallery.enroll(
+            [name] * len(found),
+            np.stack([face.to_enroll for face in found]),
+            [face.photo for face in found],
+        )
         return found
 
     def identify(

@@ -246,3 +246,75 @@ def test_a_picture_without_anything_on_it_shows_nobody(
     Image.new("RGB", (112, 112)).save(words[-1])
     assert main(words) == 2
     assert not gallery.exists()
+
+
+def test_a_gallery_is_made_again_with_another_network(
+    tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strangers = tmp_path / "strangers"
+    for number in range(6):
+        folder = (tmp_path / "people" if number < 3 else strangers) / f"p{number}"
+        folder.mkdir(parents=True)
+        for photo in range(4):
+            Image.fromarray(draw_face(number, photo, False)).save(folder / f"{photo}.png")
+    old, new = str(tmp_path / "old.npz"), str(tmp_path / "new.npz")
+    words = ["--model", str(tiny_backbone), "--alignment", "arcface", "--keep", "all", "--fpir", "0.2"]
+    people = [str(tmp_path / "people"), "--strangers", str(strangers)]
+    assert main(["enroll", "--gallery", old, *words, *people]) == 0
+    # The network changes: another alignment is another network.
+    again = ["enroll", "--gallery", new, "--from", old, "--model", str(tiny_backbone)]
+    again += ["--model-alignment", "dlib"]
+    (tmp_path / "people" / "p1" / "2.png").unlink()
+    capsys.readouterr()
+    assert main([*again, "--json", str(tmp_path / "again.json")]) == 1
+    printed = capsys.readouterr().out
+    assert f"left out: {tmp_path}/people/p1/2.png" in printed and "(FPIR 0.2) to name" in printed
+    made, before = Gallery.load(new), Gallery.load(old)
+    assert made.people == {"p0": 4, "p1": 3, "p2": 4} and made.keep == "all"
+    assert made.fingerprint != before.fingerprint and before.people["p1"] == 4
+    assert made.calibration is not None and made.calibration.source == str(strangers)
+    rows = json.loads((tmp_path / "again.json").read_text())["photos"]
+    assert len(rows) == 12 and sum(bool(row["error"]) for row in rows) == 1
+    assert main(again) == 2  # they are enrolled already
+    assert main([*again, "--existing", "replace"]) == 1
+
+
+def test_crops_are_kept_where_asked_and_photographs_may_go(
+    gallery: Path, enrolling: Callable[..., list[str]], tiny_backbone: Path, tmp_path: Path
+) -> None:
+    assert main(enrolling("Ada", "--remember", "crops")) == 0
+    (tmp_path / "photo.png").unlink()
+    again = ["--from", str(gallery), "--model", str(tiny_backbone), "--model-alignment", "dlib"]
+    assert main(["enroll", "--gallery", str(tmp_path / "new.npz"), *again]) == 0
+    assert Gallery.load(tmp_path / "new.npz").photos == Gallery.load(gallery).photos
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["photo.png"], "--from must come without photographs"),
+        (["--alignment", "arcface"], "--from must come without photographs"),
+        (["--json", "g.npz"], "g.npz"),
+    ],
+)
+def test_wrong_words_beside_from_are_refused(
+    ada: list[str],
+    gallery: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    assert main(["enroll", "--gallery", "new.npz", "--from", "g.npz", *more]) == 2
+    assert message in capsys.readouterr().err and not Path("new.npz").exists()
+    assert main(["enroll", "--gallery", "new.npz", "--from", "none.npz"]) == 2
+
+
+def test_another_network_for_a_gallery_is_refused_with_the_way_to_go(
+    ada: list[str], gallery: Path, tiny_backbone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*ada, "--model-alignment", "dlib"]) == 2
+    assert "enroll --gallery NEW --from OLD" in capsys.readouterr().err

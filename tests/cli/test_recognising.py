@@ -256,7 +256,7 @@ def test_strangers_choose_the_threshold(
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        ([], "photographs, --remove or --strangers must be given"),
+        ([], "photographs, --from, --remove or --strangers must be given"),
         (["--remove", "nobody"], "--gallery must be there to remove from it"),
         (["nowhere"], "a photograph must exist"),
     ],

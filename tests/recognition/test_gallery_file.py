@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from maskedface.array_file import digest
 from maskedface.evaluation import Cohort
 from maskedface.recognition import Calibration, Gallery, gallery_file
 from tests.recognition.galleries import FACES, OTHERS, PEOPLE, gallery
@@ -55,11 +56,16 @@ NONE = {"offsets": np.zeros(3, "float32")}
 
 
 def damaged(path: Path, facts: dict[str, Any], **arrays: Any) -> Path:
-    """The gallery's file with some of its parts changed, as version 3 wrote it."""
+    """The gallery's file with some of its parts changed, and right digests; of a version that is
+    given without digests."""
     told, kept = gallery_file.read(path)
-    text = json.dumps({"version": 3, **told, **facts}).encode()
+    kept |= arrays
+    told |= facts
+    if "version" not in facts:
+        digests = {name: digest(array) for name, array in kept.items()}
+        told |= {"version": gallery_file.VERSION, "digests": digests}
     buffer = io.BytesIO()
-    np.savez(buffer, facts=np.frombuffer(text, "uint8"), **{**kept, **arrays})
+    np.savez(buffer, facts=np.frombuffer(json.dumps(told).encode(), "uint8"), **kept)
     path.write_bytes(buffer.getvalue())
     return path
 
@@ -67,8 +73,9 @@ def damaged(path: Path, facts: dict[str, Any], **arrays: Any) -> Path:
 @pytest.mark.parametrize(
     ("facts", "arrays", "message"),
     [
-        ({"version": 5}, {}, "must be of version 1 to 4"),
-        ({"version": 4}, {}, r"whole, .*\['lengths', 'person', 'rows'\] differ"),
+        ({"version": 6}, {}, "must be of version 1 to 5"),
+        ({"version": 5}, {}, r"whole, .*\['crop_ends', 'crops', 'lengths', 'person', 'rows'\] differ"),
+        ({"version": 4}, {}, "whole, .* differ"),
         ({"version": 2}, {}, "do not fit together: cohort"),
         ({"version": True}, {}, "must be a gallery's file, whole"),
         ({"people": ["ada", "bo"]}, {}, "do not fit together"),
