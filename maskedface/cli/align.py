@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import data
+from maskedface.cli.values import count
 from maskedface.names import shown
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", metavar="FILE", help="write counts, and what has no face, there")
     parser.add_argument(
-        "--processes", type=int, metavar="N", help="default: as many as processors for many images"
+        "--processes", type=count(1), metavar="N", help="default: as many as processors for many images"
     )
     group = parser.add_argument_group("crops")
     group.add_argument(
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to (arcface, dlib, vggface2); default: arcface",
     )
     group.add_argument(
-        "--crops-size", type=int, default=112, metavar="N", help="pixels a side; default: 112"
+        "--crops-size", type=count(1), default=112, metavar="N", help="pixels a side; default: 112"
     )
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from maskedface import datasets
+from maskedface.cli.values import count, rate
 from maskedface.datasets import FaceIndex
 from maskedface.names import shown
 
@@ -47,7 +48,7 @@ def add_data_arguments(parser: argparse.ArgumentParser, *, landmarks: bool = Tru
         )
     group.add_argument(
         "--min-masked",
-        type=int,
+        type=count(1),
         metavar="N",
         help="only people with both domains and at least N masked images (the paper: 8)",
     )
@@ -65,7 +66,7 @@ def add_split_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--protocol", metavar="COLUMN", help="the manifest's column with the parts")
     group.add_argument(
         "--validation",
-        type=float,
+        type=rate,
         metavar="SHARE",
         help="test on this share of the protocol's training rows instead: of their people where its "
         "test shows other people, else of each person's photos; for choosing without the test rows",
@@ -77,8 +78,8 @@ def add_split_arguments(parser: argparse.ArgumentParser) -> None:
         help="rule where no protocol is given; by_image is the paper's, and leaks photos; by_person "
         "tests on other people",
     )
-    group.add_argument("--train-fraction", type=float, default=0.7, metavar="SHARE")
-    group.add_argument("--split-seed", type=int, default=0, metavar="N")
+    group.add_argument("--train-fraction", type=rate, default=0.7, metavar="SHARE")
+    group.add_argument("--split-seed", type=count(0), default=0, metavar="N")
 
 
 def read_index(args: argparse.Namespace) -> FaceIndex:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import data
 from maskedface.cli.recogniser import add_model_alignment, refuse_alignment
+from maskedface.cli.values import count, share
 
 if TYPE_CHECKING:
     import keras
@@ -50,11 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("embedding", "logits", "probabilities"),
         help="what comes out; default: logits of a run's people, else the embedding",
     )
-    parser.add_argument("--calibrate", type=int, default=100, metavar="N", help="faces for int8")
-    parser.add_argument("--seed", type=int, default=0, help="which faces")
+    parser.add_argument("--calibrate", type=count(1), default=100, metavar="N", help="faces for int8")
+    parser.add_argument("--seed", type=count(0), default=0, help="which faces")
     parser.add_argument(
         "--check",
-        type=float,
+        type=share,
         nargs="?",
         const=0.01,
         metavar="SHARE",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+import numpy as np
+
 from maskedface import datasets, evaluation
 from maskedface.cli import data
 from maskedface.cli.embedding import embedded_faces, models_and_faces
@@ -61,7 +63,14 @@ def _open_set(args: argparse.Namespace) -> dict[str, Any]:
             f"--protocol must have the parts train and test. Received: parts {sorted(parts)}"
         )
     found = {}
-    rows = (data.selected(parts[part], args) for part in ("train", "test"))
+    rows = [data.selected(parts[part], args) for part in ("train", "test")]
+    evaluation.check_open_set(
+        *(_unembedded(part) for part in rows),
+        enrolled=args.enrolled,
+        draws=args.draws,
+        fpirs=args.fpir,
+        fars=args.far,
+    )
     for name, recognizer, shown, lacking in models_and_faces(args, *rows):
         report = evaluation.open_set_report(
             *(embedded_faces(recognizer, part) for part in shown),
@@ -74,6 +83,11 @@ def _open_set(args: argparse.Namespace) -> dict[str, Any]:
         found[name] = {"faces_not_found": lacking, **report}
     _print_open_set(found)
     return {"protocol": args.protocol, "models": found}
+
+
+def _unembedded(rows: datasets.FaceIndex) -> evaluation.EmbeddedFaces:
+    _, people, domains, photos, *_ = zip(*rows.faces, strict=True)
+    return evaluation.EmbeddedFaces(np.empty((len(rows), 0)), people, domains, photos)
 
 
 def _print_open_set(found: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING
 
 from maskedface.cli import data
+from maskedface.cli.values import count
 from maskedface.cli.waiting import add_wait
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", default="0", metavar="N,N", help="one run a seed")
     parser.add_argument(
         "--threads",
-        type=int,
+        type=count(1),
         metavar="N",
         help="TensorFlow's threads; one number gives one result on any number of cores",
     )

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import data
 from maskedface.cli.train import add_backbone_arguments, parse_seeds, read_recipe
+from maskedface.cli.values import count, seconds
 from maskedface.cli.waiting import add_wait
 from maskedface.names import shown
 
@@ -49,9 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--algorithm", choices=("random", "bayesian", "hyperband", "grid"), default="bayesian"
     )
-    parser.add_argument("--trials", type=int, default=30, metavar="N", help="at most so many")
+    parser.add_argument("--trials", type=count(1), default=30, metavar="N", help="at most so many")
     parser.add_argument("--seeds", default="0", metavar="N,N", help="train a trial once a seed")
-    parser.add_argument("--search-seed", type=int, default=0, metavar="N")
+    parser.add_argument("--search-seed", type=count(0), default=0, metavar="N")
     parser.add_argument(
         "--keep-hopeless", action="store_true", help="train trials to their end that the others beat"
     )
@@ -62,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=seconds,
         default=3600.0,
         metavar="SECONDS",
         help="of silence, after which a chief ends, or a worker without a chief",

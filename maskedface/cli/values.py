@@ -14,6 +14,22 @@ def rate(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """A share that may be nothing, float in [0, 1]."""
+    value = _number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be a share in [0, 1]. Received: {text!r}")
+    return value
+
+
+def seconds(text: str) -> float:
+    """A span of time that something takes, float > 0."""
+    value = _number(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be seconds above 0. Received: {text!r}")
+    return value
+
+
 def score(most: float) -> Callable[[str], float]:
     """Makes a type of thresholds.
 

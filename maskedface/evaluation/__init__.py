@@ -8,7 +8,7 @@ from maskedface.evaluation.identification import cmc, identification_report, thr
 from maskedface.evaluation.label_check import LabelCheck, check_labels
 from maskedface.evaluation.learners import LEARNERS, learner_scores
 from maskedface.evaluation.matching import Matches, by_mask, match_probes
-from maskedface.evaluation.open_set import EmbeddedFaces, open_set_report
+from maskedface.evaluation.open_set import EmbeddedFaces, check_open_set, open_set_report
 from maskedface.evaluation.pair_drawing import draw_pairs
 from maskedface.evaluation.paper_rows import PAPER_ROWS
 from maskedface.evaluation.rank_one import rank_one_matches, rank_one_report
@@ -33,6 +33,7 @@ __all__ = [
     "attention_share",
     "by_mask",
     "check_labels",
+    "check_open_set",
     "classification_report",
     "cmc",
     "confusion",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -74,6 +75,37 @@ def open_set_report(
         ValueError: if parts share people, photos are unknown, too few people have both domains, a rate is
             none or too low for the probes there are, `draws` is below 1, or as `Cohort.offsets`.
     """
+    words = {"enrolled": enrolled, "draws": draws, "fpirs": fpirs, "fars": fars}
+    check_open_set(train, test, **words)  # type: ignore[arg-type]
+    candidates = [_in_both(part) for part in (train, test)]
+    report: dict[str, Any] = {"people": len({*test.people}), "enrolled": enrolled, "draws": draws}
+    for domain in ("masked", "unmasked"):
+        report[domain] = _identification(
+            train, test, candidates, domain, enrolled, draws, fpirs, cohort
+        )
+    report["pairs"] = {"-".join(kinds): _verification(train, test, kinds, fars) for kinds in KINDS}
+    return report
+
+
+def check_open_set(
+    train: EmbeddedFaces,
+    test: EmbeddedFaces,
+    *,
+    enrolled: int = 200,
+    draws: int = 10,
+    fpirs: Sequence[float] = (0.01, 0.1),
+    fars: Sequence[float] = (1e-2, 1e-3),
+) -> None:
+    """Refuses what `open_set_report` would, before anything is embedded.
+
+    Args:
+        train, test: the faces; their embeddings may have no columns yet.
+        enrolled, draws, fpirs, fars: as for `open_set_report`.
+
+    Raises:
+        ValueError: if parts share people, too few people have both domains, a rate is none or too low for
+            the probes there are, or `draws` is below 1.
+    """
     shared = {*train.people} & {*test.people}
     candidates = [_in_both(part) for part in (train, test)]
     if shared or min(map(len, candidates)) <= enrolled:
@@ -86,13 +118,22 @@ def open_set_report(
             "draws must be 1 or more, and rates above 0 and at most 1. "
             f"Received: draws={draws}, fpirs={fpirs}, fars={fars}"
         )
-    report: dict[str, Any] = {"people": len({*test.people}), "enrolled": enrolled, "draws": draws}
     for domain in ("masked", "unmasked"):
-        report[domain] = _identification(
-            train, test, candidates, domain, enrolled, draws, fpirs, cohort
-        )
-    report["pairs"] = {"-".join(kinds): _verification(train, test, kinds, fars) for kinds in KINDS}
-    return report
+        faces = Counter(p for p, of in zip(train.people, train.domains, strict=True) if of == domain)
+        unknown = [
+            faces.total() - sum(faces[person] for person in _chosen(candidates[0], enrolled, seed))
+            for seed in range(draws)
+        ]
+        if min(unknown) < 1 / min(fpirs, default=1):
+            raise ValueError(
+                f"fpirs must each leave one of {min(unknown)} {domain} faces of training people who are "
+                f"not enrolled: 1 / {min(unknown)} or more. Received: fpirs={fpirs}, enrolled={enrolled}"
+            )
+
+
+def _chosen(names: Sequence[str], enrolled: int, seed: int) -> list[str]:
+    chosen: list[str] = np.random.default_rng(seed).choice(names, enrolled, replace=False).tolist()
+    return chosen
 
 
 def _in_both(faces: EmbeddedFaces) -> list[str]:
@@ -114,10 +155,7 @@ def _identification(
 ) -> dict[str, Any]:
     reports, kept = [], []
     for seed in range(draws):
-        chosen = [
-            np.random.default_rng(seed).choice(names, enrolled, replace=False).tolist()
-            for names in candidates
-        ]
+        chosen = [_chosen(names, enrolled, seed) for names in candidates]
         thresholds = [
             threshold_at_fpir(_matches(train, chosen[0], domain, cohort), fpir) for fpir in fpirs
         ]

@@ -311,10 +311,24 @@ class Gallery:
             masks=facts["masks"],
             remember=facts["remember"],
         )
-        if facts["calibration"]:
-            gallery.calibration = Calibration(**facts["calibration"])
         gallery._now = from_file(facts, arrays)
+        if facts["calibration"]:
+            gallery.calibration = _reachable(Calibration(**facts["calibration"]), gallery.cohort, path)
         return gallery
+
+
+def _reachable(
+    made: Calibration, cohort: Cohort | None, path: str | os.PathLike[str]
+) -> Calibration | None:
+    """Thresholds of a file; none where no score reaches them, as a version before could choose them."""
+    if cohort is not None or made.identify <= 1:
+        return made
+    logging.getLogger("maskedface").warning(
+        "%s has a threshold that no face reaches, %s: it is left out, choose anew (enroll --strangers)",
+        shown(os.fspath(path)),
+        made.identify,
+    )
+    return None
 
 
 def _warn_of_case(known: Mapping[str, int], people: Sequence[str]) -> None:

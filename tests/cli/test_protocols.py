@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from maskedface import evaluation, training
+from maskedface.cli import protocols
 from maskedface.cli.main import main
 from maskedface.datasets import (
     FaceIndex,
@@ -178,7 +179,10 @@ def test_crmfrds_gallery_and_probes_give_ranks(
 
 
 def test_a_manifests_column_is_an_open_set(
-    tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_backbone: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     index = draw_people(tmp_path / "faces", people=8, photos=3, size=32)
     train, test = by_person(index, train_fraction=0.5, seed=0)
@@ -193,10 +197,11 @@ def test_a_manifests_column_is_an_open_set(
     printed = capsys.readouterr().out
     for row in ("masked probes: FNIR at FPIR 0.25", "masked-masked pairs: TAR at FAR 0.1"):
         assert row in printed
+    monkeypatch.setattr(protocols, "embedded_faces", None)  # refused before that
     assert evaluate(tiny_backbone, *words, "--enrolled", "8") == 2
     assert "must have different people" in capsys.readouterr().err
     assert evaluate(tiny_backbone, *words, "--enrolled", "2", "--fpir", "0.01") == 2
-    assert "between 1 / scores and 1" in capsys.readouterr().err
+    assert "fpirs must each leave one of 6 masked faces" in capsys.readouterr().err
 
 
 # Whole runs.

@@ -1,9 +1,22 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from maskedface.datasets import MFR2_PEOPLE, Exclusion, Face, FaceIndex, Landmarks
+from maskedface.datasets import (
+    MFR2_PEOPLE,
+    Exclusion,
+    Face,
+    FaceIndex,
+    Landmarks,
+    people_folder,
+    read_manifest,
+    write_manifest,
+)
 
 
 def index_of(*rows: tuple[str, str, str], root: str = "/faces") -> FaceIndex:
@@ -104,3 +117,14 @@ def test_bad_questions_are_refused() -> None:
         INDEX.with_at_least(0)
     with pytest.raises(ValueError, match="domain must be one of"):
         INDEX.only("both")  # type: ignore[arg-type]
+
+
+def test_a_name_in_two_of_unicodes_forms_is_one_person(tmp_path: Path) -> None:
+    for folder in ("Jos\u00e9", "Jose\u0301", "bo"):  # a keyboard's and a Mac's
+        (tmp_path / folder).mkdir()
+        Image.fromarray(np.zeros((8, 8, 3), "uint8")).save(tmp_path / folder / "a.png")
+    index = people_folder(tmp_path, domain="unmasked")
+    assert sorted(index.people) == ["Jos\u00e9", "bo"] and len(index) == 3
+    assert all(os.path.exists(path) for path in index.paths)  # files keep their own names
+    write_manifest(tmp_path / "m.csv", index)
+    assert read_manifest(tmp_path / "m.csv", root=tmp_path).people == index.people

@@ -184,3 +184,16 @@ def test_a_gallery_that_could_not_be_read_is_not_written(tmp_path: Path) -> None
     with pytest.raises(ValueError, match="do not fit together: calibration"):
         made.save(tmp_path / "g.npz")
     assert not (tmp_path / "g.npz").exists()
+
+
+@pytest.mark.parametrize(("cohort", "identify"), [(None, None), (OTHERS, 1.000002)])
+def test_a_threshold_that_no_face_reaches_is_left_out_of_an_old_gallery(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, cohort: Cohort | None, identify: float | None
+) -> None:
+    made = Gallery("f00d", cohort=cohort)
+    made.enroll(PEOPLE, FACES)
+    made.calibration = Calibration(**THRESHOLDS | {"identify": 1.000002})
+    made.save(tmp_path / "g.npz")
+    read = Gallery.load(tmp_path / "g.npz").calibration
+    assert (read and read.identify) == identify
+    assert ("no face reaches, 1.000002" in caplog.text) == (identify is None)
