@@ -28,6 +28,7 @@ _PARTS = (
     "landmarks",
     "losses",
     "masking",
+    "metrics",
     "models",
     "recipes",
     "recognition",

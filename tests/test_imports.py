@@ -22,6 +22,7 @@ MAY_USE = {
     "masking": {"geometry"},
     "conversion": {"whole_file"},
     "datasets": {"geometry", "masking", "whole_file", "locks", "extras", "names"},
+    "metrics": {"losses"},
     "landmarks": {"datasets", "geometry", "extras", "models", "whole_file"},
     "models": {"conversion", "geometry"},
     "training": LEAVES | {"models"},
@@ -34,7 +35,7 @@ MAY_USE = {
     "reporting": LEAVES | {"models", "training"},
 }
 NOT_ON_WINDOWS = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
-NEVER_TENSORFLOW = {"models", "losses", "recipes", "evaluation", "conversion", "geometry"}
+NEVER_TENSORFLOW = {"models", "losses", "metrics", "recipes", "evaluation", "conversion", "geometry"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

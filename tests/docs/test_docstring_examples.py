@@ -1,0 +1,33 @@
+"""The examples in docstrings run, and print what they say."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import maskedface
+
+WITH_EXAMPLES = [
+    name
+    for _, name, _ in pkgutil.walk_packages(maskedface.__path__, "maskedface.")
+    if not name.endswith("__main__")
+]
+
+
+@pytest.mark.parametrize("name", ["maskedface", *WITH_EXAMPLES])
+def test_the_examples_of_a_module_run(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    module = importlib.import_module(name)
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    examples = [test for test in finder.find(module, name) if test.examples]
+    if not examples:
+        return
+    monkeypatch.chdir(tmp_path_factory.mktemp("examples"))
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    for test in examples:
+        runner.run(test)
+    assert runner.summarize(verbose=False).failed == 0
