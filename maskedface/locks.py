@@ -44,7 +44,10 @@ def locked(path: str | os.PathLike[str], *, what: str, wait: float = 0.0) -> Ite
     place = os.path.join(folder, f".{name}.lock")
 
     def note(descriptor: int) -> None:
-        with contextlib.suppress(OSError):  # on a full disk the lock holds all the same
+        # On a full disk the lock holds all the same; whoever held it before is not named.
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, 0)
+        with contextlib.suppress(OSError):
             _write_note(descriptor, what)
 
     lock = filelock.FileLock(place, thread_local=False, on_acquired=note)
@@ -102,7 +105,6 @@ def _write_note(descriptor: int, what: str) -> None:
     since = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
     facts = {"process": os.getpid(), "host": socket.gethostname(), "since": since, "what": what}
     text = json.dumps(facts).encode()[:_NOTE]
-    os.ftruncate(descriptor, 0)  # so that no former holder is named where this is not written
     os.lseek(descriptor, 0, os.SEEK_SET)
     os.write(descriptor, b" " + text.ljust(_NOTE))
 

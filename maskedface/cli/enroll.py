@@ -21,7 +21,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from maskedface.cli import recogniser, thresholds
 from maskedface.cli.outputs import check_outputs
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
     from maskedface.cli.enrolled import Enrolled
     from maskedface.cli.thresholds import Probes
-    from maskedface.recognition import FoundFace, Gallery, Remembered
+    from maskedface.recognition import FoundFace, Gallery, Recognizer
+    from maskedface.recognition.remembered import PhotoFile
 
-_Photo = TypeVar("_Photo")
 _PATIENCE = 60.0  # seconds: the lock is held while a change is applied and saved, not while faces are read
 
 
@@ -70,8 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--remember",
         choices=("paths", "crops", "nothing"),
-        help="of a new gallery: what to remember of each photograph, to make the gallery again with "
-        "another network: where it lies (default), the face itself too, or nothing",
+        help="what to remember of each photograph, to make the gallery again with another network: where "
+        "it lies (default of a new gallery), the face itself too, or nothing; of those enrolled no more",
     )
     parser.add_argument(
         "--masks",
@@ -91,15 +91,7 @@ def run(args: argparse.Namespace) -> int:
     from maskedface.cli.enrolled import report
     from maskedface.recognition import Gallery
 
-    if not (args.photos or args.remove or args.strangers or args.made_from):
-        raise ValueError("photographs, --from, --remove or --strangers must be given. Received: none")
-    if args.made_from and (args.photos or args.person or args.alignment or args.pictures):
-        raise ValueError(
-            "--from must come without photographs, --person, --alignment and --pictures: the gallery knows "
-            f"whom its photographs show, and how. Received: --from {args.made_from!r} with them"
-        )
-    if args.gallery == "-":
-        raise ValueError("--gallery must be a file, which is read and written. Received: '-'")
+    _check_words(args)
     inputs = [args.gallery, *args.photos, *filter(None, [args.made_from])]
     check_outputs(args.json, folder=args.pictures, inputs=inputs)
     there = os.path.exists(args.gallery)
@@ -110,19 +102,40 @@ def run(args: argparse.Namespace) -> int:
                 f"--gallery must be there to remove from it. Received: {args.gallery!r}"
             )
         with locked(args.gallery, what="enroll --remove", wait=args.wait):
-            gallery = Gallery.load(args.gallery)
+            gallery = _loaded(args.gallery, args)
             _make_room(gallery, args, ())
             gallery.save(args.gallery)
         return report(args, [], gallery, f"forgotten: {len(args.remove)}")
     old = Gallery.load(args.made_from) if args.made_from else None
-    read = _read_photographs(args, Gallery.load(args.gallery) if there else None, old)
+    if old is not None and not len(old):
+        raise ValueError(f"--from must have somebody enrolled. Received: {args.made_from!r}, nobody")
+    read = _read_photographs(args, _loaded(args.gallery, args) if there else None, old)
     # What takes long is done: whoever else changes the gallery meanwhile waits a moment, and loses nothing.
     with locked(args.gallery, what="enroll", wait=args.wait):
-        gallery = _as_it_is_now(args.gallery, read.gallery)
+        gallery = _as_it_is_now(args, read.gallery)
         _enroll(gallery, args, read)
         said, missed = thresholds.choose(gallery, args, read.probes, old)
         gallery.save(args.gallery)
     return report(args, read.enrolled, gallery, said, missed=missed)
+
+
+def _check_words(args: argparse.Namespace) -> None:
+    if not (args.photos or args.remove or args.strangers or args.made_from or args.remember):
+        raise ValueError("photographs, --from, --remove or --strangers must be given. Received: none")
+    if args.gallery == "-":
+        raise ValueError("--gallery must be a file, which is read and written. Received: '-'")
+    if not args.made_from:
+        return
+    if os.path.realpath(args.made_from) == os.path.realpath(args.gallery):
+        raise ValueError(
+            f"--from must be another file than --gallery. Received: {args.made_from!r} for both"
+        )
+    others = [args.photos, args.person, args.alignment, args.pictures, args.fall_back != "never"]
+    if any(others):
+        raise ValueError(
+            "--from must come without photographs, --person, --alignment, --fall-back and --pictures: that "
+            f"gallery knows whom its photographs show and how. Received: --from {args.made_from!r} and more"
+        )
 
 
 class _Read(NamedTuple):
@@ -137,7 +150,7 @@ class _Read(NamedTuple):
 def _read_photographs(
     args: argparse.Namespace, gallery: Gallery | None, old: Gallery | None
 ) -> _Read:
-    for word in ("keep", "masks", "remember") if gallery is not None else ():
+    for word in ("keep", "masks") if gallery is not None else ():
         given, kept = getattr(args, word), getattr(gallery, word)
         if given not in (None, kept):
             raise ValueError(f"--{word} must be that of the gallery, {kept}. Received: {given}")
@@ -146,17 +159,20 @@ def _read_photographs(
         gallery = recognizer.gallery = _empty(recognizer.gallery, args, old)
     person_of = _people(args.photos, args.person)
     people = {*person_of.values()} if old is None else {*old.people}
-    folder, strangers_of = _strangers(args, old or gallery)
+    of = gallery if gallery.calibration is not None or old is None else old
+    folder, strangers_of = _strangers(args, of)
     _make_room(gallery, args, people)  # refused now rather than in the end
     enrolled, strangers = [], []
     if old is not None:
-        enrolled = _faces_again(recognizer.face_again, old)
+        enrolled = _faces_again(recognizer, old)
+        if args.existing == "replace":
+            enrolled = _whole_people(enrolled, gallery)
         _refuse_nobody(enrolled, "a remembered photograph at least must show one face")
     elif person_of:
         enrolled = _faces(recognizer.face_to_enroll, person_of, "enrolling")
         _refuse_nobody(enrolled, "a photograph at least must show one face")
     if strangers_of:
-        strangers = _faces(lambda image, **_: recognizer.one_face(image), strangers_of, "strangers")
+        strangers = _faces(lambda file: recognizer.one_face(file.image), strangers_of, "strangers")
         if args.strangers:
             _refuse_nobody(strangers, "--strangers must hold photographs with one face each")
     if all(row.face is None for row in strangers):
@@ -200,13 +216,21 @@ def _empty(
     )
 
 
-def _as_it_is_now(path: str, read_for: Gallery) -> Gallery:
-    """The gallery, which others may have changed, removed or made while photographs were read."""
+def _loaded(path: str, args: argparse.Namespace) -> Gallery:
+    """A gallery, which remembers what the words say from now on."""
     from maskedface.recognition import Gallery
 
-    if not os.path.exists(path):
-        return _empty(read_for)
     gallery = Gallery.load(path)
+    if args.remember:
+        gallery.remember_from_now(args.remember)
+    return gallery
+
+
+def _as_it_is_now(args: argparse.Namespace, read_for: Gallery) -> Gallery:
+    """The gallery, which others may have changed, removed or made while photographs were read."""
+    if not os.path.exists(args.gallery):
+        return _empty(read_for)
+    gallery = _loaded(args.gallery, args)
     gallery.check_model(read_for.fingerprint)
     kind, other = (
         f"--keep {one.keep} --masks {one.masks} --remember {one.remember}" for one in (read_for, gallery)
@@ -269,44 +293,44 @@ def _people(places: list[str], person: str | None) -> dict[str, str]:
 
 
 def _faces(
-    read: Callable[..., FoundFace], person_of: dict[str, str], label: str
+    read: Callable[[PhotoFile], FoundFace], person_of: dict[str, str], label: str
 ) -> list[Enrolled]:
     """A row a photograph."""
-    from maskedface.datasets import read_image
-    from maskedface.datasets.photo_groups import photo_hashes
-
-    def face_of(item: tuple[str, str]) -> tuple[FoundFace, np.ndarray]:
-        image = read_image(item[1])
-        return read(image, path=item[1]), photo_hashes(image)
-
-    listed = [(person, path) for path, person in person_of.items()]
-    return _rows(listed, face_of, label)
-
-
-def _faces_again(read: Callable[..., FoundFace], old: Gallery) -> list[Enrolled]:
-    """A row a photograph that the gallery remembers, and one for each person of whom it remembers none."""
-    from maskedface.datasets.photo_groups import photo_hashes
-
-    def face_of(item: tuple[str, Remembered | None]) -> tuple[FoundFace, np.ndarray]:
-        face = read(*item)
-        assert item[1] is not None  # else it was refused
-        return face, photo_hashes(item[1].read())
-
-    listed = [(person, photo) for person, photos in old.photos.items() for photo in photos or (None,)]
-    return _rows(listed, face_of, "enrolling")
-
-
-def _rows(
-    listed: list[tuple[str, _Photo]],
-    face_of: Callable[[tuple[str, _Photo]], tuple[FoundFace, np.ndarray]],
-    label: str,
-) -> list[Enrolled]:
     from maskedface.cli.enrolled import Enrolled
+    from maskedface.datasets.photo_groups import photo_hashes
     from maskedface.recognition import each
+    from maskedface.recognition.remembered import read_photo
+
+    def face_of(path: str) -> tuple[FoundFace | None, np.ndarray | None]:
+        file = read_photo(path)
+        return read(file), photo_hashes(file.image)
 
     rows = []
-    for (person, photo), found, error in each(listed, face_of, label, progress=True):
-        path = photo if isinstance(photo, str) else getattr(photo, "path", "")
+    for path, found, error in each(person_of, face_of, label, progress=True):
         face, hashes = found or (None, None)
-        rows.append(Enrolled(path, person, face, error, hashes))
+        rows.append(Enrolled(path, person_of[path], face, error, hashes))
     return rows
+
+
+def _faces_again(recognizer: Recognizer, old: Gallery) -> list[Enrolled]:
+    """A row a photograph that the gallery remembers, and one for each person of whom it remembers none."""
+    from maskedface.cli.enrolled import Enrolled
+    from maskedface.datasets.photo_groups import photo_hashes
+    from maskedface.recognition import faces_again
+
+    rows = []
+    for row, image in faces_again(recognizer, old):
+        hashes = None if image is None else photo_hashes(image)
+        path = row.photo.path if row.photo else ""
+        rows.append(Enrolled(path, row.person, row.face, row.error, hashes))
+    return rows
+
+
+def _whole_people(rows: list[Enrolled], gallery: Gallery) -> list[Enrolled]:
+    """The rows without the faces of people who are enrolled and would be replaced by fewer photographs."""
+    lacking = {row.person for row in rows if row.error and row.person in gallery}
+    why = "others of this person's photographs are left out, so they stay as they were enrolled"
+    return [
+        row._replace(face=None, hashes=None, error=row.error or why) if row.person in lacking else row
+        for row in rows
+    ]

@@ -86,7 +86,9 @@ def _open_set(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _unembedded(rows: datasets.FaceIndex) -> evaluation.EmbeddedFaces:
-    _, people, domains, photos, *_ = zip(*rows.faces, strict=True)
+    people, domains, photos = (
+        [getattr(face, name) for face in rows.faces] for name in ("person", "domain", "photo")
+    )
     return evaluation.EmbeddedFaces(np.empty((len(rows), 0)), people, domains, photos)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -50,21 +49,13 @@ class Exclusion(NamedTuple):
     reason: str
 
 
-def _in_one_form(face: Face) -> Face:
-    name = face.person
-    if not isinstance(name, str) or unicodedata.is_normalized("NFC", name):
-        return face
-    return face._replace(person=unicodedata.normalize("NFC", name))
-
-
 @dataclass(frozen=True)
 class FaceIndex:
     """A frozen table of faces, sorted by path.
 
     Args:
         root: str or path, the folder that the rows' paths start from.
-        faces: iterable of `Face`. Sorted on the way in; people are named in Unicode's form NFC, in which
-            a Mac's folders and a keyboard spell them alike.
+        faces: iterable of `Face`. Sorted on the way in.
         excluded: iterable of `Exclusion`, the files a source saw and left out. Nothing is dropped
             without a row here; `audit` prints them.
 
@@ -83,7 +74,7 @@ class FaceIndex:
         faces: Iterable[Face],
         excluded: Iterable[Exclusion] = (),
     ) -> None:
-        rows = tuple(sorted(map(_in_one_form, faces), key=lambda face: face.path))
+        rows = tuple(sorted(faces, key=lambda face: face.path))
         for face in rows:
             if face.domain not in DOMAINS:
                 raise ValueError(

@@ -213,12 +213,14 @@ def read_image(
     *,
     max_pixels: int = MAX_PIXELS,
     channels: Literal[3, 4] = 3,
+    name: str = "",
 ) -> np.ndarray:
     """Reads an image file: what `open_image`, then `decode` give, plain JPEGs without Pillow.
 
     Args:
         file, max_pixels: as for `open_image`.
         channels: 4 adds one of no meaning, with which libjpeg and `geometry.warp` are quicker.
+        name: str, what errors call a file that is given as bytes.
 
     Returns:
         uint8 array, shape (height, width, channels), RGB, 0-255.
@@ -227,7 +229,7 @@ def read_image(
         ImageError: as `open_image` and `decode`.
         OSError: if the file cannot be read.
     """
-    name = _name_of(file)
+    name = name or _name_of(file)
     data = file if isinstance(file, bytes) else read_file(file)
     size = _plain_jpeg(data, max_pixels)
     if size is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -54,7 +55,8 @@ class _Home(NamedTuple):
 
     @property
     def person(self) -> str:
-        return self.folder.rpartition("/")[2]
+        # A Mac's folders and a keyboard spell one name in two forms.
+        return unicodedata.normalize("NFC", self.folder.rpartition("/")[2])
 
 
 def rmfrd(root: str | os.PathLike[str], *, alignment: str = "") -> FaceIndex:

@@ -13,7 +13,7 @@ from maskedface.evaluation.identification import identification_report, threshol
 from maskedface.evaluation.matching import Matches, match_probes
 from maskedface.evaluation.pair_bootstrap import pair_intervals
 from maskedface.evaluation.pair_drawing import draw_pairs
-from maskedface.evaluation.scores import cosine_scores, threshold_at
+from maskedface.evaluation.scores import can_tell, cosine_scores, threshold_at
 
 KINDS = (("masked", "unmasked"), ("masked", "masked"), ("unmasked", "unmasked"))
 _IMPOSTORS = 200_000  # drawn pairs: tells a FAR of 1e-3 by two hundred of them
@@ -96,7 +96,7 @@ def check_open_set(
     fpirs: Sequence[float] = (0.01, 0.1),
     fars: Sequence[float] = (1e-2, 1e-3),
 ) -> None:
-    """Refuses what `open_set_report` would, before anything is embedded.
+    """Refuses people, draws and rates that `open_set_report` would, before anything is embedded.
 
     Args:
         train, test: the faces; their embeddings may have no columns yet.
@@ -113,10 +113,10 @@ def check_open_set(
             "train and test must have different people, each more in both domains than are enrolled. "
             f"Received: {len(shared)} shared, {[*map(len, candidates)]} for enrolled={enrolled}"
         )
-    if draws < 1 or not all(0 < rate <= 1 for rate in (*fpirs, *fars)):
+    if min(draws, enrolled) < 1 or not all(0 < rate <= 1 for rate in (*fpirs, *fars)):
         raise ValueError(
-            "draws must be 1 or more, and rates above 0 and at most 1. "
-            f"Received: draws={draws}, fpirs={fpirs}, fars={fars}"
+            "draws and enrolled must be 1 or more, and rates above 0 and at most 1. "
+            f"Received: draws={draws}, enrolled={enrolled}, fpirs={fpirs}, fars={fars}"
         )
     for domain in ("masked", "unmasked"):
         faces = Counter(p for p, of in zip(train.people, train.domains, strict=True) if of == domain)
@@ -124,7 +124,7 @@ def check_open_set(
             faces.total() - sum(faces[person] for person in _chosen(candidates[0], enrolled, seed))
             for seed in range(draws)
         ]
-        if min(unknown) < 1 / min(fpirs, default=1):
+        if not can_tell(min(fpirs, default=1), min(unknown)):
             raise ValueError(
                 f"fpirs must each leave one of {min(unknown)} {domain} faces of training people who are "
                 f"not enrolled: 1 / {min(unknown)} or more. Received: fpirs={fpirs}, enrolled={enrolled}"

@@ -86,6 +86,16 @@ def cosine_scores(embeddings: np.ndarray, first: np.ndarray, second: np.ndarray)
     return scores.clip(-1, 1)
 
 
+def can_tell(rate: float, count: int) -> bool:
+    """Whether so many scores can tell a rate: in [1 / count, 1], but for rounding.
+
+    Args:
+        rate: float.
+        count: int >= 0.
+    """
+    return rate <= 1 and rate * count >= 1 - 1e-9
+
+
 def threshold_at(scores: np.ndarray, rate: float) -> float:
     """The lowest threshold that accepts at most a share of scores; a score equal to it is accepted.
 
@@ -101,7 +111,7 @@ def threshold_at(scores: np.ndarray, rate: float) -> float:
             so small a rate.
     """
     scores = np.asarray(scores, "float32")
-    if not len(scores) or not 1 / len(scores) <= rate <= 1:
+    if not can_tell(rate, len(scores)):
         raise ValueError(
             "a false-acceptance rate must be between 1 / scores and 1. "
             f"Received: {rate} for {len(scores)} scores"

@@ -11,6 +11,7 @@ from maskedface.recognition.photos import (
     PhotoResult,
     each,
     enroll_again,
+    faces_again,
     identify_all,
     photo_files,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "each",
     "embedder_of",
     "enroll_again",
+    "faces_again",
     "fingerprint",
     "identify_all",
     "photo_files",

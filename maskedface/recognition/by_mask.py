@@ -11,6 +11,7 @@ from maskedface.names import person_name
 from maskedface.recognition.found import FoundFace, Identity, Photo, Verification
 from maskedface.recognition.gallery import Gallery
 from maskedface.recognition.recognizer import Recognizer
+from maskedface.recognition.remembered import read_photo
 
 
 class ByMask:
@@ -68,11 +69,11 @@ class ByMask:
         name = person_name(person)
         bare, masked = [], []
         for photo in photos:
-            path = "" if isinstance(photo, np.ndarray) else photo
-            image, place, face = self.bare.located_face(photo)
-            bare.append(self.bare.enrollable(image, place, face, path=path))
+            file = read_photo(photo)
+            image, place, face = self.bare.located_face(file.image)
+            bare.append(self.bare.enrollable(file, place, face))
             (face,) = self.masked.embedded(image, [place])
-            masked.append(self.masked.enrollable(image, place, face, path=path))
+            masked.append(self.masked.enrollable(file, place, face))
         # Whatever one gallery would refuse is refused before the other is changed.
         good = all(face.to_enroll.any() for face in (*bare, *masked))
         if not bare or not good:

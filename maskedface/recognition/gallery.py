@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import threading
@@ -15,7 +16,13 @@ from maskedface.names import near_names, person_name, shown
 from maskedface.recognition import gallery_file
 from maskedface.recognition.calibration import Calibration, calibrate
 from maskedface.recognition.enrolled import Enrolled, Keep, from_file
-from maskedface.recognition.remembered import Remember, Remembered, photos_to_file
+from maskedface.recognition.remembered import (
+    Remember,
+    Remembered,
+    is_photo,
+    photos_to_file,
+    thinned,
+)
 
 
 class Candidate(NamedTuple):
@@ -74,10 +81,7 @@ class Gallery:
                 "keep must be 'mean' or 'all', and masks be in [0, 100]. "
                 f"Received: keep={keep!r}, masks={masks}"
             )
-        if remember not in get_args(Remember):
-            raise ValueError(
-                f"remember must be one of {get_args(Remember)}. Received: remember={remember!r}"
-            )
+        _check_remember(remember)
         self.masks, self.remember = masks, remember
         self.fingerprint, self.keep, self.source = fingerprint, keep, source
         self.calibration: Calibration | None = None
@@ -155,9 +159,11 @@ class Gallery:
         if not unit.any(axis=1).all():
             raise ValueError("embeddings must not be zero. Received: a row of zeros")
         photos = [None] * len(names) if photos is None else list(photos)
-        if len(photos) != len(names):
+        wrong = [photo for photo in photos if photo is not None and not is_photo(photo)]
+        if len(photos) != len(names) or wrong:
             raise ValueError(
-                f"photos must be one a face. Received: {len(photos)} for {len(names)} faces"
+                "photos must be one a face, as `FoundFace.photo` is. "
+                f"Received: {len(photos)} for {len(names)} faces, {wrong[:1]}"
             )
         with self._lock:
             now = self._now
@@ -192,6 +198,23 @@ class Gallery:
         raise ValueError(
             f"person must be enrolled. Received: person={person!r}{near and f'; enrolled are {near}'}"
         )
+
+    def remember_from_now(self, remember: Remember) -> None:
+        """Remembers more or less of photographs: of those to come, and no more of those enrolled.
+
+        Args:
+            remember: as for `Gallery`; "paths" drops the crops that there are, "nothing" all.
+
+        Raises:
+            ValueError: if it is none of these.
+        """
+        _check_remember(remember)
+        with self._lock:
+            kept = tuple(
+                tuple(one for one in (thinned(photo, remember) for photo in of) if one is not None)
+                for of in self._now.photos
+            )
+            self.remember, self._now = remember, dataclasses.replace(self._now, photos=kept)
 
     def search(self, embedding: np.ndarray, k: int = 1) -> tuple[Candidate, ...]:
         """The people most alike, by an exact search (`recognition.search.ExactSearch`).
@@ -317,18 +340,26 @@ class Gallery:
         return gallery
 
 
+def _check_remember(remember: object) -> None:
+    if remember not in get_args(Remember):
+        raise ValueError(
+            f"remember must be one of {get_args(Remember)}. Received: remember={remember!r}"
+        )
+
+
 def _reachable(
     made: Calibration, cohort: Cohort | None, path: str | os.PathLike[str]
-) -> Calibration | None:
-    """Thresholds of a file; none where no score reaches them, as a version before could choose them."""
+) -> Calibration:
+    """Thresholds of a file; 1 in place of one above, which a version before could choose and no cosine
+    reaches."""
     if cohort is not None or made.identify <= 1:
         return made
     logging.getLogger("maskedface").warning(
-        "%s has a threshold that no face reaches, %s: it is left out, choose anew (enroll --strangers)",
+        "%s has a threshold that no face reaches, %s: it is taken for 1; choose anew (enroll --strangers)",
         shown(os.fspath(path)),
         made.identify,
     )
-    return None
+    return dataclasses.replace(made, identify=1.0)
 
 
 def _warn_of_case(known: Mapping[str, int], people: Sequence[str]) -> None:

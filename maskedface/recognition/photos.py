@@ -144,13 +144,7 @@ def enroll_again(
     Raises:
         ModuleNotFoundError: if the detector wants a package that is not installed.
     """
-    listed = [(person, photo) for person, photos in gallery.photos.items() for photo in photos or (None,)]
-
-    def face(item: tuple[str, Remembered | None]) -> FoundFace:
-        return recognizer.face_again(item[0], item[1])
-
-    found = each(listed, face, "enrolling", progress=progress)
-    rows = tuple(EnrolledAgain(*item, face, error) for item, face, error in found)
+    rows = tuple(row for row, _ in faces_again(recognizer, gallery, progress=progress))
     good = [(row.person, row.face) for row in rows if row.face is not None]
     if good:
         people, faces = zip(*good, strict=True)
@@ -158,6 +152,33 @@ def enroll_again(
             people, np.stack([face.to_enroll for face in faces]), [face.photo for face in faces]
         )
     return rows
+
+
+def faces_again(
+    recognizer: Recognizer, gallery: Gallery, *, progress: bool = True
+) -> Iterator[tuple[EnrolledAgain, np.ndarray | None]]:
+    """The faces of the photographs that a gallery remembers, before anybody is enrolled by them.
+
+    Args:
+        recognizer, gallery, progress: as for `enroll_again`.
+
+    Yields:
+        (a row, its photograph or crop where it has a face), in the order of names.
+
+    Raises:
+        ModuleNotFoundError: as `enroll_again`.
+    """
+    listed = [(person, photo) for person, photos in gallery.photos.items() for photo in photos or (None,)]
+
+    def again(item: tuple[str, Remembered | None]) -> tuple[np.ndarray, FoundFace]:
+        person, photo = item
+        if photo is None:
+            raise ValueError(f"a photograph must be remembered. Received: person={person!r}, none")
+        return recognizer.face_again(photo)
+
+    for item, found, error in each(listed, again, "enrolling", progress=progress):
+        image, face = found or (None, None)
+        yield EnrolledAgain(*item, face, error), image
 
 
 def each(

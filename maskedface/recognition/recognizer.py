@@ -17,7 +17,14 @@ from maskedface.recognition.embedding import fingerprint
 from maskedface.recognition.face_reader import FaceReader, FallBack, whole_place
 from maskedface.recognition.found import FoundFace, Identity, Photo, Place, Verification
 from maskedface.recognition.gallery import Gallery
-from maskedface.recognition.remembered import WHOLE, Remembered, as_kept, remembered
+from maskedface.recognition.remembered import (
+    WHOLE,
+    PhotoFile,
+    Remembered,
+    read_photo,
+    remembered,
+    thinned,
+)
 from maskedface.training import last_run
 
 
@@ -95,59 +102,49 @@ class Recognizer(FaceReader):
             masks=run.recipe.enroll_masks,
         )
 
-    def face_to_enroll(self, photo: Photo, *, path: str | os.PathLike[str] = "") -> FoundFace:
+    def face_to_enroll(self, photo: Photo | PhotoFile) -> FoundFace:
         """The face of a photograph of one person, with what the gallery keeps of it (`enrollable`).
 
         Args:
-            photo: as for `faces`.
-            path: the file that an array was read from.
+            photo: as for `faces`, or read already.
 
         Raises:
             FaceError, ImageError, OSError, ValueError, ModuleNotFoundError: as `one_face`.
         """
-        if not path and not isinstance(photo, np.ndarray):
-            path = photo
-        return self.enrollable(*self.located_face(photo), path=path)
+        file = photo if isinstance(photo, PhotoFile) else read_photo(photo)
+        image, places = self.located(file.image)
+        return self.enrollable(file, *self._one_of(file.path or image, image, places))
 
-    def enrollable(
-        self,
-        image: np.ndarray,
-        place: Place,
-        face: FoundFace,
-        *,
-        path: str | os.PathLike[str] = "",
-    ) -> FoundFace:
+    def enrollable(self, file: PhotoFile, place: Place, face: FoundFace) -> FoundFace:
         """A face with what the gallery keeps of it.
 
         Args:
-            image, place: where it is, of `located`.
+            file: the photograph.
+            place: where its face is, of `located`.
             face: as this recogniser embedded it.
-            path: the file that the image was read from, if any.
 
         Returns:
             The face with `photo`, and with `template` and `covered` where the gallery wants drawn masks,
             it does not seem to wear one already, and somebody found its mouth (not "whole image").
-
-        Raises:
-            OSError: if the file cannot be read.
         """
-        photo = remembered(image, place, self.gallery.remember, path=path)
-        return self._with_template(image, place, face)._replace(photo=photo)
+        photo = remembered(file, place, self.gallery.remember)
+        return self._with_template(file.image, place, face)._replace(photo=photo)
 
-    def face_again(self, person: str, photo: Remembered | None) -> FoundFace:
+    def face_again(self, photo: Remembered) -> tuple[np.ndarray, FoundFace]:
         """The face of a photograph that another gallery remembers, as `face_to_enroll` gives it.
 
         Args:
-            person, photo: of that gallery's `photos`.
+            photo: of that gallery's `photos`.
+
+        Returns:
+            (the photograph or its crop, uint8 array, shape (height, width, 3), RGB; its face).
 
         Raises:
-            ValueError: if no photograph is remembered.
             FaceError: if it does not show one face.
             FileNotFoundError, OSError, ImageError, ValueError: as `Remembered.read`.
             ModuleNotFoundError: as `one_face`.
         """
-        if photo is None:
-            raise ValueError(f"a photograph must be remembered. Received: person={person!r}, none")
+        self._check_process()
         image, source = photo.read(), photo.source
         if not isinstance(source, str):
             places = whole_place(image, "crop", np.array(source))
@@ -157,8 +154,11 @@ class Recognizer(FaceReader):
         else:
             places = self._searched(image)
         place, face = self._one_of(photo.path or image, image, places)
-        found = self.enrollable(image, place, face)
-        return found._replace(photo=as_kept(photo, found.photo, self.gallery.remember))
+        found = self._with_template(image, place, face)
+        if photo.crop or self.gallery.remember != "crops":
+            return image, found._replace(photo=thinned(photo, self.gallery.remember))
+        file = PhotoFile(image, photo.path, photo.sha256)
+        return image, found._replace(photo=remembered(file, place, "crops"))
 
     def _with_template(self, image: np.ndarray, place: Place, face: FoundFace) -> FoundFace:
         where_is_unknown = face.aligned_by == WHOLE

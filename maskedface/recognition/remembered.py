@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from maskedface import geometry
 from maskedface.datasets import read_image
 from maskedface.datasets.images import read_file
 from maskedface.geometry import ALIGNMENTS, FacePoints, Source
@@ -21,14 +22,45 @@ Remember = Literal["paths", "crops", "nothing"]
 Points = tuple[tuple[float, float], ...]
 
 WHOLE = "whole image"
-# Half a crop's side, in distances from between the eyes to between the mouth's corners: every alignment of
-# `geometry.ALIGNMENTS` lies in it, upright and turned.
-_REACH = 2.0
-# Pixels a side at most: eyes and mouth are then as far apart as in VGGFace2's 224 px, the largest.
+# Pixels a crop's side at most: an upright face is then larger than in VGGFace2's 224 px, the largest
+# alignment, and one turned by 45 degrees about as large.
 _SIDE = 320
+_CHIP = 224  # pixels: any size gives the same corners
 _POINTS = 5
 _FARTHEST = 1e6  # pixels from a crop's corner: a point may lie outside
 _DIGEST = re.compile("[0-9a-f]{64}")
+
+
+class PhotoFile(NamedTuple):
+    """A photograph, and the file that these very pixels came from.
+
+    Attributes:
+        image: uint8 array, shape (height, width, 3), RGB, upright.
+        path: str, the file, absolute; "" where there is none.
+        sha256: str, of the file, 64 hexadecimal digits; "" where there is none.
+    """
+
+    image: np.ndarray
+    path: str = ""
+    sha256: str = ""
+
+
+def read_photo(photo: str | os.PathLike[str] | bytes | np.ndarray) -> PhotoFile:
+    """Reads a photograph once: what is hashed is what is looked at, whoever writes to the file meanwhile.
+
+    Args:
+        photo: an image file, its bytes, or the image.
+
+    Raises:
+        ImageError, OSError: as `datasets.read_image`.
+    """
+    if isinstance(photo, np.ndarray):
+        return PhotoFile(photo)
+    if isinstance(photo, bytes):
+        return PhotoFile(read_image(photo))
+    data = read_file(photo)
+    image = read_image(data, name=os.fspath(photo))
+    return PhotoFile(image, os.path.abspath(photo), hashlib.sha256(data).hexdigest())
 
 
 class Remembered(NamedTuple):
@@ -57,72 +89,70 @@ class Remembered(NamedTuple):
         Raises:
             ImageError: if the file is no image now.
             FileNotFoundError, OSError: if it is not there, or cannot be read.
-            ValueError: if another file lies there now.
+            ValueError: if another file lies there now, the path is none of this machine's, or the face's
+                points do not lie in the crop.
         """
         if self.crop:
-            return read_image(self.crop)
-        data = read_file(self.path)
-        if hashlib.sha256(data).hexdigest() != self.sha256:
+            image = read_image(self.crop)
+            if not isinstance(self.source, str):
+                _check_points(np.array(self.source), image.shape)
+            return image
+        # A gallery may come from anywhere: a path of a share would call its host.
+        if not os.path.isabs(self.path) or self.path.startswith(("\\\\", "//")):
+            raise ValueError(
+                f"a remembered photograph must lie on this machine. Received: {self.path!r}"
+            )
+        file = read_photo(self.path)
+        if file.sha256 != self.sha256:
             raise ValueError(
                 "a remembered photograph must be as it was when it was enrolled. "
                 f"Received: {self.path!r}, another file by its SHA-256"
             )
-        return read_image(data)
+        return file.image
 
 
 def remembered(
-    image: np.ndarray,
-    place: tuple[Any, Any, str, Source],
-    how: Remember,
-    *,
-    path: str | os.PathLike[str] = "",
+    file: PhotoFile, place: tuple[Any, Any, str, Source], how: Remember
 ) -> Remembered | None:
     """What a gallery remembers of a photograph.
 
     Args:
-        image: uint8 array, shape (height, width, 3), RGB, upright.
+        file: as it was read.
         place: of its face, a `Place`.
         how: "paths", "crops" or "nothing".
-        path: the file that the image was read from.
 
     Returns:
         It; None for "nothing", and for "paths" where there is none.
-
-    Raises:
-        OSError: if the file cannot be read.
     """
-    if how == "nothing" or (how == "paths" and not path):
+    if how == "nothing" or (how == "paths" and not file.path):
         return None
     _, _, by, source = place
     said: str | Points = by if by == WHOLE else source if isinstance(source, str) else ""
-    name, digest = "", ""
-    if path:
-        name, digest = os.path.abspath(path), hashlib.sha256(read_file(path)).hexdigest()
     if how == "paths":
-        return Remembered(name, digest, said)
-    if isinstance(source, FacePoints):
-        source = source.points
-    crop, points = _cut(image, None if isinstance(source, str) else np.asarray(source, "float64"))
-    return Remembered(name, digest, said if points is None else points, crop)
+        return Remembered(file.path, file.sha256, said)
+    crop, points = _cut(file.image, None if isinstance(source, str) else source)
+    return Remembered(file.path, file.sha256, said if points is None else points, crop)
 
 
-def as_kept(photo: Remembered, made: Remembered | None, how: Remember) -> Remembered | None:
-    """What another gallery remembers of a photograph.
+def thinned(photo: Remembered, how: Remember) -> Remembered | None:
+    """What is left of a remembered photograph where less is to be remembered; a crop that there is not is
+    not made.
 
     Args:
-        photo: as the gallery before remembers it.
-        made: as `remembered` gives it for the image that `photo.read` gave, without a path.
-        how: "paths", "crops" or "nothing", of the other gallery.
+        photo: as a gallery remembers it.
+        how: "paths", "crops" or "nothing".
     """
-    if how == "paths" and photo.path:
-        source = photo.source if isinstance(photo.source, str) else ""
-        return Remembered(photo.path, photo.sha256, source)
     if how == "crops":
-        if photo.crop:
-            return photo  # a copy of a copy would be worse
-        assert made is not None
-        return made._replace(path=photo.path, sha256=photo.sha256)
-    return None
+        return photo
+    if how == "nothing" or not photo.path:
+        return None
+    source = photo.source if isinstance(photo.source, str) else ""
+    return Remembered(photo.path, photo.sha256, source)
+
+
+def is_photo(photo: Remembered) -> bool:
+    """Whether a gallery's file can hold it."""
+    return _is_photo([photo.path, photo.sha256, _plain(photo.source)], bool(photo.crop))
 
 
 def photos_to_file(
@@ -174,10 +204,12 @@ def are_photos(value: object, faces: Sequence[int], ends: np.ndarray, size: int)
     photos = [one for of in value for one in of]
     if not all(isinstance(one, list) and len(one) == 3 for one in photos):
         return False
-    sizes = np.diff(ends, prepend=np.int64(0))
-    if len(ends) != len(photos) or (sizes < 0).any() or size != (ends[-1] if len(ends) else 0):
+    # Differences could overflow before they are known to be small.
+    starts = np.concatenate([np.zeros(1, "int64"), ends])
+    if len(ends) != len(photos) or (starts[1:] < starts[:-1]).any() or starts[-1] != size:
         return False
-    return all(_is_photo(one, bool(crop)) for one, crop in zip(photos, sizes, strict=True))
+    has_crop = starts[1:] > starts[:-1]
+    return all(_is_photo(one, bool(crop)) for one, crop in zip(photos, has_crop, strict=True))
 
 
 def _is_photo(photo: list[object], has_crop: bool) -> bool:
@@ -209,21 +241,30 @@ def _source(value: Any) -> str | Points:
     return value if isinstance(value, str) else tuple((float(x), float(y)) for x, y in value)
 
 
-def _cut(image: np.ndarray, points: np.ndarray | None) -> tuple[bytes, Points | None]:
-    """A face with what is around it as a JPEG file, and where its points lie in that."""
-    left, top = 0, 0
-    if points is not None:
-        eyes, mouth = points[:2].mean(0), points[3:].mean(0)
-        reach = max(_REACH * float(np.hypot(*(eyes - mouth))), 1.0)
-        middle = (eyes + mouth) / 2
-        edges = image.shape[1::-1]
-        left, top = np.floor(middle - reach).clip(0, np.array(edges) - 1).astype(int)
-        right, bottom = np.ceil(middle + reach).clip((left + 1, top + 1), edges).astype(int)
+def _check_points(points: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Refuses points that no crop of ours has: an image would be warped to any size by them."""
+    height, width = shape[:2]
+    within = (points >= (-width, -height)).all() and (points <= (2 * width, 2 * height)).all()
+    eyes, mouth = points[:2].mean(0), points[3:].mean(0)
+    if not within or np.hypot(*(eyes - mouth)) < 1 or np.hypot(*(points[0] - points[1])) < 1:
+        raise ValueError(
+            f"a crop's points must lie in it, apart. Received: {points.tolist()} in {width} x {height}"
+        )
+
+
+def _cut(image: np.ndarray, source: Source | None) -> tuple[bytes, Points | None]:
+    """A face with what is around it as a JPEG file of square pixels, and where its points lie in that."""
+    left, top, aspect, points = 0, 0, 1.0, None
+    if source is not None:
+        assert not isinstance(source, str)
+        face = source if isinstance(source, FacePoints) else FacePoints(source)
+        points, aspect = np.asarray(face.points, "float64"), face.pixel_aspect
+        left, top, right, bottom = _around(face, *image.shape[:2])
         image = image[top:bottom, left:right]
     height, width = image.shape[:2]
-    scale = min(1.0, _SIDE / max(height, width))
-    if scale < 1:
-        size = max(1, round(width * scale)), max(1, round(height * scale))
+    scale = min(1.0, _SIDE / max(height, width * aspect))
+    if scale < 1 or aspect != 1:
+        size = max(1, round(width * aspect * scale)), max(1, round(height * scale))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     file = io.BytesIO()
     Image.fromarray(image).save(file, "JPEG", quality=95, subsampling=0)
@@ -233,3 +274,17 @@ def _cut(image: np.ndarray, points: np.ndarray | None) -> tuple[bytes, Points | 
     ratio = np.array(image.shape[1::-1]) / (width, height)
     moved = (points - (left, top) + 0.5) * ratio - 0.5
     return file.getvalue(), tuple((round(float(x), 2), round(float(y), 2)) for x, y in moved)
+
+
+def _around(face: FacePoints, height: int, width: int) -> tuple[int, int, int, int]:
+    """The part of an image that every alignment of the face lies in: left, top, right, bottom."""
+    corners = np.array([(0, 0, 1), (_CHIP, 0, 1), (0, _CHIP, 1), (_CHIP, _CHIP, 1)])
+    matrices = [
+        geometry.chip_matrix(height, width, source=face, target=target, size=_CHIP)
+        for target in geometry.ALIGNMENTS
+    ]
+    places = np.concatenate([corners @ matrix.T for matrix in matrices])
+    edges = np.array([width, height])
+    first = np.floor(places.min(0)).clip(0, edges - 1).astype(int)
+    last = np.ceil(places.max(0)).clip(first + 1, edges).astype(int)
+    return (*first.tolist(), *last.tolist())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import json
 import logging
@@ -18,6 +19,7 @@ import keras
 import keras_tuner
 from keras_tuner.engine import base_tuner
 
+from maskedface.locks import LockedError
 from maskedface.training.run import METRICS, read_json
 from maskedface.training.state import STATE
 from maskedface.tuning.chief import is_chief, serve
@@ -27,6 +29,12 @@ from maskedface.tuning.watching import WatchTrial, read_curve
 from maskedface.whole_file import whole_file, write_json, write_text
 
 RUNG = "rung.npz"  # the state at a trial's end, from which Hyperband's next one goes on
+
+# Errors of the machine, not of a trial: a full or failing disk, too many open files.
+_MACHINES = {
+    getattr(errno, name, None)
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS", "EMFILE", "ENFILE")
+} - {None}
 
 
 class FaceTuner(base_tuner.BaseTuner):
@@ -148,9 +156,10 @@ class FaceTuner(base_tuner.BaseTuner):
             return float(done["score"])  # killed before the oracle heard of it
         try:
             record |= self._run_seeds(trial, folder)
-        except OSError as error:  # a full disk, a lock: the search ends, the trial can still run
-            raise keras_tuner.errors.FatalError(str(error)) from error
         except Exception as error:
+            if isinstance(error, LockedError) or getattr(error, "errno", None) in _MACHINES:
+                # It says nothing of the trial: the search ends, and the trial runs when it goes on.
+                raise keras_tuner.errors.FatalError(str(error)) from error
             text = f"{type(error).__name__}: {error}".splitlines()[0]
             record |= {"status": "failed", "reason": text[:300]}
             traceback.clear_frames(error.__traceback__)  # they hold the model and its activations

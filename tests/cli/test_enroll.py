@@ -294,6 +294,8 @@ def test_crops_are_kept_where_asked_and_photographs_may_go(
     [
         (["photo.png"], "--from must come without photographs"),
         (["--alignment", "arcface"], "--from must come without photographs"),
+        (["--fall-back", "always"], "--from must come without photographs"),
+        (["--gallery", "g.npz"], "--from must be another file than --gallery"),
         (["--json", "g.npz"], "g.npz"),
     ],
 )
@@ -318,3 +320,42 @@ def test_another_network_for_a_gallery_is_refused_with_the_way_to_go(
 ) -> None:
     assert main([*ada, "--model-alignment", "dlib"]) == 2
     assert "enroll --gallery NEW --from OLD" in capsys.readouterr().err
+
+
+def test_a_gallery_of_nobody_is_no_gallery_to_make_one_from(
+    ada: list[str], gallery: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["enroll", "--gallery", str(gallery), "--remove", "Ada"]) == 0
+    assert main(["enroll", "--gallery", str(tmp_path / "n.npz"), "--from", str(gallery)]) == 2
+    assert "--from must have somebody enrolled" in capsys.readouterr().err
+
+
+def test_what_is_remembered_can_be_less_from_now_on(ada: list[str], gallery: Path) -> None:
+    assert Gallery.load(gallery).photos["Ada"]
+    assert main(["enroll", "--gallery", str(gallery), "--remember", "nothing"]) == 0
+    read = Gallery.load(gallery)
+    assert read.photos == {"Ada": ()} and read.remember == "nothing" and "Ada" in read
+    assert main(ada) == 0  # Bob
+    assert Gallery.load(gallery).photos["Bob"] == ()
+    assert main([*ada, "--remember", "paths", "--existing", "add"]) == 0
+    assert len(Gallery.load(gallery).photos["Bob"]) == 1
+
+
+def test_who_lacks_a_photograph_is_not_replaced_by_the_others(
+    ada: list[str],
+    enrolling: Callable[..., list[str]],
+    gallery: Path,
+    tmp_path: Path,
+    tiny_backbone: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    second = tmp_path / "second.png"
+    Image.fromarray(draw_face(0, 1, False)).save(second)
+    assert main([*enrolling("Ada", "--existing", "add")[:-1], str(second)]) == 0
+    again = ["enroll", "--gallery", str(tmp_path / "new.npz"), "--from", str(gallery)]
+    assert main([*again, "--model", str(tiny_backbone)]) == 0
+    second.unlink()
+    capsys.readouterr()
+    assert main([*again, "--model", str(tiny_backbone), "--existing", "replace"]) == 2
+    assert "a remembered photograph at least must show" in capsys.readouterr().err
+    assert Gallery.load(tmp_path / "new.npz").people == {"Ada": 2}

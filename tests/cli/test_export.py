@@ -63,7 +63,6 @@ def test_several_files_go_into_a_folder(
         (["--to", "onnx", "--precision", "int8"], "--precision must hold float32"),
         (["--to", "savedmodel", "--output", "logits"], "--output must be 'embedding'"),
         (["--to", "savedmodel", "--check"], "--check must come with a run's folder"),
-        (["--to", "savedmodel", "--calibrate", "0"], "--calibrate must be at least 1"),
     ],
 )
 def test_words_that_do_not_fit_write_nothing(

@@ -21,7 +21,10 @@ def check(printed: str) -> None:
 
 
 def test_enroll_escapes_people_and_files(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [(HOSTILE, HOSTILE, FACE, ""), (HOSTILE, HOSTILE, None, f"no face in {HOSTILE}")]
+    rows = [
+        enrolled.Enrolled(HOSTILE, HOSTILE, FACE, ""),
+        enrolled.Enrolled(HOSTILE, HOSTILE, None, f"no face in {HOSTILE}"),
+    ]
     words = argparse.Namespace(json=None, pictures=None)
     assert enrolled.report(words, rows, Gallery("f00d"), f"from {HOSTILE}") == 1
     check(capsys.readouterr().out)

@@ -186,14 +186,14 @@ def test_a_gallery_that_could_not_be_read_is_not_written(tmp_path: Path) -> None
     assert not (tmp_path / "g.npz").exists()
 
 
-@pytest.mark.parametrize(("cohort", "identify"), [(None, None), (OTHERS, 1.000002)])
-def test_a_threshold_that_no_face_reaches_is_left_out_of_an_old_gallery(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, cohort: Cohort | None, identify: float | None
+@pytest.mark.parametrize(("cohort", "identify"), [(None, 1.0), (OTHERS, 1.000002)])
+def test_a_threshold_that_no_cosine_reaches_is_1_in_an_old_gallery(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, cohort: Cohort | None, identify: float
 ) -> None:
     made = Gallery("f00d", cohort=cohort)
     made.enroll(PEOPLE, FACES)
     made.calibration = Calibration(**THRESHOLDS | {"identify": 1.000002})
     made.save(tmp_path / "g.npz")
     read = Gallery.load(tmp_path / "g.npz").calibration
-    assert (read and read.identify) == identify
-    assert ("no face reaches, 1.000002" in caplog.text) == (identify is None)
+    assert read is not None and read.identify == identify and read.verify == THRESHOLDS["verify"]
+    assert ("no face reaches, 1.000002" in caplog.text) == (identify == 1)

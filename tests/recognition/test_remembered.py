@@ -15,7 +15,7 @@ from PIL import Image
 from maskedface import geometry
 from maskedface.datasets import draw_face
 from maskedface.recognition import Gallery, Recognizer, enroll_again, gallery_file
-from maskedface.recognition.remembered import remembered
+from maskedface.recognition.remembered import PhotoFile, Remembered, remembered
 from tests.recognition.conftest import told
 from tests.recognition.test_gallery_file import damaged
 
@@ -153,7 +153,7 @@ def test_a_crop_is_small_and_holds_every_alignment_of_the_face() -> None:
     image = np.kron(rng.integers(0, 255, (60, 80, 3)), np.ones((20, 20, 1))).astype("uint8")
     turned = geometry.ALIGNMENTS["arcface"].points @ np.array([[0.6, 0.8], [-0.8, 0.6]])
     points = turned * 4 + np.array([800.0, 500.0])  # eyes 141 px apart, turned by 53 degrees
-    one = remembered(image, (None, None, "told", points), "crops")
+    one = remembered(PhotoFile(image), (None, None, "told", points), "crops")
     assert one is not None and not isinstance(one.source, str)
     crop = one.read()
     assert max(crop.shape[:2]) == 320 and len(one.crop) < 200_000
@@ -172,8 +172,9 @@ def test_a_crop_is_small_and_holds_every_alignment_of_the_face() -> None:
 @pytest.mark.parametrize("points", [(-900.0, -900.0), (5000.0, 5000.0), (0.0, 0.0)])
 def test_a_face_that_lies_outside_of_its_image_does_no_harm(points: tuple[float, float]) -> None:
     where = np.array(geometry.ALIGNMENTS["arcface"].points) + points
-    one = remembered(np.zeros((50, 40, 3), "uint8"), (None, None, "told", where), "crops")
-    assert one is not None and one.read().size
+    file = PhotoFile(np.zeros((50, 40, 3), "uint8"))
+    one = remembered(file, (None, None, "told", where), "crops")
+    assert one is not None and one.crop
 
 
 FIVE = [[1.0, 2.0]] * 5
@@ -200,6 +201,10 @@ ENDS = {"crops": np.zeros(3, "uint8"), "crop_ends": np.array([3, 3], "int64")}
         (
             [[["a.jpg", HASH, FIVE], ["b.jpg", HASH, ""]], [], []],
             ENDS | {"crop_ends": np.array([4, 3], "int64")},
+        ),
+        (  # differences that would overflow
+            [[["a.jpg", HASH, FIVE]], [["b.jpg", HASH, ""]], [["c.jpg", HASH, FIVE]]],
+            ENDS | {"crop_ends": np.array([2**63 - 1, -2, 3], "int64")},
         ),
         ([[], [], 7], {}),
     ],
@@ -233,8 +238,8 @@ def test_a_gallery_of_the_version_before_remembers_nothing(tmp_path: Path) -> No
     made.save(tmp_path / "g.npz")
     facts, arrays = gallery_file.read(tmp_path / "g.npz")
     assert facts["remember"] == "paths" and len(arrays["crops"]) == 0
-    old = damaged(tmp_path / "g.npz", {"version": 3})
-    assert Gallery.load(old).photos == {"ada": ()}
+    read = Gallery.load(damaged(tmp_path / "g.npz", {"version": 3}))
+    assert read.photos == {"ada": ()} and read.remember == "nothing"  # until somebody asks
 
 
 def test_a_word_for_what_to_remember_is_checked() -> None:
@@ -242,3 +247,68 @@ def test_a_word_for_what_to_remember_is_checked() -> None:
         Gallery("f00d", remember="all")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="photos must be one a face"):
         Gallery("f00d").enroll(["ada"], np.eye(1), [None, None])
+    with pytest.raises(ValueError, match="photos must be one a face"):
+        Gallery("f00d").enroll(["ada"], np.eye(1), [Remembered("", "", "")])
+
+
+def test_less_is_remembered_from_now_on(colours_model: Any, photos: dict[str, Path]) -> None:
+    gallery = known(colours_model, photos, remember="crops").gallery
+    gallery.remember_from_now("paths")
+    assert gallery.photos == known(colours_model, photos, remember="paths").gallery.photos
+    gallery.remember_from_now("nothing")
+    assert gallery.photos == {"ada": (), "bo": ()} and gallery.remember == "nothing"
+    with pytest.raises(ValueError, match="remember must be one of"):
+        gallery.remember_from_now("all")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        np.full((5, 2), 30.0),
+        np.array(geometry.ALIGNMENTS["arcface"].points) + 1e5,
+        np.array(geometry.ALIGNMENTS["arcface"].points) * 1e4,
+        np.array(geometry.ALIGNMENTS["arcface"].points) * 1e-3,
+    ],
+    ids=["one point", "far away", "huge", "tiny"],
+)
+def test_points_that_no_crop_has_are_refused_before_anything_is_warped(
+    colours_model: Any, other_model: keras.Model, photos: dict[str, Path], points: np.ndarray
+) -> None:
+    old = known(colours_model, photos, remember="crops").gallery
+    (one,) = old.photos["ada"]
+    hostile = one._replace(source=tuple(map(tuple, points.tolist())))
+    with pytest.raises(ValueError, match="must lie in it, apart"):
+        another(other_model).face_again(hostile)
+
+
+@pytest.mark.parametrize("path", ["ada.png", "//host/share/ada.png", "\\\\host\\share\\ada.png"])
+def test_a_path_of_another_machine_is_not_opened(path: str, photos: dict[str, Path]) -> None:
+    with pytest.raises(ValueError, match="must lie on this machine"):
+        Remembered(path, HASH, "").read()
+
+
+def test_the_bytes_that_were_looked_at_are_the_ones_that_are_hashed(
+    colours_model: Any, photos: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = hashlib.sha256(photos["ada"].read_bytes()).hexdigest()
+    made = Recognizer(colours_model, alignment="arcface", detector=told(BOX))
+    embed = made._embed
+
+    def meanwhile(chips: Any) -> Any:  # somebody puts another person's picture there
+        photos["ada"].write_bytes(photos["bo"].read_bytes())
+        return embed(chips)
+
+    monkeypatch.setattr(made, "_embed", meanwhile)
+    made.enroll("ada", [photos["ada"]])
+    assert made.gallery.photos["ada"][0].sha256 == before
+
+
+def test_squashed_pixels_are_square_in_a_crop() -> None:
+    points = np.array(geometry.ALIGNMENTS["arcface"].points)
+    rng = np.random.default_rng(0)
+    image = np.kron(rng.integers(0, 255, (14, 14, 3)), np.ones((8, 8, 1))).astype("uint8")
+    wide = geometry.FacePoints(points * (2, 1) + (0.5, 0), 0.5)  # twice as many pixels in a row
+    stretched = np.repeat(image, 2, axis=1)
+    one = remembered(PhotoFile(stretched), (None, None, "told", wide), "crops")
+    assert one is not None and not isinstance(one.source, str)
+    assert np.ptp(np.array(one.source), axis=0) == pytest.approx(np.ptp(points, axis=0), rel=0.03)

@@ -15,6 +15,7 @@ from maskedface.evaluation import Cohort, normalised, person_means, rank_one_rep
 from maskedface.masking import RandomMask
 from maskedface.recipes import Recipe
 from maskedface.recognition import Recognizer
+from maskedface.recognition.remembered import PhotoFile
 from maskedface.reporting import per_face
 from maskedface.training import Run
 
@@ -171,10 +172,10 @@ def test_whoever_scores_a_run_enrols_as_it_does(with_masks: Run) -> None:
 def test_a_runs_recogniser_draws_its_masks_when_it_enrols(with_masks: Run) -> None:
     test = with_masks.split()["test"]
     row = next(number for number, face in enumerate(test.faces) if face.domain == "unmasked")
-    chip = datasets.read_chips(test, size=64, alignment="vggface2")[row]
+    chip = PhotoFile(datasets.read_chips(test, size=64, alignment="vggface2")[row])
     known = Recognizer.from_run(with_masks.path, aligned_to="vggface2")
     assert known.gallery.masks == 3
-    found = known.with_template(chip, *_placed(known, chip))
+    found = known.enrollable(chip, *_placed(known, chip.image))
     assert found.template is not None
     np.testing.assert_allclose(found.template, with_masks.predictions["templates"][row], atol=1e-5)
 
