@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import maskedface
+from maskedface.training import Run
 
 PACKAGE = Path(maskedface.__file__).parent
 LEAVES = {
@@ -95,6 +96,39 @@ def test_listing_and_splitting_load_neither_tensorflow_nor_keras() -> None:
         "print(sorted({'tensorflow', 'keras', 'tensorflow_datasets'} & set(sys.modules)))"
     )
     assert run_python(code) == "[]"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "--data", "nowhere", "--recipe", "cosine_margn", "--run", "r"],
+        ["train", "--data", "nowhere", "--recipe", "cosine_margin", "--run", "r"],
+        ["train", "--data", "nowhere", "--recipe", "cosine_margin", "--set", "epoch=3", "--run", "r"],
+        ["tune", "--data", "nowhere", "--recipe", "cosine_margn", "--search", "s"],
+        ["tune", "--data", "nowhere", "--recipe", "cosine_margin", "--space", "papre", "--search", "s"],
+        ["evaluate", "nowhere"],
+        ["report", "nowhere"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_words_end_before_keras_is_imported(words: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from maskedface.cli.main import main\n"
+        f"assert main({words}) == 2\n"
+        "print(sorted({'tensorflow', 'keras', 'keras_tuner', 'sklearn'} & set(sys.modules)))"
+    )
+    assert run_python(code).splitlines()[-1] == "[]"
+
+
+def test_finished_runs_are_evaluated_without_keras(open_run: Run) -> None:
+    code = (
+        "import sys\n"
+        "from maskedface.cli.main import main\n"
+        f"assert main(['evaluate', {open_run.path!r}]) == 0\n"
+        "print(sorted({'tensorflow', 'keras', 'sklearn'} & set(sys.modules)))"
+    )
+    assert run_python(code).splitlines()[-1] == "[]"
 
 
 def test_the_help_of_the_command_loads_no_command() -> None:

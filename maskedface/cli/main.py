@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TextIO, cast
 
 import maskedface
-from maskedface.names import shown
+from maskedface.names import near_names, shown
 
 # What a user may have got wrong; anything else is a defect and keeps its traceback.
 _USER_ERRORS = (ValueError, OSError, ModuleNotFoundError)
@@ -112,6 +112,11 @@ def _top(words: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=maskedface.__version__)
-    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of those below")
-    parser.parse_args(words)
-    return 0
+    parser.add_argument("command", metavar="COMMAND", help="one of those below")
+    if not words:
+        parser.print_help()
+        return 0
+    word = parser.parse_args(words).command
+    near = near_names(word, COMMANDS)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    parser.error(f"COMMAND must be one of {[*COMMANDS]}. Received: {shown(word)!r}{hint}")

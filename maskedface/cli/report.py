@@ -25,9 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface report --help`."""
-    from maskedface.reporting import find_groups, write_report
+    from maskedface.reporting import find_groups
 
     groups = [group for path in args.runs for group in find_groups(path)]
+    # What draws takes seconds to import: wrong words end before it.
+    from maskedface.reporting import write_report
+
     write_report(groups, args.out, faces=not args.no_faces, title=args.title)
     size = os.path.getsize(args.out) / 1e6
     print(f"{args.out}: {size:.1f} MB, {', '.join(group.label for group in groups)}")

@@ -11,9 +11,11 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
+from maskedface import recipes
 from maskedface.cli import data
 from maskedface.cli.values import count
 from maskedface.cli.waiting import add_wait
+from maskedface.names import near_names
 
 if TYPE_CHECKING:
     from maskedface.recipes import Recipe
@@ -23,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
     data.add_data_arguments(parser)
     data.add_split_arguments(parser)
-    parser.add_argument("--recipe", required=True, metavar="NAME|FILE", help="a named recipe, or JSON")
+    names = ", ".join(recipes.ALL)
+    parser.add_argument("--recipe", required=True, metavar="NAME|FILE", help=f"{names}; or JSON")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a field of the recipe"
     )
@@ -50,12 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface train --help`."""
-    from maskedface import training
-    from maskedface.cli.results import print_results
-
     recipe = read_recipe(args.recipe).override(*args.set)
     seeds = parse_seeds(args.seeds)
     train, test = data.read_parts(args)
+    # Keras takes seconds to import: wrong words end before it.
+    from maskedface import training
+    from maskedface.cli.results import print_results
+
     print(f"{len(train)} training and {len(test)} test images of {len(train.people)} people")
     train, test = data.placed(args, recipe.faces, train, test)
     runs = training.train_scenario(
@@ -100,13 +104,15 @@ def read_recipe(name: str) -> Recipe:
     Raises:
         ValueError: if it is neither.
     """
-    from maskedface import recipes
-
     if name in recipes.ALL:
         return recipes.ALL[name]
     if os.path.isfile(name):
         return recipes.Recipe.read(name)
-    raise ValueError(f"--recipe must be one of {sorted(recipes.ALL)} or a file. Received: {name!r}")
+    near = near_names(name, recipes.ALL)
+    raise ValueError(
+        f"--recipe must be one of {sorted(recipes.ALL)} or a file. Received: {name!r}"
+        f"{near and f'; did you mean {near[0]}?'}"
+    )
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

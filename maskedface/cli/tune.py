@@ -73,11 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface tune --help`."""
-    from maskedface import tuning
-
     recipe, space = _recipe_and_space(args)
     seeds = parse_seeds(args.seeds)
     train, _ = data.read_parts(args)
+    # Keras takes seconds to import: wrong words end before it.
+    from maskedface import tuning
+
     (train,) = data.placed(args, recipe.faces, train)
     try:
         found = tuning.search(

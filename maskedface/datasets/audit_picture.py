@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from maskedface.datasets.audit import AuditReport
+from maskedface.datasets.image_audit import AuditReport
 from maskedface.extras import from_extra
 from maskedface.whole_file import whole_file
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from maskedface import models
 from maskedface.datasets import FaceIndex, face_source, read_chip
 from maskedface.evaluation import (
     attention,
@@ -99,6 +98,8 @@ def look(group: RunGroup) -> Looked | str:
     if group.is_open:
         known = normalised(run.predictions.get("templates", run.predictions["embeddings"]))
         references = np.stack([known[pairs[number][1]].mean(axis=0) for number in order])
+        from maskedface import models
+
         maps = attention(models.embedder(run.model), chips, references=references)
     else:
         maps = attention(run.model, chips)

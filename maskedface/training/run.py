@@ -9,9 +9,8 @@ import json
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from maskedface.array_file import DamagedError, read_arrays
@@ -21,6 +20,9 @@ from maskedface.evaluation import Cohort
 from maskedface.evaluation.cohort import COHORT_ARRAYS
 from maskedface.recipes import Recipe
 from maskedface.training.keeping import check_rows
+
+if TYPE_CHECKING:
+    import keras
 
 RECIPE, MANIFEST, RECORD = "recipe.json", "manifest.csv", "run.json"
 HISTORY, MODEL, PREDICTIONS, METRICS = (
@@ -93,6 +95,8 @@ class Run:
     @functools.cached_property
     def model(self) -> keras.Model:
         """The trained classifier: RGB images, 0-255 -> logits."""
+        import keras
+
         return keras.models.load_model(self._kept(MODEL), compile=False)
 
     def split(self) -> dict[str, FaceIndex]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from maskedface.tuning.space import Space
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maskedface.tuning.space import Space
 
 PAPER: Space = {
     "optimizer": ["sgd", "adam", "adamw"],

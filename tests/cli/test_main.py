@@ -26,4 +26,7 @@ def test_an_unknown_command_is_refused_with_those_there_are(
     with pytest.raises(SystemExit) as stop:
         main.main(["enrol"])
     assert stop.value.code == 2
-    assert "demo" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "'demo'" in error and "did you mean enroll?" in error
+    assert main.main([]) == 0
+    assert "add people's photographs to a gallery" in capsys.readouterr().out

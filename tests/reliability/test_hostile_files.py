@@ -15,8 +15,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from maskedface import training
 from maskedface.conversion import readers

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from maskedface import datasets
 from maskedface.datasets import Face, FaceIndex, Landmarks, read_pairs

@@ -12,7 +12,7 @@ from PIL import Image
 
 from maskedface import datasets
 from maskedface.datasets import FaceIndex
-from maskedface.datasets.audit import AuditReport
+from maskedface.datasets.image_audit import AuditReport
 
 
 def draw(path: Path, seed: int = 0, **options: object) -> Path:

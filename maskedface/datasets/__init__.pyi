@@ -1,0 +1,40 @@
+# What the package offers: read by type checkers, and by `lazy_loader` when a name is first used.
+from .audit_picture import draw_audit as draw_audit
+from .augmenting import augmented as augmented
+from .chips import read_chip as read_chip, read_chips as read_chips
+from .drawn_faces import draw_people as draw_people
+from .epoch_plan import EpochPlan as EpochPlan, with_domain as with_domain
+from .face_drawing import draw_face as draw_face
+from .face_index import Exclusion as Exclusion, Face as Face, FaceIndex as FaceIndex
+from .face_places import (
+    apply_landmarks as apply_landmarks,
+    as_whole_images as as_whole_images,
+    face_source as face_source,
+    is_placed as is_placed,
+)
+from .image_audit import AuditReport as AuditReport, audit as audit, usable as usable
+from .images import ImageError as ImageError, read_image as read_image
+from .landmarks import Landmarks as Landmarks
+from .manifest import (
+    read_manifest as read_manifest,
+    read_protocols as read_protocols,
+    read_split as read_split,
+    write_manifest as write_manifest,
+)
+from .pairs import (
+    PAIR_PROTOCOLS as PAIR_PROTOCOLS,
+    PairList as PairList,
+    read_face_list as read_face_list,
+    read_pairs as read_pairs,
+)
+from .person_names import MFR2_PEOPLE as MFR2_PEOPLE, same_people as same_people
+from .photo_groups import with_photo_groups as with_photo_groups
+from .sources import people_folder as people_folder, rmfrd as rmfrd
+from .splits import (
+    by_image as by_image,
+    by_person as by_person,
+    by_photo as by_photo,
+    shared_rows as shared_rows,
+    take_share as take_share,
+)
+from .tf_dataset import as_tf_dataset as as_tf_dataset
