@@ -1,8 +1,8 @@
 """Train a recogniser on faces of which some wear masks, and read its results.
 
-    python examples/01_train_on_masks.py                    # on drawn people, about two minutes
-    python examples/01_train_on_masks.py --data MY_FOLDER   # RMFRD's layout
-    python examples/01_train_on_masks.py --smoke            # the least that runs it all
+python examples/01_train_on_masks.py                    # on drawn people, about two minutes
+python examples/01_train_on_masks.py --data MY_FOLDER   # RMFRD's layout
+python examples/01_train_on_masks.py --smoke            # the least that runs it all
 """
 
 import argparse

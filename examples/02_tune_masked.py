@@ -1,8 +1,8 @@
 """Search for a better recipe with Keras Tuner, and train it.
 
-    python examples/02_tune_masked.py                    # on drawn people, about five minutes
-    python examples/02_tune_masked.py --data MY_FOLDER   # RMFRD's layout
-    python examples/02_tune_masked.py --smoke            # the least that runs it all
+python examples/02_tune_masked.py                    # on drawn people, about five minutes
+python examples/02_tune_masked.py --data MY_FOLDER   # RMFRD's layout
+python examples/02_tune_masked.py --smoke            # the least that runs it all
 """
 
 import argparse
@@ -31,7 +31,12 @@ space = {
 }
 network = {"backbone": "DlibResNet29", "weights": "dlib"}
 found = tuning.search(
-    recipe, train, space=space, search_dir=f"{args.run}/search", trials=2 if args.smoke else 20, **network
+    recipe,
+    train,
+    space=space,
+    search_dir=f"{args.run}/search",
+    trials=2 if args.smoke else 20,
+    **network,
 )
 print("what mattered:", found.importance)
 run = training.train(found.best, train, test, run_dir=f"{args.run}/best", **network)

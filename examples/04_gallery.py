@@ -1,8 +1,8 @@
 """Enrol people, find out who is on photographs, and let strangers be unknown.
 
-    python examples/04_gallery.py                                   # on drawn people
-    python examples/04_gallery.py --people FOLDER --photos FOLDER   # your own: a folder a person, photos
-    python examples/04_gallery.py --smoke                           # the least that runs it all
+python examples/04_gallery.py                                   # on drawn people
+python examples/04_gallery.py --people FOLDER --photos FOLDER   # your own: a folder a person, photos
+python examples/04_gallery.py --smoke                           # the least that runs it all
 """
 
 import argparse
@@ -50,7 +50,9 @@ for result in recognition.identify_all(recognizer, photos):
     for one in result.identities:
         first = one.candidates[0]
         masked = "masked" if one.face.masked >= 0.5 else "bare"
-        print(f"{result.path}: {one.person or 'unknown'} ({first.person} {first.score:.3f}), {masked}")
+        print(
+            f"{result.path}: {one.person or 'unknown'} ({first.person} {first.score:.3f}), {masked}"
+        )
 
 path = f"{args.run}/gallery.npz"
 os.makedirs(args.run, exist_ok=True)

@@ -1,8 +1,8 @@
 """Do two photographs show the same person? Scores pairs of faces, masked and unmasked apart.
 
-    python examples/05_verification.py                                  # on drawn people
-    python examples/05_verification.py --data FOLDER --alignment arcface # RMFRD's layout
-    python examples/05_verification.py --smoke                          # the least that runs it all
+python examples/05_verification.py                                  # on drawn people
+python examples/05_verification.py --data FOLDER --alignment arcface # RMFRD's layout
+python examples/05_verification.py --smoke                          # the least that runs it all
 """
 
 import argparse
@@ -37,7 +37,9 @@ for kinds in (("masked", "unmasked"), ("masked", "masked"), ("unmasked", "unmask
         draws=200,
     )
     eer = report["eer"]
-    print(f"{' and '.join(kinds)}: {report['genuine']} genuine, {report['impostors']} impostor pairs")
+    print(
+        f"{' and '.join(kinds)}: {report['genuine']} genuine, {report['impostors']} impostor pairs"
+    )
     print(f"  EER {eer['value']:.3f}, 95 % over people [{eer['low']:.3f}, {eer['high']:.3f}]")
     for far, tar in report["tar_at_far"].items():
         print(f"  TAR at FAR {far:g}: {tar['value']:.3f} [{tar['low']:.3f}, {tar['high']:.3f}]")

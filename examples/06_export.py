@@ -15,7 +15,9 @@ import numpy as np
 from maskedface import datasets, exporting, recipes, training
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--trained", help="a finished run's folder; default: one trained on drawn people")
+parser.add_argument(
+    "--trained", help="a finished run's folder; default: one trained on drawn people"
+)
 parser.add_argument("--run", default="runs/example-06")
 parser.add_argument("--smoke", action="store_true")
 args = parser.parse_args()

@@ -48,7 +48,9 @@ def read_arrays(
                 }
         # zipfile and NumPy raise a dozen kinds of errors on a damaged file, MemoryError among them.
         except Exception as error:
-            raise DamagedError(f"{type(error).__name__}: {error}" if str(error) else repr(error)) from error
+            raise DamagedError(
+                f"{type(error).__name__}: {error}" if str(error) else repr(error)
+            ) from error
 
 
 def digest(array: np.ndarray) -> str:
@@ -68,7 +70,9 @@ def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
     entries = archive.infolist()
     members = {entry.filename.removesuffix(_ENDING): entry for entry in entries}
     for entry in entries:
-        stored = entry.compress_type == zipfile.ZIP_STORED and entry.compress_size == entry.file_size
+        stored = (
+            entry.compress_type == zipfile.ZIP_STORED and entry.compress_size == entry.file_size
+        )
         # A comment, or more beside a member, may hide the members behind it.
         hides = entry.comment or len(entry.extra) > _EXTRA
         if not entry.filename.endswith(_ENDING) or not stored or hides:

@@ -43,7 +43,13 @@ ALIGNMENTS: dict[str, Alignment] = {
     ),
     "dlib": Alignment(
         150,
-        ((48.421, 45.638), (101.429, 45.337), (75.105, 75.782), (53.324, 106.814), (97.217, 106.558)),
+        (
+            (48.421, 45.638),
+            (101.429, 45.337),
+            (75.105, 75.782),
+            (53.324, 106.814),
+            (97.217, 106.558),
+        ),
     ),
     "vggface2": Alignment(
         224, ((77.0, 90.0), (147.0, 90.0), (112.0, 128.0), (82.0, 163.0), (142.0, 163.0))
@@ -266,7 +272,9 @@ def warp(
         chip = cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
         return _three_channels(chip, out)
     if image.shape[2] == 3 and image.shape[0] * image.shape[1] > 4 * size * size:
-        return _three_channels(_warp(image, matrix, size), out)  # a small face in a large photograph
+        return _three_channels(
+            _warp(image, matrix, size), out
+        )  # a small face in a large photograph
     # The same values in less than half of OpenCV 5's time: it is quicker with four channels than with
     # three, and where it need not look for the right and lower edge.
     beyond = [

@@ -57,7 +57,9 @@ def locked(path: str | os.PathLike[str], *, what: str, wait: float = 0.0) -> Ite
         except filelock.Timeout:
             if wait == 0:
                 raise
-            logging.getLogger("maskedface").warning("waiting for %r, %s", os.fspath(path), _holder(place))
+            logging.getLogger("maskedface").warning(
+                "waiting for %r, %s", os.fspath(path), _holder(place)
+            )
             lock.acquire(timeout=-1 if wait == math.inf else wait)
     except filelock.Timeout as error:
         raise LockedError(

@@ -225,7 +225,11 @@ def _stream(path: str) -> BinaryIO:
 
 def _named(error: OSError, path: str) -> OSError:
     reason = error.strerror or str(error)
-    if isinstance(error.filename, str) and error.filename != path and "partial." not in error.filename:
+    if (
+        isinstance(error.filename, str)
+        and error.filename != path
+        and "partial." not in error.filename
+    ):
         reason += f": {error.filename!r}"
     wanted = (
         "a file must be written whole, on a disk with room for it"

@@ -36,7 +36,15 @@ MAY_USE = {
     "reporting": LEAVES | {"models", "training"},
 }
 NOT_ON_WINDOWS = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
-NEVER_TENSORFLOW = {"models", "losses", "metrics", "recipes", "evaluation", "conversion", "geometry"}
+NEVER_TENSORFLOW = {
+    "models",
+    "losses",
+    "metrics",
+    "recipes",
+    "evaluation",
+    "conversion",
+    "geometry",
+}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -64,9 +72,9 @@ def test_a_file_imports_only_what_its_part_may(path: Path) -> None:
     if own in ("cli", "__init__", "__main__"):
         return
     assert own in MAY_USE, f"{path} lies in a part that this test does not know"
-    parts = {
-        name.split(".")[1] for name in imports(path) if name.startswith("maskedface.")
-    } - {"__version__"}
+    parts = {name.split(".")[1] for name in imports(path) if name.startswith("maskedface.")} - {
+        "__version__"
+    }
     assert parts <= MAY_USE[own] | {own}
 
 
@@ -84,8 +92,7 @@ def test_a_file_imports_nothing_that_windows_lacks(path: Path) -> None:
 
 def test_importing_the_package_loads_neither_tensorflow_nor_keras() -> None:
     code = (
-        "import maskedface, sys; "
-        "print(sorted({'tensorflow', 'keras', 'numpy'} & set(sys.modules)))"
+        "import maskedface, sys; print(sorted({'tensorflow', 'keras', 'numpy'} & set(sys.modules)))"
     )
     assert run_python(code) == "[]"
 
@@ -103,9 +110,29 @@ def test_listing_and_splitting_load_neither_tensorflow_nor_keras() -> None:
     [
         ["train", "--data", "nowhere", "--recipe", "cosine_margn", "--run", "r"],
         ["train", "--data", "nowhere", "--recipe", "cosine_margin", "--run", "r"],
-        ["train", "--data", "nowhere", "--recipe", "cosine_margin", "--set", "epoch=3", "--run", "r"],
+        [
+            "train",
+            "--data",
+            "nowhere",
+            "--recipe",
+            "cosine_margin",
+            "--set",
+            "epoch=3",
+            "--run",
+            "r",
+        ],
         ["tune", "--data", "nowhere", "--recipe", "cosine_margn", "--search", "s"],
-        ["tune", "--data", "nowhere", "--recipe", "cosine_margin", "--space", "papre", "--search", "s"],
+        [
+            "tune",
+            "--data",
+            "nowhere",
+            "--recipe",
+            "cosine_margin",
+            "--space",
+            "papre",
+            "--search",
+            "s",
+        ],
         ["evaluate", "nowhere"],
         ["report", "nowhere"],
     ],

@@ -49,7 +49,9 @@ def hold(path: Path, seconds: float) -> subprocess.Popen[str]:
 def test_another_process_is_refused_and_told_who_holds_it(
     path: Path, held: subprocess.Popen[str]
 ) -> None:
-    said = f"must not be in use .*g.npz', held by process {held.pid} on '.+' since '20.+' to 'enroll'"
+    said = (
+        f"must not be in use .*g.npz', held by process {held.pid} on '.+' since '20.+' to 'enroll'"
+    )
     for _ in range(2):  # asking does not wipe the holder's note
         with pytest.raises(LockedError, match=said), locked(path, what="remove"):
             pytest.fail("two hold it")
@@ -120,13 +122,19 @@ def test_a_full_disk_takes_the_note_and_not_the_lock(
         with locked(path, what="enroll"):
             patch.undo()
             # Nor is the former holder named.
-            with pytest.raises(LockedError, match="held by another process$"), locked(path, what="x"):
+            with (
+                pytest.raises(LockedError, match="held by another process$"),
+                locked(path, what="x"),
+            ):
                 pytest.fail("two hold it")
 
 
 @pytest.mark.parametrize("wait", [-1.0, math.nan])
 def test_a_wait_of_no_time_is_refused(path: Path, wait: float) -> None:
-    with pytest.raises(ValueError, match="wait must be at least 0"), locked(path, what="x", wait=wait):
+    with (
+        pytest.raises(ValueError, match="wait must be at least 0"),
+        locked(path, what="x", wait=wait),
+    ):
         pytest.fail("it holds")
 
 

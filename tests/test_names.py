@@ -18,7 +18,9 @@ def test_a_name_that_is_no_unicode_is_kept() -> None:
 
 @pytest.mark.parametrize("name", ["", " \t", "x" * 1_001, 7, None])
 def test_what_is_no_name_is_refused(name: object) -> None:
-    with pytest.raises(ValueError, match="name must be text of 1 to 1000 characters. Received: name="):
+    with pytest.raises(
+        ValueError, match="name must be text of 1 to 1000 characters. Received: name="
+    ):
         person_name(name)  # type: ignore[arg-type]
 
 

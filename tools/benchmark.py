@@ -65,7 +65,9 @@ def main() -> int:
         if name == "search":
             sub.add_argument("--people", type=int, default=1_000_000)
             sub.add_argument("--features", type=int, default=128)
-            sub.add_argument("--probes", type=int, default=20, help="timed one by one in each round")
+            sub.add_argument(
+                "--probes", type=int, default=20, help="timed one by one in each round"
+            )
     args = parser.parse_args()
     result = COMMANDS[args.command](args)
     result["arguments"] = {k: v for k, v in vars(args).items() if k != "json"}
@@ -89,7 +91,9 @@ def report(times: dict[str, list[float]], unit: str, against: list[str]) -> dict
     medians = {name: statistics.median(values) for name, values in times.items()}
     for name, values in times.items():
         ratios = ", ".join(f"{medians[o] / medians[name]:.2f}x {o}" for o in against if o != name)
-        print(f"{name}: {medians[name]:.4g} {unit} [{min(values):.4g}, {max(values):.4g}]; {ratios}")
+        print(
+            f"{name}: {medians[name]:.4g} {unit} [{min(values):.4g}, {max(values):.4g}]; {ratios}"
+        )
     return {"unit": unit, "times": times, "medians": medians}
 
 
@@ -202,9 +206,7 @@ class EpochMarks:
         return float(np.diff(self.times).min(initial=np.inf))
 
 
-def _keras_epoch(
-    recipe: Any, data: tuple[np.ndarray, ...], scale: float
-) -> Callable[[], float]:
+def _keras_epoch(recipe: Any, data: tuple[np.ndarray, ...], scale: float) -> Callable[[], float]:
     """An epoch of model.fit with the frozen part as it is, float32, no jit, then validation."""
     import tensorflow as tf
 
@@ -227,9 +229,7 @@ def _keras_epoch(
     return lambda: scale * timed(lambda: model.fit(train, validation_data=test, **quiet))
 
 
-def _torch_epoch(
-    recipe: Any, data: tuple[np.ndarray, ...], scale: float
-) -> Callable[[], float]:
+def _torch_epoch(recipe: Any, data: tuple[np.ndarray, ...], scale: float) -> Callable[[], float]:
     """The same epoch in PyTorch: eager, channels-last, float32."""
     import torch
 
@@ -383,7 +383,9 @@ def pipeline(args: argparse.Namespace) -> dict[str, Any]:
         compile_model(model, recipe, 10)
         waits, whole = _waiting(model, index, chips)
     step = whole / (10 * recipe.batch_size) * 1000
-    print(f"training step: {step:.1f} ms an image, {step / result['medians']['ours warm']:.0f}x warm;")
+    print(
+        f"training step: {step:.1f} ms an image, {step / result['medians']['ours warm']:.0f}x warm;"
+    )
     print(f"steps waited {100 * waits / whole:.2f} % of the time")
     return result | {"step_ms": step, "waited_share": waits / whole}
 
@@ -393,9 +395,9 @@ def _waiting(model: Any, index: Any, chips: np.ndarray) -> tuple[float, float]:
     from maskedface import datasets
 
     batches = iter(
-        datasets.as_tf_dataset(
-            index, image_size=SIZE, shuffle=True, flip=True, cache=chips
-        ).repeat(20)
+        datasets.as_tf_dataset(index, image_size=SIZE, shuffle=True, flip=True, cache=chips).repeat(
+            20
+        )
     )
     model.train_on_batch(*next(batches))
     start, waited = time.perf_counter(), 0.0
@@ -440,7 +442,9 @@ def scaling(args: argparse.Namespace) -> dict[str, Any]:
         result = report(interleaved(ways, args.rounds), "s", [])
     one, two, four = (result["medians"][str(n)] for n in counts)
     first, second = (two - one) / base, (four - two) / (2 * base)
-    print(f"an image more costs {1000 * first:.2f} ms from N to 2N, {1000 * second:.2f} from 2N to 4N")
+    print(
+        f"an image more costs {1000 * first:.2f} ms from N to 2N, {1000 * second:.2f} from 2N to 4N"
+    )
     print("anonymous memory:", ", ".join(f"{n} images {m:.0f} MB" for n, m in memory.items()))
     return result | {"marginal_ms": [1000 * first, 1000 * second], "anonymous_mb": memory}
 
@@ -499,10 +503,15 @@ def search(args: argparse.Namespace) -> dict[str, Any]:
     for probe in probes:
         assert np.array_equal(ours.best(probe, 10)[0], plain(probe)), "the answers differ"
     ways: dict[str, Callable[[], float]] = {
-        "NumPy float32": lambda: 1000 * statistics.median(timed(lambda p=p: plain(p)) for p in probes),
-        "ours": lambda: 1000
-        * statistics.median(timed(lambda p=p: ours.best(p, 10)) for p in probes),
-        "ours, fastest probe": lambda: 1000 * min(timed(lambda p=p: ours.best(p, 10)) for p in probes),
+        "NumPy float32": lambda: (
+            1000 * statistics.median(timed(lambda p=p: plain(p)) for p in probes)
+        ),
+        "ours": lambda: (
+            1000 * statistics.median(timed(lambda p=p: ours.best(p, 10)) for p in probes)
+        ),
+        "ours, fastest probe": lambda: (
+            1000 * min(timed(lambda p=p: ours.best(p, 10)) for p in probes)
+        ),
     }
     return report(interleaved(ways, args.rounds), "ms", ["NumPy float32"])
 

@@ -38,7 +38,9 @@ def main() -> int:
         layout_files.write_python2_pickle(path, layout_files.random_network(64))
         print(f"file: {path.stat().st_size:,} bytes")
         codes = [
-            subprocess.run([sys.executable, __file__, "--run", name, str(path)], check=False).returncode
+            subprocess.run(
+                [sys.executable, __file__, "--run", name, str(path)], check=False
+            ).returncode
             for name in ("load", "convert")
         ]
         return max(codes)

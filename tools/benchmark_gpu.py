@@ -24,7 +24,9 @@ from pathlib import Path
 from typing import Any
 
 os.environ["KERAS_BACKEND"] = "jax"
-os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # PyTorch needs room on the card too
+os.environ.setdefault(
+    "XLA_PYTHON_CLIENT_PREALLOCATE", "false"
+)  # PyTorch needs room on the card too
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
@@ -81,7 +83,9 @@ def main() -> int:
         share = work / one / (args.peak * 1e12)
         print(f"{name}: {1 / one:.0f} images/s, {100 * share:.2f} % of the peak")
     for kind in ("forward", "step"):
-        ours, theirs = (statistics.median(times[f"{kind}, {w}"]) for w in ("Keras on JAX", "PyTorch"))
+        ours, theirs = (
+            statistics.median(times[f"{kind}, {w}"]) for w in ("Keras on JAX", "PyTorch")
+        )
         print(f"{kind}: {theirs / ours:.2f}x PyTorch")
     result["recipe_seconds"] = _whole_recipe(args)
     print(f"the masked recipe, {args.images} images: {result['recipe_seconds']}")
@@ -111,9 +115,10 @@ def _jax_forward(faces: np.ndarray) -> Callable[[int], None]:
     backbone = models.with_precision(
         models.fold_batch_norm(models.ResNet50(None, (SIZE, SIZE, 3))), "bfloat16"
     )
-    state = [v.value for v in backbone.trainable_variables], [
-        v.value for v in backbone.non_trainable_variables
-    ]
+    state = (
+        [v.value for v in backbone.trainable_variables],
+        [v.value for v in backbone.non_trainable_variables],
+    )
     forward = jax.jit(lambda t, n, x: backbone.stateless_call(t, n, x, training=False)[0])
     on_device = jax.device_put(faces)
 
@@ -287,9 +292,10 @@ def _away_from_cpu(faces: np.ndarray) -> dict[str, float]:
     from maskedface import models
 
     backbone = models.ResNet50(None, (SIZE, SIZE, 3))
-    state = [v.value for v in backbone.trainable_variables], [
-        v.value for v in backbone.non_trainable_variables
-    ]
+    state = (
+        [v.value for v in backbone.trainable_variables],
+        [v.value for v in backbone.non_trainable_variables],
+    )
 
     def embedded(device: Any, precision: str) -> np.ndarray:
         with jax.default_matmul_precision(precision):

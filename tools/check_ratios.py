@@ -44,7 +44,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         ratios = measured(ways(Path(folder)), args.rounds)
     if args.record:
-        RECORDED.write_text(json.dumps({k: round(v, 2) for k, v in ratios.items()}, indent=2) + "\n")
+        RECORDED.write_text(
+            json.dumps({k: round(v, 2) for k, v in ratios.items()}, indent=2) + "\n"
+        )
         print(f"{RECORDED}: {ratios}")
         return 0
     slow = too_slow(ratios, json.loads(RECORDED.read_text()))

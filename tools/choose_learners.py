@@ -52,9 +52,7 @@ def main() -> int:
             train, test = datasets.by_photo(rows, 0.7, seed)
             known, asked = ([place[face.path] for face in part.faces] for part in (train, test))
             masked = np.array([face.domain == "masked" for face in test.faces])
-            scores = learner_scores(
-                learner, embeddings[known], train.labels(), embeddings[asked]
-            )
+            scores = learner_scores(learner, embeddings[known], train.labels(), embeddings[asked])
             labels = test.labels(train.people)
             right.append((scores.argmax(1) == labels)[masked].mean())
         print(f"{learner}, C={c}: {np.mean(right):.3f} ({', '.join(f'{r:.3f}' for r in right)})")

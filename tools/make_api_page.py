@@ -1,7 +1,7 @@
 """Writes docs/api.md: every public name with its signature and docstring, as the code has them.
 
-    python tools/make_api_page.py            # write the page
-    python tools/make_api_page.py --check    # exit 1 if it is not what the code says (a test runs this)
+python tools/make_api_page.py            # write the page
+python tools/make_api_page.py --check    # exit 1 if it is not what the code says (a test runs this)
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ def _signature(name: str, value: Any) -> str:
         for parameter in signature.parameters.values()
     ]
     # Annotations are text here: without their quotes they read as in the code.
-    return re.sub(r"'([^']*)'(?= =|[,)]|$)", _unquoted, f"{name}{signature.replace(parameters=shown)}")
+    return re.sub(
+        r"'([^']*)'(?= =|[,)]|$)", _unquoted, f"{name}{signature.replace(parameters=shown)}"
+    )
 
 
 def _is_left_out(default: str) -> bool:
@@ -110,7 +112,9 @@ def main() -> int:
         return 0
     if PAGE.read_text(encoding="utf-8") == text:
         return 0
-    print("docs/api.md is not what the docstrings say: python tools/make_api_page.py", file=sys.stderr)
+    print(
+        "docs/api.md is not what the docstrings say: python tools/make_api_page.py", file=sys.stderr
+    )
     return 1
 
 

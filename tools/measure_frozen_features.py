@@ -109,7 +109,9 @@ def _features(net: keras.Model, chips: np.ndarray) -> None:
         ("float16", found.astype("float16")),
         ("bfloat16", models.predict(models.with_precision(folded.model, "bfloat16"), chips[:32])),
     ):
-        print(f"  {name} changes them by {abs(other.astype('float32') - right).max() / largest:.1e}")
+        print(
+            f"  {name} changes them by {abs(other.astype('float32') - right).max() / largest:.1e}"
+        )
 
 
 def _apart(one: Run, other: Run) -> float:

@@ -53,9 +53,7 @@ def main() -> None:
         print(f"found {np.mean([a == b for a, b in groups]):.3f} of the copies {name}")
 
 
-def _measure(
-    hashes: np.ndarray, photos: np.ndarray, people: list[list[int]], distance: int
-) -> str:
+def _measure(hashes: np.ndarray, photos: np.ndarray, people: list[list[int]], distance: int) -> str:
     found = missed = wrong = 0
     for rows in people:
         groups = photo_groups(hashes[rows], distance)
@@ -81,7 +79,9 @@ def _altered(image: Image.Image) -> dict[str, Image.Image]:
         "at 3/4 of the size, JPEG quality 40": Image.open(coded).convert("RGB"),
         "brightened, gamma .7": image.point(brighter),
         "mirrored": ImageOps.mirror(image),
-        **{f"cropped by {p} % a side": ImageOps.crop(image, round(width * p / 100)) for p in (1, 3)},
+        **{
+            f"cropped by {p} % a side": ImageOps.crop(image, round(width * p / 100)) for p in (1, 3)
+        },
     }
 
 

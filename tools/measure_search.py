@@ -66,7 +66,9 @@ def sharing(index: FaceIndex, folder: str, args: argparse.Namespace) -> None:
     alone = statistics.mean(own)
     shared = first + (args.trials - 1) * statistics.mean(later)
     print(f"each its own: {alone:.1f} s a trial ({', '.join(f'{s:.1f}' for s in own)})")
-    print(f"shared: the first {first:.1f} s, {len(later)} later ones {statistics.mean(later):.1f} s")
+    print(
+        f"shared: the first {first:.1f} s, {len(later)} later ones {statistics.mean(later):.1f} s"
+    )
     print(f"{args.trials} trials: {shared:.0f} s shared, {args.trials * alone:.0f} s each its own")
     print(f"ratio {shared / (args.trials * alone):.3f}")
     assert shared <= args.trials * alone / 5

@@ -41,7 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", metavar="FILE", help="write counts, and what has no face, there")
     parser.add_argument(
-        "--processes", type=count(1), metavar="N", help="default: as many as processors for many images"
+        "--processes",
+        type=count(1),
+        metavar="N",
+        help="default: as many as processors for many images",
     )
     group = parser.add_argument_group("crops")
     group.add_argument(
@@ -120,9 +123,7 @@ def _checked_outputs(args: argparse.Namespace) -> str:
     return sheet
 
 
-def _protocols(
-    args: argparse.Namespace, index: FaceIndex
-) -> dict[str, dict[str, FaceIndex]]:
+def _protocols(args: argparse.Namespace, index: FaceIndex) -> dict[str, dict[str, FaceIndex]]:
     """The manifest's protocol columns, of the rows that are left."""
     from maskedface import datasets
 

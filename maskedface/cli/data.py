@@ -104,7 +104,9 @@ def _print_excluded(index: FaceIndex) -> None:
     if index.excluded:
         counts = Counter(reason for _, reason in index.excluded)
         reasons = shown(", ".join(f"{count} {reason}" for reason, count in counts.most_common()))
-        print(f"{len(index.excluded)} left out when listing (maskedface audit names them): {reasons}")
+        print(
+            f"{len(index.excluded)} left out when listing (maskedface audit names them): {reasons}"
+        )
 
 
 def read_parts(args: argparse.Namespace) -> tuple[FaceIndex, FaceIndex]:
@@ -183,7 +185,8 @@ def placed(args: argparse.Namespace, faces: str, *parts: FaceIndex) -> tuple[Fac
     )
     row = {face.path: face for face in joined.faces}
     return tuple(
-        FaceIndex(part.root, [row[face.path] for face in part.faces], part.excluded) for part in parts
+        FaceIndex(part.root, [row[face.path] for face in part.faces], part.excluded)
+        for part in parts
     )
 
 

@@ -15,7 +15,9 @@ from maskedface.cli.values import count
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
-    parser.add_argument("--run", default="runs/demo", metavar="DIR", help="the folder it all goes to")
+    parser.add_argument(
+        "--run", default="runs/demo", metavar="DIR", help="the folder it all goes to"
+    )
     parser.add_argument("--people", type=count(2), default=16, help="how many people are drawn")
     parser.add_argument("--photos", type=count(2), default=8, help="photos a person and domain")
     parser.add_argument("--seed", type=count(0), default=0)

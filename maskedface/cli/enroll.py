@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from maskedface.recognition import FoundFace, Gallery, Recognizer
     from maskedface.recognition.remembered import PhotoFile
 
-_PATIENCE = 60.0  # seconds: the lock is held while a change is applied and saved, not while faces are read
+_PATIENCE = (
+    60.0  # seconds: the lock is held while a change is applied and saved, not while faces are read
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +83,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "never saw masks finds it under one (10 is a good number; default: the run's recipe, else 0)",
     )
     add_threshold_arguments(parser)
-    parser.add_argument("--pictures", metavar="DIR", help="write each photograph there, with its box")
+    parser.add_argument(
+        "--pictures", metavar="DIR", help="write each photograph there, with its box"
+    )
     recogniser.add_recogniser_arguments(parser)
     add_wait(parser, _PATIENCE)
 
@@ -108,7 +112,9 @@ def run(args: argparse.Namespace) -> int:
         return report(args, [], gallery, f"forgotten: {len(args.remove)}")
     old = Gallery.load(args.made_from) if args.made_from else None
     if old is not None and not len(old):
-        raise ValueError(f"--from must have somebody enrolled. Received: {args.made_from!r}, nobody")
+        raise ValueError(
+            f"--from must have somebody enrolled. Received: {args.made_from!r}, nobody"
+        )
     read = _read_photographs(args, _loaded(args.gallery, args) if there else None, old)
     # What takes long is done: whoever else changes the gallery meanwhile waits a moment, and loses nothing.
     with locked(args.gallery, what="enroll", wait=args.wait):
@@ -121,7 +127,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _check_words(args: argparse.Namespace) -> None:
     if not (args.photos or args.remove or args.strangers or args.made_from or args.remember):
-        raise ValueError("photographs, --from, --remove or --strangers must be given. Received: none")
+        raise ValueError(
+            "photographs, --from, --remove or --strangers must be given. Received: none"
+        )
     if args.gallery == "-":
         raise ValueError("--gallery must be a file, which is read and written. Received: '-'")
     if not args.made_from:
@@ -233,7 +241,8 @@ def _as_it_is_now(args: argparse.Namespace, read_for: Gallery) -> Gallery:
     gallery = _loaded(args.gallery, args)
     gallery.check_model(read_for.fingerprint)
     kind, other = (
-        f"--keep {one.keep} --masks {one.masks} --remember {one.remember}" for one in (read_for, gallery)
+        f"--keep {one.keep} --masks {one.masks} --remember {one.remember}"
+        for one in (read_for, gallery)
     )
     if kind != other:
         raise ValueError(
@@ -331,6 +340,8 @@ def _whole_people(rows: list[Enrolled], gallery: Gallery) -> list[Enrolled]:
     lacking = {row.person for row in rows if row.error and row.person in gallery}
     why = "others of this person's photographs are left out, so they stay as they were enrolled"
     return [
-        row._replace(face=None, hashes=None, error=row.error or why) if row.person in lacking else row
+        row._replace(face=None, hashes=None, error=row.error or why)
+        if row.person in lacking
+        else row
         for row in rows
     ]

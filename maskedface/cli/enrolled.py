@@ -59,7 +59,9 @@ def report(
     _print(enrolled, gallery)
     print(shown(said))
     for error in failed:
-        print(f"the gallery is saved, but not all that was asked for: {shown(error)}", file=sys.stderr)
+        print(
+            f"the gallery is saved, but not all that was asked for: {shown(error)}", file=sys.stderr
+        )
     return 1 if failed or missed or any(row.error for row in enrolled) else 0
 
 
@@ -115,9 +117,7 @@ def _draw(folder: str, number: int, row: Enrolled) -> None:
         write_picture(picture_path(folder, number, row.path), picture)
 
 
-def _facts(
-    args: argparse.Namespace, enrolled: list[Enrolled], gallery: Gallery
-) -> dict[str, Any]:
+def _facts(args: argparse.Namespace, enrolled: list[Enrolled], gallery: Gallery) -> dict[str, Any]:
     photos = [
         {
             "path": row.path,

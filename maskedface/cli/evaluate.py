@@ -80,7 +80,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "twice the time",
     )
     group.add_argument(
-        "--enrolled", type=count(1), default=200, metavar="N", help="of a column: people enrolled a draw"
+        "--enrolled",
+        type=count(1),
+        default=200,
+        metavar="N",
+        help="of a column: people enrolled a draw",
     )
     group.add_argument(
         "--fpir", type=rate, nargs="+", default=(0.01, 0.1), metavar="RATE", help="of a column"
@@ -89,7 +93,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--far", type=rate, nargs="+", default=(0.01, 0.001), metavar="RATE", help="of a column"
     )
     group.add_argument(
-        "--draws", type=count(1), default=10, metavar="N", help="of a column: draws, by seeds 0, 1, ..."
+        "--draws",
+        type=count(1),
+        default=10,
+        metavar="N",
+        help="of a column: draws, by seeds 0, 1, ...",
     )
 
 
@@ -101,7 +109,9 @@ def run(args: argparse.Namespace) -> int:
     others = ("protocol", "data", "manifest", "learner", "join", "json")
     beside = [f"--{word}" for word in others if getattr(args, word)]
     if args.bare and beside:
-        raise ValueError(f"--bare must come alone or with --against. Received: {' '.join(beside)} too")
+        raise ValueError(
+            f"--bare must come alone or with --against. Received: {' '.join(beside)} too"
+        )
     if args.mirror and not args.protocol:
         raise ValueError("--mirror must come with --protocol. Received: --mirror alone")
     if args.protocol:
@@ -135,7 +145,7 @@ def _relearned(groups: dict[str, list[Run]], learner: Learner, join: bool) -> di
     if len(groups) < 2 or len(counts) > 1:
         raise ValueError(
             "--join must be given two runs at least, of as many seeds each. "
-            f"Received: {({path: len(runs) for path, runs in groups.items()})}"
+            f"Received: { ({path: len(runs) for path, runs in groups.items()}) }"
         )
     together = zip(*groups.values(), strict=True)
     return {" & ".join(groups) + f" + {learner}": [relearn(runs, learner) for runs in together]}

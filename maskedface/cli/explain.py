@@ -82,7 +82,9 @@ def _show(args: argparse.Namespace) -> int:
     for number, (path, share) in enumerate(zip(paths, shares, strict=True)):
         picture = np.hstack([chips[number], evaluation.overlay(chips[number], maps[number])])
         write_picture(picture_path(args.out, number + 1, path, ".png"), picture)
-        print(f"{shown(path)}: {shown(words[number])}; {share:.2f} of the attention where a mask lies")
+        print(
+            f"{shown(path)}: {shown(words[number])}; {share:.2f} of the attention where a mask lies"
+        )
     print(f"spread evenly it would be {area.mean():.2f}; pictures in {args.out}")
     return 0
 

@@ -45,13 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision", nargs="+", default=["float32"], choices=("float32", "float16", "int8"),
         metavar="PRECISION", help="float32; of litert also float16 and int8",
     )  # fmt: skip
-    parser.add_argument("--out", required=True, metavar="FILE", help="one file, or for several a folder")
+    parser.add_argument(
+        "--out", required=True, metavar="FILE", help="one file, or for several a folder"
+    )
     parser.add_argument(
         "--output",
         choices=("embedding", "logits", "probabilities"),
         help="what comes out; default: logits of a run's people, else the embedding",
     )
-    parser.add_argument("--calibrate", type=count(1), default=100, metavar="N", help="faces for int8")
+    parser.add_argument(
+        "--calibrate", type=count(1), default=100, metavar="N", help="faces for int8"
+    )
     parser.add_argument("--seed", type=count(0), default=0, help="which faces")
     parser.add_argument(
         "--check",
@@ -173,7 +177,9 @@ def _read(args: argparse.Namespace) -> tuple[keras.Model, dict[str, Any], FaceIn
     if wanted == "embedding":
         return embedder, facts, rows
     if embedder is model:
-        raise ValueError(f"--output must be 'embedding' for a model without a head. Received: {wanted}")
+        raise ValueError(
+            f"--output must be 'embedding' for a model without a head. Received: {wanted}"
+        )
     if classes is not None:
         facts["classes"] = classes
     if wanted == "probabilities":
@@ -199,19 +205,24 @@ def _faces(
     else:
         matrix = geometry.chip_matrix(112, 112, source="arcface", target=alignment, size=size)
         drawn = [
-            datasets.draw_face(person, 0, person % 2 == 1, seed=args.seed) for person in range(count)
+            datasets.draw_face(person, 0, person % 2 == 1, seed=args.seed)
+            for person in range(count)
         ]
         return np.stack([geometry.warp(face, matrix, size) for face in drawn]), "drawn faces"
     order = np.random.default_rng(args.seed).permutation(len(index))[:count]
     if len(order) < 2:
         raise ValueError(f"at least two faces must be there to compare on. Received: {len(order)}")
     if len(order) < count:  # few faces: half to compare on, half to calibrate with
-        order = np.resize(order[: len(order) // 2], _CHECKED).tolist() + order[
-            len(order) // 2 :
-        ].tolist()
+        order = (
+            np.resize(order[: len(order) // 2], _CHECKED).tolist()
+            + order[len(order) // 2 :].tolist()
+        )
     chips = [
         datasets.read_chip(
-            index.paths[row], size=size, alignment=alignment, source=datasets.face_source(index.faces[row])
+            index.paths[row],
+            size=size,
+            alignment=alignment,
+            source=datasets.face_source(index.faces[row]),
         )
         for row in order
     ]
@@ -231,7 +242,15 @@ def _print(model: keras.Model, done: list[Exported], images: np.ndarray) -> None
     single = exporting.time_models(ways, images[:1])
     batch = exporting.time_models(ways, images[:32], rounds=3)
     table = Table(title="times are medians of rounds in turn, and shares of Keras' own")
-    columns = ("file", "precision", "MB", "ms, one face", "ms a face of 32", "difference", "least cosine")
+    columns = (
+        "file",
+        "precision",
+        "MB",
+        "ms, one face",
+        "ms a face of 32",
+        "difference",
+        "least cosine",
+    )
     for column in columns:
         table.add_column(column, no_wrap=True)
 

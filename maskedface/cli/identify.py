@@ -170,7 +170,11 @@ def _print_threshold(gallery: Any, given: float | None) -> None:
     made = gallery.calibration
     if given is not None:
         below = made is not None and given < made.identify
-        told = f": below the gallery's {made.identify:.3f}, FPIR is above {made.fpir:g}" if below else ""
+        told = (
+            f": below the gallery's {made.identify:.3f}, FPIR is above {made.fpir:g}"
+            if below
+            else ""
+        )
         print(f"threshold {given:.3f}, as given{told}")
     elif made is None:
         print("no threshold: nobody is named. `maskedface enroll --strangers DIR` chooses one")
@@ -183,9 +187,7 @@ def _print_threshold(gallery: Any, given: float | None) -> None:
             print(shown(recogniser.changed_rate(gallery)))
 
 
-def _facts(
-    row: _Row, args: argparse.Namespace, pair: ByMask | None
-) -> dict[str, Any]:
+def _facts(row: _Row, args: argparse.Namespace, pair: ByMask | None) -> dict[str, Any]:
     def gallery(face: FoundFace) -> str:
         in_masked = pair is not None and pair.meant_for(face) is pair.masked
         return str(args.masked_gallery if in_masked else args.gallery)

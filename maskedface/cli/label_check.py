@@ -121,5 +121,3 @@ def contradicted_labels(model: str, alignment: str | None, index: FaceIndex) -> 
         [face.photo for face in named.faces],
     )
     return Contradicted(model, named, embeddings, check)
-
-

@@ -95,7 +95,9 @@ def _print_pairs(reports: dict[str, Any]) -> None:
                 f"{report['genuine']} / {report['impostors']}",
                 f"{shown_value(accuracy)} ± {accuracy['standard_error']:.3f}" if accuracy else "",
                 shown_value(report["eer"]),
-                ", ".join(f"{far:g}: {shown_value(tar)}" for far, tar in report["tar_at_far"].items()),
+                ", ".join(
+                    f"{far:g}: {shown_value(tar)}" for far, tar in report["tar_at_far"].items()
+                ),
                 ", ".join(f"{far:g}" for far in report["refused"]),
             )
         if found["faces_not_found"]:
@@ -152,7 +154,10 @@ def _read_lists(
         try:
             parts = [
                 datasets.read_face_list(
-                    file, args.data, cast(datasets.face_index.Domain, domain), alignment=args.alignment
+                    file,
+                    args.data,
+                    cast(datasets.face_index.Domain, domain),
+                    alignment=args.alignment,
                 )
                 for file, domain in zip(args.list, domains, strict=True)
             ]

@@ -18,7 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
     parser.add_argument("--out", required=True, metavar="PNG", help="the picture to write")
     parser.add_argument("--alignment", default="arcface", help="the faces' alignment")
-    parser.add_argument("--size", type=count(1), default=112, help="the faces' height and width in pixels")
+    parser.add_argument(
+        "--size", type=count(1), default=112, help="the faces' height and width in pixels"
+    )
     parser.add_argument("--columns", type=count(1), default=10, help="how many masks of each style")
     parser.add_argument("--seed", type=count(0), default=0, help="of the masks and the faces")
     parser.add_argument("--picture", metavar="FILE", help="a picture of a mask, as one more style")

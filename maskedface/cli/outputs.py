@@ -11,7 +11,9 @@ from maskedface.whole_file import STANDARD_OUTPUT
 if TYPE_CHECKING:
     import numpy as np
 
-_LONGEST = 143  # bytes of a name: the least that a file system in use bears (eCryptfs; most bear 255)
+_LONGEST = (
+    143  # bytes of a name: the least that a file system in use bears (eCryptfs; most bear 255)
+)
 
 
 def check_outputs(

@@ -103,7 +103,9 @@ def _print_open_set(found: dict[str, Any]) -> None:
     for column in ("", *found):
         table.add_column(column)
     for domain in ("masked", "unmasked"):
-        table.add_row(f"{domain} probes: rank-1", *(_spread(m[domain]["rank_1"]) for m in found.values()))
+        table.add_row(
+            f"{domain} probes: rank-1", *(_spread(m[domain]["rank_1"]) for m in found.values())
+        )
         if domain == "masked":
             label = "  own bare photo in the gallery too"
             kept = (_spread(m[domain]["rank_1_own_photo_kept"]) for m in found.values())
@@ -115,7 +117,9 @@ def _print_open_set(found: dict[str, Any]) -> None:
     for kind, pairs in first["pairs"].items():
         for far in pairs["at_far"]:
             at = [m["pairs"][kind]["at_far"][far] for m in found.values()]
-            cells = (f"{shown_value(one['tar'])} (FAR found {one['far']['value']:.4f})" for one in at)
+            cells = (
+                f"{shown_value(one['tar'])} (FAR found {one['far']['value']:.4f})" for one in at
+            )
             table.add_row(f"{kind} pairs: TAR at FAR {far:g}", *cells)
     print_table(table)
 

@@ -28,7 +28,15 @@ def print_results(
     """
     title = "Test faces named right; of people not trained on: rank-1 (95 % interval over people)"
     table = Table(title=title, title_style="bold")
-    columns = ("recipe", "faces", "seeds", "accuracy", "loss", "weighted P / R / F1", "macro P / R / F1")
+    columns = (
+        "recipe",
+        "faces",
+        "seeds",
+        "accuracy",
+        "loss",
+        "weighted P / R / F1",
+        "macro P / R / F1",
+    )
     for column in (*columns, *(("difference",) if against else ())):
         table.add_column(column, no_wrap=True)
     for label, runs in results.items():
@@ -44,9 +52,7 @@ def print_results(
     console.print(table)
 
 
-def _row(
-    label: str, runs: Sequence[Run], domain: str, against: Sequence[Run] | None
-) -> list[str]:
+def _row(label: str, runs: Sequence[Run], domain: str, against: Sequence[Run] | None) -> list[str]:
     values, people = per_face(runs, domain)
     low, high = interval(values, people)
     reports = [run.metrics[domain] for run in runs]

@@ -96,7 +96,9 @@ def probes(rows: list[Enrolled], folder: str | None) -> Probes:
         if row.face is not None and row.hashes is not None
     ]
     groups = photo_groups(np.stack([hashes for *_, hashes in good])).tolist() if good else []
-    numbered = [(face, person, photo) for (face, person, _), photo in zip(good, groups, strict=True)]
+    numbered = [
+        (face, person, photo) for (face, person, _), photo in zip(good, groups, strict=True)
+    ]
     found = [(face.embedding, person, photo) for face, person, photo in numbered]
     # Bare faces alone would choose a threshold that lets masked strangers in.
     covered = [

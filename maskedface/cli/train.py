@@ -28,7 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = ", ".join(recipes.ALL)
     parser.add_argument("--recipe", required=True, metavar="NAME|FILE", help=f"{names}; or JSON")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a field of the recipe"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a field of the recipe",
     )
     add_backbone_arguments(parser)
     parser.add_argument("--run", required=True, metavar="DIR", help="the run folder")

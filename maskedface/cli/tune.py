@@ -42,10 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='a named recipe, or JSON, which may hold a "space"; its values are the first trial',
     )
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a field of the recipe"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a field of the recipe",
     )
     parser.add_argument(
-        "--space", metavar="NAME|FILE", help="paper, beyond, frozen, sgd_to_adam, or a JSON file of fields"
+        "--space",
+        metavar="NAME|FILE",
+        help="paper, beyond, frozen, sgd_to_adam, or a JSON file of fields",
     )
     parser.add_argument(
         "--algorithm", choices=("random", "bayesian", "hyperband", "grid"), default="bayesian"
@@ -54,7 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", default="0", metavar="N,N", help="train a trial once a seed")
     parser.add_argument("--search-seed", type=count(0), default=0, metavar="N")
     parser.add_argument(
-        "--keep-hopeless", action="store_true", help="train trials to their end that the others beat"
+        "--keep-hopeless",
+        action="store_true",
+        help="train trials to their end that the others beat",
     )
     add_backbone_arguments(parser)
     parser.add_argument("--search", required=True, metavar="DIR", help="the search folder")

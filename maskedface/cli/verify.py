@@ -33,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threshold", type=score(1), metavar="COSINE", help="the same from here on, in [-1, 1]"
     )
-    parser.add_argument("--picture", metavar="FILE", help="write both photographs there, with boxes")
+    parser.add_argument(
+        "--picture", metavar="FILE", help="write both photographs there, with boxes"
+    )
     recogniser.add_recogniser_arguments(parser)
 
 

@@ -54,9 +54,7 @@ def read_dlib(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _dlib_tensor(
-    data: bytes, start: int, path: str | os.PathLike[str]
-) -> tuple[np.ndarray, int]:
+def _dlib_tensor(data: bytes, start: int, path: str | os.PathLike[str]) -> tuple[np.ndarray, int]:
     position, header = start, []
     for _ in range(5):  # the version, then four sizes
         number, position = _dlib_integer(data, position)

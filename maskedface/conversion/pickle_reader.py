@@ -51,7 +51,11 @@ def _check_memo(file: BinaryIO) -> None:
     """Refuses a number in the pickle's memo that no writer gives: the unpickler takes memory for all
     numbers up to it, gigabytes for one of five bytes."""
     for count, (opcode, number, _) in enumerate(pickletools.genops(file)):
-        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and number is not None and number > count:
+        if (
+            opcode.name in ("PUT", "BINPUT", "LONG_BINPUT")
+            and number is not None
+            and number > count
+        ):
             raise ValueError(f"it keeps number {number} after {count} steps")
 
 

@@ -104,9 +104,7 @@ def _fill(
     return chips
 
 
-def _read_all(
-    index: FaceIndex, size: int, alignment: str, progress: bool
-) -> Iterator[np.ndarray]:
+def _read_all(index: FaceIndex, size: int, alignment: str, progress: bool) -> Iterator[np.ndarray]:
     """Reads in parallel (Pillow decodes without the interpreter's lock), a block at a time, so that
     memory stays bounded."""
 

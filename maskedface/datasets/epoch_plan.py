@@ -66,9 +66,7 @@ class EpochPlan:
 
     def elements(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """An epoch's elements, and which of them are mirrored; as `order.plan`."""
-        return order.plan(
-            self.labels, self.seed, epoch, sampling=self.sampling, flip=self.flip
-        )
+        return order.plan(self.labels, self.seed, epoch, sampling=self.sampling, flip=self.flip)
 
     def rows(self, elements: np.ndarray) -> np.ndarray:
         """The row of each element: int64 array."""

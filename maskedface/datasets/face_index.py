@@ -101,9 +101,7 @@ class FaceIndex:
     def __add__(self, other: FaceIndex) -> FaceIndex:
         """Both tables' rows in one, under the folder that holds both roots."""
         if self.root == other.root:
-            return FaceIndex(
-                self.root, self.faces + other.faces, {*self.excluded, *other.excluded}
-            )
+            return FaceIndex(self.root, self.faces + other.faces, {*self.excluded, *other.excluded})
         root = os.path.commonpath([os.path.abspath(self.root), os.path.abspath(other.root)])
         return self.relative_to(root) + other.relative_to(root)
 

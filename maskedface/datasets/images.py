@@ -111,9 +111,13 @@ def _opened(data: bytes, name: str, max_pixels: int) -> Image.Image:
             # Our own limit, checked below, speaks for all sizes that Pillow only warns about.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             file = io.BytesIO(data)
-            image = heic_class()(file) if is_heic(data) else Image.open(file, formats=PILLOW_FORMATS)
+            image = (
+                heic_class()(file) if is_heic(data) else Image.open(file, formats=PILLOW_FORMATS)
+            )
     except Image.DecompressionBombError as error:
-        raise ImageError(f"image must have at most {max_pixels} pixels: {name!r}", too_large) from error
+        raise ImageError(
+            f"image must have at most {max_pixels} pixels: {name!r}", too_large
+        ) from error
     except ModuleNotFoundError as error:
         raise ImageError(f"file must be readable: {name!r} ({error})", str(error)) from error
     except Exception as error:  # Pillow's plug-ins raise many kinds on damaged headers

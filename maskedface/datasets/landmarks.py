@@ -41,7 +41,9 @@ class Landmarks:
     def __post_init__(self) -> None:
         points = _rounded(self.points)
         if len(set(points)) == 1:
-            raise ValueError(f"points must not all lie in one place. Received: points={self.points}")
+            raise ValueError(
+                f"points must not all lie in one place. Received: points={self.points}"
+            )
         if not isinstance(self.source, str) or not self.source.strip():
             raise ValueError(f"source must not be empty. Received: source={self.source!r}")
         try:
@@ -62,7 +64,9 @@ class Landmarks:
 
     def to_cells(self) -> tuple[str, str, str, str]:
         """The cells of `COLUMNS`, ten numbers x1 y1 x2 y2 .. between blanks first, and of `ASPECT`."""
-        numbers = (f"{number:.2f}".rstrip("0").rstrip(".") for pair in self.points for number in pair)
+        numbers = (
+            f"{number:.2f}".rstrip("0").rstrip(".") for pair in self.points for number in pair
+        )
         return " ".join(numbers), self.source, f"{self.confidence:g}", f"{self.pixel_aspect:g}"
 
     @staticmethod

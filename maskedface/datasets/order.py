@@ -14,7 +14,9 @@ import numpy as np
 from maskedface.masking.chance import uniform
 
 Sampling = Literal["in_order", "shuffled", "balanced", "grouped"]
-GROUP = 4  # rows of one class next to each other: several groups in any batch that is worth its name
+GROUP = (
+    4  # rows of one class next to each other: several groups in any batch that is worth its name
+)
 _ORDER, _FLIP, _BALANCE, _GROUP = range(4)  # keep the streams of one (seed, epoch) apart
 _AGAIN = 1_000  # another one of `uniform` than any of `masking.RandomMask`
 
@@ -152,5 +154,7 @@ def mirror(images: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
         `images`.
     """
     for row in np.flatnonzero(mirrored):
-        images[row] = cv2.flip(images[row], 1)  # NumPy takes thirty times as long, and holds the lock
+        images[row] = cv2.flip(
+            images[row], 1
+        )  # NumPy takes thirty times as long, and holds the lock
     return images

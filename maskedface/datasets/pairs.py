@@ -120,9 +120,7 @@ def read_pairs(
     same = np.array([line.same for line in kept])
     sides = [line.first for line in kept], [line.second for line in kept]
     first, second = (np.array([row[str(names[name])] for name in side]) for side in sides)
-    return PairList(
-        index, first, second, same, _folds(kept), missing, lost=len(lines) - len(kept)
-    )
+    return PairList(index, first, second, same, _folds(kept), missing, lost=len(lines) - len(kept))
 
 
 def _lfw_or_paths(path: str) -> Iterator[_Line]:
@@ -173,9 +171,7 @@ def _person(protocol: PairProtocol, name: str) -> str:
     return folder.rpartition("/")[2] or file
 
 
-def _domains(
-    protocol: PairProtocol, root: str | os.PathLike[str]
-) -> Callable[[str], Domain]:
+def _domains(protocol: PairProtocol, root: str | os.PathLike[str]) -> Callable[[str], Domain]:
     if protocol == "mfr2":
         bare = _bare_mfr2(os.path.join(root, "mfr2_labels.txt"))
         return lambda name: "unmasked" if name in bare else "masked"

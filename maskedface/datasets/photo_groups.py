@@ -58,9 +58,7 @@ def with_photo_groups(
         ValueError: if `max_distance` is out of range.
     """
     if not 0 <= max_distance <= BITS:
-        raise ValueError(
-            f"max_distance must be in 0-{BITS}. Received: max_distance={max_distance}"
-        )
+        raise ValueError(f"max_distance must be in 0-{BITS}. Received: max_distance={max_distance}")
     unknown = {face.person for face in index.faces if not face.photo}
     rows = [face for face in index.faces if face.person in unknown]
     paths = [os.path.join(index.root, face.path) for face in rows]

@@ -123,9 +123,7 @@ def people_folder(
     """
     folders = list(walk(root))
     check_people(root, folders)
-    index = _listed(
-        root, folders, lambda folder: _Home(folder.split("/")[0], domain), alignment
-    )
+    index = _listed(root, folders, lambda folder: _Home(folder.split("/")[0], domain), alignment)
     if not len(index):
         raise ValueError(
             "root must hold one folder a person with images in it. "
@@ -152,13 +150,17 @@ def check_people(root: str | os.PathLike[str], folders: Iterable[Folder] | None 
     ]
     inner = sorted({at for path in paths if (at := _rmfrd_folder(path))})
     if inner:
-        _refuse(root, inner, "RMFRD's folders", "the whole is read as --data {root} without --domain")
+        _refuse(
+            root, inner, "RMFRD's folders", "the whole is read as --data {root} without --domain"
+        )
     top = sorted({path.split("/")[0] for path in paths})
     # One folder of that name with images in it may be a person; with folders in it it is none.
     several = len(top) > 1 or any("/" in path for path in paths)
     names = {name_key(name) for name in top}
     if top and several and names <= _PARTS:
-        _refuse(root, top, "a split's parts", "give its --domain too; a manifest's column names parts")
+        _refuse(
+            root, top, "a split's parts", "give its --domain too; a manifest's column names parts"
+        )
     if top and several and names <= _DOMAINS:
         _refuse(root, top, "the domains", "give each its --domain")
 

@@ -76,9 +76,7 @@ def read_lines(path: str | os.PathLike[str], *, legacy: str = "") -> list[str]:
     return [line.rstrip("\n") for line in lines if line.strip()]
 
 
-def read_table(
-    path: str | os.PathLike[str], required: Sequence[str], *, legacy: str = ""
-) -> Table:
+def read_table(path: str | os.PathLike[str], required: Sequence[str], *, legacy: str = "") -> Table:
     """Reads a table whose cells are parted by commas, semicolons or tabs: by what its header shows.
 
     Args:
@@ -135,6 +133,8 @@ def not_utf8(cells: Iterable[str]) -> str:
         except UnicodeEncodeError:
             raw = cell.encode(errors="surrogateescape")
             names = {"Windows-1252": "cp1252", "GB18030": "gb18030"}
-            words = [f"{name} reads {raw.decode(code, 'replace')!r}" for name, code in names.items()]
+            words = [
+                f"{name} reads {raw.decode(code, 'replace')!r}" for name, code in names.items()
+            ]
             return f"{raw!r} is not UTF-8: {', '.join(words)}"
     return ""

@@ -57,7 +57,9 @@ def learner_scores(
     return _linear(learner, unit, labels, asked)
 
 
-def _linear(learner: Learner, unit: np.ndarray, labels: np.ndarray, asked: np.ndarray) -> np.ndarray:
+def _linear(
+    learner: Learner, unit: np.ndarray, labels: np.ndarray, asked: np.ndarray
+) -> np.ndarray:
     from sklearn.linear_model import LogisticRegression
     from sklearn.svm import LinearSVC
 

@@ -119,7 +119,9 @@ def check_open_set(
             f"Received: draws={draws}, enrolled={enrolled}, fpirs={fpirs}, fars={fars}"
         )
     for domain in ("masked", "unmasked"):
-        faces = Counter(p for p, of in zip(train.people, train.domains, strict=True) if of == domain)
+        faces = Counter(
+            p for p, of in zip(train.people, train.domains, strict=True) if of == domain
+        )
         unknown = [
             faces.total() - sum(faces[person] for person in _chosen(candidates[0], enrolled, seed))
             for seed in range(draws)

@@ -38,7 +38,9 @@ def draw_pairs(
             no impostor pair.
     """
     names, domain = np.asarray(people, object), np.asarray(domains, "U")
-    photo = np.asarray([str(row) for row in range(len(names))] if photos is None else photos, object)
+    photo = np.asarray(
+        [str(row) for row in range(len(names))] if photos is None else photos, object
+    )
     if len({len(names), len(domain), len(photo)}) != 1 or "" in photo or limit < 1:
         raise ValueError(
             "people, domains and photos must have the same length, no photo may be '', limit must "

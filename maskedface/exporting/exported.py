@@ -155,9 +155,7 @@ def _agreement(model: keras.Model, path: str, images: np.ndarray) -> Agreement:
     if together.shape != expected.shape or not np.isfinite(together).all():
         return Agreement(float("inf"), -1.0, 0.0)
     largest = np.abs(expected).max()
-    away = max(
-        np.abs(together - expected).max(), np.abs(singly - expected[[0, -1]]).max()
-    )
+    away = max(np.abs(together - expected).max(), np.abs(singly - expected[[0, -1]]).max())
     lengths = np.linalg.norm(together, axis=1) * np.linalg.norm(expected, axis=1)
     cosines = (together * expected).sum(1) / np.maximum(lengths, 1e-30)
     same = together.argmax(1) == expected.argmax(1)

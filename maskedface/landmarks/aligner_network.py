@@ -67,9 +67,7 @@ def _cells() -> list[list[float]]:
 
 
 def _convolved(x: Any, width: int, name: str, *, size: int = 3, strides: int = 1) -> Any:
-    x = layers.Conv2D(
-        width, size, strides, padding="same", use_bias=False, name=f"{name}_conv"
-    )(x)
+    x = layers.Conv2D(width, size, strides, padding="same", use_bias=False, name=f"{name}_conv")(x)
     return layers.ReLU(name=f"{name}_relu")(_normalized(x, name))
 
 

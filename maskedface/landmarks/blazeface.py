@@ -15,7 +15,9 @@ _SIDE = 256  # pixels of the model's input
 # two for each appearance of a stride.
 _STRIDES = (16, 32, 32, 32)
 # Ours, by measurement on the people of RMFRD with fewer than 8 masked images (docs/alignment.md).
-_MARGIN = 0.25  # of the longer side, edges repeated: a face that fills its image is found more often
+_MARGIN = (
+    0.25  # of the longer side, edges repeated: a face that fills its image is found more often
+)
 _TILE = 640  # pixels from which a photograph is looked at in parts too: smaller faces are found
 _LEAST_SIDE = 24  # pixels of an image: nobody can be told in fewer
 
@@ -40,7 +42,11 @@ class BlazeFaceDetector:
     def __init__(self, least: float = 0.5) -> None:
         if not 0 < least < 1:
             raise ValueError(f"least must be between 0 and 1. Received: least={least}")
-        self._model, self._least, self._anchors = LiteRTModel("face_detection_back"), least, _anchors()
+        self._model, self._least, self._anchors = (
+            LiteRTModel("face_detection_back"),
+            least,
+            _anchors(),
+        )
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[tuple[Detection, ...]]:
         """Finds the faces of images, in threads.
@@ -68,9 +74,7 @@ class BlazeFaceDetector:
             found += self._search(image, left, top, side)
         return tuple(without_doubles(found))
 
-    def _search(
-        self, image: np.ndarray, left: float, top: float, side: float
-    ) -> list[Detection]:
+    def _search(self, image: np.ndarray, left: float, top: float, side: float) -> list[Detection]:
         zoom = side / _SIDE
         matrix = np.array([[zoom, 0, left + zoom / 2 - 0.5], [0, zoom, top + zoom / 2 - 0.5]])
         seen = _shrunk(image, matrix)

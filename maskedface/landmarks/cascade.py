@@ -19,7 +19,9 @@ from maskedface.landmarks.detection import (
 _LEAST = 0.2  # BlazeFace's score from which the aligner looks
 CROP_SIDE, CROP_RATIO = 320, 1.6  # sides of an image that may be the crop of one face
 _LEAST_CROP = 24
-_TURNED = 0.9  # the confidence that a face on its side needs: three more looks find more that is none
+_TURNED = (
+    0.9  # the confidence that a face on its side needs: three more looks find more that is none
+)
 _FILLS = 0.4  # of an image's shorter side has a face that fills it
 
 

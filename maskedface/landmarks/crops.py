@@ -81,20 +81,14 @@ def write_crops(
         reasons = list(bar.track(pool.map(write, placed), len(placed), description="writing crops"))
     done = {face.path for face, reason in zip(placed, reasons, strict=True) if not reason}
     gone = [
-        Exclusion(face.path, reason)
-        for face, reason in zip(placed, reasons, strict=True)
-        if reason
+        Exclusion(face.path, reason) for face, reason in zip(placed, reasons, strict=True) if reason
     ]
     gone += [
-        Exclusion(face.path, "no face was found")
-        for face in index.faces
-        if not is_placed(face)
+        Exclusion(face.path, "no face was found") for face in index.faces if not is_placed(face)
     ]
     made = _moved(index, folder, alignment, done, gone)
     parts = {
-        column: {
-            part: _moved(rows, folder, alignment, done) for part, rows in of.items()
-        }
+        column: {part: _moved(rows, folder, alignment, done) for part, rows in of.items()}
         for column, of in (protocols or {}).items()
     }
     write_manifest(os.path.join(folder, MANIFEST), made, parts)

@@ -73,9 +73,7 @@ def find_landmarks(
     Raises:
         ValueError, ModuleNotFoundError, OSError: as `align`.
     """
-    return align(
-        index, detector, store=store, processes=processes, progress=progress
-    ).index
+    return align(index, detector, store=store, processes=processes, progress=progress).index
 
 
 def align(
@@ -198,9 +196,7 @@ def _start_worker() -> None:
     _detector = Cascade()
 
 
-def _search(
-    root: str, paths: list[str], detector: Detector | None = None
-) -> dict[str, Finding]:
+def _search(root: str, paths: list[str], detector: Detector | None = None) -> dict[str, Finding]:
     detector = detector or _detector
     assert detector is not None
     with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
@@ -208,7 +204,9 @@ def _search(
     readable = [image for image in images if isinstance(image, np.ndarray)]
     faces = iter(detect(detector, readable))
     return {
-        path: _finding(image, next(faces)) if isinstance(image, np.ndarray) else Finding(problem=image)
+        path: _finding(image, next(faces))
+        if isinstance(image, np.ndarray)
+        else Finding(problem=image)
         for path, image in zip(paths, images, strict=True)
     }
 
@@ -245,7 +243,9 @@ def main_face(faces: Sequence[Detection], height: int, width: int) -> Detection:
 
     def weight(face: Detection) -> float:
         left, top, right, bottom = face.box
-        away = np.hypot((left + right - width) / 2, (top + bottom - height) / 2) / max(height, width)
+        away = np.hypot((left + right - width) / 2, (top + bottom - height) / 2) / max(
+            height, width
+        )
         side = np.sqrt(max(0.0, (right - left) * (bottom - top)))
         return float(side * face.confidence * np.exp(-2 * away))
 

@@ -55,9 +55,7 @@ class MeshDetector:
         with ThreadPoolExecutor(in_threads(len(images))) as pool:
             return list(pool.map(self._refined, images, found))
 
-    def _refined(
-        self, image: np.ndarray, faces: tuple[Detection, ...]
-    ) -> tuple[Detection, ...]:
+    def _refined(self, image: np.ndarray, faces: tuple[Detection, ...]) -> tuple[Detection, ...]:
         refined = []
         for face in faces:
             points, score = self._mesh(image, face)

@@ -13,7 +13,12 @@ from maskedface.datasets import FaceIndex, ImageError, read_image
 from maskedface.landmarks.finding import Aligned
 from maskedface.whole_file import whole_file
 
-_SIDE, _TEXT, _GAP, _COLUMNS = 144, 30, 6, 8  # pixels of an image, of its two lines, between; a row's
+_SIDE, _TEXT, _GAP, _COLUMNS = (
+    144,
+    30,
+    6,
+    8,
+)  # pixels of an image, of its two lines, between; a row's
 _LETTERS = 22  # of a name, its end: what fits below an image
 _BACK, _INK, _BAD = (24, 24, 27), (228, 228, 231), (248, 113, 113)
 # Eyes, nose, mouth; each side has its own colour, so that a mirrored face is seen.

@@ -85,7 +85,9 @@ class Store:
                 os.fspath(path),
             ) from error
         with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-            for line in file:  # each alone: a quotation mark that was torn off must not swallow others
+            for (
+                line
+            ) in file:  # each alone: a quotation mark that was torn off must not swallow others
                 with contextlib.suppress(csv.Error):
                     self._take(next(csv.reader([line]), []))
 
@@ -108,7 +110,9 @@ class Store:
                 found[face.path] = self._rows[key]
         return found
 
-    def add(self, root: str, findings: Mapping[str, Finding] | Iterable[tuple[str, Finding]]) -> None:
+    def add(
+        self, root: str, findings: Mapping[str, Finding] | Iterable[tuple[str, Finding]]
+    ) -> None:
         """Keeps findings.
 
         Args:

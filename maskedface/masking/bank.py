@@ -132,6 +132,4 @@ def _check_range(images: np.ndarray) -> None:
         return
     low, high = images.min(), images.max()
     if not 0 <= low <= high <= 255 or 0 < high <= 1:
-        raise ValueError(
-            f"images must be 0-255. Received: {images.dtype} from {low:g} to {high:g}"
-        )
+        raise ValueError(f"images must be 0-255. Received: {images.dtype} from {low:g} to {high:g}")

@@ -125,7 +125,9 @@ class RandomMask:
         picked = self._pick(self.fixed, elements, epoch, _VIEW)
         return np.where(self._masked(elements, epoch), picked, -1)
 
-    def lay(self, images: np.ndarray, choice: np.ndarray, points: np.ndarray | None = None) -> np.ndarray:
+    def lay(
+        self, images: np.ndarray, choice: np.ndarray, points: np.ndarray | None = None
+    ) -> np.ndarray:
         """Lays the chosen masks on images; as `MaskBank.lay`.
 
         Args:

@@ -175,9 +175,7 @@ def face_matrix(source: str | np.ndarray, height: int, width: int) -> np.ndarray
     Raises:
         ValueError: if no alignment has that name, or the points are not five different ones.
     """
-    points = (
-        geometry.alignment_points(source, height, width) if isinstance(source, str) else source
-    )
+    points = geometry.alignment_points(source, height, width) if isinstance(source, str) else source
     return geometry.similarity(geometry.alignment_points("arcface", 112, 112), points)
 
 

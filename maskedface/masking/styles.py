@@ -88,7 +88,9 @@ class MaskStyle:
         light += self._folds(sheet, rng)
         colour = (cloth + share * (ink - cloth)) * light[..., None]
         if self.border:
-            rim = cover - sheet.fill(shape * (1 - self.border / 40, 1) + _towards(shape, self.border))
+            rim = cover - sheet.fill(
+                shape * (1 - self.border / 40, 1) + _towards(shape, self.border)
+            )
             colour *= 1 - 0.14 * rim.clip(0, 1)[..., None]
         if self.lettering:
             stamp = 0.55 * _lettering(sheet, rng)[..., None]
@@ -151,7 +153,9 @@ def _valve(sheet: Sheet, colour: np.ndarray, rng: np.random.Generator) -> np.nda
     lid = np.array((216, 218, 218) if rng.random() < 0.7 else (60, 62, 66))
     lid = lid * (1 - 0.012 * y[..., None])
     slots = np.abs(np.abs(y) - 2.2) - 0.6
-    dark = np.maximum(sheet.edge(np.maximum(slots, np.abs(x) - 4.5)), sheet.edge(np.abs(away) - 0.5))
+    dark = np.maximum(
+        sheet.edge(np.maximum(slots, np.abs(x) - 4.5)), sheet.edge(np.abs(away) - 0.5)
+    )
     colour = colour * (1 - 0.25 * sheet.edge(away - 1.5)[..., None])
     colour = colour + sheet.edge(away)[..., None] * (lid - colour)
     lidded: np.ndarray = colour * (1 - 0.3 * dark[..., None])

@@ -36,7 +36,10 @@ class _PairScores(keras.metrics.Metric):
         if self.from_embeddings:
             same, scores, weights = _pairs(labels_of(y_true), y_pred, weights)
         else:
-            same, scores = ops.cast(ops.reshape(y_true, (-1,)), self.dtype), ops.reshape(y_pred, (-1,))
+            same, scores = (
+                ops.cast(ops.reshape(y_true, (-1,)), self.dtype),
+                ops.reshape(y_pred, (-1,)),
+            )
             weights = ops.ones_like(scores) if weights is None else ops.reshape(weights, (-1,))
         # A score that is no number is no likeness: the lowest bin.
         shares = (ops.where(ops.isfinite(scores), scores, -ops.ones_like(scores)) + 1) / 2
@@ -49,7 +52,9 @@ class _PairScores(keras.metrics.Metric):
 
         def accepted(counts: Any) -> Any:
             total = ops.sum(counts)
-            return ops.cumsum(ops.flip(counts, 0)) / ops.where(total > 0, total, ops.ones_like(total))
+            return ops.cumsum(ops.flip(counts, 0)) / ops.where(
+                total > 0, total, ops.ones_like(total)
+            )
 
         return accepted(self.impostors), accepted(self.genuine)
 

@@ -34,7 +34,9 @@ def boundary(backbone: keras.Model) -> keras.KerasTensor | None:
 
 def _changes(layer: keras.layers.Layer) -> bool:
     parts = layer._flatten_layers()
-    moves = any(isinstance(part, keras.layers.BatchNormalization) and part.trainable for part in parts)
+    moves = any(
+        isinstance(part, keras.layers.BatchNormalization) and part.trainable for part in parts
+    )
     # A seed's state is among a layer's variables, but not among its weights.
     is_random = len(layer.variables) > len(layer.weights)
     return moves or is_random or bool(layer.trainable_weights)

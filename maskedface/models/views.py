@@ -104,8 +104,7 @@ def join(backbones: Sequence[keras.Model]) -> keras.Model:
     shapes = [backbone.input_shape for backbone in backbones]
     if len(shapes) < 2 or len(set(shapes)) > 1:
         raise ValueError(
-            "backbones must be at least two of one input shape. "
-            f"Received: input shapes {shapes}"
+            f"backbones must be at least two of one input shape. Received: input shapes {shapes}"
         )
     image = keras.Input(shapes[0][1:], name="image")
     return keras.Model(

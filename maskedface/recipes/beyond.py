@@ -17,9 +17,7 @@ FROZEN_MEANS = Recipe(
 Source: our own. Measured figures and the command: `docs/results.md`. Time: one forward pass.
 """
 
-FROZEN_MEANS_S_TO_T = FROZEN_MEANS.override(
-    name="frozen_means_s_to_t", train_on={"unmasked": 1.0}
-)
+FROZEN_MEANS_S_TO_T = FROZEN_MEANS.override(name="frozen_means_s_to_t", train_on={"unmasked": 1.0})
 """`FROZEN_MEANS` with the means of unmasked faces alone: scenario 1 without training.
 
 Source: our own. Measured figures and the command: `docs/results.md`. Time: one forward pass.

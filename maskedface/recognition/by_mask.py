@@ -114,7 +114,9 @@ class ByMask:
         for chosen, kind in ((self.bare, False), (self.masked, True)):
             numbers = [number for number, seems in enumerate(seems_masked) if seems == kind]
             faces = chosen.embedded(image, [places[number] for number in numbers])
-            named |= {n: chosen.name(face, candidates) for n, face in zip(numbers, faces, strict=True)}
+            named |= {
+                n: chosen.name(face, candidates) for n, face in zip(numbers, faces, strict=True)
+            }
         return tuple(named[number] for number in sorted(named))
 
     def verify(self, first: Photo, second: Photo) -> Verification:

@@ -150,7 +150,9 @@ def calibrate(
     level = np.concatenate([same, [] if genuine is None else genuine])
     if len(level):
         cosines = scores + offsets[nearest]
-        _warn_of_alike(people, [row_people[row] for row in nearest], cosines >= np.quantile(level, _USUAL))
+        _warn_of_alike(
+            people, [row_people[row] for row in nearest], cosines >= np.quantile(level, _USUAL)
+        )
     return Calibration(
         fpir=fpir,
         identify=identify,

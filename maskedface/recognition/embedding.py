@@ -30,7 +30,11 @@ def embedder_of(model: keras.Model) -> keras.Model:
         raise ValueError(
             f"model must take square RGB images of one size. Received: input shape {shape}"
         )
-    if shape[1] is None or not isinstance(found.output_shape, tuple) or len(found.output_shape) != 2:
+    if (
+        shape[1] is None
+        or not isinstance(found.output_shape, tuple)
+        or len(found.output_shape) != 2
+    ):
         raise ValueError(
             "model must give one vector an image. Received: "
             f"input shape {shape}, embeddings {found.output_shape}"

@@ -71,7 +71,9 @@ class Enrolled:
         count, squares = np.array(self.faces, "float64"), np.einsum("ij,ij->i", sums, sums)
         several = (count > 1) & (squares > _NOTHING)
         count, squares = count[several], squares[several]
-        alike = (squares - count) / (count * (count - 1))  # the mean cosine of two of a person's faces
+        alike = (squares - count) / (
+            count * (count - 1)
+        )  # the mean cosine of two of a person's faces
         return np.asarray((count * alike / np.sqrt(squares)).clip(-1, 1))
 
     def joined(

@@ -336,7 +336,9 @@ class Gallery:
         )
         gallery._now = from_file(facts, arrays)
         if facts["calibration"]:
-            gallery.calibration = _reachable(Calibration(**facts["calibration"]), gallery.cohort, path)
+            gallery.calibration = _reachable(
+                Calibration(**facts["calibration"]), gallery.cohort, path
+            )
         return gallery
 
 

@@ -82,7 +82,10 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
         _check_digests(path, facts.pop(_DIGESTS, None), arrays)
     if version < 5:
         names = facts.get("people")
-        facts |= {"photos": [[] for _ in names] if isinstance(names, list) else [], "remember": "nothing"}
+        facts |= {
+            "photos": [[] for _ in names] if isinstance(names, list) else [],
+            "remember": "nothing",
+        }
         arrays |= {"crops": np.empty(0, "uint8"), "crop_ends": np.empty(0, "int64")}
     facts.setdefault("masks", 0)
     _check(path, facts, arrays, has_cohort={1: False, 2: True}.get(version))

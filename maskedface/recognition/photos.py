@@ -168,7 +168,9 @@ def faces_again(
     Raises:
         ModuleNotFoundError: as `enroll_again`.
     """
-    listed = [(person, photo) for person, photos in gallery.photos.items() for photo in photos or (None,)]
+    listed = [
+        (person, photo) for person, photos in gallery.photos.items() for photo in photos or (None,)
+    ]
 
     def again(item: tuple[str, Remembered | None]) -> tuple[np.ndarray, FoundFace]:
         person, photo = item

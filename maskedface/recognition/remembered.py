@@ -181,7 +181,9 @@ def photos_from_file(
     spans = zip([0, *ends], ends, strict=False)
     return tuple(
         tuple(
-            Remembered(path, digest, _source(source), arrays["crops"][slice(*next(spans))].tobytes())
+            Remembered(
+                path, digest, _source(source), arrays["crops"][slice(*next(spans))].tobytes()
+            )
             for path, digest, source in of
         )
         for of in facts["photos"]
@@ -199,7 +201,9 @@ def are_photos(value: object, faces: Sequence[int], ends: np.ndarray, size: int)
     """
     if not isinstance(value, list) or not all(isinstance(of, list) for of in value):
         return False
-    if len(value) != len(faces) or any(len(of) > most for of, most in zip(value, faces, strict=True)):
+    if len(value) != len(faces) or any(
+        len(of) > most for of, most in zip(value, faces, strict=True)
+    ):
         return False
     photos = [one for of in value for one in of]
     if not all(isinstance(one, list) and len(one) == 3 for one in photos):
@@ -229,7 +233,9 @@ def _are_points(value: object) -> bool:
         return False
     pairs = [point for point in value if isinstance(point, list) and len(point) == 2]
     return len(pairs) == _POINTS and all(
-        type(number) in (int, float) and abs(number) <= _FARTHEST for pair in pairs for number in pair
+        type(number) in (int, float) and abs(number) <= _FARTHEST
+        for pair in pairs
+        for number in pair
     )
 
 

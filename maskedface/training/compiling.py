@@ -90,7 +90,9 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
         optimizer,
         loss_of(recipe, model),
         # Of the other losses' columns the largest names nobody.
-        metrics=["accuracy"] if recipe.loss in ("margin", "arcface") and recipe.align == "none" else [],
+        metrics=["accuracy"]
+        if recipe.loss in ("margin", "arcface") and recipe.align == "none"
+        else [],
         jit_compile="auto" if keras.backend.backend() != "tensorflow" else recipe.jit,
     )
     optimizer.build(model.trainable_variables)

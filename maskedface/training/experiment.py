@@ -164,7 +164,11 @@ def train(
             return Run(os.fspath(run_dir))
         if features_dir is None:
             features_dir = os.path.join(folder, FEATURES) if cache == "memory" else cache
-        reading = {"size": record["image_size"], "alignment": record["alignment"], "progress": progress}
+        reading = {
+            "size": record["image_size"],
+            "alignment": record["alignment"],
+            "progress": progress,
+        }
         reading["cache"] = None if cache == "memory" else cache
         chips = [read_chips(rows, **reading) for rows in (train, test)]
         plan = plan_of(
@@ -176,9 +180,17 @@ def train(
             size=record["image_size"],
         )
         inputs = prepare(
-            recipe, model, base, *chips, plan=plan, folder=os.fspath(features_dir), progress=progress
+            recipe,
+            model,
+            base,
+            *chips,
+            plan=plan,
+            folder=os.fspath(features_dir),
+            progress=progress,
         )
-        write_json(os.path.join(folder, RECORD), read_json(os.path.join(folder, RECORD)) | inputs.facts)
+        write_json(
+            os.path.join(folder, RECORD), read_json(os.path.join(folder, RECORD)) | inputs.facts
+        )
         if recipe.head_init == "class_means" and not has_head:
             centres = class_means(inputs.embeddings(inputs.train), plan.labels)
             model.get_layer("head_centres").set_weights([centres])

@@ -21,7 +21,9 @@ from maskedface.masking import RandomMask
 from maskedface.recipes import Recipe
 from maskedface.whole_file import allocate, whole_file
 
-_VERSION = 3  # of what a feature's values depend on besides the key; a change leaves old files unused
+_VERSION = (
+    3  # of what a feature's values depend on besides the key; a change leaves old files unused
+)
 _BLOCK = 256  # rows between two marks of progress, so that little is lost with a killed run
 
 
@@ -152,7 +154,9 @@ def room(size: int, folder: str, budget: float) -> str:
         existing = os.path.dirname(existing)
     free = shutil.disk_usage(existing).free
     if size > free:
-        return f"{size / gib:.1f} GiB would not fit into the {free / gib:.1f} GiB free in {existing!r}"
+        return (
+            f"{size / gib:.1f} GiB would not fit into the {free / gib:.1f} GiB free in {existing!r}"
+        )
     return ""
 
 
@@ -183,9 +187,7 @@ def read_features(
         ValueError: if float16 cannot hold an activation.
     """
     path = os.path.join(folder, f"features-{prefix.key(chips, views)}.npy")
-    make_once(
-        path, lambda: _compute(prefix, chips, views, path, progress), what="compute features"
-    )
+    make_once(path, lambda: _compute(prefix, chips, views, path, progress), what="compute features")
     mapped: np.ndarray = np.load(path, mmap_mode="r")
     return mapped
 

@@ -88,7 +88,10 @@ def prepare(
     if isinstance(prefix, FrozenPrefix):
         size = prefix.bytes_of(len(train), len(views)) + prefix.bytes_of(len(test), 1)
         reason = room(size, folder, recipe.features_budget)
-        said = reason or f"{size / 2**20:.0f} MiB after {prefix.boundary._keras_history.operation.name}"
+        said = (
+            reason
+            or f"{size / 2**20:.0f} MiB after {prefix.boundary._keras_history.operation.name}"
+        )
     else:
         reason = said = prefix
     if progress:

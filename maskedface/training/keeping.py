@@ -34,11 +34,15 @@ def check_rows(
         if name in arrays and len(arrays[name]) != len(test)
     ]
     if parts["train"].people != people:
-        wrong.append(f"{len(parts['train'].people)} people in the manifest for {len(people)} classes")
+        wrong.append(
+            f"{len(parts['train'].people)} people in the manifest for {len(people)} classes"
+        )
     if "logits" in arrays and arrays["logits"].shape[1:] != (len(people),):
         wrong.append(f"logits of shape {arrays['logits'].shape} for {len(people)} classes")
     if not wrong and "labels" in arrays:
         other = int((arrays["labels"] != test.labels(people)).sum())
         wrong += [f"{other} labels that are not the manifest's"] if other else []
     if wrong:
-        raise ValueError(f"a run's files must fit each other. Received: {run!r} with {'; '.join(wrong)}")
+        raise ValueError(
+            f"a run's files must fit each other. Received: {run!r} with {'; '.join(wrong)}"
+        )

@@ -163,9 +163,7 @@ def open_results(
     return metrics, {"embeddings": embeddings} | arrays
 
 
-def report_domains(
-    test: FaceIndex, labels: np.ndarray, logits: np.ndarray
-) -> dict[str, Any]:
+def report_domains(test: FaceIndex, labels: np.ndarray, logits: np.ndarray) -> dict[str, Any]:
     """`evaluation.classification_report` of each domain that the rows hold.
 
     Args:

@@ -110,13 +110,14 @@ class Run:
             alignment_column=_alignment_column(manifest),
         )
 
-
     def _arrays(self, only: Collection[str] | None = None) -> dict[str, np.ndarray]:
         path = self._kept(PREDICTIONS)
         try:
             return read_arrays(path, only=only)
         except DamagedError as error:
-            raise ValueError(f"a run's predictions must be whole. Received: {path!r} ({error})") from error
+            raise ValueError(
+                f"a run's predictions must be whole. Received: {path!r} ({error})"
+            ) from error
 
     def _kept(self, name: str) -> str:
         """The path of one of the files, which is as the run left it; runs of before say nothing of that."""

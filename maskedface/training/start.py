@@ -188,7 +188,9 @@ def cohort_of_start(before: Run | None, recipe: Recipe, progress: bool) -> Cohor
     theirs = None if before is None or recipe.epochs else before.cohort
     if before is None or theirs is None:
         if progress:
-            print("no cohort: a closed set has that of the run it starts from, untrained (epochs=0)")
+            print(
+                "no cohort: a closed set has that of the run it starts from, untrained (epochs=0)"
+            )
         return None
     for field in ("view", "mirror_join"):
         if getattr(recipe, field) != getattr(before.recipe, field):

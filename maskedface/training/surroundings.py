@@ -114,7 +114,9 @@ def _use_threads(threads: int | None, folder: str) -> int:
         )
     wanted = threads or recorded
     # What TensorFlow takes by itself: the cores that this process may use.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     if keras.backend.backend() != "tensorflow":
         return cores
     import tensorflow as tf

@@ -50,7 +50,9 @@ def serve(oracle: Any, timeout: float, on_change: Callable[[], None]) -> bool:
     try:
         server.add_insecure_port(address)
     except RuntimeError as error:
-        raise OSError(f"the chief must be able to listen. Received: {address!r}, {error}") from error
+        raise OSError(
+            f"the chief must be able to listen. Received: {address!r}, {error}"
+        ) from error
     server.start()
     oracle.heard, ended = time.monotonic(), len(oracle.end_order)
     finished = False

@@ -11,9 +11,7 @@ LEAST_TRIALS = 10  # with fewer, a forest explains anything
 _TREES, _REPEATS = 100, 10  # shares move by about .01 from seed to seed
 
 
-def importance(
-    space: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]
-) -> dict[str, float]:
+def importance(space: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """How much of the scores' differences each field explains.
 
     A random forest learns the score from the values; a field's importance is the R^2 that is lost

@@ -93,15 +93,15 @@ class GridOracle(_Kept, oracles.GridSearchOracle):
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         if not self.start_order:
             return {"status": "RUNNING", "values": self._random_values()}
-        values = self._get_next_combination(self.trials[self.start_order[-1]].hyperparameters.values)
+        values = self._get_next_combination(
+            self.trials[self.start_order[-1]].hyperparameters.values
+        )
         if values is not None:
             return {"status": "RUNNING", "values": values}
         return {"status": "IDLE" if self.ongoing_trials else "STOPPED", "values": None}
 
 
-def make_oracle(
-    algorithm: Algorithm, *, trials: int, epochs: int, seed: int
-) -> keras_tuner.Oracle:
+def make_oracle(algorithm: Algorithm, *, trials: int, epochs: int, seed: int) -> keras_tuner.Oracle:
     """Makes the algorithm that draws the trials.
 
     Args:

@@ -63,9 +63,7 @@ def _draw_order(axes: Any, trials: Sequence[Mapping[str, Any]]) -> None:
     axes.set_title("trials in order, best so far; grey: stopped", fontsize=9)
 
 
-def _draw_field(
-    axes: Any, field: str, entry: Any, trials: Sequence[Mapping[str, Any]]
-) -> None:
+def _draw_field(axes: Any, field: str, entry: Any, trials: Sequence[Mapping[str, Any]]) -> None:
     shown = [record for record in trials if field in record["values"]]
     values = [record["values"][field] for record in shown]
     scores = [record["score"] for record in shown]

@@ -190,9 +190,7 @@ def _check(algorithm: str, trials: int, seeds: Sequence[int], timeout: float) ->
         raise ValueError(f"seeds must be different numbers, at least one. Received: seeds={seeds}")
 
 
-def _open(
-    folder: str, arguments: dict[str, Any], fit_rows: FaceIndex, held_out: FaceIndex
-) -> None:
+def _open(folder: str, arguments: dict[str, Any], fit_rows: FaceIndex, held_out: FaceIndex) -> None:
     """Makes the search folder, or checks that it is this very search's."""
     manifest, path = os.path.join(folder, MANIFEST), os.path.join(folder, ARGUMENTS)
     # Chief and workers start together.

@@ -45,7 +45,9 @@ BEYOND: Space = {
 """`PAPER` and the cosine head with its margin loss (`recipes.COSINE_MARGIN`), and balanced sampling."""
 
 FROZEN: Space = {
-    **{field: entry for field, entry in BEYOND.items() if field not in ("image_size", "batch_norm")},
+    **{
+        field: entry for field, entry in BEYOND.items() if field not in ("image_size", "batch_norm")
+    },
     "freeze_through": ["layer3", "layer4", "layer5", "all"],
     "batch_size": [16, 32, 64],
     "epochs": [5, 10, 25],

@@ -114,7 +114,9 @@ class FaceTuner(base_tuner.BaseTuner):
         try:
             self._run_trials()
         except grpc.RpcError as error:
-            raise OSError(f"the chief must answer in {self.timeout:g} s. Received: {error}") from error
+            raise OSError(
+                f"the chief must answer in {self.timeout:g} s. Received: {error}"
+            ) from error
         finally:
             oracle_client.TIMEOUT = before
 
@@ -188,7 +190,9 @@ class FaceTuner(base_tuner.BaseTuner):
             run_dir = os.path.join(folder, f"seed-{seed}")
             self._go_on(values.get("tuner/trial_id"), seed, run_dir)
             _, curve = read_curve(run_dir)
-            watch = [WatchTrial(others, wanted, lambda: self.oracle.get_trial(trial.trial_id), curve)]
+            watch = [
+                WatchTrial(others, wanted, lambda: self.oracle.get_trial(trial.trial_id), curve)
+            ]
             if "tuner/epochs" in values:
                 watch.append(_Keep(run_dir))
             found = self.hypermodel.fit(

@@ -95,7 +95,9 @@ def test_protocols_are_carried_and_rows_that_say_it_stay(people: FaceIndex, tmp_
     assert read.faces[:2] == rows.faces[:2]
     parts = datasets.read_protocols(out, root=people.root)
     assert list(parts) == ["closed", "open"]
-    assert {face.path for face in parts["closed"]["test"].faces} == {face.path for face in test.faces}
+    assert {face.path for face in parts["closed"]["test"].faces} == {
+        face.path for face in test.faces
+    }
 
 
 def test_protocols_of_rows_that_were_left_out_go_with_them(

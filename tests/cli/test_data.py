@@ -107,7 +107,10 @@ def test_a_file_gives_landmarks_to_the_parts_that_it_names(
 def test_people_are_left_out_of_both_parts_of_a_protocol(drawn: FaceIndex, tmp_path: Path) -> None:
     index = FaceIndex(
         drawn.root,
-        [f._replace(person={"person_0000": "ImranKhan"}.get(f.person, f.person)) for f in drawn.faces],
+        [
+            f._replace(person={"person_0000": "ImranKhan"}.get(f.person, f.person))
+            for f in drawn.faces
+        ],
     )
     train, test = datasets.by_image(index)
     datasets.write_manifest(tmp_path / "m.csv", index, {"closed": {"train": train, "test": test}})

@@ -92,7 +92,10 @@ def test_a_gallery_deleted_during_an_enrolment_does_not_come_back(
 
 
 def test_who_was_enrolled_meanwhile_is_refused(
-    ada: list[str], gallery: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ada: list[str],
+    gallery: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     meanwhile(monkeypatch, lambda: main(ada))
     assert main(ada) == 2
@@ -258,7 +261,16 @@ def test_a_gallery_is_made_again_with_another_network(
         for photo in range(4):
             Image.fromarray(draw_face(number, photo, False)).save(folder / f"{photo}.png")
     old, new = str(tmp_path / "old.npz"), str(tmp_path / "new.npz")
-    words = ["--model", str(tiny_backbone), "--alignment", "arcface", "--keep", "all", "--fpir", "0.2"]
+    words = [
+        "--model",
+        str(tiny_backbone),
+        "--alignment",
+        "arcface",
+        "--keep",
+        "all",
+        "--fpir",
+        "0.2",
+    ]
     people = [str(tmp_path / "people"), "--strangers", str(strangers)]
     assert main(["enroll", "--gallery", old, *words, *people]) == 0
     # The network changes: another alignment is another network.

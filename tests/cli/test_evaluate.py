@@ -15,9 +15,7 @@ from maskedface.training import Run
 
 
 @pytest.fixture(scope="module")
-def runs(
-    drawn: FaceIndex, tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def runs(drawn: FaceIndex, tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A closed and an open run of the whole face, and one of the upper face."""
     folder = tmp_path_factory.mktemp("runs")
     words = {"backbone": tiny_backbone, "progress": False}
@@ -55,9 +53,7 @@ def test_runs_are_joined(runs: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert f"{whole} & {upper}" in capsys.readouterr().out
 
 
-def test_an_open_run_is_shown_by_rank_one(
-    runs: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_open_run_is_shown_by_rank_one(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", str(runs / "open")]) == 0
     out = capsys.readouterr().out
     assert "masked_other_photo" in out and "unmasked" in out
@@ -68,9 +64,7 @@ def test_one_run_alone_is_not_joined(runs: Path, capsys: pytest.CaptureFixture[s
     assert "--join must be given two runs" in capsys.readouterr().err
 
 
-def test_runs_of_other_rows_are_not_joined(
-    runs: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_runs_of_other_rows_are_not_joined(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", str(runs / "whole"), str(runs / "open"), "--join"]) == 2
     assert "must be of the same training and test rows" in capsys.readouterr().err
 
@@ -96,7 +90,9 @@ def test_bare_faces_are_left_to_another_network(
 
     monkeypatch.setattr(by_mask, "embedded_faces", nobody)
     monkeypatch.setattr(by_mask, "seems_masked", seems)
-    monkeypatch.chdir(Path(open_run.path).parent)  # a short name, so that the table is printed whole
+    monkeypatch.chdir(
+        Path(open_run.path).parent
+    )  # a short name, so that the table is printed whole
     assert main(["evaluate", "run", "--bare", str(tiny_backbone), "--against", "run"]) == 0
     rows = {
         cells[0]: [cell.split(" ")[0] for cell in cells[2:]]
@@ -139,7 +135,10 @@ def test_what_a_face_seems_is_estimated_from_its_pixels(drawn: FaceIndex) -> Non
     ("words", "message"),
     [
         (["whole", "--bare", "dlib.keras"], "--bare must come with runs of an open set"),
-        (["open", "--bare", "whole"], "--bare must not have been trained on people of the test faces"),
+        (
+            ["open", "--bare", "whole"],
+            "--bare must not have been trained on people of the test faces",
+        ),
         (["open", "--bare", "dlib.keras", "--join"], "--bare must come alone or with --against"),
     ],
 )

@@ -74,7 +74,11 @@ def test_a_list_of_one_domain_has_its_own_pairs_alone(
 # Whole runs.
 @pytest.mark.long
 def test_mirrors_are_joined_where_asked(
-    mfr2: Path, tiny_backbone: Path, open_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    mfr2: Path,
+    tiny_backbone: Path,
+    open_run: Run,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     import keras
 

@@ -21,7 +21,9 @@ def run_dir(
     folder = tmp_path_factory.mktemp("run") / "run"
     train, test = datasets.by_image(drawn)
     recipe = Recipe(name="tiny", freeze_through="all", epochs=1, batch_size=8)
-    training.train(recipe, train, test, run_dir=str(folder), backbone=str(tiny_backbone), progress=False)
+    training.train(
+        recipe, train, test, run_dir=str(folder), backbone=str(tiny_backbone), progress=False
+    )
     return folder
 
 
@@ -45,7 +47,15 @@ def test_several_files_go_into_a_folder(
 ) -> None:
     pytest.importorskip("ai_edge_litert")
     words = ["export", str(tiny_backbone), "--to", "savedmodel", "litert"]
-    words += ["--precision", "float32", "int8", "--out", str(tmp_path / "files"), "--calibrate", "8"]
+    words += [
+        "--precision",
+        "float32",
+        "int8",
+        "--out",
+        str(tmp_path / "files"),
+        "--calibrate",
+        "8",
+    ]
     assert main(words) == 0
     names = sorted(path.name for path in (tmp_path / "files").iterdir())
     assert names == [
@@ -80,7 +90,15 @@ def test_words_that_do_not_fit_write_nothing(
 def test_files_name_the_runs_test_faces(
     run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["export", str(run_dir), "--to", "savedmodel", "--out", str(tmp_path / "model"), "--check"]
+    words = [
+        "export",
+        str(run_dir),
+        "--to",
+        "savedmodel",
+        "--out",
+        str(tmp_path / "model"),
+        "--check",
+    ]
     assert main(words) == 0
     report = json.loads((tmp_path / "model.json").read_text())["check"]["masked"]
     kept = json.loads((run_dir / "metrics.json").read_text())["masked"]
@@ -88,7 +106,9 @@ def test_files_name_the_runs_test_faces(
     assert f"{tmp_path / 'model'}, masked" in capsys.readouterr().out
 
 
-def test_a_file_that_names_fewer_ends_with_1(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_names_fewer_ends_with_1(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from maskedface.cli import export_check
     from maskedface.exporting import Agreement, Exported
     from maskedface.training import Run

@@ -25,7 +25,14 @@ def words(tiny_backbone: Path, tmp_path: Path) -> list[str]:
     """Ada enrolled, two photographs of her, and the words that identify them."""
     for photo in range(2):
         Image.fromarray(draw_face(0, photo, False)).save(tmp_path / f"{photo}.png")
-    shared = ["--gallery", str(tmp_path / "g.npz"), "--model", str(tiny_backbone), "--alignment", "arcface"]
+    shared = [
+        "--gallery",
+        str(tmp_path / "g.npz"),
+        "--model",
+        str(tiny_backbone),
+        "--alignment",
+        "arcface",
+    ]
     assert main(["enroll", *shared, "--person", "Ada", str(tmp_path / "0.png")]) == 0
     facts = ["--json", str(tmp_path / "who.json"), "--threshold", "0"]
     return ["identify", *shared, str(tmp_path / "0.png"), str(tmp_path / "1.png"), *facts]
@@ -49,11 +56,16 @@ def test_json_has_what_was_done_when_the_command_is_stopped(
     monkeypatch.setattr(identify, "_SAVED_EVERY", -1.0)
     assert main(words) == 130
     found = rows(tmp_path)
-    assert not found["complete"] and [one["faces"][0]["person"] for one in found["photos"]] == ["Ada"]
+    assert not found["complete"] and [one["faces"][0]["person"] for one in found["photos"]] == [
+        "Ada"
+    ]
 
 
 def test_a_picture_that_cannot_be_written_is_a_row(
-    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     write = identify.write_picture
 
@@ -65,7 +77,10 @@ def test_a_picture_that_cannot_be_written_is_a_row(
     monkeypatch.setattr(identify, "write_picture", failing)
     assert main([*words, "--pictures", str(tmp_path / "pictures")]) == 3
     found = rows(tmp_path)
-    assert found["complete"] and [one["picture_error"] for one in found["photos"]] == ["no room", ""]
+    assert found["complete"] and [one["picture_error"] for one in found["photos"]] == [
+        "no room",
+        "",
+    ]
     assert all(one["faces"][0]["person"] == "Ada" for one in found["photos"])
     assert [*os.listdir(tmp_path / "pictures")] == ["0002-1.jpg"]
     assert "picture not written: no room" in capsys.readouterr().out
@@ -80,7 +95,9 @@ def test_a_threshold_below_the_gallerys_is_said(
     made = gallery.calibrate(faces, [f"s{n}" for n in range(20)], fpir=0.1, source="drawn")
     gallery.save(tmp_path / "g.npz")
     main([*words, "--threshold", "-1"])
-    expected = f"threshold -1.000, as given: below the gallery's {made.identify:.3f}, FPIR is above 0.1"
+    expected = (
+        f"threshold -1.000, as given: below the gallery's {made.identify:.3f}, FPIR is above 0.1"
+    )
     assert expected in capsys.readouterr().out
 
 

@@ -255,7 +255,10 @@ def test_a_run_is_scored_with_its_cohort(
         lists.append(tmp_path / f"{domain}.csv")
         paths = (face.path for face in parts["test"].only(domain).faces)
         lists[-1].write_text("\n".join("/".join(path.split("/")[1:]) for path in paths))
-    assert evaluate(open_run.path, "--protocol", "c-rmfrd", "--data", index.root, "--list", *lists) == 0
+    assert (
+        evaluate(open_run.path, "--protocol", "c-rmfrd", "--data", index.root, "--list", *lists)
+        == 0
+    )
     assert len(seen) == 2 and all(cohort is not None for cohort in seen)
 
 
@@ -264,9 +267,15 @@ def test_a_run_is_scored_with_its_cohort(
     [
         (["--protocol", "lfv"], "--protocol must be one of"),
         (["--protocol", "lfw"], "--data must be given with --protocol"),
-        (["--protocol", "lfw", "--data", ".", "--without-people", "mfr2"], "must come with a manifest's"),
+        (
+            ["--protocol", "lfw", "--data", ".", "--without-people", "mfr2"],
+            "must come with a manifest's",
+        ),
         (["--protocol", "lfw", "--data", ".", "--list", "a", "b"], "must be c-rmfrd's"),
-        (["--protocol", "o", "--manifest", "m", "--against", "dlib"], "--against must come with a list"),
+        (
+            ["--protocol", "o", "--manifest", "m", "--against", "dlib"],
+            "--against must come with a list",
+        ),
         (["--mirror"], "--mirror must come with --protocol"),
         (["--protocol", "lfw", "--data", ".", "--list", "a", "b", "c"], "must be one or two files"),
     ],

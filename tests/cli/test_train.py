@@ -13,7 +13,17 @@ from maskedface.training import Run
 
 def words(drawn: FaceIndex, backbone: Path, recipe: str, run: Path) -> list[str]:
     data = ["train", "--data", drawn.root, "--alignment", "arcface", "--min-masked", "4"]
-    return [*data, "--recipe", recipe, "--backbone", str(backbone), "--set", "epochs=1", "--run", str(run)]
+    return [
+        *data,
+        "--recipe",
+        recipe,
+        "--backbone",
+        str(backbone),
+        "--set",
+        "epochs=1",
+        "--run",
+        str(run),
+    ]
 
 
 # Four runs.
@@ -61,7 +71,9 @@ def test_a_line_says_where_the_faces_lie(
     assert main([*run, "--landmarks", "none", "--without-people", "PERSON 0003,nobody"]) == 0
     printed = capsys.readouterr().out
     assert "--without-people: 8 images of 1 people left out" in printed
-    assert "faces: 0 of 24 images by landmarks, 0 by their stated alignment, 24 taken whole" in printed
+    assert (
+        "faces: 0 of 24 images by landmarks, 0 by their stated alignment, 24 taken whole" in printed
+    )
     rows = Run(str(tmp_path / "run")).split()
     assert {face.person for part in rows.values() for face in part.faces} == set(drawn.people[:3])
     assert not any(face.alignment for face in rows["train"].faces)

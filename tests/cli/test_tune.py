@@ -58,7 +58,12 @@ def test_a_space_may_stand_in_the_recipes_file(
     (tmp_path / "recipe.json").write_text(json.dumps(values))
     place = words.index("--space")
     assert main([*words[:place], *words[place + 2 :], "--trials", "2", "--seeds", "0,1"]) == 0
-    assert [(recipe.dropout, seed) for recipe, seed in fits] == [(0.5, 0), (0.5, 1), (0.1, 0), (0.1, 1)]
+    assert [(recipe.dropout, seed) for recipe, seed in fits] == [
+        (0.5, 0),
+        (0.5, 1),
+        (0.1, 0),
+        (0.1, 1),
+    ]
 
 
 def test_a_search_of_failures_ends_with_a_reason_and_a_code(

@@ -74,9 +74,7 @@ def test_the_sidecar_is_json_beside_the_file(path: Path) -> None:
     assert facts["file"] == "a.weights.h5" and len(facts["file_sha256"]) == 64
 
 
-def test_a_failed_write_leaves_what_was_there(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_what_was_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
 
     def full(*_: object, **__: object) -> None:

@@ -38,9 +38,7 @@ def converted(source: Path) -> Path:
     return out
 
 
-def test_convert_prints_what_was_mapped(
-    source: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_convert_prints_what_was_mapped(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["weights", "convert", str(source), "--out", f"{source}.weights.h5"]) == 0
     said = capsys.readouterr().out
     for line in (
@@ -69,9 +67,7 @@ def test_the_sidecar_says_all_that_is_known(converted: Path) -> None:
     assert len(facts["probe"]["embedding"]) == 64
 
 
-def test_inspect_finds_the_same_probe(
-    converted: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_inspect_finds_the_same_probe(converted: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["weights", "inspect", str(converted)]) == 0
     assert "probe in the sidecar: the same" in capsys.readouterr().out
 
@@ -98,9 +94,7 @@ def test_inspect_refuses_a_damaged_file(
     assert "error:" in capsys.readouterr().err
 
 
-def test_a_wrong_ending_of_out_is_refused(
-    source: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_wrong_ending_of_out_is_refused(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["weights", "convert", str(source), "--out", "ours.h5"]) == 2
     assert ".weights.h5" in capsys.readouterr().err
 

@@ -71,7 +71,13 @@ def test_the_tensorflow_reader_follows_the_plan(drawn: FaceIndex, sampling: Samp
     )
     chips = datasets.read_chips(drawn, size=64, alignment="vggface2")
     batches = datasets.as_tf_dataset(
-        drawn, image_size=64, sampling=sampling, batch_size=10, initial_epoch=5, cache=chips, **words
+        drawn,
+        image_size=64,
+        sampling=sampling,
+        batch_size=10,
+        initial_epoch=5,
+        cache=chips,
+        **words,
     )
     shown, mirrored = plan.elements(5)
     for number, (images, targets) in enumerate(batches.as_numpy_iterator()):

@@ -45,7 +45,9 @@ def test_rows_with_landmarks_are_sorted_by_path_alone() -> None:
 
 
 def test_landmarks_of_another_type_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"must be datasets.Landmarks or None. Received: landmarks=\(1"):
+    with pytest.raises(
+        ValueError, match=r"must be datasets.Landmarks or None. Received: landmarks=\(1"
+    ):
         FaceIndex("/faces", [Face("a.jpg", "ada", "masked", landmarks=(1, 2))])  # type: ignore[arg-type]
 
 
@@ -67,7 +69,9 @@ def test_labels_follow_the_sorted_names() -> None:
 
 def test_labels_follow_given_classes_and_refuse_others() -> None:
     np.testing.assert_array_equal(INDEX.only("masked").labels(("bo", "ada")), [1, 0, 0])
-    with pytest.raises(ValueError, match=r"one of the classes. Received: 1 others, the first \['cy'\]"):
+    with pytest.raises(
+        ValueError, match=r"one of the classes. Received: 1 others, the first \['cy'\]"
+    ):
         INDEX.labels(("ada", "bo"))
 
 

@@ -43,7 +43,9 @@ def test_other_landmarks_make_another_cache_file(drawn: FaceIndex, tmp_path: Pat
     assert len(list(tmp_path.glob("*.npy"))) == 3
 
 
-def test_landmarks_are_applied_by_path_and_other_rows_left(drawn: FaceIndex, tmp_path: Path) -> None:
+def test_landmarks_are_applied_by_path_and_other_rows_left(
+    drawn: FaceIndex, tmp_path: Path
+) -> None:
     first, second, *_ = drawn.faces
     found = FaceIndex(drawn.root, [first._replace(landmarks=FIVE), second])
     datasets.write_manifest(tmp_path / "aligned.csv", found)

@@ -30,7 +30,9 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + struct.pack(">I", 100) + b"IDAT"
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "JPEG2000", "AVIF", "PPM"])
+@pytest.mark.parametrize(
+    "kind", ["PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "JPEG2000", "AVIF", "PPM"]
+)
 def test_content_decides_not_the_extension(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(encoded(LEFT_RED, kind))

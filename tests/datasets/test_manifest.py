@@ -16,7 +16,8 @@ def make(root: Path, *names: str) -> FaceIndex:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
     return FaceIndex(
-        root, [Face(name, name.split("/")[0], "masked", f"photo {name}", "arcface") for name in names]
+        root,
+        [Face(name, name.split("/")[0], "masked", f"photo {name}", "arcface") for name in names],
     )
 
 
@@ -95,7 +96,9 @@ def test_landmarks_survive_the_manifest(tmp_path: Path) -> None:
     datasets.write_manifest(tmp_path / "m.csv", index)
     assert datasets.read_manifest(tmp_path / "m.csv").faces == index.faces
     lines = (tmp_path / "m.csv").read_text().splitlines()
-    assert lines[0].endswith(",alignment,landmarks,landmarks_source,landmarks_confidence,pixel_aspect")
+    assert lines[0].endswith(
+        ",alignment,landmarks,landmarks_source,landmarks_confidence,pixel_aspect"
+    )
     assert lines[1].endswith(",arcface,,,,")
     assert lines[2].endswith(",30.12 40 70.5 41.25 50 60 35 0 66 80,aligner,0.875,1")
 
@@ -143,7 +146,9 @@ def test_the_other_columns_of_a_manifest_are_carried_over(tmp_path: Path) -> Non
     found = with_landmarks(index, "bo/0.jpg")
     protocols = datasets.read_protocols(tmp_path / "m.csv")
     datasets.write_manifest(tmp_path / "aligned.csv", found, protocols)
-    assert datasets.read_split(tmp_path / "aligned.csv", "open_set")["test"].faces == (found.faces[1],)
+    assert datasets.read_split(tmp_path / "aligned.csv", "open_set")["test"].faces == (
+        found.faces[1],
+    )
     assert datasets.read_protocols(tmp_path / "aligned.csv")["note"].keys() == {"a b", "x"}
     bare = datasets.read_manifest(tmp_path / "m.csv")
     datasets.write_manifest(tmp_path / "again.csv", bare, protocols)
@@ -182,7 +187,11 @@ def test_manifests_of_spreadsheets_are_read(tmp_path: Path, delimiter: str, enco
 
 @pytest.mark.parametrize(
     ("encoding", "name", "path"),
-    [("cp1252", "José", "José/0.jpg"), ("gb18030", "冯", "冯/0.jpg"), ("cp1252", "José", "a/0.jpg")],
+    [
+        ("cp1252", "José", "José/0.jpg"),
+        ("gb18030", "冯", "冯/0.jpg"),
+        ("cp1252", "José", "a/0.jpg"),
+    ],
 )
 def test_another_encoding_is_named_with_the_header(
     tmp_path: Path, encoding: str, name: str, path: str
@@ -215,7 +224,9 @@ def test_a_column_that_occurs_twice_is_refused(tmp_path: Path) -> None:
 
 def test_parts_are_one_however_they_are_spelt(tmp_path: Path) -> None:
     make(tmp_path, "ada/0.jpg", "ada/1.jpg", "ada/2.jpg")
-    rows = "".join(f"ada/{n}.jpg,ada,masked,{part}\n" for n, part in enumerate(("Train", "train ", " ")))
+    rows = "".join(
+        f"ada/{n}.jpg,ada,masked,{part}\n" for n, part in enumerate(("Train", "train ", " "))
+    )
     (tmp_path / "m.csv").write_text(f"path,person,domain,split\n{rows}")
     parts = datasets.read_split(tmp_path / "m.csv", "split")
     assert {name: len(index) for name, index in parts.items()} == {"train": 2}

@@ -76,7 +76,9 @@ def test_rmfvd_knows_its_bare_faces_by_their_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "gbk"])
 def test_crmfrd_finds_chinese_names_in_either_encoding(tmp_path: Path, encoding: str) -> None:
     picture = os.fsdecode("ada/0_0_批注 1.png".encode(encoding))
-    touch(tmp_path, f"x/AFDB_masked_face_dataset/{picture}", "x/AFDB_face_dataset/bo/0_0_bo_0001.jpg")
+    touch(
+        tmp_path, f"x/AFDB_masked_face_dataset/{picture}", "x/AFDB_face_dataset/bo/0_0_bo_0001.jpg"
+    )
     text = "Input,Target,Label\r\nada/0_0_批注 1.png,bo/0_0_bo_0001,0\r\n"
     (tmp_path / "list").write_bytes(text.encode("gbk"))
     pairs = datasets.read_pairs("c-rmfrd", tmp_path, tmp_path / "list")

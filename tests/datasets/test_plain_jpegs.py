@@ -30,7 +30,9 @@ PLAIN: dict[str, dict[str, Any]] = {
 XMP = b'http://ns.adobe.com/xap/1.0/\0<x tiff:Orientation="6"/>'
 
 
-def jpeg(image: Image.Image = FACE, kind: str = "JPEG", fill: bool = False, **options: Any) -> bytes:
+def jpeg(
+    image: Image.Image = FACE, kind: str = "JPEG", fill: bool = False, **options: Any
+) -> bytes:
     file = io.BytesIO()
     image.save(file, kind, **options)
     data = file.getvalue()
@@ -81,7 +83,10 @@ SCAN, TABLES, FRAME = b"\xff\xda", b"\xff\xdb", b"\xff\xc0"
 OTHER = {
     **{f"turned by EXIF {n}": jpeg(**turned(n)) for n in range(1, 9)},
     "turned by EXIF behind the frame": with_segment(
-        jpeg(), 0xE1, b"Exif\0\0" + turned(6)["exif"].tobytes()[6:], SCAN  # type: ignore[attr-defined]
+        jpeg(),
+        0xE1,
+        b"Exif\0\0" + turned(6)["exif"].tobytes()[6:],
+        SCAN,  # type: ignore[attr-defined]
     ),
     "turned by XMP": with_segment(jpeg(), 0xE1, XMP, TABLES),
     "a comment like EXIF": jpeg(comment=b"\xff\xe1"),

@@ -130,7 +130,9 @@ def test_folders_of_tools_are_no_people(tmp_path: Path, folder: str) -> None:
 def test_folders_that_hold_people_are_no_people(
     tmp_path: Path, paths: list[str], what: str
 ) -> None:
-    with pytest.raises(ValueError, match=rf"one folder a person. Received: .* with {what} .* give one"):
+    with pytest.raises(
+        ValueError, match=rf"one folder a person. Received: .* with {what} .* give one"
+    ):
         datasets.people_folder(touch(tmp_path, *paths), "masked")
 
 

@@ -48,9 +48,7 @@ def test_without_shuffling_rows_keep_their_order(drawn: FaceIndex) -> None:
 
 def test_an_image_is_its_file_warped_to_the_alignment(drawn: FaceIndex) -> None:
     images, _ = batches(drawn)[0]
-    chip = datasets.read_chip(
-        drawn.paths[0], size=40, alignment="dlib", source="arcface"
-    )
+    chip = datasets.read_chip(drawn.paths[0], size=40, alignment="dlib", source="arcface")
     np.testing.assert_array_equal(images[0], chip)
 
 
@@ -128,7 +126,9 @@ def test_faces_are_let_go_of_with_the_data_set(drawn: FaceIndex, is_read: bool) 
 def test_masks_are_let_go_of_with_the_data_set(drawn: FaceIndex) -> None:
     mask = RandomMask(1.0, STYLES[:1], size=40, alignment="dlib", variants=1)
     known, rows = weakref.ref(mask), tf.range(5, dtype=tf.int64)
-    read = datasets.as_tf_dataset(drawn, **SMALL).take(1).map(lambda x, y, mask=mask: mask(x, rows, 0))
+    read = (
+        datasets.as_tf_dataset(drawn, **SMALL).take(1).map(lambda x, y, mask=mask: mask(x, rows, 0))
+    )
     del mask
     assert len(list(read)) == 1
     del read
@@ -218,9 +218,7 @@ def test_the_number_of_batches_is_known(drawn: FaceIndex) -> None:
     assert int(datasets.as_tf_dataset(drawn, **SMALL).cardinality()) == 7
 
 
-@pytest.mark.parametrize(
-    "options", [{"batch_size": 0}, {"image_size": 0}, {"initial_epoch": -1}]
-)
+@pytest.mark.parametrize("options", [{"batch_size": 0}, {"image_size": 0}, {"initial_epoch": -1}])
 def test_numbers_out_of_range_are_refused(drawn: FaceIndex, options: dict[str, int]) -> None:
     (name,) = options
     with pytest.raises(ValueError, match=f"{name} must be at least"):

@@ -105,7 +105,9 @@ def test_python_names_what_there_is(page: Path) -> None:
     for block in blocks(page):
         if block.language == "python":
             for node in ast.walk(ast.parse(block.text)):
-                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("maskedface"):
+                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
+                    "maskedface"
+                ):
                     module = importlib.import_module(str(node.module))
                     assert all(getattr(module, name.name) for name in node.names)
 

@@ -30,7 +30,9 @@ def test_it_names_people_who_stand_apart(learner: Learner, count: int) -> None:
 def test_the_length_of_an_embedding_does_not_matter(learner: Learner) -> None:
     (known, labels), (asked, _) = people(4, 5, 1.0), people(4, 3, 1.0)
     first = learner_scores(learner, known, labels, asked)
-    np.testing.assert_allclose(learner_scores(learner, 3 * known, labels, asked / 7), first, atol=1e-4)
+    np.testing.assert_allclose(
+        learner_scores(learner, 3 * known, labels, asked / 7), first, atol=1e-4
+    )
 
 
 def test_class_means_are_cosines_to_each_persons_mean() -> None:

@@ -69,7 +69,9 @@ def test_a_probes_own_photograph_does_not_help_it() -> None:
         if row not in bare:
             rows[row], photos[row] = rows[row - 2], photos[row - 2]
     test = test._replace(embeddings=rows, photos=photos)
-    report = open_set_report(faces("a", seed=1), test, enrolled=20, draws=2, fpirs=(0.1,), fars=(0.1,))
+    report = open_set_report(
+        faces("a", seed=1), test, enrolled=20, draws=2, fpirs=(0.1,), fars=(0.1,)
+    )
     masked = report["masked"]
     assert masked["rank_1_own_photo_kept"]["mean"] > 0.3 + masked["rank_1"]["mean"]
 

@@ -15,7 +15,9 @@ PHOTOS = ["a1", "a2", "b1", "b2", "a1", "a3"]
 def test_rank_one_of_each_kind_of_probes() -> None:
     report = rank_one_report(EMBEDDINGS, PEOPLE, DOMAINS, PHOTOS)
     assert report["masked"]["accuracy"] == 0.5 and report["masked"]["faces"] == 2
-    assert report["masked_other_photo"]["accuracy"] == 0 and report["masked_other_photo"]["faces"] == 1
+    assert (
+        report["masked_other_photo"]["accuracy"] == 0 and report["masked_other_photo"]["faces"] == 1
+    )
     assert report["unmasked"]["accuracy"] == 1 and report["unmasked"]["faces"] == 4
     assert all(kind["gallery"] == 2 for kind in report.values())
     assert report["masked"]["people"] == 1
@@ -61,8 +63,12 @@ def test_templates_stand_in_the_gallery_for_their_faces() -> None:
     templates[2:4] = -EMBEDDINGS[2:4]  # nobody looks like b any more
     plain = rank_one_matches(EMBEDDINGS, PEOPLE, DOMAINS, PHOTOS)
     found = rank_one_matches(EMBEDDINGS, PEOPLE, DOMAINS, PHOTOS, templates=templates)
-    np.testing.assert_allclose(found["masked"].scores[:, 0], plain["masked"].scores[:, 0], atol=1e-6)
-    np.testing.assert_allclose(found["masked"].scores[:, 1], -plain["masked"].scores[:, 1], atol=1e-6)
+    np.testing.assert_allclose(
+        found["masked"].scores[:, 0], plain["masked"].scores[:, 0], atol=1e-6
+    )
+    np.testing.assert_allclose(
+        found["masked"].scores[:, 1], -plain["masked"].scores[:, 1], atol=1e-6
+    )
     assert found["masked"].hits().tolist() == [1, 1]
     # b1's only other photograph is b2, whose template it is compared with.
     row = found["unmasked"].rows.tolist().index(2)

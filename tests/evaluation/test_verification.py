@@ -111,7 +111,9 @@ def test_a_single_fold_is_refused() -> None:
 
 def test_the_difference_of_a_recogniser_to_itself_is_none() -> None:
     scores, same, *people = drawn_pairs()
-    found = evaluation.tar_difference(scores, scores, same, (people[0], people[1]), far=0.1, draws=50)
+    found = evaluation.tar_difference(
+        scores, scores, same, (people[0], people[1]), far=0.1, draws=50
+    )
     assert found == {"difference": 0, "low": 0, "high": 0}
 
 

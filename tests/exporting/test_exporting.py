@@ -190,7 +190,10 @@ def test_an_onnx_file_carries_its_facts(
         ({"format": "savedmodel", "precision": "int8"}, "precision must be 'float32' for"),
         ({"format": "litert", "precision": "int8"}, "calibration must be given for int8"),
         ({"format": "litert", "images": np.zeros((1, 8, 8, 3))}, "images must have shape"),
-        ({"format": "litert", "calibration": np.zeros((1, 8, 8, 3))}, "calibration must have shape"),
+        (
+            {"format": "litert", "calibration": np.zeros((1, 8, 8, 3))},
+            "calibration must have shape",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(

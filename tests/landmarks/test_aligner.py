@@ -97,7 +97,8 @@ def flat() -> list[np.ndarray]:
     walls = [np.full((112, 112, 3), grey, np.uint8) for grey in (0, 128, 255)]
     ramp = np.tile(np.arange(112, dtype=np.uint8)[:, None, None], (1, 112, 3))
     blurred = [
-        cv2.resize(rng.integers(0, 256, (side, side, 3), np.uint8), (112, 112)) for side in (3, 5, 7)
+        cv2.resize(rng.integers(0, 256, (side, side, 3), np.uint8), (112, 112))
+        for side in (3, 5, 7)
     ]
     return [*walls, ramp, *blurred]
 
@@ -186,7 +187,9 @@ def test_a_new_network_can_be_trained_and_saved(tmp_path: Path) -> None:
     assert any((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
     model.save(tmp_path / "aligner.keras")
     again = keras.saving.load_model(tmp_path / "aligner.keras")
-    np.testing.assert_allclose(again.predict_on_batch(crops), model.predict_on_batch(crops), atol=1e-5)
+    np.testing.assert_allclose(
+        again.predict_on_batch(crops), model.predict_on_batch(crops), atol=1e-5
+    )
 
 
 # Exporting converts and reads back a whole graph.

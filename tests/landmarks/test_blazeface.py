@@ -26,7 +26,16 @@ def detector() -> BlazeFaceDetector:
     return BlazeFaceDetector()
 
 
-SIZES = [(112, 112), (640, 640), (641, 640), (900, 600), (5000, 300), (4000, 3000), (24, 700), (1, 1)]
+SIZES = [
+    (112, 112),
+    (640, 640),
+    (641, 640),
+    (900, 600),
+    (5000, 300),
+    (4000, 3000),
+    (24, 700),
+    (1, 1),
+]
 
 
 @pytest.mark.parametrize("size", [*SIZES, *(size[::-1] for size in SIZES)])

@@ -27,7 +27,10 @@ class Rough:
     """Finds two faces where the upper left pixel says FOUND or SIDEWAYS."""
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[tuple[Detection, ...]]:
-        two = Detection(BOX, FIVE, 0.3, "rough"), Detection((60, 10, 90, 40), FIVE + 50, 0.3, "rough")
+        two = (
+            Detection(BOX, FIVE, 0.3, "rough"),
+            Detection((60, 10, 90, 40), FIVE + 50, 0.3, "rough"),
+        )
         return [two if image[0, 0, 0] in (FOUND, SIDEWAYS) else () for image in images]
 
 
@@ -40,7 +43,9 @@ class Sure:
     def refine(
         self, images: Sequence[np.ndarray], points: np.ndarray, *, source: str
     ) -> list[Detection]:
-        return [Detection(BOX, five + 1, 0.9 if five[0, 0] < 50 else 0.1, source) for five in points]
+        return [
+            Detection(BOX, five + 1, 0.9 if five[0, 0] < 50 else 0.1, source) for five in points
+        ]
 
     def best(self, images: Sequence[np.ndarray]) -> list[Detection]:
         self.alone += [int(image[0, 0, 0]) for image in images]

@@ -63,11 +63,14 @@ def test_rows_without_a_crop_are_accounted_for(index: FaceIndex, tmp_path: Path)
     Path(index.root, third.path).write_bytes(b"no image")
     rows = FaceIndex(
         index.root,
-        [first._replace(landmarks=None), second._replace(landmarks=None, alignment="dlib"), third, *others],
+        [
+            first._replace(landmarks=None),
+            second._replace(landmarks=None, alignment="dlib"),
+            third,
+            *others,
+        ],
     )
-    made = write_crops(
-        rows, tmp_path / "crops", protocols={"closed": {"train": rows}}, size=50
-    )
+    made = write_crops(rows, tmp_path / "crops", protocols={"closed": {"train": rows}}, size=50)
     assert len(made) == 3 and made.faces[0].path == "a/2.PNG"
     reasons = {gone.path: gone.reason for gone in made.excluded}
     assert reasons[first.path] == "no face was found" and "hold an image" in reasons[third.path]

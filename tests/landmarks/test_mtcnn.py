@@ -69,9 +69,7 @@ def test_a_large_image_is_searched_small_and_answered_large(
 
 
 @pytest.mark.parametrize("shape", [(200, 200, 3), (1, 1, 3), (30, 900, 3)])
-def test_nothing_is_found_where_nothing_is(
-    detector: MtcnnDetector, shape: tuple[int, ...]
-) -> None:
+def test_nothing_is_found_where_nothing_is(detector: MtcnnDetector, shape: tuple[int, ...]) -> None:
     assert detector([np.full(shape, 90, np.uint8)]) == [()]
 
 

@@ -36,7 +36,9 @@ def aligned(tmp_path: Path) -> Aligned:
     return Aligned(FaceIndex(root, [Face(path, "x", "masked") for path in findings]), findings)
 
 
-def test_the_worst_come_first_and_the_unreadable_are_not_drawn(aligned: Aligned, tmp_path: Path) -> None:
+def test_the_worst_come_first_and_the_unreadable_are_not_drawn(
+    aligned: Aligned, tmp_path: Path
+) -> None:
     drawn = draw_sheet(aligned, tmp_path / "sheet.png", count=4)
     assert drawn == [os.fsdecode(b"\xc4\xe3.png"), "09.png", "08.png", "07.png"]
     with Image.open(tmp_path / "sheet.png") as sheet:
@@ -77,8 +79,9 @@ def test_bad_calls_are_refused_and_leave_nothing(aligned: Aligned, tmp_path: Pat
 
 
 def test_names_are_shortened_to_their_end() -> None:
-    assert shortened("person/photo_of_somebody_0001.jpg") == "...of_somebody_0001.jpg"[:3] + (
-        "person/photo_of_somebody_0001.jpg"[-19:]
+    assert (
+        shortened("person/photo_of_somebody_0001.jpg")
+        == "...of_somebody_0001.jpg"[:3] + ("person/photo_of_somebody_0001.jpg"[-19:])
     )
     assert shortened("short.jpg") == "short.jpg"
     assert shortened(os.fsdecode(b"\xff.jpg")) == "\ufffd.jpg"

@@ -67,7 +67,9 @@ def test_a_torn_line_costs_its_own_row_alone(index: FaceIndex, tmp_path: Path, c
 
 def test_lines_of_anything_are_passed_over(index: FaceIndex, tmp_path: Path) -> None:
     path = tmp_path / "store.csv"
-    path.write_bytes(b'"' + b"x" * 200_000 + b"\n\xff\xfe,,,,,,\na/1.jpg,1,2,1 2 3,aligner,9,,.\n\n")
+    path.write_bytes(
+        b'"' + b"x" * 200_000 + b"\n\xff\xfe,,,,,,\na/1.jpg,1,2,1 2 3,aligner,9,,.\n\n"
+    )
     store = Store(path)
     store.add(index.root, FINDINGS)
     assert Store(path).known(index) == FINDINGS
@@ -97,7 +99,8 @@ def test_the_last_finding_of_a_file_counts(index: FaceIndex, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "name", [os.fsdecode(b"\xc4\xe3\xba\xc3.jpg"), 'a, "b".jpg', "path", "愛.jpg", " .jpg", "a\x85b.jpg"]
+    "name",
+    [os.fsdecode(b"\xc4\xe3\xba\xc3.jpg"), 'a, "b".jpg', "path", "愛.jpg", " .jpg", "a\x85b.jpg"],
 )
 def test_any_file_name_is_kept(tmp_path: Path, name: str) -> None:
     index = made(tmp_path / "images", name)
@@ -135,7 +138,9 @@ def test_a_file_that_cannot_be_written_is_an_error_before_anything_is_searched(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="must be writable; .MASKEDFACE_CACHE.*Received: .*file/store.csv"):
+    with pytest.raises(
+        OSError, match="must be writable; .MASKEDFACE_CACHE.*Received: .*file/store.csv"
+    ):
         Store(tmp_path / "file" / "store.csv")
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="must be writable"):

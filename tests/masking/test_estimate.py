@@ -17,7 +17,8 @@ def grey(image: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("shown", [np.asarray, grey])
 def test_drawn_masks_are_seen(shown) -> None:  # type: ignore[no-untyped-def]
     right = [
-        (masked_probability(shown(draw_face(person, 0, masked)), "arcface") >= SEEMS_MASKED) == masked
+        (masked_probability(shown(draw_face(person, 0, masked)), "arcface") >= SEEMS_MASKED)
+        == masked
         for person in range(40)
         for masked in (False, True)
     ]

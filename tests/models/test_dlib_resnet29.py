@@ -32,7 +32,9 @@ def test_embeddings_equal_dlibs_own(
 
 
 def test_the_references_tell_people_apart(references: dict[str, np.ndarray]) -> None:
-    distances = np.linalg.norm(references["embeddings"][:, None] - references["embeddings"], axis=-1)
+    distances = np.linalg.norm(
+        references["embeddings"][:, None] - references["embeddings"], axis=-1
+    )
     assert distances[~np.eye(6, dtype=bool)].min() > 0.05  # else equality would show little
 
 

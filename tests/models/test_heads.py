@@ -57,6 +57,8 @@ def test_centres_keep_length_one_while_they_train() -> None:
         (models.cosine_classifier, {"num_classes": 3, "scale": 0}, "scale must be above 0"),
     ],
 )
-def test_bad_arguments_are_refused(head: object, arguments: dict[str, object], message: str) -> None:
+def test_bad_arguments_are_refused(
+    head: object, arguments: dict[str, object], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         head(backbone(), **arguments)  # type: ignore[operator]

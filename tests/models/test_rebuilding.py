@@ -56,7 +56,9 @@ def test_only_a_batch_norm_that_a_convolution_can_hold_is_folded(network: keras.
 
 def test_folding_leaves_the_model_as_it_was(network: keras.Model) -> None:
     before = network.get_weights()
-    models.fold_batch_norm(network).get_layer("plain").kernel.assign_add(np.float32(1) + 0 * before[0])
+    models.fold_batch_norm(network).get_layer("plain").kernel.assign_add(
+        np.float32(1) + 0 * before[0]
+    )
     for one, other in zip(before, network.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 

@@ -43,7 +43,9 @@ def test_batch_norm_has_pytorchs_constants(tiny: keras.Model) -> None:
 
 def test_the_mean_is_taken_off_inside(tiny: keras.Model) -> None:
     out = tiny.get_layer("preprocess")(np.full((1, 1, 1, 3), 131.0912, "float32"))
-    np.testing.assert_allclose(np.ravel(out), [0, 131.0912 - 103.8827, 131.0912 - 91.4953], atol=1e-4)
+    np.testing.assert_allclose(
+        np.ravel(out), [0, 131.0912 - 103.8827, 131.0912 - 91.4953], atol=1e-4
+    )
 
 
 def test_grey_levels_survive_bfloat16() -> None:
@@ -63,9 +65,7 @@ def test_weights_are_read_from_its_own_file(
     )
     assert "unverified" in capsys.readouterr().out  # no sidecar says where it comes from
     images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), "uint8")
-    np.testing.assert_array_equal(
-        other.predict(images, verbose=0), tiny.predict(images, verbose=0)
-    )
+    np.testing.assert_array_equal(other.predict(images, verbose=0), tiny.predict(images, verbose=0))
 
 
 # A process of its own.
@@ -73,8 +73,7 @@ def test_weights_are_read_from_its_own_file(
 def test_the_keras_file_opens_in_another_process(tiny: keras.Model, tmp_path: Path) -> None:
     tiny.save(tmp_path / "tiny.keras")
     code = (
-        "import keras, maskedface.models\n"
-        "print(keras.models.load_model('tiny.keras').output_shape)"
+        "import keras, maskedface.models\nprint(keras.models.load_model('tiny.keras').output_shape)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True

@@ -126,8 +126,9 @@ def test_the_embedder_is_what_stands_before_the_head(
 def test_a_joined_classifier_comes_back_from_its_file(
     backbone: keras.Model, faces: np.ndarray, tmp_path: Path
 ) -> None:
-    model = models.cosine_classifier(models.mirror_join(models.whole_and_upper(
-        backbone, (5.0, 2.0, 60.0, 33.0))), 4)
+    model = models.cosine_classifier(
+        models.mirror_join(models.whole_and_upper(backbone, (5.0, 2.0, 60.0, 33.0))), 4
+    )
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras", compile=False)
     np.testing.assert_array_equal(models.predict(again, faces), models.predict(model, faces))

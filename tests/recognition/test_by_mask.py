@@ -22,7 +22,8 @@ BARE, MASKED = draw_face(0, 0, False), draw_face(0, 0, True)
 def pair(colours_model: Any, tiny_backbone: Path) -> ByMask:
     other = keras.models.load_model(tiny_backbone, compile=False)
     both = [
-        Recognizer(model, alignment="arcface", aligned_to="arcface") for model in (colours_model, other)
+        Recognizer(model, alignment="arcface", aligned_to="arcface")
+        for model in (colours_model, other)
     ]
     found = ByMask(*both)
     for person in range(3):
@@ -57,7 +58,9 @@ def test_a_photograph_of_both_kinds_keeps_its_order(pair: ByMask, colours_model:
 def test_each_gallery_has_its_own_threshold(pair: ByMask) -> None:
     people = [f"q{n}" for n in range(10)]
     for recognizer in (pair.bare, pair.masked):
-        faces = np.stack([recognizer.one_face(draw_face(50 + n, 0, True)).embedding for n in range(10)])
+        faces = np.stack(
+            [recognizer.one_face(draw_face(50 + n, 0, True)).embedding for n in range(10)]
+        )
         recognizer.gallery.calibrate(faces, people, fpir=0.1, far=0.1, source="strangers")
     for photo, meant in ((BARE, pair.bare), (MASKED, pair.masked)):
         made = meant.gallery.calibration
@@ -89,7 +92,9 @@ def test_an_embedding_of_zeros_is_enrolled_with_neither(
 ) -> None:
     zeros = lambda chips: np.zeros((len(chips), 8), "float32")  # noqa: E731
     monkeypatch.setattr(getattr(pair, which), "_embed", zeros)
-    with pytest.raises(ValueError, match="of which neither network makes zeros. Received: person='new'"):
+    with pytest.raises(
+        ValueError, match="of which neither network makes zeros. Received: person='new'"
+    ):
         pair.enroll("new", [BARE])
     assert "new" not in pair.bare.gallery and "new" not in pair.masked.gallery
 

@@ -63,9 +63,7 @@ def test_a_stranger_who_is_enrolled_is_named(
     assert "1 of 21 people" in record.getMessage() and "stranger like p9." in record.getMessage()
 
 
-def test_honest_strangers_are_not_named(
-    gallery: Gallery, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_honest_strangers_are_not_named(gallery: Gallery, caplog: pytest.LogCaptureFixture) -> None:
     gallery.calibrate(*photographs(range(10, 60), 2), fpir=0.1, source="x")
     assert not caplog.records
 
@@ -75,7 +73,9 @@ def test_what_genuine_faces_score_follows_from_what_is_kept(keep: Any) -> None:
     faces, people = photographs(range(20), 8)
     made = Gallery("f00d", keep=keep)
     enrolled = np.arange(160) % 8 < 7
-    made.enroll([name for name, kept in zip(people, enrolled, strict=True) if kept], faces[enrolled])
+    made.enroll(
+        [name for name, kept in zip(people, enrolled, strict=True) if kept], faces[enrolled]
+    )
     means = normalised(faces[enrolled].reshape(20, 7, 64).mean(axis=1))
     scores = np.einsum("ij,ij->i", faces[~enrolled], means)
     assert np.median(made._now.genuine()) == pytest.approx(np.median(scores), abs=0.02)
@@ -90,7 +90,9 @@ def test_a_threshold_that_nobody_reaches_is_refused(gallery: Gallery) -> None:
     assert gallery.calibration == before
 
 
-@pytest.mark.parametrize("rates", [{"fpir": 0.0}, {"fpir": float("nan")}, {"far": 0.0}, {"far": 2.0}])
+@pytest.mark.parametrize(
+    "rates", [{"fpir": 0.0}, {"fpir": float("nan")}, {"far": 0.0}, {"far": 2.0}]
+)
 def test_a_rate_that_is_none_is_refused(gallery: Gallery, rates: dict[str, float]) -> None:
     faces, people = photographs(range(10, 20), 1)
     with pytest.raises(ValueError, match="must be above 0 and at most 1"):

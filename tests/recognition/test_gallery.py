@@ -161,7 +161,9 @@ def test_a_cohorts_thresholds_are_on_its_scores() -> None:
     made = Gallery("f00d", cohort=OTHERS)
     made.enroll(PEOPLE, FACES)
     strangers = np.random.default_rng(3).normal(size=(50, 3))
-    threshold = made.calibrate(strangers, [f"s{n}" for n in range(50)], fpir=0.1, source="x").identify
+    threshold = made.calibrate(
+        strangers, [f"s{n}" for n in range(50)], fpir=0.1, source="x"
+    ).identify
     assert sum(made.search(probe)[0].score >= threshold for probe in strangers) == 5
 
 
@@ -207,7 +209,9 @@ def test_names_that_differ_by_case_alone_are_said(caplog: pytest.LogCaptureFixtu
 def test_a_miss_names_who_is_near() -> None:
     made = gallery()
     made.enroll(["Grace Hopper"], FACES[:1])
-    with pytest.raises(ValueError, match="Received: person='grace hoper'; enrolled are 'Grace Hopper'"):
+    with pytest.raises(
+        ValueError, match="Received: person='grace hoper'; enrolled are 'Grace Hopper'"
+    ):
         made.remove("grace hoper")
 
 

@@ -74,7 +74,11 @@ def damaged(path: Path, facts: dict[str, Any], **arrays: Any) -> Path:
     ("facts", "arrays", "message"),
     [
         ({"version": 6}, {}, "must be of version 1 to 5"),
-        ({"version": 5}, {}, r"whole, .*\['crop_ends', 'crops', 'lengths', 'person', 'rows'\] differ"),
+        (
+            {"version": 5},
+            {},
+            r"whole, .*\['crop_ends', 'crops', 'lengths', 'person', 'rows'\] differ",
+        ),
         ({"version": 4}, {}, "whole, .* differ"),
         ({"version": 2}, {}, "do not fit together: cohort"),
         ({"version": True}, {}, "must be a gallery's file, whole"),

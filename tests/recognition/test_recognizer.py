@@ -145,9 +145,7 @@ def test_files_of_every_kind_show_the_same_person(
     assert one.candidates[0].person == "ada"
 
 
-def test_a_folder_goes_through_whatever_lies_in_it(
-    recognizer: Recognizer, tmp_path: Path
-) -> None:
+def test_a_folder_goes_through_whatever_lies_in_it(recognizer: Recognizer, tmp_path: Path) -> None:
     recognizer.enroll("ada", [draw_face(0, 0, False)])
     (tmp_path / "in").mkdir()
     Image.fromarray(draw_face(0, 0, False)).save(tmp_path / "in" / "a.png")
@@ -181,9 +179,7 @@ def test_places_without_photographs_are_refused(tmp_path: Path, recognizer: Reco
         ({"gallery": Gallery("f00d")}, "must be used with the model that made it"),
     ],
 )
-def test_wrong_words_are_refused(
-    colours_model: Any, words: dict[str, Any], message: str
-) -> None:
+def test_wrong_words_are_refused(colours_model: Any, words: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Recognizer(colours_model, **{"alignment": "arcface", **words})
 
@@ -283,7 +279,9 @@ def test_the_librarys_own_detector_finds_a_drawn_face_on_a_photograph(colours_mo
 
 
 @pytest.mark.parametrize("shade", [0, 90, 255])
-@pytest.mark.parametrize("words", [{"aligned_to": "arcface"}, {"detector": told(), "fall_back": "always"}])
+@pytest.mark.parametrize(
+    "words", [{"aligned_to": "arcface"}, {"detector": told(), "fall_back": "always"}]
+)
 def test_an_image_of_one_color_shows_nobody(
     colours_model: Any, shade: int, words: dict[str, Any]
 ) -> None:

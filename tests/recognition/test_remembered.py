@@ -92,7 +92,9 @@ def test_another_network_gets_the_same_people_by_their_photographs(
         assert row.face is not None
         (found, *_) = direct.gallery.search(row.face.embedding, 2)
         # A JPEG file's rounding, and the crop's edge.
-        assert found.person == row.person and found.score > (0.999 if remember == "crops" else 0.99999)
+        assert found.person == row.person and found.score > (
+            0.999 if remember == "crops" else 0.99999
+        )
 
 
 def test_what_another_gallery_remembers_is_its_own_choice(
@@ -166,7 +168,9 @@ def test_a_crop_is_small_and_holds_every_alignment_of_the_face() -> None:
             ).astype(float)
             for picture, where in ((image, points), (crop, np.array(one.source)))
         ]
-        assert np.abs(chips[0] - chips[1]).mean() < 8  # of grey levels: edges, smoothed by scaling twice
+        assert (
+            np.abs(chips[0] - chips[1]).mean() < 8
+        )  # of grey levels: edges, smoothed by scaling twice
 
 
 @pytest.mark.parametrize("points", [(-900.0, -900.0), (5000.0, 5000.0), (0.0, 0.0)])
@@ -197,7 +201,10 @@ ENDS = {"crops": np.zeros(3, "uint8"), "crop_ends": np.array([3, 3], "int64")}
         ([[["a.jpg", HASH, FIVE[:4]], ["b.jpg", HASH, ""]], [], []], ENDS),
         ([[["a.jpg", HASH, [[1, float("nan")]] * 5], ["b.jpg", HASH, ""]], [], []], ENDS),
         ([[["a.jpg", HASH, ""], ["b.jpg", HASH, ""]], [], []], ENDS),
-        ([[["a.jpg", HASH, FIVE], ["b.jpg", HASH, ""]], [], []], ENDS | {"crops": np.zeros(4, "uint8")}),
+        (
+            [[["a.jpg", HASH, FIVE], ["b.jpg", HASH, ""]], [], []],
+            ENDS | {"crops": np.zeros(4, "uint8")},
+        ),
         (
             [[["a.jpg", HASH, FIVE], ["b.jpg", HASH, ""]], [], []],
             ENDS | {"crop_ends": np.array([4, 3], "int64")},

@@ -27,7 +27,9 @@ def mutate(path: Path, number: int) -> str:
 
 
 def encoded(rng: np.random.Generator, kind: str, mode: str = "RGB", **options: object) -> bytes:
-    face = Image.fromarray(draw_face(int(rng.integers(20)), 0, bool(rng.integers(2)))).resize((64, 64))
+    face = Image.fromarray(draw_face(int(rng.integers(20)), 0, bool(rng.integers(2)))).resize(
+        (64, 64)
+    )
     file = io.BytesIO()
     face.convert(mode).save(file, kind, **options)
     return file.getvalue()
@@ -69,9 +71,7 @@ def _bomb(path: Path, rng: np.random.Generator) -> None:
 
 
 def _animated(path: Path, rng: np.random.Generator) -> None:
-    frames = [
-        Image.fromarray(rng.integers(0, 256, (64, 64, 3), np.uint8)) for _ in range(3)
-    ]
+    frames = [Image.fromarray(rng.integers(0, 256, (64, 64, 3), np.uint8)) for _ in range(3)]
     frames[0].save(path, "GIF", save_all=True, append_images=frames[1:])
 
 

@@ -21,7 +21,9 @@ QUICK = Recipe(
 
 @pytest.fixture(scope="session")
 def parts(drawn: FaceIndex) -> tuple[FaceIndex, FaceIndex]:
-    return datasets.by_image(datasets.rmfrd(drawn.root, alignment="arcface"))  # as the command reads them
+    return datasets.by_image(
+        datasets.rmfrd(drawn.root, alignment="arcface")
+    )  # as the command reads them
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Fuzzes a reader of weight files, guided by coverage (needs atheris):
 
-    python -m tests.reliability.fuzz_readers pickle|dlib -runs=20000
+python -m tests.reliability.fuzz_readers pickle|dlib -runs=20000
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ def main() -> None:
             for _, function in inspect.getmembers(owner, inspect.isfunction):
                 if function.__module__ == module.__name__:
                     atheris.instrument_func(function)
-    atheris.Setup([*sys.argv, str(folder / "seeds")], lambda data: read(kind, data, folder) and None)
+    atheris.Setup(
+        [*sys.argv, str(folder / "seeds")], lambda data: read(kind, data, folder) and None
+    )
     atheris.Fuzz()
 
 

@@ -68,7 +68,9 @@ def survives(root: Path, count: int) -> None:
     bad = {row.path: row.reason for row in report.undecodable}
     assert report.images == len(index)
     # The audit and the pipeline agree on every file.
-    assert {os.path.relpath(path, root) for path in good} == {f.path for f in index.faces} - set(bad)
+    assert {os.path.relpath(path, root) for path in good} == {f.path for f in index.faces} - set(
+        bad
+    )
     for path, kind in kinds.items():
         if kind in ("bomb", "empty", "unreadable", "loop", "dangling", "pipe"):
             assert path in bad, kind
@@ -115,7 +117,8 @@ def identified(recognizer: Recognizer, root: Path, count: int) -> None:
 
 
 def test_ninety_bad_photographs_are_named_and_stop_nothing(
-    colours_model: Any, root: Path  # noqa: F811
+    colours_model: Any,  # noqa: F811
+    root: Path,
 ) -> None:
     aligned = Recognizer(colours_model, alignment="arcface", aligned_to="arcface")
     identified(aligned, root, 90)
@@ -124,7 +127,8 @@ def test_ninety_bad_photographs_are_named_and_stop_nothing(
 # A detector over three hundred files takes a minute and more.
 @pytest.mark.slow
 def test_three_hundred_bad_photographs_go_through_the_detector(
-    colours_model: Any, root: Path  # noqa: F811
+    colours_model: Any,  # noqa: F811
+    root: Path,
 ) -> None:
     identified(Recognizer(colours_model, alignment="arcface"), root, 300)
 

@@ -62,9 +62,7 @@ def test_other_threads_than_the_runs_are_refused(
     (tmp_path / "run.json").write_text(json.dumps({"threads": 2}))
     for threads in (1, 0):
         with pytest.raises(ValueError, match=f"threads must be .* Received: threads={threads}"):
-            training.train(
-                QUICK, *parts, run_dir=tmp_path, backbone=tiny_backbone, threads=threads
-            )
+            training.train(QUICK, *parts, run_dir=tmp_path, backbone=tiny_backbone, threads=threads)
 
 
 def test_threads_that_cannot_be_had_are_said(

@@ -29,7 +29,9 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     place.mkdir()
     words = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(place)]
     if shutil.which("mount") is None or subprocess.run(words, capture_output=True).returncode:
-        pytest.skip("mounting is not permitted here; test_failing_writes.py injects the same errors")
+        pytest.skip(
+            "mounting is not permitted here; test_failing_writes.py injects the same errors"
+        )
     yield place
     # Lazily: features stay mapped until Python lets go of them.
     subprocess.run(["umount", "-l", str(place)], check=True)
@@ -119,7 +121,9 @@ def test_a_gallery_that_does_not_fit_leaves_the_old_one(disk: Path) -> None:
     with pytest.raises(OSError, match="what was there stays.*No space left") as error:
         gallery.save(disk / "g.npz")
     assert error.value.errno == errno.ENOSPC
-    assert (disk / "g.npz").read_bytes() == before and Gallery.load(disk / "g.npz").people == {"ada": 1}
+    assert (disk / "g.npz").read_bytes() == before and Gallery.load(disk / "g.npz").people == {
+        "ada": 1
+    }
     assert {path.name for path in disk.iterdir()} == {"g.npz", "filling"}
 
 

@@ -40,7 +40,11 @@ def check(gallery: Gallery, name: str) -> bool:
 def run_threads(gallery: Gallery, path: Path, seconds: float) -> tuple[set[str], dict[str, int]]:
     """Two writers, two readers (one also saves and loads) and a remover; who should be enrolled in the end,
     and how often each thing was done."""
-    end, done, wrong = time.monotonic() + seconds, dict.fromkeys(("a", "b", "gone", "read", "load"), 0), []
+    end, done, wrong = (
+        time.monotonic() + seconds,
+        dict.fromkeys(("a", "b", "gone", "read", "load"), 0),
+        [],
+    )
     waiting: list[str] = []
 
     def write(who: str) -> None:
@@ -156,7 +160,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def values(path: Path) -> Any:
     facts, arrays = gallery_file.read(path)
-    return facts, {name: (array.dtype, array.shape, array.tobytes()) for name, array in arrays.items()}
+    return facts, {
+        name: (array.dtype, array.shape, array.tobytes()) for name, array in arrays.items()
+    }
 
 
 # Long: every bit of the file.

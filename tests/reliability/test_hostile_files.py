@@ -105,7 +105,9 @@ def test_a_model_archive_writes_nothing_outside_itself(
     inner.mkdir()
     evil = changed(tiny_backbone, inner / "evil.keras", **{name: b"here"})
     training.build_backbone(str(evil), None, 64)  # Keras leaves such members alone
-    assert not list(tmp_path.rglob("*outside*")) and not Path("/tmp/maskedface_outside.txt").exists()
+    assert (
+        not list(tmp_path.rglob("*outside*")) and not Path("/tmp/maskedface_outside.txt").exists()
+    )
     assert not Path("outside.txt").exists() and not Path("../outside.txt").exists()
 
 

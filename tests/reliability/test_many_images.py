@@ -32,7 +32,9 @@ assert report.images == {COUNT} and not report.undecodable
 
 # Two minutes of reading.
 @pytest.mark.slow
-def test_ninety_five_thousand_images_fit_into_one_gibibyte(drawn: FaceIndex, tmp_path: Path) -> None:
+def test_ninety_five_thousand_images_fit_into_one_gibibyte(
+    drawn: FaceIndex, tmp_path: Path
+) -> None:
     for number in range(COUNT):
         folder = tmp_path / "faces" / f"person{number % 500}"
         folder.mkdir(parents=True, exist_ok=True)

@@ -38,7 +38,21 @@ FACES = st.builds(
 )
 # Lines that are nearly right find more than noise does.
 WORDS = st.sampled_from(
-    ["path", "person", "domain", "photo", "masked", "unmasked", "a.jpg", "ada", ",", '"', "\n", "\r", ""]
+    [
+        "path",
+        "person",
+        "domain",
+        "photo",
+        "masked",
+        "unmasked",
+        "a.jpg",
+        "ada",
+        ",",
+        '"',
+        "\n",
+        "\r",
+        "",
+    ]
 )
 NEAR = st.lists(WORDS | NAMES, max_size=30).map(",".join)
 
@@ -64,7 +78,9 @@ def test_any_text_is_a_manifest_or_a_value_error(tmp_path: Path, text: str) -> N
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=5,
 )
 FIELDS = get_type_hints(Recipe)
@@ -104,10 +120,12 @@ def test_any_setting_is_taken_or_a_value_error(key: str, text: str) -> None:
         assert str(error)
 
 
-PAIR_WORDS = st.sampled_from(["ada", "bo", "1", "2", "0", "10", "300", "²", "-1", "x/y.jpg", "Input"])
-PAIR_LINES = st.lists(
-    st.lists(PAIR_WORDS | NAMES, max_size=5).map("\t".join), max_size=6
-).map("\n".join)
+PAIR_WORDS = st.sampled_from(
+    ["ada", "bo", "1", "2", "0", "10", "300", "²", "-1", "x/y.jpg", "Input"]
+)
+PAIR_LINES = st.lists(st.lists(PAIR_WORDS | NAMES, max_size=5).map("\t".join), max_size=6).map(
+    "\n".join
+)
 
 
 @pytest.mark.parametrize("protocol", PAIR_PROTOCOLS)

@@ -51,5 +51,7 @@ def test_damaged_predictions_are_refused(tmp_path: Path, damage: Callable[[Path]
     (tmp_path / "run.json").write_text("{}")  # of a version before, without digests of its files
     np.savez(tmp_path / "predictions.npz", cohort=np.eye(3), cohort_nearest=np.array(2))
     damage(tmp_path / "predictions.npz")
-    with pytest.raises(ValueError, match=r"predictions must be whole. Received: '.*predictions.npz' \("):
+    with pytest.raises(
+        ValueError, match=r"predictions must be whole. Received: '.*predictions.npz' \("
+    ):
         print(Run(str(tmp_path)).cohort)

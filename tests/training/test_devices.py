@@ -64,7 +64,13 @@ def words(folder: Path, drawn: FaceIndex, backbone: Path, *more: str) -> list[st
 
 def environment(backend: str, **variables: str) -> dict[str, str]:
     cpus = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
-    return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": backend, **cpus, **variables}
+    return {
+        **os.environ,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "KERAS_BACKEND": backend,
+        **cpus,
+        **variables,
+    }
 
 
 def assert_close(one: Run, other: Run) -> None:
@@ -94,7 +100,11 @@ def test_two_devices_learn_what_one_learns(
         assert (one.record["devices"], two.record["devices"]) == (1, 2)
         assert two.record["frozen_features"]["used"] == (kind == "features")
         assert_close(one, two)
-        norms = [layer for layer in two.model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+        norms = [
+            layer
+            for layer in two.model.layers
+            if isinstance(layer, keras.layers.BatchNormalization)
+        ]
         assert norms and not any(layer.synchronized for layer in norms)
 
 

@@ -70,7 +70,9 @@ def test_landmarks_are_kept_and_a_run_with_others_is_another(
     rows = [placed(part, 22.125) for part in parts]
     run = train(recipe, train=rows[0], test=rows[1])
     assert list(run.split().values()) == rows[::-1]
-    assert train(recipe, train=rows[0], test=rows[1]).metrics == run.metrics  # finished: the same run
+    assert (
+        train(recipe, train=rows[0], test=rows[1]).metrics == run.metrics
+    )  # finished: the same run
     with pytest.raises(ValueError, match="with another manifest"):
         train(recipe, train=rows[0], test=placed(parts[1], 23))
     whole = train(recipe, "whole")
@@ -220,9 +222,7 @@ def test_a_test_row_in_the_run_it_starts_from_is_refused(
         train(last, run_dir="last", train=other_train, test=parts[1])
 
 
-def test_a_run_starts_from_the_weights_of_another(
-    finished: Run, train: Callable[..., Run]
-) -> None:
+def test_a_run_starts_from_the_weights_of_another(finished: Run, train: Callable[..., Run]) -> None:
     after = train(QUICK.override(name="after", init=finished.path, epochs=0))
     for one, other in zip(weights(finished), weights(after), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -256,9 +256,7 @@ def test_class_means_name_the_nearest_mean(
     labels, embeddings = parts[0].labels(), embed(parts[0])
     means = np.stack([embeddings[labels == label].mean(0) for label in range(4)])
     means /= np.linalg.norm(means, axis=1, keepdims=True)
-    np.testing.assert_allclose(
-        run.predictions["logits"], 24 * embed(parts[1]) @ means.T, rtol=1e-4
-    )
+    np.testing.assert_allclose(run.predictions["logits"], 24 * embed(parts[1]) @ means.T, rtol=1e-4)
 
 
 def test_a_run_ends_with_means_of_photographs_where_the_recipe_asks(
@@ -271,7 +269,9 @@ def test_a_run_ends_with_means_of_photographs_where_the_recipe_asks(
     runs = train(recipe, train=rows), train(recipes.FROZEN_MEANS, run_dir="alike", train=rows)
     chips = datasets.read_chips(rows, size=64, alignment="vggface2")
     embeddings = models.predict(models.embedder(runs[0].model), chips)
-    expected = training.start.class_means(embeddings, rows.labels(), [face.photo for face in rows.faces])
+    expected = training.start.class_means(
+        embeddings, rows.labels(), [face.photo for face in rows.faces]
+    )
     found, alike = (run.model.get_layer("head_centres").get_weights()[0] for run in runs)
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert abs(found - alike).max() > 1e-3

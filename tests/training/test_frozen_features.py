@@ -216,9 +216,7 @@ def test_whatever_changes_them_changes_their_name(
     elif change == "views":
         views = bare
     elif change == "masks":
-        masks = RandomMask(
-            0.5, alignment="vggface2", size=64, variants=1, fixed=2
-        )
+        masks = RandomMask(0.5, alignment="vggface2", size=64, variants=1, fixed=2)
         views = Views(True, masks, mirrors.masked)
     elif change == "dtype":
         other = FrozenPrefix(prefix.model, prefix.boundary, "float16")
@@ -241,7 +239,9 @@ def test_another_process_finds_the_same_name(
     backbone = keras.models.load_model(tiny_backbone, compile=False)
     models.freeze(backbone, "layer3")
     again = frozen_prefix(EXACT, backbone)
-    assert isinstance(again, FrozenPrefix) and again.key(chips, mirrors) == prefix.key(chips, mirrors)
+    assert isinstance(again, FrozenPrefix) and again.key(chips, mirrors) == prefix.key(
+        chips, mirrors
+    )
 
 
 def test_a_killed_computation_goes_on_where_it_stopped(

@@ -66,6 +66,9 @@ def test_a_recipe_trains_without_tensorflow_and_its_model_agrees(
         assert run.record["keras_backend"] == "jax" and run.record["versions"]["jax"][0].isdigit()
         assert run.record["frozen_features"]["used"] == (features == "auto")
         chips = datasets.read_chips(run.split()["test"], size=64, alignment="vggface2")
-        ours, theirs = models.predict(run.model, chips), run.predictions["logits"]  # TensorFlow's, JAX's
+        ours, theirs = (
+            models.predict(run.model, chips),
+            run.predictions["logits"],
+        )  # TensorFlow's, JAX's
         assert abs(ours - theirs).max() < 1e-4 * abs(theirs).max()
         assert np.isfinite(theirs).all()

@@ -53,7 +53,9 @@ READS: dict[str, Callable[[Run], object]] = {
 def test_a_file_that_was_changed_is_named(copy: Path, name: str) -> None:
     with (copy / name).open("ab") as file:
         file.write(b"\n")
-    with pytest.raises(ValueError, match=f"must be as it left them. Received: .*{name}', which was"):
+    with pytest.raises(
+        ValueError, match=f"must be as it left them. Received: .*{name}', which was"
+    ):
         READS[name](Run(str(copy)))
 
 
@@ -91,7 +93,10 @@ def test_people_of_a_run_of_before_are_compared(copy: Path) -> None:
     ("change", "wrong"),
     [
         (lambda labels, logits: (labels[::-1], logits), "32 labels that are not the manifest's"),
-        (lambda labels, logits: (labels, logits[:, 1:]), r"logits of shape \(32, 3\) for 4 classes"),
+        (
+            lambda labels, logits: (labels, logits[:, 1:]),
+            r"logits of shape \(32, 3\) for 4 classes",
+        ),
         (lambda labels, logits: (labels[1:], logits), "31 labels for 32 test rows"),
     ],
 )

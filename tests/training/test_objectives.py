@@ -27,9 +27,7 @@ BASE = Recipe(
 )
 
 
-def trained(
-    drawn: FaceIndex, backbone: Path, folder: Path, recipe: Recipe, **words: Any
-) -> Run:
+def trained(drawn: FaceIndex, backbone: Path, folder: Path, recipe: Recipe, **words: Any) -> Run:
     train, test = datasets.by_image(drawn)
     return training.train(
         recipe, train, test, run_dir=folder, backbone=backbone, progress=False, **words
@@ -83,7 +81,9 @@ def test_frozen_features_give_the_ordinary_loops_bits_with_any_loss(
         trained(drawn, tiny_backbone, tmp_path / features, recipe.override(features=features))
         for features in ("auto", "off")
     ]
-    assert runs[0].record["frozen_features"]["used"] and not runs[1].record["frozen_features"]["used"]
+    assert (
+        runs[0].record["frozen_features"]["used"] and not runs[1].record["frozen_features"]["used"]
+    )
     np.testing.assert_array_equal(*(run.predictions["logits"] for run in runs))
 
 
@@ -194,7 +194,9 @@ def test_balanced_weights_are_the_persons_whatever_stands_beside_the_label(
     rows = run.split()["train"]
     counts = np.bincount(rows.labels())
     assert len(set(counts)) > 1
-    right = {label: {round(len(rows) / len(counts) / count, 5)} for label, count in enumerate(counts)}
+    right = {
+        label: {round(len(rows) / len(counts) / count, 5)} for label, count in enumerate(counts)
+    }
     assert seen == right
 
 

@@ -62,13 +62,17 @@ def test_random_weights_can_be_asked_for_by_name() -> None:
 
 
 def test_random_weights_have_no_place_beside_a_file(tiny_backbone: Path) -> None:
-    with pytest.raises(ValueError, match="weights must be None where the backbone is a .keras file"):
+    with pytest.raises(
+        ValueError, match="weights must be None where the backbone is a .keras file"
+    ):
         training.build_backbone(tiny_backbone, "random", 64)
 
 
 def only(index: FaceIndex, domain: str, photo: str | None = None) -> FaceIndex:
     faces = [face for face in index.faces if face.domain == domain]
-    return FaceIndex(index.root, faces if photo is None else [f._replace(photo=photo) for f in faces])
+    return FaceIndex(
+        index.root, faces if photo is None else [f._replace(photo=photo) for f in faces]
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,7 +88,9 @@ def test_strangers_of_whom_none_can_be_looked_for_are_refused(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, test: Any
 ) -> None:
     train, others = datasets.by_person(drawn, train_fraction=0.5, seed=0)
-    with pytest.raises(ValueError, match="test rows of people not trained on must show .* Received"):
+    with pytest.raises(
+        ValueError, match="test rows of people not trained on must show .* Received"
+    ):
         training.train(
             FROZEN_MEANS, train, test(others), run_dir=tmp_path / "run", backbone=tiny_backbone
         )
@@ -117,9 +123,7 @@ def test_a_loss_that_is_no_number_ends_the_training_with_an_error(
     assert not (tmp_path / "run" / "state.npz").exists()
 
 
-def test_logits_that_are_no_numbers_leave_no_metrics(
-    drawn: FaceIndex, tmp_path: Path
-) -> None:
+def test_logits_that_are_no_numbers_leave_no_metrics(drawn: FaceIndex, tmp_path: Path) -> None:
     image = keras.Input((64, 64, 3))
     x = models.FaceAlignment("vggface2")(image)
     x = keras.layers.Dense(2, name="layer1_dense")(keras.layers.GlobalAveragePooling2D()(x))

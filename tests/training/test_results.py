@@ -27,9 +27,7 @@ MEANS = Recipe(
 def retrained(run: Run, backbone: Path, folder: Path, recipe: Recipe) -> Run:
     """The open run's test people as a closed set."""
     train, test = datasets.by_image(run.split()["test"])
-    return training.train(
-        recipe, train, test, run_dir=folder, backbone=backbone, progress=False
-    )
+    return training.train(recipe, train, test, run_dir=folder, backbone=backbone, progress=False)
 
 
 def test_an_open_sets_cohort_are_the_people_trained_on(open_run: Run) -> None:
@@ -80,7 +78,9 @@ def test_a_cohort_of_another_embedding_is_refused(
     open_run: Run, tiny_backbone: Path, tmp_path: Path
 ) -> None:
     recipe = MEANS.override(init=open_run.path)
-    with pytest.raises(ValueError, match="mirror_join must be that of the run whose cohort is used"):
+    with pytest.raises(
+        ValueError, match="mirror_join must be that of the run whose cohort is used"
+    ):
         retrained(open_run, tiny_backbone, tmp_path, recipe)
 
 

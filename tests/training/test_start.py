@@ -134,7 +134,9 @@ def test_a_run_in_the_folder_it_starts_from_does_not_start_from_itself(
 def test_several_last_runs_are_no_run(chain: Callable[..., Run], tmp_path: Path) -> None:
     chain("one")
     chain("two")
-    with pytest.raises(FileNotFoundError, match=r"of which one came last. Received: .*'one', 'two'"):
+    with pytest.raises(
+        FileNotFoundError, match=r"of which one came last. Received: .*'one', 'two'"
+    ):
         last_run(tmp_path / "chain")
 
 

@@ -45,6 +45,8 @@ def test_the_command_names_who_trains_there(
 ) -> None:
     data = ["--data", drawn.root, "--alignment", "arcface", "--backbone", str(tiny_backbone)]
     with hold(tmp_path / "run" / "features", 60) as holder:
-        assert main(["train", *data, "--recipe", "frozen_means", "--run", str(tmp_path / "run")]) == 2
+        assert (
+            main(["train", *data, "--recipe", "frozen_means", "--run", str(tmp_path / "run")]) == 2
+        )
         holder.kill()
     assert f"held by process {holder.pid} " in capsys.readouterr().err

@@ -175,7 +175,9 @@ def test_failed_trials_are_marked_and_the_search_goes_on(
     assert found.trials[1]["reason"] == "MemoryError: no room for 12 GiB"
     assert found.trials[5]["reason"] == "ResourceExhaustedError: OOM when allocating"
     assert "accuracy and loss must be numbers" in found.trials[6]["reason"]
-    states = [json.loads(p.read_text())["status"] for p in (tmp_path / "s").glob("trial_*/trial.json")]
+    states = [
+        json.loads(p.read_text())["status"] for p in (tmp_path / "s").glob("trial_*/trial.json")
+    ]
     assert states.count("FAILED") == 6
 
 
@@ -186,7 +188,9 @@ def test_a_search_of_failures_alone_has_no_result(
         raise MemoryError("no room")
 
     fake_training(monkeypatch, fails)
-    with pytest.raises(tuning.SearchError, match="every trial failed.*4 times MemoryError: no room"):
+    with pytest.raises(
+        tuning.SearchError, match="every trial failed.*4 times MemoryError: no room"
+    ):
         searched(drawn, tiny_backbone, tmp_path / "s", trials=4)
     assert not (tmp_path / "s" / "best.json").exists()
 

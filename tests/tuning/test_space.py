@@ -26,7 +26,12 @@ def test_the_defaults_are_the_recipes_own_values(space: dict[str, Any], recipe: 
 
 
 def test_every_kind_of_value_becomes_a_field() -> None:
-    space = {"hidden": [[], [8, 4]], "flip": [True, False], "epochs": [25, 3], "optimizer": ["adam"]}
+    space = {
+        "hidden": [[], [8, 4]],
+        "flip": [True, False],
+        "epochs": [25, 3],
+        "optimizer": ["adam"],
+    }
     declared(space, PAPER_MASKED)
     values = {"hidden": "[8, 4]", "flip": "false", "epochs": 3, "tuner/epochs": 2}
     found = recipe_of(PAPER_MASKED, values)
@@ -50,7 +55,9 @@ def test_a_field_is_searched_only_where_it_means_something() -> None:
 
 
 def test_a_space_loses_what_the_backbone_has_not() -> None:
-    dlib = fitting_space(spaces.PAPER, PAPER_MASKED, STAGES[:4], has_any_size=False, own_epochs=True)
+    dlib = fitting_space(
+        spaces.PAPER, PAPER_MASKED, STAGES[:4], has_any_size=False, own_epochs=True
+    )
     assert dlib["freeze_through"] == ["none", "layer1", "layer2", "layer3", "all"]
     assert set(spaces.PAPER) - set(dlib) == {"image_size", "epochs"}
     assert spaces.PAPER["freeze_through"][-2] == "layer4"  # the named one is as it was

@@ -84,7 +84,9 @@ def test_hyperband_goes_on_with_the_bits_of_an_unbroken_run(
         backbone=tiny_backbone,
         progress=False,
     )
-    with np.load(tmp_path / "s" / f"trial_{record['trial']}" / "seed-0" / "predictions.npz") as file:
+    with np.load(
+        tmp_path / "s" / f"trial_{record['trial']}" / "seed-0" / "predictions.npz"
+    ) as file:
         np.testing.assert_array_equal(file["logits"], run.predictions["logits"])
 
 

@@ -59,8 +59,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                     "image": tfds.features.Image(shape=(None, None, 3), doc="RGB, 0-255"),
                     "person": tfds.features.ClassLabel(),  # named when the folder is read
                     "domain": tfds.features.ClassLabel(names=list(DOMAINS)),
-                    "photo": tfds.features.Text(doc="the photograph it was made from, '' = unknown"),
-                    "file_name": tfds.features.Text(doc="path below the folder, the file system's bytes"),
+                    "photo": tfds.features.Text(
+                        doc="the photograph it was made from, '' = unknown"
+                    ),
+                    "file_name": tfds.features.Text(
+                        doc="path below the folder, the file system's bytes"
+                    ),
                     "points": tfds.features.Tensor(
                         shape=(None, 2),
                         dtype=np.float32,
@@ -90,7 +94,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             options=self.builder_config.options(), **left_out(parts), sha256={}, converted=[]
         )
         return {
-            name: self._generate_examples(name, index, people) for name, index in parts.splits.items()
+            name: self._generate_examples(name, index, people)
+            for name, index in parts.splits.items()
         }
 
     def _generate_examples(
@@ -106,14 +111,17 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             image, points = _image_and_points(face, data)
             if not isinstance(image, bytes):
                 self.info.metadata["converted"].append(face.path)
-            yield name, {
-                "image": image,
-                "person": int(label),
-                "domain": face.domain,
-                "photo": os.fsencode(face.photo),
-                "file_name": name,
-                "points": points,
-            }
+            yield (
+                name,
+                {
+                    "image": image,
+                    "person": int(label),
+                    "domain": face.domain,
+                    "photo": os.fsencode(face.photo),
+                    "file_name": name,
+                    "points": points,
+                },
+            )
         self.info.metadata["sha256"][split] = digest.hexdigest()
 
 

@@ -140,7 +140,9 @@ def config(base: Source, **changes: Any) -> MaskedFacesConfig:
     words = [f"{name}={_word(name, value)}" for name, value in differing.items()]
     name = "-".join([base, *words])
     if not re.fullmatch(r"[\w.=+-]+", name):  # it becomes a folder's name
-        raise ValueError(f"options must be of letters, digits, '_', '.' and '-'. Received: {differing}")
+        raise ValueError(
+            f"options must be of letters, digits, '_', '.' and '-'. Received: {differing}"
+        )
     return dataclasses.replace(bases[base], **{"name": name, **differing})
 
 
@@ -159,7 +161,10 @@ def _check(name: str, value: Any) -> None:
     rules: dict[str, tuple[bool, str]] = {
         "alignment": (value in ("", *ALIGNMENTS), f"one of {['', *ALIGNMENTS]}"),
         "landmarks": (value == "" or _is_file(value), "a manifest's path"),
-        "domains": (bool(value) and value in (DOMAINS, *((one,) for one in DOMAINS)), f"of {DOMAINS}"),
+        "domains": (
+            bool(value) and value in (DOMAINS, *((one,) for one in DOMAINS)),
+            f"of {DOMAINS}",
+        ),
         "min_masked": (whole and value >= 0, "an int of at least 0"),
         "split": (value in get_args(Split), f"one of {get_args(Split)}"),
         "train_fraction": (isinstance(value, float) and 0 < value < 1, "a float in (0, 1)"),

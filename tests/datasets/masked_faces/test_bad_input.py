@@ -52,13 +52,25 @@ def test_a_split_without_images_is_an_error(tmp_path: Path) -> None:
     ("base", "changes", "message"),
     [
         ("lfw", {}, "base must be one of .* Received: base='lfw'"),
-        ("mfr2", {"seed": 1}, r"an option of 'mfr2' must be one of \['alignment', 'landmarks'\]. Received"),
+        (
+            "mfr2",
+            {"seed": 1},
+            r"an option of 'mfr2' must be one of \['alignment', 'landmarks'\]. Received",
+        ),
         ("rmfrd", {"seeds": 1}, r"an option of 'rmfrd' must be one of .* Received: \['seeds'\]"),
         ("rmfrd", {"split": "by_name"}, "split must be one of .* Received: split='by_name'"),
         ("rmfrd", {"train_fraction": 1.0}, r"train_fraction must be a float in \(0, 1\)"),
         ("rmfrd", {"domains": "masked"}, "domains must be of .* Received: domains='masked'"),
-        ("rmfrd", {"alignment": "mtcnn"}, "alignment must be one of .* Received: alignment='mtcnn'"),
-        ("rmfrd", {"landmarks": "none.csv"}, "landmarks must be a manifest's path. Received: landmarks='n"),
+        (
+            "rmfrd",
+            {"alignment": "mtcnn"},
+            "alignment must be one of .* Received: alignment='mtcnn'",
+        ),
+        (
+            "rmfrd",
+            {"landmarks": "none.csv"},
+            "landmarks must be a manifest's path. Received: landmarks='n",
+        ),
         ("rmfrd", {"min_masked": -1}, "min_masked must be an int of at least 0"),
         ("rmfrd", {"seed": "0"}, "seed must be an int. Received: seed='0'"),
         ("mlfw", {"protocol": ""}, "protocol must be a column's name"),

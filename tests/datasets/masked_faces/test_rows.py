@@ -32,7 +32,9 @@ def load(
     name: str, manual: Path, data_dir: Path, *, decode: bool = False, **options: Any
 ) -> tuple[Rows, tfds.core.DatasetInfo]:
     skip = {} if decode else {"decoders": {"image": tfds.decode.SkipDecoding()}}
-    changed = {"builder_kwargs": {"config": masked_faces.config(name, **options)}} if options else {}
+    changed = (
+        {"builder_kwargs": {"config": masked_faces.config(name, **options)}} if options else {}
+    )
     loaded, info = tfds.load(
         "masked_faces" if options else f"masked_faces/{name}",
         data_dir=data_dir,
