@@ -1,4 +1,4 @@
-"""Train a recogniser on faces of which some wear masks, and read its results.
+"""Train a recognizer on faces of which some wear masks, and read its results.
 
 python examples/01_train_on_masks.py                    # on drawn people, about two minutes
 python examples/01_train_on_masks.py --data MY_FOLDER   # RMFRD's layout

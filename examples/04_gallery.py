@@ -1,4 +1,4 @@
-"""Enrol people, find out who is on photographs, and let strangers be unknown.
+"""Enroll people, find out who is on photographs, and let strangers be unknown.
 
 python examples/04_gallery.py                                   # on drawn people
 python examples/04_gallery.py --people FOLDER --photos FOLDER   # your own: a folder a person, photos

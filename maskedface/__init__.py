@@ -1,4 +1,4 @@
-"""Recognise people who wear masks.
+"""Recognize people who wear masks.
 
 Sub-packages are imported when first used, so `import maskedface` loads neither TensorFlow nor Keras:
 

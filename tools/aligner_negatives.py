@@ -116,12 +116,12 @@ def no_face(canvas: np.ndarray, points: np.ndarray, rng: np.random.Generator) ->
         image = np.full((SIZE, SIZE, 3), rng.integers(0, 256, 3), "uint8")
         for _ in range(rng.integers(0, 12)):
             place, axes = rng.integers(0, SIZE, 2), rng.integers(2, 50, 2)
-            colour = rng.integers(0, 256, 3).tolist()
+            color = rng.integers(0, 256, 3).tolist()
             if rng.random() < 0.5:
                 cv2.ellipse(
-                    image, place.tolist(), axes.tolist(), rng.uniform(0, 180), 0, 360, colour, -1
+                    image, place.tolist(), axes.tolist(), rng.uniform(0, 180), 0, 360, color, -1
                 )
             else:
-                cv2.rectangle(image, place.tolist(), (place + axes).tolist(), colour, -1)
+                cv2.rectangle(image, place.tolist(), (place + axes).tolist(), color, -1)
     image = cv2.resize(np.ascontiguousarray(image), (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
     return developed(image, rng)

@@ -154,7 +154,7 @@ def covered(image: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> 
         return image
     place = points[rng.integers(5)] + rng.normal(0, 0.5 * reach, 2)
     axes = (reach * rng.uniform(0.2, 0.7, 2)).astype(int) + 1
-    colour = (
+    color = (
         rng.integers(0, 256, 3)
         if rng.random() < 0.5
         else np.array([rng.integers(120, 240), rng.integers(90, 190), rng.integers(70, 170)])
@@ -166,7 +166,7 @@ def covered(image: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> 
         rng.uniform(0, 180),
         0,
         360,
-        colour.tolist(),
+        color.tolist(),
         -1,
     )
     return image

@@ -7,7 +7,7 @@ D holds mlfw/, rmfrd/, lfw/ and mfr2/ (docs/datasets.md). Fitted on: MLFW's open
 its stated alignment), RMFRD's people with fewer than 8 masked images and 2,000 faces of LFW's
 open_set=train (both by landmarks that `landmarks.find_landmarks` finds), and, weighing little, drawn
 people, so that the package's own demo is judged too. Measured on: MLFW's open_set=test, RMFRD's other
-people and MFR2, each as it is, in grey, made small and taken whole.
+people and MFR2, each as it is, in gray, made small and taken whole.
 """
 
 from __future__ import annotations
@@ -127,13 +127,13 @@ def fit(data: str) -> None:
 
 
 def _faces(index: FaceIndex) -> Faces:
-    """The features of the rows whose place is known, each in colour and in grey."""
+    """The features of the rows whose place is known, each in color and in gray."""
     index = find_landmarks(index, progress=True).where(datasets.is_placed)
 
     def read(row: int) -> tuple[np.ndarray, np.ndarray]:
         image = datasets.read_image(index.paths[row])
         source = datasets.face_source(index.faces[row])
-        return mask_features(image, source), mask_features(_grey(image), source)
+        return mask_features(image, source), mask_features(_gray(image), source)
 
     rows = read_many(read, range(len(index)), label="reading")
     masked = np.array([face.domain == "masked" for face in index.faces])
@@ -146,10 +146,10 @@ def _faces(index: FaceIndex) -> Faces:
 
 
 def _drawn() -> Faces:
-    """The features of drawn people, each with a mask and without, in colour and in grey."""
+    """The features of drawn people, each with a mask and without, in color and in gray."""
     rows = [(person, masked) for person in DRAWN for masked in (False, True)]
     images = [draw_face(person, 0, masked) for person, masked in rows]
-    shown = [*images, *map(_grey, images)]
+    shown = [*images, *map(_gray, images)]
     return Faces(
         np.stack([mask_features(image, "arcface") for image in shown]),
         np.tile([masked for _, masked in rows], 2),
@@ -208,14 +208,14 @@ def _write(fitted: Fitted, sources: dict[str, int], people: int) -> None:
     shown = ", ".join(f"{name} {count}" for name, count in sources.items())
     MODULE.write_text(
         f'"""Written by tools/fit_mask_estimate.py: a logistic regression on faces of {people} people in '
-        f'colour and\ngrey ({shown})."""\n\n'
+        f'color and\ngrey ({shown})."""\n\n'
         f"INTERCEPT = {fitted.intercept:.5f}\n"
         "# fmt: off\nCOEFFICIENTS = (\n" + "\n".join(lines) + "\n)\n# fmt: on\n"
     )
     print(f"{MODULE.name}: {len(numbers)} coefficients; {shown}; run again with --check")
 
 
-def _grey(image: np.ndarray) -> np.ndarray:
+def _gray(image: np.ndarray) -> np.ndarray:
     return np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
 
 
@@ -233,7 +233,7 @@ def measure(data: str) -> None:
         )
         print(f"{name}: {len(index)} images, {len(index) - len(placed)} without landmarks")
         for kind, column in zip(
-            ("as it is", "grey", f"{SMALL} px", "whole image"), found.T, strict=True
+            ("as it is", "gray", f"{SMALL} px", "whole image"), found.T, strict=True
         ):
             right = (column >= 0.5) == masked
             print(
@@ -251,7 +251,7 @@ def _kinds(index: FaceIndex, row: int) -> list[float]:
     small = geometry.warp(image, matrix, SMALL)
     return [
         masked_probability(image, source),
-        masked_probability(_grey(image), source),
+        masked_probability(_gray(image), source),
         masked_probability(small, "arcface"),
         masked_probability(image, ""),
     ]

@@ -10,7 +10,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from maskedface.cli import data
-from maskedface.cli.recogniser import add_model_alignment
+from maskedface.cli.recognizing import add_model_alignment
 
 if TYPE_CHECKING:
     from maskedface.datasets import FaceIndex

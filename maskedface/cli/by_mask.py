@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from maskedface.cli.embedding import embedded_faces
-from maskedface.cli.recogniser import load_recognizer, print_table
+from maskedface.cli.recognizing import load_recognizer, print_table
 from maskedface.cli.results import difference
 from maskedface.datasets import FaceIndex, face_source, read_image
 from maskedface.evaluation import by_mask, interval, rank_one_matches

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     print_results(results)
     print(
         "Drawn faces are easier than photographs, and dlib's network is not the paper's: the rows show\n"
-        "that everything runs, not how well masked people are recognised (docs/results.md does)."
+        "that everything runs, not how well masked people are recognized (docs/results.md does)."
     )
     print(f"run folders: {args.run}")
     return 0

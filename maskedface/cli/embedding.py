@@ -9,7 +9,7 @@ import numpy as np
 
 from maskedface import datasets, models
 from maskedface.cli import data
-from maskedface.cli.recogniser import load_recognizer
+from maskedface.cli.recognizing import load_recognizer
 from maskedface.datasets import FaceIndex
 from maskedface.evaluation import EmbeddedFaces
 from maskedface.masking import masked_templates
@@ -27,7 +27,7 @@ def models_and_faces(
         with_cohort: whether a run's cohort is used.
 
     Yields:
-        (name, recogniser, parts, for how many of their images no face was found: they are taken whole).
+        (name, recognizer, parts, for how many of their images no face was found: they are taken whole).
 
     Raises:
         ValueError: if words do not go together.
@@ -53,7 +53,7 @@ def names(args: argparse.Namespace) -> list[str]:
 
 
 def _mirrored(name: str, recognizer: Recognizer, with_cohort: bool) -> Recognizer:
-    """The recogniser with each embedding joined with the mirror's."""
+    """The recognizer with each embedding joined with the mirror's."""
     if with_cohort and recognizer.gallery.cohort is not None:
         raise ValueError(
             "--mirror must not come with a run that has a cohort, which was embedded without mirrors: "
@@ -75,7 +75,7 @@ def embed(recognizer: Recognizer, index: FaceIndex) -> np.ndarray:
 
 
 def embedded_faces(recognizer: Recognizer, index: FaceIndex) -> EmbeddedFaces:
-    """The faces as a recogniser embeds them, with what it enrols of each where masks are drawn on those."""
+    """The faces as a recognizer embeds them, with what it enrolls of each where masks are drawn."""
     embeddings = embed(recognizer, index)
     people, domains, photos = zip(
         *((face.person, face.domain, face.photo) for face in index.faces), strict=True

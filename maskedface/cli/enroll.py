@@ -23,7 +23,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from maskedface.cli import recogniser, thresholds
+from maskedface.cli import recognizing, thresholds
 from maskedface.cli.outputs import check_outputs
 from maskedface.cli.thresholds import add_threshold_arguments
 from maskedface.cli.values import count
@@ -86,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pictures", metavar="DIR", help="write each photograph there, with its box"
     )
-    recogniser.add_recogniser_arguments(parser)
+    recognizing.add_recognizer_arguments(parser)
     add_wait(parser, _PATIENCE)
 
 
@@ -162,7 +162,7 @@ def _read_photographs(
         given, kept = getattr(args, word), getattr(gallery, word)
         if given not in (None, kept):
             raise ValueError(f"--{word} must be that of the gallery, {kept}. Received: {given}")
-    recognizer = recogniser.read_recognizer(args, gallery)
+    recognizer = recognizing.read_recognizer(args, gallery)
     if gallery is None:
         gallery = recognizer.gallery = _empty(recognizer.gallery, args, old)
     person_of = _people(args.photos, args.person)

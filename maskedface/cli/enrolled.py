@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from maskedface.cli import recogniser
+from maskedface.cli import recognizing
 from maskedface.cli.outputs import picture_path, write_picture
 from maskedface.names import shown
 
@@ -94,14 +94,14 @@ def _print(enrolled: list[Enrolled], gallery: Gallery) -> None:
     for name in sorted({row.person for row in enrolled}):
         faces = [row.face for row in enrolled if row.person == name and row.face is not None]
         table.add_row(
-            recogniser.shown(name),
+            recognizing.shown(name),
             str(len(faces)),
             str(gallery.people.get(name, 0)),
             str(sum(face.masked >= SEEMS_MASKED for face in faces)),
             str(sum(face.aligned_by == "whole image" for face in faces)),
         )
     if enrolled:
-        recogniser.print_table(table)
+        recognizing.print_table(table)
     left_out = [row for row in enrolled if row.error]
     for row in left_out:
         print(f"left out: {shown(row.path or row.person)}: {shown(row.error)}")
@@ -110,10 +110,10 @@ def _print(enrolled: list[Enrolled], gallery: Gallery) -> None:
 
 def _draw(folder: str, number: int, row: Enrolled) -> None:
     from maskedface.datasets import read_image
-    from maskedface.recognition import LabelledFace, draw_faces
+    from maskedface.recognition import LabeledFace, draw_faces
 
     if row.face is not None:
-        picture = draw_faces(read_image(row.path), [LabelledFace(row.face.box, row.person, True)])
+        picture = draw_faces(read_image(row.path), [LabeledFace(row.face.box, row.person, True)])
         write_picture(picture_path(folder, number, row.path), picture)
 
 
@@ -123,7 +123,7 @@ def _facts(args: argparse.Namespace, enrolled: list[Enrolled], gallery: Gallery)
             "path": row.path,
             "person": row.person,
             "error": row.error,
-            "face": None if row.face is None else recogniser.face_facts(row.face),
+            "face": None if row.face is None else recognizing.face_facts(row.face),
         }
         for row in enrolled
     ]

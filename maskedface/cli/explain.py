@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _recognizer(name: str, args: argparse.Namespace) -> Recognizer:
-    from maskedface.cli.recogniser import load_recognizer
+    from maskedface.cli.recognizing import load_recognizer
 
     return load_recognizer(name, aligned_to=args.alignment, fall_back="always")
 
@@ -108,9 +108,9 @@ def _predicted(model: Any, chips: np.ndarray) -> np.ndarray:
 
 def _embedded(recognizer: Recognizer, chips: np.ndarray) -> np.ndarray:
     from maskedface import models
-    from maskedface.evaluation import normalised
+    from maskedface.evaluation import normalized
 
-    return normalised(models.predict(recognizer.embedder, chips))
+    return normalized(models.predict(recognizer.embedder, chips))
 
 
 def _measure(args: argparse.Namespace) -> int:

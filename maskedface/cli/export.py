@@ -20,7 +20,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import data
-from maskedface.cli.recogniser import add_model_alignment, refuse_alignment
+from maskedface.cli.recognizing import add_model_alignment, refuse_alignment
 from maskedface.cli.values import count, share
 
 if TYPE_CHECKING:
@@ -233,7 +233,7 @@ def _print(model: keras.Model, done: list[Exported], images: np.ndarray) -> None
     from rich.table import Table
 
     from maskedface import exporting, models
-    from maskedface.cli.recogniser import print_table
+    from maskedface.cli.recognizing import print_table
     from maskedface.exporting.exported import in_float32
 
     plain = in_float32(model)

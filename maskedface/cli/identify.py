@@ -20,7 +20,7 @@ import argparse
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from maskedface.cli import recogniser
+from maskedface.cli import recognizing
 from maskedface.cli.outputs import check_outputs, picture_path, write_picture
 from maskedface.cli.values import count, score
 from maskedface.names import shown
@@ -34,8 +34,8 @@ _SAVED_EVERY = 30.0  # seconds: the whole of it is written anew
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
     parser.add_argument("photos", nargs="+", metavar="PHOTO|FOLDER")
-    parser.add_argument("--gallery", required=True, metavar="FILE", help="whom to recognise")
-    recogniser.add_masked_gallery(parser)
+    parser.add_argument("--gallery", required=True, metavar="FILE", help="whom to recognize")
+    recognizing.add_masked_gallery(parser)
     parser.add_argument(
         "--threshold",
         type=score(2),
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--candidates", type=count(1), default=3, metavar="N", help="shown for each face"
     )
     parser.add_argument("--pictures", metavar="DIR", help="write each photograph there, with names")
-    recogniser.add_recogniser_arguments(parser)
+    recognizing.add_recognizer_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     paths = photo_files(*args.photos)
     read = (*paths, args.gallery, args.masked_gallery)
     check_outputs(args.json, folder=args.pictures, inputs=read)
-    recognizer = recogniser.read_both(args, recogniser.read_recognizer(args, gallery))
+    recognizer = recognizing.read_both(args, recognizing.read_recognizer(args, gallery))
     pair = recognizer if isinstance(recognizer, ByMask) else None
     rows: list[_Row] = []
     saved, complete = time.monotonic(), False
@@ -147,9 +147,9 @@ def _print(rows: list[_Row]) -> None:
     for column in ("photograph", "face", "person", "score", "next", "mask", "found by"):
         table.add_column(column)
     for row in rows:
-        name = recogniser.shown(row.result.path)
+        name = recognizing.shown(row.result.path)
         if row.error:
-            table.add_row(name, "", f"[red]{recogniser.shown(row.error)}")
+            table.add_row(name, "", f"[red]{recognizing.shown(row.error)}")
         elif not row.result.identities:
             table.add_row(name, "", "no face found")
         for number, one in enumerate(row.result.identities, 1):
@@ -157,13 +157,13 @@ def _print(rows: list[_Row]) -> None:
             table.add_row(
                 name,
                 str(number),
-                recogniser.shown(one.person) or f"unknown ({recogniser.shown(first.person)}?)",
+                recognizing.shown(one.person) or f"unknown ({recognizing.shown(first.person)}?)",
                 f"{first.score:.3f}",
-                ", ".join(f"{recogniser.shown(c.person)} {c.score:.3f}" for c in others),
+                ", ".join(f"{recognizing.shown(c.person)} {c.score:.3f}" for c in others),
                 f"{one.face.masked:.2f}",
                 one.face.aligned_by,
             )
-    recogniser.print_table(table)
+    recognizing.print_table(table)
 
 
 def _print_threshold(gallery: Any, given: float | None) -> None:
@@ -184,7 +184,7 @@ def _print_threshold(gallery: Any, given: float | None) -> None:
             f"{made.people} people ({shown(made.source)}) against {made.gallery} enrolled"
         )
         if made.gallery != len(gallery):
-            print(shown(recogniser.changed_rate(gallery)))
+            print(shown(recognizing.changed_rate(gallery)))
 
 
 def _facts(row: _Row, args: argparse.Namespace, pair: ByMask | None) -> dict[str, Any]:
@@ -203,7 +203,7 @@ def _facts(row: _Row, args: argparse.Namespace, pair: ByMask | None) -> dict[str
                 "gallery": gallery(one.face),
                 "threshold": one.threshold,
                 "candidates": [candidate._asdict() for candidate in one.candidates],
-                **recogniser.face_facts(one.face),
+                **recognizing.face_facts(one.face),
             }
             for one in row.result.identities
         ],

@@ -9,7 +9,7 @@ import numpy as np
 
 from maskedface import datasets
 from maskedface.cli.embedding import embed
-from maskedface.cli.recogniser import load_recognizer
+from maskedface.cli.recognizing import load_recognizer
 from maskedface.datasets import Exclusion, FaceIndex
 from maskedface.evaluation import LabelCheck, check_labels
 from maskedface.names import shown

@@ -58,7 +58,7 @@ def relearn(runs: Sequence[Run], learner: Learner) -> Relearned:
     Raises:
         ValueError: if the runs are not of the same rows, or as `Cohort.joined`.
     """
-    from maskedface.evaluation import Cohort, learner_scores, normalised
+    from maskedface.evaluation import Cohort, learner_scores, normalized
     from maskedface.training import open_results, report_domains
 
     split = runs[0].split()
@@ -74,7 +74,7 @@ def relearn(runs: Sequence[Run], learner: Learner) -> Relearned:
         known = [run.predictions for run in runs]
         templates = None
         if any("templates" in found for found in known):
-            templates = np.hstack([normalised(f.get("templates", f["embeddings"])) for f in known])
+            templates = np.hstack([normalized(f.get("templates", f["embeddings"])) for f in known])
         return Relearned(runs[0], *open_results(test, joined, cohort, templates))
     labels = test.labels(train.people)
     trained = np.hstack([_embeddings(run, train) for run in runs])
@@ -86,7 +86,7 @@ def relearn(runs: Sequence[Run], learner: Learner) -> Relearned:
 def _embeddings(run: Run, rows: FaceIndex) -> np.ndarray:
     from maskedface import models
     from maskedface.datasets import read_chips
-    from maskedface.evaluation import normalised
+    from maskedface.evaluation import normalized
 
     chips = read_chips(rows, size=run.record["image_size"], alignment=run.record["alignment"])
-    return normalised(models.predict(models.embedder(run.model), chips))
+    return normalized(models.predict(models.embedder(run.model), chips))

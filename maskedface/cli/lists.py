@@ -11,7 +11,7 @@ import numpy as np
 from maskedface import datasets, evaluation
 from maskedface.cli.embedding import embed, models_and_faces, names, templates
 from maskedface.cli.every_pair import differences, score_every_pair
-from maskedface.cli.recogniser import print_table
+from maskedface.cli.recognizing import print_table
 from maskedface.datasets import FaceIndex
 from maskedface.names import shown
 from maskedface.training.lineage import refuse_people

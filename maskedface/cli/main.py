@@ -21,7 +21,7 @@ COMMANDS = {
     "demo": "draw people, train and evaluate on them, in a few minutes",
     "audit": "look at every image of a data set and report what is wrong",
     "align": "find every face's five points once, for training by them; crops of faces",
-    "train": "train a recogniser by a recipe and evaluate it",
+    "train": "train a recognizer by a recipe and evaluate it",
     "tune": "search a recipe's fields for the best recipe, by Keras Tuner",
     "evaluate": "print the results of runs, or evaluate one on other images",
     "report": "write one HTML page about runs, with tables, figures and faces",
@@ -107,7 +107,7 @@ class _Unbroken:
 def _top(words: list[str]) -> int:
     parser = argparse.ArgumentParser(
         "maskedface",
-        description="Recognise people who wear masks.",
+        description="Recognize people who wear masks.",
         epilog="\n".join(f"  {name:<10}{line}" for name, line in COMMANDS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

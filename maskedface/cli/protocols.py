@@ -11,7 +11,7 @@ from maskedface import datasets, evaluation
 from maskedface.cli import data
 from maskedface.cli.embedding import embedded_faces, models_and_faces
 from maskedface.cli.lists import rank_lists, score_pairs, shown_value
-from maskedface.cli.recogniser import print_table
+from maskedface.cli.recognizing import print_table
 from maskedface.datasets import PAIR_PROTOCOLS
 from maskedface.whole_file import write_json
 

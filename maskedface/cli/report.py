@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-faces", action="store_true", help="leave out faces, names and this machine's paths"
     )
-    parser.add_argument("--title", default="Masked faces, recognised")
+    parser.add_argument("--title", default="Masked faces, recognized")
 
 
 def run(args: argparse.Namespace) -> int:

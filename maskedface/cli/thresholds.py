@@ -7,7 +7,7 @@ import math
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from maskedface.cli import recogniser
+from maskedface.cli import recognizing
 from maskedface.cli.values import rate
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _stay(gallery: Gallery, reason: str) -> str:
     stay = f"thresholds stay those for {made.gallery} people enrolled: {reason}"
     if len(gallery) == made.gallery:
         return stay
-    return f"{stay}. {recogniser.changed_rate(gallery)}. --strangers FOLDER chooses anew"
+    return f"{stay}. {recognizing.changed_rate(gallery)}. --strangers FOLDER chooses anew"
 
 
 def _chosen(made: Calibration) -> str:

@@ -1,4 +1,4 @@
-"""Train a recogniser by a recipe, evaluate it on the test rows and leave a run folder.
+"""Train a recognizer by a recipe, evaluate it on the test rows and leave a run folder.
 
 The same command goes on where a killed one stopped, and does nothing where it had finished.
 

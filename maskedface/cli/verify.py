@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from maskedface.cli import recogniser
+from maskedface.cli import recognizing
 from maskedface.cli.outputs import check_outputs, picture_kind, write_picture
 from maskedface.cli.values import score
 from maskedface.names import shown
@@ -29,14 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("first", metavar="PHOTO")
     parser.add_argument("second", metavar="PHOTO")
     parser.add_argument("--gallery", metavar="FILE", help="take the model and threshold from it")
-    recogniser.add_masked_gallery(parser)
+    recognizing.add_masked_gallery(parser)
     parser.add_argument(
         "--threshold", type=score(1), metavar="COSINE", help="the same from here on, in [-1, 1]"
     )
     parser.add_argument(
         "--picture", metavar="FILE", help="write both photographs there, with boxes"
     )
-    recogniser.add_recogniser_arguments(parser)
+    recognizing.add_recognizer_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,22 +51,22 @@ def run(args: argparse.Namespace) -> int:
     if args.picture:
         picture_kind(args.picture)
     gallery = Gallery.load(args.gallery) if args.gallery else None
-    recognizer = recogniser.read_both(args, recogniser.read_recognizer(args, gallery))
+    recognizer = recognizing.read_both(args, recognizing.read_recognizer(args, gallery))
     if isinstance(recognizer, ByMask):
         result = recognizer.verify(args.first, args.second)
         gallery = recognizer.meant_for(*result.faces).gallery
     else:
         result = recognizer.verify(args.first, args.second, threshold=args.threshold)
     if args.json:
-        faces = [recogniser.face_facts(face) for face in result.faces]
+        faces = [recognizing.face_facts(face) for face in result.faces]
         verdict = {"same": result.same, "score": result.score, "threshold": result.threshold}
         write_json(args.json, {**verdict, "photos": [args.first, args.second], "faces": faces})
     table = Table()
     for column in ("photograph", "mask", "found by"):
         table.add_column(column)
     for path, face in zip((args.first, args.second), result.faces, strict=True):
-        table.add_row(recogniser.shown(path), f"{face.masked:.2f}", face.aligned_by)
-    recogniser.print_table(table)
+        table.add_row(recognizing.shown(path), f"{face.masked:.2f}", face.aligned_by)
+    recognizing.print_table(table)
     threshold = shown(_threshold(result, args, gallery))
     print(f"{_verdict(result)}: cosine {result.score:.3f}, {threshold}")
     if args.picture:
@@ -94,11 +94,11 @@ def _draw(args: argparse.Namespace, result: Verification) -> None:
     import numpy as np
 
     from maskedface.datasets import read_image
-    from maskedface.recognition import LabelledFace, draw_faces
+    from maskedface.recognition import LabeledFace, draw_faces
 
     words = f"{_verdict(result)} {result.score:.2f}"
     pictures = [
-        draw_faces(read_image(path), [LabelledFace(face.box, words, bool(result.same))])
+        draw_faces(read_image(path), [LabeledFace(face.box, words, bool(result.same))])
         for path, face in zip((args.first, args.second), result.faces, strict=True)
     ]
     height = max(picture.shape[0] for picture in pictures)

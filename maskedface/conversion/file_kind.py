@@ -1,4 +1,4 @@
-"""Recognises what is no weight file at all: a web page, a Git LFS pointer, an empty file."""
+"""Recognizes what is no weight file at all: a web page, a Git LFS pointer, an empty file."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import numpy as np
 SIZE = 224
 # Two machines round differently; other weights are about 1 apart.
 TOLERANCE = 1e-3
-# Ellipses in drawing order: colour (R, G, B), centre (x, y) and half axes (x, y), in pixels of a
+# Ellipses in drawing order: color (R, G, B), centre (x, y) and half axes (x, y), in pixels of a
 # 224 x 224 image. All integers, so no library or machine draws it differently.
 _ELLIPSES = (
     ((62, 44, 34), (112, 98), (84, 92)),  # hair
@@ -22,7 +22,7 @@ _ELLIPSES = (
     ((198, 148, 120), (112, 132), (11, 17)),  # nose
     ((176, 72, 76), (112, 170), (27, 9)),  # mouth
 )
-_TOP, _BOTTOM = (150, 176, 200), (96, 118, 132)  # the background's colours
+_TOP, _BOTTOM = (150, 176, 200), (96, 118, 132)  # the background's colors
 
 
 def drawn_face() -> np.ndarray:
@@ -34,9 +34,9 @@ def drawn_face() -> np.ndarray:
     y, x = np.mgrid[:SIZE, :SIZE].astype(np.int64)
     down = y[..., None]
     image = (np.array(_TOP) * (SIZE - 1 - down) + np.array(_BOTTOM) * down) // (SIZE - 1)
-    for colour, (cx, cy), (a, b) in _ELLIPSES:
+    for color, (cx, cy), (a, b) in _ELLIPSES:
         inside = (x - cx) ** 2 * b**2 + (y - cy) ** 2 * a**2 <= (a * b) ** 2
-        image[inside] = colour
+        image[inside] = color
     face: np.ndarray = image.astype(np.uint8)
     return face
 

@@ -38,12 +38,12 @@ def draw_audit(report: AuditReport, path: str | os.PathLike[str]) -> None:
 
 def _draw_people(axes: Any, report: AuditReport) -> None:
     counts = sorted(report.per_person.values(), key=lambda n: (-n["unmasked"], -n["masked"]))
-    for domain, colour in _COLOURS.items():
+    for domain, color in _COLOURS.items():
         total = sum(n[domain] for n in counts)
         label = f"{domain}: {total}"
         values = [n[domain] for n in counts]
-        axes.fill_between(range(len(counts)), values, step="mid", color=colour, alpha=0.25)
-        axes.step(range(len(counts)), values, where="mid", color=colour, label=label, linewidth=1)
+        axes.fill_between(range(len(counts)), values, step="mid", color=color, alpha=0.25)
+        axes.step(range(len(counts)), values, where="mid", color=color, label=label, linewidth=1)
     axes.set_yscale("symlog", linthresh=10)  # fifty times more unmasked than masked in RMFRD
     axes.set_ylim(0)
     axes.margins(x=0)

@@ -11,7 +11,7 @@ _TURN = 0.12  # radians
 _ZOOM = 0.10  # of the size
 _SHIFT = 0.04  # of the chip's width
 _CONTRAST = 0.30  # of the distance to the mean
-_BRIGHTNESS = 30.0  # grey levels
+_BRIGHTNESS = 30.0  # gray levels
 _STREAM = 9  # apart from the streams of `datasets.order`
 
 
@@ -27,7 +27,7 @@ def augmented(
         elements: int array, shape (batch,), each >= 0: the images' numbers in their data set.
         seed, epoch: int >= 0.
         strength: float >= 0. At 1: turns of up to .12 rad, zooms of up to 10 %, shifts of up to 4 % of
-            the width, contrast of up to 30 % and brightness of up to 30 grey levels either way (our
+            the width, contrast of up to 30 % and brightness of up to 30 gray levels either way (our
             own choice). 0 changes nothing.
 
     Returns:

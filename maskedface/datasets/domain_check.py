@@ -67,7 +67,7 @@ def suspect_domains(
     """Finds unmasked faces among the masked and the reverse, by `masking.masked_probability`.
 
     Nothing is learnt from the index, so one domain alone can be checked. It flags some images that are
-    rightly labelled: look before removing. docs/datasets.md has the share of flipped labels that it
+    rightly labeled: look before removing. docs/datasets.md has the share of flipped labels that it
     finds, and of its suspects that are flipped.
 
     Args:

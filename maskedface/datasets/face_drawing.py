@@ -16,15 +16,15 @@ _FINER = 4  # each pixel is drawn 4 x 4 times finer and averaged down: smooth ed
 _EYES = ((38.29, 51.70), (73.53, 51.50))
 _MIDDLE, _NOSE_Y, _MOUTH_Y = 56.0, 71.7, 92.3
 
-# Catmull and Rom 1974: weights of four neighbouring points at six steps between the middle two.
+# Catmull and Rom 1974: weights of four neighboring points at six steps between the middle two.
 _SPLINE = (np.arange(6)[:, None] / 6) ** np.arange(4) @ np.array(
     [[0, 1, 0, 0], [-0.5, 0, 0.5, 0], [1, -2.5, 2, -0.5], [-0.5, 1.5, -1.5, 0.5]]
 )
 _TURN = np.arange(24) * (2 * np.pi / 24)
 _CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)], 1)
 
-_Colour = tuple[float, ...]
-# Lightest to darkest; a person's skin lies anywhere between two neighbours.
+_Color = tuple[float, ...]
+# Lightest to darkest; a person's skin lies anywhere between two neighbors.
 _SKINS = ((250, 221, 198), (236, 192, 158), (205, 150, 112), (152, 101, 70), (101, 66, 48))
 _HAIRS = (
     (30, 26, 28), (62, 42, 32), (104, 68, 42), (150, 146, 144), (84, 40, 52),
@@ -102,8 +102,8 @@ class _Traits:
     """What makes a person. Lengths in alignment pixels, y downwards."""
 
     tone: Annotated[float, 0, len(_SKINS) - 1.001]
-    hair_colour: Annotated[int, tuple(range(len(_HAIRS)))]
-    eye_colour: Annotated[int, tuple(range(len(_IRISES)))]
+    hair_color: Annotated[int, tuple(range(len(_HAIRS)))]
+    eye_color: Annotated[int, tuple(range(len(_IRISES)))]
     brow_dark: Annotated[float, 0.3, 0.6]
     lip_red: Annotated[float, 0.25, 0.65]
     style: Annotated[str, tuple(_HAIRLINES)]
@@ -137,16 +137,16 @@ class _Traits:
     freckles: Annotated[int, (0, 0, 0, 12)]
 
     @property
-    def skin(self) -> _Colour:
+    def skin(self) -> _Color:
         return _mix(_SKINS[int(self.tone)], _SKINS[int(self.tone) + 1], self.tone % 1)
 
     @property
-    def hair(self) -> _Colour:
-        # Dark skin goes with the dark half of the hair colours and with grey.
-        return _HAIRS[self.hair_colour % 5 if self.tone > 2 else self.hair_colour]
+    def hair(self) -> _Color:
+        # Dark skin goes with the dark half of the hair colors and with gray.
+        return _HAIRS[self.hair_color % 5 if self.tone > 2 else self.hair_color]
 
     @property
-    def brow(self) -> _Colour:
+    def brow(self) -> _Color:
         return _mix(self.hair, (40, 28, 26), self.brow_dark)
 
 
@@ -208,10 +208,10 @@ class _Pen:
         placed: list[float] = ((away @ self._linear + self._shift) * self._zoom).ravel().tolist()
         return placed
 
-    def fill(self, points: Any, colour: _Colour, depth: float = 0.0) -> None:
-        self.draw.polygon(self.place(points, depth), fill=_rgb(colour))
+    def fill(self, points: Any, color: _Color, depth: float = 0.0) -> None:
+        self.draw.polygon(self.place(points, depth), fill=_rgb(color))
 
-    def stroke(self, points: Any, width: Any, colour: _Colour, depth: float = 0.0) -> None:
+    def stroke(self, points: Any, width: Any, color: _Color, depth: float = 0.0) -> None:
         """A smooth line through the points; a list of widths tapers it, one for each point."""
         line = _curve(points)
         along = line[[*range(1, len(line)), -1]] - line[[0, *range(len(line) - 1)]]
@@ -220,20 +220,20 @@ class _Pen:
             steps = np.arange(len(line)) * ((len(width) - 1) / (len(line) - 1))
             width = np.interp(steps, np.arange(len(width)), width)[:, None]
         across *= width
-        self.fill(np.concatenate([line + across, (line - across)[::-1]]), colour, depth)
+        self.fill(np.concatenate([line + across, (line - across)[::-1]]), color, depth)
 
 
-def _rgb(colour: _Colour) -> tuple[int, int, int]:
-    red, green, blue = (int(min(max(value, 0), 255)) for value in colour)
+def _rgb(color: _Color) -> tuple[int, int, int]:
+    red, green, blue = (int(min(max(value, 0), 255)) for value in color)
     return red, green, blue
 
 
-def _mix(first: Sequence[float], second: Sequence[float], share: float) -> _Colour:
+def _mix(first: Sequence[float], second: Sequence[float], share: float) -> _Color:
     return tuple(a + (b - a) * share for a, b in zip(first, second, strict=True))
 
 
-def _shade(colour: _Colour, factor: float) -> _Colour:
-    return tuple(value * factor for value in colour)
+def _shade(color: _Color, factor: float) -> _Color:
+    return tuple(value * factor for value in color)
 
 
 def _curve(points: Any, closed: bool = False) -> np.ndarray:
@@ -332,10 +332,10 @@ def _eye(pen: _Pen, t: _Traits, shot: _Shot, side: int, at: tuple[float, float])
     upper, lower = lids(u)
     pen.fill(place(u * 1.12, upper - 2.4), _shade(t.skin, 0.93))
     pen.fill(np.concatenate([place(u, upper), place(u, lower)[::-1]]), (246, 243, 238))
-    iris = _IRISES[t.eye_colour]
-    for size, colour in ((1, _shade(iris, 0.6)), (0.82, iris), (0.42, (16, 12, 12))):
+    iris = _IRISES[t.eye_color]
+    for size, color in ((1, _shade(iris, 0.6)), (0.82, iris), (0.42, (16, 12, 12))):
         x, y = _ellipse(side * shot.gaze, -0.4, t.iris * size, t.iris * size).T
-        pen.fill(place(x, y.clip(*lids(x))), colour)
+        pen.fill(place(x, y.clip(*lids(x))), color)
     pen.fill(_ellipse(at[0] + shot.gaze + 1.3, at[1] - 1.4, 0.9, 0.9), (255, 255, 255))
     pen.stroke(place(u, upper), [0.6, t.lashes, t.lashes, t.lashes * 1.2], _shade(t.brow, 0.55))
     pen.stroke(place(u, lower), 0.6, _shade(t.skin, 0.66))
@@ -414,7 +414,7 @@ def _hat(pen: _Pen, t: _Traits, rng: np.random.Generator) -> None:
 
 
 def _glasses(pen: _Pen, t: _Traits) -> None:
-    frame: _Colour = (34, 32, 38)
+    frame: _Color = (34, 32, 38)
     circle = _ellipse(0, 0, 1, 1)[[*range(24), 0]]
     ring = np.sign(circle) * np.abs(circle) ** (2 / t.glasses)
     for side, (x, y) in zip((-1, 1), _EYES, strict=True):
@@ -454,7 +454,7 @@ def _mask(pen: _Pen, t: _Traits, rng: np.random.Generator) -> None:
         pen.stroke(wire, 1.2, _mix(cloth, (255, 255, 255), 0.4), 0.4)
 
 
-def _pattern(pen: _Pen, shape: np.ndarray, cloth: _Colour, rng: np.random.Generator) -> None:
+def _pattern(pen: _Pen, shape: np.ndarray, cloth: _Color, rng: np.random.Generator) -> None:
     """Dots, stripes or checks, cut to the mask's shape."""
     stencil = Image.new("L", pen.image.size)
     ImageDraw.Draw(stencil).polygon(pen.place(shape, 0.8), fill=255)

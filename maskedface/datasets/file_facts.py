@@ -24,7 +24,7 @@ _LARGE = 16_000_000
 _ONE_LARGE = threading.Lock()
 
 # An image is nearly black where 99 of 100 values of its pixels lie below the first, nearly uniform where 98
-# of 100 lie within the second of each other in each color; grey levels. Photographs of faces are far from
+# of 100 lie within the second of each other in each color; gray levels. Photographs of faces are far from
 # both (docs/reliability.md has counts).
 _BLACK, _UNIFORM = 32, 8
 _LOOKED_AT = 10_000  # pixels at most, evenly spread

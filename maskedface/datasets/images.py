@@ -25,7 +25,7 @@ MAX_PIXELS = 89_478_485
 # A file with more bytes is not read: four channels of 16 bits of so many pixels take 0.7 GiB at most.
 MAX_BYTES = 2**30
 
-# Grey levels that some pixel of an image of more than 8 bits must reach, a quarter of the range. Where
+# Gray levels that some pixel of an image of more than 8 bits must reach, a quarter of the range. Where
 # none does, 12 bits or 8 lie in 16, or the photograph is nearly black: nothing in the file tells which.
 _DIMMEST = 64
 
@@ -138,7 +138,7 @@ def decode(image: Image.Image, name: str = "image") -> np.ndarray:
 
     Args:
         image: a PIL image, from `open_image`. Of an animation the first frame is taken, transparency is
-            dropped. 16 bits of grey are divided by 257, so 65535 is 255; of 16-bit colors the upper 8 bits
+            dropped. 16 bits of gray are divided by 257, so 65535 is 255; of 16-bit colors the upper 8 bits
             are taken.
         name: str, what to call the image in an error.
 
@@ -186,29 +186,29 @@ def _pixels(image: Image.Image) -> np.ndarray:
         if header is not None:
             return _decode_jpeg(data, header[:2])
     upright = ImageOps.exif_transpose(image) if turned else image
-    if upright.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion would clip at 255
-        grey = np.asarray(upright).astype("float64") / 257
-        upright = Image.fromarray(grey.clip(0, 255).round().astype("uint8"))
+    if upright.mode.startswith("I"):  # 16-bit gray: Pillow's own conversion would clip at 255
+        gray = np.asarray(upright).astype("float64") / 257
+        upright = Image.fromarray(gray.clip(0, 255).round().astype("uint8"))
     return np.array(upright if upright.mode == "RGB" else upright.convert("RGB"))
 
 
 def _jpeg_header(data: bytes) -> tuple[int, int, str] | None:
-    """Height, width and colours; None where simplejpeg knows no such sampling, but Pillow may."""
+    """Height, width and colors; None where simplejpeg knows no such sampling, but Pillow may."""
     try:
-        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+        height, width, colors, _ = simplejpeg.decode_jpeg_header(data)
     except ValueError:
         return None
-    return int(height), int(width), colours
+    return int(height), int(width), colors
 
 
-def _decode_jpeg(data: bytes, size: tuple[int, int], colours: str = "RGB") -> np.ndarray:
+def _decode_jpeg(data: bytes, size: tuple[int, int], colors: str = "RGB") -> np.ndarray:
     """The same libjpeg-turbo with the same settings as Pillow's, at half its time."""
-    count = size[0] * size[1] * len(colours)
+    count = size[0] * size[1] * len(colors)
     # Into memory at an address divisible by 32 libjpeg-turbo writes past the caches, where the pixels are
     # wanted next: that takes twice as long, and what reads them waits for them.
     memory = np.empty(count + 36, "uint8")
     start = (4 - memory.ctypes.data) % 32
-    pixels: np.ndarray = simplejpeg.decode_jpeg(data, colours, buffer=memory[start : start + count])
+    pixels: np.ndarray = simplejpeg.decode_jpeg(data, colors, buffer=memory[start : start + count])
     return pixels
 
 
@@ -254,6 +254,6 @@ def _plain_jpeg(data: bytes, max_pixels: int) -> tuple[int, int] | None:
     header = _jpeg_header(data) if data.startswith(_JPEG_START) and _APP1 not in data else None
     if header is None:
         return None
-    height, width, colours = header
-    is_plain = height * width <= max_pixels and colours in ("YCbCr", "RGB", "Gray")
+    height, width, colors = header
+    is_plain = height * width <= max_pixels and colors in ("YCbCr", "RGB", "Gray")
     return (height, width) if is_plain else None

@@ -14,10 +14,10 @@ from maskedface.datasets.reading import read_many
 
 # Own lines, not the imagehash package, which brings PyWavelets for the sake of these.
 # pHash (Zauner 2010, "Implementation and benchmarking of perceptual image hash functions",
-# section 3.2.1) of the upper half: the 16 x 16 lowest frequencies of a 32 x 32 grey image.
+# section 3.2.1) of the upper half: the 16 x 16 lowest frequencies of a 32 x 32 gray image.
 _SIZE = 32
 _FREQUENCIES = 16
-BITS = _FREQUENCIES**2 - 1  # without the mean grey, so that brightness does not count
+BITS = _FREQUENCIES**2 - 1  # without the mean gray, so that brightness does not count
 
 # Of 255 bits. See `with_photo_groups` for what it finds on MLFW.
 MAX_DISTANCE = 10
@@ -88,8 +88,8 @@ def photo_hashes(image: np.ndarray) -> np.ndarray:
     height, width = image.shape[:2]
     upper = Image.fromarray(image).convert("L")
     small = upper.resize((_SIZE, _SIZE), Image.Resampling.BILINEAR, box=(0, 0, width, height / 2))
-    grey = np.asarray(small, "float32")
-    lowest = dctn(grey, norm="ortho")[:_FREQUENCIES, :_FREQUENCIES]
+    gray = np.asarray(small, "float32")
+    lowest = dctn(gray, norm="ortho")[:_FREQUENCIES, :_FREQUENCIES]
     # Mirroring an image turns the sign of its odd horizontal frequencies.
     mirrored = lowest * (-1.0) ** np.arange(_FREQUENCIES)
     values = np.stack([lowest.ravel()[1:], mirrored.ravel()[1:]])

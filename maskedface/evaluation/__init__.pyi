@@ -25,7 +25,7 @@ from .paper_rows import PAPER_ROWS as PAPER_ROWS
 from .rank_one import rank_one_matches as rank_one_matches, rank_one_report as rank_one_report
 from .scores import (
     cosine_scores as cosine_scores,
-    normalised as normalised,
+    normalized as normalized,
     person_means as person_means,
     threshold_at as threshold_at,
 )

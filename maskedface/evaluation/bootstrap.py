@@ -15,7 +15,7 @@ def interval(
     """A 95 % percentile bootstrap interval of the mean over faces, drawing whole people.
 
     Args:
-        values: float array, shape (faces,): 1 for a face recognised, 0 for one missed, or a mean
+        values: float array, shape (faces,): 1 for a face recognized, 0 for one missed, or a mean
             over seeds in [0, 1], or a difference of two.
         people: the person of each face.
         draws: int >= 1, resamples.
@@ -50,7 +50,7 @@ def paired_difference(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> dict[str, float]:
-    """How much better one recogniser is than another on the same faces.
+    """How much better one recognizer is than another on the same faces.
 
     Args:
         values, baseline: float arrays, shape (faces,), as for `interval`, row by row the same face.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskedface.evaluation.scores import normalised
+from maskedface.evaluation.scores import normalized
 
 _BLOCK = 4_096  # templates at a time: 31 MB of cosines to two thousand people
 COHORT_ARRAYS = _PEOPLE, _NEAREST = "cohort", "cohort_nearest"
@@ -38,7 +38,7 @@ class Cohort:
     nearest: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "people", normalised(self.people))
+        object.__setattr__(self, "people", normalized(self.people))
         if len(self.people) < 2 or self.nearest < 1:
             raise ValueError(
                 "a cohort must have at least two people, and nearest be at least 1. "

@@ -125,10 +125,10 @@ def overlay(image: np.ndarray, attention_map: np.ndarray) -> np.ndarray:
             f"Received: {image.dtype} {image.shape} and {attention_map.shape}"
         )
     heat = attention_map.clip(0, 1)
-    # OpenCV's colours are BGR. Inferno also reads as light and dark, by all kinds of eyes.
-    colours = cv2.applyColorMap((255 * heat).round().astype("uint8"), cv2.COLORMAP_INFERNO)
+    # OpenCV's colors are BGR. Inferno also reads as light and dark, by all kinds of eyes.
+    colors = cv2.applyColorMap((255 * heat).round().astype("uint8"), cv2.COLORMAP_INFERNO)
     opacity = 0.75 * np.sqrt(heat)[..., None]
-    mixed: np.ndarray = image * (1 - opacity) + colours[..., ::-1] * opacity
+    mixed: np.ndarray = image * (1 - opacity) + colors[..., ::-1] * opacity
     return mixed.round().astype("uint8")
 
 

@@ -1,4 +1,4 @@
-"""Label noise: faces that a network finds nearer to another person than to the one they are labelled as."""
+"""Label noise: faces that a network finds nearer to another person than to the one they are labeled as."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def check_labels(
     *,
     margin: float = MARGIN,
 ) -> LabelCheck:
-    """Finds faces that are probably labelled as the wrong person: nearest class mean, leave one out.
+    """Finds faces that are probably labeled as the wrong person: nearest class mean, leave one out.
 
     Each face is compared with one mean a person of their unmasked faces, masked faces too, since masked
     faces attract each other; its own person's without the face itself and all others of its photograph.

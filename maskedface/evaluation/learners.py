@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from maskedface.evaluation.scores import normalised, person_means
+from maskedface.evaluation.scores import normalized, person_means
 
 Learner = Literal["class_means", "logistic", "svm", "knn"]
 LEARNERS: tuple[Learner, ...] = get_args(Learner)
@@ -48,7 +48,7 @@ def learner_scores(
             "labels must be one an embedding, and every class must have a face. "
             f"Received: {len(embeddings)} embeddings, {len(labels)} labels of {len(present)} classes"
         )
-    unit, asked = normalised(embeddings), normalised(probes)
+    unit, asked = normalized(embeddings), normalized(probes)
     if learner == "class_means":
         _, means = person_means(unit, [f"{label:09d}" for label in labels])
         return np.asarray(asked @ means.T)

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from maskedface.evaluation.cohort import Cohort
-from maskedface.evaluation.scores import normalised, person_means
+from maskedface.evaluation.scores import normalized, person_means
 
 OwnPhoto = Literal["keep", "skip", "leave_out"]
 
@@ -104,7 +104,7 @@ def match_probes(
         photos: the photograph each face was made from; None = unknown.
         probes: the domain of the probes.
         own_photo: what to do with a probe whose own photograph, bare, is among its person's
-            gallery faces. "keep": nothing, an optimistic figure; "skip": do not ask it;
+            gallery faces. "keep": nothing, an optimiztic figure; "skip": do not ask it;
             "leave_out": compare it with its person's other photographs alone, and skip it where
             there are none. Unmasked probes are gallery faces themselves: "leave_out" them.
         enrolled: the people who make the gallery; by default all with an unmasked face. With it,
@@ -122,10 +122,10 @@ def match_probes(
             are not "leave_out", `own_photo` needs photos and some are unknown, templates have another
             shape, or as `Cohort.offsets`.
     """
-    unit, names = normalised(embeddings), np.asarray(people, dtype=object)
+    unit, names = normalized(embeddings), np.asarray(people, dtype=object)
     domain = np.asarray(domains, dtype=object)
     _check(len(unit), names, domain, photos, probes, own_photo)
-    enrolled_as = unit if templates is None else normalised(templates)
+    enrolled_as = unit if templates is None else normalized(templates)
     if enrolled_as.shape != unit.shape:
         raise ValueError(
             "templates must have the embeddings' shape. "
@@ -240,4 +240,4 @@ def _without_own_photo(
         shared[row] = True
         lonely[row] = len(same) == count[own[row]]
         rest[row] = total[own[row]] - unit[same].sum(axis=0)
-    return shared, lonely, normalised(rest)
+    return shared, lonely, normalized(rest)

@@ -24,7 +24,7 @@ def draw_pairs(
     Args:
         people, domains: each face's person and "masked" or "unmasked".
         photos: the photograph each face was made from: genuine pairs of one photograph are left
-            out, as they are recognised by the photograph. None = unknown, nothing is left out.
+            out, as they are recognized by the photograph. None = unknown, nothing is left out.
         kinds: the domains of the first and of the second face.
         limit: int >= 1, the most impostor pairs.
         seed: int, of the drawing.

@@ -9,7 +9,7 @@ import numpy as np
 _BLOCK = 65_536  # pairs compared at a time: 64 MB at 128 numbers a face
 
 
-def normalised(embeddings: np.ndarray) -> np.ndarray:
+def normalized(embeddings: np.ndarray) -> np.ndarray:
     """Scales every embedding to length 1, so that a product of two is their cosine.
 
     Args:
@@ -47,7 +47,7 @@ def person_means(
     Raises:
         ValueError: if there is no face, the lengths differ or a value is not finite.
     """
-    unit = normalised(embeddings)
+    unit = normalized(embeddings)
     if not len(unit) or len(unit) != len(people):
         raise ValueError(
             "embeddings and people must have the same length, at least 1. "
@@ -56,7 +56,7 @@ def person_means(
     names, person = np.unique(np.asarray([*map(str, people)], object), return_inverse=True)
     sums = np.zeros((len(names), unit.shape[1]), "float32")
     np.add.at(sums, person, unit)
-    return tuple(names), normalised(sums)
+    return tuple(names), normalized(sums)
 
 
 def cosine_scores(embeddings: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -70,9 +70,9 @@ def cosine_scores(embeddings: np.ndarray, first: np.ndarray, second: np.ndarray)
         float32 array in [-1, 1], shape (pairs,).
 
     Raises:
-        ValueError: if `first` and `second` differ in shape, or as `normalised`.
+        ValueError: if `first` and `second` differ in shape, or as `normalized`.
     """
-    unit = normalised(embeddings)
+    unit = normalized(embeddings)
     first, second = np.asarray(first), np.asarray(second)
     if first.shape != second.shape or first.ndim != 1:
         raise ValueError(

@@ -170,7 +170,7 @@ def tar_difference(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> dict[str, float]:
-    """How much more genuine pairs one recogniser accepts than another, of the same pairs at the same FAR.
+    """How much more genuine pairs one recognizer accepts than another, of the same pairs at the same FAR.
 
     Args:
         scores, baseline: float arrays, shape (pairs,), of the two, row by row the same pair.

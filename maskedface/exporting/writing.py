@@ -55,7 +55,7 @@ def write_litert(
 
     "float16" stores weights in half the bytes; "int8" computes in bytes, weights by channel,
     activations with the ranges that the calibration images reach. Its input is uint8, whose steps
-    are grey levels; its output is scaled back to float32.
+    are gray levels; its output is scaled back to float32.
     """
     import tensorflow as tf
 
@@ -66,7 +66,7 @@ def write_litert(
         words["target_spec"] = {"supported_types": [tf.float16]}
     if precision == "int8":
         assert calibration is not None
-        # The input's steps are grey levels only where calibration has seen 0 and 255.
+        # The input's steps are gray levels only where calibration has seen 0 and 255.
         ends = np.zeros_like(calibration[:1])
         ends[:, ::2] = 255
         images = np.concatenate([calibration, ends]).astype("float32")

@@ -41,7 +41,7 @@ def write_crops(
 ) -> FaceIndex:
     """Writes the face of each row that says where it lies, and a manifest of them.
 
-    A crop has its image's path, below `folder`: JPEG (quality 95, full colour) where that ends so, else
+    A crop has its image's path, below `folder`: JPEG (quality 95, full color) where that ends so, else
     PNG, with `.png` behind any ending but its own. `folder/manifest.csv` comes last and states the
     alignment; while it is not there, nor are all crops.
 

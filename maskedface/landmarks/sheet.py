@@ -21,7 +21,7 @@ _SIDE, _TEXT, _GAP, _COLUMNS = (
 )  # pixels of an image, of its two lines, between; a row's
 _LETTERS = 22  # of a name, its end: what fits below an image
 _BACK, _INK, _BAD = (24, 24, 27), (228, 228, 231), (248, 113, 113)
-# Eyes, nose, mouth; each side has its own colour, so that a mirrored face is seen.
+# Eyes, nose, mouth; each side has its own color, so that a mirrored face is seen.
 _COLOURS = ((250, 204, 21), (56, 189, 248), (74, 222, 128), (250, 204, 21), (56, 189, 248))
 
 
@@ -120,8 +120,8 @@ def _read(index: FaceIndex, path: str) -> np.ndarray | None:
 
 
 def _dots(pen: ImageDraw.ImageDraw, places: Sequence[Sequence[float]]) -> None:
-    for (x, y), colour in zip(places, _COLOURS, strict=True):
-        pen.ellipse((x - 2.5, y - 2.5, x + 2.5, y + 2.5), fill=colour, outline=(0, 0, 0))
+    for (x, y), color in zip(places, _COLOURS, strict=True):
+        pen.ellipse((x - 2.5, y - 2.5, x + 2.5, y + 2.5), fill=color, outline=(0, 0, 0))
 
 
 def shortened(path: str, letters: int = _LETTERS) -> str:

@@ -27,7 +27,7 @@ class CentreDistances(keras.layers.Layer):
         rate: float > 0, what the centres' gradient is multiplied by; the embeddings' is not. The
             paper moves a centre by .5 sum(x - c) / (1 + n) over its n faces of the batch (eq. 4);
             under SGD of rate l and a `CentreLoss` of weight w, `rate = .25 batch / (w l)` makes
-            that step where n = 1. Optimisers that scale gradients (Adam) do not see the factor.
+            that step where n = 1. Optimizers that scale gradients (Adam) do not see the factor.
 
     Input shape:
         (batch, features), float.

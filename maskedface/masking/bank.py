@@ -73,13 +73,13 @@ class MaskBank:
         return laid
 
     def _blend(self, images: np.ndarray, choice: np.ndarray) -> np.ndarray:
-        colour, keep = self._layers
+        color, keep = self._layers
         low = images[:, self._rows]
         seen = images.reshape(len(images), -1, 3)[:, self._light.pixels]
         read = seen.reshape(len(images), -1).astype("float32") @ self._light.reading
         face = low.reshape(len(images), -1).astype("float32")
         face *= keep[choice].astype("float32") * np.float32(1 / 255)
-        face += colour[choice].astype("float32") * (gains(read) @ self._field)
+        face += color[choice].astype("float32") * (gains(read) @ self._field)
         face = np.minimum(face, 255)
         if np.issubdtype(images.dtype, np.integer):
             face = face.round()

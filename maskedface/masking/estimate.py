@@ -1,4 +1,4 @@
-"""Does the face seem to wear a mask? Colours and edges of mouth and chin, weighed by coefficients of
+"""Does the face seem to wear a mask? Colors and edges of mouth and chin, weighed by coefficients of
 our own (`tools/fit_mask_estimate.py` fits them)."""
 
 from __future__ import annotations
@@ -20,46 +20,46 @@ _BETWEEN = slice(16, 32)  # rows of the eyes and the nose's bridge, which no mas
 _EDGE = slice(20, 44), slice(0, 39)  # where a mask's upper edge may run
 _CELLS = (4, 4)  # down, across
 _UPPER_CELLS, _EDGE_CELLS = (2, 4), (12, 3)
-_LEAST_CONTRAST = 10.0  # grey levels: a flat image is not blown up to a face
+_LEAST_CONTRAST = 10.0  # gray levels: a flat image is not blown up to a face
 
 
 def mask_features(image: np.ndarray, source: geometry.Source) -> np.ndarray:
-    """What the estimate looks at: colours against the skin between the eyes, edges, and unevenness.
+    """What the estimate looks at: colors against the skin between the eyes, edges, and unevenness.
 
     Args:
         image: uint8 array, shape (height, width, 3), RGB.
         source: where the face is, as for `geometry.chip_matrix`: an alignment, five points, or "".
 
     Returns:
-        float32 array, shape (204,), in standard deviations of the face's grey.
+        float32 array, shape (204,), in standard deviations of the face's gray.
     """
     matrix = geometry.chip_matrix(*image.shape[:2], source=source, target="arcface", size=SIZE)
     face = geometry.warp(image, matrix, SIZE)[:, _SIDES].astype("float32")
-    grey = face.mean(axis=-1)
+    gray = face.mean(axis=-1)
     skin = face[_BETWEEN].mean(axis=(0, 1))
-    colours = _cells(face[_LOWER], _CELLS) - skin
-    across = np.abs(np.diff(grey, axis=1, prepend=grey[:, :1]))[_LOWER]
-    darker = np.diff(grey, axis=0, prepend=grey[:1])  # downwards, with its sign
-    squares = _cells(grey[_LOWER] ** 2, _CELLS) - _cells(grey[_LOWER], _CELLS) ** 2
+    colors = _cells(face[_LOWER], _CELLS) - skin
+    across = np.abs(np.diff(gray, axis=1, prepend=gray[:, :1]))[_LOWER]
+    darker = np.diff(gray, axis=0, prepend=gray[:1])  # downwards, with its sign
+    squares = _cells(gray[_LOWER] ** 2, _CELLS) - _cells(gray[_LOWER], _CELLS) ** 2
     parts = (
-        colours,
-        np.abs(colours),
+        colors,
+        np.abs(colors),
         _cells(face[_UPPER], _UPPER_CELLS) - skin,
         _cells(across, _CELLS),
         _cells(np.abs(darker)[_LOWER], _CELLS),
         np.sqrt(np.maximum(squares, 0)),
         _cells(darker[_EDGE], _EDGE_CELLS),
     )
-    contrast = max(float(grey.std()), _LEAST_CONTRAST)
+    contrast = max(float(gray.std()), _LEAST_CONTRAST)
     return np.concatenate([part.ravel() for part in parts]) / np.float32(contrast)
 
 
 def masked_probability(image: np.ndarray, source: geometry.Source) -> float:
     """How probable it is that mouth and chin are covered.
 
-    A logistic regression fitted on worn and drawn masks, in colour and grey; docs/recognition.md says how
+    A logistic regression fitted on worn and drawn masks, in color and gray; docs/recognition.md says how
     often it is right, and on what that was not measured (hands, scarves, beards, masks of the skin's own
-    colour). Where the face lies should be known: an image taken whole is judged worse.
+    color). Where the face lies should be known: an image taken whole is judged worse.
 
     Args:
         image, source: as for `masking.estimate.mask_features`.

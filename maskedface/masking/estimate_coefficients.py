@@ -1,5 +1,5 @@
-"""Written by tools/fit_mask_estimate.py: a logistic regression on faces of 3709 people in colour and
-grey (MLFW 12822, RMFRD 4269, LFW 4000, drawn 1200)."""
+"""Written by tools/fit_mask_estimate.py: a logistic regression on faces of 3709 people in color and
+gray (MLFW 12822, RMFRD 4269, LFW 4000, drawn 1200)."""
 
 INTERCEPT = -0.02667
 # fmt: off

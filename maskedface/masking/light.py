@@ -7,7 +7,7 @@ import numpy as np
 from maskedface.masking.sheet import MIDDLE, alignment_coordinates
 
 _CENTRE, _REACH = (MIDDLE, 80.0), (40.0, 34.0)  # alignment px; where u and v are 0, and 1
-_SKIN = 150.0  # grey level of well-lit skin, halfway between light and dark
+_SKIN = 150.0  # gray level of well-lit skin, halfway between light and dark
 _POWER = 0.6  # of the face's brightness in the mask's: dark skin is not less light
 _GAIN = (0.35, 1.05)  # darkest and brightest that a mask is made
 _SLOPE = 0.5  # most that the light changes from the middle to the rim, as a share
@@ -54,10 +54,10 @@ def gains(read: np.ndarray) -> np.ndarray:
     """What the light read off faces does to a mask.
 
     Args:
-        read: float array, shape (batch, 3): a, b, c in grey levels.
+        read: float array, shape (batch, 3): a, b, c in gray levels.
 
     Returns:
-        float32 array, shape (batch, 3): a, b, c as factors of the mask's own colour.
+        float32 array, shape (batch, 3): a, b, c as factors of the mask's own color.
     """
     level = np.maximum(read[:, :1], 1.0)
     gain = np.clip((level / _SKIN) ** _POWER, *_GAIN)

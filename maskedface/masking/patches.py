@@ -11,7 +11,7 @@ import numpy as np
 from maskedface.masking.sheet import Fit, Sheet, face_matrix
 from maskedface.masking.styles import Style
 
-_STRAP = 205.0  # grey level of elastic
+_STRAP = 205.0  # gray level of elastic
 
 
 def draw_patch(
@@ -27,7 +27,7 @@ def draw_patch(
 
     Args:
         style: what to draw.
-        rng: fit, colour, pattern, folds and sharpness come from it.
+        rng: fit, color, pattern, folds and sharpness come from it.
         matrix: float array, shape (2, 3): patch pixel = matrix @ (alignment x, alignment y, 1), from
             the 112-px ArcFace alignment.
         height, width: int, the patch's size in pixels.
@@ -41,11 +41,11 @@ def draw_patch(
     if turn is not None:
         fit = Fit(**{**vars(fit), "turn": turn})
     sheet = Sheet(matrix, height, width, fit)
-    colour, cover, straps = style.paint(sheet, rng)
+    color, cover, straps = style.paint(sheet, rng)
     straps *= rng.choice((0.0, rng.uniform(0.4, 0.9)))  # often hidden by hair, or out of sight
     shadow = rng.uniform(0.35, 0.6) * np.maximum(cover, 0.6 * straps)
     patch = _blurred(_layer(np.zeros(3), shadow), rng.uniform(1.2, 2.4) * sheet.zoom)
-    for above in (_layer(np.full(3, _STRAP), straps), _layer(colour.clip(0, 255), cover)):
+    for above in (_layer(np.full(3, _STRAP), straps), _layer(color.clip(0, 255), cover)):
         patch = above + patch * (1 - above[..., 3:] / 255)
     patch = _blurred(patch, rng.uniform(0.25, 0.8) * sheet.zoom)
     return patch.round().clip(0, 255).astype("uint8")
@@ -95,12 +95,12 @@ def style_rng(style: Style, seed: int, variant: int) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(style.name.encode()), variant])
 
 
-def _layer(colour: np.ndarray, share: np.ndarray) -> np.ndarray:
+def _layer(color: np.ndarray, share: np.ndarray) -> np.ndarray:
     """RGB times alpha, and alpha, 0-255; float64, shape (height, width, 4)."""
     alpha = share[..., None]
-    return np.concatenate([colour * alpha, 255 * alpha], -1)
+    return np.concatenate([color * alpha, 255 * alpha], -1)
 
 
 def _blurred(patch: np.ndarray, radius: float) -> np.ndarray:
-    # Each channel by itself, which is right where the colour is already multiplied by alpha.
+    # Each channel by itself, which is right where the color is already multiplied by alpha.
     return cv2.GaussianBlur(patch, (0, 0), radius, borderType=cv2.BORDER_REPLICATE)

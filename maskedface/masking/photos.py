@@ -28,7 +28,7 @@ def mask_photo(image: np.ndarray, points: np.ndarray, style: Style, *, seed: int
         points: float array, shape (5, 2), (x, y) in pixels: left eye, right eye, nose tip, left and
             right mouth corner, as seen by the viewer.
         style: what to draw.
-        seed: int >= 0: fit, colour and pattern.
+        seed: int >= 0: fit, color and pattern.
 
     Returns:
         New uint8 array, shape (height, width, 3).

@@ -52,8 +52,8 @@ class PictureStyle:
         pixels = cv2.remap(self.picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         pixels = pixels * seen[..., None]
         cover = pixels[..., 3] / 255
-        colour = pixels[..., :3] / np.maximum(cover, 1e-3)[..., None] * rng.uniform(0.9, 1.1)
-        return colour, cover, np.zeros_like(cover)
+        color = pixels[..., :3] / np.maximum(cover, 1e-3)[..., None] * rng.uniform(0.9, 1.1)
+        return color, cover, np.zeros_like(cover)
 
 
 def style_from_picture(
@@ -88,7 +88,7 @@ def style_from_picture(
     if seen.shape != (6, 2) or not np.isfinite(seen).all():
         raise ValueError(f"points must be pairs of numbers. Received: {dict(points)}")
     with Image.open(path) as file:
-        picture = file.convert("RGBA").convert("RGBa")  # colours multiplied by alpha
+        picture = file.convert("RGBA").convert("RGBa")  # colors multiplied by alpha
     # Twice as fine as a chip of 224 px is enough, and keeps the sampling from skipping pixels.
     step = int(np.ptp(seen[:, 0]) // 320)
     if step >= 2:

@@ -25,7 +25,7 @@ _ACROSS = np.linspace(-64, 64, 513)  # x, as a table of what a turn does to it
 _PIVOT = 85.0  # y of the point that a mask tilts about
 _FINER = 4  # shapes are drawn 4 x 4 times finer and averaged down: smooth edges
 
-# Catmull and Rom 1974: weights of four neighbouring points at six steps between the middle two.
+# Catmull and Rom 1974: weights of four neighboring points at six steps between the middle two.
 _SPLINE = (np.arange(6)[:, None] / 6) ** np.arange(4) @ np.array(
     [[0, 1, 0, 0], [-0.5, 0, 0.5, 0], [1, -2.5, 2, -0.5], [-0.5, 1.5, -1.5, 0.5]]
 )

@@ -1,4 +1,4 @@
-"""Mask styles as data: an outline, colours, patterns, and what is sewn on."""
+"""Mask styles as data: an outline, colors, patterns, and what is sewn on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from maskedface.masking import fabric
 from maskedface.masking.sheet import Sheet, outline
 
-Colour = tuple[float, float, float]
+Color = tuple[float, float, float]
 Line = tuple[tuple[float, float], ...]
 
 
@@ -31,7 +31,7 @@ class Style(Protocol):
             rng: all that varies comes from it.
 
         Returns:
-            The mask's colour, float, 0-255, shape (height, width, 3); the share of each pixel that
+            The mask's color, float, 0-255, shape (height, width, 3); the share of each pixel that
             it covers; and the share that its straps cover, both shape (height, width).
         """
 
@@ -44,8 +44,8 @@ class MaskStyle:
         name: str, a word.
         outline: ((x, y), ...), the right half, from the nose down to the chin; a smooth curve goes
             through the points and is mirrored.
-        colours: RGB colours, 0-255, one of which is taken and varied a little.
-        inks: RGB colours of the pattern.
+        colors: RGB colors, 0-255, one of which is taken and varied a little.
+        inks: RGB colors of the pattern.
         patterns: functions of `masking.fabric`, one of which is taken.
         pleats: int, how many horizontal folds.
         creases: float, depth of its wrinkles, as a share of the light.
@@ -61,8 +61,8 @@ class MaskStyle:
 
     name: str
     outline: Line
-    colours: tuple[Colour, ...]
-    inks: tuple[Colour, ...] = ((40, 60, 120), (150, 40, 50), (30, 30, 36), (224, 224, 220))
+    colors: tuple[Color, ...]
+    inks: tuple[Color, ...] = ((40, 60, 120), (150, 40, 50), (30, 30, 36), (224, 224, 220))
     patterns: tuple[fabric.Pattern, ...] = (fabric.plain,)
     pleats: int = 0
     creases: float = 0.04
@@ -82,26 +82,26 @@ class MaskStyle:
         shape = outline(self.outline)
         cover = sheet.fill(shape)
         pattern = self.patterns[rng.integers(len(self.patterns))]
-        cloth, ink = _one_of(self.colours, rng), _one_of(self.inks, rng)
+        cloth, ink = _one_of(self.colors, rng), _one_of(self.inks, rng)
         share = pattern(sheet, rng)[..., None]
         light = 1 + fabric.bulge(sheet, self.bulge, rng) + fabric.creases(sheet, self.creases, rng)
         light += self._folds(sheet, rng)
-        colour = (cloth + share * (ink - cloth)) * light[..., None]
+        color = (cloth + share * (ink - cloth)) * light[..., None]
         if self.border:
             rim = cover - sheet.fill(
                 shape * (1 - self.border / 40, 1) + _towards(shape, self.border)
             )
-            colour *= 1 - 0.14 * rim.clip(0, 1)[..., None]
+            color *= 1 - 0.14 * rim.clip(0, 1)[..., None]
         if self.lettering:
             stamp = 0.55 * _lettering(sheet, rng)[..., None]
-            colour += stamp * (cloth * 0.25 - colour)
+            color += stamp * (cloth * 0.25 - color)
         if self.valve:
-            colour = _valve(sheet, colour, rng)
+            color = _valve(sheet, color, rng)
         straps = np.zeros_like(cover)
         for line in self.straps:
             for side in (-1, 1):
                 straps = np.maximum(straps, sheet.stroke(np.array(line) * (side, 1), 1.4))
-        return colour, cover, straps
+        return color, cover, straps
 
     def _folds(self, sheet: Sheet, rng: np.random.Generator) -> np.ndarray:
         light = fabric.pleats(sheet, self.pleats, rng)
@@ -118,10 +118,10 @@ class MaskStyle:
         return light
 
 
-def _one_of(colours: tuple[Colour, ...], rng: np.random.Generator) -> np.ndarray:
+def _one_of(colors: tuple[Color, ...], rng: np.random.Generator) -> np.ndarray:
     """One of them, lighter or darker by up to 12 % and a little off in hue."""
-    colour = np.array(colours[rng.integers(len(colours))])
-    varied: np.ndarray = colour * rng.uniform(0.88, 1.08) * rng.uniform(0.96, 1.04, 3)
+    color = np.array(colors[rng.integers(len(colors))])
+    varied: np.ndarray = color * rng.uniform(0.88, 1.08) * rng.uniform(0.96, 1.04, 3)
     return varied
 
 
@@ -144,7 +144,7 @@ def _lettering(sheet: Sheet, rng: np.random.Generator) -> np.ndarray:
     return share.clip(0, 1)
 
 
-def _valve(sheet: Sheet, colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _valve(sheet: Sheet, color: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A round or square plastic lid with slots, in the middle or to one side."""
     x = sheet.x - rng.choice((-15.0, 0.0, 15.0))
     y = sheet.y - rng.uniform(84, 92)
@@ -156,9 +156,9 @@ def _valve(sheet: Sheet, colour: np.ndarray, rng: np.random.Generator) -> np.nda
     dark = np.maximum(
         sheet.edge(np.maximum(slots, np.abs(x) - 4.5)), sheet.edge(np.abs(away) - 0.5)
     )
-    colour = colour * (1 - 0.25 * sheet.edge(away - 1.5)[..., None])
-    colour = colour + sheet.edge(away)[..., None] * (lid - colour)
-    lidded: np.ndarray = colour * (1 - 0.3 * dark[..., None])
+    color = color * (1 - 0.25 * sheet.edge(away - 1.5)[..., None])
+    color = color + sheet.edge(away)[..., None] * (lid - color)
+    lidded: np.ndarray = color * (1 - 0.3 * dark[..., None])
     return lidded
 
 
@@ -197,47 +197,47 @@ _CLOTH_COLOURS = (_WHITE, _GREY, _BLACK, _PALE_BLUE, _PINK, _NAVY, _RED, _OLIVE,
 STYLES: tuple[MaskStyle, ...] = (
     MaskStyle(
         name="surgical", outline=_SURGICAL, pleats=3, wire=True, border=1.8, bulge=0.16,
-        colours=(_BLUE, _PALE_BLUE, _BLUE, _GREEN, _WHITE, _PINK, _BLACK),
+        colors=(_BLUE, _PALE_BLUE, _BLUE, _GREEN, _WHITE, _PINK, _BLACK),
     ),
     MaskStyle(
         name="kn95", outline=_FLAT, seam=0.07, wire=True, border=1.5, lettering=True,
-        colours=(_WHITE, _WHITE, _PALE_BLUE, _GREY, _BLACK, _PINK), creases=0.025,
+        colors=(_WHITE, _WHITE, _PALE_BLUE, _GREY, _BLACK, _PINK), creases=0.025,
     ),
     MaskStyle(
         name="ffp2", outline=_FLAT, seam=0.09, border=2.2,
-        colours=(_WHITE, _WHITE, _GREY, _PALE_BLUE, _BLACK), creases=0.02,
+        colors=(_WHITE, _WHITE, _GREY, _PALE_BLUE, _BLACK), creases=0.02,
     ),
     MaskStyle(
         name="n95", outline=_CUP, bulge=0.3, wire=True, border=1.5, lettering=True, straps=_HEAD,
-        colours=(_WHITE, _TEAL, _PALE_BLUE, _GREY), creases=0.015,
+        colors=(_WHITE, _TEAL, _PALE_BLUE, _GREY), creases=0.015,
     ),
     MaskStyle(
         name="n95_valve", outline=_CUP, bulge=0.3, wire=True, border=1.5, valve=True, straps=_HEAD,
-        colours=(_WHITE, _WHITE, _GREY, _PALE_BLUE), creases=0.015,
+        colors=(_WHITE, _WHITE, _GREY, _PALE_BLUE), creases=0.015,
     ),
     MaskStyle(
         name="duckbill", outline=_DUCK, bulge=0.2, fold=86.0, border=1.2, straps=_HEAD,
-        colours=(_WHITE, _BLUE, _PALE_BLUE, _TEAL, (240, 180, 90)), creases=0.03,
+        colors=(_WHITE, _BLUE, _PALE_BLUE, _TEAL, (240, 180, 90)), creases=0.03,
     ),
-    MaskStyle(name="cloth", outline=_CLOTH, colours=_CLOTH_COLOURS, creases=0.07, border=1.5),
+    MaskStyle(name="cloth", outline=_CLOTH, colors=_CLOTH_COLOURS, creases=0.07, border=1.5),
     MaskStyle(
-        name="cloth_pleated", outline=_CLOTH, colours=_CLOTH_COLOURS, pleats=2, creases=0.05,
+        name="cloth_pleated", outline=_CLOTH, colors=_CLOTH_COLOURS, pleats=2, creases=0.05,
         patterns=(fabric.plain, fabric.stripes, fabric.dots),
     ),
     MaskStyle(
-        name="striped", outline=_CLOTH, colours=_CLOTH_COLOURS, patterns=(fabric.stripes,),
+        name="striped", outline=_CLOTH, colors=_CLOTH_COLOURS, patterns=(fabric.stripes,),
     ),
-    MaskStyle(name="dotted", outline=_CLOTH, colours=_CLOTH_COLOURS, patterns=(fabric.dots,)),
+    MaskStyle(name="dotted", outline=_CLOTH, colors=_CLOTH_COLOURS, patterns=(fabric.dots,)),
     MaskStyle(
-        name="checked", outline=_CLOTH, colours=(_WHITE, _PINK, _PALE_BLUE), patterns=(fabric.checks,),
+        name="checked", outline=_CLOTH, colors=(_WHITE, _PINK, _PALE_BLUE), patterns=(fabric.checks,),
     ),
     MaskStyle(
-        name="printed", outline=_SLEEK, colours=_CLOTH_COLOURS, patterns=(fabric.print_of_leaves,),
+        name="printed", outline=_SLEEK, colors=_CLOTH_COLOURS, patterns=(fabric.print_of_leaves,),
         seam=0.03,
     ),
     MaskStyle(
         name="sleek", outline=_SLEEK, seam=0.09, creases=0.015, bulge=0.3, straps=(),
-        colours=(_GREY, _BLACK, _WHITE, _PINK, _PALE_BLUE, _NAVY, _OLIVE),
+        colors=(_GREY, _BLACK, _WHITE, _PINK, _PALE_BLUE, _NAVY, _OLIVE),
     ),
 )  # fmt: skip
 """The styles that masks are drawn in unless others are given: surgical, KN95 and FFP2, N95 with and

@@ -17,7 +17,7 @@ class FaceAlignment(layers.Identity):
 
     It sits behind the input, so that copies, saved files, views, joins and heads of the model keep it.
     It has no weights and computes nothing; it is float32 under any precision policy, as bfloat16
-    would round grey levels.
+    would round gray levels.
 
     Args:
         alignment: a key of `geometry.ALIGNMENTS`.

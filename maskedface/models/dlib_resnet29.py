@@ -40,7 +40,7 @@ def DlibResNet29(
     Returns:
         A `keras.Model`: RGB images, float or uint8, 0-255, shape (batch, 150, 150, 3), in its
         alignment -> float32 embeddings, shape (batch, 128). dlib compares them by
-        Euclidean distance, same person below .6; they are not normalised.
+        Euclidean distance, same person below .6; they are not normalized.
 
     Raises:
         ModuleNotFoundError: if the package is not installed; the message has the pip line.

@@ -39,7 +39,7 @@ def freeze(backbone: keras.Model, through: str, batch_norm: BatchNorm = "frozen"
         backbone: the model, changed in place.
         through: the last frozen stage (one of `stages(backbone)`), "none" or "all".
         batch_norm: what the frozen stages' batch norms do. "frozen": they use their stored
-            statistics (Keras' reading of `trainable = False`). "update": they normalise by the batch
+            statistics (Keras' reading of `trainable = False`). "update": they normalize by the batch
             and move their statistics while gamma and beta stay (PyTorch's `requires_grad = False`).
             The trained stages' batch norms always learn and update.
 

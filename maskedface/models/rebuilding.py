@@ -60,7 +60,7 @@ def with_precision(model: keras.Model, precision: Precision) -> keras.Model:
 
     In "bfloat16" every layer that gives a map (height, width, channels) computes in bfloat16 and
     keeps its weights in float32 (Keras' "mixed_bfloat16"). What scales the input stays float32,
-    where bfloat16 would round by up to half a grey level, and so do vectors: pooled features,
+    where bfloat16 would round by up to half a gray level, and so do vectors: pooled features,
     embeddings, heads.
 
     Args:

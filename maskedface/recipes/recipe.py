@@ -62,7 +62,7 @@ class Recipe:
             its mirror (`models.mirror_join`), at twice the cost.
         head: "linear" (`models.classifier`) or "cosine" (`models.cosine_classifier`).
         head_init: "random", or "class_means": a cosine head's centres start at the mean of each
-            person's training embeddings (each normalised).
+            person's training embeddings (each normalized).
         head_final: "trained"; or "class_means": after training a cosine head's centres are set to
             those means again, of the embeddings as they are then; or "photo_means", in which a person's
             photographs (`Face.photo`) count alike, however many training faces were made of each; a face

@@ -15,7 +15,7 @@ from maskedface.recognition.photos import (
     identify_all,
     photo_files,
 )
-from maskedface.recognition.picture import LabelledFace, draw_faces, draw_identities
+from maskedface.recognition.picture import LabeledFace, draw_faces, draw_identities
 from maskedface.recognition.recognizer import Recognizer
 from maskedface.recognition.remembered import Remembered
 
@@ -29,7 +29,7 @@ __all__ = [
     "FoundFace",
     "Gallery",
     "Identity",
-    "LabelledFace",
+    "LabeledFace",
     "PhotoResult",
     "Recognizer",
     "Remembered",

@@ -15,10 +15,10 @@ from maskedface.recognition.remembered import read_photo
 
 
 class ByMask:
-    """Compares faces that seem masked by one recogniser and all others by another.
+    """Compares faces that seem masked by one recognizer and all others by another.
 
     A network trained for masked faces may lose some bare ones; so keep the one that you have for
-    these. Everybody is enrolled with both, so a photograph to enrol takes twice the time, one to
+    these. Everybody is enrolled with both, so a photograph to enroll takes twice the time, one to
     identify hardly more: each face is embedded once, by the network meant for it. The two galleries
     are ordinary ones, each with its own file, cohort and thresholds.
 
@@ -46,7 +46,7 @@ class ByMask:
         return self.bare.gallery
 
     def meant_for(self, *faces: FoundFace) -> Recognizer:
-        """The recogniser that compares some faces: `masked` where one of them seems to wear a mask.
+        """The recognizer that compares some faces: `masked` where one of them seems to wear a mask.
 
         Args:
             faces: found by either.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from maskedface.datasets.photo_groups import linked
-from maskedface.evaluation import normalised, threshold_at
+from maskedface.evaluation import normalized, threshold_at
 from maskedface.names import shown
 
 _PAIRS = 1_000_000  # impostor pairs: tells a rate of 1e-5 by ten of them
@@ -126,7 +126,7 @@ def calibrate(
     for name, rate in (("fpir", fpir), ("far", far)):
         if not 0 < rate <= 1:
             raise ValueError(f"{name} must be above 0 and at most 1. Received: {name}={rate}")
-    unit = normalised(embeddings)
+    unit = normalized(embeddings)
     if len(unit) != len(people) or len(set(row_people)) < 1 + bool({*people} & {*row_people}):
         raise ValueError(
             "embeddings and people must have the same length, and a probe somebody else to be "

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from maskedface.evaluation import Cohort, normalised
+from maskedface.evaluation import Cohort, normalized
 from maskedface.names import person_name
 from maskedface.recognition.remembered import Remembered, photos_from_file
 from maskedface.recognition.search import ExactSearch
@@ -156,7 +156,7 @@ def grouped(
                 "a person's embeddings must not cancel each other. "
                 f"Received: those of {list(faces)[int(lengths.argmin())]!r}"
             )
-        rows, person = normalised(sums), np.arange(len(numbers), dtype="int32")
+        rows, person = normalized(sums), np.arange(len(numbers), dtype="int32")
     order = np.argsort(person, kind="stable")
     return Enrolled(
         tuple(faces),

@@ -11,7 +11,7 @@ import numpy as np
 from maskedface import geometry, models
 from maskedface.datasets import read_image
 from maskedface.datasets.file_facts import blankness
-from maskedface.evaluation import normalised
+from maskedface.evaluation import normalized
 from maskedface.landmarks import Cascade, Detector, detect
 from maskedface.landmarks.detection import check_image
 from maskedface.masking import masked_probability
@@ -110,7 +110,7 @@ class FaceReader:
 
         Args:
             image: uint8 array, shape (height, width, 3), RGB.
-            places: some of those that `located` gave for it, by this recogniser or another.
+            places: some of those that `located` gave for it, by this recognizer or another.
 
         Returns:
             The faces, in the places' order.
@@ -217,7 +217,7 @@ class FaceReader:
         """Refuses what would hang: a forked child has none of the threads of TensorFlow or JAX."""
         if os.getpid() != self._process:
             raise RuntimeError(
-                "a recogniser must be used in the process that made it: make it in the child, or start "
+                "a recognizer must be used in the process that made it: make it in the child, or start "
                 "children by multiprocessing's 'spawn'. "
                 f"Received: process {os.getpid()}, forked after process {self._process} made it"
             )
@@ -226,7 +226,7 @@ class FaceReader:
         # Filled up to a power of two, so that few batch sizes are traced.
         rows = np.zeros((1 << (len(chips) - 1).bit_length(), *chips[0].shape), "uint8")
         rows[: len(chips)] = chips
-        return normalised(models.predict(self.embedder, rows)[: len(chips)])
+        return normalized(models.predict(self.embedder, rows)[: len(chips)])
 
 
 def whole_place(image: np.ndarray, by: str, source: geometry.Source) -> list[Place]:

@@ -1,4 +1,4 @@
-"""The people a recogniser knows: enrolled, removed, searched, and kept in one file."""
+"""The people a recognizer knows: enrolled, removed, searched, and kept in one file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from maskedface.evaluation import Cohort, normalised
+from maskedface.evaluation import Cohort, normalized
 from maskedface.names import near_names, person_name, shown
 from maskedface.recognition import gallery_file
 from maskedface.recognition.calibration import Calibration, calibrate
@@ -155,7 +155,7 @@ class Gallery:
             ValueError: if lengths or features differ, a name is none, an embedding is not finite or
                 zero, or a mean would be zero.
         """
-        unit, names = normalised(embeddings), [person_name(name) for name in people]
+        unit, names = normalized(embeddings), [person_name(name) for name in people]
         if not unit.any(axis=1).all():
             raise ValueError("embeddings must not be zero. Received: a row of zeros")
         photos = [None] * len(names) if photos is None else list(photos)

@@ -103,7 +103,7 @@ def identify_all(
 
     Raises:
         ValueError: if nobody is enrolled, `candidates` is below 1, the threshold is no score, or two
-            recognisers are given one (`ByMask.identify`).
+            recognizers are given one (`ByMask.identify`).
         ModuleNotFoundError: if the detector wants a package that is not installed.
     """
     if not len(recognizer.gallery) or candidates < 1:
@@ -113,7 +113,7 @@ def identify_all(
         )
     if isinstance(recognizer, ByMask) and threshold is not None:
         raise ValueError(
-            "threshold must be None with two recognisers, whose galleries have their own. "
+            "threshold must be None with two recognizers, whose galleries have their own. "
             f"Received: threshold={threshold}"
         )
     if isinstance(recognizer, Recognizer):

@@ -16,7 +16,7 @@ MAX_SIDE = 2048  # pixels of the longer side; larger photographs are scaled down
 _GOOD, _OTHER = (0, 114, 178), (213, 94, 0)
 
 
-class LabelledFace(NamedTuple):
+class LabeledFace(NamedTuple):
     """A box (left, top, right, bottom, in pixels), words beside it, and whether they are good news."""
 
     box: tuple[float, float, float, float]
@@ -24,7 +24,7 @@ class LabelledFace(NamedTuple):
     good: bool
 
 
-def draw_faces(image: np.ndarray, faces: Sequence[LabelledFace]) -> np.ndarray:
+def draw_faces(image: np.ndarray, faces: Sequence[LabeledFace]) -> np.ndarray:
     """Draws a box and words at faces of a photograph.
 
     Args:
@@ -44,15 +44,15 @@ def draw_faces(image: np.ndarray, faces: Sequence[LabelledFace]) -> np.ndarray:
     line = max(1, max(picture.size) // 400)
     font = ImageFont.load_default(max(11, max(picture.size) // 50))
     for face in faces:
-        colour = _GOOD if face.good else _OTHER
+        color = _GOOD if face.good else _OTHER
         left, top, right, bottom = (side * scale for side in face.box)
-        draw.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), None, colour, line)
+        draw.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), None, color, line)
         # File names may hold bytes that no font can show.
         words = shown(face.words)
         _, _, width, height = draw.textbbox((0, 0), words, font)
         x = min(max(0.0, left), max(0.0, picture.width - width))
         y = top - height - line if top > height + line else min(bottom, picture.height - height)
-        draw.rectangle((x, y, x + width, y + height), colour)
+        draw.rectangle((x, y, x + width, y + height), color)
         draw.text((x, y), words, (255, 255, 255), font)
     return np.asarray(picture)
 
@@ -70,7 +70,7 @@ def draw_identities(image: np.ndarray, identities: Sequence[Identity]) -> np.nda
     return draw_faces(
         image,
         [
-            LabelledFace(
+            LabeledFace(
                 one.face.box,
                 f"{one.person or 'unknown'} {one.candidates[0].score:.2f}"
                 f"{', masked' if one.face.masked >= 0.5 else ''}",

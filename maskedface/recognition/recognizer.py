@@ -29,7 +29,7 @@ from maskedface.training import last_run
 
 
 class Recognizer(FaceReader):
-    """Recognises the people of a gallery in photographs that are neither cropped nor aligned.
+    """Recognizes the people of a gallery in photographs that are neither cropped nor aligned.
 
     Args:
         model, alignment, detector, aligned_to, fall_back: as for `FaceReader`.
@@ -78,7 +78,7 @@ class Recognizer(FaceReader):
         aligned_to: str = "",
         fall_back: FallBack = "never",
     ) -> Recognizer:
-        """A recogniser with the network of a finished run, and in a new gallery with its cohort and its
+        """A recognizer with the network of a finished run, and in a new gallery with its cohort and its
         masks drawn on those enrolled.
 
         Args:
@@ -121,7 +121,7 @@ class Recognizer(FaceReader):
         Args:
             file: the photograph.
             place: where its face is, of `located`.
-            face: as this recogniser embedded it.
+            face: as this recognizer embedded it.
 
         Returns:
             The face with `photo`, and with `template` and `covered` where the gallery wants drawn masks,
@@ -237,7 +237,7 @@ class Recognizer(FaceReader):
         """Says who a face is.
 
         Args:
-            face: embedded by this recogniser.
+            face: embedded by this recognizer.
             candidates, threshold: as for `identify`.
 
         Returns:
@@ -276,7 +276,7 @@ class Recognizer(FaceReader):
         """Says whether two faces are the same person's.
 
         Args:
-            first, second: embedded by this recogniser.
+            first, second: embedded by this recognizer.
             threshold: as for `verify`.
 
         Returns:

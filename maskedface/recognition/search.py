@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from maskedface.evaluation import normalised
+from maskedface.evaluation import normalized
 
 # From here on the first pass in bytes pays: below, a float32 product takes under 5 ms.
 _MANY_ROWS = 100_000
@@ -69,7 +69,7 @@ class ExactSearch:
                 f"k must be at least 1 and probe of shape {self._rows.shape[1:]}. "
                 f"Received: k={k}, probe.shape={np.shape(probe)}"
             )
-        unit = normalised(np.asarray(probe)[None])[0]
+        unit = normalized(np.asarray(probe)[None])[0]
         k = min(k, len(self._starts))
         everybody = slice(None)
         chosen = everybody if self._bytes is None else self._candidates(self._bytes, unit, k)

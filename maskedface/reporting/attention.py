@@ -15,7 +15,7 @@ from maskedface.evaluation import (
     attention,
     attention_share,
     interval,
-    normalised,
+    normalized,
     overlay,
     paired_difference,
 )
@@ -96,7 +96,7 @@ def look(group: RunGroup) -> Looked | str:
     size, alignment = run.record["image_size"], run.record["alignment"]
     chips = np.stack([_chip(group.test, row, size, alignment) for row in rows])
     if group.is_open:
-        known = normalised(run.predictions.get("templates", run.predictions["embeddings"]))
+        known = normalized(run.predictions.get("templates", run.predictions["embeddings"]))
         references = np.stack([known[pairs[number][1]].mean(axis=0) for number in order])
         from maskedface import models
 

@@ -21,8 +21,8 @@ _DOMAINS = {"unmasked": SERIES[0], "masked": SERIES[1]}
 _RANKS = 20  # of the CMC
 
 
-def colour_of(number: int) -> str:
-    """The colour of the n-th group in every figure; after six they begin again, dashed."""
+def color_of(number: int) -> str:
+    """The color of the n-th group in every figure; after six they begin again, dashed."""
     return SERIES[number % len(SERIES)]
 
 
@@ -42,11 +42,11 @@ def images_a_person(name: str, index: FaceIndex) -> str:
             index.people, key=lambda who: (-counts["unmasked"][who], -counts["masked"][who])
         )
         edges = np.arange(len(order) + 1)
-        for domain, colour in _DOMAINS.items():
+        for domain, color in _DOMAINS.items():
             values = [counts[domain][person] for person in order]
             label = f"{domain}: {sum(values):,} images"
-            axes.stairs(values, edges, fill=True, color=colour, alpha=0.25)
-            axes.stairs(values, edges, color=colour, label=label, linewidth=1.4)
+            axes.stairs(values, edges, fill=True, color=color, alpha=0.25)
+            axes.stairs(values, edges, color=color, label=label, linewidth=1.4)
         axes.set_yscale("symlog", linthresh=10)  # RMFRD: fifty times more unmasked than masked
         most = max(max(count.values(), default=1) for count in counts.values())
         ticks = [t for t in (0, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if t <= most * 1.5]
@@ -82,14 +82,14 @@ def curve(name: str, group: RunGroup, quantity: str) -> str | None:
             quantity: ("training", SERIES[0], "-"),
             f"val_{quantity}": (f"test, {group.recipe.test_on}", SERIES[1], "-"),
         }
-        for key, (label, colour, dash) in labels.items():
+        for key, (label, color, dash) in labels.items():
             for seed, history in enumerate(h for h in histories if key in h):
                 epochs = np.arange(1, len(history[key]) + 1)
                 axes.plot(
                     epochs,
                     history[key],
                     dash,
-                    color=colour,
+                    color=color,
                     marker="o" if len(epochs) < 12 else "",
                     markersize=4,
                     alpha=1 if len(histories) == 1 else 0.7,
@@ -127,7 +127,7 @@ def results(name: str, groups: Sequence[RunGroup]) -> str:
                     xerr=np.abs(bounds),
                     fmt="o",
                     markersize=6,
-                    color=colour_of(number),
+                    color=color_of(number),
                     capsize=3,
                     label=group.label if kind == kinds[0] else None,
                 )
@@ -161,7 +161,7 @@ def cmc_curve(name: str, groups: Sequence[RunGroup], kind: str) -> str:
                 ranks,
                 np.mean(rates, axis=0),
                 _dash(number),
-                color=colour_of(number),
+                color=color_of(number),
                 marker="o",
                 markersize=3,
                 label=group.label,
@@ -200,7 +200,7 @@ def roc_curve(name: str, groups: Sequence[RunGroup], kind: str) -> str | None:
                 grid,
                 np.mean(lines, axis=0),
                 _dash(number),
-                color=colour_of(number),
+                color=color_of(number),
                 label=group.label,
             )
         axes.set_xscale("log")
@@ -222,15 +222,15 @@ def confusion_dots(name: str, group: RunGroup, kind: str) -> str:
 
     def draw(axes: Any) -> None:
         axes.plot([0, people - 1], [0, people - 1], color=LINE, linewidth=0.7, zorder=0)
-        dot = 2000 / max(25, people)  # so that the dots of neighbours just touch
-        for colour, right in ((SERIES[0], True), (SERIES[1], False)):
+        dot = 2000 / max(25, people)  # so that the dots of neighbors just touch
+        for color, right in ((SERIES[0], True), (SERIES[1], False)):
             cells = {cell: n for cell, n in counts.items() if (cell[0] == cell[1]) == right}
             total = sum(cells.values())
             axes.scatter(
                 [taken for _, taken in cells],
                 [own for own, _ in cells],
                 s=[dot * np.sqrt(n) / 3 for n in cells.values()],
-                color=colour,
+                color=color,
                 linewidths=0,
                 alpha=0.8,
                 label=f"{'right' if right else 'wrong'}: {total}",

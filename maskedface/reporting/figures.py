@@ -1,4 +1,4 @@
-"""Figures as SVG text whose colours are the page's CSS variables, so that they are dark where it is."""
+"""Figures as SVG text whose colors are the page's CSS variables, so that they are dark where it is."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 from maskedface.extras import from_extra
 
-# Drawn in these colours, which nothing else has, and replaced by what CSS calls them.
+# Drawn in these colors, which nothing else has, and replaced by what CSS calls them.
 INK, LINE, PAPER = "#010101", "#010102", "#010103"
 SERIES = tuple(f"#0101{number:02x}" for number in range(16, 22))
 _VARIABLES = {INK: "--ink", LINE: "--line", PAPER: "--paper"} | {
-    colour: f"--series-{number}" for number, colour in enumerate(SERIES)
+    color: f"--series-{number}" for number, color in enumerate(SERIES)
 }
 _STYLE: Any = {
     "font.size": 11,
@@ -45,7 +45,7 @@ def draw_svg(
     """Draws one figure.
 
     Args:
-        draw: called with matplotlib's axes; takes its colours from this module.
+        draw: called with matplotlib's axes; takes its colors from this module.
         name: str, a word that no other figure of the page has: it goes before the SVG's ids.
         size: width and height in inches; text is 11 points.
 
@@ -77,6 +77,6 @@ def _themed(svg: str, name: str) -> str:
     svg = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
     # The page's own font; matplotlib names the one it measured with.
     svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)
-    for colour, variable in _VARIABLES.items():
-        svg = svg.replace(colour, f"var({variable})")
+    for color, variable in _VARIABLES.items():
+        svg = svg.replace(color, f"var({variable})")
     return svg.strip()

@@ -21,7 +21,7 @@ def write_report(
     path: str | os.PathLike[str],
     *,
     faces: bool = True,
-    title: str = "Masked faces, recognised",
+    title: str = "Masked faces, recognized",
 ) -> None:
     """Writes a page with every table and figure of some runs, which needs no network and no script.
 

@@ -1,4 +1,4 @@
-"""From a recipe to a classifier ready to fit: head, freezing, rate, optimiser, loss."""
+"""From a recipe to a classifier ready to fit: head, freezing, rate, optimizer, loss."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
     """Compiles a model as its recipe says; `training.train` and tuning both call this.
 
     Args:
-        model: inputs -> what the loss reads (`Inputs.learner`), compiled in place; its optimiser's
+        model: inputs -> what the loss reads (`Inputs.learner`), compiled in place; its optimizer's
             variables are built.
         recipe: the experiment.
         steps_per_epoch: int >= 1, batches an epoch.

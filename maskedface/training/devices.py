@@ -39,7 +39,7 @@ class Devices:
     strategy: Any = None
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:
-        """Where models and optimisers are built and used."""
+        """Where models and optimizers are built and used."""
         return contextlib.nullcontext() if self.strategy is None else self.strategy.scope()
 
     @contextlib.contextmanager

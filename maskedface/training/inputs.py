@@ -34,7 +34,7 @@ class Inputs:
             activations.
         test: array, shape (rows, ...), of the faces as they are.
         views: what `train` holds of each face, or None for the face itself.
-        changing: the variables that training may change, but for the optimiser's: the same whether
+        changing: the variables that training may change, but for the optimizer's: the same whether
             features are used or not, so a run can go on the other way.
         facts: for run.json: what was done with frozen features, and why.
     """

@@ -17,7 +17,7 @@ def released_memory() -> Iterator[None]:
     - the outermost graph keeps every Python function behind a data set (`script_ops._internal_py_func`),
       and so the arrays it reads, mapped features and queued batches;
     - the registry of gradients keeps every gradient written in Python (`custom_gradient`; the sum over
-      replicas in Keras' optimisers is one), and so the traced step, the network and the optimiser.
+      replicas in Keras' optimizers is one), and so the traced step, the network and the optimizer.
     What was there before stays. Other backends keep nothing.
     """
     functions = {id(function) for function in _functions()}

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from maskedface import models
-from maskedface.evaluation import Cohort, normalised
+from maskedface.evaluation import Cohort, normalized
 from maskedface.geometry import ALIGNMENTS, alignment_points
 from maskedface.recipes import Recipe
 from maskedface.training.run import Run, alignment_beside, last_run
@@ -219,7 +219,7 @@ def class_means(
     Raises:
         ValueError: if an embedding is no finite number, or a person's sum to zero.
     """
-    unit = normalised(embeddings)
+    unit = normalized(embeddings)
     if photos is not None:
         rows = enumerate(zip(labels.tolist(), photos, strict=True))
         names = [(label, photo or row) for row, (label, photo) in rows]

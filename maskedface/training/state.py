@@ -31,7 +31,7 @@ class KeepState(keras.callbacks.Callback):
     Args:
         folder: the run folder.
         history: list of {column: value}, one an epoch so far; epochs are appended to it.
-        variables: what training changes: of the part that learns, and of its optimiser.
+        variables: what training changes: of the part that learns, and of its optimizer.
     """
 
     def __init__(

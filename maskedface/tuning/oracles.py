@@ -74,7 +74,7 @@ class HyperbandOracle(_Kept, oracles.HyperbandOracle):
 
 
 class BayesianOracle(_Kept, oracles.BayesianOptimizationOracle):
-    """Bayesian optimisation with a Gaussian process."""
+    """Bayesian optimization with a Gaussian process."""
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         with warnings.catch_warnings():

@@ -56,11 +56,11 @@ def draw_search(
 def _draw_order(axes: Any, trials: Sequence[Mapping[str, Any]]) -> None:
     numbers = [int(record["trial"]) for record in trials]
     scores = [record["score"] for record in trials]
-    axes.scatter(numbers, scores, s=14, c=_colours(trials))
+    axes.scatter(numbers, scores, s=14, c=_colors(trials))
     completed = [r["score"] if r["status"] == "completed" else -np.inf for r in trials]
     best = np.maximum.accumulate(completed)
     axes.step(numbers, np.where(np.isfinite(best), best, np.nan), where="post", color=_DONE)
-    axes.set_title("trials in order, best so far; grey: stopped", fontsize=9)
+    axes.set_title("trials in order, best so far; gray: stopped", fontsize=9)
 
 
 def _draw_field(axes: Any, field: str, entry: Any, trials: Sequence[Mapping[str, Any]]) -> None:
@@ -69,13 +69,13 @@ def _draw_field(axes: Any, field: str, entry: Any, trials: Sequence[Mapping[str,
     scores = [record["score"] for record in shown]
     if isinstance(entry, dict) and "min" in entry:
         axes.set_xscale("log" if entry.get("sampling") == "log" else "linear")
-        axes.scatter(values, scores, s=14, c=_colours(shown))
+        axes.scatter(values, scores, s=14, c=_colors(shown))
         return
     known = sorted(set(values))
-    axes.scatter([known.index(value) for value in values], scores, s=14, c=_colours(shown))
+    axes.scatter([known.index(value) for value in values], scores, s=14, c=_colors(shown))
     axes.set_xticks(range(len(known)), [str(value) for value in known], fontsize=7, rotation=20)
     axes.margins(x=0.2)
 
 
-def _colours(trials: Sequence[Mapping[str, Any]]) -> list[str]:
+def _colors(trials: Sequence[Mapping[str, Any]]) -> list[str]:
     return [_DONE if record["status"] == "completed" else _STOPPED for record in trials]

@@ -27,7 +27,7 @@ PAPER: Space = {
 }
 """What the paper changed by hand or leaves unsaid (sections IV and V, Table I), around its values.
 
-Optimiser, rate, momentum, StepLR's gamma and step, batch size, frozen children, epochs and image size are
+Optimizer, rate, momentum, StepLR's gamma and step, batch size, frozen children, epochs and image size are
 its own; batch norm, dropout, hidden layers, label smoothing and class weights are where it is silent
 or where it blames something (uneven classes). The bounds are ours: a decade or more to either side.
 """
@@ -61,8 +61,8 @@ SGD_TO_ADAM: Space = {
 }
 """The paper's own step as an ablation, for `algorithm="grid"`: it left SGD (21 %) for Adam, section V.
 
-Both optimisers at both of its rates (2e-3 is the unmasked row's; 1e-4 is what this library takes for
-Adam, whose rate the paper does not state), so that optimiser and rate are told apart.
+Both optimizers at both of its rates (2e-3 is the unmasked row's; 1e-4 is what this library takes for
+Adam, whose rate the paper does not state), so that optimizer and rate are told apart.
 """
 
 ALL: dict[str, Space] = {

@@ -1,4 +1,4 @@
-"""`maskedface audit`, on painted squares with a network that sees colours."""
+"""`maskedface audit`, on painted squares with a network that sees colors."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ WRONG = "AFDB_face_dataset/cy/wrong.png"  # ada's
 
 
 @pytest.fixture(scope="module")
-def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network whose embedding is an image's mean colour."""
+def colors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network whose embedding is an image's mean color."""
     from keras import Input, Model, layers
 
     image = Input((32, 32, 3))
     x = models.FaceAlignment("arcface", name="face_alignment")(image)
     x = layers.GlobalAveragePooling2D()(layers.Rescaling(1 / 128, -1.0)(x))
-    path = tmp_path_factory.mktemp("model") / "colours.keras"
-    Model(image, x, name="colours").save(path)
+    path = tmp_path_factory.mktemp("model") / "colors.keras"
+    Model(image, x, name="colors").save(path)
     return path
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three people of one colour each, four photographs a domain; one lies with the wrong one."""
+    """Three people of one color each, four photographs a domain; one lies with the wrong one."""
     root = tmp_path_factory.mktemp("people")
     rng = np.random.default_rng(0)
 
@@ -54,10 +54,10 @@ def audit(data: Path, *words: str | Path) -> int:
 
 
 def test_a_face_under_another_name_is_listed_with_whom_it_shows(
-    colours: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    colors: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "audit.json"
-    assert audit(data, "--model", colours, "--json", out) == 0
+    assert audit(data, "--model", colors, "--json", out) == 0
     check = json.loads(out.read_text())["label_check"]
     (row,) = check["contradicted"]
     assert (row["path"], row["person"], row["other_person"]) == (WRONG, "cy", "ada")
@@ -69,10 +69,10 @@ def test_a_face_under_another_name_is_listed_with_whom_it_shows(
 
 
 def test_contradicted_faces_are_left_out_where_that_is_asked_for(
-    colours: Path, data: Path, tmp_path: Path
+    colors: Path, data: Path, tmp_path: Path
 ) -> None:
     clean = tmp_path / "clean.csv"
-    words = ("--model", colours, "--write-clean", clean)
+    words = ("--model", colors, "--write-clean", clean)
     assert audit(data, *words) == 0
     assert WRONG in {face.path for face in datasets.read_manifest(clean, root=data).faces}
     assert audit(data, *words, "--leave-out-contradicted") == 0

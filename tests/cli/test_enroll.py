@@ -75,7 +75,7 @@ def test_two_who_make_the_gallery_at_once_are_both_there(
     assert Gallery.load(gallery).people == {"Bob": 1, "Cleo": 1}
 
 
-def test_who_is_removed_during_an_enrolment_stays_removed(
+def test_who_is_removed_during_an_enrollment_stays_removed(
     ada: list[str], gallery: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meanwhile(monkeypatch, lambda: main(["enroll", "--gallery", str(gallery), "--remove", "Ada"]))
@@ -83,7 +83,7 @@ def test_who_is_removed_during_an_enrolment_stays_removed(
     assert Gallery.load(gallery).people == {"Bob": 1}
 
 
-def test_a_gallery_deleted_during_an_enrolment_does_not_come_back(
+def test_a_gallery_deleted_during_an_enrollment_does_not_come_back(
     ada: list[str], gallery: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meanwhile(monkeypatch, gallery.unlink)

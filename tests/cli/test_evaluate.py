@@ -108,7 +108,7 @@ def test_bare_faces_are_left_to_another_network(
     assert alone > 2 / faces
 
 
-def test_a_bare_network_enrols_as_its_run_does(
+def test_a_bare_network_enrolls_as_its_run_does(
     open_run: Run,
     tiny_backbone: Path,
     tmp_path: Path,

@@ -28,14 +28,14 @@ def verify(silent: str, tmp_path: Path) -> list[str]:
     return ["verify", photo, photo, "--alignment", "arcface", "--model"]
 
 
-def test_a_recogniser_must_be_told_the_alignment(
+def test_a_recognizer_must_be_told_the_alignment(
     verify: list[str], silent: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*verify, silent]) == 2
     assert "model must state the alignment" in capsys.readouterr().err
 
 
-def test_a_recogniser_is_told_the_alignment(verify: list[str], silent: str) -> None:
+def test_a_recognizer_is_told_the_alignment(verify: list[str], silent: str) -> None:
     assert main([*verify, silent, "--model-alignment", "dlib", "--threshold", "0.5"]) == 0
 
 

@@ -111,7 +111,7 @@ def test_identity_shows_above_the_mask() -> None:
 
 def test_the_mask_hides_the_lower_face() -> None:
     def spread(masked: bool) -> float:
-        # Around the mouth, how far a person's photos are from one colour.
+        # Around the mouth, how far a person's photos are from one color.
         mouths = [draw_face(p, 0, masked)[88:98, 42:70].astype(float) for p in range(10)]
         return float(np.median([mouth.std((0, 1)).mean() for mouth in mouths]))
 

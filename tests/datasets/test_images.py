@@ -55,17 +55,17 @@ def test_every_mode_becomes_rgb(mode: str) -> None:
     assert read_image(encoded(Image.fromarray(LEFT_RED).convert(mode), kind)).shape == (20, 30, 3)
 
 
-def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
-    grey = np.full((4, 4), 32896, "uint16")
-    assert (read_image(encoded(Image.fromarray(grey))) == 128).all()
+def test_sixteen_bit_gray_is_scaled_not_clipped() -> None:
+    gray = np.full((4, 4), 32896, "uint16")
+    assert (read_image(encoded(Image.fromarray(gray))) == 128).all()
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 @pytest.mark.parametrize("most", [255, 4095])
 def test_fewer_bits_in_sixteen_are_refused_not_read_black(kind: str, most: int) -> None:
-    grey = np.linspace(0, most, 64).reshape(8, 8).astype("uint16")
+    gray = np.linspace(0, most, 64).reshape(8, 8).astype("uint16")
     with pytest.raises(ImageError, match="must use the range of its 16 bits"):
-        read_image(encoded(Image.fromarray(grey), kind))
+        read_image(encoded(Image.fromarray(gray), kind))
 
 
 def colors_of_sixteen_bits(most: int) -> bytes:

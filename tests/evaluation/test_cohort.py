@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskedface.evaluation import Cohort, match_probes, normalised, rank_one_report
+from maskedface.evaluation import Cohort, match_probes, normalized, rank_one_report
 
 # Cosines to the first axis: 1, .9, .8, .6, 0.
 PEOPLE = np.array([[c, (1 - c * c) ** 0.5] for c in (1, 0.9, 0.8, 0.6, 0)], "float32")
@@ -17,7 +17,7 @@ def test_the_nearest_count_without_the_very_nearest(nearest: int, mean: float) -
 
 
 def test_many_templates_are_done_in_parts() -> None:
-    templates = normalised(np.random.default_rng(0).normal(size=(5000, 2)))
+    templates = normalized(np.random.default_rng(0).normal(size=(5000, 2)))
     found = Cohort(PEOPLE, 2).offsets(templates)
     cosines = np.sort(templates @ PEOPLE.T, axis=1)
     np.testing.assert_allclose(found, cosines[:, 2:4].mean(axis=1), atol=1e-6)
@@ -67,7 +67,7 @@ def test_joined_embeddings_have_a_joined_cohort() -> None:
 # "hub" is like everybody: nearest to the masked probe of "lone" too, unless that is taken off.
 FACES = np.array([[0.8, 0.6, 0], [0, 0, 1], [0.55, 0.55, 0.5]])
 NAMES, DOMAINS = ["hub", "lone", "lone"], ["unmasked", "unmasked", "masked"]
-OTHERS = normalised(np.array([[1, 0.2, 0], [0.2, 1, 0], [1, 1, 0.1]]))
+OTHERS = normalized(np.array([[1, 0.2, 0], [0.2, 1, 0], [1, 1, 0.1]]))
 
 
 def test_who_is_like_everybody_is_no_longer_taken_for_everybody() -> None:
@@ -76,7 +76,7 @@ def test_who_is_like_everybody_is_no_longer_taken_for_everybody() -> None:
     cohort = Cohort(OTHERS, 20)
     found = match_probes(FACES, NAMES, DOMAINS, cohort=cohort)
     assert found.ranks() == [1]
-    offsets = cohort.offsets(normalised(FACES[:2]))
+    offsets = cohort.offsets(normalized(FACES[:2]))
     np.testing.assert_allclose(found.scores, plain.scores - offsets, atol=1e-6)
     report = rank_one_report(FACES, NAMES, DOMAINS, [""] * 3, cohort)
     assert report["masked"]["accuracy"] == 1
@@ -87,6 +87,6 @@ def test_a_person_without_the_probes_own_photo_has_an_offset_of_their_own() -> N
     columns = (faces, [*NAMES, "lone"], [*DOMAINS, "unmasked"], ["1", "2", "2", "3"])
     cohort = Cohort(OTHERS, 20)
     found = match_probes(*columns, own_photo="leave_out", cohort=cohort)
-    rest = normalised(faces[3:])
-    wanted = normalised(faces[2:3]) @ rest.T - cohort.offsets(rest)
+    rest = normalized(faces[3:])
+    wanted = normalized(faces[2:3]) @ rest.T - cohort.offsets(rest)
     assert found.scores[0, 1] == pytest.approx(wanted.item(), abs=1e-6)

@@ -50,7 +50,7 @@ def test_the_map_lies_where_the_network_looks() -> None:
     assert found.shape == (SIDE, SIDE) and found.dtype == np.float32
     assert found.max() == 1 and found.min() == 0
     assert middle(found) == pytest.approx((9.5, 21.5), abs=1e-4)  # the block's centre
-    assert found[:4].max() == 0 and found[16:].max() == 0  # a neighbour away, bilinear
+    assert found[:4].max() == 0 and found[16:].max() == 0  # a neighbor away, bilinear
 
 
 def test_what_speaks_against_a_class_is_no_attention() -> None:

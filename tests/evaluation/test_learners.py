@@ -41,8 +41,8 @@ def test_class_means_are_cosines_to_each_persons_mean() -> None:
     np.testing.assert_allclose(scores, [[np.sqrt(0.5), 1]], atol=1e-6)
 
 
-def test_neighbours_vote_by_their_cosine() -> None:
-    # One neighbour at cosine 1 and one at .6 for each of two people: the nearer one's person wins.
+def test_neighbors_vote_by_their_cosine() -> None:
+    # One neighbor at cosine 1 and one at .6 for each of two people: the nearer one's person wins.
     known = np.array([[1.0, 0], [0.6, 0.8]])
     scores = learner_scores("knn", known, np.array([0, 1]), np.array([[1.0, 0]]))
     np.testing.assert_allclose(np.exp(scores), [[1 / 1.6, 0.6 / 1.6]], atol=1e-6)

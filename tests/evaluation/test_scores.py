@@ -7,7 +7,7 @@ from maskedface import evaluation
 
 
 def test_every_row_gets_length_1_and_a_row_of_zeros_stays() -> None:
-    unit = evaluation.normalised(np.array([[3.0, 4.0], [0.0, 0.0]]))
+    unit = evaluation.normalized(np.array([[3.0, 4.0], [0.0, 0.0]]))
     np.testing.assert_allclose(unit, [[0.6, 0.8], [0, 0]], rtol=1e-6)
 
 
@@ -28,7 +28,7 @@ def test_a_score_is_the_cosine_of_its_pair() -> None:
 def test_many_pairs_are_compared_in_blocks_alike() -> None:
     rng = np.random.default_rng(0)
     faces, pairs = rng.normal(size=(50, 4)), rng.integers(50, size=(2, 100_000))
-    unit = evaluation.normalised(faces)
+    unit = evaluation.normalized(faces)
     expected = (unit[pairs[0]] * unit[pairs[1]]).sum(axis=1)
     np.testing.assert_allclose(evaluation.cosine_scores(faces, *pairs), expected, atol=1e-6)
 
@@ -49,7 +49,7 @@ def test_a_rate_that_the_scores_cannot_tell_is_refused(rate: float) -> None:
 
 def test_arrays_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="finite"):
-        evaluation.normalised(np.array([[np.nan, 1.0]]))
+        evaluation.normalized(np.array([[np.nan, 1.0]]))
     with pytest.raises(ValueError, match="same length"):
         evaluation.person_means(np.ones((2, 2)), ["ada"])
     with pytest.raises(ValueError, match=r"shape \(pairs,\)"):

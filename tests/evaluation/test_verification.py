@@ -109,7 +109,7 @@ def test_a_single_fold_is_refused() -> None:
         evaluation.fold_accuracies(SCORES, SAME, np.zeros(8))
 
 
-def test_the_difference_of_a_recogniser_to_itself_is_none() -> None:
+def test_the_difference_of_a_recognizer_to_itself_is_none() -> None:
     scores, same, *people = drawn_pairs()
     found = evaluation.tar_difference(
         scores, scores, same, (people[0], people[1]), far=0.1, draws=50
@@ -117,7 +117,7 @@ def test_the_difference_of_a_recogniser_to_itself_is_none() -> None:
     assert found == {"difference": 0, "low": 0, "high": 0}
 
 
-def test_a_better_recogniser_differs_by_more_than_chance() -> None:
+def test_a_better_recognizer_differs_by_more_than_chance() -> None:
     scores, same, *people = drawn_pairs()
     both, better = (people[0], people[1]), scores + 3 * same
     found = evaluation.tar_difference(better, scores, same, both, far=0.1, draws=100)

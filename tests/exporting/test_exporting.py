@@ -106,7 +106,7 @@ def test_smaller_litert_files_are_smaller_and_near(
 
 # The converter.
 @pytest.mark.long
-def test_an_int8_file_takes_grey_levels_as_they_are(
+def test_an_int8_file_takes_gray_levels_as_they_are(
     backbone: keras.Model, images: np.ndarray, tmp_path: Path
 ) -> None:
     interpreter = pytest.importorskip("ai_edge_litert.interpreter")

@@ -94,7 +94,7 @@ def test_a_mirrored_face_has_mirrored_points(finds: Aligner) -> None:
 
 def flat() -> list[np.ndarray]:
     rng = np.random.default_rng(0)
-    walls = [np.full((112, 112, 3), grey, np.uint8) for grey in (0, 128, 255)]
+    walls = [np.full((112, 112, 3), gray, np.uint8) for gray in (0, 128, 255)]
     ramp = np.tile(np.arange(112, dtype=np.uint8)[:, None, None], (1, 112, 3))
     blurred = [
         cv2.resize(rng.integers(0, 256, (side, side, 3), np.uint8), (112, 112))

@@ -91,8 +91,8 @@ def test_drawn_faces_are_found_where_they_lie(detector: BlazeFaceDetector, maske
 
 
 def test_nobody_is_found_on_a_wall_or_in_a_few_pixels(detector: BlazeFaceDetector) -> None:
-    grey, few = np.full((300, 300, 3), 128, np.uint8), draw_face(0, 0, False, size=112)[:23]
-    assert detector([grey, few]) == [(), ()]
+    gray, few = np.full((300, 300, 3), 128, np.uint8), draw_face(0, 0, False, size=112)[:23]
+    assert detector([gray, few]) == [(), ()]
     assert detector([]) == []
 
 

@@ -24,16 +24,16 @@ def faces() -> np.ndarray:
     return np.stack([draw_face(person, 0, False, size=SIZE) for person in range(len(STYLES))])
 
 
-def flat_bank(grey: int, alpha: int = 255) -> MaskBank:
-    """One patch that covers the lower half with one grey, multiplied by alpha already."""
+def flat_bank(gray: int, alpha: int = 255) -> MaskBank:
+    """One patch that covers the lower half with one gray, multiplied by alpha already."""
     patch = np.zeros((1, SIZE, SIZE, 4), "uint8")
-    patch[:, SIZE // 2 :, :, :3] = grey
+    patch[:, SIZE // 2 :, :, :3] = gray
     patch[:, SIZE // 2 :, :, 3] = alpha
     return MaskBank(patch, MATRIX)
 
 
 def test_the_value_is_the_one_derived_by_hand() -> None:
-    # An even face of grey 60: light (60 / 150)^.6 = .57708 throughout. Alpha .4 (102), RGB 80
+    # An even face of gray 60: light (60 / 150)^.6 = .57708 throughout. Alpha .4 (102), RGB 80
     # (multiplied by alpha): 60 * .6 + 80 * .57708 = 82.17.
     face = np.full((1, SIZE, SIZE, 3), 60, "uint8")
     laid = flat_bank(80, 102).lay(face, np.array([0]))
@@ -48,11 +48,11 @@ def test_the_mask_is_lit_from_where_the_face_is() -> None:
 
 
 def test_a_dark_face_gets_a_dark_mask_and_light_has_bounds() -> None:
-    def grey(level: int) -> int:
+    def gray(level: int) -> int:
         face = np.full((1, SIZE, SIZE, 3), level, "uint8")
         return int(flat_bank(200).lay(face, np.array([0]))[0, -1, 0, 0])
 
-    assert [grey(level) for level in (0, 150, 255)] == [70, 200, 210]
+    assert [gray(level) for level in (0, 150, 255)] == [70, 200, 210]
 
 
 def test_minus_one_leaves_an_image_as_it_is(bank: MaskBank, faces: np.ndarray) -> None:

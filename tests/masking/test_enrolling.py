@@ -15,8 +15,8 @@ def unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def colours(faces: np.ndarray) -> np.ndarray:
-    """The mean colours of the upper and of the lower half."""
+def colors(faces: np.ndarray) -> np.ndarray:
+    """The mean colors of the upper and of the lower half."""
     halves = faces.reshape(len(faces), 2, -1, 3).astype("float32")
     return halves.mean(2).reshape(len(faces), 6) - 100
 
@@ -27,10 +27,10 @@ def test_half_is_the_bare_face_and_half_the_mean_under_masks() -> None:
     seen = []
 
     def embed(faces: np.ndarray) -> np.ndarray:
-        seen.append(unit(colours(faces)))
+        seen.append(unit(colors(faces)))
         return 7 * seen[-1]  # lengths do not count
 
-    bare = 3 * colours(FACES)
+    bare = 3 * colors(FACES)
     found, covered = masked_templates(embed, FACES, bare, count=4, alignment="arcface")
     assert len(seen) == 4
     np.testing.assert_allclose(covered, seen[-1], atol=1e-6)
@@ -42,9 +42,9 @@ def test_the_masks_are_of_different_styles_and_cover_the_lower_face() -> None:
 
     def embed(faces: np.ndarray) -> np.ndarray:
         seen.append(faces.copy())
-        return colours(faces)
+        return colors(faces)
 
-    masked_templates(embed, FACES, colours(FACES), count=6, alignment="arcface")
+    masked_templates(embed, FACES, colors(FACES), count=6, alignment="arcface")
     for faces in seen:
         changed = (faces != FACES).any(-1)
         assert changed[:, 56:].mean() > 0.2 and changed[:, :30].mean() < 0.02
@@ -55,12 +55,12 @@ def test_the_masks_are_of_different_styles_and_cover_the_lower_face() -> None:
 @pytest.mark.long
 def test_a_template_depends_on_its_face_alone() -> None:
     words = {"count": 3, "alignment": "arcface"}
-    both, _ = masked_templates(colours, FACES, colours(FACES), **words)
-    alone, _ = masked_templates(colours, FACES[1:], colours(FACES[1:]), **words)
+    both, _ = masked_templates(colors, FACES, colors(FACES), **words)
+    alone, _ = masked_templates(colors, FACES[1:], colors(FACES[1:]), **words)
     np.testing.assert_allclose(both[1:], alone, atol=1e-6)
 
 
 @pytest.mark.parametrize("count", [0, 101])
 def test_a_count_out_of_range_is_refused(count: int) -> None:
     with pytest.raises(ValueError, match=r"count must be in \[1, 100\]. Received: count="):
-        masked_templates(colours, FACES, colours(FACES), count=count, alignment="arcface")
+        masked_templates(colors, FACES, colors(FACES), count=count, alignment="arcface")

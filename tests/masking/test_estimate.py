@@ -10,11 +10,11 @@ from maskedface.masking.estimate import mask_features
 from maskedface.masking.estimate_coefficients import COEFFICIENTS
 
 
-def grey(image: np.ndarray) -> np.ndarray:
+def gray(image: np.ndarray) -> np.ndarray:
     return np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2).astype("uint8")
 
 
-@pytest.mark.parametrize("shown", [np.asarray, grey])
+@pytest.mark.parametrize("shown", [np.asarray, gray])
 def test_drawn_masks_are_seen(shown) -> None:  # type: ignore[no-untyped-def]
     right = [
         (masked_probability(shown(draw_face(person, 0, masked)), "arcface") >= SEEMS_MASKED)

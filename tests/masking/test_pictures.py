@@ -36,13 +36,13 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_points_lie_where_the_mask_lies_on_a_face(picture: Path) -> None:
     style = style_from_picture(picture, POINTS)
     sheet = Sheet(face_matrix("arcface", 112, 112), 112, 112, Fit())
-    colour, cover, straps = style.paint(sheet, np.random.default_rng(1))
+    color, cover, straps = style.paint(sheet, np.random.default_rng(1))
     inside = [(56, 62), (56, 108), (20, 68), (92, 68), (29, 97), (83, 97)]
     outside = [(56, 54), (56, 116 - 5 + 1), (12, 62), (100, 62), (20, 100), (92, 100)]
     assert all(cover[y, x] > 0.9 for x, y in inside)
     assert all(cover[y, x] < 0.1 for x, y in outside if y < 112)
     assert not straps.any()
-    assert {tuple(colour[80, x].argsort()[-1:]) for x in (40, 72)} == {(0,), (1,)}
+    assert {tuple(color[80, x].argsort()[-1:]) for x in (40, 72)} == {(0,), (1,)}
 
 
 def test_it_is_used_beside_the_built_in_styles(picture: Path) -> None:

@@ -45,7 +45,7 @@ def test_a_patch_does_not_depend_on_what_else_is_drawn() -> None:
     assert (bank_of(STYLES[2:5], variants=3)[3:5] == alone).all()
 
 
-def test_colours_are_already_multiplied_by_alpha() -> None:
+def test_colors_are_already_multiplied_by_alpha() -> None:
     patches = bank_of(STYLES, variants=2).astype(int)
     assert (patches[..., :3] <= patches[..., 3:] + 1).all()
 

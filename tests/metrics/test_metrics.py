@@ -125,7 +125,7 @@ def test_a_compiled_model_reports_them_and_comes_back_from_its_file(tmp_path: An
     ],
     ids=lambda metric: type(metric).__name__,
 )
-def test_they_are_serialised_as_keras_does(metric: Any) -> None:
+def test_they_are_serialized_as_keras_does(metric: Any) -> None:
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))
     assert type(again) is type(metric) and again.get_config() == metric.get_config()
 

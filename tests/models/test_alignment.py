@@ -87,7 +87,7 @@ def test_whatever_is_made_of_a_model_keeps_it(
     assert models.alignment_of(change(resnet(alignment="arcface"))) == "arcface"
 
 
-def test_grey_levels_survive_bfloat16() -> None:
+def test_gray_levels_survive_bfloat16() -> None:
     low = models.with_precision(resnet(), "bfloat16").get_layer("face_alignment")
     assert low.compute_dtype == "float32"
 

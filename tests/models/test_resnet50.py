@@ -48,7 +48,7 @@ def test_the_mean_is_taken_off_inside(tiny: keras.Model) -> None:
     )
 
 
-def test_grey_levels_survive_bfloat16() -> None:
+def test_gray_levels_survive_bfloat16() -> None:
     backbone = models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1))
     backbone = models.with_precision(backbone, "bfloat16")
     assert backbone.get_layer("preprocess").compute_dtype == "float32"

@@ -50,7 +50,7 @@ def with_stages(backbone: keras.Model) -> keras.Model:
 
 @cache
 def image(size: int) -> np.ndarray:
-    # Smooth colours and noise; not square, so that height and width cannot be mixed up.
+    # Smooth colors and noise; not square, so that height and width cannot be mixed up.
     random = np.random.default_rng(size)
     slope = np.linspace(0, 120, size)[:, None, None] * np.array([1.0, 0.4, 0.1])
     return (slope + random.uniform(0, 135, (size, size - 3 if size > 64 else size, 3))).astype(

@@ -1,4 +1,4 @@
-"""A network without a mind of its own: 4 x 4 mean colours as the embedding, so that a test knows who is
+"""A network without a mind of its own: 4 x 4 mean colors as the embedding, so that a test knows who is
 alike, and a detector that is told where faces are."""
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from maskedface.recognition import Recognizer
 
 
 @pytest.fixture(scope="session")
-def colours_model():
-    """Images of 64 px -> their 48 mean colours about grey."""
+def colors_model():
+    """Images of 64 px -> their 48 mean colors about gray."""
     import keras
     from keras import layers
 
     image = keras.Input((64, 64, 3))
     x = layers.Rescaling(1 / 128, -1.0)(image)
     x = layers.AveragePooling2D(16)(x)
-    return keras.Model(image, layers.Flatten()(x), name="colours")
+    return keras.Model(image, layers.Flatten()(x), name="colors")
 
 
 @pytest.fixture
-def recognizer(colours_model) -> Recognizer:
-    return Recognizer(colours_model, alignment="arcface", aligned_to="arcface")
+def recognizer(colors_model) -> Recognizer:
+    return Recognizer(colors_model, alignment="arcface", aligned_to="arcface")
 
 
 def told(*boxes: tuple[float, float, float, float]) -> Detector:

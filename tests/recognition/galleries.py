@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from maskedface.evaluation import Cohort, normalised
+from maskedface.evaluation import Cohort, normalized
 from maskedface.recognition import Gallery
 
 FACES = np.array([[1, 0, 0], [0, 1, 0], [0.6, 0.8, 0], [0, 0, 2]], "float32")
 PEOPLE = ["ada", "bo", "ada", "cy"]
-OTHERS = Cohort(normalised(np.random.default_rng(1).normal((1, 0, 0), size=(30, 3))), 5)
+OTHERS = Cohort(normalized(np.random.default_rng(1).normal((1, 0, 0), size=(30, 3))), 5)
 
 
 def gallery(keep: Any = "mean") -> Gallery:

@@ -1,4 +1,4 @@
-"""Two recognisers side by side, one for masked faces."""
+"""Two recognizers side by side, one for masked faces."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ BARE, MASKED = draw_face(0, 0, False), draw_face(0, 0, True)
 
 
 @pytest.fixture
-def pair(colours_model: Any, tiny_backbone: Path) -> ByMask:
+def pair(colors_model: Any, tiny_backbone: Path) -> ByMask:
     other = keras.models.load_model(tiny_backbone, compile=False)
     both = [
         Recognizer(model, alignment="arcface", aligned_to="arcface")
-        for model in (colours_model, other)
+        for model in (colors_model, other)
     ]
     found = ByMask(*both)
     for person in range(3):
@@ -41,13 +41,13 @@ def test_each_face_is_compared_by_the_network_meant_for_it(pair: ByMask) -> None
     assert pair.identify(BARE)[0].face.masked < 0.5 <= pair.identify(MASKED)[0].face.masked
 
 
-def test_a_photograph_of_both_kinds_keeps_its_order(pair: ByMask, colours_model: Any) -> None:
+def test_a_photograph_of_both_kinds_keeps_its_order(pair: ByMask, colors_model: Any) -> None:
     canvas = np.full((200, 560, 3), 128, np.uint8)
     boxes = [(20 + 180 * n, 40, 132 + 180 * n, 152) for n in range(3)]
     for (left, top, right, bottom), face in zip(boxes, (MASKED, BARE, MASKED), strict=True):
         canvas[top:bottom, left:right] = face
     finding = Recognizer(
-        colours_model, alignment="arcface", gallery=pair.bare.gallery, detector=told(*boxes)
+        colors_model, alignment="arcface", gallery=pair.bare.gallery, detector=told(*boxes)
     )
     found = ByMask(finding, pair.masked).identify(canvas)
     assert [one.face.box for one in found] == boxes
@@ -78,7 +78,7 @@ def test_a_masked_photograph_is_verified_by_the_masked_network(pair: ByMask) -> 
         assert pair.verify(first, second).score == meant.verify(first, second).score
 
 
-def test_a_refused_photograph_enrols_with_neither(pair: ByMask) -> None:
+def test_a_refused_photograph_enrolls_with_neither(pair: ByMask) -> None:
     pair.bare._aligned_to, pair.bare._fall_back = "", "never"
     pair.bare._detector = told()  # finds nothing
     with pytest.raises(FaceError, match="must show one face"):
@@ -145,7 +145,7 @@ def test_a_face_is_found_once_and_embedded_by_those_who_need_it(
         return places(image)
 
     def refused(image: np.ndarray) -> Any:
-        raise AssertionError("the masked recogniser must not look for faces")
+        raise AssertionError("the masked recognizer must not look for faces")
 
     monkeypatch.setattr(models, "predict", counted)
     monkeypatch.setattr(pair.bare, "_find", finds)

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maskedface.evaluation import normalised
+from maskedface.evaluation import normalized
 from maskedface.recognition import Calibration, Gallery
 from maskedface.recognition.calibration import check_threshold
 
 RNG = np.random.default_rng(0)
-CENTRES = normalised(RNG.normal(size=(60, 64)))
+CENTRES = normalized(RNG.normal(size=(60, 64)))
 NAMES = [f"p{n}" for n in range(60)]
 
 
@@ -21,7 +21,7 @@ def photographs(people: range, count: int) -> tuple[np.ndarray, list[str]]:
     """So many photographs of each person, of a cosine of about .8 to each other."""
     rows = np.repeat(CENTRES[people], count, axis=0)
     noise = RNG.normal(size=rows.shape) * 0.5 / 8
-    return normalised(rows + noise), np.repeat(NAMES[people.start : people.stop], count).tolist()
+    return normalized(rows + noise), np.repeat(NAMES[people.start : people.stop], count).tolist()
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_what_genuine_faces_score_follows_from_what_is_kept(keep: Any) -> None:
     made.enroll(
         [name for name, kept in zip(people, enrolled, strict=True) if kept], faces[enrolled]
     )
-    means = normalised(faces[enrolled].reshape(20, 7, 64).mean(axis=1))
+    means = normalized(faces[enrolled].reshape(20, 7, 64).mean(axis=1))
     scores = np.einsum("ij,ij->i", faces[~enrolled], means)
     assert np.median(made._now.genuine()) == pytest.approx(np.median(scores), abs=0.02)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maskedface.evaluation import match_probes, normalised, person_means
+from maskedface.evaluation import match_probes, normalized, person_means
 from maskedface.recognition import Gallery, calibration
 from tests.recognition.galleries import FACES, OTHERS, PEOPLE, gallery
 
@@ -113,7 +113,7 @@ def test_the_threshold_holds_its_rate_on_strangers() -> None:
     chosen = made.calibrate(strangers, names, fpir=0.1, far=0.01, source="drawn")
     best = [made.search(face)[0].score for face in strangers]
     assert np.mean(np.array(best) >= chosen.identify) == 0.1
-    unit = normalised(strangers)
+    unit = normalized(strangers)
     different = np.array(names)[:, None] != np.array(names)
     scores = (unit @ unit.T)[np.triu(different)]
     assert np.mean(scores >= chosen.verify) == pytest.approx(0.01, abs=1e-4)
@@ -226,7 +226,7 @@ def test_one_long_name_among_a_thousand_costs_little() -> None:
     faces = np.random.default_rng(0).normal(size=(1_000, 3))
     tracemalloc.start()
     person_means(faces, names)
-    calibration._pairs(normalised(faces), names)
+    calibration._pairs(normalized(faces), names)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 100_000_000  # 800 MB a copy, where each name takes as much as the longest

@@ -21,17 +21,17 @@ from maskedface.recognition import (
 from tests.recognition.conftest import told
 
 
-def test_names_come_out_for_faces_that_lie_anywhere(colours_model: Any) -> None:
+def test_names_come_out_for_faces_that_lie_anywhere(colors_model: Any) -> None:
     ada, bo = draw_face(0, 0, False), draw_face(1, 0, False)
     canvas = np.full((200, 400, 3), 128, np.uint8)
     canvas[30:142, 20:132] = bo
     canvas[60:172, 250:362] = ada
-    known = Recognizer(colours_model, alignment="arcface", aligned_to="arcface")
+    known = Recognizer(colors_model, alignment="arcface", aligned_to="arcface")
     known.enroll("ada", [ada])
     known.enroll("bo", [bo])
     boxes = ((20, 30, 132, 142), (250, 60, 362, 172))
     finding = Recognizer(
-        colours_model, alignment="arcface", gallery=known.gallery, detector=told(*boxes)
+        colors_model, alignment="arcface", gallery=known.gallery, detector=told(*boxes)
     )
     found = finding.identify(canvas, threshold=0.99)
     assert [one.person for one in found] == ["bo", "ada"]
@@ -75,19 +75,19 @@ def test_the_gallerys_own_threshold_is_used(recognizer: Recognizer) -> None:
     ],
 )
 def test_the_whole_image_is_taken_only_where_somebody_says_so(
-    colours_model: Any, shape: tuple[int, int], words: dict[str, Any], taken: bool
+    colors_model: Any, shape: tuple[int, int], words: dict[str, Any], taken: bool
 ) -> None:
-    blind = Recognizer(colours_model, alignment="arcface", detector=told(), **words)
+    blind = Recognizer(colors_model, alignment="arcface", detector=told(), **words)
     found = blind.faces(np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8))
     assert [face.aligned_by for face in found] == ["whole image"] * taken
 
 
-def test_one_face_is_the_far_largest(colours_model: Any) -> None:
+def test_one_face_is_the_far_largest(colors_model: Any) -> None:
     image = np.random.default_rng(0).integers(0, 256, (400, 400, 3)).astype(np.uint8)
     big, small, other = (0, 0, 200, 200), (250, 250, 350, 350), (210, 0, 390, 180)
 
     def finds(*boxes: Any) -> Recognizer:
-        return Recognizer(colours_model, alignment="arcface", detector=told(*boxes))
+        return Recognizer(colors_model, alignment="arcface", detector=told(*boxes))
 
     assert finds(small, big).one_face(image).box == big
     with pytest.raises(FaceError, match="Received: 2 faces"):
@@ -96,7 +96,7 @@ def test_one_face_is_the_far_largest(colours_model: Any) -> None:
         finds().one_face(image)
 
 
-def test_a_refused_photograph_enrols_nobody(recognizer: Recognizer, tmp_path: Path) -> None:
+def test_a_refused_photograph_enrolls_nobody(recognizer: Recognizer, tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no image")
     with pytest.raises(ImageError):
         recognizer.enroll("ada", [draw_face(0, 0, False), tmp_path / "text.jpg"])
@@ -179,20 +179,20 @@ def test_places_without_photographs_are_refused(tmp_path: Path, recognizer: Reco
         ({"gallery": Gallery("f00d")}, "must be used with the model that made it"),
     ],
 )
-def test_wrong_words_are_refused(colours_model: Any, words: dict[str, Any], message: str) -> None:
+def test_wrong_words_are_refused(colors_model: Any, words: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Recognizer(colours_model, **{"alignment": "arcface", **words})
+        Recognizer(colors_model, **{"alignment": "arcface", **words})
 
 
-def test_a_model_that_states_no_alignment_is_refused(colours_model: Any) -> None:
-    with pytest.raises(ValueError, match="give alignment= .* Received: model 'colours'"):
-        Recognizer(colours_model)
+def test_a_model_that_states_no_alignment_is_refused(colors_model: Any) -> None:
+    with pytest.raises(ValueError, match="give alignment= .* Received: model 'colors'"):
+        Recognizer(colors_model)
 
 
-def test_the_alignment_is_the_models(colours_model: Any) -> None:
+def test_the_alignment_is_the_models(colors_model: Any) -> None:
     from maskedface import models
 
-    stating = models.with_alignment(colours_model, "dlib")
+    stating = models.with_alignment(colors_model, "dlib")
     assert Recognizer(stating).alignment == "dlib"
 
 
@@ -236,8 +236,8 @@ def test_a_run_brings_its_own_alignment(
     assert one.candidates[0].score == pytest.approx(1, abs=1e-5)
 
 
-def test_a_bare_face_is_enrolled_with_masks_and_a_masked_one_as_it_is(colours_model: Any) -> None:
-    known = Recognizer(colours_model, alignment="arcface", aligned_to="arcface", masks=3)
+def test_a_bare_face_is_enrolled_with_masks_and_a_masked_one_as_it_is(colors_model: Any) -> None:
+    known = Recognizer(colors_model, alignment="arcface", aligned_to="arcface", masks=3)
     bare, masked = (known.face_to_enroll(draw_face(0, 0, worn)) for worn in (False, True))
     assert masked.template is None and masked.to_enroll is masked.embedding
     assert bare.template is not None and bare.to_enroll is bare.template
@@ -247,31 +247,31 @@ def test_a_bare_face_is_enrolled_with_masks_and_a_masked_one_as_it_is(colours_mo
     np.testing.assert_allclose(known.gallery._now.rows[0], bare.template, atol=1e-6)
 
 
-def test_a_face_to_identify_gets_no_masks(colours_model: Any) -> None:
-    known = Recognizer(colours_model, alignment="arcface", aligned_to="arcface", masks=3)
+def test_a_face_to_identify_gets_no_masks(colors_model: Any) -> None:
+    known = Recognizer(colors_model, alignment="arcface", aligned_to="arcface", masks=3)
     (face,) = known.faces(draw_face(0, 0, False))
     assert face.template is None
     assert known.one_face(draw_face(0, 0, False)).template is None
 
 
-def test_no_masks_are_drawn_where_nobody_found_the_mouth(colours_model: Any) -> None:
+def test_no_masks_are_drawn_where_nobody_found_the_mouth(colors_model: Any) -> None:
     known = Recognizer(
-        colours_model, alignment="arcface", detector=told(), fall_back="always", masks=3
+        colors_model, alignment="arcface", detector=told(), fall_back="always", masks=3
     )
     face = known.face_to_enroll(draw_face(0, 0, False))
     assert face.aligned_by == "whole image" and face.template is None
 
 
-def test_a_detector_that_answers_something_else_is_refused(colours_model: Any) -> None:
+def test_a_detector_that_answers_something_else_is_refused(colors_model: Any) -> None:
     for answer in ([], [None], [("a face",)]):
-        wrong = Recognizer(colours_model, alignment="arcface", detector=lambda images, a=answer: a)
+        wrong = Recognizer(colors_model, alignment="arcface", detector=lambda images, a=answer: a)
         with pytest.raises(ValueError, match="detector must give"):
             wrong.faces(draw_face(0, 0, False))
 
 
-def test_the_librarys_own_detector_finds_a_drawn_face_on_a_photograph(colours_model: Any) -> None:
+def test_the_librarys_own_detector_finds_a_drawn_face_on_a_photograph(colors_model: Any) -> None:
     pytest.importorskip("ai_edge_litert")
-    own = Recognizer(colours_model, alignment="arcface")
+    own = Recognizer(colors_model, alignment="arcface")
     crop = draw_face(0, 0, False, size=160)
     (face,) = own.faces(crop)
     assert face.aligned_by in ("blazeface+aligner", "aligner") and face.confidence is not None
@@ -283,9 +283,9 @@ def test_the_librarys_own_detector_finds_a_drawn_face_on_a_photograph(colours_mo
     "words", [{"aligned_to": "arcface"}, {"detector": told(), "fall_back": "always"}]
 )
 def test_an_image_of_one_color_shows_nobody(
-    colours_model: Any, shade: int, words: dict[str, Any]
+    colors_model: Any, shade: int, words: dict[str, Any]
 ) -> None:
-    own = Recognizer(colours_model, alignment="arcface", **words)
+    own = Recognizer(colors_model, alignment="arcface", **words)
     with pytest.raises(FaceError, match="Received: no faces"):
         own.verify(*[np.full((112, 112, 3), shade, np.uint8)] * 2, threshold=0.5)
 

@@ -57,9 +57,9 @@ def another(model: keras.Model, **words: Any) -> Recognizer:
 
 
 def test_where_photographs_lie_is_remembered_and_forgotten_with_the_person(
-    colours_model: Any, photos: dict[str, Path], tmp_path: Path
+    colors_model: Any, photos: dict[str, Path], tmp_path: Path
 ) -> None:
-    gallery = known(colours_model, photos).gallery
+    gallery = known(colors_model, photos).gallery
     gallery.save(tmp_path / "g.npz")
     (one,) = Gallery.load(tmp_path / "g.npz").photos["ada"]
     assert one.path == str(photos["ada"]) and one.crop == b"" and one.source == ""
@@ -72,13 +72,13 @@ def test_where_photographs_lie_is_remembered_and_forgotten_with_the_person(
 
 @pytest.mark.parametrize("remember", ["paths", "crops"])
 def test_another_network_gets_the_same_people_by_their_photographs(
-    colours_model: Any,
+    colors_model: Any,
     other_model: keras.Model,
     photos: dict[str, Path],
     tmp_path: Path,
     remember: Any,
 ) -> None:
-    known(colours_model, photos, remember=remember).gallery.save(tmp_path / "g.npz")
+    known(colors_model, photos, remember=remember).gallery.save(tmp_path / "g.npz")
     old, new, direct = Gallery.load(tmp_path / "g.npz"), another(other_model), another(other_model)
     for person, path in photos.items():
         direct.enroll(person, [path])
@@ -98,10 +98,10 @@ def test_another_network_gets_the_same_people_by_their_photographs(
 
 
 def test_what_another_gallery_remembers_is_its_own_choice(
-    colours_model: Any, other_model: keras.Model, photos: dict[str, Path]
+    colors_model: Any, other_model: keras.Model, photos: dict[str, Path]
 ) -> None:
-    crops = known(colours_model, photos, remember="crops").gallery
-    paths = known(colours_model, photos, remember="paths").gallery
+    crops = known(colors_model, photos, remember="crops").gallery
+    paths = known(colors_model, photos, remember="paths").gallery
     for old in (crops, paths):
         kept = {}
         for how in ("crops", "paths", "nothing"):
@@ -115,9 +115,9 @@ def test_what_another_gallery_remembers_is_its_own_choice(
 
 
 def test_a_photograph_that_is_gone_or_another_is_left_out_and_said(
-    colours_model: Any, other_model: keras.Model, photos: dict[str, Path]
+    colors_model: Any, other_model: keras.Model, photos: dict[str, Path]
 ) -> None:
-    old = known(colours_model, photos).gallery
+    old = known(colors_model, photos).gallery
     old.enroll(["cy"], np.ones((1, 48)))  # of whom no photograph is known
     photos["ada"].write_bytes(photos["bo"].read_bytes())  # another person's
     new = another(other_model)
@@ -136,10 +136,10 @@ def test_a_photograph_that_is_gone_or_another_is_left_out_and_said(
 )
 @pytest.mark.parametrize("remember", ["paths", "crops"])
 def test_how_a_face_was_placed_is_remembered(
-    colours_model: Any, other_model: keras.Model, tmp_path: Path, words: Any, by: str, remember: Any
+    colors_model: Any, other_model: keras.Model, tmp_path: Path, words: Any, by: str, remember: Any
 ) -> None:
     Image.fromarray(draw_face(0, 0, False)).save(tmp_path / "a.png")
-    first = Recognizer(colours_model, alignment="arcface", detector=told(), **words)
+    first = Recognizer(colors_model, alignment="arcface", detector=told(), **words)
     first.gallery = Gallery(first.fingerprint, remember=remember)
     first.enroll("ada", [tmp_path / "a.png"])
     first.gallery.save(tmp_path / "g.npz")
@@ -170,7 +170,7 @@ def test_a_crop_is_small_and_holds_every_alignment_of_the_face() -> None:
         ]
         assert (
             np.abs(chips[0] - chips[1]).mean() < 8
-        )  # of grey levels: edges, smoothed by scaling twice
+        )  # of gray levels: edges, smoothed by scaling twice
 
 
 @pytest.mark.parametrize("points", [(-900.0, -900.0), (5000.0, 5000.0), (0.0, 0.0)])
@@ -258,10 +258,10 @@ def test_a_word_for_what_to_remember_is_checked() -> None:
         Gallery("f00d").enroll(["ada"], np.eye(1), [Remembered("", "", "")])
 
 
-def test_less_is_remembered_from_now_on(colours_model: Any, photos: dict[str, Path]) -> None:
-    gallery = known(colours_model, photos, remember="crops").gallery
+def test_less_is_remembered_from_now_on(colors_model: Any, photos: dict[str, Path]) -> None:
+    gallery = known(colors_model, photos, remember="crops").gallery
     gallery.remember_from_now("paths")
-    assert gallery.photos == known(colours_model, photos, remember="paths").gallery.photos
+    assert gallery.photos == known(colors_model, photos, remember="paths").gallery.photos
     gallery.remember_from_now("nothing")
     assert gallery.photos == {"ada": (), "bo": ()} and gallery.remember == "nothing"
     with pytest.raises(ValueError, match="remember must be one of"):
@@ -279,9 +279,9 @@ def test_less_is_remembered_from_now_on(colours_model: Any, photos: dict[str, Pa
     ids=["one point", "far away", "huge", "tiny"],
 )
 def test_points_that_no_crop_has_are_refused_before_anything_is_warped(
-    colours_model: Any, other_model: keras.Model, photos: dict[str, Path], points: np.ndarray
+    colors_model: Any, other_model: keras.Model, photos: dict[str, Path], points: np.ndarray
 ) -> None:
-    old = known(colours_model, photos, remember="crops").gallery
+    old = known(colors_model, photos, remember="crops").gallery
     (one,) = old.photos["ada"]
     hostile = one._replace(source=tuple(map(tuple, points.tolist())))
     with pytest.raises(ValueError, match="must lie in it, apart"):
@@ -295,10 +295,10 @@ def test_a_path_of_another_machine_is_not_opened(path: str, photos: dict[str, Pa
 
 
 def test_the_bytes_that_were_looked_at_are_the_ones_that_are_hashed(
-    colours_model: Any, photos: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    colors_model: Any, photos: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = hashlib.sha256(photos["ada"].read_bytes()).hexdigest()
-    made = Recognizer(colours_model, alignment="arcface", detector=told(BOX))
+    made = Recognizer(colors_model, alignment="arcface", detector=told(BOX))
     embed = made._embed
 
     def meanwhile(chips: Any) -> Any:  # somebody puts another person's picture there

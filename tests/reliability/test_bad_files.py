@@ -1,4 +1,4 @@
-"""Bad files through listing, audit, pipeline and recogniser: no crash, no hang, no silent drop."""
+"""Bad files through listing, audit, pipeline and recognizer: no crash, no hang, no silent drop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 from maskedface import datasets
 from maskedface.datasets import FaceIndex, ImageError
 from maskedface.recognition import Recognizer, identify_all, photo_files
-from tests.recognition.conftest import colours_model  # noqa: F401  (a fixture)
+from tests.recognition.conftest import colors_model  # noqa: F401  (a fixture)
 from tests.reliability.bad_files import corpus
 
 UNREADABLE = "unreadable: Permission denied"
@@ -117,20 +117,20 @@ def identified(recognizer: Recognizer, root: Path, count: int) -> None:
 
 
 def test_ninety_bad_photographs_are_named_and_stop_nothing(
-    colours_model: Any,  # noqa: F811
+    colors_model: Any,  # noqa: F811
     root: Path,
 ) -> None:
-    aligned = Recognizer(colours_model, alignment="arcface", aligned_to="arcface")
+    aligned = Recognizer(colors_model, alignment="arcface", aligned_to="arcface")
     identified(aligned, root, 90)
 
 
 # A detector over three hundred files takes a minute and more.
 @pytest.mark.slow
 def test_three_hundred_bad_photographs_go_through_the_detector(
-    colours_model: Any,  # noqa: F811
+    colors_model: Any,  # noqa: F811
     root: Path,
 ) -> None:
-    identified(Recognizer(colours_model, alignment="arcface"), root, 300)
+    identified(Recognizer(colors_model, alignment="arcface"), root, 300)
 
 
 def test_a_folder_that_cannot_be_listed_is_an_error(root: Path) -> None:

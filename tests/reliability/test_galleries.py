@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maskedface.evaluation import Cohort, normalised
+from maskedface.evaluation import Cohort, normalized
 from maskedface.recognition import Calibration, Gallery, gallery_file
 
 FEATURES = 32
@@ -32,8 +32,8 @@ def face(name: str) -> np.ndarray:
 def check(gallery: Gallery, name: str) -> bool:
     """Whether everybody found for a person's face is there with their own score."""
     found = gallery.search(face(name), 5)
-    probe = normalised(face(name)[None])[0]
-    own = normalised(np.stack([face(one.person) for one in found])) @ probe
+    probe = normalized(face(name)[None])[0]
+    own = normalized(np.stack([face(one.person) for one in found])) @ probe
     return bool(np.abs(own - [one.score for one in found]).max() < 1e-4)
 
 

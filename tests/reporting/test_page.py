@@ -212,14 +212,14 @@ def test_it_opens_without_an_error_a_request_or_an_overflow(
 
 @pytest.mark.browser
 def test_dark_is_dark(browser: Any, page: Path) -> None:
-    colours = []
+    colors = []
     for theme in ("light", "dark"):
         opened(browser, page, 1280, theme)
-        colours.append(
+        colors.append(
             browser.execute_script(
                 "return [getComputedStyle(document.body).backgroundColor,"
                 "getComputedStyle(document.querySelector('figure svg text')).fill]"
             )
         )
-    (light_paper, light_text), (dark_paper, dark_text) = colours
+    (light_paper, light_text), (dark_paper, dark_text) = colors
     assert light_paper != dark_paper and light_text != dark_text

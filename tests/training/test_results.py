@@ -11,7 +11,7 @@ import pytest
 from maskedface import datasets, models, training
 from maskedface.cli.export_check import _scored
 from maskedface.cli.learners import relearn
-from maskedface.evaluation import Cohort, normalised, person_means, rank_one_report
+from maskedface.evaluation import Cohort, normalized, person_means, rank_one_report
 from maskedface.masking import RandomMask
 from maskedface.recipes import Recipe
 from maskedface.recognition import Recognizer
@@ -57,7 +57,7 @@ def test_a_closed_sets_cohort_are_those_of_the_run_it_starts_from(
     np.testing.assert_allclose(run.cohort.people, cohort.people, atol=1e-6)
     np.testing.assert_allclose(bias, -cohort.offsets(centres.T), atol=1e-6)
     chips = datasets.read_chips(run.split()["test"], size=64, alignment="vggface2")
-    unit = normalised(models.predict(models.embedder(run.model), chips))
+    unit = normalized(models.predict(models.embedder(run.model), chips))
     logits = run.recipe.scale * (unit @ centres + bias)
     np.testing.assert_allclose(run.predictions["logits"], logits, atol=1e-3)
     np.testing.assert_array_equal(run.predictions["logits"], models.predict(run.model, chips))
@@ -119,7 +119,7 @@ def test_people_without_a_masked_face_are_in_the_cohort_with_drawn_masks_too(
     masks = RandomMask(1.0, seed=0, alignment="vggface2", size=64)
     masked = masks.lay(chips, masks.choices(np.arange(len(chips)), 0))
     embedder = models.embedder(run.model)
-    unit = normalised(np.concatenate([models.predict(embedder, x) for x in (chips, masked)]))
+    unit = normalized(np.concatenate([models.predict(embedder, x) for x in (chips, masked)]))
     _, means = person_means(unit, [face.person for face in bare.faces] * 2)
     assert run.cohort is not None
     np.testing.assert_allclose(run.cohort.people, means, atol=1e-5)
@@ -133,7 +133,7 @@ def test_a_run_joined_with_itself_is_itself(open_run: Run) -> None:
     assert joined.predictions["cohort"].shape[1] == 2 * open_run.predictions["cohort"].shape[1]
 
 
-def test_a_recogniser_of_the_run_has_its_cohort(open_run: Run) -> None:
+def test_a_recognizer_of_the_run_has_its_cohort(open_run: Run) -> None:
     cohort = Recognizer.from_run(open_run.path).gallery.cohort
     assert cohort is not None and open_run.cohort is not None
     np.testing.assert_allclose(cohort.people, open_run.cohort.people, atol=1e-6)
@@ -162,14 +162,14 @@ def test_bare_test_faces_are_enrolled_with_drawn_masks(with_masks: Run, open_run
         assert per_face([with_masks], kind)[0].mean() == with_masks.metrics[kind]["accuracy"]
 
 
-def test_whoever_scores_a_run_enrols_as_it_does(with_masks: Run) -> None:
+def test_whoever_scores_a_run_enrolls_as_it_does(with_masks: Run) -> None:
     assert _scored(with_masks, with_masks.predictions["embeddings"]).metrics == with_masks.metrics
     joined = relearn([with_masks, with_masks], "class_means")
     for kind, report in with_masks.metrics.items():
         assert joined.metrics[kind]["accuracy"] == report["accuracy"]
 
 
-def test_a_runs_recogniser_draws_its_masks_when_it_enrols(with_masks: Run) -> None:
+def test_a_runs_recognizer_draws_its_masks_when_it_enrolls(with_masks: Run) -> None:
     test = with_masks.split()["test"]
     row = next(number for number, face in enumerate(test.faces) if face.domain == "unmasked")
     chip = PhotoFile(datasets.read_chips(test, size=64, alignment="vggface2")[row])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -57,7 +57,7 @@ def fake_training(
 
     monkeypatch.setattr(FaceHyperModel, "fit", fit)
     # What takes a second a search: its picture, which has its own test, and reading the backbone.
-    module = sys.modules["maskedface.tuning.searching"]
+    module = importlib.import_module("maskedface.tuning.searching")
     monkeypatch.setattr(module, "build_backbone", _build_backbone)
     monkeypatch.setattr("maskedface.tuning.result.draw_search", lambda *_: None)
     return fits

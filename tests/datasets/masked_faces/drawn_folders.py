@@ -56,7 +56,7 @@ def _mlfw(root: Path) -> None:
 
 
 def _people(root: Path) -> None:
-    """Every kind of file: turned, WebP, PNG with transparency and in grey, cut off, no image's name."""
+    """Every kind of file: turned, WebP, PNG with transparency and in gray, cut off, no image's name."""
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (20, 30, 4), "uint8")
     for person in ("ada", "bo"):
@@ -72,9 +72,9 @@ def _people(root: Path) -> None:
     picture.save(ada / "scan.tiff")
     picture.convert("CMYK").save(ada / "print.jpg")
     Image.fromarray(pixels).save(ada / "transparent.png")
-    Image.fromarray(pixels[..., 0]).save(ada / "grey.png")
+    Image.fromarray(pixels[..., 0]).save(ada / "gray.png")
     picture.convert("P").save(ada / "palette.png")
-    Image.fromarray(pixels[..., 1]).save(bo / "grey.jpg")
+    Image.fromarray(pixels[..., 1]).save(bo / "gray.jpg")
     picture.save(bo / "plain.jpg")
     picture.save(bo / "other.png")
     picture.rotate(180).save(root / "masked" / "ada" / "0.jpg")

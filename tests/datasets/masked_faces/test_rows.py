@@ -147,11 +147,11 @@ def test_decoded_images_are_those_of_the_library(manual: Path, data_dir: Path) -
         name = os.fsdecode(row["file_name"])
         expected = datasets.read_image(manual / "people_folder" / name)
         assert row["image"].shape == expected.shape, name
-        # TensorFlow decodes JPEGs by libjpeg's quicker transform: a few grey levels.
+        # TensorFlow decodes JPEGs by libjpeg's quicker transform: a few gray levels.
         limit = 0 if not name.endswith(".jpg") or name in info.metadata["converted"] else 8
         assert np.abs(row["image"].astype(int) - expected).max() <= limit, name
         seen.add(os.path.basename(name))
-    assert {"turned.jpg", "lossless.webp", "film.gif", "scan.tiff", "print.jpg", "grey.png"} <= seen
+    assert {"turned.jpg", "lossless.webp", "film.gif", "scan.tiff", "print.jpg", "gray.png"} <= seen
     assert [os.path.basename(name) for name in sorted(info.metadata["converted"])] == [
         "film.gif", "lossless.webp", "print.jpg", "scan.tiff", "turned.jpg",
     ]  # fmt: skip

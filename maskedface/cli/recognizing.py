@@ -1,4 +1,4 @@
-"""The words that say which recogniser a command uses, and what the three that use one print."""
+"""The words that say which recognizer a command uses, and what the three that use one print."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from maskedface.recognition import ByMask, FoundFace, Gallery, Recognizer
 
 
-def add_recogniser_arguments(parser: argparse.ArgumentParser) -> None:
+def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds --model, --model-alignment, --alignment, --fall-back and --json."""
-    group = parser.add_argument_group("recogniser")
+    group = parser.add_argument_group("recognizer")
     group.add_argument(
         "--model",
         metavar="dlib|RUN|FILE.keras",
@@ -47,7 +47,7 @@ def add_model_alignment(parser: argparse._ActionsContainer) -> None:
 
 
 def read_recognizer(args: argparse.Namespace, gallery: Gallery | None) -> Recognizer:
-    """The recogniser that the words describe.
+    """The recognizer that the words describe.
 
     Raises:
         ValueError: if neither the words nor the gallery name a model, or it is another one than the
@@ -67,7 +67,7 @@ def read_recognizer(args: argparse.Namespace, gallery: Gallery | None) -> Recogn
 
 
 def read_both(args: argparse.Namespace, recognizer: Recognizer) -> Recognizer | ByMask:
-    """The recogniser, or with --masked-gallery that of bare faces beside the one of that gallery.
+    """The recognizer, or with --masked-gallery that of bare faces beside the one of that gallery.
 
     Raises:
         ValueError, FileNotFoundError: as `read_recognizer` and `recognition.ByMask`.
@@ -99,7 +99,7 @@ def add_masked_gallery(parser: argparse.ArgumentParser) -> None:
 
 
 def load_recognizer(name: str, alignment: str | None = None, **words: Any) -> Recognizer:
-    """A recogniser by its model's name.
+    """A recognizer by its model's name.
 
     Args:
         name: "dlib", a finished run's folder, or a .keras file.
