@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 
 def print_by_mask(
-    groups: Mapping[str, Sequence[Run]], bare: str, against: Sequence[Run] | None = None
+    groups: Mapping[str, Sequence[Run]],
+    bare: str,
+    against: Sequence[Run] | None = None,
+    alignment: str | None = None,
 ) -> None:
     """Prints the rank-1 of each run alone, of the other network alone, and of both by what the faces seem.
 
@@ -30,6 +33,7 @@ def print_by_mask(
         groups: label -> the runs of one recipe, one a seed, of an open set.
         bare: the network for bare faces, as for `load_recognizer`.
         against: runs over the same test rows, to which the difference of both is shown.
+        alignment: of a .keras file, as for `load_recognizer`.
 
     Raises:
         ValueError: if a run is of a closed set, or one of seeds, or `against`, is of other rows.
@@ -37,7 +41,7 @@ def print_by_mask(
     """
     from rich.table import Table
 
-    recognizer = load_recognizer(bare)
+    recognizer = load_recognizer(bare, alignment)
     title = "rank-1 (95 % interval over people); by mask: each face by the network meant for it"
     table = Table(title=title)
     columns = ("probes", "faces", "alone", "bare network alone", "by mask", "misled")

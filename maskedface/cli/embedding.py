@@ -9,7 +9,7 @@ import numpy as np
 
 from maskedface import datasets, models
 from maskedface.cli import data
-from maskedface.cli.recognizing import load_recognizer
+from maskedface.cli.recognizing import load_recognizers
 from maskedface.datasets import FaceIndex
 from maskedface.evaluation import EmbeddedFaces
 from maskedface.masking import masked_templates
@@ -33,7 +33,7 @@ def models_and_faces(
         ValueError: if words do not go together.
         FileNotFoundError: if there is no such model.
     """
-    found = {name: load_recognizer(name) for name in names(args)}
+    found = load_recognizers(names(args), args.model_alignment)
     if args.mirror:
         found = {name: _mirrored(name, one, with_cohort) for name, one in found.items()}
     placed: dict[str, tuple[FaceIndex, ...]] = {}

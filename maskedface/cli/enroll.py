@@ -221,6 +221,7 @@ def _empty(
         cohort=gallery.cohort,
         masks=gallery.masks if masks is None else masks,
         remember=(args and args.remember) or (old or gallery).remember,
+        alignment=gallery.alignment,
     )
 
 

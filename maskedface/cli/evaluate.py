@@ -27,6 +27,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import data
+from maskedface.cli.recognizing import add_model_alignment
 from maskedface.cli.values import count, rate
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="compare faces that seem to wear no mask by this network, and only the others by each run's",
     )
     parser.add_argument("--json", metavar="FILE", help="with images: write the report there")
+    add_model_alignment(parser)
     data.add_data_arguments(parser)
     group = parser.add_argument_group("protocol")
     group.add_argument(
@@ -114,6 +116,11 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.mirror and not args.protocol:
         raise ValueError("--mirror must come with --protocol. Received: --mirror alone")
+    if args.model_alignment and not (args.protocol or args.bare):
+        raise ValueError(
+            "--model-alignment must come with --protocol or --bare: runs state their own. "
+            f"Received: --model-alignment {args.model_alignment} alone"
+        )
     if args.protocol:
         from maskedface.cli.protocols import run_protocol
 
@@ -124,7 +131,8 @@ def run(args: argparse.Namespace) -> int:
     if args.bare:
         from maskedface.cli.by_mask import print_by_mask
 
-        print_by_mask(groups, args.bare, find_runs(args.against) if args.against else None)
+        against = find_runs(args.against) if args.against else None
+        print_by_mask(groups, args.bare, against, args.model_alignment)
         return 0
     results = {f"{path} ({runs[0].recipe.name})": runs for path, runs in groups.items()}
     if args.learner or args.join:

@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import data
+from maskedface.cli.recognizing import add_model_alignment
 from maskedface.names import shown
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="explained", metavar="DIR", help="where pictures go")
     parser.add_argument("--against", metavar="RUN", help="measure this model too, face by face")
     parser.add_argument("--protocol", metavar="COLUMN", help="measure on this column's part test")
+    add_model_alignment(parser)
     data.add_data_arguments(parser)
 
 
@@ -47,10 +50,12 @@ def run(args: argparse.Namespace) -> int:
     return _measure(args) if args.protocol else _show(args)
 
 
-def _recognizer(name: str, args: argparse.Namespace) -> Recognizer:
-    from maskedface.cli.recognizing import load_recognizer
+def _recognizers(names: Sequence[str], args: argparse.Namespace) -> dict[str, Recognizer]:
+    from maskedface.cli.recognizing import load_recognizers
 
-    return load_recognizer(name, aligned_to=args.alignment, fall_back="always")
+    return load_recognizers(
+        names, args.model_alignment, aligned_to=args.alignment, fall_back="always"
+    )
 
 
 def _show(args: argparse.Namespace) -> int:
@@ -62,7 +67,7 @@ def _show(args: argparse.Namespace) -> int:
     from maskedface.recognition import photo_files
 
     check_outputs(folder=args.out)
-    recognizer = _recognizer(args.run, args)
+    recognizer = _recognizers([args.run], args)[args.run]
     model, classes = _classifier(args.run)
     if args.reference is None and not classes:
         raise ValueError("--reference must be given for a model that names nobody. Received: none")
@@ -130,9 +135,9 @@ def _measure(args: argparse.Namespace) -> int:
         wanted: data.placed(args, wanted, test)[0]
         for wanted in sorted(set(map(data.wanted_by_model, names)))
     }
-    for name in names:
+    for name, recognizer in _recognizers(names, args).items():
         rows = places[data.wanted_by_model(name)]
-        shares, people, even = _shares(_recognizer(name, args), rows)
+        shares, people, even = _shares(recognizer, rows)
         found.append(shares)
         low, high = evaluation.interval(shares, people)
         print(

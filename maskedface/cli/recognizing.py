@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from maskedface import names
@@ -103,7 +104,7 @@ def load_recognizer(name: str, alignment: str | None = None, **words: Any) -> Re
 
     Args:
         name: "dlib", a finished run's folder, or a .keras file.
-        alignment: of a .keras file, in place of what it states.
+        alignment: of a .keras file, in place of what it states; by default what its gallery remembers.
         words: as for `recognition.Recognizer`.
 
     Raises:
@@ -126,8 +127,29 @@ def load_recognizer(name: str, alignment: str | None = None, **words: Any) -> Re
             f"a model must be 'dlib', a run's folder or a .keras file. Received: {name!r}"
         )
     model = keras.models.load_model(name, compile=False)
-    alignment = alignment or alignment_beside(name)
+    gallery = words.get("gallery")
+    alignment = alignment or (gallery and gallery.alignment) or alignment_beside(name)
     return Recognizer(model, alignment=alignment, source=os.path.abspath(name), **words)
+
+
+def load_recognizers(
+    names: Iterable[str], alignment: str | None, **words: Any
+) -> dict[str, Recognizer]:
+    """Recognizers by their models' names; the alignment is for those that are .keras files.
+
+    Args:
+        names, alignment, words: as for `load_recognizer`, of each.
+
+    Raises:
+        ValueError, FileNotFoundError: as `load_recognizer`; an alignment is refused where none is a file.
+    """
+    names = list(names)
+    files = [name for name in names if os.path.isfile(name)]
+    for name in names[:1] if not files else ():
+        refuse_alignment(name, alignment)
+    return {
+        name: load_recognizer(name, alignment if name in files else None, **words) for name in names
+    }
 
 
 def refuse_alignment(name: str, alignment: str | None) -> None:

@@ -61,6 +61,8 @@ class Gallery:
             be made again with another network (`recognition.enroll_again`): "paths" where it lies and its
             SHA-256; "crops" the face itself too, a JPEG file of 320 px a side at most; "nothing". Kept
             in the file, but for those removed.
+        alignment: str, what the model's faces are aligned to, for a model that does not state it; kept in
+            the file. "" = not known.
 
     Raises:
         ValueError: if `keep` or `remember` is none of these, or `masks` out of its range.
@@ -75,6 +77,7 @@ class Gallery:
         cohort: Cohort | None = None,
         masks: int = 0,
         remember: Remember = "paths",
+        alignment: str = "",
     ) -> None:
         if keep not in get_args(Keep) or not 0 <= masks <= 100:
             raise ValueError(
@@ -82,7 +85,7 @@ class Gallery:
                 f"Received: keep={keep!r}, masks={masks}"
             )
         _check_remember(remember)
-        self.masks, self.remember = masks, remember
+        self.masks, self.remember, self.alignment = masks, remember, alignment
         self.fingerprint, self.keep, self.source = fingerprint, keep, source
         self.calibration: Calibration | None = None
         self._now = Enrolled(cohort=cohort)  # replaced as a whole, never changed
@@ -304,6 +307,7 @@ class Gallery:
             "calibration": calibration and calibration.to_json(),
             "masks": self.masks,
             "remember": self.remember,
+            "alignment": self.alignment,
             "photos": photos,
         }
         arrays = {"rows": now.rows, "lengths": now.lengths, "person": now.person, **crops}
@@ -333,6 +337,7 @@ class Gallery:
             source=facts["source"],
             masks=facts["masks"],
             remember=facts["remember"],
+            alignment=facts["alignment"],
         )
         gallery._now = from_file(facts, arrays)
         if facts["calibration"]:

@@ -11,6 +11,7 @@ from typing import Any, get_args
 import numpy as np
 
 from maskedface.array_file import DamagedError, digest, read_arrays
+from maskedface.geometry import ALIGNMENTS
 from maskedface.names import LONGEST
 from maskedface.recognition.remembered import Remember, are_photos
 from maskedface.whole_file import whole_file
@@ -87,6 +88,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
             "remember": "nothing",
         }
         arrays |= {"crops": np.empty(0, "uint8"), "crop_ends": np.empty(0, "int64")}
+        facts["alignment"] = ""
     facts.setdefault("masks", 0)
     _check(path, facts, arrays, has_cohort={1: False, 2: True}.get(version))
     return facts, arrays
@@ -214,4 +216,5 @@ _FACTS: dict[str, Callable[[Any], bool]] = {
     "masks": _whole(0, 100),
     "photos": lambda value: isinstance(value, list),  # the rest together with the crops
     "remember": lambda value: value in get_args(Remember),
+    "alignment": lambda value: value in ("", *ALIGNMENTS),
 }

@@ -64,7 +64,13 @@ class Recognizer(FaceReader):
         )
         self.fingerprint = fingerprint(self.embedder, self.alignment)
         if gallery is None:
-            gallery = Gallery(self.fingerprint, source=source, cohort=cohort, masks=masks)
+            gallery = Gallery(
+                self.fingerprint,
+                source=source,
+                cohort=cohort,
+                masks=masks,
+                alignment=self.alignment,
+            )
         self.gallery = gallery
         self.gallery.check_model(self.fingerprint)
 
