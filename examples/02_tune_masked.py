@@ -20,7 +20,7 @@ if args.data:
 else:
     people, photos = (3, 4) if args.smoke else (16, 8)
     index = datasets.draw_people(f"{args.run}/faces", people=people, photos=photos)
-train, test = datasets.by_image(index, train_fraction=0.7, seed=0)
+train, test = datasets.split_by_image(index, train_fraction=0.7, seed=0)
 
 recipe = recipes.S_AND_T_TO_T.override(batch_size=8, epochs=2 if args.smoke else 10)
 space = {

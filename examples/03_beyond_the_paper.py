@@ -22,7 +22,7 @@ if args.data:
 else:
     people, photos = (6, 2) if args.smoke else (60, 6)
     index = datasets.draw_people(f"{args.run}/faces", people=people, photos=photos)
-train, test = datasets.by_person(index, train_fraction=0.5, seed=0)
+train, test = datasets.split_by_person(index, train_fraction=0.5, seed=0)
 
 best = recipes.MASKED_BEST.override(batch_size=16)
 if args.smoke:

@@ -27,7 +27,7 @@ if args.trained:
 else:
     people, photos = (3, 3) if args.smoke else (16, 8)
     index = datasets.draw_people(f"{args.run}/faces", people=people, photos=photos)
-    train, test = datasets.by_image(index, train_fraction=0.7, seed=0)
+    train, test = datasets.split_by_image(index, train_fraction=0.7, seed=0)
     recipe = recipes.COSINE_MARGIN.override(batch_size=8, epochs=1 if args.smoke else 4)
     run = training.train(
         recipe, train, test, run_dir=f"{args.run}/run", backbone="DlibResNet29", weights="dlib"

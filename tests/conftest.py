@@ -74,7 +74,7 @@ def open_run(tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> R
 
     folder = tmp_path_factory.mktemp("open")
     people = datasets.draw_people(folder / "faces", people=8, photos=3, size=64)
-    train, test = datasets.by_person(people, train_fraction=0.5, seed=0)
+    train, test = datasets.split_by_person(people, train_fraction=0.5, seed=0)
     return training.train(
         Recipe(
             name="means",

@@ -99,7 +99,7 @@ def test_importing_the_package_loads_neither_tensorflow_nor_keras() -> None:
 
 def test_listing_and_splitting_load_neither_tensorflow_nor_keras() -> None:
     code = (
-        "import maskedface, sys; maskedface.datasets.by_image; "
+        "import maskedface, sys; maskedface.datasets.split_by_image; "
         "print(sorted({'tensorflow', 'keras', 'tensorflow_datasets'} & set(sys.modules)))"
     )
     assert run_python(code) == "[]"

@@ -49,7 +49,7 @@ def main() -> int:
             learners._C[learner] = c
         right = []
         for seed in (0, 1, 2):
-            train, test = datasets.by_photo(rows, 0.7, seed)
+            train, test = datasets.split_by_photo(rows, 0.7, seed)
             known, asked = ([place[face.path] for face in part.faces] for part in (train, test))
             masked = np.array([face.domain == "masked" for face in test.faces])
             scores = learner_scores(learner, embeddings[known], train.labels(), embeddings[asked])

@@ -198,7 +198,7 @@ def table_of(args: argparse.Namespace) -> None:
     """One line a way of aligning: found, ms an image, accuracy on four sets."""
     rmfrd = datasets.rmfrd(args.rmfrd).people_in_both().with_at_least(8, "masked")
     rmfrd = rmfrd.only("masked") + first_of_each(rmfrd.only("unmasked"), args.unmasked)
-    train, test = datasets.by_image(rmfrd, train_fraction=0.7, seed=0)
+    train, test = datasets.split_by_image(rmfrd, train_fraction=0.7, seed=0)
     mfr2 = datasets.read_pairs("mfr2", args.mfr2)
     lfw = first_pairs(datasets.read_pairs("lfw", args.lfw), args.pairs)
     for name, make in DETECTORS.items():

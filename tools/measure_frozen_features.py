@@ -38,7 +38,7 @@ def main() -> int:
     """
     with tempfile.TemporaryDirectory() as folder:
         index = datasets.draw_people(os.path.join(folder, "faces"), people=10, photos=12, size=180)
-        parts = datasets.by_image(index)
+        parts = datasets.split_by_image(index)
         keras.utils.set_random_seed(0)
         backbone = os.path.join(folder, "resnet50.keras")
         net = models.ResNet50(None, (180, 180, 3))

@@ -119,7 +119,7 @@ def read_parts(args: argparse.Namespace) -> tuple[FaceIndex, FaceIndex]:
         index = read_index(args)
         if args.split == "by_photo":
             index = datasets.with_photo_groups(index)
-        split = getattr(datasets, args.split)
+        split = getattr(datasets, f"split_{args.split}")
         train, test = split(index, train_fraction=args.train_fraction, seed=args.split_seed)
         return train, test
     if not args.manifest:
@@ -144,7 +144,7 @@ def read_parts(args: argparse.Namespace) -> tuple[FaceIndex, FaceIndex]:
     if args.validation is None:
         return train, test
     is_open = not set(train.people) & set(test.people)
-    hold_out = datasets.by_person if is_open else datasets.by_photo
+    hold_out = datasets.split_by_person if is_open else datasets.split_by_photo
     return hold_out(train, train_fraction=1 - args.validation, seed=args.split_seed)
 
 

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     from maskedface import recipes
     from maskedface.cli.results import print_results
     from maskedface.conversion import dlib
-    from maskedface.datasets import by_image, draw_people, write_manifest
+    from maskedface.datasets import draw_people, split_by_image, write_manifest
     from maskedface.training import train
 
     dlib.locate()  # say what is missing before anything is drawn
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         os.path.join(args.run, "faces"), people=args.people, photos=args.photos, seed=args.seed
     )
     # Every drawn image is a photo of its own, so a split by image leaks none.
-    training_rows, test_rows = by_image(faces, seed=args.seed)
+    training_rows, test_rows = split_by_image(faces, seed=args.seed)
     parts = {"split": {"train": training_rows, "test": test_rows}}
     write_manifest(os.path.join(args.run, "manifest.csv"), faces, parts)
     print(f"drew {len(faces)} images of {len(faces.people)} people in {faces.root}")

@@ -31,10 +31,10 @@ from .person_names import MFR2_PEOPLE as MFR2_PEOPLE, same_people as same_people
 from .photo_groups import with_photo_groups as with_photo_groups
 from .sources import people_folder as people_folder, rmfrd as rmfrd
 from .splits import (
-    by_image as by_image,
-    by_person as by_person,
-    by_photo as by_photo,
     shared_rows as shared_rows,
+    split_by_image as split_by_image,
+    split_by_person as split_by_person,
+    split_by_photo as split_by_photo,
     take_share as take_share,
 )
 from .tf_dataset import as_tf_dataset as as_tf_dataset

@@ -17,7 +17,7 @@ from maskedface.datasets.face_index import Face, FaceIndex
 Key = TypeVar("Key", bound=Hashable)
 
 
-def by_image(
+def split_by_image(
     index: FaceIndex, train_fraction: float = 0.7, seed: int = 0
 ) -> tuple[FaceIndex, FaceIndex]:
     """The paper's split: a stratified share of each person's images (section IV: 70/30).
@@ -42,7 +42,7 @@ def by_image(
     return _parts(index, kept, train_fraction)
 
 
-def by_photo(
+def split_by_photo(
     index: FaceIndex, train_fraction: float = 0.7, seed: int = 0
 ) -> tuple[FaceIndex, FaceIndex]:
     """Splits by photograph: all images made from one photo stay on one side.
@@ -71,7 +71,7 @@ def by_photo(
     return _parts(index, kept, train_fraction)
 
 
-def by_person(
+def split_by_person(
     index: FaceIndex, train_fraction: float = 0.7, seed: int = 0
 ) -> tuple[FaceIndex, FaceIndex]:
     """Splits by person, for the open set: nobody is on both sides.

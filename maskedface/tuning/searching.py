@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from maskedface import models
-from maskedface.datasets import FaceIndex, by_photo, with_photo_groups, write_manifest
+from maskedface.datasets import FaceIndex, split_by_photo, with_photo_groups, write_manifest
 from maskedface.locks import locked
 from maskedface.recipes import Recipe, scenario
 from maskedface.training.refusing import refuse_noise
@@ -167,7 +167,7 @@ def validation_split(
     """
     if not all(face.photo for face in train.faces):
         train = with_photo_groups(train, progress=False)
-    kept, held_out = by_photo(train, TRAIN_FRACTION, seed)
+    kept, held_out = split_by_photo(train, TRAIN_FRACTION, seed)
     people = set(kept.people)
     for step in scenario(recipe):
         people &= {face.person for face in kept.faces if face.domain in step.train_on}

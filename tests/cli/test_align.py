@@ -83,7 +83,7 @@ def test_protocols_are_carried_and_rows_that_say_it_stay(people: FaceIndex, tmp_
         people.root,
         [first._replace(landmarks=five), second._replace(alignment="arcface", photo="p"), *others],
     )
-    train, test = datasets.by_image(rows, train_fraction=0.5, seed=0)
+    train, test = datasets.split_by_image(rows, train_fraction=0.5, seed=0)
     manifest, out = tmp_path / "faces.csv", tmp_path / "aligned.csv"
     datasets.write_manifest(manifest, rows, {"closed": {"train": train, "test": test}, "open": {}})
     facts = tmp_path / "sum.json"

@@ -76,7 +76,7 @@ def test_faces_are_looked_for_where_nothing_says_where_they_lie(
 def test_parts_are_searched_together_and_keep_their_rows(
     bare: FaceIndex, searched: list[FaceIndex], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    parts = datasets.by_image(bare)
+    parts = datasets.split_by_image(bare)
     found = data.placed(words(), "aligned", *parts)
     assert searched == [bare]
     assert [[face.path for face in part.faces] for part in found] == [
@@ -95,7 +95,7 @@ def test_none_drops_what_the_rows_say(drawn: FaceIndex) -> None:
 def test_a_file_gives_landmarks_to_the_parts_that_it_names(
     bare: FaceIndex, tmp_path: Path, searched: list[FaceIndex]
 ) -> None:
-    train, test = datasets.by_image(bare)
+    train, test = datasets.split_by_image(bare)
     rows = [face._replace(landmarks=FIVE) for face in test.faces]
     datasets.write_manifest(tmp_path / "aligned.csv", FaceIndex(bare.root, rows))
     given = words("--landmarks", tmp_path / "aligned.csv")
@@ -112,7 +112,7 @@ def test_people_are_left_out_of_both_parts_of_a_protocol(drawn: FaceIndex, tmp_p
             for f in drawn.faces
         ],
     )
-    train, test = datasets.by_image(index)
+    train, test = datasets.split_by_image(index)
     datasets.write_manifest(tmp_path / "m.csv", index, {"closed": {"train": train, "test": test}})
     given = words("--data", drawn.root, "--manifest", tmp_path / "m.csv", "--protocol", "closed")
     assert "ImranKhan" in data.read_parts(given)[1].people
@@ -146,7 +146,7 @@ def test_other_images_are_shown_to_a_run_as_its_own_were(
     tmp_path: Path,
     searched: list[FaceIndex],
 ) -> None:
-    train, test = datasets.by_image(drawn if stated else bare)
+    train, test = datasets.split_by_image(drawn if stated else bare)
     training.train(
         FROZEN_MEANS, train, test, run_dir=tmp_path / "run", backbone=tiny_backbone, progress=False
     )

@@ -19,11 +19,11 @@ def runs(drawn: FaceIndex, tiny_backbone: Path, tmp_path_factory: pytest.TempPat
     """A closed and an open run of the whole face, and one of the upper face."""
     folder = tmp_path_factory.mktemp("runs")
     words = {"backbone": tiny_backbone, "progress": False}
-    train, test = datasets.by_image(drawn)
+    train, test = datasets.split_by_image(drawn)
     one = COSINE_MARGIN.override(epochs=1)
     training.train(one, train, test, run_dir=folder / "whole", **words)
     training.train(one.override(view="upper"), train, test, run_dir=folder / "upper", **words)
-    train, test = datasets.by_person(drawn, train_fraction=0.5, seed=1)
+    train, test = datasets.split_by_person(drawn, train_fraction=0.5, seed=1)
     training.train(FROZEN_MEANS, train, test, run_dir=folder / "open", **words)
     return folder
 

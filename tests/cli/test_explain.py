@@ -28,7 +28,7 @@ def test_a_likeness_is_drawn_and_its_share_printed(
 def test_two_models_are_measured_on_the_same_faces(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train, test = datasets.by_person(drawn, train_fraction=0.5, seed=0)
+    train, test = datasets.split_by_person(drawn, train_fraction=0.5, seed=0)
     manifest = str(tmp_path / "manifest.csv")
     datasets.write_manifest(manifest, drawn, {"open": {"train": train, "test": test}})
     words = ["explain", str(tiny_backbone), "--against", str(tiny_backbone), "--manifest", manifest]

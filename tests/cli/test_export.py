@@ -19,7 +19,7 @@ def run_dir(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     folder = tmp_path_factory.mktemp("run") / "run"
-    train, test = datasets.by_image(drawn)
+    train, test = datasets.split_by_image(drawn)
     recipe = Recipe(name="tiny", freeze_through="all", epochs=1, batch_size=8)
     training.train(
         recipe, train, test, run_dir=str(folder), backbone=str(tiny_backbone), progress=False

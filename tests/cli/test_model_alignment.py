@@ -11,7 +11,7 @@ from PIL import Image
 
 from maskedface import models
 from maskedface.cli.main import main
-from maskedface.datasets import by_person, draw_face, draw_people, write_manifest
+from maskedface.datasets import draw_face, draw_people, split_by_person, write_manifest
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_models_of_a_protocol_are_told_the_alignment(
     silent: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     people = draw_people(tmp_path / "faces", people=4, photos=2, size=64)
-    train, test = by_person(people, train_fraction=0.5, seed=0)
+    train, test = split_by_person(people, train_fraction=0.5, seed=0)
     write_manifest(tmp_path / "m.csv", people, {"open": {"train": train, "test": test}})
     words = ["evaluate", silent, "--protocol", "open", "--manifest", str(tmp_path / "m.csv")]
     words += [

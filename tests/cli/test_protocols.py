@@ -16,10 +16,10 @@ from maskedface.cli.main import main
 from maskedface.datasets import (
     FaceIndex,
     Landmarks,
-    by_person,
     draw_face,
     draw_people,
     read_pairs,
+    split_by_person,
     write_manifest,
 )
 from maskedface.training import Run
@@ -185,7 +185,7 @@ def test_a_manifests_column_is_an_open_set(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     index = draw_people(tmp_path / "faces", people=8, photos=3, size=32)
-    train, test = by_person(index, train_fraction=0.5, seed=0)
+    train, test = split_by_person(index, train_fraction=0.5, seed=0)
     manifest = tmp_path / "manifest.csv"
     write_manifest(manifest, index, {"open": {"train": train, "test": test}})
     words: list[str | Path] = ["--protocol", "open", "--manifest", manifest, "--data", index.root]

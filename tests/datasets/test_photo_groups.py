@@ -56,7 +56,7 @@ def test_photos_of_different_people_are_never_one(tmp_path: Path) -> None:
 
 
 def test_the_groups_make_a_split_by_photo_possible(index: FaceIndex) -> None:
-    train, test = datasets.by_photo(datasets.with_photo_groups(index, progress=False))
+    train, test = datasets.split_by_photo(datasets.with_photo_groups(index, progress=False))
     assert not {face.photo for face in train.faces} & {face.photo for face in test.faces}
 
 

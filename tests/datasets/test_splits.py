@@ -25,7 +25,9 @@ def people(count: int, photos: int = 4, variants: int = 3) -> FaceIndex:
     )
 
 
-@pytest.mark.parametrize("split", [datasets.by_image, datasets.by_photo, datasets.by_person])
+@pytest.mark.parametrize(
+    "split", [datasets.split_by_image, datasets.split_by_photo, datasets.split_by_person]
+)
 def test_every_row_is_in_one_part(split: Split) -> None:
     index = people(12)
     train, test = split(index, train_fraction=0.7, seed=3)
@@ -33,7 +35,9 @@ def test_every_row_is_in_one_part(split: Split) -> None:
     assert not datasets.shared_rows(test, train)
 
 
-@pytest.mark.parametrize("split", [datasets.by_image, datasets.by_photo, datasets.by_person])
+@pytest.mark.parametrize(
+    "split", [datasets.split_by_image, datasets.split_by_photo, datasets.split_by_person]
+)
 def test_adding_people_moves_nobody_else(split: Split) -> None:
     small, _ = split(people(12))
     large, _ = split(people(15))
@@ -41,7 +45,9 @@ def test_adding_people_moves_nobody_else(split: Split) -> None:
     assert [face for face in large.faces if face.person in old] == list(small.faces)
 
 
-@pytest.mark.parametrize("split", [datasets.by_image, datasets.by_photo, datasets.by_person])
+@pytest.mark.parametrize(
+    "split", [datasets.split_by_image, datasets.split_by_photo, datasets.split_by_person]
+)
 def test_the_seed_decides_the_split(split: Split) -> None:
     index = people(12)
     assert split(index, seed=1) == split(index, seed=1)
@@ -49,12 +55,12 @@ def test_the_seed_decides_the_split(split: Split) -> None:
 
 
 def test_by_image_takes_a_share_of_each_person_and_domain() -> None:
-    train, _ = datasets.by_image(people(5, photos=5, variants=2), train_fraction=0.7)
+    train, _ = datasets.split_by_image(people(5, photos=5, variants=2), train_fraction=0.7)
     assert set(Counter((face.person, face.domain) for face in train.faces).values()) == {7}
 
 
 def test_by_photo_keeps_the_images_of_a_photo_together() -> None:
-    train, test = datasets.by_photo(people(6))
+    train, test = datasets.split_by_photo(people(6))
     assert not {face.photo for face in train.faces} & {face.photo for face in test.faces}
     assert train.people == test.people
 
@@ -62,18 +68,18 @@ def test_by_photo_keeps_the_images_of_a_photo_together() -> None:
 def test_by_photo_refuses_unknown_photos() -> None:
     index = FaceIndex("/faces", [face._replace(photo="") for face in people(2).faces])
     with pytest.raises(ValueError, match="every row must name its photo.* Received: 48 of 48"):
-        datasets.by_photo(index)
+        datasets.split_by_photo(index)
 
 
 def test_by_person_puts_nobody_on_both_sides() -> None:
-    train, test = datasets.by_person(people(40))
+    train, test = datasets.split_by_person(people(40))
     assert not set(train.people) & set(test.people)
     assert 20 <= len(train.people) <= 36
 
 
 def test_a_person_with_one_image_goes_to_train() -> None:
     index = FaceIndex("/faces", [*people(3).faces, Face("one.jpg", "one", "masked", "one")])
-    for split in (datasets.by_image, datasets.by_photo):
+    for split in (datasets.split_by_image, datasets.split_by_photo):
         train, test = split(index)
         assert "one" in train.people and "one" not in test.people
 
@@ -81,13 +87,13 @@ def test_a_person_with_one_image_goes_to_train() -> None:
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -1, 1.5])
 def test_a_fraction_out_of_range_is_refused(fraction: float) -> None:
     with pytest.raises(ValueError, match=r"train_fraction must be in \(0, 1\)"):
-        datasets.by_image(people(3), train_fraction=fraction)
+        datasets.split_by_image(people(3), train_fraction=fraction)
 
 
 def test_a_split_with_an_empty_part_is_refused() -> None:
     index = FaceIndex("/faces", [Face("one.jpg", "one", "masked")])
     with pytest.raises(ValueError, match="both parts .* must hold images"):
-        datasets.by_image(index)
+        datasets.split_by_image(index)
 
 
 def test_a_smaller_share_is_inside_a_larger_one() -> None:

@@ -223,7 +223,7 @@ def test_a_run_brings_its_own_alignment(
 ) -> None:
     from maskedface import datasets, recipes, training
 
-    train, test = datasets.by_image(drawn, seed=0)
+    train, test = datasets.split_by_image(drawn, seed=0)
     run = training.train(
         recipes.FROZEN_MEANS, train, test, run_dir=tmp_path / "run", backbone=tiny_backbone,
         progress=False,

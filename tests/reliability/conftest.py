@@ -21,7 +21,7 @@ QUICK = Recipe(
 
 @pytest.fixture(scope="session")
 def parts(drawn: FaceIndex) -> tuple[FaceIndex, FaceIndex]:
-    return datasets.by_image(
+    return datasets.split_by_image(
         datasets.rmfrd(drawn.root, alignment="arcface")
     )  # as the command reads them
 

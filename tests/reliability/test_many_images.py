@@ -19,7 +19,7 @@ resource.setrlimit(resource.RLIMIT_AS, ({LIMIT}, {LIMIT}))
 from maskedface import datasets
 root, folder = sys.argv[1:]
 index = datasets.people_folder(root, "unmasked")
-train, test = datasets.by_image(index, seed=0)
+train, test = datasets.split_by_image(index, seed=0)
 datasets.write_manifest(f"{{folder}}/m.csv", index, {{"split": {{"train": train, "test": test}}}})
 parts = datasets.read_split(f"{{folder}}/m.csv", "split", root=root)
 assert sum(map(len, parts.values())) == len(index) == {COUNT}

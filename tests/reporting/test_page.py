@@ -22,11 +22,11 @@ def runs(drawn: FaceIndex, tiny_backbone: Path, tmp_path_factory: pytest.TempPat
     """A trained closed run, one of class means, and an open one."""
     folder = tmp_path_factory.mktemp("runs")
     words = {"backbone": tiny_backbone, "progress": False}
-    train, test = datasets.by_image(drawn)
+    train, test = datasets.split_by_image(drawn)
     one = COSINE_MARGIN.override(epochs=2)
     training.train(one, train, test, run_dir=folder / "trained", **words)
     training.train(FROZEN_MEANS, train, test, run_dir=folder / "means", **words)
-    train, test = datasets.by_person(drawn, train_fraction=0.5, seed=1)
+    train, test = datasets.split_by_person(drawn, train_fraction=0.5, seed=1)
     training.train(FROZEN_MEANS, train, test, run_dir=folder / "open", **words)
     return folder
 

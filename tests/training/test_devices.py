@@ -40,7 +40,7 @@ if os.environ["KERAS_BACKEND"] == "tensorflow":
 from maskedface import datasets, training
 from maskedface.recipes import Recipe
 
-train, test = datasets.by_image(datasets.rmfrd(root))
+train, test = datasets.split_by_image(datasets.rmfrd(root))
 quick = Recipe(name="quick", epochs=2, learning_rate=0.01, optimizer="sgd", image_size=64, dropout=0.0)
 kinds = {
     "filled": quick.override(

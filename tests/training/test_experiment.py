@@ -20,7 +20,7 @@ QUICK = Recipe(name="quick", epochs=3, batch_size=8, learning_rate=1e-3, freeze_
 
 @pytest.fixture(scope="module")
 def parts(drawn: FaceIndex) -> tuple[FaceIndex, FaceIndex]:
-    return datasets.by_image(drawn)
+    return datasets.split_by_image(drawn)
 
 
 @pytest.fixture
@@ -214,7 +214,7 @@ def test_a_test_row_in_the_run_it_starts_from_is_refused(
 ) -> None:
     train(QUICK.override(epochs=0), run_dir="before", train=parts[1], test=parts[0])
     middle = QUICK.override(name="middle", init="before", epochs=0)
-    other_train, other_test = datasets.by_image(parts[0], seed=9)
+    other_train, other_test = datasets.split_by_image(parts[0], seed=9)
     train(middle, run_dir="middle", train=parts[1], test=other_test)
     last = QUICK.override(name="last", init="middle", epochs=0)
     # The rows of parts[1] were trained on two runs ago.

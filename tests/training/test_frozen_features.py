@@ -32,7 +32,7 @@ Train = Callable[..., Run]
 
 @pytest.fixture(scope="module")
 def parts(drawn: FaceIndex) -> tuple[FaceIndex, FaceIndex]:
-    return datasets.by_image(drawn)
+    return datasets.split_by_image(drawn)
 
 
 @pytest.fixture(scope="module")

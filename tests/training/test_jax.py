@@ -37,7 +37,7 @@ class Look(keras.callbacks.Callback):
 
 root, folder, backbone = sys.argv[1:]
 before = os.environ.get("XLA_FLAGS")
-train, test = datasets.by_image(datasets.rmfrd(root))
+train, test = datasets.split_by_image(datasets.rmfrd(root))
 for features in ("auto", "off"):
     recipe = Recipe(name="jax", freeze_through="layer3", epochs=2, batch_size=8, features=features)
     words = {"backbone": backbone, "callbacks": [Look()], "progress": False}

@@ -28,7 +28,7 @@ BASE = Recipe(
 
 
 def trained(drawn: FaceIndex, backbone: Path, folder: Path, recipe: Recipe, **words: Any) -> Run:
-    train, test = datasets.by_image(drawn)
+    train, test = datasets.split_by_image(drawn)
     return training.train(
         recipe, train, test, run_dir=folder, backbone=backbone, progress=False, **words
     )
@@ -133,7 +133,7 @@ def test_the_upper_branch_starts_from_a_run_that_saw_the_whole_face(
 def test_people_not_trained_on_are_looked_for_in_a_gallery(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
-    train, test = datasets.by_person(drawn, train_fraction=0.5, seed=1)
+    train, test = datasets.split_by_person(drawn, train_fraction=0.5, seed=1)
     run = training.train(
         BASE, train, test, run_dir=tmp_path, backbone=tiny_backbone, progress=False
     )
@@ -149,8 +149,8 @@ def test_people_not_trained_on_are_looked_for_in_a_gallery(
 def test_some_people_trained_on_and_some_not_are_refused(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
-    train, test = datasets.by_person(drawn, train_fraction=0.5, seed=1)
-    first, second = datasets.by_image(train)
+    train, test = datasets.split_by_person(drawn, train_fraction=0.5, seed=1)
+    first, second = datasets.split_by_image(train)
     with pytest.raises(ValueError, match=r"all be trained on, or none. Received: 1 of 4 are not"):
         training.train(BASE, first, second + test, run_dir=tmp_path, backbone=tiny_backbone)
 
@@ -160,7 +160,7 @@ def test_some_people_trained_on_and_some_not_are_refused(
 def test_a_run_of_several_seeds_is_started_from_seed_by_seed(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
-    train, test = datasets.by_image(drawn)
+    train, test = datasets.split_by_image(drawn)
     words = {"backbone": tiny_backbone, "progress": False, "seeds": (0, 1)}
     training.train_scenario(BASE, train, test, run_dir=tmp_path / "first", **words)
     second = BASE.override(init=str(tmp_path / "first"), epochs=0)
@@ -230,7 +230,7 @@ def test_the_upper_box_lies_where_the_crop_does() -> None:
 def test_a_start_from_a_run_of_other_people_sets_the_centres_to_class_means(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
-    train, test = datasets.by_image(drawn)
+    train, test = datasets.split_by_image(drawn)
     others = train.where(lambda face: face.person != train.people[0])
     words = {"backbone": tiny_backbone, "progress": False}
     still = BASE.override(epochs=0)

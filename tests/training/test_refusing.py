@@ -28,7 +28,7 @@ def test_a_frozen_network_without_weights_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match="weights must be .*'random' .* Received: weights=None"):
         training.train(
-            recipe, *datasets.by_image(drawn), run_dir=tmp_path / "run", backbone=backbone
+            recipe, *datasets.split_by_image(drawn), run_dir=tmp_path / "run", backbone=backbone
         )
     assert not (tmp_path / "run").exists()
 
@@ -87,7 +87,7 @@ def only(index: FaceIndex, domain: str, photo: str | None = None) -> FaceIndex:
 def test_strangers_of_whom_none_can_be_looked_for_are_refused(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, test: Any
 ) -> None:
-    train, others = datasets.by_person(drawn, train_fraction=0.5, seed=0)
+    train, others = datasets.split_by_person(drawn, train_fraction=0.5, seed=0)
     with pytest.raises(
         ValueError, match="test rows of people not trained on must show .* Received"
     ):
@@ -133,7 +133,7 @@ def test_logits_that_are_no_numbers_leave_no_metrics(drawn: FaceIndex, tmp_path:
     with pytest.raises(ValueError, match="logits must be finite numbers"):
         training.train(
             TRAINS.override(epochs=0),
-            *datasets.by_image(drawn),
+            *datasets.split_by_image(drawn),
             run_dir=tmp_path / "run",
             backbone=tmp_path / "broken.keras",
             progress=False,

@@ -26,7 +26,7 @@ MEANS = Recipe(
 
 def retrained(run: Run, backbone: Path, folder: Path, recipe: Recipe) -> Run:
     """The open run's test people as a closed set."""
-    train, test = datasets.by_image(run.split()["test"])
+    train, test = datasets.split_by_image(run.split()["test"])
     return training.train(recipe, train, test, run_dir=folder, backbone=backbone, progress=False)
 
 

@@ -67,7 +67,7 @@ def test_an_unknown_alignment_is_refused(tiny_backbone: Path) -> None:
 def test_a_run_keeps_the_alignment_it_was_given(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
-    parts, words = datasets.by_image(drawn), {"backbone": tiny_backbone, "progress": False}
+    parts, words = datasets.split_by_image(drawn), {"backbone": tiny_backbone, "progress": False}
     run = training.train(FROZEN_MEANS, *parts, run_dir=tmp_path / "r", alignment="dlib", **words)
     assert run.record["alignment"] == models.alignment_of(run.model) == "dlib"
     with pytest.raises(ValueError, match="with another alignment"):
@@ -77,7 +77,7 @@ def test_a_run_keeps_the_alignment_it_was_given(
 def test_a_runs_model_is_a_backbone_without_its_head(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
-    train, test = datasets.by_image(drawn)
+    train, test = datasets.split_by_image(drawn)
     words = {"progress": False}
     run = training.train(
         FROZEN_MEANS, train, test, run_dir=tmp_path / "run", backbone=tiny_backbone, **words
@@ -99,7 +99,7 @@ def chain(drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path) -> Callable[...
     def train(name: str, init: str = "") -> Run:
         return training.train(
             FROZEN_MEANS.override(name=name, init=init),
-            *datasets.by_image(drawn),
+            *datasets.split_by_image(drawn),
             run_dir=tmp_path / "chain" / name,
             backbone=tiny_backbone,
             progress=False,
@@ -148,7 +148,7 @@ def test_a_run_that_starts_from_one_of_its_own_name_elsewhere_is_the_last(
     for folder, init in (("a", ""), ("b", str(tmp_path / "a" / "run"))):
         training.train(
             FROZEN_MEANS.override(init=init),
-            *datasets.by_image(drawn),
+            *datasets.split_by_image(drawn),
             run_dir=tmp_path / folder / "run",
             backbone=tiny_backbone,
             progress=False,

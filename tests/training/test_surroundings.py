@@ -50,7 +50,7 @@ def seen(
         before = traces()
         training.train(
             RECIPE,
-            *datasets.by_image(drawn),
+            *datasets.split_by_image(drawn),
             run_dir=tmp_path_factory.mktemp("traces") / "run",
             backbone=tiny_backbone,
             callbacks=[Look()],

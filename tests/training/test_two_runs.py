@@ -21,7 +21,7 @@ MEANS = Recipe(name="means", head="cosine", head_final="class_means", dropout=0.
 
 @pytest.fixture
 def words(drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path) -> dict[str, Any]:
-    train, test = datasets.by_image(datasets.rmfrd(drawn.root, alignment="arcface"))
+    train, test = datasets.split_by_image(datasets.rmfrd(drawn.root, alignment="arcface"))
     words = {"run_dir": tmp_path / "run", "backbone": tiny_backbone, "progress": False}
     return {"train": train, "test": test, **words}
 

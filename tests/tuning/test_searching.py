@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from maskedface import recipes, tuning
-from maskedface.datasets import Face, FaceIndex, by_image, read_split, shared_rows
+from maskedface.datasets import Face, FaceIndex, read_split, shared_rows, split_by_image
 from maskedface.recipes import Recipe
 from maskedface.tuning import Search
 from maskedface.tuning.oracles import ALGORITHMS, RandomOracle
@@ -245,7 +245,7 @@ def test_the_held_out_rows_are_of_other_photos_and_are_written_down(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_training(monkeypatch, near)
-    train, test = by_image(drawn)
+    train, test = split_by_image(drawn)
     searched(train, tiny_backbone, tmp_path / "s", trials=1)
     parts = read_split(tmp_path / "s" / "manifest.csv", "search", root=drawn.root)
     assert set(parts) == {"train", "validation"}
@@ -306,7 +306,7 @@ def test_another_search_in_the_folder_is_refused(
     searched(drawn, tiny_backbone, tmp_path / "s", trials=1)
     with pytest.raises(ValueError, match="search_dir must be new.*another recipe, seeds, manifest"):
         searched(
-            by_image(drawn)[0],
+            split_by_image(drawn)[0],
             tiny_backbone,
             tmp_path / "s",
             trials=1,

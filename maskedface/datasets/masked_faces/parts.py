@@ -84,7 +84,7 @@ def _by_rule(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Parts:
     selected = _selected(index, options)
     if options.split == "by_photo":
         selected = datasets.with_photo_groups(selected)
-    split = getattr(datasets, str(options.split))
+    split = getattr(datasets, f"split_{options.split}")
     train, test = split(selected, train_fraction=options.train_fraction, seed=options.seed)
     return Parts({"train": train, "test": test}, undecodable, index.excluded)
 

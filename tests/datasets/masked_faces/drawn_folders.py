@@ -45,8 +45,8 @@ def _mfr2(root: Path) -> None:
 
 def _mlfw(root: Path) -> None:
     index = datasets.draw_people(root, people=4, photos=4, masked_photos=2, size=32)
-    train, test = datasets.by_photo(index, train_fraction=0.5)
-    some, others = datasets.by_person(index, train_fraction=0.5)
+    train, test = datasets.split_by_photo(index, train_fraction=0.5)
+    some, others = datasets.split_by_person(index, train_fraction=0.5)
     os.makedirs(root / "protocols")
     datasets.write_manifest(
         root / "protocols" / "manifest.csv",

@@ -88,7 +88,9 @@ def people(manual: Path) -> FaceIndex:
 def test_rmfrd_has_the_papers_people_and_split(manual: Path, data_dir: Path) -> None:
     index = datasets.rmfrd(manual / "rmfrd").people_in_both().with_at_least(8, "masked")
     assert index.people == ("person_0000", "person_0001")  # the third has seven masked images
-    assert_same(*load("rmfrd", manual, data_dir), in_parts(datasets.by_image(index, 0.7, seed=0)))
+    assert_same(
+        *load("rmfrd", manual, data_dir), in_parts(datasets.split_by_image(index, 0.7, seed=0))
+    )
 
 
 def test_mfr2_has_the_faces_of_its_pairs(manual: Path, data_dir: Path) -> None:
@@ -113,22 +115,27 @@ def test_mlfw_has_the_manifests_split(manual: Path, data_dir: Path, protocol: st
 
 
 def test_people_folder_has_both_folders_people(manual: Path, data_dir: Path) -> None:
-    splits = in_parts(datasets.by_image(people(manual), 0.7, seed=0))
+    splits = in_parts(datasets.split_by_image(people(manual), 0.7, seed=0))
     assert_same(*load("people_folder", manual, data_dir), splits)
 
 
 @pytest.mark.parametrize(
     ("options", "rule"),
     [
-        ({"split": "by_person", "seed": 3}, lambda index: datasets.by_person(index, 0.7, seed=3)),
-        ({"train_fraction": 0.5}, lambda index: datasets.by_image(index, 0.5, seed=0)),
+        (
+            {"split": "by_person", "seed": 3},
+            lambda index: datasets.split_by_person(index, 0.7, seed=3),
+        ),
+        ({"train_fraction": 0.5}, lambda index: datasets.split_by_image(index, 0.5, seed=0)),
         (
             {"split": "by_photo"},
-            lambda index: datasets.by_photo(datasets.with_photo_groups(index), 0.7, seed=0),
+            lambda index: datasets.split_by_photo(datasets.with_photo_groups(index), 0.7, seed=0),
         ),
         (
             {"domains": ["masked"]},
-            lambda index: tuple(part.only("masked") for part in datasets.by_image(index, 0.7)),
+            lambda index: tuple(
+                part.only("masked") for part in datasets.split_by_image(index, 0.7)
+            ),
         ),
     ],
     ids=["by_person", "half", "by_photo", "masked"],
