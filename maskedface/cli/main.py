@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TextIO, cast
 
 import maskedface
+from maskedface.cli.quiet import hush_tensorflow
 from maskedface.names import near_names, shown
 
 # What a user may have got wrong; anything else is a defect and keeps its traceback.
@@ -48,8 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] not in COMMANDS:
         return _top(words)
-    # Must be set before TensorFlow is imported: its start-up notes are not the user's concern.
+    # Before TensorFlow is imported: its start-up notes are not the user's concern.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    hush_tensorflow()
     command = importlib.import_module(f"maskedface.cli.{words[0]}")
     parser = argparse.ArgumentParser(
         f"maskedface {words[0]}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -70,9 +71,14 @@ def fit(
                 validation_data=validation,
                 callbacks=[KeepState(folder, history, changing), *_tensorboard(folder), *callbacks],
                 shuffle=False,  # the batches have their order
-                verbose="auto" if progress else 0,
+                verbose=_verbosity() if progress else 0,
             )
     write_history(folder, history)
+
+
+def _verbosity() -> int:
+    """Keras' bar on a terminal and in a notebook; in a file or pipe one line an epoch."""
+    return 1 if sys.stdout.isatty() or "ipykernel" in sys.modules else 2
 
 
 def _validation(

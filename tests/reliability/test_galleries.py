@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from maskedface.evaluation import Cohort, normalized
-from maskedface.recognition import Calibration, Gallery, gallery_file
+from maskedface.recognition import Calibration, Gallery, Remembered, gallery_file
 
 FEATURES = 32
 ALWAYS = 40  # people who are enrolled all the time
@@ -148,10 +148,16 @@ def test_processes_that_share_a_file_lose_and_mistake_nobody(tmp_path: Path) -> 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A gallery of three people with a cohort and thresholds, some 2.6 kB."""
+    """A gallery of three people with a cohort, thresholds and photographs, some 3.7 kB."""
     rng = np.random.default_rng(0)
     gallery = Gallery("f00d", cohort=Cohort(rng.normal(size=(6, 4)), 2), masks=3)
-    gallery.enroll(["ada", "bo", "cy"], rng.normal(size=(3, 4)))
+    points = tuple((float(n), float(2 * n)) for n in range(5))
+    photos = [
+        Remembered("/photos/ada.jpg", "ab" * 32, ""),
+        Remembered("", "", points, b"what a JPEG file holds"),
+        None,
+    ]
+    gallery.enroll(["ada", "bo", "cy"], rng.normal(size=(3, 4)), photos)
     gallery.calibration = Calibration(0.1, 0.4, 0.1, 0.5, 9, 9, 3, "drawn")
     path = tmp_path_factory.mktemp("small") / "g.npz"
     gallery.save(path)
