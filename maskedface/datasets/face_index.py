@@ -98,6 +98,14 @@ class FaceIndex:
     def __len__(self) -> int:
         return len(self.faces)
 
+    def __repr__(self) -> str:
+        """What is in it, in a line: the rows themselves are in `faces`."""
+        kinds = ", ".join(f"{len(self.only(domain))} {domain}" for domain in DOMAINS)
+        return (
+            f"<FaceIndex of {len(self)} images of {len(self.people)} people in {self.root!r}: {kinds}; "
+            f"{len(self.excluded)} files left out>"
+        )
+
     def __add__(self, other: FaceIndex) -> FaceIndex:
         """Both tables' rows in one, under the folder that holds both roots."""
         if self.root == other.root:

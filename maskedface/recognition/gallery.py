@@ -111,6 +111,11 @@ class Gallery:
     def __len__(self) -> int:
         return len(self._now.names)
 
+    def __repr__(self) -> str:
+        now = self._now
+        thresholds = "without thresholds" if self.calibration is None else "with thresholds"
+        return f"<Gallery of {len(now.names)} people, {sum(now.faces)} faces, {thresholds}>"
+
     def __contains__(self, person: object) -> bool:
         try:
             return isinstance(person, str) and person_name(person) in self._now.numbers

@@ -132,3 +132,10 @@ def test_a_name_in_two_of_unicodes_forms_is_one_person(tmp_path: Path) -> None:
     assert all(os.path.exists(path) for path in index.paths)  # files keep their own names
     write_manifest(tmp_path / "m.csv", index)
     assert read_manifest(tmp_path / "m.csv", root=tmp_path).people == index.people
+
+
+def test_it_shows_itself_in_a_line() -> None:
+    assert repr(INDEX) == (
+        "<FaceIndex of 5 images of 3 people in '/faces': 3 masked, 2 unmasked; 0 files left out>"
+    )
+    assert repr(FaceIndex("/faces", [])).startswith("<FaceIndex of 0 images of 0 people")

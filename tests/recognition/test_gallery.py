@@ -230,3 +230,7 @@ def test_one_long_name_among_a_thousand_costs_little() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 100_000_000  # 800 MB a copy, where each name takes as much as the longest
+
+
+def test_it_shows_itself_in_a_line() -> None:
+    assert repr(gallery()) == "<Gallery of 3 people, 4 faces, without thresholds>"
