@@ -98,5 +98,6 @@ def test_mirrors_are_joined_where_asked(
     index, manifest = parts["train"] + parts["test"], tmp_path / "manifest.csv"
     write_manifest(manifest, index, {"open": parts})
     column = ("--protocol", "open", "--manifest", manifest, "--data", index.root, "--mirror")
-    assert evaluate(open_run.path, *column) == 2
+    rates = ("--enrolled", "2", "--draws", "1", "--fpir", "0.25", "--far", "0.1")
+    assert evaluate(open_run.path, *column, *rates) == 2
     assert "--mirror must not come with a run that has a cohort" in capsys.readouterr().err
