@@ -135,9 +135,10 @@ def _measure(args: argparse.Namespace) -> int:
         wanted: data.placed(args, wanted, test)[0]
         for wanted in sorted(set(map(data.wanted_by_model, names)))
     }
-    for name, recognizer in _recognizers(names, args).items():
+    recognizers = _recognizers(names, args)
+    for name in names:
         rows = places[data.wanted_by_model(name)]
-        shares, people, even = _shares(recognizer, rows)
+        shares, people, even = _shares(recognizers[name], rows)
         found.append(shares)
         low, high = evaluation.interval(shares, people)
         print(
