@@ -19,7 +19,7 @@ from maskedface.datasets import FaceIndex, read_split, write_manifest
 from maskedface.evaluation import Cohort
 from maskedface.evaluation.cohort import COHORT_ARRAYS
 from maskedface.recipes import Recipe
-from maskedface.training.keeping import check_rows
+from maskedface.training.consistency import check_rows
 
 if TYPE_CHECKING:
     import keras

@@ -1,26 +1,35 @@
-"""A run folder while its run is not finished: begun, gone on with, tidied."""
+"""A run folder while its run is not finished: begun, gone on with, finished, tidied."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
+import json
 import os
 import shutil
 from typing import Any
 
+import keras
+import numpy as np
+
+from maskedface.conversion import file_kind
 from maskedface.datasets import FaceIndex
 from maskedface.recipes import Recipe
+from maskedface.training.checkpoint import STATE
 from maskedface.training.run import (
     FEATURES,
     MANIFEST,
     METRICS,
+    MODEL,
+    PREDICTIONS,
     RECIPE,
     RECORD,
+    read_json,
     read_record,
     write_split,
 )
-from maskedface.training.state import STATE
-from maskedface.whole_file import write_json, write_text
+from maskedface.whole_file import whole_file, write_json, write_text
 
 # What a re-used run folder must agree in.
 _SAME = ("seed", "backbone", "weights", "alignment", "init", "data")
@@ -86,3 +95,36 @@ def tidy(folder: str) -> None:
     shutil.rmtree(os.path.join(folder, FEATURES), ignore_errors=True)
     with contextlib.suppress(FileNotFoundError):
         os.remove(os.path.join(folder, STATE))
+
+
+def finish(
+    folder: str,
+    model: keras.Model,
+    metrics: dict[str, Any],
+    predictions: dict[str, np.ndarray],
+) -> None:
+    """Writes model, predictions and, last of all, metrics into a run folder, whose run.json then has the
+    digests of all files that are evaluated.
+
+    Args:
+        folder: the path.
+        model: images -> logits.
+        metrics: what `report_domains` or `open_results` found.
+        predictions: arrays by name.
+
+    Raises:
+        OSError: if the disk is full; nothing is half-written.
+    """
+    with whole_file(os.path.join(folder, MODEL)) as partial:
+        model.save(partial)
+    with whole_file(os.path.join(folder, PREDICTIONS)) as partial:
+        np.savez(partial, **predictions)  # type: ignore[arg-type]  # NumPy's stub takes any for a flag
+    text = json.dumps(metrics, indent=2, allow_nan=False) + "\n"
+    files = {
+        name: file_kind.sha256(os.path.join(folder, name))
+        for name in (MANIFEST, RECIPE, MODEL, PREDICTIONS)
+    }
+    files[METRICS] = hashlib.sha256(text.encode()).hexdigest()
+    record = os.path.join(folder, RECORD)
+    write_json(record, read_json(record) | {"files": files})
+    write_text(os.path.join(folder, METRICS), text)

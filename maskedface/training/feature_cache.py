@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,54 +18,95 @@ from numpy.lib.format import open_memmap
 from rich.progress import track
 
 from maskedface import models
+from maskedface.datasets.augmentation import Augmentation
 from maskedface.locks import make_once
-from maskedface.masking import RandomMask
 from maskedface.recipes import Recipe
+from maskedface.training.data import Data
+from maskedface.training.network import Network, changing_variables
 from maskedface.whole_file import allocate, whole_file
 
 _VERSION = (
-    3  # of what a feature's values depend on besides the key; a change leaves old files unused
+    4  # of what a feature's values depend on besides the key; a change leaves old files unused
 )
 _BLOCK = 256  # rows between two marks of progress, so that little is lost with a killed run
 
 
 @dataclass(frozen=True)
-class Views:
-    """What is kept of each face: as it is, mirrored, and each of these with its fixed masks on.
+class Inputs:
+    """The part of a network that is trained, and the arrays it reads.
 
     Attributes:
-        mirrors: whether mirrors are kept.
-        masks: with a number of fixed masks an image, or None.
-        masked: bool array, shape (rows,): the faces that wear a mask already and are given none; their
-            masked views are copies of the bare ones.
+        learner: inputs -> what the loss reads; it shares its layers with the whole network.
+        embedder: inputs -> embeddings, or None where the inputs are the embeddings.
+        train: array, shape (rows, height, width, 3), uint8 faces; or of features (rows, views, ...).
+        test: array, shape (rows, ...), of the faces as they are.
+        has_features: bool, what `train` and `test` hold.
+        changing: the variables that training may change, but for the optimizer's: the same whether
+            features are used or not, so a run can go on the other way.
+        facts: for run.json: what was done with frozen features, and why.
     """
 
-    mirrors: bool
-    masks: RandomMask | None
-    masked: np.ndarray
+    learner: keras.Model
+    embedder: keras.Model | None
+    train: np.ndarray
+    test: np.ndarray
+    has_features: bool
+    changing: list[keras.Variable]
+    facts: dict[str, Any]
 
-    def __len__(self) -> int:
-        return (1 + (0 if self.masks is None else self.masks.fixed)) * (1 + self.mirrors)
+    def embeddings(self, part: np.ndarray) -> np.ndarray:
+        """Embeds `train` or `test`, the faces as they are: float32 array, shape (rows, features)."""
+        plain = part[:, 0] if self.has_features and part is self.train else part
+        return np.asarray(plain) if self.embedder is None else models.predict(self.embedder, plain)
 
-    def column(self, mask: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
-        """The view's number, from the mask's column (-1 = none) and whether it is mirrored."""
-        found: np.ndarray = (mask + 1) * (1 + self.mirrors) + mirrored.astype(int)
-        return found
 
-    def of(self, faces: np.ndarray, rows: np.ndarray, view: int) -> np.ndarray:
-        """The faces in a view: uint8 array of their shape."""
-        mask, mirrored = divmod(view, 1 + self.mirrors)
-        if mask and self.masks is not None:
-            faces = self.masks.lay(faces, self.masks.masks_of(rows)[:, mask - 1])
-        return faces[:, :, ::-1] if mirrored else faces
+def prepare_inputs(network: Network, data: Data, folder: str, progress: bool) -> Inputs:
+    """Computes the frozen part's activations where the recipe and the disk allow it.
 
-    def update(self, digest: hashlib.blake2b) -> None:
-        """Feeds all that decides the views to a hash."""
-        digest.update(f"{len(self)} {self.mirrors}".encode())
-        if self.masks is not None:
-            masks = self.masks.masks_of(np.arange(len(self.masked)))
-            for array in (self.masked, masks, self.masks.bank.patches):
-                digest.update(np.ascontiguousarray(array).data)
+    Args:
+        network: what is trained.
+        data: the faces.
+        folder: where activations go.
+        progress: whether to draw a progress bar.
+
+    Returns:
+        What to train, on what.
+
+    Raises:
+        OSError: if the disk is full.
+    """
+    recipe, augmentation = network.recipe, data.plan.augmentation
+    prefix = frozen_prefix(recipe, network.backbone, augmentation)
+    if isinstance(prefix, FrozenPrefix):
+        views = 1 + augmentation.mirrors
+        size = prefix.bytes_of(len(data.train), views) + prefix.bytes_of(len(data.test), 1)
+        reason = room(size, folder, recipe.features_budget)
+        said = (
+            reason
+            or f"{size / 2**20:.0f} MiB after {prefix.boundary._keras_history.operation.name}"
+        )
+    else:
+        reason = said = prefix
+    note = " (the ordinary loop is used)" if reason else ""
+    logging.getLogger("maskedface").info("frozen features: %s%s", said, note)
+    facts = {"frozen_features": {"used": not reason, "because": said}}
+    learner = network.learner
+    if isinstance(prefix, str):
+        changing = changing_variables(learner)
+        return Inputs(
+            learner, network.backbone, data.train, data.test, False, changing, facts
+        )
+    tail = keras.Model(prefix.boundary, learner.output)
+    changing = changing_variables(tail)
+    if reason:
+        return Inputs(learner, network.backbone, data.train, data.test, False, changing, facts)
+    at_end = prefix.boundary is network.backbone.output
+    embedder = None if at_end else keras.Model(prefix.boundary, network.backbone.output)
+    train, test = (
+        read_features(prefix, chips, mirrors=mirrors, folder=folder, progress=progress)
+        for chips, mirrors in ((data.train, augmentation.mirrors), (data.test, False))
+    )
+    return Inputs(tail, embedder, train, test[:, 0], True, changing, facts)
 
 
 @dataclass(frozen=True)
@@ -85,10 +128,10 @@ class FrozenPrefix:
         values = int(np.prod(self.model.output.shape[1:]))
         return rows * views * values * np.dtype(self.dtype).itemsize
 
-    def key(self, chips: np.ndarray, views: Views) -> str:
+    def key(self, chips: np.ndarray, mirrors: bool) -> str:
         """A hash of all that decides the activations: the very pixels (so the rows, the decoder, the
-        warp and the size), the prefix's layers, weights, precision and folding, the boundary, the
-        views, the type, Keras' backend."""
+        warp and the size), the prefix's layers, weights, precision and folding, the boundary, whether
+        mirrors are kept, the type, Keras' backend."""
         digest = hashlib.blake2b(digest_size=16)
         layers = [
             # Names say how many layers the process has made before.
@@ -99,9 +142,8 @@ class FrozenPrefix:
             for layer in self.model.layers
             for is_input in [isinstance(layer, keras.layers.InputLayer)]
         ]
-        facts = [_VERSION, keras.backend.backend(), self.dtype, str(chips.shape), layers]
+        facts = [_VERSION, keras.backend.backend(), self.dtype, str(chips.shape), mirrors, layers]
         digest.update(json.dumps(facts, default=str).encode())
-        views.update(digest)
         for weight in self.model.get_weights():
             digest.update(np.ascontiguousarray(weight).data)
         for start in range(0, len(chips), _BLOCK):
@@ -109,12 +151,15 @@ class FrozenPrefix:
         return digest.hexdigest()
 
 
-def frozen_prefix(recipe: Recipe, backbone: keras.Model) -> FrozenPrefix | str:
+def frozen_prefix(
+    recipe: Recipe, backbone: keras.Model, augmentation: Augmentation
+) -> FrozenPrefix | str:
     """Cuts a backbone at the end of its frozen part.
 
     Args:
         recipe: the experiment.
-        backbone: images -> embeddings, frozen as the recipe says (`training.build_model`).
+        backbone: images -> embeddings, frozen as the recipe says.
+        augmentation: what is done to each training image.
 
     Returns:
         The prefix; or, where the recipe must be run by the ordinary loop, the reason in words.
@@ -123,18 +168,14 @@ def frozen_prefix(recipe: Recipe, backbone: keras.Model) -> FrozenPrefix | str:
         return "the recipe says features=off"
     if recipe.freeze_through == "none":
         return "no stage is frozen"
-    if recipe.augment:
-        return "small random changes never repeat (augment)"
-    if recipe.mask_probability and not recipe.mask_views:
-        return "drawn masks never repeat (mask_views=0)"
+    if not augmentation.is_mirror:
+        return "random changes of the images never repeat (augmentation)"
     if recipe.batch_norm == "update":
         return "batch norms of the frozen stages move (batch_norm=update)"
     boundary = models.boundary(backbone)
     if boundary is None:
         return "the network has no one place to cut it before the first layer that learns"
-    prefix = keras.Model(backbone.input, boundary, name="frozen_prefix")
-    if recipe.fold_batch_norm:
-        prefix = models.fold_batch_norm(prefix)
+    prefix = models.fold_batch_norm(keras.Model(backbone.input, boundary, name="frozen_prefix"))
     return FrozenPrefix(prefix, boundary, recipe.features_dtype)
 
 
@@ -164,7 +205,7 @@ def read_features(
     prefix: FrozenPrefix,
     chips: np.ndarray,
     *,
-    views: Views,
+    mirrors: bool,
     folder: str | os.PathLike[str],
     progress: bool = False,
 ) -> np.ndarray:
@@ -175,28 +216,28 @@ def read_features(
     Args:
         prefix: from `frozen_prefix`.
         chips: uint8 array, shape (rows, height, width, 3), also one mapped from a file.
-        views: what is kept of each face.
+        mirrors: whether each face's mirror is kept beside it.
         folder: where the files go: `features-<key>.npy`, one a set of faces.
         progress: whether to draw a progress bar.
 
     Returns:
-        float array, shape (rows, views, *activation), mapped from the file, read-only.
+        float array, shape (rows, 1 or 2, *activation), mapped from the file, read-only.
 
     Raises:
         OSError: if the disk is full; nothing half-written is ever used.
         ValueError: if float16 cannot hold an activation.
     """
-    path = os.path.join(folder, f"features-{prefix.key(chips, views)}.npy")
-    make_once(path, lambda: _compute(prefix, chips, views, path, progress), what="compute features")
+    path = os.path.join(folder, f"features-{prefix.key(chips, mirrors)}.npy")
+    make_once(path, lambda: _compute(prefix, chips, mirrors, path, progress), what="compute features")
     mapped: np.ndarray = np.load(path, mmap_mode="r")
     return mapped
 
 
 def _compute(
-    prefix: FrozenPrefix, chips: np.ndarray, views: Views, path: str, progress: bool
+    prefix: FrozenPrefix, chips: np.ndarray, mirrors: bool, path: str, progress: bool
 ) -> None:
     partial, marks = f"{path}.partial", f"{path}.done"
-    shape = (len(chips), len(views), *prefix.model.output.shape[1:])
+    shape = (len(chips), 1 + mirrors, *prefix.model.output.shape[1:])
     if not (os.path.exists(partial) and os.path.exists(marks)):
         with contextlib.suppress(FileNotFoundError):
             os.remove(marks)  # an old file's would speak for the new one
@@ -207,14 +248,10 @@ def _compute(
     starts = [s for s in range(0, len(chips), _BLOCK) if not done[s : s + _BLOCK].all()]
     for start in track(starts, "frozen features", disable=not progress, transient=True):
         block = np.arange(start, min(start + _BLOCK, len(chips)))
-        for view in range(len(views)):
-            bare = view % (1 + views.mirrors)
-            masked = views.masked[block] & (view != bare)
-            rows = block[~masked]
-            if len(rows):
-                seen = views.of(np.asarray(chips[rows]), rows, view)
-                _store(features, rows, view, models.predict(prefix.model, seen))
-            features[block[masked], view] = features[block[masked], bare]
+        for view in range(1 + mirrors):
+            seen = np.asarray(chips[block])
+            seen = seen[:, :, ::-1] if view else seen
+            _store(features, block, view, models.predict(prefix.model, seen))
         features.flush()  # the values are on the disk before the mark that says so
         done[block] = 1
         done.flush()

@@ -17,7 +17,7 @@ from maskedface.training.compiling import compile_model
 from maskedface.training.devices import Devices, SplitBatches, synchronised_batch_norm
 from maskedface.training.inputs import Inputs
 from maskedface.training.releasing import released_memory
-from maskedface.training.state import KeepState, read_state, write_history
+from maskedface.training.checkpoint import KeepState, read_state, write_history
 
 
 def fit(

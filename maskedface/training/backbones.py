@@ -1,17 +1,14 @@
-"""What a run starts from: a backbone with weights, and another run's weights where asked for."""
+"""What a run starts from: a backbone with weights, and another run where asked for."""
 
 from __future__ import annotations
 
 import inspect
+import logging
 import os
-from collections import Counter
-from collections.abc import Sequence
-
 import keras
-import numpy as np
 
 from maskedface import models
-from maskedface.evaluation import Cohort, normalized
+from maskedface.evaluation import Cohort
 from maskedface.geometry import ALIGNMENTS, alignment_points
 from maskedface.recipes import Recipe
 from maskedface.training.run import Run, alignment_beside, last_run
@@ -136,46 +133,13 @@ def earlier_run(name: str, run_dir: str, seed: int) -> Run | None:
     return last_run(of_seed if os.path.isdir(of_seed) else start, but=run_dir)
 
 
-def take_over(model: keras.Model, run: Run, classes: tuple[str, ...]) -> bool:
-    """Gives a new model the weights of a run's model, layer by layer by name.
-
-    The head is taken over where it has the same shape and the people are the same.
-
-    Returns:
-        Whether the head was taken over; a cohort's offsets in it are left out.
-
-    Raises:
-        ValueError: if a backbone's layer is missing in the run's model, or has another shape.
-    """
-    same_people = tuple(run.record["classes"]) == classes
-    # A run that joined mirrors holds its backbone as a model inside the model.
-    parts = [layer for layer in run.model._flatten_layers() if not list(layer._layers)]
-    theirs = {layer.name: layer.get_weights() for layer in parts}
-    for layer in model.layers:
-        ours = layer.get_weights()
-        # Where the run looked at the whole face alone, the upper branch starts from that.
-        given = theirs.get(layer.name) or theirs.get(layer.name.removeprefix("upper_"), [])
-        given = given[:1] if layer.name == "head_centres" else given
-        fits = [w.shape for w in ours] == [w.shape for w in given]
-        head = layer.name.startswith("head_")
-        if fits and ours and (same_people or not head):
-            layer.set_weights(given)
-        elif not fits and not head:
-            raise ValueError(
-                "a run must start from a run of the same backbone. "
-                f"Received: {run.path!r}, whose layer {layer.name!r} differs"
-            )
-    return same_people
-
-
-def cohort_of_start(before: Run | None, recipe: Recipe, progress: bool) -> Cohort | None:
+def cohort_of_start(before: Run | None, recipe: Recipe) -> Cohort | None:
     """Whom the people of a closed set are compared with: those of the run that it starts from, where
     the network is still that run's.
 
     Args:
         before: the run at the start, if any.
         recipe: the experiment.
-        progress: whether to say that a cohort that the recipe wants is missing.
 
     Returns:
         The cohort, or None.
@@ -187,73 +151,13 @@ def cohort_of_start(before: Run | None, recipe: Recipe, progress: bool) -> Cohor
         return None
     theirs = None if before is None or recipe.epochs else before.cohort
     if before is None or theirs is None:
-        if progress:
-            print(
-                "no cohort: a closed set has that of the run it starts from, untrained (epochs=0)"
-            )
+        logging.getLogger("maskedface").info(
+            "no cohort: a closed set has that of the run it starts from, untrained (epochs=0)"
+        )
         return None
-    for field in ("view", "mirror_join"):
-        if getattr(recipe, field) != getattr(before.recipe, field):
-            raise ValueError(
-                f"{field} must be that of the run whose cohort is used, or cohort 0. "
-                f"Received: {getattr(recipe, field)!r}, init={before.path!r}"
-            )
+    if recipe.mirror_join != before.recipe.mirror_join:
+        raise ValueError(
+            "mirror_join must be that of the run whose cohort is used, or cohort 0. "
+            f"Received: {recipe.mirror_join!r}, init={before.path!r}"
+        )
     return Cohort(theirs.people, recipe.cohort)
-
-
-def class_means(
-    embeddings: np.ndarray, labels: np.ndarray, photos: Sequence[str] | None = None
-) -> np.ndarray:
-    """The centres of a cosine head: the mean direction of each person's embeddings.
-
-    Args:
-        embeddings: float array, shape (faces, features), of the training faces.
-        labels: int array, shape (faces,); every class has a face.
-        photos: the photograph each face was made from; "" = unknown, then a photograph of its own.
-            With it a person's photographs count alike, however many faces were made from each.
-
-    Returns:
-        float32 array, shape (features, classes), of unit columns; without `photos` each embedding
-        counts alike.
-
-    Raises:
-        ValueError: if an embedding is no finite number, or a person's sum to zero.
-    """
-    unit = normalized(embeddings)
-    if photos is not None:
-        rows = enumerate(zip(labels.tolist(), photos, strict=True))
-        names = [(label, photo or row) for row, (label, photo) in rows]
-        times = Counter(names)
-        unit = unit / np.array([times[name] for name in names])[:, None]
-    centres = np.zeros((embeddings.shape[1], labels.max() + 1), "float32")
-    np.add.at(centres.T, labels, unit)
-    lengths = np.linalg.norm(centres, axis=0, keepdims=True)
-    if not lengths.all():
-        raise ValueError(
-            "each person's embeddings must have a mean direction. Received: "
-            f"{(lengths == 0).sum()} of {lengths.size} people whose sum is zero"
-        )
-    centres /= lengths
-    return centres
-
-
-def refuse_infinite(values: np.ndarray, what: str) -> np.ndarray:
-    """Hands a network's outputs on where all are numbers.
-
-    Args:
-        values: float array, shape (rows, ...).
-        what: what they are, for the message.
-
-    Returns:
-        `values`.
-
-    Raises:
-        ValueError: if some are not.
-    """
-    good = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
-    if not good.all():
-        raise ValueError(
-            f"{what} must be finite numbers; a lower learning_rate may help, or other weights. "
-            f"Received: {(~good).sum()} of {len(good)} rows that are not"
-        )
-    return values

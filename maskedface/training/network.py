@@ -1,0 +1,245 @@
+"""The network of a run: backbone, head and loss by the recipe, what it starts from, and what it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from maskedface import models
+from maskedface.models.heads import for_people
+from maskedface.recipes import Recipe, Spec
+from maskedface.training.run import Run
+
+
+@dataclass
+class Network:
+    """What a recipe makes of a backbone.
+
+    Attributes:
+        recipe: the experiment.
+        backbone: images -> embeddings, frozen as the recipe says.
+        learner: images -> what the loss reads.
+        loss: the recipe's.
+        people: their names, in the order of the classes.
+        has_start: bool, whether the head was taken over from another run.
+    """
+
+    recipe: Recipe
+    backbone: keras.Model
+    learner: keras.Model
+    loss: keras.losses.Loss
+    people: tuple[str, ...]
+    has_start: bool = False
+
+    @property
+    def names_people(self) -> bool:
+        """Whether the learner has one column a person."""
+        return bool(self.learner.output_shape == (None, len(self.people)))
+
+    @property
+    def head(self) -> keras.layers.Layer:
+        """What stands behind the embedding."""
+        return self.learner.layers[-1]
+
+    @property
+    def size(self) -> int:
+        """Height and width of the images in pixels."""
+        return int(self.backbone.input_shape[1])
+
+    @property
+    def alignment(self) -> str:
+        """The alignment of the images."""
+        return models.alignment_of(self.backbone)
+
+    @property
+    def wants_domains(self) -> bool:
+        """Whether the loss asks for each face's domain beside its label."""
+        return bool(getattr(self.loss, "wants_domains", False))
+
+
+def build_network(
+    recipe: Recipe, backbone: keras.Model, people: Sequence[str], before: Run | None = None
+) -> Network:
+    """Puts the recipe's head on a backbone and freezes what the recipe freezes.
+
+    Args:
+        recipe: the experiment.
+        backbone: images -> embeddings; its `trainable` flags are changed, or it is copied where the
+            recipe wants another precision.
+        people: at least two names, one a class.
+        before: the run whose weights it starts from, or None.
+
+    Returns:
+        The network, not compiled.
+
+    Raises:
+        ValueError: if the backbone has no stage of that name, a part refuses its arguments, the head's
+            columns are not the people's and the recipe keeps it, or the earlier run is of another
+            backbone.
+    """
+    if recipe.precision != "float32":
+        backbone = models.with_precision(backbone, recipe.precision)
+    models.freeze(backbone, recipe.freeze_through, recipe.batch_norm)
+    with models.in_float32():
+        head = for_people(recipe.head.build(), len(people))
+        learner = models.with_head(backbone, head)
+        network = Network(recipe, backbone, learner, recipe.loss.build(), tuple(people))
+    if recipe.head_final == "trained" and not network.names_people:
+        raise ValueError(
+            "head_final must be 'class_means' or 'photo_means' where the head has other columns than one "
+            f"a person. Received: {recipe.head} of shape {learner.output_shape}, {len(people)} people"
+        )
+    needs_cosines = recipe.head_init != "random" or (
+        recipe.head_final == "trained" and (recipe.mirror_join or recipe.cohort > 0)
+    )
+    if needs_cosines and models.cosine_head(learner) is None:
+        raise ValueError(
+            "head must hold a models.CosineHead with head_init='class_means', or with mirror_join or a "
+            f"cohort and a trained head. Received: head={recipe.head}"
+        )
+    if before is not None:
+        network.has_start = _take_over(network, before)
+    return network
+
+
+def compile_network(
+    model: keras.Model, network: Network, steps_per_epoch: int
+) -> None:
+    """Compiles what is trained as the recipe says; `training.train` and tuning both call this.
+
+    Args:
+        model: inputs -> what the loss reads, compiled in place; its optimizer's variables are built.
+        network: whose recipe it is.
+        steps_per_epoch: int >= 1, batches an epoch.
+    """
+    recipe = network.recipe
+    optimizer = build_optimizer(recipe, steps_per_epoch)
+    model.compile(
+        optimizer,
+        network.loss,
+        # Of other columns the largest names nobody.
+        metrics=["accuracy"] if network.names_people else [],
+        jit_compile="auto" if keras.backend.backend() != "tensorflow" else recipe.jit,
+    )
+    optimizer.build(model.trainable_variables)
+
+
+def build_optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """The recipe's optimizer, its rate a function of the step where the recipe has a schedule.
+
+    Args:
+        recipe: the experiment.
+        steps_per_epoch: int >= 1, batches an epoch.
+
+    Returns:
+        A new optimizer.
+
+    Raises:
+        ValueError: if both the recipe and its optimizer have a schedule.
+    """
+    if recipe.schedule is None:
+        return recipe.optimizer.build()
+    rate = recipe.value_at("optimizer.learning_rate")
+    if not isinstance(rate, float):
+        raise ValueError(
+            "optimizer.learning_rate must be a number where the recipe has a schedule, counted in epochs. "
+            f"Received: {rate!r} and schedule={recipe.schedule}"
+        )
+    schedule = InEpochs(_whole_run(recipe).build(), rate, steps_per_epoch)
+    return recipe.optimizer.build(learning_rate=keras.saving.serialize_keras_object(schedule))
+
+
+@keras.saving.register_keras_serializable(package="maskedface")
+class InEpochs(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule counted in epochs, times a rate.
+
+    Args:
+        schedule: of an epoch, as a fraction: at step 15 of 10 an epoch it is asked for 1.5.
+        rate: float >= 0, what its values are multiplied by.
+        steps_per_epoch: int >= 1.
+    """
+
+    def __init__(self, schedule: Any, rate: float, steps_per_epoch: int) -> None:
+        super().__init__()
+        self.schedule, self.rate, self.steps_per_epoch = schedule, rate, steps_per_epoch
+
+    def __call__(self, step: Any) -> Any:
+        epoch = keras.ops.cast(step, "float32") / self.steps_per_epoch
+        return self.rate * self.schedule(epoch)
+
+    def get_config(self) -> dict[str, Any]:
+        schedule = keras.saving.serialize_keras_object(self.schedule)
+        return {"schedule": schedule, "rate": self.rate, "steps_per_epoch": self.steps_per_epoch}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> InEpochs:
+        schedule = keras.saving.deserialize_keras_object(config["schedule"])
+        return cls(**{**config, "schedule": schedule})
+
+
+def start_from_means(network: Network, means: np.ndarray) -> None:
+    """Starts a cosine head at the people's means.
+
+    Args:
+        network: changed in place.
+        means: float array, shape (features, people), of unit columns.
+    """
+    head = models.cosine_head(network.learner)
+    if head is not None:
+        head.set_centers(means)
+
+
+def changing_variables(model: keras.Model) -> list[keras.Variable]:
+    """A model's variables, each once.
+
+    Args:
+        model: what is trained.
+    """
+    return list({id(variable): variable for variable in model.variables}.values())
+
+
+def _whole_run(recipe: Recipe) -> Spec:
+    """The schedule with the length that it leaves open: the rest of the run."""
+    schedule: Spec = recipe.schedule
+    if schedule.config.get("decay_steps", 0) is not None:
+        return schedule
+    rest = max(1, recipe.epochs - schedule.config.get("warmup_steps", 0))
+    config = schedule.config | {"decay_steps": rest}
+    return Spec(schedule.module, schedule.class_name, config, schedule.registered_name)
+
+
+def _take_over(network: Network, run: Run) -> bool:
+    """Gives a network the weights of a run's; its head's too where the people and the head are the same.
+
+    Returns:
+        Whether the head was taken over; a cohort's offsets in it are left out.
+    """
+    theirs = models.unjoined(models.embedder(run.model))
+    ours = network.backbone
+    shapes = [[tuple(w.shape) for w in model.weights] for model in (ours, theirs)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            "a run must start from a run of the same backbone. "
+            f"Received: {run.path!r}, of {len(shapes[1])} weights, beside {len(shapes[0])} here, or of "
+            "other shapes"
+        )
+    ours.set_weights(theirs.get_weights())
+    if tuple(run.record["classes"]) != network.people:
+        return False
+    return _take_over_head(network, run)
+
+
+def _take_over_head(network: Network, run: Run) -> bool:
+    theirs, ours = models.cosine_head(run.model), models.cosine_head(network.learner)
+    if theirs is not None and ours is not None:
+        ours.set_centers(np.asarray(theirs.centers)[:, : len(network.people)])
+        return True
+    head, trained = network.head, run.model.layers[-1]
+    if [w.shape for w in head.weights] != [w.shape for w in trained.weights]:
+        return False
+    head.set_weights(trained.get_weights())
+    return True
