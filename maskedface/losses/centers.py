@@ -1,4 +1,4 @@
-"""The centre loss, and the layer that holds its centres."""
+"""The center loss, and the layer that holds its centers."""
 
 from __future__ import annotations
 
@@ -7,26 +7,25 @@ from typing import Any
 import keras
 from keras import ops
 
-from maskedface.losses.margins import CosineMarginLoss
+from maskedface.losses.margins import CosineMargin
 from maskedface.losses.targets import labels_of
 
 
 @keras.saving.register_keras_serializable(package="maskedface")
-class CentreDistances(keras.layers.Layer):
-    """Squared distances of embeddings to a centre for each person, which it learns.
+class CenterDistances(keras.layers.Layer):
+    """Squared distances of embeddings to a center for each person, which it learns.
 
-    It stands beside the head, and its output behind the logits:
+    It stands beside a head, its columns behind the logits: `models.SideBySide([models.LinearHead(),
+    CenterDistances()])`.
 
-    >>> head = models.classifier(backbone, people)  # doctest: +SKIP
-    >>> away = CentreDistances(people)(backbone.output)  # doctest: +SKIP
-    >>> both = keras.layers.Concatenate()([head.output, away])  # doctest: +SKIP
-    >>> keras.Model(backbone.input, both).compile("adam", CentreLoss())  # doctest: +SKIP
+    >>> CenterDistances(3).compute_output_shape((None, 128))
+    (None, 3)
 
     Args:
-        num_classes: int >= 1, the number of people.
-        rate: float > 0, what the centres' gradient is multiplied by; the embeddings' is not. The
-            paper moves a centre by .5 sum(x - c) / (1 + n) over its n faces of the batch (eq. 4);
-            under SGD of rate l and a `CentreLoss` of weight w, `rate = .25 batch / (w l)` makes
+        num_classes: int >= 1, the number of people; None where a recipe leaves it open.
+        rate: float > 0, what the centers' gradient is multiplied by; the embeddings' is not. The
+            paper moves a center by .5 sum(x - c) / (1 + n) over its n faces of the batch (eq. 4);
+            under SGD of rate l and a `CenterLoss` of weight w, `rate = .25 batch / (w l)` makes
             that step where n = 1. Optimizers that scale gradients (Adam) do not see the factor.
 
     Input shape:
@@ -35,50 +34,50 @@ class CentreDistances(keras.layers.Layer):
     Output shape:
         (batch, num_classes), float32: squared Euclidean distances.
 
-    The centres start at 0. Set them to the people's mean embeddings where those are known:
+    The centers start at 0. Set them to the people's mean embeddings where those are known:
     `layer.set_weights([means])`, shape (num_classes, features).
 
     Raises:
         ValueError: if an argument is out of its range.
     """
 
-    def __init__(self, num_classes: int, rate: float = 1.0, **kwargs: Any) -> None:
+    def __init__(self, num_classes: int | None = None, rate: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**{"dtype": "float32", **kwargs})
-        if num_classes < 1:
+        if num_classes is not None and num_classes < 1:
             raise ValueError(f"num_classes must be at least 1. Received: {num_classes}")
         if rate <= 0:
             raise ValueError(f"rate must be above 0. Received: rate={rate}")
         self.num_classes, self.rate = num_classes, rate
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        self.centres = self.add_weight(
-            name="centres", shape=(self.num_classes, input_shape[-1]), initializer="zeros"
+        self.centers = self.add_weight(
+            name="centers", shape=(self.num_classes, input_shape[-1]), initializer="zeros"
         )
 
     def call(self, embeddings: Any) -> Any:
-        here = ops.stop_gradient(self.centres)
-        centres = here + self.rate * (self.centres - here)
-        squares = ops.sum(embeddings**2, -1, keepdims=True) + ops.sum(centres**2, -1)
-        return squares - 2 * ops.matmul(embeddings, ops.transpose(centres))
+        here = ops.stop_gradient(self.centers)
+        centers = here + self.rate * (self.centers - here)
+        squares = ops.sum(embeddings**2, -1, keepdims=True) + ops.sum(centers**2, -1)
+        return squares - 2 * ops.matmul(embeddings, ops.transpose(centers))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return (*input_shape[:-1], self.num_classes)
+        return (*input_shape[:-1], self.num_classes or 0)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "num_classes": self.num_classes, "rate": self.rate}
 
 
 @keras.saving.register_keras_serializable(package="maskedface")
-class CentreLoss(keras.losses.Loss):
-    """Cross-entropy that also pulls each embedding to its person's centre.
+class CenterLoss(keras.losses.Loss):
+    """Cross-entropy that also pulls each embedding to its person's center.
 
     Wen et al., "A Discriminative Feature Learning Approach for Deep Face Recognition", ECCV 2016,
     eq. 5: L = L_softmax + w / 2 |x - c_y|^2; both are sums over the batch there and means here.
-    Their centres move by a rule of their own (eq. 4), ours by the gradient (`CentreDistances`).
+    Their centers move by a rule of their own (eq. 4), ours by the gradient (`CenterDistances`).
 
     Args:
         weight: float >= 0, w; .003 in the paper.
-        margin: float in [0, 1): with a cosine head, its margin (`CosineMarginLoss`); 0 = the
+        margin: float in [0, 1): with a cosine head, its margin (`CosineMargin`); 0 = the
             paper's plain softmax, with any head.
         scale: float > 0, of the cosine head; unused with margin 0.
 
@@ -98,14 +97,14 @@ class CentreLoss(keras.losses.Loss):
         weight: float = 0.003,
         margin: float = 0.0,
         scale: float = 24.0,
-        name: str = "centre",
+        name: str = "center",
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
         if weight < 0:
             raise ValueError(f"weight must be at least 0. Received: weight={weight}")
         self.weight, self.margin, self.scale = weight, margin, scale
-        self._identity = CosineMarginLoss(margin, scale)
+        self._identity = CosineMargin(margin, scale)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         logits, away = halves(y_pred)
