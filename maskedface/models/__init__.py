@@ -3,8 +3,16 @@
 from maskedface.models.alignment import FaceAlignment, alignment_of, with_alignment
 from maskedface.models.cutting import boundary
 from maskedface.models.dlib_resnet29 import DlibResNet29
+from maskedface.models.embedding import FaceEmbedding, embedder, unjoined
 from maskedface.models.freezing import freeze, stages
-from maskedface.models.heads import classifier, cosine_classifier
+from maskedface.models.heads import (
+    CosineHead,
+    LinearHead,
+    SideBySide,
+    classifier,
+    cosine_head,
+    with_head,
+)
 from maskedface.models.predicting import predict
 from maskedface.models.presets import load_weights
 from maskedface.models.rebuilding import fold_batch_norm, with_precision
@@ -12,7 +20,6 @@ from maskedface.models.resnet50 import ResNet50
 from maskedface.models.settings import in_float32, refuse_channels_first
 from maskedface.models.views import (
     View,
-    embedder,
     join,
     mirror_join,
     upper_view,
@@ -20,14 +27,18 @@ from maskedface.models.views import (
 )
 
 __all__ = [
+    "CosineHead",
     "DlibResNet29",
     "FaceAlignment",
+    "FaceEmbedding",
+    "LinearHead",
     "ResNet50",
+    "SideBySide",
     "View",
     "alignment_of",
     "boundary",
     "classifier",
-    "cosine_classifier",
+    "cosine_head",
     "embedder",
     "fold_batch_norm",
     "freeze",
@@ -38,8 +49,10 @@ __all__ = [
     "predict",
     "refuse_channels_first",
     "stages",
+    "unjoined",
     "upper_view",
     "whole_and_upper",
     "with_alignment",
+    "with_head",
     "with_precision",
 ]

@@ -155,30 +155,6 @@ def mirror_join(embedder: keras.Model) -> keras.Model:
     return keras.Model(image, x, name=embedder.name)
 
 
-@in_float32()
-def embedder(model: keras.Model) -> keras.Model:
-    """The part of a classifier before its head: images -> embeddings.
-
-    Args:
-        model: from `models.classifier` or `models.cosine_classifier` (layers of the head are named
-            "head_..."), or a backbone, which is returned as it is.
-
-    Returns:
-        A model that shares the classifier's weights; its name is the backbone's.
-
-    Raises:
-        ValueError: if the head has no one entrance.
-    """
-    heads = [layer for layer in model.layers if layer.name.startswith("head_")]
-    if not heads:
-        return model
-    entrance = heads[0].input
-    if isinstance(entrance, list):
-        raise ValueError(f"model's head must have one entrance. Received: {len(entrance)}")
-    name = model.name.removesuffix("_cosine_classifier").removesuffix("_classifier")
-    return keras.Model(model.input, entrance, name=name)
-
-
 def _with_view(backbone: keras.Model, box: Box, name: str, rename: Any) -> keras.Model:
     """The backbone rebuilt behind a `View`, its layers renamed."""
     height, width = backbone.input_shape[1:3]
