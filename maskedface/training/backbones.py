@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
+import json
 import logging
 import os
+
 import keras
+import numpy as np
 
 from maskedface import models
 from maskedface.evaluation import Cohort
@@ -19,17 +23,18 @@ RANDOM = "random"  # the weights of a network that nobody trained, where they ar
 
 @models.in_float32()
 def build_backbone(
-    backbone: str | os.PathLike[str],
+    backbone: str | os.PathLike[str] | keras.Model,
     weights: str | os.PathLike[str] | None,
     image_size: int,
     alignment: str | None = None,
 ) -> keras.Model:
-    """Builds a backbone by name, or reads one from a file.
+    """Builds a backbone by name, reads one from a file, or copies one.
 
     Args:
         backbone: "ResNet50", "DlibResNet29", a class of `keras.applications` that scales its input
             itself ("EfficientNetV2B0", "ConvNeXtTiny", "MobileNetV3Small", ...: those with
-            `include_preprocessing`), or the path of a `.keras` file (images -> embeddings).
+            `include_preprocessing`), the path of a `.keras` file (images -> embeddings), or such a model,
+            functional or sequential, which is copied.
         weights: as the backbone's own `weights` (of `keras.applications`: "imagenet" or a file); None or
             "random" for weights that nobody trained; None where a `.keras` file holds them.
         image_size: int, input height and width in pixels; a backbone of one size keeps its own.
@@ -47,6 +52,8 @@ def build_backbone(
     """
     if alignment is not None:
         alignment_points(alignment, 1, 1)  # refuses an unknown one
+    if isinstance(backbone, keras.Model):
+        return _copied(backbone, weights, image_size, alignment)
     if has_name(backbone) and weights == RANDOM:
         weights = None
     if backbone == "ResNet50":
@@ -84,9 +91,49 @@ def build_backbone(
     return models.with_alignment(found, alignment)
 
 
-def has_name(backbone: str | os.PathLike[str]) -> bool:
-    """Whether a backbone is built by its name, and not read from a file that holds its weights."""
+def has_name(backbone: str | os.PathLike[str] | keras.Model) -> bool:
+    """Whether a backbone is built by its name, and not a model or a file that holds its weights."""
+    if isinstance(backbone, keras.Model):
+        return False
     return os.fspath(backbone) in (*BACKBONES, *_applications())
+
+
+def name_of(backbone: str | os.PathLike[str] | keras.Model) -> str:
+    """What run.json says of a backbone: its name or path; of a model its name and a hash of it."""
+    if not isinstance(backbone, keras.Model):
+        return os.fspath(backbone)
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(json.dumps(backbone.get_config(), default=str, sort_keys=True).encode())
+    for weight in backbone.get_weights():
+        digest.update(np.ascontiguousarray(weight).data)
+    return f"keras.Model {backbone.name} {digest.hexdigest()}"
+
+
+def _copied(
+    model: keras.Model,
+    weights: str | os.PathLike[str] | None,
+    image_size: int,
+    alignment: str | None,
+) -> keras.Model:
+    """A copy of the caller's model, which training may change, at a size where it takes any."""
+    if weights is not None:
+        raise ValueError(
+            f"weights must be None where the backbone is a model. Received: weights={weights!r}"
+        )
+    shape = model.input_shape[1:] if isinstance(model.input_shape, tuple) else ()
+    if len(shape) != 3 or not hasattr(model, "get_layer") or not model.inputs:
+        raise ValueError(
+            "backbone must be a functional or sequential model of images, shape (batch, height, width, "
+            f"3). Received: {model.name!r} of input shape {model.input_shape}"
+        )
+    model = models.embedder(model)
+    size = keras.Input((shape[0] or image_size, shape[1] or image_size, shape[2]), name="image")
+    copy = keras.models.clone_model(model, input_tensors=size)
+    copy.set_weights(model.get_weights())
+    if alignment is None:
+        models.alignment_of(copy)  # refuses a model that states none
+        return copy
+    return models.with_alignment(copy, alignment)
 
 
 def _applications() -> tuple[str, ...]:
@@ -161,3 +208,27 @@ def cohort_of_start(before: Run | None, recipe: Recipe) -> Cohort | None:
             f"Received: {recipe.mirror_join!r}, init={before.path!r}"
         )
     return Cohort(theirs.people, recipe.cohort)
+
+
+def refuse_noise(
+    recipe: Recipe,
+    backbone: str | os.PathLike[str] | keras.Model,
+    weights: str | os.PathLike[str] | None,
+) -> None:
+    """Refuses a network that would stay, whole or in part, as random numbers have made it.
+
+    Args:
+        recipe: the experiment.
+        backbone, weights: as for `training.train`.
+
+    Raises:
+        ValueError: if the recipe freezes a part of the network, or trains nothing, and no weights are
+            named for it: neither here, nor by a backbone's file, nor by a run to start from.
+    """
+    stays = recipe.freeze_through != "none" or not recipe.epochs
+    if stays and weights is None and has_name(backbone) and not recipe.init:
+        raise ValueError(
+            "weights must be a preset or a file (--weights) where a recipe freezes layers or trains "
+            f"none, or {RANDOM!r} where that is meant. Received: weights=None, backbone="
+            f"{backbone!r}, freeze_through={recipe.freeze_through!r}, epochs={recipe.epochs}"
+        )

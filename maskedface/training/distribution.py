@@ -15,7 +15,6 @@ import keras
 import numpy as np
 
 from maskedface.locks import locked
-from maskedface.recipes import Recipe
 from maskedface.training.run import FEATURES, RECORD
 
 STRATEGIES = ("none", "mirrored")
@@ -128,16 +127,20 @@ def _data_parallel() -> Devices:
     return Devices(jax.device_count(), processes, jax.process_index(), parallel)
 
 
-def refuse_coupled(recipe: Recipe, devices: Devices) -> None:
+def refuse_coupled(loss: keras.losses.Loss, devices: Devices) -> None:
     """Refuses losses of pairs of faces where a device sees a part of the batch alone.
 
+    Args:
+        loss: the run's.
+        devices: what it is spread over.
+
     Raises:
-        ValueError: if the recipe has one, and there are several devices.
+        ValueError: if the loss says that it couples faces (`couples_faces`), and there are several devices.
     """
-    if devices.count > 1 and (recipe.loss == "triplet" or recipe.align != "none"):
+    if devices.count > 1 and getattr(loss, "couples_faces", False):
         raise ValueError(
-            "the loss must be a sum over single faces on several devices: not loss=triplet, and "
-            f"align=none. Received: loss={recipe.loss}, align={recipe.align}, {devices.count} devices"
+            "loss must be a sum over single faces on several devices. "
+            f"Received: {type(loss).__name__}, {devices.count} devices"
         )
 
 
@@ -181,7 +184,7 @@ class SplitBatches(keras.utils.PyDataset):
 
 
 @contextlib.contextmanager
-def synchronised_batch_norm(model: keras.Model, devices: Devices) -> Iterator[None]:
+def synchronized_batch_norm(model: keras.Model, devices: Devices) -> Iterator[None]:
     """Lets TensorFlow's batch norms take the statistics of the whole batch; JAX's do so anyway.
 
     Args:

@@ -93,9 +93,7 @@ def prepare_inputs(network: Network, data: Data, folder: str, progress: bool) ->
     learner = network.learner
     if isinstance(prefix, str):
         changing = changing_variables(learner)
-        return Inputs(
-            learner, network.backbone, data.train, data.test, False, changing, facts
-        )
+        return Inputs(learner, network.backbone, data.train, data.test, False, changing, facts)
     tail = keras.Model(prefix.boundary, learner.output)
     changing = changing_variables(tail)
     if reason:
@@ -228,7 +226,9 @@ def read_features(
         ValueError: if float16 cannot hold an activation.
     """
     path = os.path.join(folder, f"features-{prefix.key(chips, mirrors)}.npy")
-    make_once(path, lambda: _compute(prefix, chips, mirrors, path, progress), what="compute features")
+    make_once(
+        path, lambda: _compute(prefix, chips, mirrors, path, progress), what="compute features"
+    )
     mapped: np.ndarray = np.load(path, mmap_mode="r")
     return mapped
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 
 from maskedface import models
 from maskedface.datasets import EpochPlan
+from maskedface.datasets.augmentation import Augmentation
 from maskedface.evaluation import Cohort
 from maskedface.layers import RandomMask
 from maskedface.masking import masked_templates
@@ -77,12 +79,13 @@ class _FinalNetwork:
     def embed_masked(self, plan: EpochPlan) -> np.ndarray:
         """Embeddings of the training rows with drawn masks on."""
         chips, found = self.data.train, []
-        masks = RandomMask(1.0, alignment=self.network.alignment, seed=plan.seed)
-        masks.build(chips.shape)
+        masks = Augmentation(
+            [RandomMask(1.0)], seed=plan.seed, alignment=self.network.alignment, size=chips.shape[1]
+        )
         for start in range(0, len(chips), _BLOCK):
-            block = np.asarray(chips[start : start + _BLOCK])
-            drawn = np.random.default_rng([plan.seed, start]).random((len(block), masks.num_draws))
-            images = masks.transform(block, drawn.astype("float32"))
+            rows = np.arange(start, min(start + _BLOCK, len(chips)))
+            draws = masks.draws(rows, 0, np.zeros(len(rows), bool))
+            images = masks.apply(np.asarray(chips[rows]), draws, masks.batch_seed(0, 0))
             found.append(self.embed(np.asarray(images)))
         return np.concatenate(found)
 
@@ -113,12 +116,10 @@ class _FinalNetwork:
 
     def logits(self, embeddings: np.ndarray) -> np.ndarray:
         """Of embeddings: float32 array, shape (faces, people)."""
-        import keras
-
         given = keras.Input(embeddings.shape[1:])
         return models.predict(keras.Model(given, self.head(given)), embeddings)
 
-    def model(self) -> models.keras.Model:
+    def model(self) -> keras.Model:
         """Images -> logits; of an open set whose head names nobody, with the head that was trained."""
         return models.with_head(self.backbone, self.head)
 

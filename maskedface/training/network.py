@@ -11,7 +11,7 @@ import numpy as np
 
 from maskedface import models
 from maskedface.models.heads import for_people
-from maskedface.recipes import Recipe, Spec
+from maskedface.recipes import Recipe
 from maskedface.training.run import Run
 
 
@@ -85,9 +85,10 @@ def build_network(
         backbone = models.with_precision(backbone, recipe.precision)
     models.freeze(backbone, recipe.freeze_through, recipe.batch_norm)
     with models.in_float32():
-        head = for_people(recipe.head.build(), len(people))
+        loss = recipe.loss.build()
+        head = for_people(_head(recipe, loss), len(people))
         learner = models.with_head(backbone, head)
-        network = Network(recipe, backbone, learner, recipe.loss.build(), tuple(people))
+        network = Network(recipe, backbone, learner, loss, tuple(people))
     if recipe.head_final == "trained" and not network.names_people:
         raise ValueError(
             "head_final must be 'class_means' or 'photo_means' where the head has other columns than one "
@@ -106,9 +107,7 @@ def build_network(
     return network
 
 
-def compile_network(
-    model: keras.Model, network: Network, steps_per_epoch: int
-) -> None:
+def compile_network(model: keras.Model, network: Network, steps_per_epoch: int) -> None:
     """Compiles what is trained as the recipe says; `training.train` and tuning both call this.
 
     Args:
@@ -141,7 +140,8 @@ def build_optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Op
     Raises:
         ValueError: if both the recipe and its optimizer have a schedule.
     """
-    if recipe.schedule is None:
+    whole = recipe.whole_schedule()
+    if whole is None:
         return recipe.optimizer.build()
     rate = recipe.value_at("optimizer.learning_rate")
     if not isinstance(rate, float):
@@ -149,7 +149,7 @@ def build_optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Op
             "optimizer.learning_rate must be a number where the recipe has a schedule, counted in epochs. "
             f"Received: {rate!r} and schedule={recipe.schedule}"
         )
-    schedule = InEpochs(_whole_run(recipe).build(), rate, steps_per_epoch)
+    schedule = InEpochs(whole.build(), rate, steps_per_epoch)
     return recipe.optimizer.build(learning_rate=keras.saving.serialize_keras_object(schedule))
 
 
@@ -202,14 +202,18 @@ def changing_variables(model: keras.Model) -> list[keras.Variable]:
     return list({id(variable): variable for variable in model.variables}.values())
 
 
-def _whole_run(recipe: Recipe) -> Spec:
-    """The schedule with the length that it leaves open: the rest of the run."""
-    schedule: Spec = recipe.schedule
-    if schedule.config.get("decay_steps", 0) is not None:
-        return schedule
-    rest = max(1, recipe.epochs - schedule.config.get("warmup_steps", 0))
-    config = schedule.config | {"decay_steps": rest}
-    return Spec(schedule.module, schedule.class_name, config, schedule.registered_name)
+def _head(recipe: Recipe, loss: keras.losses.Loss) -> keras.layers.Layer:
+    """The recipe's head; a cosine head whose scale it leaves open has that of the loss."""
+    scale = getattr(loss, "scale", None)
+    if not recipe.head.has_class("CosineHead") or scale is None:
+        return recipe.head.build()
+    stated = recipe.head.config.get("scale", scale)
+    if stated != scale:
+        raise ValueError(
+            "the scale of a cosine head must be that of its loss. "
+            f"Received: head={recipe.head}, loss={recipe.loss}"
+        )
+    return recipe.head.build(scale=scale)
 
 
 def _take_over(network: Network, run: Run) -> bool:

@@ -85,6 +85,12 @@ def _same_rows(now: str, kept: str) -> bool:
         return all(a == b for a, b in itertools.zip_longest(ours, theirs))
 
 
+def add_facts(folder: str, facts: dict[str, Any]) -> None:
+    """Adds to a folder's run.json."""
+    path = os.path.join(folder, RECORD)
+    write_json(path, read_json(path) | facts)
+
+
 def tidy(folder: str) -> None:
     """Removes what only an unfinished run needs; a run killed in the middle of this is tidied when it
     is asked for again.

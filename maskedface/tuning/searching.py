@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import filecmp
 import glob
 import json
@@ -12,13 +11,14 @@ import shutil
 from collections.abc import Sequence
 from typing import Any
 
+import keras
+
 from maskedface import models
 from maskedface.datasets import FaceIndex, split_by_photo, with_photo_groups, write_manifest
 from maskedface.locks import locked
 from maskedface.recipes import Recipe, scenario
-from maskedface.training.refusing import refuse_noise
+from maskedface.training.backbones import build_backbone, has_name, name_of, refuse_noise
 from maskedface.training.run import read_json
-from maskedface.training.start import build_backbone
 from maskedface.tuning.chief import worker_name
 from maskedface.tuning.hypermodel import FaceHyperModel
 from maskedface.tuning.oracles import ALGORITHMS, Algorithm, make_oracle
@@ -40,7 +40,7 @@ def search(
     algorithm: Algorithm = "bayesian",
     trials: int = 30,
     seeds: Sequence[int] = (0,),
-    backbone: str | os.PathLike[str] = "ResNet50",
+    backbone: str | os.PathLike[str] | keras.Model = "ResNet50",
     weights: str | os.PathLike[str] | None = None,
     alignment: str | None = None,
     seed: int = 0,
@@ -100,15 +100,15 @@ def search(
         space,
         recipe,
         models.stages(base),
-        has_any_size=not os.path.isfile(backbone) and backbone != "DlibResNet29",
+        has_any_size=has_name(backbone) and backbone != "DlibResNet29",
         own_epochs=algorithm == "hyperband",
     )
     arguments = {
-        "recipe": dataclasses.asdict(recipe),
+        "recipe": recipe.to_dict(),
         "space": space,
         "algorithm": algorithm,
         "seeds": list(seeds),
-        "backbone": os.fspath(backbone),
+        "backbone": name_of(backbone),
         "weights": None if weights is None else os.fspath(weights),
         "alignment": models.alignment_of(base),
         "seed": seed,
@@ -202,7 +202,7 @@ def _open(folder: str, arguments: dict[str, Any], fit_rows: FaceIndex, held_out:
             write_json(path, arguments)
             return
         # As recipes: one written before a field was added has that field's default.
-        old = read_json(path) | {"recipe": dataclasses.asdict(Search(folder).recipe)}
+        old = read_json(path) | {"recipe": Search(folder).recipe.to_dict()}
         old, new = json.loads(json.dumps(old)), json.loads(json.dumps(arguments))
         differing = [key for key in new if old.get(key) != new[key]]
         if not filecmp.cmp(f"{manifest}.now", manifest, shallow=False):

@@ -20,8 +20,8 @@ import keras_tuner
 from keras_tuner.engine import base_tuner
 
 from maskedface.locks import LockedError
+from maskedface.training.checkpoint import STATE
 from maskedface.training.run import METRICS, read_json
-from maskedface.training.state import STATE
 from maskedface.tuning.chief import is_chief, serve
 from maskedface.tuning.hypermodel import OBJECTIVE, FaceHyperModel
 from maskedface.tuning.result import RECORD, Search, progress_line
