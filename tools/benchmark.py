@@ -520,7 +520,7 @@ _STEP = """
 import time, keras, numpy as np
 from maskedface import losses, models
 model = models.cosine_classifier(models.DlibResNet29(None), 1000)
-model.compile("adam", losses.CosineMarginLoss(), jit_compile=False)
+model.compile("adam", losses.CosineMargin(), jit_compile=False)
 faces = np.random.default_rng(0).integers(0, 256, (64, 150, 150, 3), np.uint8)
 for _ in range(2):
     model.train_on_batch(faces, np.arange(64))
