@@ -11,7 +11,6 @@ from maskedface.models.rebuilding import fold_batch_norm, with_precision
 from maskedface.models.resnet50 import ResNet50
 from maskedface.models.settings import in_float32, refuse_channels_first
 from maskedface.models.views import (
-    View,
     embedder,
     join,
     mirror_join,
@@ -23,7 +22,6 @@ __all__ = [
     "DlibResNet29",
     "FaceAlignment",
     "ResNet50",
-    "View",
     "alignment_of",
     "boundary",
     "classifier",

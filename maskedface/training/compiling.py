@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from maskedface import models
-from maskedface.masking import UpperFaceCrop
+from maskedface.layers import UpperFaceCrop
 from maskedface.recipes import Recipe
 from maskedface.training.objectives import loss_of
 
@@ -27,24 +27,8 @@ def prepare_backbone(recipe: Recipe, backbone: keras.Model) -> keras.Model:
     if recipe.view == "whole":
         return backbone
     view = models.upper_view if recipe.view == "upper" else models.whole_and_upper
-    return view(backbone, upper_box(models.alignment_of(backbone), backbone.input_shape[1]))
-
-
-def upper_box(alignment: str, size: int) -> tuple[float, float, float, float]:
-    """Where `masking.UpperFaceCrop` lies in a model's input.
-
-    Args:
-        alignment: the alignment of the input, a key of `geometry.ALIGNMENTS`.
-        size: int, its height and width in pixels.
-
-    Returns:
-        (left, top, right, bottom) in pixels, for `models.View`.
-    """
-    # The alignments are upright, so the crop is, to a fraction of a degree.
-    matrix = UpperFaceCrop().matrix(size, size, source=alignment, size=size)
-    left, top = matrix[:, 2] + 0.5 - matrix.diagonal() / 2
-    right, bottom = (left, top) + matrix.diagonal() * size
-    return float(left), float(top), float(right), float(bottom)
+    crop = UpperFaceCrop(alignment=models.alignment_of(backbone))
+    return view(backbone, crop.box_in(*backbone.input_shape[1:3]))
 
 
 def build_model(recipe: Recipe, backbone: keras.Model, num_classes: int) -> keras.Model:
