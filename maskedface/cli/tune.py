@@ -148,7 +148,7 @@ def _print_search(found: Search) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from maskedface.tuning.result import BEST
+    from maskedface.tuning.search_folder import BEST
 
     console = Console()
     if not console.is_terminal:

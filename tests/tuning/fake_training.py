@@ -59,5 +59,5 @@ def fake_training(
     # What takes a second a search: its picture, which has its own test, and reading the backbone.
     module = importlib.import_module("maskedface.tuning.searching")
     monkeypatch.setattr(module, "build_backbone", _build_backbone)
-    monkeypatch.setattr("maskedface.tuning.result.draw_search", lambda *_: None)
+    monkeypatch.setattr("maskedface.tuning.search_folder.draw_search", lambda *_: None)
     return fits

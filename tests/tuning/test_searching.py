@@ -16,7 +16,8 @@ from maskedface import recipes, tuning
 from maskedface.datasets import Face, FaceIndex, read_split, shared_rows, split_by_image
 from maskedface.recipes import Recipe
 from maskedface.tuning import Search
-from maskedface.tuning.oracles import ALGORITHMS, RandomOracle
+from maskedface.tuning._keras_tuner_fixes import RandomOracle
+from maskedface.tuning.oracles import ALGORITHMS
 from tests.tuning.fake_training import RECIPE, SPACE, fake_training
 
 
