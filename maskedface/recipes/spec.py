@@ -220,6 +220,8 @@ def changed(node: Any, path: list[str], value: Any, where: str) -> Any:
         known = node.config if word in node.config else node.arguments()
         _check_word(word, known, where)
         new = changed(known[word], rest, value, here)
+        if word not in node.config and new == known[word]:
+            return node  # the default, said once more: the same recipe
         return Spec(node.module, node.class_name, node.config | {word: new}, node.registered_name)
     if isinstance(node, Mapping):
         _check_word(word, node, where)
