@@ -124,7 +124,8 @@ class Spec:
 
         try:
             if self.module is not None and not self.module.startswith("keras."):
-                importlib.import_module(self.module)  # registers its classes
+                # Registers its classes; a package may import them when they are first named.
+                getattr(importlib.import_module(self.module), self.class_name, None)
             if self._is_callback():
                 return self._class()(**self.config, **more)
             config = self.to_dict()

@@ -95,9 +95,9 @@ class Run:
     @functools.cached_property
     def model(self) -> keras.Model:
         """The trained classifier: RGB images, 0-255 -> logits."""
-        import keras
+        from maskedface.models.saved import load_model
 
-        return keras.models.load_model(self._kept(MODEL), compile=False)
+        return load_model(self._kept(MODEL))
 
     def split(self) -> dict[str, FaceIndex]:
         """{"train": rows trained on, "test": rows tested on}; the files may have gone since."""
