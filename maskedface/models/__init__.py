@@ -11,4 +11,5 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 if "keras" in sys.modules:
-    from maskedface.models import alignment, embedding, heads, views  # noqa: F401  registers their layers
+    # Registers their layers.
+    from maskedface.models import alignment, embedding, heads, views  # noqa: F401

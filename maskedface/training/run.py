@@ -94,9 +94,12 @@ class Run:
 
     @functools.cached_property
     def model(self) -> keras.Model:
-        """The trained classifier: RGB images, 0-255 -> logits."""
+        """The trained classifier: RGB images, 0-255 -> logits. Modules of the recipe's own classes are
+        imported where they can be."""
+        from maskedface import losses  # noqa: F401  # Keras finds registered classes alone
         from maskedface.models.saved import load_model
 
+        self.recipe.import_parts()
         return load_model(self._kept(MODEL))
 
     def split(self) -> dict[str, FaceIndex]:
