@@ -252,7 +252,7 @@ def _check_word(word: str, known: Mapping[str, Any], where: str) -> None:
     if word not in known:
         near = near_names(word, list(known))
         raise ValueError(
-            f"{where} must have the argument, one of {sorted(known)}. Received: {word!r}"
+            f"an argument of {where} must be one of {sorted(known)}. Received: {word!r}"
             f"{near and f'; did you mean {near[0]}?'}"
         )
 

@@ -206,7 +206,7 @@ def test_values_that_do_not_go_together_fail_the_trial(
     assert len(found.trials) == 4
     failed = [record for record in found.trials if record["status"] == "failed"]
     assert {record["values"]["head"] for record in failed} == {"CosineHead"}
-    assert "head must have the argument" in failed[0]["reason"]
+    assert "an argument of head must be one of" in failed[0]["reason"]
 
 
 def test_a_trial_is_scored_by_the_mean_of_its_seeds(
