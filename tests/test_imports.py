@@ -25,9 +25,10 @@ MAY_USE = {
     "datasets": {"geometry", "masking", "whole_file", "locks", "extras", "names"},
     "metrics": {"losses"},
     "landmarks": {"datasets", "geometry", "extras", "models", "whole_file"},
-    "models": {"conversion", "geometry"},
-    "training": LEAVES | {"models"},
-    "tuning": LEAVES | {"models", "training"},
+    "layers": {"geometry", "masking"},
+    "models": {"conversion", "geometry", "layers"},
+    "training": LEAVES | {"models", "layers"},
+    "tuning": LEAVES | {"models", "layers", "training"},
     "recognition": {
         *("extras", "models", "geometry", "evaluation", "training", "datasets", "whole_file"),
         *("landmarks", "masking", "names", "array_file"),

@@ -19,7 +19,6 @@ from maskedface.models.rebuilding import fold_batch_norm, with_precision
 from maskedface.models.resnet50 import ResNet50
 from maskedface.models.settings import in_float32, refuse_channels_first
 from maskedface.models.views import (
-    View,
     join,
     mirror_join,
     upper_view,
@@ -34,7 +33,6 @@ __all__ = [
     "LinearHead",
     "ResNet50",
     "SideBySide",
-    "View",
     "alignment_of",
     "boundary",
     "classifier",

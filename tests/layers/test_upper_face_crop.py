@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import keras
 import numpy as np
 import pytest
 
 from maskedface import geometry
 from maskedface.datasets import draw_face
-from maskedface.masking import UpperFaceCrop
+from maskedface.layers import UpperFaceCrop
 
 ARCFACE = geometry.alignment_points("arcface", 112, 112)
 
@@ -68,3 +71,27 @@ def test_an_empty_region_is_refused(values: dict[str, float]) -> None:
 def test_an_unknown_alignment_is_refused() -> None:
     with pytest.raises(ValueError, match="alignment must be one of"):
         UpperFaceCrop().matrix(112, 112, source="", size=64)
+
+
+@pytest.mark.parametrize("alignment", geometry.ALIGNMENTS)
+def test_the_layer_shows_what_a_warp_by_the_matrix_shows(alignment: str) -> None:
+    matrix = geometry.chip_matrix(112, 112, source="arcface", target=alignment, size=150)
+    face = geometry.warp(draw_face(1, 0, False), matrix, 150)
+    crop = UpperFaceCrop(alignment=alignment)
+    found = np.asarray(crop(face[None]))[0]
+    way = crop.matrix(150, 150, source=alignment, size=150)
+    assert abs(found - geometry.warp(face, way, 150)).mean() < 1.0
+
+
+def test_the_layer_is_rebuilt_from_its_configuration_in_a_saved_model(tmp_path: Path) -> None:
+    face = draw_face(1, 0, False)[None]
+    model = keras.Sequential([keras.Input((112, 112, 3)), UpperFaceCrop(60, top=30)])
+    model.save(tmp_path / "crop.keras")
+    again = keras.models.load_model(tmp_path / "crop.keras")
+    np.testing.assert_array_equal(again(face), model(face))
+    assert again.layers[0].get_config() == model.layers[0].get_config()
+
+
+def test_an_unknown_alignment_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="alignment must be one of"):
+        UpperFaceCrop(alignment="dlb")
