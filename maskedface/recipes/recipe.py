@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import importlib
 import json
 import math
 import os
@@ -224,11 +226,20 @@ class Recipe:
         Raises:
             ValueError: if a part's class is not found or refuses its arguments.
         """
-        for key in _MODULES:
-            value = self.whole_schedule() if key == "schedule" else getattr(self, key)
-            for part in value if isinstance(value, tuple) else (value,):
-                if part is not None:
-                    part.build()
+        for part in self._parts():
+            part.build()
+
+    def import_parts(self) -> None:
+        """Imports the modules of its parts' classes, which registers them with Keras; those that are not
+        there are left out."""
+        for part in self._parts():
+            with contextlib.suppress(ImportError):
+                importlib.import_module(part.module or "keras")
+
+    def _parts(self) -> list[Spec]:
+        values = (self.head, self.loss, self.optimizer, self.whole_schedule())
+        several = (*self.augmentation, *self.callbacks)
+        return [part for part in (*values, *several) if part is not None]
 
     def whole_schedule(self) -> Spec | None:
         """The schedule with the length that it leaves open, which is the rest of the run."""

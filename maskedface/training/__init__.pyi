@@ -3,8 +3,8 @@ from .backbones import build_backbone as build_backbone
 from .domain_reports import open_results as open_results, report_domains as report_domains
 from .experiment import train as train, train_scenario as train_scenario
 from .network import (
-    build_network as build_network,
     build_optimizer as build_optimizer,
     compile_network as compile_network,
+    network_of as network_of,
 )
 from .run import Run as Run, find_runs as find_runs, last_run as last_run

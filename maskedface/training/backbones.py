@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import logging
 import os
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 
 from maskedface import models
-from maskedface.evaluation import Cohort
 from maskedface.geometry import ALIGNMENTS, alignment_points
 from maskedface.recipes import Recipe
 from maskedface.training.run import Run, alignment_beside, last_run
@@ -21,9 +21,68 @@ BACKBONES = ("ResNet50", "DlibResNet29")
 RANDOM = "random"  # the weights of a network that nobody trained, where they are meant
 
 
+Backbone: TypeAlias = str | os.PathLike[str] | keras.Model
+"""A backbone's name, its file, or the model itself."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run starts from.
+
+    Attributes:
+        source: as `backbone` of `build_backbone`.
+        weights, alignment: likewise.
+        before: the run whose weights it takes over, or None.
+    """
+
+    source: Backbone
+    weights: str | os.PathLike[str] | None
+    alignment: str | None
+    before: Run | None
+
+    def build(self, image_size: int) -> keras.Model:
+        """The backbone, before it takes over another run's weights."""
+        return build_backbone(self.source, self.weights, image_size, self.alignment)
+
+    def facts(self) -> dict[str, Any]:
+        """What run.json says of it."""
+        return {
+            "backbone": name_of(self.source),
+            "weights": None if self.weights is None else os.fspath(self.weights),
+            "init": "" if self.before is None else os.path.abspath(self.before.path),
+        }
+
+
+def find_start(
+    recipe: Recipe,
+    backbone: Backbone,
+    weights: str | os.PathLike[str] | None,
+    alignment: str | None,
+    run_dir: str,
+    seed: int,
+) -> Start:
+    """Finds what a run starts from, and builds nothing yet.
+
+    Args:
+        recipe: the experiment.
+        backbone, weights, alignment: as for `training.train`.
+        run_dir: where the run goes.
+        seed: int >= 0, the run's.
+
+    Returns:
+        The start.
+
+    Raises:
+        ValueError: as `refuse_noise`.
+        FileNotFoundError: as `earlier_run`.
+    """
+    refuse_noise(recipe, backbone, weights)
+    return Start(backbone, weights, alignment, earlier_run(recipe.init, run_dir, seed))
+
+
 @models.in_float32()
 def build_backbone(
-    backbone: str | os.PathLike[str] | keras.Model,
+    backbone: Backbone,
     weights: str | os.PathLike[str] | None,
     image_size: int,
     alignment: str | None = None,
@@ -91,14 +150,14 @@ def build_backbone(
     return models.with_alignment(found, alignment)
 
 
-def has_name(backbone: str | os.PathLike[str] | keras.Model) -> bool:
+def has_name(backbone: Backbone) -> bool:
     """Whether a backbone is built by its name, and not a model or a file that holds its weights."""
     if isinstance(backbone, keras.Model):
         return False
     return os.fspath(backbone) in (*BACKBONES, *_applications())
 
 
-def name_of(backbone: str | os.PathLike[str] | keras.Model) -> str:
+def name_of(backbone: Backbone) -> str:
     """What run.json says of a backbone: its name or path; of a model its name and a hash of it."""
     if not isinstance(backbone, keras.Model):
         return os.fspath(backbone)
@@ -180,39 +239,9 @@ def earlier_run(name: str, run_dir: str, seed: int) -> Run | None:
     return last_run(of_seed if os.path.isdir(of_seed) else start, but=run_dir)
 
 
-def cohort_of_start(before: Run | None, recipe: Recipe) -> Cohort | None:
-    """Whom the people of a closed set are compared with: those of the run that it starts from, where
-    the network is still that run's.
-
-    Args:
-        before: the run at the start, if any.
-        recipe: the experiment.
-
-    Returns:
-        The cohort, or None.
-
-    Raises:
-        ValueError: if the run's network sees faces otherwise.
-    """
-    if not recipe.cohort:
-        return None
-    theirs = None if before is None or recipe.epochs else before.cohort
-    if before is None or theirs is None:
-        logging.getLogger("maskedface").info(
-            "no cohort: a closed set has that of the run it starts from, untrained (epochs=0)"
-        )
-        return None
-    if recipe.mirror_join != before.recipe.mirror_join:
-        raise ValueError(
-            "mirror_join must be that of the run whose cohort is used, or cohort 0. "
-            f"Received: {recipe.mirror_join!r}, init={before.path!r}"
-        )
-    return Cohort(theirs.people, recipe.cohort)
-
-
 def refuse_noise(
     recipe: Recipe,
-    backbone: str | os.PathLike[str] | keras.Model,
+    backbone: Backbone,
     weights: str | os.PathLike[str] | None,
 ) -> None:
     """Refuses a network that would stay, whole or in part, as random numbers have made it.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
-import keras
 import numpy as np
 
 from maskedface.datasets import (
@@ -16,7 +15,6 @@ from maskedface.datasets import (
     read_chips,
     shared_rows,
     take_share,
-    with_domain,
 )
 from maskedface.datasets.augmentation import Augmentation
 from maskedface.evaluation import rank_one_matches
@@ -47,6 +45,14 @@ class Rows:
         """The test rows of a domain: int array; none where they show other people."""
         chosen = np.flatnonzero([face.domain == domain for face in self.test.faces])
         return chosen[:0] if self.is_open else chosen
+
+
+class Seen(Protocol):
+    """What of a network decides how its faces are read: `training.network.Network` has it."""
+
+    size: int
+    alignment: str
+    wants_domains: bool
 
 
 @dataclass(frozen=True)
@@ -99,23 +105,14 @@ def check_rows(
 
 
 def read_data(
-    recipe: Recipe,
-    rows: Rows,
-    *,
-    size: int,
-    alignment: str,
-    with_domains: bool,
-    seed: int,
-    cache: str | None,
-    progress: bool,
+    recipe: Recipe, rows: Rows, seen: Seen, *, seed: int, cache: str | None, progress: bool
 ) -> Data:
     """Decodes the faces of a run and plans its epochs.
 
     Args:
         recipe: the experiment.
         rows: its rows.
-        size, alignment: of the faces, in pixels; a key of `geometry.ALIGNMENTS`.
-        with_domains: whether labels have the domain beside them.
+        seen: how the network sees them.
         seed: int >= 0, the run's.
         cache: a folder for decoded faces, or None: memory.
         progress: whether to draw a progress bar.
@@ -125,152 +122,20 @@ def read_data(
         ValueError: if a layer of the augmentation refuses its arguments.
     """
     train, test = (
-        read_chips(part, size=size, alignment=alignment, cache=cache, progress=progress)
+        read_chips(part, size=seen.size, alignment=seen.alignment, cache=cache, progress=progress)
         for part in (rows.train, rows.test)
     )
     layers = [layer.build() for layer in recipe.augmentation] if recipe.epochs else []
     plan = EpochPlan(
         rows.train.labels(),
         np.array([face.domain == "masked" for face in rows.train.faces]),
-        Augmentation(layers, seed=seed, alignment=alignment, size=size),
+        Augmentation(layers, seed=seed, alignment=seen.alignment, size=seen.size),
         seed,
         recipe.sampling,
-        with_domains,
+        seen.wants_domains,
         len(rows.train.people),
     )
     return Data(rows, train, test, plan)
-
-
-def training_batches(
-    data: Data,
-    inputs: np.ndarray,
-    batch_size: int,
-    *,
-    epochs: int,
-    initial_epoch: int,
-    as_arrays: bool,
-) -> Any:
-    """What `fit` reads of the training faces.
-
-    Args:
-        data: the faces.
-        inputs: `data.train`, or an array of frozen features, shape (rows, views, ...).
-        batch_size: int >= 1.
-        epochs, initial_epoch: int >= 0, of the whole run, and the first still to come.
-        as_arrays: whether batches must be NumPy arrays, which are there on any Keras backend.
-
-    Returns:
-        A `tf.data.Dataset` that begins the next epoch each time, or `TrainingBatches` of all epochs.
-    """
-    has_features = inputs is not data.train
-    if as_arrays or has_features or keras.backend.backend() != "tensorflow":
-        return TrainingBatches(
-            inputs,
-            data.plan,
-            batch_size=batch_size,
-            epochs=epochs,
-            initial_epoch=initial_epoch,
-            has_features=has_features,
-        )
-    from maskedface.datasets.tf_dataset import dataset_of
-
-    return dataset_of(data.plan, data.train, batch_size, initial_epoch)
-
-
-def validation_batches(data: Data, inputs: np.ndarray, domain: str) -> RowBatches | None:
-    """What the curves show: the test rows of a domain, or None where there are none.
-
-    Args:
-        data: the faces.
-        inputs: array, shape (rows, ...), what the network reads of the test rows.
-        domain: "masked" or "unmasked".
-    """
-    rows = data.rows
-    chosen = rows.shown_in_curves(domain)
-    if not len(chosen):
-        return None
-    labels = rows.test.labels(rows.train.people)
-    if data.plan.with_domains:
-        masked = np.array([face.domain == "masked" for face in rows.test.faces])
-        labels = with_domain(labels, masked, len(rows.train.people))
-    return RowBatches(inputs, labels, chosen)
-
-
-class TrainingBatches(keras.utils.PyDataset):
-    """The training batches of the epochs still to come, one epoch after the other.
-
-    Give it to `fit` with `steps_per_epoch=batches.steps`. Each batch is a function of its number
-    alone, so it does not matter who asks for it when.
-
-    Args:
-        inputs: array, shape (rows, height, width, 3), faces; or with `has_features` (rows, views, ...),
-            activations of each face and, where faces are mirrored, of its mirror.
-        plan: what each epoch shows.
-        batch_size: int >= 1.
-        epochs: int, how many the whole run has.
-        initial_epoch: int >= 0, the number of the first that is still to come.
-        has_features: what `inputs` holds.
-    """
-
-    def __init__(
-        self,
-        inputs: np.ndarray,
-        plan: EpochPlan,
-        *,
-        batch_size: int,
-        epochs: int,
-        initial_epoch: int = 0,
-        has_features: bool = False,
-    ) -> None:
-        super().__init__()
-        self.inputs, self.plan, self.has_features = inputs, plan, has_features
-        self.batch_size, self.epochs, self.initial_epoch = batch_size, epochs, initial_epoch
-        self.steps = -(-len(plan.labels) // batch_size)
-        self._elements: tuple[int, np.ndarray] | None = None
-
-    def __len__(self) -> int:
-        return self.steps * (self.epochs - self.initial_epoch)
-
-    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        past, step = divmod(number, self.steps)
-        epoch, plan = self.initial_epoch + past, self.plan
-        elements = self._elements_of(epoch)[step * self.batch_size : (step + 1) * self.batch_size]
-        rows, draws = plan.rows(elements), plan.draws(elements, epoch)
-        if self.has_features:
-            inputs = self.inputs[rows, plan.augmentation.mirrored(draws).astype(int)]
-        else:
-            inputs = plan.images(self.inputs[rows], draws, epoch, step)
-        return inputs, plan.targets(elements, draws)
-
-    def _elements_of(self, epoch: int) -> np.ndarray:
-        if self._elements is None or self._elements[0] != epoch:
-            self._elements = epoch, self.plan.elements(epoch)
-        return self._elements[1]
-
-
-class RowBatches(keras.utils.PyDataset):
-    """Some rows of an array in their order, for validation.
-
-    Args:
-        inputs: array, shape (rows, ...).
-        labels: int array, shape (rows,), or with the domain (rows, people + 1).
-        chosen: int array, the rows to give.
-        batch_size: int >= 1.
-    """
-
-    def __init__(
-        self, inputs: np.ndarray, labels: np.ndarray, chosen: np.ndarray, batch_size: int = 64
-    ) -> None:
-        super().__init__()
-        self.inputs, self.labels, self.chosen = inputs, labels, chosen
-        self.batch_size = batch_size
-
-    def __len__(self) -> int:
-        return -(-len(self.chosen) // self.batch_size)
-
-    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = self.chosen[number * self.batch_size : (number + 1) * self.batch_size]
-        return self.inputs[rows], self.labels[rows]
 
 
 def refuse_unscored(test: FaceIndex, *, is_open: bool) -> None:

@@ -37,14 +37,11 @@ class Devices:
     process: int = 0
     strategy: Any = None
 
-    def scope(self) -> contextlib.AbstractContextManager[Any]:
-        """Where models and optimizers are built and used."""
-        return contextlib.nullcontext() if self.strategy is None else self.strategy.scope()
-
     @contextlib.contextmanager
-    def folder(self, run_dir: str, wait: float = 0.0) -> Iterator[str]:
-        """Gives the folder to work in: the run's own, locked, and to all processes but the first a copy
-        of it that is thrown away, so that all go on from one state and one writes.
+    def opened(self, run_dir: str, wait: float = 0.0) -> Iterator[str]:
+        """Where models are built and used, on all devices, and the folder to work in: the run's own,
+        locked, and to all processes but the first a copy of it that is thrown away, so that all go on
+        from one state and one writes.
 
         Args:
             run_dir: the run folder, on a disk that every process sees.
@@ -67,7 +64,8 @@ class Devices:
                 run = os.path.join(run_dir, RECORD)
                 stack.enter_context(locked(run, what="train", wait=wait))
             self._wait("begin")
-            yield folder
+            with contextlib.nullcontext() if self.strategy is None else self.strategy.scope():
+                yield folder
             self._wait("end")
 
     def _wait(self, name: str) -> None:

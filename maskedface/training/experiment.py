@@ -14,23 +14,16 @@ import keras
 from maskedface.datasets import FaceIndex
 from maskedface.locks import locked
 from maskedface.recipes import Recipe, scenario
-from maskedface.training.backbones import (
-    build_backbone,
-    cohort_of_start,
-    earlier_run,
-    name_of,
-    refuse_noise,
-)
+from maskedface.training.backbones import Backbone, find_start
 from maskedface.training.data import check_rows, read_data
 from maskedface.training.distribution import find_devices, refuse_coupled
 from maskedface.training.environment import settled, surroundings
 from maskedface.training.feature_cache import prepare_inputs
 from maskedface.training.finalize import finalize
 from maskedface.training.fit import fit
-from maskedface.training.means import class_means
-from maskedface.training.network import build_network, start_from_means
+from maskedface.training.network import build_network
 from maskedface.training.run import FEATURES, Run
-from maskedface.training.run_dir import add_facts, open_folder, tidy
+from maskedface.training.run_dir import open_folder
 
 
 def train(
@@ -39,7 +32,7 @@ def train(
     test: FaceIndex,
     *,
     run_dir: str | os.PathLike[str],
-    backbone: str | os.PathLike[str] | keras.Model = "ResNet50",
+    backbone: Backbone = "ResNet50",
     weights: str | os.PathLike[str] | None = None,
     alignment: str | None = None,
     seed: int = 0,
@@ -114,25 +107,19 @@ def train(
         ImageError: if a file cannot be decoded; `maskedface audit` lists them all.
     """
     recipe.check()
-    refuse_noise(recipe, backbone, weights)
     folder = os.fspath(run_dir)
-    before = earlier_run(recipe.init, folder, seed)
-    rows = check_rows(recipe, train, test, before, folder, seed)
+    start = find_start(recipe, backbone, weights, alignment, folder, seed)
+    rows = check_rows(recipe, train, test, start.before, folder, seed)
     with contextlib.ExitStack() as stack:
         used = stack.enter_context(settled(seed, threads, folder))
         devices = find_devices(strategy)
         progress = progress and not devices.process
-        cohort = None if rows.is_open else cohort_of_start(before, recipe)
-        folder = stack.enter_context(devices.folder(folder, wait))
-        stack.enter_context(devices.scope())
-        base = build_backbone(backbone, weights, recipe.image_size, alignment)
-        network = build_network(recipe, base, rows.train.people, before)
+        folder = stack.enter_context(devices.opened(folder, wait))
+        network = build_network(recipe, start, rows)
         refuse_coupled(network.loss, devices)
         record = {
             "seed": seed,
-            "backbone": name_of(backbone),
-            "weights": None if weights is None else os.fspath(weights),
-            "init": "" if before is None else os.path.abspath(before.path),
+            **start.facts(),
             "data": os.path.abspath((rows.train + rows.test).root),
             "image_size": network.size,
             "alignment": network.alignment,
@@ -144,28 +131,14 @@ def train(
             "classes": rows.train.people,
         }
         if open_folder(folder, recipe, rows.train, rows.test, record):
-            tidy(folder)
             return Run(os.fspath(run_dir))
-        data = read_data(
-            recipe,
-            rows,
-            size=network.size,
-            alignment=network.alignment,
-            with_domains=network.wants_domains,
-            seed=seed,
-            cache=None if cache == "memory" else os.fspath(cache),
-            progress=progress,
-        )
         if features_dir is None:
             features_dir = os.path.join(folder, FEATURES) if cache == "memory" else cache
+        kept = None if cache == "memory" else os.fspath(cache)
+        data = read_data(recipe, rows, network, seed=seed, cache=kept, progress=progress)
         inputs = prepare_inputs(network, data, os.fspath(features_dir), progress)
-        add_facts(folder, inputs.facts)
-        if recipe.head_init == "class_means" and not network.has_start:
-            embeddings = inputs.embeddings(inputs.train)
-            start_from_means(network, class_means(embeddings, data.plan.labels))
         fit(network, data, inputs, folder, callbacks, devices, progress)
-        finalize(folder, network, data, inputs, cohort)
-        tidy(folder)
+        finalize(folder, network, data, inputs)
     return Run(os.fspath(run_dir))
 
 

@@ -21,9 +21,7 @@ from maskedface.training.run_dir import finish
 _BLOCK = 1024  # faces given masks at a time: 69 MB at 150 px
 
 
-def finalize(
-    folder: str, network: Network, data: Data, inputs: Inputs, cohort: Cohort | None
-) -> None:
+def finalize(folder: str, network: Network, data: Data, inputs: Inputs) -> None:
     """Sets the head's means, scores the test rows and writes model, predictions and metrics.
 
     Args:
@@ -31,7 +29,6 @@ def finalize(
         network: trained.
         data: the faces.
         inputs: what was trained, on what.
-        cohort: of a closed set, or None; of an open set the people trained on are it.
 
     Raises:
         ValueError: if an embedding or a logit is no finite number.
@@ -45,8 +42,10 @@ def finalize(
         templates = None
         if recipe.enroll_masks:
             templates = final.templates(embeddings, recipe.enroll_masks, network.alignment)
-        finish(folder, final.model(), *open_results(rows.test, embeddings, found, templates))
+        metrics, arrays = open_results(rows.test, embeddings, found, templates)
+        finish(folder, final.model(), metrics, arrays, inputs.facts)
         return
+    cohort = network.cohort
     if cohort is not None:
         final.set_cohort(cohort)
     labels = rows.test.labels(rows.train.people)
@@ -54,7 +53,8 @@ def finalize(
     predictions = {"labels": labels, "logits": logits}
     if cohort is not None:
         predictions |= cohort.arrays()
-    finish(folder, final.model(), report_domains(rows.test, labels, logits), predictions)
+    reports = report_domains(rows.test, labels, logits)
+    finish(folder, final.model(), reports, predictions, inputs.facts)
 
 
 class _FinalNetwork:
@@ -116,8 +116,9 @@ class _FinalNetwork:
 
     def logits(self, embeddings: np.ndarray) -> np.ndarray:
         """Of embeddings: float32 array, shape (faces, people)."""
-        given = keras.Input(embeddings.shape[1:])
-        return models.predict(keras.Model(given, self.head(given)), embeddings)
+        starts = range(0, len(embeddings), _BLOCK)
+        blocks = [np.asarray(self.head(embeddings[at : at + _BLOCK])) for at in starts]
+        return np.concatenate(blocks)
 
     def model(self) -> keras.Model:
         """Images -> logits; of an open set whose head names nobody, with the head that was trained."""

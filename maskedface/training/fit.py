@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import keras
-import numpy as np
 
-from maskedface.datasets import FaceIndex
+from maskedface import models
+from maskedface.training.batches import make_batches
 from maskedface.training.checkpoint import KeepState, read_state, write_history
-from maskedface.training.data import Data, training_batches, validation_batches
-from maskedface.training.distribution import Devices, SplitBatches, synchronized_batch_norm
+from maskedface.training.data import Data
+from maskedface.training.distribution import Devices, synchronized_batch_norm
 from maskedface.training.environment import released_memory
 from maskedface.training.feature_cache import Inputs
+from maskedface.training.means import class_means
 from maskedface.training.network import Network, compile_network
 
 
@@ -44,27 +44,14 @@ def fit(
         OSError: if the disk is full.
     """
     recipe, learner = network.recipe, inputs.learner
+    if recipe.head_init == "class_means" and not network.has_start:
+        _start_from_means(network, data, inputs)
     steps = -(-len(inputs.train) // recipe.batch_size)
     compile_network(learner, network, steps)
     changing = [*inputs.changing, *learner.optimizer.variables]
     history = read_state(folder, changing)
     if len(history) < recipe.epochs:
-        # Keras' own `class_weight` would take labels with the domain beside them for one-hot ones.
-        weights = _class_weight(data.rows.train) if recipe.class_weight == "balanced" else None
-        as_arrays = devices.strategy is not None or weights is not None
-        batches = training_batches(
-            data,
-            inputs.train,
-            recipe.batch_size,
-            epochs=recipe.epochs,
-            initial_epoch=len(history),
-            as_arrays=as_arrays,
-        )
-        validation: Any = validation_batches(data, inputs.test, recipe.test_on)
-        if as_arrays:
-            batches = SplitBatches(batches, devices, weights)
-        if devices.strategy is not None:
-            validation = validation and SplitBatches(validation, devices)
+        batches, validation = make_batches(data, inputs, recipe, devices, len(history))
         own = [callback.build() for callback in recipe.callbacks]
         with released_memory(), synchronized_batch_norm(learner, devices):
             learner.fit(
@@ -85,14 +72,16 @@ def fit(
     write_history(folder, history)
 
 
+def _start_from_means(network: Network, data: Data, inputs: Inputs) -> None:
+    means = class_means(inputs.embeddings(inputs.train), data.plan.labels)
+    head = models.cosine_head(network.learner)
+    assert head is not None  # `network_of` has looked
+    head.set_centers(means)
+
+
 def _verbosity() -> int:
     """Keras' bar on a terminal and in a notebook; in a file or pipe one line an epoch."""
     return 1 if sys.stdout.isatty() or "ipykernel" in sys.modules else 2
-
-
-def _class_weight(train: FaceIndex) -> dict[int, float]:
-    counts = np.bincount(train.labels())
-    return {label: len(train) / (len(counts) * count) for label, count in enumerate(counts)}
 
 
 def _tensorboard(folder: str) -> list[keras.callbacks.Callback]:

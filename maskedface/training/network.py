@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,11 @@ import keras
 import numpy as np
 
 from maskedface import models
+from maskedface.evaluation import Cohort
 from maskedface.models.heads import for_people
 from maskedface.recipes import Recipe
+from maskedface.training.backbones import Start
+from maskedface.training.data import Rows
 from maskedface.training.run import Run
 
 
@@ -23,47 +27,56 @@ class Network:
         recipe: the experiment.
         backbone: images -> embeddings, frozen as the recipe says.
         learner: images -> what the loss reads.
+        head: its last layer, behind the embedding.
         loss: the recipe's.
         people: their names, in the order of the classes.
+        size: int, height and width of the images in pixels.
+        alignment: a key of `geometry.ALIGNMENTS`, theirs.
+        names_people: bool, whether the learner has one column a person.
+        wants_domains: bool, whether the loss asks for each face's domain beside its label.
+        cohort: whom the people of a closed set are compared with, or None.
         has_start: bool, whether the head was taken over from another run.
     """
 
     recipe: Recipe
     backbone: keras.Model
     learner: keras.Model
+    head: keras.layers.Layer
     loss: keras.losses.Loss
     people: tuple[str, ...]
+    size: int
+    alignment: str
+    names_people: bool
+    wants_domains: bool
+    cohort: Cohort | None = None
     has_start: bool = False
 
-    @property
-    def names_people(self) -> bool:
-        """Whether the learner has one column a person."""
-        return bool(self.learner.output_shape == (None, len(self.people)))
 
-    @property
-    def head(self) -> keras.layers.Layer:
-        """What stands behind the embedding."""
-        return self.learner.layers[-1]
+def build_network(recipe: Recipe, start: Start, rows: Rows) -> Network:
+    """Builds a run's network and gives it the weights that it starts from.
 
-    @property
-    def size(self) -> int:
-        """Height and width of the images in pixels."""
-        return int(self.backbone.input_shape[1])
+    Args:
+        recipe: the experiment.
+        start: the backbone, and the run whose weights it takes over.
+        rows: what is trained and tested on.
 
-    @property
-    def alignment(self) -> str:
-        """The alignment of the images."""
-        return models.alignment_of(self.backbone)
+    Returns:
+        The network, not compiled.
 
-    @property
-    def wants_domains(self) -> bool:
-        """Whether the loss asks for each face's domain beside its label."""
-        return bool(getattr(self.loss, "wants_domains", False))
+    Raises:
+        ValueError: as `network_of`; if the earlier run is of another backbone, or sees faces otherwise and
+            its cohort is wanted.
+    """
+    before = start.before
+    network = network_of(recipe, start.build(recipe.image_size), rows.train.people)
+    if not rows.is_open:
+        network.cohort = _cohort_of_start(recipe, before)
+    if before is not None:
+        network.has_start = _take_over(network, before)
+    return network
 
 
-def build_network(
-    recipe: Recipe, backbone: keras.Model, people: Sequence[str], before: Run | None = None
-) -> Network:
+def network_of(recipe: Recipe, backbone: keras.Model, people: Sequence[str]) -> Network:
     """Puts the recipe's head on a backbone and freezes what the recipe freezes.
 
     Args:
@@ -71,15 +84,13 @@ def build_network(
         backbone: images -> embeddings; its `trainable` flags are changed, or it is copied where the
             recipe wants another precision.
         people: at least two names, one a class.
-        before: the run whose weights it starts from, or None.
 
     Returns:
         The network, not compiled.
 
     Raises:
-        ValueError: if the backbone has no stage of that name, a part refuses its arguments, the head's
-            columns are not the people's and the recipe keeps it, or the earlier run is of another
-            backbone.
+        ValueError: if the backbone has no stage of that name, a part refuses its arguments, or the head's
+            columns are not the people's and the recipe keeps it.
     """
     if recipe.precision != "float32":
         backbone = models.with_precision(backbone, recipe.precision)
@@ -88,23 +99,37 @@ def build_network(
         loss = recipe.loss.build()
         head = for_people(_head(recipe, loss), len(people))
         learner = models.with_head(backbone, head)
-        network = Network(recipe, backbone, learner, loss, tuple(people))
+    network = Network(
+        recipe=recipe,
+        backbone=backbone,
+        learner=learner,
+        head=head,
+        loss=loss,
+        people=tuple(people),
+        size=int(backbone.input_shape[1]),
+        alignment=models.alignment_of(backbone),
+        names_people=learner.output_shape == (None, len(people)),
+        wants_domains=bool(getattr(loss, "wants_domains", False)),
+    )
+    _check_head(network)
+    return network
+
+
+def _check_head(network: Network) -> None:
+    recipe = network.recipe
     if recipe.head_final == "trained" and not network.names_people:
         raise ValueError(
             "head_final must be 'class_means' or 'photo_means' where the head has other columns than one "
-            f"a person. Received: {recipe.head} of shape {learner.output_shape}, {len(people)} people"
+            f"a person. Received: {recipe.head} of shape {network.learner.output_shape}, "
+            f"{len(network.people)} people"
         )
-    needs_cosines = recipe.head_init != "random" or (
-        recipe.head_final == "trained" and (recipe.mirror_join or recipe.cohort > 0)
-    )
-    if needs_cosines and models.cosine_head(learner) is None:
+    keeps_cosines = recipe.head_final == "trained" and (recipe.mirror_join or recipe.cohort > 0)
+    needs_cosines = recipe.head_init != "random" or keeps_cosines
+    if needs_cosines and models.cosine_head(network.learner) is None:
         raise ValueError(
             "head must hold a models.CosineHead with head_init='class_means', or with mirror_join or a "
             f"cohort and a trained head. Received: head={recipe.head}"
         )
-    if before is not None:
-        network.has_start = _take_over(network, before)
-    return network
 
 
 def compile_network(model: keras.Model, network: Network, steps_per_epoch: int) -> None:
@@ -181,18 +206,6 @@ class InEpochs(keras.optimizers.schedules.LearningRateSchedule):
         return cls(**{**config, "schedule": schedule})
 
 
-def start_from_means(network: Network, means: np.ndarray) -> None:
-    """Starts a cosine head at the people's means.
-
-    Args:
-        network: changed in place.
-        means: float array, shape (features, people), of unit columns.
-    """
-    head = models.cosine_head(network.learner)
-    if head is not None:
-        head.set_centers(means)
-
-
 def changing_variables(model: keras.Model) -> list[keras.Variable]:
     """A model's variables, each once.
 
@@ -200,6 +213,24 @@ def changing_variables(model: keras.Model) -> list[keras.Variable]:
         model: what is trained.
     """
     return list({id(variable): variable for variable in model.variables}.values())
+
+
+def _cohort_of_start(recipe: Recipe, before: Run | None) -> Cohort | None:
+    """Those of the run that a closed set starts from, where the network is still that run's."""
+    if not recipe.cohort:
+        return None
+    theirs = None if before is None or recipe.epochs else before.cohort
+    if before is None or theirs is None:
+        logging.getLogger("maskedface").info(
+            "no cohort: a closed set has that of the run it starts from, untrained (epochs=0)"
+        )
+        return None
+    if recipe.mirror_join != before.recipe.mirror_join:
+        raise ValueError(
+            "mirror_join must be that of the run whose cohort is used, or cohort 0. "
+            f"Received: {recipe.mirror_join!r}, init={before.path!r}"
+        )
+    return Cohort(theirs.people, recipe.cohort)
 
 
 def _head(recipe: Recipe, loss: keras.losses.Loss) -> keras.layers.Layer:

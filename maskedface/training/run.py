@@ -94,9 +94,13 @@ class Run:
 
     @functools.cached_property
     def model(self) -> keras.Model:
-        """The trained classifier: RGB images, 0-255 -> logits."""
+        """The trained classifier: RGB images, 0-255 -> logits. Modules of the recipe's own classes are
+        imported where they can be."""
         import keras
 
+        from maskedface import layers, losses, models  # noqa: F401  # Keras finds registered classes alone
+
+        self.recipe.import_parts()
         return keras.models.load_model(self._kept(MODEL), compile=False)
 
     def split(self) -> dict[str, FaceIndex]:

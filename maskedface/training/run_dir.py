@@ -73,7 +73,10 @@ def open_folder(
             "run_dir must be new, or hold the same run. "
             f"Received: run_dir={folder!r} with another {', '.join(differing)}"
         )
-    return os.path.exists(os.path.join(folder, METRICS))
+    finished = os.path.exists(os.path.join(folder, METRICS))
+    if finished:
+        tidy(folder)
+    return finished
 
 
 def _same_rows(now: str, kept: str) -> bool:
@@ -83,12 +86,6 @@ def _same_rows(now: str, kept: str) -> bool:
         if old not in (first, first.replace(b",alignment", b",template", 1)):
             return False
         return all(a == b for a, b in itertools.zip_longest(ours, theirs))
-
-
-def add_facts(folder: str, facts: dict[str, Any]) -> None:
-    """Adds to a folder's run.json."""
-    path = os.path.join(folder, RECORD)
-    write_json(path, read_json(path) | facts)
 
 
 def tidy(folder: str) -> None:
@@ -108,6 +105,7 @@ def finish(
     model: keras.Model,
     metrics: dict[str, Any],
     predictions: dict[str, np.ndarray],
+    facts: dict[str, Any],
 ) -> None:
     """Writes model, predictions and, last of all, metrics into a run folder, whose run.json then has the
     digests of all files that are evaluated.
@@ -117,6 +115,7 @@ def finish(
         model: images -> logits.
         metrics: what `report_domains` or `open_results` found.
         predictions: arrays by name.
+        facts: what run.json is to say besides.
 
     Raises:
         OSError: if the disk is full; nothing is half-written.
@@ -132,5 +131,6 @@ def finish(
     }
     files[METRICS] = hashlib.sha256(text.encode()).hexdigest()
     record = os.path.join(folder, RECORD)
-    write_json(record, read_json(record) | {"files": files})
+    write_json(record, read_json(record) | facts | {"files": files})
     write_text(os.path.join(folder, METRICS), text)
+    tidy(folder)

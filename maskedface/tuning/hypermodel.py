@@ -82,7 +82,7 @@ class FaceHyperModel(keras_tuner.HyperModel):
         self.declare_hyperparameters(hp)
         recipe = self.recipe_of(hp)
         base = build_backbone(self.backbone, self.weights, recipe.image_size, self.alignment)
-        network = training.build_network(recipe, base, self.train_rows.people)
+        network = training.network_of(recipe, base, self.train_rows.people)
         steps = -(-len(self.train_rows) // recipe.batch_size)
         training.compile_network(network.learner, network, steps)
         return network.learner
