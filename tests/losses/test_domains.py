@@ -36,9 +36,7 @@ def test_the_nearest_of_the_others_counts() -> None:
 
 def test_masked_faces_move_to_the_full_face_centre_and_the_other_way_round() -> None:
     for domain in (0, 1):
-        _, slope = value_and_gradient(
-            DomainRanking(), [[0, domain]], np.array([[0.0, 5, 0, 5]])
-        )
+        _, slope = value_and_gradient(DomainRanking(), [[0, domain]], np.array([[0.0, 5, 0, 5]]))
         own, across = (slope[0, 2:], slope[0, :2]) if domain else (slope[0, :2], slope[0, 2:])
         assert own[0] < 0 < own[1] and across[0] < 0 < across[1]
 

@@ -18,7 +18,7 @@ ROOMS = os.path.dirname(training.__file__)
 
 
 def entries(run: Any) -> list[str]:
-    """The files of `training` that a recipe, or the network made of it, enters from another file, in turn."""
+    """The files of `training` that a recipe, or the network made of it, enters from another file."""
     found: list[str] = []
 
     def watch(frame: FrameType, event: str, _: Any) -> None:
