@@ -6,7 +6,11 @@ from .alignment import (
 )
 from .cutting import boundary as boundary
 from .dlib_resnet29 import DlibResNet29 as DlibResNet29
-from .embedding import FaceEmbedding as FaceEmbedding, embedder as embedder, unjoined as unjoined
+from .embedding import (
+    FaceEmbedding as FaceEmbedding,
+    embedder as embedder,
+    unjoined as unjoined,
+)
 from .freezing import freeze as freeze, stages as stages
 from .heads import (
     CosineHead as CosineHead,

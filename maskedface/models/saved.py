@@ -7,7 +7,8 @@ import os
 import keras
 
 # Keras finds a class of ours in a file only where it was imported before.
-from maskedface.models import alignment as alignment, heads as heads, views as views
+from maskedface import layers as layers
+from maskedface.models import alignment as alignment, embedding as embedding, heads as heads
 
 
 def load_model(path: str | os.PathLike[str]) -> keras.Model:

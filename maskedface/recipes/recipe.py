@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from maskedface.names import near_names
-from maskedface.recipes.spec import Spec, changed, value_at
+from maskedface.names import did_you_mean
+from maskedface.recipes.spec import Spec, changed, classes_of, value_at
 
 Domain = Literal["masked", "unmasked"]
 
@@ -175,7 +175,7 @@ class Recipe:
                 f"means, mirror_join or a cohort. Received: head={self.head}, {', '.join(wrong)}"
             )
 
-    def override(self, *settings: str, **values: Any) -> Recipe:
+    def override(self, /, *settings: str, **values: Any) -> Recipe:
         """A copy with other values.
 
         A dotted path leads into a part: "optimizer.learning_rate", "augmentation.0.probability". A part
@@ -194,10 +194,9 @@ class Recipe:
         for path, value in [*pairs, *values.items()]:
             key, *rest = path.split(".")
             if key not in _FIELDS:
-                near = near_names(key, _FIELDS)
                 raise ValueError(
-                    f"a recipe's field must be one of {list(_FIELDS)}. Received: {[key]}"
-                    f"{near and f'; did you mean {near[0]}?'}"
+                    f"a recipe's field must be one of {list(_FIELDS)}. "
+                    f"Received: {[key]}{did_you_mean(key, _FIELDS)}"
                 )
             if not rest:
                 found[key] = _replaced(key, found[key], value)
@@ -268,7 +267,9 @@ class Recipe:
         values = json.loads(text)
         if not isinstance(values, dict) or "name" not in values:
             raise ValueError(f"a recipe must be a JSON object with a name. Received: {text[:60]!r}")
-        return Recipe(name=values.pop("name")).override(**values)
+        # The constructor's defaults depend on other fields; what is none of them is named by `override`.
+        fields = {key: values.pop(key) for key in _FIELDS if key in values}
+        return Recipe(**fields).override(**values)
 
     @staticmethod
     def read(path: str | os.PathLike[str]) -> Recipe:
@@ -314,16 +315,12 @@ def _class_named(key: str, name: str, old: Spec | None) -> Spec:
     if old is None and (key, name) in (("head", "LinearHead"), ("head", "CosineHead")):
         return Spec.named(f"{modules[0]}.{name}")  # needs no Keras
     for module in modules:
-        try:
-            blank = Spec.named(f"{module}.{name}")
-            return (
-                blank
-                if old is None and blank._class()
-                else (old or blank).other_class(f"{module}.{name}")
-            )
-        except ValueError as error:
-            problem = error
-    raise ValueError(f"{key} must be a class of {' or '.join(modules)}: {problem}")
+        if name in classes_of(module):
+            path = f"{module}.{name}"
+            return Spec.named(path) if old is None else old.other_class(path)
+    known = [*(_HEADS if key == "head" else ()), *(n for m in modules for n in classes_of(m))]
+    near = did_you_mean(name, known)
+    raise ValueError(f"{key} must be a class of {' or '.join(modules)}. Received: {name!r}{near}")
 
 
 def _replaced(key: str, old: Any, value: Any) -> Any:

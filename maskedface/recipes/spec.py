@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import importlib
 import inspect
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from maskedface.names import near_names
+from maskedface.names import did_you_mean
 
 _KEYS = {"module", "class_name", "config", "registered_name", "build_config", "compile_config"}
 
@@ -81,7 +84,8 @@ class Spec:
             found = Spec(_public_module(kind), kind.__name__, _arguments(value))
         else:
             try:
-                found = Spec._read(_rounded(keras.saving.serialize_keras_object(value)))
+                whole = keras.saving.serialize_keras_object(value)
+                found = Spec._read(_without_made_up_names(_rounded(whole)))
             except (AttributeError, TypeError, ValueError) as error:
                 raise ValueError(
                     f"a recipe's part must be a Keras object with get_config. Received: {value!r}"
@@ -96,15 +100,21 @@ class Spec:
                 'a Keras object must be {"module": ..., "class_name": ..., "config": ..., '
                 f'"registered_name": ...}}. Received: {dict(value)}'
             )
-        config = _plain(value["config"])
-        return Spec(value.get("module"), value["class_name"], config, value.get("registered_name"))
+        words = [value.get("module"), value["class_name"], value.get("registered_name")]
+        if not isinstance(words[1], str) or not all(
+            isinstance(x, (str, type(None))) for x in words
+        ):
+            raise ValueError(f"a Keras object's module and names must be text. Received: {words}")
+        return Spec(words[0], words[1], _plain(value["config"]), words[2])
 
     def to_dict(self) -> dict[str, Any]:
         """The form of `keras.saving.serialize_keras_object`: JSON values."""
         return {
             "module": self.module,
             "class_name": self.class_name,
-            "config": self.config,
+            "config": copy.deepcopy(
+                self.config
+            ),  # some of Keras' `from_config` change what they are given
             "registered_name": self.registered_name,
         }
 
@@ -123,20 +133,19 @@ class Spec:
         import keras
 
         try:
-            if self.module is not None and not self.module.startswith("keras."):
-                # Registers its classes; a package may import them when they are first named.
-                getattr(importlib.import_module(self.module), self.class_name, None)
             if self._is_callback():
-                return self._class()(**self.config, **more)
+                return self._class()(**copy.deepcopy(self.config), **more)
+            self._import()
             config = self.to_dict()
             if more:
-                config["config"] = {**self.config, **more}
+                config["config"] |= more
             return keras.saving.deserialize_keras_object(config)
         except (ImportError, AttributeError, TypeError, ValueError) as error:
+            reason = str(error).rpartition("Exception encountered: ")[2]  # behind Keras' own words
             raise ValueError(
                 f"{self.class_name} must be a class that can be imported, or one registered by "
                 f"keras.saving.register_keras_serializable, with arguments that it takes. "
-                f"Received: {self!r} of module {self.module!r} ({str(error)[:200]})"
+                f"Received: {self!r} of module {self.module!r} ({reason[:200]})"
             ) from error
 
     def has_class(self, *names: str) -> bool:
@@ -157,15 +166,31 @@ class Spec:
         kept = {key: value for key, value in self.config.items() if key in words and key != "name"}
         return Spec.named(path, **kept)
 
+    def _import(self) -> Any:
+        """Imports the class's module, which registers it. One that is registered already needs none: a
+        notebook's, or a module's that was read from elsewhere."""
+        try:
+            module = importlib.import_module(self.module or "keras")
+            getattr(module, self.class_name, None)  # a package may import it when it is named
+            return module
+        except ImportError:
+            import keras
+
+            if keras.saving.get_registered_object(self.registered_name) is None:
+                raise
+            return None
+
     def _class(self) -> Any:
-        module = importlib.import_module(self.module or "keras")
+        module = self._import()
         found = getattr(module, self.class_name, None)
+        if found is None and self.registered_name is not None:
+            import keras
+
+            found = keras.saving.get_registered_object(self.registered_name)
         if found is None:
-            names = [name for name in dir(module) if name[0].isupper()]
-            near = near_names(self.class_name, names)
+            near = did_you_mean(self.class_name, classes_of(self.module or "keras"))
             raise ValueError(
-                f"a class of {self.module} must be one of {names}. Received: {self.class_name!r}"
-                f"{near and f'; did you mean {near[0]}?'}"
+                f"{self.module} must have the class. Received: {self.class_name!r}{near}"
             )
         return found
 
@@ -187,7 +212,13 @@ class Spec:
 
     def _words(self) -> dict[str, Any]:
         words = inspect.signature(self._class()).parameters.values()
-        return {word.name: word.default for word in words} | self.config
+        config: dict[str, Any] = self.config
+        return {word.name: word.default for word in words} | config
+
+
+def classes_of(module: str) -> list[str]:
+    """The names of a module's classes."""
+    return [name for name in dir(importlib.import_module(module)) if name[0].isupper()]
 
 
 def changed(node: Any, path: list[str], value: Any, where: str) -> Any:
@@ -250,17 +281,15 @@ def value_at(node: Any, path: list[str]) -> Any:
 
 def _check_word(word: str, known: Mapping[str, Any], where: str) -> None:
     if word not in known:
-        near = near_names(word, list(known))
         raise ValueError(
-            f"an argument of {where} must be one of {sorted(known)}. Received: {word!r}"
-            f"{near and f'; did you mean {near[0]}?'}"
+            f"an argument of {where} must be one of {sorted(known)}. "
+            f"Received: {word!r}{did_you_mean(word, known)}"
         )
 
 
 def _checked(old: Any, new: Any, where: str) -> Any:
     """The new value in the old one's kind."""
-    if isinstance(new, Spec):
-        new = new.to_dict()
+    new = _plain(new)
     if type(old) is float and type(new) is int:
         return float(new)
     is_object = isinstance(old, Mapping) and "class_name" in old
@@ -282,16 +311,21 @@ def _arguments(callback: Any) -> dict[str, Any]:
     missing = [w.name for w in named if not hasattr(callback, w.name)]
     required = [w.name for w in named if w.default is w.empty and w.name in missing]
     found = {w.name: getattr(callback, w.name) for w in named if w.name not in missing}
-    try:
-        json.dumps(found)
-    except TypeError:
-        required = sorted(found)
+    required += [name for name, argument in found.items() if not _is_json(argument)]
     if required:
         raise ValueError(
             "a recipe's callback must have get_config, or keep its arguments as attributes of the same "
             f"names, JSON values. Received: {type(callback).__name__} without {required}"
         )
     return found
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _public_module(kind: type) -> str:
@@ -306,7 +340,31 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"a number in a recipe must be finite. Received: {value}")
     return value
+
+
+def _without_made_up_names(value: Any) -> Any:
+    """Keras numbers what a process makes, "dense_7", "adam_2": without these names two recipes that say
+    the same are the same. A functional model's layers keep theirs, which its graph is written in."""
+    if isinstance(value, (list, tuple)):
+        return [_without_made_up_names(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    config = value.get("config")
+    if isinstance(config, Mapping) and "name" in config and "class_name" in value:
+        from keras.src.utils.naming import to_snake_case
+
+        base = to_snake_case(str(value["class_name"]))
+        made_up = re.fullmatch(rf"{base}(_\d+)?", str(config["name"]))
+        is_model = "layers" in config  # which is not read back without a name
+        kept = {key: item for key, item in config.items() if key != "name" or not made_up}
+        kept |= {"name": base} if made_up and is_model else {}
+        if "input_layers" in config:
+            return {**value, "config": kept}
+        value = {**value, "config": kept}
+    return {key: _without_made_up_names(item) for key, item in value.items()}
 
 
 def _rounded(value: Any) -> Any:
@@ -317,7 +375,7 @@ def _rounded(value: Any) -> Any:
         return {key: _rounded(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_rounded(item) for item in value]
-    if isinstance(value, float) and float(np.float32(value)) == value:
+    if isinstance(value, float) and abs(value) < 3e38 and float(np.float32(value)) == value:
         return float(str(np.float32(value)))
     return value
 

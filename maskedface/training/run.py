@@ -96,7 +96,6 @@ class Run:
     def model(self) -> keras.Model:
         """The trained classifier: RGB images, 0-255 -> logits. Modules of the recipe's own classes are
         imported where they can be."""
-        from maskedface import losses  # noqa: F401  # Keras finds registered classes alone
         from maskedface.models.saved import load_model
 
         self.recipe.import_parts()

@@ -131,10 +131,12 @@ def test_it_builds_a_plain_functional_model() -> None:
     "code",
     [
         "import keras, maskedface.models\nmodel = keras.models.load_model(path)",
-        "from maskedface import models\nimport keras\nmodels.PRESETS\n"
+        "from maskedface import models\nmodels.predict\nimport keras\n"
+        "model = keras.models.load_model(path)",
+        "from maskedface import models\nmodels.PRESETS\n"
         "from maskedface.models.saved import load_model\nmodel = load_model(path)",
     ],
-    ids=["keras first", "ours"],
+    ids=["keras first", "a name used", "ours"],
 )
 def test_a_saved_network_opens_whatever_was_imported_before(code: str, tmp_path: Path) -> None:
     path = str(tmp_path / "m.keras")
