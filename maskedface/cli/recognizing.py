@@ -12,7 +12,7 @@ from maskedface import names
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from maskedface.recognition import ByMask, FoundFace, Gallery, Recognizer
+    from maskedface.recognition import FoundFace, Gallery, Recognizer
 
 
 def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,38 +64,6 @@ def read_recognizer(args: argparse.Namespace, gallery: Gallery | None) -> Recogn
         gallery=gallery,
         aligned_to=args.alignment,
         fall_back=args.fall_back,
-    )
-
-
-def read_both(args: argparse.Namespace, recognizer: Recognizer) -> Recognizer | ByMask:
-    """The recognizer, or with --masked-gallery that of bare faces beside the one of that gallery.
-
-    Raises:
-        ValueError, FileNotFoundError: as `read_recognizer` and `recognition.ByMask`.
-    """
-    if not args.masked_gallery:
-        return recognizer
-    if not args.gallery or args.threshold is not None:
-        raise ValueError(
-            "--masked-gallery must come with --gallery, and without --threshold: each has its own. "
-            f"Received: --gallery {args.gallery}, --threshold {args.threshold}"
-        )
-    from maskedface.recognition import ByMask, Gallery
-
-    gallery = Gallery.load(args.masked_gallery)
-    masked = load_recognizer(
-        gallery.source, gallery=gallery, aligned_to=args.alignment, fall_back=args.fall_back
-    )
-    return ByMask(recognizer, masked)
-
-
-def add_masked_gallery(parser: argparse.ArgumentParser) -> None:
-    """Adds --masked-gallery."""
-    parser.add_argument(
-        "--masked-gallery",
-        metavar="FILE",
-        help="the same people enrolled with a network for masked faces: compare faces that seem to wear "
-        "a mask with it; its network is read from where it was when the gallery was made",
     )
 
 

@@ -1,8 +1,7 @@
 """From photographs to names: embedding, gallery, thresholds; `landmarks` finds the faces."""
 
-from maskedface.recognition.by_mask import ByMask
 from maskedface.recognition.calibration import Calibration
-from maskedface.recognition.embedding import embedder_of, fingerprint
+from maskedface.recognition.embedding import embed_index, embedder_of, fingerprint
 from maskedface.recognition.face_reader import FaceReader
 from maskedface.recognition.found import FaceError, FoundFace, Identity, Verification
 from maskedface.recognition.gallery import Candidate, Gallery
@@ -20,7 +19,6 @@ from maskedface.recognition.recognizer import Recognizer
 from maskedface.recognition.remembered import Remembered
 
 __all__ = [
-    "ByMask",
     "Calibration",
     "Candidate",
     "EnrolledAgain",
@@ -37,6 +35,7 @@ __all__ = [
     "draw_faces",
     "draw_identities",
     "each",
+    "embed_index",
     "embedder_of",
     "enroll_again",
     "faces_again",

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from maskedface.evaluation import Cohort, normalized
+from maskedface.evaluation import Cohort, Templates, normalized
 from maskedface.names import near_names, person_name, shown
 from maskedface.recognition import gallery_file
 from maskedface.recognition.calibration import Calibration, calibrate
@@ -88,13 +88,14 @@ class Gallery:
         self.masks, self.remember, self.alignment = masks, remember, alignment
         self.fingerprint, self.keep, self.source = fingerprint, keep, source
         self.calibration: Calibration | None = None
-        self._now = Enrolled(cohort=cohort)  # replaced as a whole, never changed
+        nobody = Templates(np.empty((0, 0), "float32"), cohort)
+        self._now = Enrolled(templates=nobody)  # replaced as a whole, never changed
         self._lock = threading.Lock()  # of those who replace it
 
     @property
     def cohort(self) -> Cohort | None:
         """The people whom everybody enrolled is compared with."""
-        return self._now.cohort
+        return self._now.templates.cohort
 
     @property
     def people(self) -> dict[str, int]:
@@ -176,8 +177,8 @@ class Gallery:
         with self._lock:
             now = self._now
             features = now.rows.shape[1] or unit.shape[1]
-            if now.cohort is not None:
-                features = now.cohort.people.shape[1]
+            if now.templates.cohort is not None:
+                features = now.templates.cohort.people.shape[1]
             if len(unit) != len(names) or unit.shape[1] != features:
                 raise ValueError(
                     "people must name somebody for each embedding, which must have "
@@ -276,18 +277,14 @@ class Gallery:
                 compare them with, or a probe is a photograph of somebody enrolled under another name; the
                 thresholds that there were stay.
         """
-        now = self._now
         self.calibration = made = calibrate(
-            now.rows,
-            [now.names[number] for number in now.person],
+            self._now,
             embeddings,
             [person_name(name) for name in people],
-            now.offsets,
             fpir=fpir,
             far=far,
             source=source,
             photos=photos,
-            genuine=now.genuine(),
         )
         return made
 
@@ -316,9 +313,9 @@ class Gallery:
             "photos": photos,
         }
         arrays = {"rows": now.rows, "lengths": now.lengths, "person": now.person, **crops}
-        if now.cohort is not None:
-            offsets = np.empty(0, "float32") if now.offsets is None else now.offsets
-            arrays |= {**now.cohort.arrays(), "offsets": offsets}
+        cohort, offsets = now.templates.cohort, now.templates.offsets
+        if cohort is not None and offsets is not None:
+            arrays |= {**cohort.arrays(), "offsets": offsets}
         gallery_file.write(path, facts, arrays)
 
     @classmethod

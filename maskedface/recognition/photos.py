@@ -12,7 +12,6 @@ from rich.progress import track
 
 from maskedface.datasets.formats import is_tools
 from maskedface.datasets.sources import walk
-from maskedface.recognition.by_mask import ByMask
 from maskedface.recognition.found import FoundFace, Identity
 from maskedface.recognition.gallery import Gallery
 from maskedface.recognition.recognizer import Recognizer
@@ -83,7 +82,7 @@ def photo_files(*places: str | os.PathLike[str]) -> list[str]:
 
 
 def identify_all(
-    recognizer: Recognizer | ByMask,
+    recognizer: Recognizer,
     paths: Iterable[str],
     *,
     candidates: int = 3,
@@ -102,8 +101,7 @@ def identify_all(
         One `PhotoResult` a file, in order.
 
     Raises:
-        ValueError: if nobody is enrolled, `candidates` is below 1, the threshold is no score, or two
-            recognizers are given one (`ByMask.identify`).
+        ValueError: if nobody is enrolled, `candidates` is below 1 or the threshold is no score.
         ModuleNotFoundError: if the detector wants a package that is not installed.
     """
     if not len(recognizer.gallery) or candidates < 1:
@@ -111,13 +109,7 @@ def identify_all(
             "somebody must be enrolled, and candidates at least 1. "
             f"Received: {len(recognizer.gallery)} people, candidates={candidates}"
         )
-    if isinstance(recognizer, ByMask) and threshold is not None:
-        raise ValueError(
-            "threshold must be None with two recognizers, whose galleries have their own. "
-            f"Received: threshold={threshold}"
-        )
-    if isinstance(recognizer, Recognizer):
-        recognizer.check_threshold(threshold)
+    recognizer.check_threshold(threshold)
 
     def identify(path: str) -> tuple[Identity, ...]:
         return recognizer.identify(path, candidates=candidates, threshold=threshold)

@@ -13,7 +13,7 @@ import numpy as np
 from maskedface import models
 from maskedface.conversion import file_kind
 from maskedface.datasets import FaceIndex
-from maskedface.evaluation import Cohort, classification_report, rank_one_report
+from maskedface.evaluation import Cohort, EmbeddedFaces, classification_report, rank_one_report
 from maskedface.masking import RandomMask, masked_templates
 from maskedface.recipes import Recipe
 from maskedface.training.inputs import Inputs
@@ -153,14 +153,8 @@ def open_results(
     Returns:
         (`evaluation.rank_one_report`; {"embeddings": embeddings}, the cohort's arrays and "templates").
     """
-    people, domains, photos = zip(
-        *((face.person, face.domain, face.photo) for face in test.faces), strict=True
-    )
-    metrics = rank_one_report(embeddings, people, domains, photos, cohort, templates)
-    arrays = {} if cohort is None else cohort.arrays()
-    if templates is not None:
-        arrays["templates"] = templates
-    return metrics, {"embeddings": embeddings} | arrays
+    faces = EmbeddedFaces.of(test.faces, embeddings, templates, cohort)
+    return rank_one_report(faces), faces.arrays()
 
 
 def report_domains(test: FaceIndex, labels: np.ndarray, logits: np.ndarray) -> dict[str, Any]:

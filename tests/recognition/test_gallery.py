@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maskedface.evaluation import match_probes, normalized, person_means
+from maskedface.evaluation import EmbeddedFaces, match_probes, normalized, person_means
 from maskedface.recognition import Gallery, calibration
 from tests.recognition.galleries import FACES, OTHERS, PEOPLE, gallery
 
@@ -144,13 +144,9 @@ def test_with_a_cohort_the_scores_are_those_of_an_evaluation(keep: Any, tmp_path
     made.enroll(people, FACES[[0, 1, 3]])
     made.save(tmp_path / "g.npz")
     faces = np.vstack([FACES[[0, 1, 3]], probes])
-    matches = match_probes(
-        faces,
-        [*people, *["x"] * 4],
-        ["unmasked"] * 3 + ["masked"] * 4,
-        cohort=OTHERS,
-        enrolled=people,
-    )
+    domains = ["unmasked"] * 3 + ["masked"] * 4
+    embedded = EmbeddedFaces(faces, [*people, *["x"] * 4], domains, cohort=OTHERS)
+    matches = match_probes(embedded, enrolled=people)
     for one in (made, Gallery.load(tmp_path / "g.npz")):
         for probe, scores in zip(probes, matches.scores, strict=True):
             found = dict(one.search(probe, 3))

@@ -11,7 +11,7 @@ import pytest
 from maskedface import datasets, models, training
 from maskedface.cli.export_check import _scored
 from maskedface.cli.learners import relearn
-from maskedface.evaluation import Cohort, normalized, person_means, rank_one_report
+from maskedface.evaluation import Cohort, EmbeddedFaces, normalized, person_means, rank_one_report
 from maskedface.masking import RandomMask
 from maskedface.recipes import Recipe
 from maskedface.recognition import Recognizer
@@ -36,10 +36,10 @@ def test_an_open_sets_cohort_are_the_people_trained_on(open_run: Run) -> None:
     (centres,) = open_run.model.get_layer("head_centres").get_weights()
     np.testing.assert_allclose(cohort.people, centres.T, atol=1e-6)
     test = open_run.split()["test"].faces
-    columns = [[getattr(face, name) for face in test] for name in ("person", "domain", "photo")]
-    report = rank_one_report(open_run.predictions["embeddings"], *columns, cohort)
+    embeddings = open_run.predictions["embeddings"]
+    report = rank_one_report(EmbeddedFaces.of(test, embeddings, cohort=cohort))
     assert report == open_run.metrics
-    assert report != rank_one_report(open_run.predictions["embeddings"], *columns)
+    assert report != rank_one_report(EmbeddedFaces.of(test, embeddings))
     for kind in report:
         assert per_face([open_run], kind)[0].mean() == report[kind]["accuracy"]
     scored = _scored(open_run, open_run.predictions["embeddings"])
