@@ -35,7 +35,9 @@ else:
         elif face.person in index.people[: count // 2]:
             people.setdefault(face.person, []).append(path)
 
-recognizer = recognition.Recognizer(models.DlibResNet29(), aligned_to=aligned_to, source="dlib")
+recognizer = recognition.Recognizer(
+    models.DlibResNet29(), aligned_to=aligned_to, gallery=recognition.Gallery(source="dlib")
+)
 embeddings, names = [], []
 for name, paths in people.items():
     faces = recognizer.enroll(name, paths)

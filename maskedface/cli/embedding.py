@@ -9,7 +9,7 @@ from maskedface import datasets, models
 from maskedface.cli import data
 from maskedface.cli.recognizing import load_recognizers
 from maskedface.datasets import FaceIndex
-from maskedface.recognition import Recognizer
+from maskedface.recognition import Gallery, Recognizer
 
 
 def models_and_faces(
@@ -55,9 +55,9 @@ def _mirrored(name: str, recognizer: Recognizer, with_cohort: bool) -> Recognize
             "--mirror must not come with a run that has a cohort, which was embedded without mirrors: "
             f"train it with mirror_join=true. Received: {name!r}"
         )
+    old = recognizer.gallery
     return Recognizer(
         models.mirror_join(recognizer.embedder),
         alignment=recognizer.alignment,
-        source=recognizer.gallery.source,
-        masks=recognizer.gallery.masks,
+        gallery=Gallery(source=old.source, masks=old.masks),
     )

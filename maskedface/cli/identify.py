@@ -91,16 +91,20 @@ class _Row(NamedTuple):
             return f"not read: {self.result.error}"
         return self.picture_error and f"picture not written: {self.picture_error}"
 
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values."""
+        picture = {"picture": self.picture, "picture_error": self.picture_error}
+        return {**self.result.to_dict(), **picture}
+
 
 def _with_picture(result: PhotoResult, folder: str | None, number: int) -> _Row:
-    from maskedface.datasets import read_image
     from maskedface.recognition import draw_identities
 
     if folder is None or result.error:
         return _Row(result)
     path = picture_path(folder, number, result.path)
     try:
-        write_picture(path, draw_identities(read_image(result.path), result.identities))
+        write_picture(path, draw_identities(result.path, result.identities))
     except (ValueError, OSError) as error:
         return _Row(result, None, str(error))
     return _Row(result, path)
@@ -113,7 +117,7 @@ def _save(args: argparse.Namespace, rows: list[_Row], *, complete: bool) -> None
         facts = {
             "gallery": args.gallery,
             "complete": complete,
-            "photos": [_facts(row) for row in rows],
+            "photos": [row.to_dict() for row in rows],
         }
         write_json(args.json, facts)
 
@@ -170,21 +174,3 @@ def _print_threshold(gallery: Any, given: float | None) -> None:
         )
         if made.gallery != len(gallery):
             print(shown(recognizing.changed_rate(gallery)))
-
-
-def _facts(row: _Row) -> dict[str, Any]:
-    return {
-        "path": row.result.path,
-        "error": row.result.error,
-        "picture": row.picture,
-        "picture_error": row.picture_error,
-        "faces": [
-            {
-                "person": one.person or None,
-                "threshold": one.threshold,
-                "candidates": [candidate._asdict() for candidate in one.candidates],
-                **recognizing.face_facts(one.face),
-            }
-            for one in row.result.identities
-        ],
-    }

@@ -12,7 +12,7 @@ from maskedface import names
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from maskedface.recognition import FoundFace, Gallery, Recognizer
+    from maskedface.recognition import Gallery, Recognizer
 
 
 def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,22 +82,25 @@ def load_recognizer(name: str, alignment: str | None = None, **words: Any) -> Re
     import keras
 
     from maskedface import models
-    from maskedface.recognition import Recognizer
+    from maskedface.recognition import Gallery, Recognizer
     from maskedface.training.run import alignment_beside
 
     refuse_alignment(name, alignment)
+    gallery = words.pop("gallery", None)
     if name == "dlib":
-        return Recognizer(models.DlibResNet29(), source="dlib", **words)
+        gallery = Gallery(source="dlib") if gallery is None else gallery
+        return Recognizer(models.DlibResNet29(), gallery=gallery, **words)
     if os.path.isdir(name):
-        return Recognizer.from_run(name, **words)
+        return Recognizer.from_run(name, gallery=gallery, **words)
     if not os.path.isfile(name):
         raise FileNotFoundError(
             f"a model must be 'dlib', a run's folder or a .keras file. Received: {name!r}"
         )
     model = keras.models.load_model(name, compile=False)
-    gallery = words.get("gallery")
-    alignment = alignment or (gallery and gallery.alignment) or alignment_beside(name)
-    return Recognizer(model, alignment=alignment, source=os.path.abspath(name), **words)
+    if gallery is None:
+        gallery = Gallery(source=os.path.abspath(name))
+    alignment = alignment or gallery.alignment or alignment_beside(name)
+    return Recognizer(model, alignment=alignment, gallery=gallery, **words)
 
 
 def load_recognizers(
@@ -131,16 +134,6 @@ def refuse_alignment(name: str, alignment: str | None) -> None:
             "--model-alignment must come with a .keras file: dlib's network and runs state their own. "
             f"Received: --model-alignment {alignment} for {name!r}"
         )
-
-
-def face_facts(face: FoundFace) -> dict[str, Any]:
-    """What JSON says of a face; its embedding is left out."""
-    return {
-        "box": [round(side, 1) for side in face.box],
-        "confidence": face.confidence,
-        "aligned_by": face.aligned_by,
-        "masked": round(face.masked, 4),
-    }
 
 
 def changed_rate(gallery: Gallery) -> str:

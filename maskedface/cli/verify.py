@@ -50,9 +50,7 @@ def run(args: argparse.Namespace) -> int:
     recognizer = recognizing.read_recognizer(args, gallery)
     result = recognizer.verify(args.first, args.second, threshold=args.threshold)
     if args.json:
-        faces = [recognizing.face_facts(face) for face in result.faces]
-        verdict = {"same": result.same, "score": result.score, "threshold": result.threshold}
-        write_json(args.json, {**verdict, "photos": [args.first, args.second], "faces": faces})
+        write_json(args.json, {**result.to_dict(), "photos": [args.first, args.second]})
     table = Table()
     for column in ("photograph", "mask", "found by"):
         table.add_column(column)
@@ -85,12 +83,11 @@ def _threshold(result: Verification, args: argparse.Namespace, gallery: object) 
 def _draw(args: argparse.Namespace, result: Verification) -> None:
     import numpy as np
 
-    from maskedface.datasets import read_image
     from maskedface.recognition import LabeledFace, draw_faces
 
     words = f"{_verdict(result)} {result.score:.2f}"
     pictures = [
-        draw_faces(read_image(path), [LabeledFace(face.box, words, bool(result.same))])
+        draw_faces(path, [LabeledFace(face.box, words, bool(result.same))])
         for path, face in zip((args.first, args.second), result.faces, strict=True)
     ]
     height = max(picture.shape[0] for picture in pictures)

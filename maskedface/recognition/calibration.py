@@ -50,7 +50,7 @@ class Calibration:
     gallery: int
     source: str
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """As plain values, which `Calibration(**values)` takes back."""
         return dataclasses.asdict(self)
 
