@@ -11,36 +11,38 @@ python examples/07_two_networks.py --smoke  # the least that runs it all
 
 import argparse
 import dataclasses
+import os
 
 import numpy as np
 
-from maskedface import datasets, evaluation, masking, models, recognition, training
+from maskedface import datasets, evaluation, masking, recognition, training
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--masked", nargs="+", help="finished runs of an open set, one a seed")
-parser.add_argument("--bare", help="a finished run; default: dlib's network")
+parser.add_argument("--bare", default="dlib", help="a finished run, or a .keras file")
 parser.add_argument("--against", help="a run over the same test rows to show the difference to")
 parser.add_argument("--run", default="runs/example-07")
 parser.add_argument("--smoke", action="store_true")
 args = parser.parse_args()
 
-if args.bare:
-    bare = recognition.Recognizer.from_run(args.bare, aligned_to="arcface")
-else:
-    bare = recognition.Recognizer(models.DlibResNet29(), aligned_to="arcface")
+bare = recognition.Recognizer.load(args.bare, aligned_to="arcface")
 
 if args.masked:
     runs = [training.last_run(path) for path in args.masked]
     index = runs[0].split()["test"]
-    known = set(training.last_run(args.bare).split()["train"].people) if args.bare else set()
+    known = (
+        set(training.last_run(args.bare).split()["train"].people)
+        if os.path.isdir(args.bare)
+        else set()
+    )
     if known & set(index.people):
         raise SystemExit(f"{args.bare} was trained on people of the test faces")
     ours = [evaluation.EmbeddedFaces.among(run.predictions, index.faces) for run in runs]
 else:
     people = 6 if args.smoke else 24
     index = datasets.draw_people(f"{args.run}/faces", people=people, photos=2)
-    masked = recognition.Recognizer(
-        models.DlibResNet29(), aligned_to="arcface", gallery=recognition.Gallery(masks=10)
+    masked = recognition.Recognizer.load(
+        "dlib", aligned_to="arcface", gallery=recognition.Gallery(masks=10)
     )
     ours = [recognition.embed_index(masked, index)]
 

@@ -73,34 +73,16 @@ def load_recognizer(name: str, alignment: str | None = None, **words: Any) -> Re
     Args:
         name: "dlib", a finished run's folder, or a .keras file.
         alignment: of a .keras file, in place of what it states; by default what its gallery remembers.
-        words: as for `recognition.Recognizer`.
+        words: as for `recognition.Recognizer.load`.
 
     Raises:
-        ValueError: as `recognition.Recognizer`, and if an alignment is given for something else.
+        ValueError: as `recognition.Recognizer.load`, and if an alignment is given for something else.
         FileNotFoundError: if there is no such model.
     """
-    import keras
-
-    from maskedface import models
-    from maskedface.recognition import Gallery, Recognizer
-    from maskedface.training.run import alignment_beside
+    from maskedface.recognition import Recognizer
 
     refuse_alignment(name, alignment)
-    gallery = words.pop("gallery", None)
-    if name == "dlib":
-        gallery = Gallery(source="dlib") if gallery is None else gallery
-        return Recognizer(models.DlibResNet29(), gallery=gallery, **words)
-    if os.path.isdir(name):
-        return Recognizer.from_run(name, gallery=gallery, **words)
-    if not os.path.isfile(name):
-        raise FileNotFoundError(
-            f"a model must be 'dlib', a run's folder or a .keras file. Received: {name!r}"
-        )
-    model = keras.models.load_model(name, compile=False)
-    if gallery is None:
-        gallery = Gallery(source=os.path.abspath(name))
-    alignment = alignment or gallery.alignment or alignment_beside(name)
-    return Recognizer(model, alignment=alignment, gallery=gallery, **words)
+    return Recognizer.load(name, alignment=alignment, **words)
 
 
 def load_recognizers(

@@ -29,6 +29,7 @@ from maskedface.recognition.gallery import Gallery
 from maskedface.recognition.photo import Photo, name_of, read_pixels
 from maskedface.recognition.remembered import WHOLE
 from maskedface.training import last_run
+from maskedface.training.run import alignment_beside
 
 FallBack = Literal["never", "always"]
 
@@ -96,38 +97,56 @@ class Recognizer:
         self._detector, self._aligned_to, self._fall_back = detector, aligned_to, fall_back
 
     @classmethod
-    def from_run(
+    def load(
         cls,
-        path: str | os.PathLike[str],
+        name: str | os.PathLike[str],
         *,
+        alignment: str | None = None,
         gallery: Gallery | None = None,
-        detector: Detector | None = None,
-        aligned_to: str = "",
-        fall_back: FallBack = "never",
+        **words: Any,
     ) -> Recognizer:
-        """A recognizer with the network of a finished run, and in a new gallery with its cohort and its
-        masks drawn on those enrolled.
+        """A recognizer with a network that has a name: dlib's, a finished run's or a file's.
+
+        A new gallery remembers the name, and has a run's cohort and its masks drawn on those enrolled.
 
         Args:
-            path: the run's folder.
-            gallery, detector, aligned_to, fall_back: as for `Recognizer`.
+            name: "dlib", a finished run's folder, or a .keras file.
+            alignment: of a .keras file, in place of what it states; by default what its gallery remembers.
+            gallery: as for `Recognizer`.
+            words: detector, aligned_to, fall_back, as for `Recognizer`.
 
         Raises:
-            FileNotFoundError: if it is no finished run's folder.
-            ValueError: as `Recognizer`.
+            FileNotFoundError: if there is no such model, or the folder is no finished run's.
+            ValueError: as `Recognizer`, and if an alignment is given for something else than a file.
+
+        >>> from maskedface.recognition import Gallery, Recognizer
+        >>> friends = Gallery.load("friends.npz")  # doctest: +SKIP
+        >>> Recognizer.load(friends.source, gallery=friends)  # doctest: +SKIP
         """
-        run = last_run(path)
+        name = os.fspath(name)
+        is_file = os.path.isfile(name)
+        if name != "dlib" and not os.path.isdir(name) and not is_file:
+            raise FileNotFoundError(
+                f"a model must be 'dlib', a run's folder or a .keras file. Received: {name!r}"
+            )
+        if alignment is not None and (name == "dlib" or not is_file):
+            raise ValueError(
+                "alignment must come with a .keras file: dlib's network and runs state their own. "
+                f"Received: alignment={alignment!r} for {name!r}"
+            )
+        made = Gallery(source="dlib" if name == "dlib" else os.path.abspath(name))
+        if name == "dlib":
+            return cls(models.DlibResNet29(), gallery=made if gallery is None else gallery, **words)
+        if is_file:
+            gallery = made if gallery is None else gallery
+            model = keras.models.load_model(name, compile=False)
+            alignment = alignment or gallery.alignment or alignment_beside(name)
+            return cls(model, alignment=alignment, gallery=gallery, **words)
+        run = last_run(name)
         if gallery is None:
             source, masks = os.path.abspath(run.path), run.recipe.enroll_masks
             gallery = Gallery(source=source, cohort=run.cohort, masks=masks)
-        return cls(
-            run.model,
-            alignment=run.record["alignment"],
-            gallery=gallery,
-            detector=detector,
-            aligned_to=aligned_to,
-            fall_back=fall_back,
-        )
+        return cls(run.model, alignment=run.record["alignment"], gallery=gallery, **words)
 
     @property
     def detector(self) -> Detector:

@@ -233,7 +233,7 @@ def test_a_run_brings_its_own_alignment(
         recipes.FROZEN_MEANS, train, test, run_dir=tmp_path / "run", backbone=tiny_backbone,
         progress=False,
     )  # fmt: skip
-    recognizer = Recognizer.from_run(run.path, aligned_to="arcface")
+    recognizer = Recognizer.load(run.path, aligned_to="arcface")
     assert recognizer.alignment == run.record["alignment"]
     recognizer.enroll("ada", [drawn.paths[0]])
     assert recognizer.gallery.source == str(tmp_path / "run")
