@@ -158,7 +158,7 @@ def _read_photographs(
         given, kept = getattr(args, word), getattr(gallery, word)
         if given not in (None, kept):
             raise ValueError(f"--{word} must be that of the gallery, {kept}. Received: {given}")
-    from maskedface.recognition import faces_again, photos_of_people, read_people
+    from maskedface.recognition.enrollment import faces_again, photos_of_people, read_people
 
     recognizer = recognizing.read_recognizer(args, gallery)
     if gallery is None:
@@ -189,7 +189,7 @@ def _read_photographs(
 
 def _strangers(args: argparse.Namespace, gallery: Gallery) -> tuple[str | None, dict[str, str]]:
     """The folder of strangers, and its photographs with whom each shows; (None, {}) where there is none."""
-    from maskedface.recognition import photos_of_people
+    from maskedface.recognition.enrollment import photos_of_people
 
     folder = thresholds.strangers_folder(args, gallery)
     if folder is None:
@@ -267,7 +267,7 @@ def _make_room(gallery: Gallery, args: argparse.Namespace, people: Iterable[str]
 
 
 def _enroll(gallery: Gallery, args: argparse.Namespace, read: _Read) -> None:
-    from maskedface.recognition import enroll_rows
+    from maskedface.recognition.enrollment import enroll_rows
 
     known = _make_room(gallery, args, read.people)
     if args.existing == "replace":

@@ -89,7 +89,7 @@ def _print(enrolled: list[EnrolledPhoto], gallery: Gallery) -> None:
 
 
 def _draw(folder: str, number: int, row: EnrolledPhoto) -> None:
-    from maskedface.recognition import LabeledFace, draw_faces
+    from maskedface.recognition.drawing import LabeledFace, draw_faces
 
     if row.face is not None:
         picture = draw_faces(row.path, [LabeledFace(row.face.box, row.person, True)])

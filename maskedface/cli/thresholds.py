@@ -76,7 +76,7 @@ def probes(rows: list[EnrolledPhoto], folder: str | None) -> Chosen:
         rows: a row a photograph.
         folder: of strangers; None where those enrolled are strangers to each other.
     """
-    from maskedface.recognition import threshold_probes
+    from maskedface.recognition.enrollment import threshold_probes
 
     found = threshold_probes(rows)
     source = folder or "the faces enrolled"

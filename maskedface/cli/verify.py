@@ -83,7 +83,7 @@ def _threshold(result: Verification, args: argparse.Namespace, gallery: object) 
 def _draw(args: argparse.Namespace, result: Verification) -> None:
     import numpy as np
 
-    from maskedface.recognition import LabeledFace, draw_faces
+    from maskedface.recognition.drawing import LabeledFace, draw_faces
 
     words = f"{_verdict(result)} {result.score:.2f}"
     pictures = [

@@ -32,6 +32,13 @@ def rank_one_matches(faces: EmbeddedFaces) -> dict[str, Matches]:
 
     Raises:
         ValueError: if there is no unmasked face, lengths differ, or as `Cohort.offsets`.
+
+    >>> import numpy as np
+    >>> from maskedface import evaluation
+    >>> domains = ["unmasked", "unmasked", "masked"]
+    >>> faces = evaluation.EmbeddedFaces(np.eye(2)[[0, 1, 0]], ["Ada", "Bo", "Ada"], domains)
+    >>> evaluation.rank_one_matches(faces)["masked"].ranks()
+    array([1])
     """
     known = faces.photos is not None and "" not in faces.photos
     found = {
@@ -54,6 +61,14 @@ def rank_one_report(faces: EmbeddedFaces) -> dict[str, dict[str, Any]]:
 
     Raises:
         ValueError: as `rank_one_matches`.
+
+    >>> import numpy as np
+    >>> from maskedface import evaluation
+    >>> domains = ["unmasked", "unmasked", "masked"]
+    >>> faces = evaluation.EmbeddedFaces(np.eye(2)[[0, 1, 0]], ["Ada", "Bo", "Ada"], domains)
+    >>> report = evaluation.rank_one_report(faces)["masked"]
+    >>> report["accuracy"], report["gallery"]
+    (1.0, 2)
     """
     report = {}
     for kind, matches in rank_one_matches(faces).items():

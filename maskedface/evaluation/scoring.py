@@ -25,6 +25,11 @@ def normalized(embeddings: np.ndarray) -> np.ndarray:
 
     Raises:
         ValueError: if the shape is another, or a value is not finite.
+
+    >>> import numpy as np
+    >>> from maskedface import evaluation
+    >>> evaluation.normalized(np.array([[3.0, 4.0], [0.0, 0.0]])).round(1).tolist()
+    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
     """
     rows = np.asarray(embeddings, "float32")
     if rows.ndim != 2 or not np.isfinite(rows).all():
@@ -51,6 +56,12 @@ def person_means(
 
     Raises:
         ValueError: if there is no face, the lengths differ or a value is not finite.
+
+    >>> import numpy as np
+    >>> from maskedface import evaluation
+    >>> names, means = evaluation.person_means(np.eye(2), ["bo", "ada"])
+    >>> names, means[0].tolist()
+    (('ada', 'bo'), [0.0, 1.0])
     """
     unit = normalized(embeddings)
     if not len(unit) or len(unit) != len(people):
@@ -76,6 +87,12 @@ def cosine_scores(embeddings: np.ndarray, first: np.ndarray, second: np.ndarray)
 
     Raises:
         ValueError: if `first` and `second` differ in shape, or as `normalized`.
+
+    >>> import numpy as np
+    >>> from maskedface import evaluation
+    >>> faces = np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
+    >>> evaluation.cosine_scores(faces, np.array([0, 0]), np.array([1, 2])).tolist()
+    [1.0, 0.0]
     """
     return pair_cosines(normalized(embeddings), np.asarray(first), np.asarray(second))
 
@@ -113,6 +130,12 @@ class Cohort:
 
     Raises:
         ValueError: if there are fewer than two people, a value is not finite or `nearest` is below 1.
+
+    >>> import numpy as np
+    >>> from maskedface import evaluation
+    >>> cohort = evaluation.Cohort(np.array([[1, 0], [0.8, 0.6], [0, 1]]), nearest=1)
+    >>> cohort.offsets(np.array([[1, 0]], "float32")).round(1).tolist()  # the very nearest is left out
+    [0.800000011920929]
     """
 
     people: np.ndarray
@@ -279,6 +302,12 @@ def threshold_at(scores: np.ndarray, rate: float) -> float:
     Raises:
         ValueError: if there is no score, or `rate` is below 1 / n or above 1: n scores cannot tell
             so small a rate.
+
+    >>> import numpy as np
+    >>> from maskedface import evaluation
+    >>> scores = np.arange(10) / 10
+    >>> (scores.astype("float32") >= evaluation.threshold_at(scores, 0.2)).sum().item()
+    2
     """
     scores = np.asarray(scores, "float32")
     if not can_tell(rate, len(scores)):

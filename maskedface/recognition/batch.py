@@ -91,6 +91,11 @@ def identify_all(
     Raises:
         ValueError: if nobody is enrolled, `candidates` is below 1 or the threshold is no score.
         ModuleNotFoundError: if the detector wants a package that is not installed.
+
+    >>> from maskedface import recognition
+    >>> recognizer = recognition.Recognizer.load("runs/best")  # doctest: +SKIP
+    >>> for result in recognition.identify_all(recognizer, recognition.photo_files("in")):  # doctest: +SKIP
+    ...     print(result.to_dict())
     """
     if not len(recognizer.gallery) or candidates < 1:
         raise ValueError(

@@ -64,6 +64,10 @@ def embed_index(
 
     Raises:
         ImageError, OSError: as `datasets.read_chips`.
+
+    >>> from maskedface import evaluation, recognition
+    >>> recognizer = recognition.Recognizer.load("dlib")  # doctest: +SKIP
+    >>> evaluation.rank_one_report(recognition.embed_index(recognizer, index))  # doctest: +SKIP
     """
     embedder, alignment = recognizer.embedder, recognizer.alignment
     size, gallery = embedder.input_shape[1], recognizer.gallery

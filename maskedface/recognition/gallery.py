@@ -75,6 +75,13 @@ class Gallery:
 
     Raises:
         ValueError: if `keep` or `remember` is none of these, or `masks` out of its range.
+
+    >>> import numpy as np
+    >>> from maskedface import recognition
+    >>> gallery = recognition.Gallery("a network's fingerprint")
+    >>> gallery.enroll(["Ada", "Bo"], np.eye(2))
+    >>> gallery.search(np.array([0.1, 0.9]))[0].person
+    'Bo'
     """
 
     def __init__(

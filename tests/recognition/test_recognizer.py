@@ -17,12 +17,12 @@ from maskedface.recognition import (
     FaceError,
     Gallery,
     Recognizer,
-    draw_faces,
     draw_identities,
-    face_to_enroll,
     identify_all,
     photo_files,
 )
+from maskedface.recognition.drawing import draw_faces
+from maskedface.recognition.enrollment import face_to_enroll
 from tests.recognition.conftest import told
 
 

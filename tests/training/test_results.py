@@ -13,7 +13,8 @@ from maskedface.cli.learners import relearn
 from maskedface.evaluation import Cohort, EmbeddedFaces, normalized, person_means, rank_one_report
 from maskedface.masking import RandomMask
 from maskedface.recipes import Recipe
-from maskedface.recognition import Recognizer, face_to_enroll, recognizer
+from maskedface.recognition import Recognizer, recognizer
+from maskedface.recognition.enrollment import face_to_enroll
 from maskedface.reporting import per_face
 from maskedface.training import Run
 
