@@ -17,7 +17,7 @@ from maskedface.array_file import DamagedError, read_arrays
 from maskedface.conversion import file_kind
 from maskedface.datasets import FaceIndex, read_split, write_manifest
 from maskedface.evaluation import Cohort
-from maskedface.evaluation.cohort import COHORT_ARRAYS
+from maskedface.evaluation.scoring import COHORT_ARRAYS
 from maskedface.recipes import Recipe
 from maskedface.training.consistency import check_rows
 

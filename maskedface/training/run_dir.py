@@ -113,7 +113,7 @@ def finish(
     Args:
         folder: the path.
         model: images -> logits.
-        metrics: what `report_domains` or `open_results` found.
+        metrics: what `report_domains` or `rank_one_report` found.
         predictions: arrays by name.
         facts: what run.json is to say besides.
 
