@@ -12,7 +12,7 @@ from maskedface.cli.embedding import embedded_faces
 from maskedface.cli.recognizing import load_recognizer, print_table
 from maskedface.cli.results import difference
 from maskedface.datasets import FaceIndex, face_source, read_image
-from maskedface.evaluation import by_mask, interval, rank_one_matches
+from maskedface.evaluation import bootstrap_interval, by_mask, rank_one_matches
 from maskedface.masking import SEEMS_MASKED, masked_probability
 from maskedface.reporting import RunGroup
 from maskedface.training import last_run
@@ -92,5 +92,5 @@ def seems_masked(index: FaceIndex) -> np.ndarray:
 
 
 def _rate(hits: np.ndarray, people: Sequence[str]) -> str:
-    low, high = interval(hits, people)
+    low, high = bootstrap_interval(hits, people)
     return f"{hits.mean():.3f} [{low:.3f}, {high:.3f}]"

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from maskedface.evaluation.bootstrap import interval
+from maskedface.evaluation.bootstrap import bootstrap_interval
 from maskedface.evaluation.cohort import Cohort
 from maskedface.evaluation.matching import Matches, OwnPhoto, match_probes
 
@@ -94,6 +94,6 @@ def rank_one_report(
             "people": len(set(matches.known_people)),
             "gallery": len(matches.gallery),
             "accuracy": float(hits.mean()),
-            "accuracy_interval": list(interval(hits, matches.known_people)),
+            "accuracy_interval": list(bootstrap_interval(hits, matches.known_people)),
         }
     return report

@@ -12,9 +12,9 @@ import numpy as np
 
 from maskedface.datasets import FaceIndex, face_source, read_chip
 from maskedface.evaluation import (
-    attention,
     attention_share,
-    interval,
+    bootstrap_interval,
+    grad_cam,
     normalized,
     overlay,
     paired_difference,
@@ -37,7 +37,7 @@ class Looked:
     Attributes:
         rows: list of int, the faces among the test rows, in a drawn order.
         chips: uint8 array, shape (N, size, size, 3), what the network was given.
-        maps: float32 array, shape (N, size, size), in [0, 1], as `evaluation.attention` gives them.
+        maps: float32 array, shape (N, size, size), in [0, 1], as `evaluation.grad_cam` gives them.
         shares: float64 array, shape (N,), in [0, 1]: of each map where masks lie. A face of which nothing
             speaks for the score has 0.
         even: float, the share that attention spread evenly would have.
@@ -100,9 +100,9 @@ def look(group: RunGroup) -> Looked | str:
         references = np.stack([known[pairs[number][1]].mean(axis=0) for number in order])
         from maskedface import models
 
-        maps = attention(models.embedder(run.model), chips, references=references)
+        maps = grad_cam(models.embedder(run.model), chips, references=references)
     else:
-        maps = attention(run.model, chips)
+        maps = grad_cam(run.model, chips)
     area = mask_area(alignment, size)
     return Looked(rows, chips, maps, np.nan_to_num(attention_share(maps, area)), float(area.mean()))
 
@@ -145,7 +145,9 @@ def attention_part(groups: Sequence[RunGroup], faces: bool) -> list[dict[str, An
                 "why": "",
                 "faces": len(people),
                 "people": len(set(people)),
-                "share": _told(float(found.shares.mean()), *interval(found.shares, people)),
+                "share": _told(
+                    float(found.shares.mean()), *bootstrap_interval(found.shares, people)
+                ),
                 "even": f"{found.even:.3f}",
                 "change": "" if first is None else _change(found, first, people),
                 "pictures": _pictures(found) if faces else [],
