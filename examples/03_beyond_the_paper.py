@@ -45,10 +45,8 @@ for number, (name, recipe) in enumerate(steps.items()):
         weights="dlib",
         progress=False,
     )
-    faces = run.split()["test"].faces
-    columns = zip(*((face.person, face.domain, face.photo) for face in faces), strict=True)
-    embeddings = run.predictions["embeddings"]
-    matches = evaluation.rank_one_matches(embeddings, *columns, run.cohort)["masked"]
+    faces = evaluation.EmbeddedFaces.among(run.predictions, run.split()["test"].faces)
+    matches = evaluation.rank_one_matches(faces)["masked"]
     hits[name] = matches.hits()
     change = evaluation.paired_difference(hits[name], hits["frozen"], matches.known_people)
     print(

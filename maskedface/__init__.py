@@ -26,6 +26,7 @@ _PARTS = (
     "exporting",
     "geometry",
     "landmarks",
+    "layers",
     "losses",
     "masking",
     "metrics",

@@ -58,6 +58,19 @@ def near_names(name: str, names: Iterable[str], count: int = 3) -> tuple[str, ..
     return tuple(known for key in near for known in sorted(spelt[key]))[:count]
 
 
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """The end of a message about a name that is none of those that there are.
+
+    Args:
+        name, names: as for `near_names`.
+
+    Returns:
+        "; did you mean X?", or "" where none is like it.
+    """
+    near = near_names(name, names, 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
 def shown(text: str) -> str:
     """Text as a terminal or a log may show it: characters that move its cursor, change its colors, turn
     its writing around or cannot be printed are escaped, as Python writes them ("\\x1b"); so are bytes of a

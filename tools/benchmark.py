@@ -140,10 +140,11 @@ def recipe(args: argparse.Namespace) -> dict[str, Any]:
 
 def _ours(recipe: Any, data: tuple[np.ndarray, ...], epochs: int) -> float:
     """Seconds of the whole recipe, tracing included; epochs past `epochs` are extrapolated."""
+    from maskedface.training.inputs import prepare
+
     from maskedface import models
     from maskedface.training import build_model, compile_model
     from maskedface.training.batches import RowBatches, TrainingBatches, plan_of
-    from maskedface.training.inputs import prepare
 
     backbone = models.ResNet50(None, (SIZE, SIZE, 3))
     if recipe.precision != "float32":
@@ -411,8 +412,9 @@ def _waiting(model: Any, index: Any, chips: np.ndarray) -> tuple[float, float]:
 
 def scaling(args: argparse.Namespace) -> dict[str, Any]:
     """Frozen features of N, 2N and 4N images: marginal cost, anonymous memory."""
-    from maskedface import models, recipes
     from maskedface.training.frozen_features import Views, frozen_prefix, read_features
+
+    from maskedface import models, recipes
 
     base = args.images // 4
     with tempfile.TemporaryDirectory() as folder:
@@ -479,6 +481,7 @@ def masks(args: argparse.Namespace) -> dict[str, Any]:
 
 def search(args: argparse.Namespace) -> dict[str, Any]:
     """The 10 most alike of 1,000,000 people: ms a probe, ours against NumPy's float32 product."""
+    from maskedface.evaluation import Templates
     from maskedface.recognition.search import ExactSearch
 
     rng = np.random.default_rng(0)
@@ -491,7 +494,7 @@ def search(args: argparse.Namespace) -> dict[str, Any]:
         (args.probes, args.features), dtype=np.float32
     )
     start = time.perf_counter()
-    ours = ExactSearch(rows, np.arange(args.people))
+    ours = ExactSearch(Templates(rows), np.arange(args.people))
     ours.best(probes[0], 10)
     print(f"building and the first search: {time.perf_counter() - start:.1f} s")
 
@@ -520,7 +523,7 @@ _STEP = """
 import time, keras, numpy as np
 from maskedface import losses, models
 model = models.cosine_classifier(models.DlibResNet29(None), 1000)
-model.compile("adam", losses.CosineMarginLoss(), jit_compile=False)
+model.compile("adam", losses.CosineMargin(), jit_compile=False)
 faces = np.random.default_rng(0).integers(0, 256, (64, 150, 150, 3), np.uint8)
 for _ in range(2):
     model.train_on_batch(faces, np.arange(64))

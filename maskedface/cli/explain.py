@@ -63,7 +63,6 @@ def _show(args: argparse.Namespace) -> int:
 
     from maskedface import evaluation, masking
     from maskedface.cli.outputs import check_outputs, picture_path, write_picture
-    from maskedface.datasets import read_image
     from maskedface.recognition import photo_files
 
     check_outputs(folder=args.out)
@@ -72,10 +71,10 @@ def _show(args: argparse.Namespace) -> int:
     if args.reference is None and not classes:
         raise ValueError("--reference must be given for a model that names nobody. Received: none")
     paths = photo_files(*args.photos)
-    chips = np.stack([recognizer.chip(read_image(path)) for path in paths])
+    chips = np.stack([recognizer.align(path) for path in paths])
     area = masking.mask_area(recognizer.alignment, chips.shape[1])
     if args.reference is not None:
-        other = recognizer.chip(read_image(args.reference))
+        other = recognizer.align(args.reference)
         embeddings = _embedded(recognizer, np.concatenate([chips, other[None]]))
         references = np.repeat(embeddings[-1:], len(chips), axis=0)
         maps = evaluation.grad_cam(recognizer.embedder, chips, references=references)

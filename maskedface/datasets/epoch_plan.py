@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from maskedface.datasets import order
-from maskedface.datasets.augmenting import augmented
-from maskedface.masking import RandomMask
+from maskedface.datasets.augmentation import Augmentation
 
 
 def with_domain(labels: np.ndarray, masked: np.ndarray, classes: int) -> np.ndarray:
     """Labels with the domain beside them, for the losses that ask for it (`maskedface.losses`).
 
     The largest number of a row stands in its person's column, so that Keras' own accuracy is right.
+
+    >>> import numpy as np
+    >>> from maskedface import datasets
+    >>> datasets.with_domain(np.array([1]), np.array([True]), 3).tolist()
+    [[0, 2, 0, 1]]
 
     Args:
         labels: int array, shape (n,), in [0, classes).
@@ -38,80 +43,60 @@ def with_domain(labels: np.ndarray, masked: np.ndarray, classes: int) -> np.ndar
 
 @dataclass(frozen=True)
 class EpochPlan:
-    """Order, flips, drawn masks and small changes, as functions of (seed, epoch, element).
+    """Order, and what is drawn for each image, as functions of (seed, epoch, element).
 
     An element is a row, or a row's second, third ... showing in an epoch (`order.elements`).
 
     Attributes:
         labels: int32 array, shape (rows,), the class of each row.
         masked: bool array, shape (rows,): whether its face wears a mask already.
+        augmentation: what is done to each image.
         seed: int >= 0.
         sampling: as for `order.plan`.
-        flip: bool, mirror each image with chance one half.
-        masks: what to draw on faces that wear none, or None.
-        augment: float >= 0, strength of `augmented`.
         with_domains: bool, whether a label has the domain beside it, for losses that ask for it.
         classes: int >= 1, how many people there are; None = as many as there are labels.
     """
 
     labels: np.ndarray
     masked: np.ndarray
+    augmentation: Augmentation
     seed: int = 0
     sampling: order.Sampling = "shuffled"
-    flip: bool = False
-    masks: RandomMask | None = None
-    augment: float = 0.0
     with_domains: bool = False
     classes: int | None = None
 
-    def elements(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        """An epoch's elements, and which of them are mirrored; as `order.plan`."""
-        return order.plan(self.labels, self.seed, epoch, sampling=self.sampling, flip=self.flip)
+    def elements(self, epoch: int) -> np.ndarray:
+        """An epoch's elements, in order; as `order.plan`."""
+        return order.plan(self.labels, self.seed, epoch, sampling=self.sampling)
 
     def rows(self, elements: np.ndarray) -> np.ndarray:
         """The row of each element: int64 array."""
         return elements % len(self.labels)
 
-    def choices(self, elements: np.ndarray, epoch: int) -> np.ndarray:
-        """The mask each element is given: int64 array, a number of the bank, or -1 for none."""
-        rows = self.rows(elements)
-        if self.masks is None:
-            return np.full(len(rows), -1)
-        return np.where(self.masked[rows], -1, self.masks.choices(elements, epoch, rows))
+    def draws(self, elements: np.ndarray, epoch: int) -> np.ndarray:
+        """What is drawn for each element: as `Augmentation.draws`."""
+        return self.augmentation.draws(elements, epoch, self.masked[self.rows(elements)])
 
-    def views(self, elements: np.ndarray, epoch: int) -> np.ndarray:
-        """Which of its row's fixed masks each element wears: int64 array, a column of
-        `masks.masks_of`, or -1 for none."""
-        rows = self.rows(elements)
-        if self.masks is None:
-            return np.full(len(rows), -1)
-        return np.where(self.masked[rows], -1, self.masks.views(elements, epoch))
-
-    def images(
-        self, faces: np.ndarray, elements: np.ndarray, mirrored: np.ndarray, epoch: int
-    ) -> np.ndarray:
+    def images(self, faces: np.ndarray, draws: np.ndarray, epoch: int, step: int) -> Any:
         """Makes a batch's images out of its faces.
 
         Args:
-            faces: uint8 array, shape (batch, height, width, 3); it may be changed in place.
-            elements: int array, shape (batch,), as `elements` gives them.
-            mirrored: bool array, shape (batch,).
-            epoch: int >= 0.
+            faces: uint8 array, shape (batch, height, width, 3); it is left as it is.
+            draws: as `draws` gives them.
+            epoch, step: int >= 0, which batch it is.
 
         Returns:
-            uint8 array of the same shape: masked, then mirrored, then changed a little.
+            Array of the same shape.
         """
-        if self.masks is not None:
-            faces = self.masks.lay(faces, self.choices(elements, epoch))
-        faces = order.mirror(faces, mirrored)
-        return augmented(faces, elements, seed=self.seed, epoch=epoch, strength=self.augment)
+        seed = self.augmentation.batch_seed(epoch, step)
+        return np.asarray(self.augmentation.apply(faces, draws, seed))
 
-    def targets(self, elements: np.ndarray, epoch: int) -> np.ndarray:
+    def targets(self, elements: np.ndarray, draws: np.ndarray) -> np.ndarray:
         """The batch's labels: int32 array, shape (batch,), or with domains as `with_domain` says, where a
         face that is given a mask counts as masked."""
         rows = self.rows(elements)
         labels: np.ndarray = self.labels[rows].astype("int32")
         if not self.with_domains:
             return labels
-        masked = self.masked[rows] | (self.choices(elements, epoch) >= 0)
+        masked = self.masked[rows] | self.augmentation.lays(draws)
         return with_domain(labels, masked, self.classes or int(self.labels.max()) + 1)

@@ -1,4 +1,4 @@
-"""The order and the flips of an epoch, as functions of (seed, epoch, element) and nothing else.
+"""The order of an epoch, as a function of (seed, epoch) and nothing else.
 
 No generator's history enters, so a resumed run sees what an unbroken one would have seen, and a
 cached one what an ordinary one sees.
@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-import cv2
 import numpy as np
-
-from maskedface.masking.chance import uniform
 
 Sampling = Literal["in_order", "shuffled", "balanced", "grouped"]
 GROUP = (
     4  # rows of one class next to each other: several groups in any batch that is worth its name
 )
-_ORDER, _FLIP, _BALANCE, _GROUP = range(4)  # keep the streams of one (seed, epoch) apart
-_AGAIN = 1_000  # another one of `uniform` than any of `masking.RandomMask`
+_ORDER, _BALANCE, _GROUP = 0, 2, 3  # keep the streams of one (seed, epoch) apart
 
 
 def shuffled(count: int, seed: int, epoch: int) -> np.ndarray:
@@ -95,43 +91,19 @@ def elements(rows: np.ndarray, count: int) -> np.ndarray:
     return found
 
 
-def flips(elements: np.ndarray, count: int, seed: int, epoch: int) -> np.ndarray:
-    """Which elements are mirrored in an epoch, each with chance one half.
-
-    Args:
-        elements: int array, shape (n,), as `elements` numbers them.
-        count: int, how many rows there are.
-        seed, epoch: int >= 0.
-
-    Returns:
-        bool array, shape (n,), a function of (seed, epoch, element).
-    """
-    first = np.random.default_rng([seed, epoch, _FLIP]).random(count) < 0.5
-    # By a hash: there may be many more elements than rows.
-    again = uniform(seed, epoch, elements, _AGAIN) < 0.5
-    return np.where(elements < count, first[elements % count], again)
-
-
 def plan(
-    labels: np.ndarray,
-    seed: int,
-    epoch: int,
-    *,
-    sampling: Sampling = "shuffled",
-    flip: bool = False,
-) -> tuple[np.ndarray, np.ndarray]:
-    """What an epoch shows: which rows in which order, and when mirrored.
+    labels: np.ndarray, seed: int, epoch: int, *, sampling: Sampling = "shuffled"
+) -> np.ndarray:
+    """What an epoch shows: which rows, in which order.
 
     Args:
         labels: int array, shape (rows,), the class of each row.
         seed, epoch: int >= 0.
         sampling: "in_order", as the rows stand; "shuffled" (`shuffled`); "balanced" (`balanced`); or
             "grouped" (`grouped`).
-        flip: whether elements are mirrored with chance one half.
 
     Returns:
-        int64 array, shape (rows,), `elements` (element % rows is the row); bool array, shape (rows,),
-        whether each of these is mirrored.
+        int64 array, shape (rows,), `elements` (element % rows is the row).
     """
     if sampling == "in_order":
         rows = np.arange(len(labels))
@@ -139,22 +111,4 @@ def plan(
         rows = shuffled(len(labels), seed, epoch)
     else:
         rows = (balanced if sampling == "balanced" else grouped)(labels, seed, epoch)
-    shown = elements(rows, len(labels))
-    return shown, flips(shown, len(labels), seed, epoch) if flip else np.zeros(len(shown), bool)
-
-
-def mirror(images: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
-    """Mirrors some images, left to right.
-
-    Args:
-        images: uint8 array, shape (images, height, width, 3), changed in place.
-        mirrored: bool array, shape (images,).
-
-    Returns:
-        `images`.
-    """
-    for row in np.flatnonzero(mirrored):
-        images[row] = cv2.flip(
-            images[row], 1
-        )  # NumPy takes thirty times as long, and holds the lock
-    return images
+    return elements(rows, len(labels))

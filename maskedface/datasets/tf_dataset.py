@@ -8,15 +8,16 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from maskedface.datasets import order
+from maskedface.datasets.augmentation import Augmentation
 from maskedface.datasets.chips import read_chip, read_chips
 from maskedface.datasets.epoch_plan import EpochPlan
 from maskedface.datasets.face_index import FaceIndex
 from maskedface.datasets.face_places import face_source
-from maskedface.masking import RandomMask
 from maskedface.masking.numpy_calls import numpy_call
 
 Cache = Literal["memory"] | str | os.PathLike[str] | np.ndarray | None
@@ -30,9 +31,7 @@ def as_tf_dataset(
     batch_size: int = 32,
     sampling: order.Sampling | None = None,
     shuffle: bool = False,
-    flip: bool = False,
-    masks: RandomMask | None = None,
-    augment: float = 0.0,
+    augmentation: Sequence[keras.layers.Layer] = (),
     with_domains: bool = False,
     seed: int = 0,
     initial_epoch: int = 0,
@@ -40,16 +39,16 @@ def as_tf_dataset(
     cache: Cache = None,
     progress: bool = False,
 ) -> tf.data.Dataset:
-    """Reads, aligns, shuffles, masks, mirrors, varies and batches the faces of an index.
+    """Reads, aligns, shuffles, augments and batches the faces of an index.
 
-    Reading the data set once is one epoch, reading it again the next one: order, masks, flips and small
-    changes are functions of (seed, epoch, element), so the same arguments give the same batches in
-    the same turn, always. An epoch begins when its first batch is asked for, whether it is read to its end
+    Reading the data set once is one epoch, reading it again the next one: order and augmentation are
+    functions of (seed, epoch, element), so the same arguments give the same batches in the same turn,
+    always. An epoch begins when its first batch is asked for, whether it is read to its end
     or not. `fit` needs nothing else; a run that goes on names the epoch it goes on with:
 
-    >>> batches = as_tf_dataset(train, shuffle=True, flip=True)  # doctest: +SKIP
+    >>> batches = as_tf_dataset(train, shuffle=True)  # doctest: +SKIP
     >>> model.fit(batches, epochs=20, shuffle=False)  # it is shuffled  # doctest: +SKIP
-    >>> rest = as_tf_dataset(train, shuffle=True, flip=True, initial_epoch=12)  # doctest: +SKIP
+    >>> rest = as_tf_dataset(train, shuffle=True, initial_epoch=12)  # doctest: +SKIP
     >>> model.fit(rest, initial_epoch=12, epochs=20, shuffle=False)  # doctest: +SKIP
 
     Faces in memory are let go of with the data set.
@@ -64,11 +63,12 @@ def as_tf_dataset(
         shuffle: short for sampling="shuffled".
         sampling: "in_order", as the rows stand (the default); "shuffled", each epoch in an order of
             its own; "balanced", each person equally often (a row that comes up again in an epoch is
-            mirrored, masked and changed anew); "grouped", each row once, up to four of one person
+            changed anew); "grouped", each row once, up to four of one person
             next to each other.
-        flip: whether each image is mirrored with chance one half.
-        masks: what to draw on unmasked faces, made for this alignment and size; None = nothing.
-        augment: float >= 0, strength of `datasets.augmented`.
+        augmentation: layers that change the images as graph operations, on all cores
+            (`layers.RandomMask`, `layers.RandomFaceJitter`, `keras.layers.RandomFlip("horizontal")`, any
+            other of Keras' or yours), in this order. What is drawn is a function of (seed, epoch,
+            element); of layers that draw for themselves of (seed, epoch, batch), on one core.
         with_domains: whether labels have the domain beside them (`with_domain`), for the losses that
             ask for it; Keras' own accuracy reads them too.
         seed: int >= 0.
@@ -105,45 +105,81 @@ def as_tf_dataset(
     plan = EpochPlan(
         index.labels(classes),
         np.array([face.domain == "masked" for face in index.faces]),
+        Augmentation(augmentation, seed=seed, alignment=alignment, size=image_size),
         seed,
         sampling or ("shuffled" if shuffle else "in_order"),
-        flip,
-        masks,
-        augment,
         with_domains,
         people,
     )
     read = _reader(index, image_size, alignment, cache, progress)
 
-    steps = -(-len(index) // batch_size)
+    return _dataset(plan, read, wanted, batch_size, initial_epoch)
+
+
+def dataset_of(
+    plan: EpochPlan, chips: np.ndarray, batch_size: int, initial_epoch: int
+) -> tf.data.Dataset:
+    """The data set of a plan that is there already, as `as_tf_dataset` makes it.
+
+    Args:
+        plan: what each epoch shows.
+        chips: uint8 array, shape (rows, size, size, 3), the faces.
+        batch_size: int >= 1.
+        initial_epoch: int >= 0.
+    """
+    return _dataset(plan, _copier(chips), chips.shape, batch_size, initial_epoch)
+
+
+def _dataset(
+    plan: EpochPlan,
+    read: Callable[[np.ndarray, np.ndarray], None],
+    shape: tuple[int, ...],
+    batch_size: int,
+    initial_epoch: int,
+) -> tf.data.Dataset:
+    steps = -(-shape[0] // batch_size)
     numbers = itertools.count(initial_epoch)
     elements_of = functools.lru_cache(2)(plan.elements)  # two may be read at the same time
+    augmentation = plan.augmentation
 
     def next_epoch(_: np.ndarray) -> np.ndarray:
         return np.arange(steps) + next(numbers) * steps
 
-    def batch(step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def batch(step: np.ndarray) -> tuple[np.ndarray, ...]:
         epoch, number = divmod(int(step), steps)
-        part = slice(number * batch_size, (number + 1) * batch_size)
-        elements, mirrored = (values[part] for values in elements_of(epoch))
-        images = _empty((len(elements), *wanted[1:]))
+        elements = elements_of(epoch)[number * batch_size : (number + 1) * batch_size]
+        images = _empty((len(elements), *shape[1:]))
         read(plan.rows(elements), images)
-        return plan.images(images, elements, mirrored, epoch), plan.targets(elements, epoch)
+        draws = plan.draws(elements, epoch)
+        seed = augmentation.batch_seed(epoch, number)
+        return images, plan.targets(elements, draws), draws, seed
 
     def begin(turn: tf.Tensor) -> tf.Tensor:
         return tf.ensure_shape(numpy_call(next_epoch, [turn], tf.int64), [steps])
 
-    def load(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images, labels = numpy_call(batch, [step], (tf.uint8, tf.int32))
+    def load(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        types = (tf.uint8, tf.int32, tf.float32, tf.uint32)
+        images, labels, draws, seed = numpy_call(batch, [step], types)
+        columns = [None, (plan.classes or 0) + 1] if plan.with_domains else [None]
         return (
-            tf.ensure_shape(images, [None, *wanted[1:]]),
-            tf.ensure_shape(labels, [None, people + 1] if with_domains else [None]),
+            tf.ensure_shape(images, [None, *shape[1:]]),
+            tf.ensure_shape(labels, columns),
+            tf.ensure_shape(draws, [None, augmentation.num_draws]),
+            tf.ensure_shape(seed, [2]),
         )
 
+    def augment(
+        images: tf.Tensor, labels: tf.Tensor, draws: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        return augmentation.apply(images, draws, seed), labels
+
+    # As many calls as processors: AUTOTUNE tries other numbers first, at the interpreter's lock.
+    calls = os.cpu_count() or 1
     dataset = tf.data.Dataset.range(1).map(begin).unbatch()
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
-    # As many calls as processors: AUTOTUNE tries other numbers first, at the interpreter's lock.
-    return dataset.map(load, num_parallel_calls=os.cpu_count() or 1).prefetch(2)
+    dataset = dataset.map(load, num_parallel_calls=calls)
+    dataset = dataset.map(augment, num_parallel_calls=calls if augmentation.draws_all else 1)
+    return dataset.prefetch(2)
 
 
 def _empty(shape: tuple[int, ...]) -> np.ndarray:
@@ -166,7 +202,10 @@ def _reader(
     else:
         folder = None if cache == "memory" else cache
         chips = read_chips(index, size=size, alignment=alignment, cache=folder, progress=progress)
+    return _copier(chips)
 
+
+def _copier(chips: np.ndarray) -> Callable[[np.ndarray, np.ndarray], None]:
     def copy(rows: np.ndarray, images: np.ndarray) -> None:
         np.take(chips, rows, axis=0, out=images, mode="clip")  # "raise" would buffer
 

@@ -30,7 +30,7 @@ def grad_cam(
 
     The gradient of the score, averaged over a feature map's places, weighs its channels; what is left
     above zero of their weighted sum is the attention. The map is the last one of at least 5 x 5 places
-    (`LEAST_SIDE`) on every way to the output: of mirrored and cropped views (`models.View`) one each,
+    (`LEAST_SIDE`) on every way to the output: of mirrored and cropped views (`layers.View`) one each,
     laid where it came from and added up. A map's places are put at the centres of what they see, by
     the strides and paddings before them, not stretched over the image: ResNet50's first place is its
     corner, and dlib's first lies 14 of 150 pixels inside.

@@ -9,7 +9,7 @@ import numpy as np
 
 from maskedface.evaluation.bootstrap import bootstrap_interval
 from maskedface.evaluation.matching import Matches
-from maskedface.evaluation.scores import threshold_at
+from maskedface.evaluation.scoring import threshold_at
 
 
 def cmc(matches: Matches, up_to: int = 20) -> np.ndarray:

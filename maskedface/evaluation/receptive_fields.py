@@ -80,7 +80,7 @@ def last_maps(model: keras.Model, least: int) -> list[keras.KerasTensor]:
 def place_of(tensor: keras.KerasTensor) -> Place:
     """Where a feature map lies on the image.
 
-    Convolutions, pools, zero paddings and `models.View` are followed exactly; where ways of other
+    Convolutions, pools, zero paddings and `layers.View` are followed exactly; where ways of other
     strides meet (a residual block's shortcut), their mean is taken; what else changes a map's size
     is taken to stretch it evenly.
 
@@ -123,7 +123,7 @@ def _after(
 
 def _step(layer: Any, axis: int, given: int, made: int) -> Line:
     """A place's centre in the places of the layer's input."""
-    if hasattr(layer, "box"):  # models.View: (left, top, right, bottom), edges
+    if hasattr(layer, "box"):  # layers.View: (left, top, right, bottom), edges
         first, last = layer.box[1 - axis], layer.box[3 - axis]
         step = (last - first) / made
         return step, first + step / 2 - 0.5

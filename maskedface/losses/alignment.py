@@ -11,7 +11,7 @@ from maskedface.losses.targets import domains_of, labels_of
 
 
 @keras.saving.register_keras_serializable(package="maskedface")
-class CoralLoss(keras.losses.Loss):
+class Coral(keras.losses.Loss):
     """The distance between the covariances of masked and of unmasked embeddings.
 
     Sun and Saenko, "Deep CORAL: Correlation Alignment for Deep Domain Adaptation", ECCV 2016
@@ -26,6 +26,9 @@ class CoralLoss(keras.losses.Loss):
         float, the batch's one value; 0 where a domain has fewer than two faces in it.
     """
 
+    wants_domains = True
+    couples_faces = True
+
     def __init__(self, name: str = "coral", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
 
@@ -38,12 +41,12 @@ class CoralLoss(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable(package="maskedface")
-class AlignmentLoss(keras.losses.Loss):
+class PairAlignment(keras.losses.Loss):
     """Pulls each masked embedding to the mean of the same person's unmasked ones in the batch.
 
     The squared distance of unit vectors, 2 - 2 cos, to that mean direction, which is held still: the
     unmasked embeddings do not move towards the masked ones. Our own choice of form; the idea, an
-    alignment of features across domains, is that of Geng et al. 2020 (`DomainRankingLoss`).
+    alignment of features across domains, is that of Geng et al. 2020 (`DomainRanking`).
 
     Call arguments:
         y_true: int, shape (batch, 2): label; domain, 0 unmasked, 1 masked.
@@ -53,6 +56,9 @@ class AlignmentLoss(keras.losses.Loss):
         The mean over the masked faces whose person is unmasked in the batch too (under Keras'
         reduction), float; 0 where there is none.
     """
+
+    wants_domains = True
+    couples_faces = True
 
     def __init__(self, name: str = "alignment", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
@@ -112,6 +118,8 @@ class WithEmbeddings(keras.losses.Loss):
             )
         self.loss, self.term = loss, term
         self.features, self.weight = features, weight
+        self.wants_domains = any(getattr(part, "wants_domains", False) for part in (loss, term))
+        self.couples_faces = any(getattr(part, "couples_faces", False) for part in (loss, term))
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         before, embeddings = y_pred[:, : -self.features], y_pred[:, -self.features :]

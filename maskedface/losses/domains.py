@@ -1,4 +1,4 @@
-"""Domain-constrained ranking: two centres a person, and each face ranked among the other domain's."""
+"""Domain-constrained ranking: two centers a person, and each face ranked among the other domain's."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any
 import keras
 from keras import ops
 
-from maskedface.losses.centres import halves
-from maskedface.losses.margins import CosineMarginLoss, check_scale
+from maskedface.losses.centers import halves
+from maskedface.losses.margins import CosineMargin, check_scale
 from maskedface.losses.targets import domains_of, labels_of
 
 
 @keras.saving.register_keras_serializable(package="maskedface")
-class DomainRankingLoss(keras.losses.Loss):
-    """A margin loss that also ranks each face among the centres of the other domain (DCR).
+class DomainRanking(keras.losses.Loss):
+    """A margin loss that also ranks each face among the centers of the other domain (DCR).
 
     After Geng et al., "Masked Face Recognition with Generative Data Augmentation and Domain
     Constrained Ranking", ACM Multimedia 2020. **Taken from it**, as its abstract states: each
-    person has two centres, of the full faces and of the masked faces; the loss ranks features by
-    their distance to centres across domains; it forces masked features to the same person's
-    full-face centre, and full-face features to the masked one. **Ours**, because the paper's
-    equations were not at hand: the ranking is a hinge against the nearest centre of another person,
-    distances are those on the unit sphere, and the centres are the columns of a cosine head, learnt
+    person has two centers, of the full faces and of the masked faces; the loss ranks features by
+    their distance to centers across domains; it forces masked features to the same person's
+    full-face center, and full-face features to the masked one. **Ours**, because the paper's
+    equations were not at hand: the ranking is a hinge against the nearest center of another person,
+    distances are those on the unit sphere, and the centers are the columns of a cosine head, learnt
     by the gradient; each domain's are taught by a cosine margin among themselves. So do not read
     results as the paper's.
 
@@ -30,19 +30,19 @@ class DomainRankingLoss(keras.losses.Loss):
     b the other one, L = CosineMargin(cos(f, c^a)) + w max(0, d(f, c^b_y) - min_j d(f, c^b_j) + m),
     j over the other people.
 
-    The head is `models.cosine_classifier(backbone, 2 * people)`. Its first half of columns, the
-    full-face centres, is what a gallery of unmasked faces is ranked by.
+    The head is `models.CosineHead(centers_per_person=2)`. Its first half of columns, the full-face
+    centers, is what a gallery of unmasked faces is ranked by.
 
     Args:
         margin: float in [0, 4), m, of the ranking, in squared distance.
         weight: float >= 0, w, of the ranking.
         scale: float > 0, of the head.
-        identity_margin: float in [0, 1), of the `CosineMarginLoss` within the face's own domain.
+        identity_margin: float in [0, 1), of the `CosineMargin` within the face's own domain.
 
     Call arguments:
         y_true: int, shape (batch, 2): label; domain, 0 unmasked, 1 masked.
         y_pred: float logits in [-scale, scale], shape (batch, 2 classes): those of the unmasked
-            faces' centres, then those of the masked faces'.
+            faces' centers, then those of the masked faces'.
 
     Returns:
         The mean over the batch (Keras' reduction), float.
@@ -50,6 +50,8 @@ class DomainRankingLoss(keras.losses.Loss):
     Raises:
         ValueError: if an argument is out of its range, or a shape is another.
     """
+
+    wants_domains = True
 
     def __init__(
         self,
@@ -68,7 +70,7 @@ class DomainRankingLoss(keras.losses.Loss):
         check_scale(scale)
         self.margin, self.weight, self.scale = margin, weight, scale
         self.identity_margin = identity_margin
-        self._identity = CosineMarginLoss(identity_margin, scale)
+        self._identity = CosineMargin(identity_margin, scale)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         masked = ops.expand_dims(domains_of(y_true), -1) == 1
@@ -77,7 +79,7 @@ class DomainRankingLoss(keras.losses.Loss):
         right = ops.one_hot(labels_of(y_true), ops.shape(across)[-1], dtype=across.dtype)
         cosine = across / self.scale
         genuine = ops.sum(right * cosine, -1)
-        # -9 puts the person's own centre out of the running; with one person nothing is ranked.
+        # -9 puts the person's own center out of the running; with one person nothing is ranked.
         impostor = ops.max(cosine - 9 * right, -1)
         ranking = ops.relu(2 * (impostor - genuine) + self.margin)
         return self._identity.call(y_true, own) + self.weight * ranking

@@ -10,18 +10,18 @@ from keras import ops
 
 from maskedface.losses.targets import labels_of
 
-# The least sin^2 that ArcFace divides by: within .57 degrees of a centre the logit's slope stays
+# The least sin^2 that ArcFace divides by: within .57 degrees of a center the logit's slope stays
 # what it is there (at most 1 + 100 sin m), instead of growing without bound.
 _LEAST_SQUARE = 1e-4
 
 
 @keras.saving.register_keras_serializable(package="maskedface")
-class CosineMarginLoss(keras.losses.Loss):
+class CosineMargin(keras.losses.Loss):
     """Cross-entropy in which the right person's cosine must win by a margin (CosFace).
 
     Wang et al., "CosFace: Large Margin Cosine Loss for Deep Face Recognition", CVPR 2018, eq. 4:
     the right logit s cos(t) becomes s (cos(t) - m). Its gradient is finite everywhere, also where a
-    centre starts on a face (cos = 1), where ArcFace's arccos has none.
+    center starts on a face (cos = 1), where ArcFace's arccos has none.
 
     Args:
         margin: float in [0, 1), m. The default .25 was tried with two thousand people at scale 24;
@@ -66,13 +66,13 @@ class CosineMarginLoss(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable(package="maskedface")
-class ArcFaceLoss(keras.losses.Loss):
+class ArcFace(keras.losses.Loss):
     """Cross-entropy in which the right person's angle must win by a margin (ArcFace).
 
     Deng et al., "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", CVPR 2019, eq.
     3: the right logit s cos(t) becomes s cos(t + m). It is computed as s (cos t cos m - sin t sin
     m), without arccos, whose gradient at cos = 1 is infinite: there, the sine's slope is held
-    within .57 degrees of the centre. Beyond t = pi - m, where cos(t + m) would rise again, the
+    within .57 degrees of the center. Beyond t = pi - m, where cos(t + m) would rise again, the
     logit goes on as s (cos t - m sin m), as in the authors' code (insightface), so it falls with
     the angle throughout. Both keep it stable from any start, class means among them.
 

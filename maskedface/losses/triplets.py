@@ -13,7 +13,7 @@ _FAR = 9.0  # above any squared distance on the unit sphere
 
 
 @keras.saving.register_keras_serializable(package="maskedface")
-class SelfRestrainedTripletLoss(keras.losses.Loss):
+class SelfRestrainedTriplet(keras.losses.Loss):
     """Pulls masked faces to unmasked faces of the same person, and no further away than needed.
 
     Boutros et al., "Self-restrained triplet loss for accurate masked face recognition", Pattern
@@ -44,6 +44,9 @@ class SelfRestrainedTripletLoss(keras.losses.Loss):
     Raises:
         ValueError: if the margin is negative.
     """
+
+    wants_domains = True
+    couples_faces = True
 
     def __init__(
         self, margin: float = 2.0, name: str = "self_restrained_triplet", **kwargs: Any

@@ -1,4 +1,4 @@
-"""Masks drawn on faces, and the part of a face that a mask leaves free."""
+"""Masks drawn on faces."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from maskedface.masking.photos import mask_photo
 from maskedface.masking.pictures import PictureStyle, style_from_picture
 from maskedface.masking.random_mask import RandomMask
 from maskedface.masking.styles import STYLES, MaskStyle, Style
-from maskedface.masking.upper_face import UpperFaceCrop
 
 __all__ = [
     "SEEMS_MASKED",
@@ -20,7 +19,6 @@ __all__ = [
     "PictureStyle",
     "RandomMask",
     "Style",
-    "UpperFaceCrop",
     "mask_area",
     "mask_photo",
     "masked_probability",

@@ -7,10 +7,10 @@ import numpy as np
 from maskedface.masking.sheet import MIDDLE, alignment_coordinates
 
 _CENTRE, _REACH = (MIDDLE, 80.0), (40.0, 34.0)  # alignment px; where u and v are 0, and 1
-_SKIN = 150.0  # gray level of well-lit skin, halfway between light and dark
-_POWER = 0.6  # of the face's brightness in the mask's: dark skin is not less light
-_GAIN = (0.35, 1.05)  # darkest and brightest that a mask is made
-_SLOPE = 0.5  # most that the light changes from the middle to the rim, as a share
+LIT_SKIN = 150.0  # gray level of well-lit skin, halfway between light and dark
+POWER = 0.6  # of the face's brightness in the mask's: dark skin is not less light
+GAIN = (0.35, 1.05)  # darkest and brightest that a mask is made
+SLOPE = 0.5  # most that the light changes from the middle to the rim, as a share
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
@@ -60,6 +60,6 @@ def gains(read: np.ndarray) -> np.ndarray:
         float32 array, shape (batch, 3): a, b, c as factors of the mask's own color.
     """
     level = np.maximum(read[:, :1], 1.0)
-    gain = np.clip((level / _SKIN) ** _POWER, *_GAIN)
-    slopes = np.clip(read[:, 1:] / level, -_SLOPE, _SLOPE)
+    gain = np.clip((level / LIT_SKIN) ** POWER, *GAIN)
+    slopes = np.clip(read[:, 1:] / level, -SLOPE, SLOPE)
     return np.concatenate([gain, gain * slopes], 1).astype("float32")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,7 +25,7 @@ _PLACES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no one answer to ==
 class PictureStyle:
     """A style whose masks are one picture, worn in different ways. Made by `style_from_picture`.
 
@@ -55,6 +57,22 @@ class PictureStyle:
         color = pixels[..., :3] / np.maximum(cover, 1e-3)[..., None] * rng.uniform(0.9, 1.1)
         return color, cover, np.zeros_like(cover)
 
+    def get_config(self) -> dict[str, Any]:
+        """The style as plain values, as Keras keeps objects: the picture as a PNG in base 64."""
+        _, png = cv2.imencode(".png", self.picture)
+        return {
+            "name": self.name,
+            "picture": base64.b64encode(png.tobytes()).decode(),
+            "matrix": np.asarray(self.matrix).tolist(),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> PictureStyle:
+        """The style of `get_config`."""
+        png = np.frombuffer(base64.b64decode(config["picture"]), "uint8")
+        picture = cv2.imdecode(png, cv2.IMREAD_UNCHANGED)
+        return cls(config["name"], np.asarray(picture), np.array(config["matrix"]))
+
 
 def style_from_picture(
     path: str | os.PathLike[str],
@@ -75,7 +93,7 @@ def style_from_picture(
         name: the style's name; by default the file's, without its ending.
 
     Returns:
-        A style to use beside `STYLES`: `RandomMask(styles=(*STYLES, mine))`.
+        A style to use beside `STYLES`: `layers.RandomMask(styles=(*STYLES, mine))`.
 
     Raises:
         ValueError: if a point is missing, unknown or not a pair of numbers, if the six lie on one

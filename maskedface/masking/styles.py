@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -103,6 +103,23 @@ class MaskStyle:
                 straps = np.maximum(straps, sheet.stroke(np.array(line) * (side, 1), 1.4))
         return color, cover, straps
 
+    def get_config(self) -> dict[str, Any]:
+        """The style as plain values, as Keras keeps objects.
+
+        Raises:
+            ValueError: if a pattern is no function of `masking.fabric`.
+        """
+        names = [pattern.__name__ for pattern in self.patterns]
+        if any(getattr(fabric, name, None) not in self.patterns for name in names):
+            raise ValueError(f"patterns must be functions of masking.fabric. Received: {names}")
+        return {**_lists(vars(self)), "patterns": names}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> MaskStyle:
+        """The style of `get_config`."""
+        patterns = tuple(getattr(fabric, name) for name in config["patterns"])
+        return cls(**{**_tuples(config), "patterns": patterns})
+
     def _folds(self, sheet: Sheet, rng: np.random.Generator) -> np.ndarray:
         light = fabric.pleats(sheet, self.pleats, rng)
         if self.seam:
@@ -116,6 +133,18 @@ class MaskStyle:
             inside = sheet.edge(np.abs(sheet.x) - 17)
             light += inside * 0.09 * (np.exp(-((away / 0.9) ** 2)) - np.exp(-((away / 2.5) ** 2)))
         return light
+
+
+def _lists(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _lists(part) for name, part in value.items()}
+    return [_lists(part) for part in value] if isinstance(value, tuple) else value
+
+
+def _tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _tuples(part) for name, part in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _one_of(colors: tuple[Color, ...], rng: np.random.Generator) -> np.ndarray:

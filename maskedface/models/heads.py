@@ -1,13 +1,229 @@
-"""Classifiers on a backbone: the paper's linear head with dropout, and a cosine head."""
+"""Heads: layers from embeddings to a score a person, and the classifier that a backbone makes with one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
-from keras import layers
+from keras import layers, ops
 
+from maskedface.models.embedding import FaceEmbedding
 from maskedface.models.settings import in_float32
+
+
+@keras.saving.register_keras_serializable(package="maskedface")
+class LinearHead(layers.Layer):
+    """The paper's head: hidden layers if any, dropout before each layer, one linear layer.
+
+    >>> import numpy as np
+    >>> from maskedface import models
+    >>> models.LinearHead(3)(np.zeros((2, 128))).shape
+    TensorShape([2, 3])
+
+    Args:
+        num_classes: int >= 2, the number of people; None where a recipe leaves it open.
+        hidden: widths of ReLU layers before the last one; the paper names none.
+        dropout: float in [0, 1), the share of values dropped before each of these layers. The paper
+            added dropout, rate and place not stated; .5 before the linear layer is our reading.
+
+    Input shape:
+        (batch, features), float.
+
+    Output shape:
+        (batch, num_classes), float32 logits. `softmax` of them are the probabilities.
+
+    Raises:
+        ValueError: if an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        num_classes: int | None = None,
+        *,
+        hidden: Sequence[int] = (),
+        dropout: float = 0.5,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**{"dtype": "float32", **kwargs})
+        _check(num_classes, dropout)
+        if any(type(width) is not int or width < 1 for width in hidden):
+            raise ValueError(f"hidden must hold widths >= 1. Received: hidden={tuple(hidden)}")
+        self.num_classes, self.hidden, self.dropout = num_classes, tuple(hidden), dropout
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        _check_people(self)
+        self.steps = []
+        with in_float32():
+            for width in (*self.hidden, self.num_classes):
+                if self.dropout:
+                    self.steps.append(layers.Dropout(self.dropout))
+                activation = "relu" if len(self.steps) < self._count() - 1 else None
+                self.steps.append(layers.Dense(width, activation=activation))
+            for step in self.steps:
+                step.build(input_shape)
+                input_shape = step.compute_output_shape(input_shape)
+
+    def _count(self) -> int:
+        return (len(self.hidden) + 1) * (2 if self.dropout else 1)
+
+    def call(self, embeddings: Any, training: bool | None = None) -> Any:
+        for step in self.steps:
+            words = {"training": training} if isinstance(step, layers.Dropout) else {}
+            embeddings = step(embeddings, **words)
+        return embeddings
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (*input_shape[:-1], self.num_classes)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {name: getattr(self, name) for name in ("num_classes", "dropout")}
+        return {**super().get_config(), **own, "hidden": list(self.hidden)}
+
+
+@keras.saving.register_keras_serializable(package="maskedface")
+class CosineHead(layers.Layer):
+    """A face scores its cosine to each person's center.
+
+    Train it with `losses.CosineMargin` or `losses.ArcFace` of the same scale.
+
+    >>> import numpy as np
+    >>> from maskedface import models
+    >>> head = models.CosineHead(2, scale=1.0)
+    >>> head.build((None, 2))
+    >>> head.set_centers(np.eye(2))
+    >>> np.asarray(head(np.array([[0.0, 7.0]]))).tolist()
+    [[0.0, 1.0]]
+
+    Args:
+        num_classes: int >= 2, the number of people; None where a recipe leaves it open.
+        scale: float > 0, what the cosines are multiplied by (the s of CosFace, Wang et al. 2018;
+            24 is right for a few hundred people, they use 64 for tens of thousands).
+        dropout: float in [0, 1), the share of the embedding dropped in training.
+        centers_per_person: int >= 1; `losses.DomainRanking` wants two: columns of the first centers of
+            all people, then of the second.
+        with_offsets: bool, whether a number a person is added to their cosines, 0 at first: minus
+            `evaluation.Cohort.offsets`. No loss knows of it.
+
+    Input shape:
+        (batch, features), float, of any length above 0.
+
+    Output shape:
+        (batch, num_classes * centers_per_person), float32 logits in [-scale, scale], with offsets
+        beyond.
+
+    Raises:
+        ValueError: if an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        num_classes: int | None = None,
+        *,
+        scale: float = 24.0,
+        dropout: float = 0.0,
+        centers_per_person: int = 1,
+        with_offsets: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**{"dtype": "float32", **kwargs})
+        _check(num_classes, dropout)
+        if scale <= 0 or centers_per_person < 1:
+            raise ValueError(
+                "scale must be above 0 and centers_per_person at least 1. "
+                f"Received: scale={scale}, centers_per_person={centers_per_person}"
+            )
+        self.num_classes, self.scale, self.dropout = num_classes, scale, dropout
+        self.centers_per_person, self.with_offsets = centers_per_person, with_offsets
+        self._drop = layers.Dropout(dropout) if dropout else None
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        _check_people(self)
+        columns = (self.num_classes or 0) * self.centers_per_person
+        self.centers = self.add_weight(
+            name="centers",
+            shape=(input_shape[-1], columns),
+            initializer="glorot_uniform",
+            constraint=keras.constraints.UnitNorm(axis=0),
+        )
+        if self.with_offsets:
+            self.offsets = self.add_weight(name="offsets", shape=(columns,), initializer="zeros")
+
+    def call(self, embeddings: Any, training: bool | None = None) -> Any:
+        if self._drop is not None:
+            embeddings = self._drop(embeddings, training=training)
+        cosines = ops.matmul(ops.normalize(embeddings, axis=-1), self.centers)
+        if self.with_offsets:
+            cosines = cosines + self.offsets
+        return self.scale * cosines
+
+    def set_centers(self, centers: Any) -> None:
+        """Replaces the centers.
+
+        Args:
+            centers: float array, shape (features, num_classes), of unit columns; with several centers a
+                person all of them start there.
+        """
+        self.centers.assign(ops.tile(ops.cast(centers, "float32"), (1, self.centers_per_person)))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (*input_shape[:-1], (self.num_classes or 0) * self.centers_per_person)
+
+    def get_config(self) -> dict[str, Any]:
+        own = ("num_classes", "scale", "dropout", "centers_per_person", "with_offsets")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+
+
+@keras.saving.register_keras_serializable(package="maskedface")
+class SideBySide(layers.Layer):
+    """Several layers of one embedding, their columns beside each other, for losses that read them all.
+
+    >>> from maskedface import losses, models
+    >>> head = models.SideBySide([models.CosineHead(7), losses.CenterDistances(7)])
+    >>> head.compute_output_shape((None, 128))
+    (None, 14)
+
+    Args:
+        parts: layers, embeddings -> (batch, columns); `keras.layers.Identity()` is the embedding itself.
+        num_classes: the number of people for those parts that leave theirs open, or None.
+
+    Input shape:
+        (batch, features), float.
+
+    Output shape:
+        (batch, columns of all parts), float32.
+    """
+
+    def __init__(
+        self, parts: Sequence[layers.Layer], num_classes: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.parts = [for_people(part, num_classes) for part in parts]
+        self.num_classes = num_classes
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        for part in self.parts:
+            part.build(input_shape)
+
+    def call(self, embeddings: Any, training: bool | None = None) -> Any:
+        columns = [
+            part(embeddings, training=training) if part._call_has_training_arg else part(embeddings)
+            for part in self.parts
+        ]
+        return ops.concatenate([ops.cast(x, "float32") for x in columns], axis=-1)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        widths = [part.compute_output_shape(input_shape)[-1] for part in self.parts]
+        return (*input_shape[:-1], sum(widths))
+
+    def get_config(self) -> dict[str, Any]:
+        parts = [keras.saving.serialize_keras_object(part) for part in self.parts]
+        return {**super().get_config(), "parts": parts, "num_classes": self.num_classes}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SideBySide:
+        parts = [keras.saving.deserialize_keras_object(part) for part in config["parts"]]
+        return cls(**{**config, "parts": parts})
 
 
 @in_float32()
@@ -15,86 +231,98 @@ def classifier(
     backbone: keras.Model,
     num_classes: int,
     *,
-    hidden: Sequence[int] = (),
-    dropout: float = 0.5,
+    head: str | layers.Layer = "linear",
+    dropout: float | None = None,
 ) -> keras.Model:
-    """Puts the paper's head on a backbone: hidden layers if any, dropout, one linear layer.
+    """Puts a head on a backbone.
+
+    >>> from maskedface import models
+    >>> model = models.classifier(models.DlibResNet29(None), 10, dropout=0.5)
+    >>> model.output_shape
+    (None, 10)
 
     Args:
         backbone: images -> embeddings, shape (batch, features).
         num_classes: int >= 2, the number of people.
-        hidden: widths of ReLU layers before the last one; the paper names none.
-        dropout: float in [0, 1), the share of values dropped before each of these layers. The paper
-            added dropout, rate and place not stated; .5 before the linear layer is our reading.
+        head: "linear" (`LinearHead`), "cosine" (`CosineHead`), or a layer of your own, embeddings ->
+            (batch, num_classes); it is copied.
+        dropout: float in [0, 1), of a head given by name; None = its own.
 
     Returns:
-        A `keras.Model`: images -> float32 logits, shape (batch, num_classes). `softmax` of them are
-        the probabilities.
+        A `keras.Model`: images -> float32 logits, shape (batch, num_classes). `models.embedder` finds its
+        embedding again.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: if an argument is out of its range, or the head gives other columns.
     """
-    _check(num_classes, dropout)
-    if any(width < 1 for width in hidden):
-        raise ValueError(f"hidden must hold widths >= 1. Received: hidden={tuple(hidden)}")
-    x = backbone.output
-    for number, width in enumerate(hidden):
-        if dropout:
-            x = layers.Dropout(dropout, name=f"head_dropout{number}")(x)
-        x = layers.Dense(width, activation="relu", dtype="float32", name=f"head_hidden{number}")(x)
-    if dropout:
-        x = layers.Dropout(dropout, name="head_dropout")(x)
-    x = layers.Dense(num_classes, dtype="float32", name="head_logits")(x)
-    return keras.Model(backbone.input, x, name=f"{backbone.name}_classifier")
+    if isinstance(head, str):
+        kinds = {"linear": LinearHead, "cosine": CosineHead}
+        if head not in kinds:
+            raise ValueError(f"head must be 'linear', 'cosine' or a layer. Received: head={head!r}")
+        words: dict[str, Any] = {} if dropout is None else {"dropout": dropout}
+        layer = kinds[head](num_classes, **words)
+    else:
+        if dropout is not None:
+            raise ValueError(f"dropout must be None beside a layer. Received: dropout={dropout}")
+        layer = for_people(head, num_classes)
+    _check(num_classes, 0)
+    model = with_head(backbone, layer)
+    if model.output_shape != (None, num_classes):
+        raise ValueError(
+            f"head must give {num_classes} columns, one a person. Received: {model.output_shape}"
+        )
+    return model
 
 
 @in_float32()
-def cosine_classifier(
-    backbone: keras.Model,
-    num_classes: int,
-    *,
-    dropout: float = 0.0,
-    scale: float = 24.0,
-    with_offsets: bool = False,
-) -> keras.Model:
-    """Puts a cosine head on a backbone: a face scores its cosine to each person's centre.
+def with_head(backbone: keras.Model, head: layers.Layer) -> keras.Model:
+    """A backbone with any layer behind it, and the mark between them.
 
     Args:
-        backbone: images -> embeddings, shape (batch, features).
-        num_classes: int >= 2, the number of people.
-        dropout: float in [0, 1), the share of the embedding dropped in training.
-        scale: float > 0, what the cosines are multiplied by (the s of CosFace, Wang et al. 2018;
-            24 is right for a few hundred people, they use 64 for tens of thousands).
-        with_offsets: bool, whether a number a person is added to their cosines, 0 at first: minus
-            `evaluation.Cohort.offsets`.
+        backbone: images -> embeddings.
+        head: embeddings -> anything; it becomes a part of the model.
 
     Returns:
-        A `keras.Model`: images -> float32 logits in [-scale, scale], with offsets beyond, shape
-        (batch, num_classes). Train it with `losses.CosineMarginLoss`, which knows of no offsets.
-
-    Raises:
-        ValueError: if an argument is out of its range.
+        A `keras.Model` of the backbone's name.
     """
-    _check(num_classes, dropout)
-    if scale <= 0:
-        raise ValueError(f"scale must be above 0. Received: scale={scale}")
-    x = backbone.output
-    if dropout:
-        x = layers.Dropout(dropout, name="head_dropout")(x)
-    x = layers.UnitNormalization(dtype="float32", name="head_unit")(x)
-    x = layers.Dense(
-        num_classes,
-        use_bias=with_offsets,
-        kernel_constraint=keras.constraints.UnitNorm(axis=0),
-        dtype="float32",
-        name="head_centres",
-    )(x)
-    x = layers.Rescaling(scale, dtype="float32", name="head_scale")(x)
-    return keras.Model(backbone.input, x, name=f"{backbone.name}_cosine_classifier")
+    embedding = FaceEmbedding(name="face_embedding")(backbone.output)
+    return keras.Model(backbone.input, head(embedding), name=backbone.name)
 
 
-def _check(num_classes: int, dropout: float) -> None:
-    if num_classes < 2:
+def for_people(layer: layers.Layer, num_classes: int | None) -> layers.Layer:
+    """A copy of a layer, with the number of people where it leaves that open.
+
+    Args:
+        layer: any layer; it is left as it is.
+        num_classes: int >= 2, or None.
+
+    Returns:
+        A new layer, not built.
+    """
+    config = layer.get_config()
+    if "num_classes" in config and config["num_classes"] is None:
+        config["num_classes"] = num_classes
+    copy: layers.Layer = type(layer).from_config(config)
+    return copy
+
+
+def cosine_head(model: keras.Model) -> CosineHead | None:
+    """The cosine head in a model; None where there is none.
+
+    Args:
+        model: any model.
+    """
+    found = [layer for layer in model._flatten_layers() if isinstance(layer, CosineHead)]
+    return found[0] if found else None
+
+
+def _check_people(head: Any) -> None:
+    if head.num_classes is None:
+        raise ValueError("num_classes must be the number of people. Received: num_classes=None")
+
+
+def _check(num_classes: int | None, dropout: float) -> None:
+    if num_classes is not None and (type(num_classes) is not int or num_classes < 2):
         raise ValueError(f"num_classes must be at least 2. Received: num_classes={num_classes}")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be in [0, 1). Received: dropout={dropout}")

@@ -24,6 +24,7 @@ from maskedface.recipes.paper import (
     S_TO_T,
 )
 from maskedface.recipes.recipe import Recipe
+from maskedface.recipes.spec import Spec
 
 ALL: dict[str, Recipe] = {
     recipe.name: recipe
@@ -83,5 +84,6 @@ __all__ = [
     "S_AND_T_TO_T",
     "S_TO_T",
     "Recipe",
+    "Spec",
     "scenario",
 ]

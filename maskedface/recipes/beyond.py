@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from maskedface.recipes.recipe import Recipe
+from maskedface.recipes.spec import Spec
+
+_MIRROR = Spec.named("keras.layers.RandomFlip", mode="horizontal")
+_JITTER = Spec.named("maskedface.layers.RandomFaceJitter", strength=1.0)
+
+
+def _masks(probability: float) -> Spec:
+    return Spec.named("maskedface.layers.RandomMask", probability=probability)
+
 
 FROZEN_MEANS = Recipe(
     name="frozen_means",
     freeze_through="all",
     head="cosine",
     head_init="class_means",
-    dropout=0.0,
+    loss=Spec.named("maskedface.losses.CosineMargin", margin=0.25, scale=24.0),
     epochs=0,
 )
 """The baseline that trains nothing: the nearest mean of each person's training embeddings.
@@ -27,14 +36,13 @@ COSINE_MARGIN = FROZEN_MEANS.override(
     name="cosine_margin",
     freeze_through="none",
     head_final="class_means",
-    optimizer="adam",
-    learning_rate=2e-5,
+    optimizer=Spec.named("keras.optimizers.Adam", learning_rate=2e-5),
     epochs=4,
 )
 """The whole network fine-tuned, a few epochs at a small rate, between two sets of class means.
 
 A face is named by the nearest mean of a person's training embeddings, as in `FROZEN_MEANS`; the
-centres that were trained have overfitted the few training faces and name fewer people right.
+centers that were trained have overfitted the few training faces and name fewer people right.
 
 Source: the margin loss is CosFace's (Wang et al. 2018); rate, scale and margin are those of a trial on
 MLFW (1e-4 collapsed there). Measured figures and the command: `docs/results.md`. Time: with
@@ -51,15 +59,17 @@ Source, time: as `COSINE_MARGIN`. Measured figures and the command: `docs/result
 
 MASKED_BEST = COSINE_MARGIN.override(
     name="masked_best",
-    optimizer="adamw",
-    learning_rate=1.5e-4,
-    weight_decay=4e-3,
-    schedule="cosine",
-    warmup_epochs=1,
+    optimizer=Spec.named("keras.optimizers.AdamW", learning_rate=1.5e-4, weight_decay=4e-3),
+    schedule=Spec.named(
+        "keras.optimizers.schedules.CosineDecay",
+        initial_learning_rate=0.0,
+        decay_steps=None,  # the rest of the run
+        warmup_target=1.0,
+        warmup_steps=1,
+    ),
+    augmentation=(_masks(0.4), _MIRROR, _JITTER),
     batch_size=64,
     epochs=8,
-    augment=1.0,
-    mask_probability=0.4,
     mirror_join=True,
     cohort=60,
 )
@@ -68,7 +78,7 @@ cohort of the people trained on.
 
 Made for thousands of people with few images each, of whom none need be tested on. To name a closed set
 of people, start from such a run: `--recipe masked_best_closed --set init=RUN`. Bare faces can stay with
-the network it started from (`recognition.ByMask`).
+the network it started from (`examples/07_two_networks.py`).
 
 Source: the margin loss is CosFace's (Wang et al. 2018), AdamW and its cosine decay Loshchilov and
 Hutter's (2019); rate and chances were tried on a validation part of the training people. Measured
@@ -77,7 +87,10 @@ cores without AVX-512.
 """
 
 MASKED_DRAWN = MASKED_BEST.override(
-    name="masked_drawn", train_on={"unmasked": 1.0}, mask_probability=0.6, epochs=12
+    name="masked_drawn",
+    train_on={"unmasked": 1.0},
+    augmentation=(_masks(0.6), _MIRROR, _JITTER),
+    epochs=12,
 )
 """`MASKED_BEST` without a real masked image: unmasked faces and masks drawn on them.
 
@@ -101,7 +114,7 @@ Source: our own. Measured figures and commands: `docs/results.md`. Time: two for
 """
 
 MASKED_BEST_TUNED = COSINE_MARGIN.override(
-    name="masked_best_tuned", augment=1.0, mask_probability=0.4, mirror_join=True
+    name="masked_best_tuned", augmentation=(_masks(0.4), _MIRROR, _JITTER), mirror_join=True
 )
 """A few epochs on the people to be named, after `MASKED_BEST` on others (`--set init=RUN`).
 
@@ -113,8 +126,7 @@ Source, time: as `COSINE_MARGIN`. Measured figures and commands: `docs/results.m
 MASKED_BEST_CLOSED_S = COSINE_MARGIN.override(
     name="masked_best_closed_s",
     train_on={"unmasked": 1.0},
-    augment=1.0,
-    mask_probability=0.6,
+    augmentation=(_masks(0.6), _MIRROR, _JITTER),
     mirror_join=True,
 )
 """A few epochs on the people to be named, after `MASKED_DRAWN` on others, without a real masked image.

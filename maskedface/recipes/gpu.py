@@ -22,7 +22,7 @@ PAPER_MASKED_GPU = PAPER_MASKED.override(
     precision="bfloat16",
     jit=True,
     batch_size=128,
-    learning_rate=2e-4,
+    **{"optimizer.learning_rate": 2e-4},
 )
 """`PAPER_MASKED` in bfloat16 with compiled steps of 128 images.
 

@@ -14,6 +14,7 @@ All say faces="whole": the paper resizes RMFRD's images as they are.
 from __future__ import annotations
 
 from maskedface.recipes.recipe import Recipe
+from maskedface.recipes.spec import Spec
 
 PAPER_UNMASKED = Recipe(
     name="paper_unmasked",
@@ -21,13 +22,15 @@ PAPER_UNMASKED = Recipe(
     test_on="unmasked",
     faces="whole",
     freeze_through="all",
-    dropout=0.5,
-    optimizer="sgd",
-    learning_rate=0.002,
-    momentum=0.9,
-    schedule="step",
-    decay_gamma=0.11,
-    decay_epochs=14,
+    head=Spec.named("maskedface.models.LinearHead", dropout=0.5),
+    optimizer=Spec.named("keras.optimizers.SGD", learning_rate=0.002, momentum=0.9, nesterov=True),
+    schedule=Spec.named(  # PyTorch's StepLR
+        "keras.optimizers.schedules.ExponentialDecay",
+        initial_learning_rate=1.0,
+        decay_steps=14,
+        decay_rate=0.11,
+        staircase=True,
+    ),
     batch_size=256,
     epochs=20,
 )
@@ -46,9 +49,8 @@ PAPER_MASKED = Recipe(
     test_on="masked",
     faces="whole",
     freeze_through="layer3",
-    dropout=0.5,
-    optimizer="adam",
-    learning_rate=1e-4,
+    head=Spec.named("maskedface.models.LinearHead", dropout=0.5),
+    optimizer=Spec.named("keras.optimizers.Adam", learning_rate=1e-4),
     batch_size=32,
     epochs=25,
 )

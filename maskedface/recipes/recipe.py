@@ -1,13 +1,19 @@
-"""An experiment as plain values: what to train on, from what start, how, and for how long."""
+"""An experiment as a value: plain fields, and Keras objects as data."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import importlib
 import json
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from maskedface.names import did_you_mean
+from maskedface.recipes.spec import Spec, changed, classes_of, value_at
 
 Domain = Literal["masked", "unmasked"]
 
@@ -16,30 +22,39 @@ _RANGES: dict[str, tuple[float | None, float | None]] = {
     "image_size": (32, None),
     "batch_size": (1, None),
     "epochs": (0, None),
-    "learning_rate": (0, None),
-    "momentum": (0, 1),
-    "weight_decay": (0, None),
-    "decay_gamma": (0, 1),
-    "decay_epochs": (1, None),
-    "warmup_epochs": (0, None),
-    "dropout": (0, 0.99),
-    "label_smoothing": (0, 0.99),
     "cohort": (0, None),
     "enroll_masks": (0, 100),
-    "scale": (1e-3, None),
-    "margin": (0, 3.99),
-    "loss_weight": (0, None),
-    "align_weight": (0, None),
-    "mask_probability": (0, 1),
-    "mask_views": (0, None),
-    "augment": (0, 4),
     "features_budget": (0, None),
 }
+# field -> where a class is looked for that is given by its name alone.
+_MODULES = {
+    "head": ("maskedface.models", "keras.layers"),
+    "loss": ("maskedface.losses", "keras.losses"),
+    "optimizer": ("keras.optimizers",),
+    "schedule": ("keras.optimizers.schedules",),
+    "augmentation": ("maskedface.layers", "keras.layers"),
+    "callbacks": ("keras.callbacks",),
+}
+_HEADS = {"linear": "LinearHead", "cosine": "CosineHead"}
+_ADAM = Spec.named("keras.optimizers.Adam", learning_rate=1e-4)
+_MIRROR = Spec.named("keras.layers.RandomFlip", mode="horizontal")
+_CROSSENTROPY = Spec.named("keras.losses.SparseCategoricalCrossentropy", from_logits=True)
+_MARGIN = Spec.named("maskedface.losses.CosineMargin", margin=0.25, scale=24.0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A training run as a frozen table of plain values.
+    """A training run as a frozen value: what to train on, from what start, how, and for how long.
+
+    Its Keras objects are given as objects, and kept as data (`recipes.Spec`): so a recipe is a JSON file,
+    and each run builds objects of its own. Any class works that Keras can serialize, also one of yours
+    (`keras.saving.register_keras_serializable`).
+
+    >>> import keras
+    >>> from maskedface.recipes import Recipe
+    >>> mine = Recipe(name="mine", head="cosine", optimizer=keras.optimizers.Lion(3e-5), epochs=4)
+    >>> mine.override("optimizer.learning_rate=1e-5", "loss.margin=0.3", epochs=8).loss
+    CosineMargin(margin=0.3, scale=24.0)
 
     Args:
         name: str, the experiment's name: letters, digits, `_` and `-`.
@@ -52,19 +67,18 @@ class Recipe:
         faces: "aligned", each image is warped by where its face lies (`maskedface train` finds that
             where no row states it), or "whole", an image whose row states nothing is resized whole, as in
             the paper.
-        image_size: int, input height and width in pixels, for backbones that take any.
+        image_size: int >= 32, input height and width in pixels, for backbones that take any.
         freeze_through: the last frozen stage (`models.stages`), "none" or "all".
         batch_norm: "frozen" or "update", for the frozen stages (`models.freeze`).
-        view: what of the face the network sees: "whole"; "upper", the region above the mask line
-            (`masking.UpperFaceCrop`, cut out inside the model); or "both", two copies of the
-            backbone whose embeddings are joined (`models.join`).
         mirror_join: bool, after training the model's embedding is the sum of those of the image and of
             its mirror (`models.mirror_join`), at twice the cost.
-        head: "linear" (`models.classifier`) or "cosine" (`models.cosine_classifier`).
-        head_init: "random", or "class_means": a cosine head's centres start at the mean of each
+        head: a layer, embeddings -> what the loss reads; "linear" (`models.LinearHead`) or "cosine"
+            (`models.CosineHead`). An argument `num_classes` that it leaves open is the number of people.
+            One that gives other columns than one a person needs a `head_final` of means.
+        head_init: "random", or "class_means": a cosine head's centers start at the mean of each
             person's training embeddings (each normalized).
-        head_final: "trained"; or "class_means": after training a cosine head's centres are set to
-            those means again, of the embeddings as they are then; or "photo_means", in which a person's
+        head_final: "trained"; or "class_means": after training the head is a cosine head with
+            those means, of the embeddings as they are then; or "photo_means", in which a person's
             photographs (`Face.photo`) count alike, however many training faces were made of each; a face
             whose photograph nobody named is one of its own (`datasets.with_photo_groups` finds them).
         cohort: int >= 0: from the scores of each enrolled person is taken what they have in common with
@@ -73,50 +87,38 @@ class Recipe:
             epochs with those of the run that it starts from. 0, and any other closed set: none.
         enroll_masks: int in [0, 100], masks drawn on each bare face that is enrolled in an open set, and in
             galleries made with the run (`masking.masked_templates`); 0 = none, a closed set has none.
-        hidden: widths of hidden ReLU layers in a linear head.
-        dropout: float in [0, 1), before each layer of the head.
-        loss: what a cosine head is trained by: "margin" (`losses.CosineMarginLoss`), "arcface"
-            (`losses.ArcFaceLoss`), "centre" (`losses.CentreLoss` with the cosine margin),
-            "domain_ranking" (`losses.DomainRankingLoss`) or "triplet"
-            (`losses.SelfRestrainedTripletLoss`). The last two train no head of one centre a person:
-            they need a head_final of means. A linear head is trained by cross-entropy.
-        scale, margin: of the cosine head and its loss; the margin is a cosine, with "arcface" radians,
-            with "triplet" a squared distance in [0, 4).
-        loss_weight: float >= 0, of the second term of "centre" (.003 in its paper) and
-            "domain_ranking".
-        align: "none"; "coral", the covariances of masked and of unmasked embeddings are pulled
-            together (`losses.CoralLoss`); or "pairs", a person's masked embeddings to their unmasked
-            ones (`losses.AlignmentLoss`; wants sampling="grouped").
-        align_weight: float >= 0, of that term.
-        optimizer: "sgd" (Nesterov), "adam" or "adamw".
-        learning_rate: float >= 0, the first or highest rate.
-        momentum: float in [0, 1], of "sgd".
-        weight_decay: float >= 0, of "adamw".
-        schedule: "constant"; "step": times `decay_gamma` every `decay_epochs` epochs (PyTorch's
-            StepLR); "cosine": down to 0 over the run, after `warmup_epochs` of linear rise from 0.
-        batch_size, epochs: int; 0 epochs only builds the head.
-        label_smoothing: float in [0, 1).
-        flip: bool, mirror each training image with chance one half.
+        loss: a `keras.losses.Loss` of (labels, what the head gives). One with a true `wants_domains` is
+            given the domain beside the label (`datasets.with_domain`), one with a true `couples_faces`
+            cannot be split between devices. By default `losses.CosineMargin` with a cosine head, else
+            cross-entropy from logits.
+        optimizer: a `keras.optimizers.Optimizer`. Its rate is a number, the highest of a `schedule`, or a
+            schedule of its own, counted in steps.
+        schedule: None, or a `keras.optimizers.schedules.LearningRateSchedule` counted in epochs, by which
+            the optimizer's rate is multiplied: `CosineDecay(0.0, decay_steps=None, warmup_target=1.0,
+            warmup_steps=1)` rises for an epoch and falls for the rest of the run. As data a `decay_steps`
+            of None is what is left of the run.
+        augmentation: layers that change training images, in this order: `layers.RandomMask` (an image
+            that is given a mask then counts as masked), `layers.RandomFaceJitter`,
+            `keras.layers.RandomFlip("horizontal")`, or any other. Ours and that flip are functions of
+            (seed, epoch, image); others of (seed, epoch, batch).
+        callbacks: `keras.callbacks.Callback`s for `fit`. What they remember is not kept where a run is
+            killed.
+        batch_size: int >= 1.
+        epochs: int >= 0; 0 only builds the head.
         class_weight: "none", or "balanced": each person's loss weighs the same in sum.
         sampling: "shuffled", each row once an epoch; "balanced", each person equally often (a row that
-            comes up again is mirrored, masked and changed anew); or "grouped", each row once, up to four
-            of one person next to each other.
-        mask_probability: float in [0, 1], the chance that an unmasked training image gets a drawn mask
-            (`masking.RandomMask`); it then counts as masked in losses that ask for the domain.
-        mask_views: int >= 0: 0 draws a new mask each epoch; K > 0 takes one of K fixed masks an image,
-            which frozen features can hold.
-        augment: float in [0, 4], strength of random shifts, zoom, turns, brightness and contrast
-            (`datasets.augmented`); 0 = none. It rules out frozen features.
+            comes up again is changed anew); or "grouped", each row once, up to four of one person next
+            to each other.
         features: "auto" computes the frozen part's activations once, keeps them on disk and trains the
-            rest on them, where the recipe allows it (`training.frozen_features`); "off" never does.
+            rest on them, where the recipe allows it (`training.feature_cache`: no augmentation but the
+            mirror); "off" never does.
         features_dtype: "float32" or "float16", how they are kept; the latter takes half the disk.
         features_budget: float >= 0, GiB of disk that they may take at most.
-        fold_batch_norm: bool, fold the frozen part's batch norms for them (`models.fold_batch_norm`).
         precision: "float32" or "bfloat16", of the feature maps (`models.with_precision`).
         jit: bool, compile steps with XLA under TensorFlow; JAX always does. Slower on a CPU.
 
     Raises:
-        ValueError: if a value is of the wrong type or out of its range.
+        ValueError: if a value is of the wrong type or out of its range, or a part cannot be read back.
     """
 
     name: str
@@ -127,120 +129,133 @@ class Recipe:
     image_size: int = 180
     freeze_through: str = "none"
     batch_norm: Literal["frozen", "update"] = "frozen"
-    view: Literal["whole", "upper", "both"] = "whole"
     mirror_join: bool = False
-    head: Literal["linear", "cosine"] = "linear"
+    head: Any = "linear"
     head_init: Literal["random", "class_means"] = "random"
     head_final: Literal["trained", "class_means", "photo_means"] = "trained"
     cohort: int = 0
     enroll_masks: int = 0
-    hidden: tuple[int, ...] = ()
-    dropout: float = 0.5
-    loss: Literal["margin", "arcface", "centre", "domain_ranking", "triplet"] = "margin"
-    scale: float = 24.0
-    margin: float = 0.25
-    loss_weight: float = 1.0
-    align: Literal["none", "coral", "pairs"] = "none"
-    align_weight: float = 1.0
-    optimizer: Literal["sgd", "adam", "adamw"] = "adam"
-    learning_rate: float = 1e-4
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    schedule: Literal["constant", "step", "cosine"] = "constant"
-    decay_gamma: float = 0.1
-    decay_epochs: int = 10
-    warmup_epochs: int = 0
+    loss: Any = None
+    optimizer: Any = _ADAM
+    schedule: Any = None
+    augmentation: Any = (_MIRROR,)
+    callbacks: Any = ()
     batch_size: int = 32
     epochs: int = 20
-    label_smoothing: float = 0.0
-    flip: bool = True
     class_weight: Literal["none", "balanced"] = "none"
     sampling: Literal["shuffled", "balanced", "grouped"] = "shuffled"
-    mask_probability: float = 0.0
-    mask_views: int = 0
-    augment: float = 0.0
     features: Literal["auto", "off"] = "auto"
     features_dtype: Literal["float32", "float16"] = "float32"
     features_budget: float = 32.0
-    fold_batch_norm: bool = True
     precision: Literal["float32", "bfloat16"] = "float32"
     jit: bool = False
 
     def __post_init__(self) -> None:
         for key, kind in get_type_hints(Recipe).items():
             value = getattr(self, key)
-            if kind is float and type(value) is int:
+            if key in _MODULES:
+                value = _part(key, value, self)
+            elif kind is float and type(value) is int:
                 value = float(value)
-                object.__setattr__(self, key, value)
-            if get_origin(kind) is tuple and isinstance(value, list):
-                value = tuple(value)
-                object.__setattr__(self, key, value)
-            _check(key, value, kind)
+            object.__setattr__(self, key, value)
+            if key not in _MODULES:
+                _check(key, value, kind)
         if not self.name.replace("_", "").replace("-", "").isalnum():
             raise ValueError(f"name must be letters, digits, _ and -. Received: name={self.name!r}")
-        has_means = self.head_init != "random" or self.head_final != "trained"
-        if has_means and self.head != "cosine":
+        wants_cosines = {
+            "head_init": self.head_init != "random",
+            "head_final": self.head_final != "trained",
+            "mirror_join": self.mirror_join,
+            "cohort": self.cohort > 0,
+        }
+        if self.head.has_class("LinearHead") and any(wants_cosines.values()):
+            wrong = [key for key, value in wants_cosines.items() if value]
             raise ValueError(
-                "head_init must be 'random' and head_final 'trained' unless head='cosine'. "
-                f"Received: head={self.head!r}, {self.head_init!r} and {self.head_final!r}"
-            )
-        if self.warmup_epochs and self.schedule != "cosine":
-            raise ValueError(
-                f"warmup_epochs must be 0 unless schedule='cosine'. Received: {self.warmup_epochs}"
-            )
-        if self.head == "cosine" and self.hidden:
-            raise ValueError(f"hidden must be () with head='cosine'. Received: {self.hidden}")
-        if self.head == "linear" and (self.loss != "margin" or self.align != "none"):
-            raise ValueError(
-                "loss must be 'margin' and align 'none' unless head='cosine'. "
-                f"Received: loss={self.loss!r}, align={self.align!r}"
-            )
-        if self.loss in ("domain_ranking", "triplet") and self.head_final == "trained":
-            raise ValueError(
-                f"head_final must be 'class_means' or 'photo_means' with loss={self.loss!r}. "
-                f"Received: head_final={self.head_final!r}"
-            )
-        if (self.mirror_join or self.cohort) and self.head != "cosine":
-            raise ValueError(
-                "mirror_join must be false and cohort 0 unless head='cosine'. "
-                f"Received: {str(self.mirror_join).lower()} and {self.cohort}"
-            )
-        if self.view == "both" and self.freeze_through not in ("none", "all"):
-            raise ValueError(
-                "freeze_through must be 'none' or 'all' with view='both'. "
-                f"Received: freeze_through={self.freeze_through!r}"
+                "head must be 'cosine', or give cosines or embeddings, with head_init or head_final of "
+                f"means, mirror_join or a cohort. Received: head={self.head}, {', '.join(wrong)}"
             )
 
-    @property
-    def wants_domains(self) -> bool:
-        """Whether its loss asks for each face's domain beside its label."""
-        return self.loss in ("domain_ranking", "triplet") or self.align != "none"
-
-    def override(self, *settings: str, **values: Any) -> Recipe:
+    def override(self, /, *settings: str, **values: Any) -> Recipe:
         """A copy with other values.
 
+        A dotted path leads into a part: "optimizer.learning_rate", "augmentation.0.probability". A part
+        is replaced by a class's name, which keeps those arguments that the new class takes too.
+
         Args:
-            settings: "key=value" strings, the value in JSON or, for a field of text, as it stands:
-                `recipe.override("epochs=3", "optimizer=sgd", 'train_on={"masked": 0.5}')`.
-            values: the same as keyword arguments.
+            settings: "path=value" strings, the value in JSON or, for text, as it stands:
+                `recipe.override("epochs=3", "optimizer=SGD", "optimizer.momentum=0.9")`.
+            values: the same as keyword arguments, a part also as an object; `**{"loss.margin": 0.3}`.
 
         Raises:
             ValueError: for an unknown name, a value of the wrong type or one out of range.
         """
-        kinds = get_type_hints(Recipe)
-        for setting in settings:
-            key, equals, text = setting.partition("=")
-            if not equals:
-                raise ValueError(f"a setting must be key=value. Received: {setting!r}")
-            values[key] = _parse(text, kinds.get(key, str))
-        unknown = sorted(set(values) - set(kinds))
-        if unknown:
-            raise ValueError(f"a recipe's field must be one of {list(kinds)}. Received: {unknown}")
-        return dataclasses.replace(self, **values)
+        pairs = [_setting(setting) for setting in settings]
+        found = {key: getattr(self, key) for key in _FIELDS}
+        for path, value in [*pairs, *values.items()]:
+            key, *rest = path.split(".")
+            if key not in _FIELDS:
+                raise ValueError(
+                    f"a recipe's field must be one of {list(_FIELDS)}. "
+                    f"Received: {[key]}{did_you_mean(key, _FIELDS)}"
+                )
+            if not rest:
+                found[key] = _replaced(key, found[key], value)
+            elif key in _MODULES:
+                found[key] = changed(found[key], rest, value, key)
+            else:
+                raise ValueError(f"{key} must have parts to change {path}. Received: {path!r}")
+        return Recipe(**found)
+
+    def value_at(self, path: str) -> Any:
+        """What the recipe says at a dotted path; None where it says nothing.
+
+        >>> from maskedface import recipes
+        >>> recipes.PAPER_MASKED.value_at("optimizer.learning_rate")
+        0.0001
+
+        Args:
+            path: as for `override`.
+        """
+        key, *rest = path.split(".")
+        value = value_at(getattr(self, key, None), rest)
+        return value.class_name if isinstance(value, Spec) else value
+
+    def check(self) -> None:
+        """Builds each part once, to refuse what no class takes before any work.
+
+        Raises:
+            ValueError: if a part's class is not found or refuses its arguments.
+        """
+        for part in self._parts():
+            part.build()
+
+    def import_parts(self) -> None:
+        """Imports the modules of its parts' classes, which registers them with Keras; those that are not
+        there are left out."""
+        for part in self._parts():
+            with contextlib.suppress(ImportError):
+                importlib.import_module(part.module or "keras")
+
+    def _parts(self) -> list[Spec]:
+        values = (self.head, self.loss, self.optimizer, self.whole_schedule())
+        several = (*self.augmentation, *self.callbacks)
+        return [part for part in (*values, *several) if part is not None]
+
+    def whole_schedule(self) -> Spec | None:
+        """The schedule with the length that it leaves open, which is the rest of the run."""
+        schedule: Spec | None = self.schedule
+        if schedule is None or schedule.config.get("decay_steps", 0) is not None:
+            return schedule
+        rest = max(1, self.epochs - schedule.config.get("warmup_steps", 0))
+        return dataclasses.replace(schedule, config=schedule.config | {"decay_steps": rest})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as JSON values, its parts in Keras' own form."""
+        return {key: _as_json(getattr(self, key)) for key in _FIELDS}
 
     def to_json(self) -> str:
-        """The recipe as JSON text, one field a line; `Recipe.from_json` reads it back."""
-        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+        """The recipe as JSON text; `Recipe.from_json` reads it back."""
+        return json.dumps(self.to_dict(), indent=2) + "\n"
 
     @staticmethod
     def from_json(text: str) -> Recipe:
@@ -252,7 +267,9 @@ class Recipe:
         values = json.loads(text)
         if not isinstance(values, dict) or "name" not in values:
             raise ValueError(f"a recipe must be a JSON object with a name. Received: {text[:60]!r}")
-        return Recipe(name=values.pop("name")).override(**values)
+        # The constructor's defaults depend on other fields; what is none of them is named by `override`.
+        fields = {key: values.pop(key) for key in _FIELDS if key in values}
+        return Recipe(**fields).override(**values)
 
     @staticmethod
     def read(path: str | os.PathLike[str]) -> Recipe:
@@ -266,22 +283,77 @@ class Recipe:
             return Recipe.from_json(file.read())
 
 
-def _parse(text: str, kind: Any) -> Any:
-    if kind is str or get_origin(kind) is Literal:
-        return text
+_FIELDS = tuple(one.name for one in dataclasses.fields(Recipe))
+
+
+def _part(key: str, value: Any, recipe: Recipe) -> Any:
+    """A field's Keras objects as data."""
+    if key in ("augmentation", "callbacks"):
+        if not isinstance(value, (list, tuple)):
+            raise ValueError(f"{key} must be a list of Keras objects. Received: {key}={value!r}")
+        return tuple(_object(key, item) for item in value)
+    if value is None and key == "schedule":
+        return None
+    if value is None and key == "loss":
+        return _MARGIN if recipe.head.has_class("CosineHead") else _CROSSENTROPY
+    return _object(key, value)
+
+
+def _object(key: str, value: Any) -> Spec:
+    if isinstance(value, str):
+        return _class_named(key, value, None)
     try:
-        return json.loads(text)
+        return Spec.of(value)
+    except ValueError as error:
+        raise ValueError(f"{key} must be a Keras object or a class's name: {error}") from error
+
+
+def _class_named(key: str, name: str, old: Spec | None) -> Spec:
+    """A class by its name alone, with those of another's arguments that it takes too."""
+    name = _HEADS.get(name, name) if key == "head" else name
+    modules = _MODULES[key]
+    if old is None and (key, name) in (("head", "LinearHead"), ("head", "CosineHead")):
+        return Spec.named(f"{modules[0]}.{name}")  # needs no Keras
+    for module in modules:
+        if name in classes_of(module):
+            path = f"{module}.{name}"
+            return Spec.named(path) if old is None else old.other_class(path)
+    known = [*(_HEADS if key == "head" else ()), *(n for m in modules for n in classes_of(m))]
+    near = did_you_mean(name, known)
+    raise ValueError(f"{key} must be a class of {' or '.join(modules)}. Received: {name!r}{near}")
+
+
+def _replaced(key: str, old: Any, value: Any) -> Any:
+    if key in _MODULES and isinstance(value, str) and isinstance(old, Spec):
+        return _class_named(key, value, old)
+    return value
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    path, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"a setting must be key=value. Received: {text!r}")
+    kind = get_type_hints(Recipe).get(path)
+    if kind is str or get_origin(kind) is Literal:
+        return path, value
+    try:
+        return path, json.loads(value)
     except json.JSONDecodeError:
-        return text  # the type check names the field
+        return path, value  # the type check names the field
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Spec):
+        return value.to_dict()
+    if isinstance(value, (list, tuple)):
+        return [_as_json(item) for item in value]
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def _check(key: str, value: Any, kind: Any) -> None:
     wanted = getattr(kind, "__name__", str(kind))
     if get_origin(kind) is Literal:
         wanted, good = f"one of {get_args(kind)}", value in get_args(kind)
-    elif get_origin(kind) is tuple:
-        wanted = "a list of whole numbers above 0"
-        good = isinstance(value, tuple) and all(type(v) is int and v > 0 for v in value)
     elif get_origin(kind) is dict:
         wanted = '{"masked": share, "unmasked": share}, shares in (0, 1]'
         good = isinstance(value, dict) and bool(value)

@@ -12,10 +12,10 @@ import numpy as np
 
 from maskedface.datasets import FaceIndex, face_source, read_chip
 from maskedface.evaluation import (
+    EmbeddedFaces,
     attention_share,
     bootstrap_interval,
     grad_cam,
-    normalized,
     overlay,
     paired_difference,
 )
@@ -96,7 +96,7 @@ def look(group: RunGroup) -> Looked | str:
     size, alignment = run.record["image_size"], run.record["alignment"]
     chips = np.stack([_chip(group.test, row, size, alignment) for row in rows])
     if group.is_open:
-        known = normalized(run.predictions.get("templates", run.predictions["embeddings"]))
+        known = EmbeddedFaces.among(run.predictions, group.test.faces).enrolled_as
         references = np.stack([known[pairs[number][1]].mean(axis=0) for number in order])
         from maskedface import models
 

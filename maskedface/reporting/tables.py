@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -104,21 +102,35 @@ def trained_on(recipe: Recipe, images: int) -> str:
         domain if share == 1 else f"{share:.0%} of {domain}"
         for domain, share in sorted(recipe.train_on.items(), reverse=True)
     ]
-    masks = f", masks drawn on {recipe.mask_probability:.0%}" if recipe.mask_probability else ""
+    drawn = sum(
+        layer.config.get("probability", 0.5)
+        for layer in recipe.augmentation
+        if layer.has_class("RandomMask")
+    )
+    masks = f", masks drawn on {drawn:.0%}" if drawn else ""
     means = " (class means alone)" if recipe.epochs == 0 else f", {recipe.epochs} epochs"
     return f"{images:,} images, {' and '.join(parts)}{masks}{means}"
 
 
 def recipe_table(groups: Sequence[RunGroup]) -> Table:
     """The fields in which a recipe is not the default or not the others', a column a group."""
-    recipes = [dataclasses.asdict(group.recipe) for group in groups]
-    default = dataclasses.asdict(Recipe(name="default"))
+    recipes = [_flat(group.recipe) for group in groups]
+    default = _flat(Recipe(name="default"))
     rows = []
     for key in default:
-        values = [json.dumps(recipe[key]).replace('"', "") for recipe in recipes]
-        if any(value != json.dumps(default[key]).replace('"', "") for value in values):
+        values = [recipe[key] for recipe in recipes]
+        if any(value != default[key] for value in values):
             rows.append(("", (key, *(value or "-" for value in values))))
     return Table("", ("field", *(group.label for group in groups)), rows)
+
+
+def _flat(recipe: Recipe) -> dict[str, str]:
+    """Each field in words: a part as its class with its arguments."""
+    values = {field: getattr(recipe, field) for field in recipe.to_dict()}
+    return {
+        field: ", ".join(map(repr, value)) if isinstance(value, tuple) else str(value)
+        for field, value in values.items()
+    }
 
 
 def provenance_table(groups: Sequence[RunGroup], *, private: bool) -> Table:

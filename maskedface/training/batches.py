@@ -1,56 +1,60 @@
-"""What `fit` reads: batches by (seed, epoch, element), out of arrays, on any Keras backend."""
+"""What `fit` reads: batches by (seed, epoch, element), as a data set or out of arrays."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import keras
 import numpy as np
 
-from maskedface.datasets import EpochPlan
-from maskedface.masking import RandomMask
+from maskedface.datasets import EpochPlan, with_domain
 from maskedface.recipes import Recipe
-from maskedface.training.frozen_features import Views
+from maskedface.training.data import Data
+from maskedface.training.distribution import Devices, SplitBatches
+from maskedface.training.feature_cache import Inputs
 
 
-def plan_of(
+def make_batches(
+    data: Data,
+    inputs: Inputs,
     recipe: Recipe,
-    labels: np.ndarray,
-    masked: np.ndarray,
-    *,
-    seed: int,
-    alignment: str,
-    size: int,
-) -> EpochPlan:
-    """What a recipe shows of the training faces in each epoch.
+    devices: Devices,
+    initial_epoch: int,
+) -> tuple[Any, Any]:
+    """The training batches of the epochs still to come, and those that the curves show.
 
     Args:
+        data: the faces.
+        inputs: what the network reads of them.
         recipe: the experiment.
-        labels: int array, shape (rows,).
-        masked: bool array, shape (rows,): which faces wear a mask.
-        seed: int >= 0, the run's.
-        alignment, size: alignment and size in pixels of the faces, for the masks drawn on them.
+        devices: whom they are for.
+        initial_epoch: int >= 0, the first that is still to come.
 
     Returns:
-        The plan.
+        (a `tf.data.Dataset` that begins the next epoch each time, or a `keras.utils.PyDataset` of all
+        epochs; a `PyDataset`, or None where no test row is to be shown).
     """
-    masks = None
-    if recipe.mask_probability and recipe.epochs and not masked.all():
-        masks = RandomMask(
-            recipe.mask_probability,
-            seed=seed,
-            alignment=alignment,
-            size=size,
-            fixed=recipe.mask_views,
-        )
-    return EpochPlan(
-        labels=labels,
-        masked=masked,
-        seed=seed,
-        sampling=recipe.sampling,
-        flip=recipe.flip,
-        masks=masks,
-        augment=recipe.augment,
-        with_domains=recipe.wants_domains,
+    # Keras' own `class_weight` would take labels with the domain beside them for one-hot ones.
+    weights = _class_weight(data.plan.labels) if recipe.class_weight == "balanced" else None
+    validation: Any = _validation(data, inputs.test, recipe.test_on)
+    as_arrays = devices.strategy is not None or weights is not None
+    if not (as_arrays or inputs.has_features) and keras.backend.backend() == "tensorflow":
+        from maskedface.datasets.tf_dataset import dataset_of
+
+        return dataset_of(data.plan, data.train, recipe.batch_size, initial_epoch), validation
+    batches: Any = TrainingBatches(
+        inputs.train,
+        data.plan,
+        batch_size=recipe.batch_size,
+        epochs=recipe.epochs,
+        initial_epoch=initial_epoch,
+        has_features=inputs.has_features,
     )
+    if as_arrays:
+        batches = SplitBatches(batches, devices, weights)
+    if devices.strategy is not None:
+        validation = validation and SplitBatches(validation, devices)
+    return batches, validation
 
 
 class TrainingBatches(keras.utils.PyDataset):
@@ -60,13 +64,13 @@ class TrainingBatches(keras.utils.PyDataset):
     alone, so it does not matter who asks for it when.
 
     Args:
-        inputs: array, shape (rows, height, width, 3), faces; or with `views` (rows, views, ...),
-            activations.
+        inputs: array, shape (rows, height, width, 3), faces; or with `has_features` (rows, views, ...),
+            activations of each face and, where faces are mirrored, of its mirror.
         plan: what each epoch shows.
         batch_size: int >= 1.
         epochs: int, how many the whole run has.
         initial_epoch: int >= 0, the number of the first that is still to come.
-        views: what `inputs` holds of each face, or None for the face itself.
+        has_features: what `inputs` holds.
     """
 
     def __init__(
@@ -77,31 +81,29 @@ class TrainingBatches(keras.utils.PyDataset):
         batch_size: int,
         epochs: int,
         initial_epoch: int = 0,
-        views: Views | None = None,
+        has_features: bool = False,
     ) -> None:
         super().__init__()
-        self.inputs, self.plan, self.views = inputs, plan, views
+        self.inputs, self.plan, self.has_features = inputs, plan, has_features
         self.batch_size, self.epochs, self.initial_epoch = batch_size, epochs, initial_epoch
         self.steps = -(-len(plan.labels) // batch_size)
-        self._elements: tuple[int, tuple[np.ndarray, np.ndarray]] | None = None
+        self._elements: tuple[int, np.ndarray] | None = None
 
     def __len__(self) -> int:
         return self.steps * (self.epochs - self.initial_epoch)
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         past, step = divmod(number, self.steps)
-        epoch = self.initial_epoch + past
-        part = slice(step * self.batch_size, (step + 1) * self.batch_size)
-        elements, mirrored = (array[part] for array in self._elements_of(epoch))
-        rows = self.plan.rows(elements)
-        if self.views is None:
-            inputs = self.plan.images(self.inputs[rows], elements, mirrored, epoch)
+        epoch, plan = self.initial_epoch + past, self.plan
+        elements = self._elements_of(epoch)[step * self.batch_size : (step + 1) * self.batch_size]
+        rows, draws = plan.rows(elements), plan.draws(elements, epoch)
+        if self.has_features:
+            inputs = self.inputs[rows, plan.augmentation.mirrored(draws).astype(int)]
         else:
-            column = self.views.column(self.plan.views(elements, epoch), mirrored)
-            inputs = self.inputs[rows, column]
-        return inputs, self.plan.targets(elements, epoch)
+            inputs = plan.images(self.inputs[rows], draws, epoch, step)
+        return inputs, plan.targets(elements, draws)
 
-    def _elements_of(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+    def _elements_of(self, epoch: int) -> np.ndarray:
         if self._elements is None or self._elements[0] != epoch:
             self._elements = epoch, self.plan.elements(epoch)
         return self._elements[1]
@@ -130,3 +132,20 @@ class RowBatches(keras.utils.PyDataset):
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         rows = self.chosen[number * self.batch_size : (number + 1) * self.batch_size]
         return self.inputs[rows], self.labels[rows]
+
+
+def _validation(data: Data, inputs: np.ndarray, domain: str) -> RowBatches | None:
+    rows = data.rows
+    chosen = rows.shown_in_curves(domain)
+    if not len(chosen):
+        return None
+    labels = rows.test.labels(rows.train.people)
+    if data.plan.with_domains:
+        masked = np.array([face.domain == "masked" for face in rows.test.faces])
+        labels = with_domain(labels, masked, len(rows.train.people))
+    return RowBatches(inputs, labels, chosen)
+
+
+def _class_weight(labels: np.ndarray) -> dict[int, float]:
+    counts = np.bincount(labels)
+    return {label: len(labels) / (len(counts) * count) for label, count in enumerate(counts)}

@@ -4,39 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import logging
 import os
 import shutil
 from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 
-from maskedface import models
-from maskedface.datasets import FaceIndex, is_placed, read_chips, take_share
+from maskedface.datasets import FaceIndex
 from maskedface.locks import locked
 from maskedface.recipes import Recipe, scenario
-from maskedface.training.batches import plan_of
-from maskedface.training.compiling import build_model, prepare_backbone
-from maskedface.training.devices import find_devices, refuse_coupled
-from maskedface.training.ending import conclude
-from maskedface.training.fitting import fit
-from maskedface.training.folder import open_folder, tidy
-from maskedface.training.inputs import prepare
-from maskedface.training.objectives import set_ranking_centres
-from maskedface.training.refusing import refuse_leaks, refuse_noise, refuse_unscored
-from maskedface.training.results import FinalModel
-from maskedface.training.run import FEATURES, RECORD, Run, read_json
-from maskedface.training.start import (
-    build_backbone,
-    class_means,
-    cohort_of_start,
-    earlier_run,
-    take_over,
-)
-from maskedface.training.surroundings import settled, surroundings
-from maskedface.whole_file import write_json
+from maskedface.training.backbones import Backbone, find_start
+from maskedface.training.data import check_rows, read_data
+from maskedface.training.distribution import find_devices, refuse_coupled
+from maskedface.training.environment import settled, surroundings
+from maskedface.training.feature_cache import prepare_inputs
+from maskedface.training.finalize import finalize
+from maskedface.training.fit import fit
+from maskedface.training.network import build_network
+from maskedface.training.run import FEATURES, Run
+from maskedface.training.run_dir import open_folder
 
 
 def train(
@@ -45,7 +32,7 @@ def train(
     test: FaceIndex,
     *,
     run_dir: str | os.PathLike[str],
-    backbone: str | os.PathLike[str] = "ResNet50",
+    backbone: Backbone = "ResNet50",
     weights: str | os.PathLike[str] | None = None,
     alignment: str | None = None,
     seed: int = 0,
@@ -64,7 +51,7 @@ def train(
     gallery of one mean of unmasked faces a person (`evaluation.rank_one_report`).
 
     What a recipe freezes is computed once an image and view and kept on disk where that gives the
-    ordinary loop's results (`training.frozen_features`); run.json says whether it was.
+    ordinary loop's results (`training.feature_cache`); run.json says whether it was.
 
     Rows are taken as they are: nobody looks for faces here. Where the recipe wants them aligned, one
     warning (`logging`, "maskedface") counts the rows that say neither by landmarks nor by an alignment
@@ -81,7 +68,8 @@ def train(
         test: the rows to evaluate on: all of them people of the training rows, or none.
         run_dir: the run folder. A finished run of the same recipe, rows and seed is returned as it
             is, an unfinished one goes on after its last whole epoch, another one is an error.
-        backbone: what `training.build_backbone` takes.
+        backbone: what `training.build_backbone` takes: a name, a file, or a `keras.Model`, images ->
+            embeddings, which is copied; a run that goes on must be given the same one.
         weights: what the backbone's own `weights` takes: a preset's name or a path; or "random". None
             is that too, but only where the recipe trains the whole network.
         alignment: what the backbone's faces are aligned to, a key of `geometry.ALIGNMENTS`, in place of
@@ -91,8 +79,8 @@ def train(
             frozen features; both stay there for other runs.
         features_dir: a folder for frozen features alone. By default they go to `cache` if it is a
             folder, else into the run folder until the run is finished.
-        callbacks: for `fit`, called after the state of an epoch is kept; one that stops the training
-            ends the run there.
+        callbacks: for `fit`, beside those of the recipe, called after the state of an epoch is kept; one
+            that stops the training ends the run there.
         threads: int >= 1, TensorFlow's threads: their number changes the last bits of sums, the number of
             cores below them does not. By default as many as cores, and of a begun run those that its
             run.json records.
@@ -118,97 +106,39 @@ def train(
         FileNotFoundError: if the run to start from is missing.
         ImageError: if a file cannot be decoded; `maskedface audit` lists them all.
     """
+    recipe.check()
     folder = os.fspath(run_dir)
-    refuse_noise(recipe, backbone, weights)
-    before = earlier_run(recipe.init, folder, seed)
-    train = _taken(train, recipe, seed)
-    refuse_leaks(train, test, before, folder)
-    _warn_of_whole_images(recipe, train, test)
-    others = set(test.people) - set(train.people)
-    is_open = len(others) == len(test.people)
-    if others and not is_open:
-        raise ValueError(
-            "the people of the test rows must all be trained on, or none. "
-            f"Received: {len(others)} of {len(test.people)} are not, {sorted(others)[:3]}"
-        )
-    refuse_unscored(test, is_open=is_open)
+    start = find_start(recipe, backbone, weights, alignment, folder, seed)
+    rows = check_rows(recipe, train, test, start.before, folder, seed)
     with contextlib.ExitStack() as stack:
         used = stack.enter_context(settled(seed, threads, folder))
         devices = find_devices(strategy)
-        refuse_coupled(recipe, devices)
         progress = progress and not devices.process
-        cohort = None if is_open else cohort_of_start(before, recipe, progress)
-        folder = stack.enter_context(devices.folder(folder, wait))
-        stack.enter_context(devices.scope())
-        base = build_backbone(backbone, weights, recipe.image_size, alignment)
-        base = prepare_backbone(recipe, base)
-        model = build_model(recipe, base, len(train.people))
-        has_head = before is not None and take_over(model, before, train.people)
+        folder = stack.enter_context(devices.opened(folder, wait))
+        network = build_network(recipe, start, rows)
+        refuse_coupled(network.loss, devices)
         record = {
             "seed": seed,
-            "backbone": os.fspath(backbone),
-            "weights": None if weights is None else os.fspath(weights),
-            "init": "" if before is None else os.path.abspath(before.path),
-            "data": os.path.abspath((train + test).root),
-            "image_size": base.input_shape[1],
-            "alignment": models.alignment_of(base),
+            **start.facts(),
+            "data": os.path.abspath((rows.train + rows.test).root),
+            "image_size": network.size,
+            "alignment": network.alignment,
             **surroundings(),
             "threads": used,
             "devices": devices.count,
             "processes": devices.processes,
             "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "classes": train.people,
+            "classes": rows.train.people,
         }
-        if open_folder(folder, recipe, train, test, record):
-            tidy(folder)
+        if open_folder(folder, recipe, rows.train, rows.test, record):
             return Run(os.fspath(run_dir))
         if features_dir is None:
             features_dir = os.path.join(folder, FEATURES) if cache == "memory" else cache
-        reading = {
-            "size": record["image_size"],
-            "alignment": record["alignment"],
-            "progress": progress,
-        }
-        reading["cache"] = None if cache == "memory" else cache
-        chips = [read_chips(rows, **reading) for rows in (train, test)]
-        plan = plan_of(
-            recipe,
-            train.labels(),
-            np.array([face.domain == "masked" for face in train.faces]),
-            seed=seed,
-            alignment=record["alignment"],
-            size=record["image_size"],
-        )
-        inputs = prepare(
-            recipe,
-            model,
-            base,
-            *chips,
-            plan=plan,
-            folder=os.fspath(features_dir),
-            progress=progress,
-        )
-        write_json(
-            os.path.join(folder, RECORD), read_json(os.path.join(folder, RECORD)) | inputs.facts
-        )
-        if recipe.head_init == "class_means" and not has_head:
-            centres = class_means(inputs.embeddings(inputs.train), plan.labels)
-            model.get_layer("head_centres").set_weights([centres])
-            set_ranking_centres(inputs.learner, centres)
-        fit(inputs, plan, recipe, train, test, folder, callbacks, devices, progress)
-        final = FinalModel(recipe, model, base, inputs, chips)
-        conclude(
-            folder,
-            final,
-            recipe,
-            plan,
-            train,
-            test,
-            alignment=record["alignment"],
-            is_open=is_open,
-            cohort=cohort,
-        )
-        tidy(folder)
+        kept = None if cache == "memory" else os.fspath(cache)
+        data = read_data(recipe, rows, network, seed=seed, cache=kept, progress=progress)
+        inputs = prepare_inputs(network, data, os.fspath(features_dir), progress)
+        fit(network, data, inputs, folder, callbacks, devices, progress)
+        finalize(folder, network, data, inputs)
     return Run(os.fspath(run_dir))
 
 
@@ -256,30 +186,3 @@ def train_scenario(
             runs.append(run)
         shutil.rmtree(shared, ignore_errors=True)
     return runs
-
-
-def _taken(rows: FaceIndex, recipe: Recipe, seed: int) -> FaceIndex:
-    parts = [
-        take_share(rows.only(domain), share, seed) for domain, share in recipe.train_on.items()
-    ]
-    taken = sum(parts[1:], parts[0])
-    if len(taken.people) < 2:
-        raise ValueError(
-            f"the training rows must show at least 2 people in {list(recipe.train_on)}. "
-            f"Received: {len(taken)} images of {len(taken.people)} people"
-        )
-    return taken
-
-
-def _warn_of_whole_images(recipe: Recipe, train: FaceIndex, test: FaceIndex) -> None:
-    faces = (*train.faces, *test.faces)
-    whole = sum(not is_placed(face) for face in faces)
-    if recipe.faces == "aligned" and whole:
-        logging.getLogger("maskedface").warning(
-            "%d of %d images are resized whole, as nothing says where their faces lie, and the recipe "
-            "%r wants them aligned: give landmarks (maskedface.landmarks.find_landmarks, --landmarks "
-            "find) or an alignment, or set faces=whole",
-            whole,
-            len(faces),
-            recipe.name,
-        )

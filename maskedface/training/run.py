@@ -17,9 +17,9 @@ from maskedface.array_file import DamagedError, read_arrays
 from maskedface.conversion import file_kind
 from maskedface.datasets import FaceIndex, read_split, write_manifest
 from maskedface.evaluation import Cohort
-from maskedface.evaluation.cohort import COHORT_ARRAYS
+from maskedface.evaluation.scoring import COHORT_ARRAYS
 from maskedface.recipes import Recipe
-from maskedface.training.keeping import check_rows
+from maskedface.training.consistency import check_rows
 
 if TYPE_CHECKING:
     import keras
@@ -94,10 +94,12 @@ class Run:
 
     @functools.cached_property
     def model(self) -> keras.Model:
-        """The trained classifier: RGB images, 0-255 -> logits."""
-        import keras
+        """The trained classifier: RGB images, 0-255 -> logits. Modules of the recipe's own classes are
+        imported where they can be."""
+        from maskedface.models.saved import load_model
 
-        return keras.models.load_model(self._kept(MODEL), compile=False)
+        self.recipe.import_parts()
+        return load_model(self._kept(MODEL))
 
     def split(self) -> dict[str, FaceIndex]:
         """{"train": rows trained on, "test": rows tested on}; the files may have gone since."""

@@ -15,10 +15,8 @@ from maskedface import training
 from maskedface.datasets import FaceIndex
 from maskedface.locks import locked
 from maskedface.recipes import Recipe, scenario
-from maskedface.training.compiling import prepare_backbone
-from maskedface.training.objectives import learner_output
+from maskedface.training.backbones import build_backbone
 from maskedface.training.run import METRICS, MODEL
-from maskedface.training.start import build_backbone
 from maskedface.tuning.space import Space, check_space, declare, recipe_of
 
 OBJECTIVE = keras_tuner.Objective("val_accuracy", "max")
@@ -53,7 +51,7 @@ class FaceHyperModel(keras_tuner.HyperModel):
         validation: FaceIndex,
         *,
         folder: str | os.PathLike[str],
-        backbone: str | os.PathLike[str] = "ResNet50",
+        backbone: str | os.PathLike[str] | keras.Model = "ResNet50",
         weights: str | os.PathLike[str] | None = None,
         alignment: str | None = None,
         cache: str | os.PathLike[str] | None = None,
@@ -84,11 +82,10 @@ class FaceHyperModel(keras_tuner.HyperModel):
         self.declare_hyperparameters(hp)
         recipe = self.recipe_of(hp)
         base = build_backbone(self.backbone, self.weights, recipe.image_size, self.alignment)
-        base = prepare_backbone(recipe, base)
-        model = training.build_model(recipe, base, len(self.train_rows.people))
-        learner = keras.Model(model.input, learner_output(recipe, base.output, model.output))
-        training.compile_model(learner, recipe, -(-len(self.train_rows) // recipe.batch_size))
-        return learner
+        network = training.network_of(recipe, base, self.train_rows.people)
+        steps = -(-len(self.train_rows) // recipe.batch_size)
+        training.compile_network(network.learner, network, steps)
+        return network.learner
 
     def fit(
         self,

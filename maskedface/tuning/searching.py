@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 import filecmp
 import glob
 import json
+import logging
 import math
 import os
 import shutil
 from collections.abc import Sequence
 from typing import Any
 
+import keras
+
 from maskedface import models
 from maskedface.datasets import FaceIndex, split_by_photo, with_photo_groups, write_manifest
 from maskedface.locks import locked
 from maskedface.recipes import Recipe, scenario
-from maskedface.training.refusing import refuse_noise
+from maskedface.training.backbones import build_backbone, has_name, name_of, refuse_noise
 from maskedface.training.run import read_json
-from maskedface.training.start import build_backbone
 from maskedface.tuning._keras_tuner_fixes import worker_name
 from maskedface.tuning.hypermodel import FaceHyperModel
 from maskedface.tuning.oracles import ALGORITHMS, Algorithm, make_oracle
@@ -26,6 +27,8 @@ from maskedface.tuning.search_folder import ARGUMENTS, MANIFEST, Search, write_r
 from maskedface.tuning.space import Space, fitting_space
 from maskedface.tuning.tuner import RUNG, FaceTuner
 from maskedface.whole_file import write_json
+
+_log = logging.getLogger("maskedface")
 
 TRAIN_FRACTION = 0.7  # the paper's share, here of the training rows' photos
 TIMEOUT = 3600.0  # seconds; workers are silent for an epoch, or while they compute frozen features
@@ -40,7 +43,7 @@ def search(
     algorithm: Algorithm = "bayesian",
     trials: int = 30,
     seeds: Sequence[int] = (0,),
-    backbone: str | os.PathLike[str] = "ResNet50",
+    backbone: str | os.PathLike[str] | keras.Model = "ResNet50",
     weights: str | os.PathLike[str] | None = None,
     alignment: str | None = None,
     seed: int = 0,
@@ -77,7 +80,7 @@ def search(
             worker whose chief is gone.
         wait: float >= 0, seconds to wait where another process searches in the folder, or is a worker of
             the same name; `math.inf` for as long as it takes.
-        progress: whether to print a line a trial, with the best so far.
+        progress: whether to log a line a trial, with the best so far.
 
     Returns:
         The `Search`; with `best`, `trials` and `importance`. A worker returns when there is no more to
@@ -100,15 +103,15 @@ def search(
         space,
         recipe,
         models.stages(base),
-        has_any_size=not os.path.isfile(backbone) and backbone != "DlibResNet29",
+        has_any_size=has_name(backbone) and backbone != "DlibResNet29",
         own_epochs=algorithm == "hyperband",
     )
     arguments = {
-        "recipe": dataclasses.asdict(recipe),
+        "recipe": recipe.to_dict(),
         "space": space,
         "algorithm": algorithm,
         "seeds": list(seeds),
-        "backbone": os.fspath(backbone),
+        "backbone": name_of(backbone),
         "weights": None if weights is None else os.fspath(weights),
         "alignment": models.alignment_of(base),
         "seed": seed,
@@ -202,7 +205,7 @@ def _open(folder: str, arguments: dict[str, Any], fit_rows: FaceIndex, held_out:
             write_json(path, arguments)
             return
         # As recipes: one written before a field was added has that field's default.
-        old = read_json(path) | {"recipe": dataclasses.asdict(Search(folder).recipe)}
+        old = read_json(path) | {"recipe": Search(folder).recipe.to_dict()}
         old, new = json.loads(json.dumps(old)), json.loads(json.dumps(arguments))
         differing = [key for key in new if old.get(key) != new[key]]
         if not filecmp.cmp(f"{manifest}.now", manifest, shallow=False):
@@ -217,10 +220,12 @@ def _open(folder: str, arguments: dict[str, Any], fit_rows: FaceIndex, held_out:
 
 def _finish(result: Search, finished: bool, progress: bool) -> None:
     if not finished and progress:
-        print("the chief has waited long enough: what was done is kept, the same commands go on")
+        _log.info(
+            "the chief has waited long enough: what was done is kept, the same commands go on"
+        )
     missing = write_results(result)
     if missing and progress:
-        print(missing)
+        _log.info(missing)
     if not finished:
         return
     # What only trials need. A search that goes on computes it again.

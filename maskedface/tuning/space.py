@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 import keras_tuner
 
-from maskedface.recipes import Recipe
+from maskedface.recipes import Recipe, Spec
 
 Space = dict[str, Any]
-"""{recipe field: values}. The values are a list of choices; or `{"min": a, "max": b}` with, where
-wanted, `"sampling": "log"` and `"step"`; or `{"values": [...]}`. A dict may carry `"when": {field:
-[values]}`: the field is searched only where another one of the space, named before it, has one of
-these values. JSON holds all of it."""
+"""{recipe field: values}. A field may be a dotted path into a part, "optimizer.learning_rate". The values
+are a list of choices, of a part itself names of classes, or objects as `Spec.to_dict` gives them, or null;
+or `{"min": a, "max": b}` with, where wanted, `"sampling": "log"` and `"step"`; or `{"values": [...]}`. A
+dict may carry `"when": {field: [values]}`: the field is searched only where another one of the space, named
+before it, has one of these values. JSON holds all of it."""
 
 _KEYS = {"values", "min", "max", "sampling", "step", "when"}
 _NEVER = ("name", "init", "test_on")  # what a trial is measured by must be the same for all
@@ -28,17 +29,18 @@ def check_space(space: Space, recipe: Recipe) -> None:
         recipe: whose own values are the first trial.
 
     Raises:
-        ValueError: if a field is unknown, its values are no list or range of the field's type, it
-            depends on no choice before it, or the recipe's own value, which is tried first, is not
-            among the values.
+        ValueError: if a field is unknown, its values are no list or range, or ones that the recipe refuses,
+            it depends on no choice before it, or the recipe's own value, which is tried first, is not among
+            the values.
     """
-    kinds = get_type_hints(Recipe)
+    fields = get_type_hints(Recipe)
     for number, (field, entry) in enumerate(space.items()):
-        if field not in kinds or field in _NEVER:
+        root = field.split(".")[0]
+        if root not in fields or field in _NEVER:
             raise ValueError(
                 f"a space's field must be one of a recipe's, but none of {_NEVER}. Received: {field!r}"
             )
-        _check_entry(field, entry, kinds[field])
+        _check_entry(field, entry)
         before = list(space)[:number]
         for parent, values in _when(entry).items():
             if parent not in before or not set(map(_text, values)) <= set(
@@ -48,10 +50,11 @@ def check_space(space: Space, recipe: Recipe) -> None:
                     f"when must name a field before {field!r} and some of its choices. "
                     f"Received: when={_when(entry)}"
                 )
-        if _is_active(entry, recipe) and not _holds(entry, getattr(recipe, field)):
+        _check_values(field, entry, recipe)
+        if _is_active(entry, recipe) and not _holds(entry, _own(recipe, field, entry)):
             raise ValueError(
                 f"the space of {field!r} must hold the recipe's own value, which is tried first. "
-                f"Received: {entry} without {getattr(recipe, field)!r}"
+                f"Received: {entry} without {_own(recipe, field, entry)!r}"
             )
     if not space:
         raise ValueError("a space must hold at least one field. Received: {}")
@@ -65,13 +68,12 @@ def declare(space: Space, recipe: Recipe, hp: keras_tuner.HyperParameters) -> No
         recipe: whose own values are the first trial.
         hp: changed in place. Numbers are declared as such, all else as text.
     """
-    kinds = get_type_hints(Recipe)
     for field, entry in space.items():
         with contextlib.ExitStack() as scopes:
             for parent, values in _when(entry).items():
                 declared = [_declared(value) for value in values]
                 scopes.enter_context(hp.conditional_scope(parent, declared))
-            _declare_one(hp, field, entry, getattr(recipe, field), kinds[field])
+            _declare_one(hp, field, entry, _own(recipe, field, entry))
 
 
 def recipe_of(recipe: Recipe, values: dict[str, Any]) -> Recipe:
@@ -129,16 +131,15 @@ def fitting_space(
     return fitting
 
 
-def _declare_one(
-    hp: keras_tuner.HyperParameters, field: str, entry: Any, own: Any, kind: Any
-) -> None:
+def _declare_one(hp: keras_tuner.HyperParameters, field: str, entry: Any, own: Any) -> None:
     choices = _choices(entry)
     if choices is not None:
         values = [_declared(value) for value in choices]
         own = _declared(own)
         hp.Choice(field, values, default=own if own in values else values[0])
         return
-    number = hp.Int if kind is int else hp.Float
+    whole = all(type(number) is int for number in (entry["min"], entry["max"]))
+    number = hp.Int if whole and type(own) is not float else hp.Float
     number(
         field,
         entry["min"],
@@ -149,34 +150,56 @@ def _declare_one(
     )
 
 
-def _check_entry(field: str, entry: Any, kind: Any) -> None:
+def _check_entry(field: str, entry: Any) -> None:
     choices = _choices(entry)
     if choices is None:
-        good = isinstance(entry, dict) and kind in (int, float) and {"min", "max"} <= set(entry)
+        good = isinstance(entry, dict) and {"min", "max"} <= set(entry)
         good = good and all(type(entry[key]) in (int, float) for key in ("min", "max"))
         good = good and entry["min"] < entry["max"]
         good = good and entry.get("sampling", "linear") in ("linear", "log")
         good = good and not (entry.get("sampling") == "log" and entry["min"] <= 0)
     else:
         good = isinstance(choices, list) and bool(choices)
-        good = good and all(_fits(value, kind) for value in choices)
         good = good and len(set(map(_text, choices))) == len(choices)
     if not good or (isinstance(entry, dict) and not set(entry) <= _KEYS):
-        wanted = get_args(kind) if get_origin(kind) is Literal else getattr(kind, "__name__", kind)
         raise ValueError(
-            f"the space of {field!r} must be a list of different values of {wanted}, or of a number "
+            f"the space of {field!r} must be a list of different values, or of a number "
             f'{{"min": a, "max": b, "sampling": "linear" or "log", "step": s}}. Received: {entry!r}'
         )
 
 
-def _fits(value: Any, kind: Any) -> bool:
-    if get_origin(kind) is Literal:
-        return value in get_args(kind)
-    if get_origin(kind) is tuple:
-        return isinstance(value, (list, tuple))
-    if kind is float:
-        return type(value) in (int, float)
-    return isinstance(value, get_origin(kind) or kind) and (kind is bool) == isinstance(value, bool)
+def _check_values(field: str, entry: Any, recipe: Recipe) -> None:
+    """Tries the values in the recipe, after choices that the field depends on."""
+    choices = _choices(entry)
+    for value in choices if choices is not None else (entry["min"], entry["max"]):
+        settings = {parent: values[0] for parent, values in _when(entry).items()}
+        try:
+            base = recipe_of(recipe, settings)
+        except ValueError:
+            return  # these choices go with others of the space alone
+        _try(field, value, base, needs_others="." not in field)
+
+
+def _try(field: str, value: Any, recipe: Recipe, *, needs_others: bool) -> None:
+    try:
+        recipe_of(recipe, {field: value})
+    except ValueError as error:
+        # Another head may be refused for means that a later field takes away.
+        if not (needs_others and str(error).startswith("head must be 'cosine'")):
+            raise ValueError(
+                f"the space of {field!r} must hold values that the recipe takes. "
+                f"Received: {value!r} ({error})"
+            ) from error
+
+
+def _own(recipe: Recipe, field: str, entry: Any) -> Any:
+    """The recipe's own value, of a part its class's name, or all of it where the choices are such."""
+    value = recipe.value_at(field)
+    choices = _choices(entry)
+    part = getattr(recipe, field, None)
+    if isinstance(part, Spec) and any(isinstance(choice, dict) for choice in choices or ()):
+        return part.to_dict()
+    return value
 
 
 def _choices(entry: Any) -> list[Any] | None:
@@ -191,13 +214,18 @@ def _when(entry: Any) -> dict[str, list[Any]]:
 
 
 def _is_active(entry: Any, recipe: Recipe) -> bool:
-    return all(getattr(recipe, parent) in values for parent, values in _when(entry).items())
+    for parent, values in _when(entry).items():
+        own = _own(recipe, parent, {"values": values})
+        if _declared(own) not in [_declared(value) for value in values]:
+            return False
+    return True
 
 
 def _holds(entry: Any, value: Any) -> bool:
     choices = _choices(entry)
     if choices is None:
-        return bool(entry["min"] <= value <= entry["max"])
+        is_number = type(value) in (int, float)
+        return is_number and bool(entry["min"] <= value <= entry["max"])
     return _declared(value) in [_declared(choice) for choice in choices]
 
 
@@ -207,4 +235,4 @@ def _declared(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

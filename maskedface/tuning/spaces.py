@@ -2,44 +2,67 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from maskedface.recipes import MASKED_BEST, PAPER_UNMASKED
 
 if TYPE_CHECKING:
     from maskedface.tuning.space import Space
 
+STEP: dict[str, Any] = PAPER_UNMASKED.schedule.to_dict()
+"""The paper's schedule, PyTorch's StepLR, as a choice of "schedule"."""
+
+COSINE: dict[str, Any] = MASKED_BEST.schedule.to_dict()
+"""A rise of one epoch and a fall for the rest of the run, as a choice of "schedule"."""
+
 PAPER: Space = {
-    "optimizer": ["sgd", "adam", "adamw"],
-    "learning_rate": {"min": 1e-5, "max": 1e-1, "sampling": "log"},
-    "momentum": {"min": 0.5, "max": 0.99, "when": {"optimizer": ["sgd"]}},
-    "weight_decay": {"values": [0.0, 1e-4, 1e-3, 1e-2], "when": {"optimizer": ["adamw"]}},
-    "schedule": ["constant", "step", "cosine"],
-    "decay_gamma": {"min": 0.05, "max": 0.9, "when": {"schedule": ["step"]}},
-    "decay_epochs": {"min": 2, "max": 20, "when": {"schedule": ["step"]}},
+    "optimizer": ["SGD", "Adam", "AdamW"],
+    "optimizer.learning_rate": {"min": 1e-5, "max": 1e-1, "sampling": "log"},
+    "optimizer.momentum": {"min": 0.5, "max": 0.99, "when": {"optimizer": ["SGD"]}},
+    "optimizer.weight_decay": {
+        "values": [0.0, 1e-4, 1e-3, 4e-3, 1e-2],
+        "when": {"optimizer": ["AdamW"]},
+    },
+    "schedule": [None, STEP, COSINE],
+    "schedule.decay_rate": {"min": 0.05, "max": 0.9, "when": {"schedule": [STEP]}},
+    "schedule.decay_steps": {"min": 2, "max": 20, "when": {"schedule": [STEP]}},
     "batch_size": [16, 32, 64, 128, 256],
     "image_size": [112, 160, 180, 224],
     "freeze_through": ["none", "layer1", "layer2", "layer3", "layer4", "all"],
     "batch_norm": ["frozen", "update"],
-    "dropout": {"min": 0.0, "max": 0.8},
-    "hidden": [[], [256], [512], [1024]],
+    "head.dropout": {"min": 0.0, "max": 0.8},
+    "head.hidden": [[], [256], [512], [1024]],
     "epochs": [5, 10, 20, 25, 40],
-    "label_smoothing": {"min": 0.0, "max": 0.2},
     "class_weight": ["none", "balanced"],
 }
 """What the paper changed by hand or leaves unsaid (sections IV and V, Table I), around its values.
 
 Optimizer, rate, momentum, StepLR's gamma and step, batch size, frozen children, epochs and image size are
-its own; batch norm, dropout, hidden layers, label smoothing and class weights are where it is silent
-or where it blames something (uneven classes). The bounds are ours: a decade or more to either side.
+its own; batch norm, dropout, hidden layers and class weights are where it is silent or where it blames
+something (uneven classes). The bounds are ours: a decade or more to either side.
 """
 
 BEYOND: Space = {
-    **{field: entry for field, entry in PAPER.items() if field != "hidden"},
-    "head": ["linear", "cosine"],
-    "hidden": {"values": [[], [256], [512], [1024]], "when": {"head": ["linear"]}},
-    "head_init": {"values": ["random", "class_means"], "when": {"head": ["cosine"]}},
-    "head_final": {"values": ["trained", "class_means"], "when": {"head": ["cosine"]}},
-    "scale": {"min": 8.0, "max": 64.0, "sampling": "log", "when": {"head": ["cosine"]}},
-    "margin": {"min": 0.0, "max": 0.5, "when": {"head": ["cosine"]}},
+    "head": ["LinearHead", "CosineHead"],
+    **{field: entry for field, entry in PAPER.items() if field != "head.hidden"},
+    "head.hidden": {"values": [[], [256], [512], [1024]], "when": {"head": ["LinearHead"]}},
+    "head_init": {"values": ["random", "class_means"], "when": {"head": ["CosineHead"]}},
+    "head_final": {"values": ["trained", "class_means"], "when": {"head": ["CosineHead"]}},
+    "loss": {
+        "values": ["SparseCategoricalCrossentropy", "CosineMargin"],
+        "when": {"head": ["CosineHead"]},
+    },
+    "loss.scale": {
+        "min": 8.0,
+        "max": 64.0,
+        "sampling": "log",
+        "when": {"head": ["CosineHead"], "loss": ["CosineMargin"]},
+    },
+    "loss.margin": {
+        "min": 0.0,
+        "max": 0.5,
+        "when": {"head": ["CosineHead"], "loss": ["CosineMargin"]},
+    },
     "sampling": ["shuffled", "balanced"],
 }
 """`PAPER` and the cosine head with its margin loss (`recipes.COSINE_MARGIN`), and balanced sampling."""
@@ -56,8 +79,8 @@ FROZEN: Space = {
 train little more than a head, in short runs."""
 
 SGD_TO_ADAM: Space = {
-    "optimizer": ["sgd", "adam"],
-    "learning_rate": [1e-4, 2e-3],
+    "optimizer": ["SGD", "Adam"],
+    "optimizer.learning_rate": [1e-4, 2e-3],
 }
 """The paper's own step as an ablation, for `algorithm="grid"`: it left SGD (21 %) for Adam, section V.
 

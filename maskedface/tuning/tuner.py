@@ -19,8 +19,8 @@ import keras_tuner
 from keras_tuner.src.distribute.utils import is_chief_oracle
 
 from maskedface.locks import LockedError
+from maskedface.training.checkpoint import STATE
 from maskedface.training.run import METRICS, read_json
-from maskedface.training.state import STATE
 from maskedface.tuning._keras_tuner_fixes import WholeFileTuner, patient, serve
 from maskedface.tuning.early_stopping import TrialStopping, read_curve
 from maskedface.tuning.hypermodel import OBJECTIVE, FaceHyperModel
@@ -47,7 +47,7 @@ class FaceTuner(WholeFileTuner):
         trials: int, how many there will be, for the progress line.
         stop_hopeless: whether the median rule stops trials.
         timeout: float, seconds of silence after which a chief, or a worker without a chief, ends.
-        progress: whether to print a line a trial.
+        progress: whether to log a line a trial.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class FaceTuner(WholeFileTuner):
             OSError: if the chief does not answer, or its address cannot be listened on.
         """
         if is_chief_oracle():
-            return serve(self.oracle, self.timeout, self._print_progress)
+            return serve(self.oracle, self.timeout, self._log_progress)
         asking = patient(self.oracle, self.timeout) if self.is_worker else contextlib.nullcontext()
         with _without_retracing_warnings(), asking:
             try:
@@ -102,7 +102,7 @@ class FaceTuner(WholeFileTuner):
     def on_trial_end(self, trial: Any) -> None:
         """Tells the oracle, then the user."""
         super().on_trial_end(trial)
-        self._print_progress()
+        self._log_progress()
 
     def run_trial(self, trial: Any) -> float:
         """Trains a trial once a seed and writes its record.json, also of one that fails.
@@ -198,9 +198,10 @@ class FaceTuner(WholeFileTuner):
             with whole_file(os.path.join(run_dir, STATE)) as partial:
                 shutil.copyfile(rung, partial)
 
-    def _print_progress(self) -> None:
+    def _log_progress(self) -> None:
         if self.progress:
-            print(progress_line(Search(self.folder).trials, self.trials), flush=True)
+            line = progress_line(Search(self.folder).trials, self.trials)
+            logging.getLogger("maskedface").info(line)
 
 
 class _Keep(keras.callbacks.Callback):

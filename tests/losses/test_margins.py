@@ -4,35 +4,35 @@ import keras
 import numpy as np
 import pytest
 
-from maskedface.losses import ArcFaceLoss, CosineMarginLoss
+from maskedface.losses import ArcFace, CosineMargin
 from tests.losses.gradients import value_and_gradient
 
-BOTH = pytest.mark.parametrize("kind", [CosineMarginLoss, ArcFaceLoss])
+BOTH = pytest.mark.parametrize("kind", [CosineMargin, ArcFace])
 
 
 def logits_for(cosine: float) -> np.ndarray:
-    """Of one face, whose own centre is at the cosine and the other one at -1, at scale 24."""
+    """Of one face, whose own center is at the cosine and the other one at -1, at scale 24."""
     return np.array([[24.0 * cosine, -24.0]])
 
 
 def margin_logits(cosines: np.ndarray) -> np.ndarray:
     """The cosines that ArcFace makes of these, read off its loss."""
     logits = np.stack([cosines, 0 * cosines], 1)
-    values = ArcFaceLoss(0.5, 1.0, reduction="none")(np.zeros(len(cosines)), logits)
+    values = ArcFace(0.5, 1.0, reduction="none")(np.zeros(len(cosines)), logits)
     return -np.log(np.expm1(keras.ops.convert_to_numpy(values)))
 
 
 def test_the_cosine_margin_is_the_one_derived_by_hand() -> None:
     # s = 10, m = .2; cosines (.5, .1), person 0: the logits become (3, 1) and the loss is
     # log(1 + e^-2).
-    loss = CosineMarginLoss(margin=0.2, scale=10)(np.array([0]), np.array([[5.0, 1.0]]))
+    loss = CosineMargin(margin=0.2, scale=10)(np.array([0]), np.array([[5.0, 1.0]]))
     assert float(loss) == pytest.approx(np.log1p(np.exp(-2)), rel=1e-6)
 
 
 def test_arcface_is_the_one_derived_by_hand() -> None:
     # s = 10, m = pi / 6; cosines (.5, .1), person 0 at 60 degrees: its logit becomes
     # 10 cos 90 = 0, and the loss log(1 + e^(1 - 0)).
-    loss = ArcFaceLoss(margin=np.pi / 6, scale=10)(np.array([0]), np.array([[5.0, 1.0]]))
+    loss = ArcFace(margin=np.pi / 6, scale=10)(np.array([0]), np.array([[5.0, 1.0]]))
     assert float(loss) == pytest.approx(np.log1p(np.exp(1)), rel=1e-5)
 
 
@@ -94,7 +94,7 @@ def test_a_domain_beside_the_label_changes_nothing(kind: type) -> None:
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_arcface_from_centres_on_the_faces_stays_finite_and_learns(optimizer: str) -> None:
-    # One face a person, and each centre right on it: cos = 1, where arccos has no gradient.
+    # One face a person, and each center right on it: cos = 1, where arccos has no gradient.
     rng = np.random.default_rng(0)
     faces = rng.normal(size=(6, 8)).astype("float32")
     model = keras.Sequential(
@@ -108,7 +108,7 @@ def test_arcface_from_centres_on_the_faces_stays_finite_and_learns(optimizer: st
     )
     model.layers[2].set_weights([(faces / np.linalg.norm(faces, axis=1, keepdims=True)).T])
     maker = {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam}[optimizer]
-    model.compile(maker(0.05), ArcFaceLoss())
+    model.compile(maker(0.05), ArcFace())
     history = model.fit(faces, np.arange(6), epochs=20, batch_size=6, verbose=0)
     losses = history.history["loss"]
     assert np.isfinite(losses).all() and losses[-1] < losses[0]
@@ -126,14 +126,14 @@ def test_it_is_made_again_from_its_config(kind: type) -> None:
 @pytest.mark.parametrize(
     ("kind", "values"),
     [
-        (CosineMarginLoss, {"margin": -0.1}),
-        (CosineMarginLoss, {"margin": 1}),
-        (CosineMarginLoss, {"scale": 0}),
-        (CosineMarginLoss, {"label_smoothing": 1}),
-        (ArcFaceLoss, {"margin": -0.1}),
-        (ArcFaceLoss, {"margin": 1.6}),
-        (ArcFaceLoss, {"scale": -1}),
-        (ArcFaceLoss, {"label_smoothing": -0.1}),
+        (CosineMargin, {"margin": -0.1}),
+        (CosineMargin, {"margin": 1}),
+        (CosineMargin, {"scale": 0}),
+        (CosineMargin, {"label_smoothing": 1}),
+        (ArcFace, {"margin": -0.1}),
+        (ArcFace, {"margin": 1.6}),
+        (ArcFace, {"scale": -1}),
+        (ArcFace, {"label_smoothing": -0.1}),
     ],
 )
 def test_bad_arguments_are_refused(kind: type, values: dict[str, float]) -> None:

@@ -13,13 +13,13 @@ LABELS, MASKED = np.array([0, 1, 2, 1, 0, 2]), np.array([True, False, True, True
 COLUMNS = np.stack([LABELS, MASKED], 1)
 LOGITS = np.random.default_rng(0).normal(size=(6, 6)).astype("float32")
 LOSSES = {
-    "margin": losses.CosineMarginLoss(),
-    "arcface": losses.ArcFaceLoss(),
-    "centre": losses.CentreLoss(),
-    "ranking": losses.DomainRankingLoss(),
-    "triplet": losses.SelfRestrainedTripletLoss(),
-    "coral": losses.CoralLoss(),
-    "alignment": losses.AlignmentLoss(),
+    "margin": losses.CosineMargin(),
+    "arcface": losses.ArcFace(),
+    "center": losses.CenterLoss(),
+    "ranking": losses.DomainRanking(),
+    "triplet": losses.SelfRestrainedTriplet(),
+    "coral": losses.Coral(),
+    "alignment": losses.PairAlignment(),
 }
 
 
@@ -32,7 +32,7 @@ def test_a_loss_reads_both_forms_alike(name: str) -> None:
 
 def test_keras_accuracy_reads_the_person() -> None:
     model = keras.Sequential([keras.Input((3,)), keras.layers.Identity()])
-    model.compile("sgd", losses.CosineMarginLoss(), metrics=["accuracy"])
+    model.compile("sgd", losses.CosineMargin(), metrics=["accuracy"])
     logits, y_true = np.eye(3, dtype="float32")[LABELS], with_domain(LABELS, MASKED, 3)
     assert model.evaluate(logits, y_true, verbose=0, return_dict=True)["accuracy"] == 1
     assert model.evaluate(-logits, y_true, verbose=0, return_dict=True)["accuracy"] < 0.5

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from maskedface.losses import SelfRestrainedTripletLoss
+from maskedface.losses import SelfRestrainedTriplet
 from tests.losses.gradients import value_and_gradient
 
 A, B = np.array([1.0, 0.0]), np.array([0.0, 1.0])
@@ -19,7 +19,7 @@ def test_while_masked_faces_are_nearer_to_others_it_is_the_triplet_loss() -> Non
     # Person 0 unmasked at 0 degrees, masked at 60; person 1 unmasked at 90. Squared distance is
     # 2 - 2 cos: d1 = 1, d2 = 2 - sqrt 3, d3 = 2. mean d2 < mean d3: 1 - (2 - sqrt 3) + 1 = sqrt 3.
     faces = np.stack([at(0), at(60), at(90)])
-    loss = SelfRestrainedTripletLoss(1.0)(np.array([[0, 0], [0, 1], [1, 0]]), faces)
+    loss = SelfRestrainedTriplet(1.0)(np.array([[0, 0], [0, 1], [1, 0]]), faces)
     assert float(loss) == pytest.approx(np.sqrt(3), rel=1e-5)
 
 
@@ -28,7 +28,7 @@ def test_once_they_are_as_far_only_their_own_person_pulls() -> None:
     # nothing of d2: the masked face moves towards its person alone.
     faces = np.stack([at(0), at(-60), at(90)])
     y_true = [[0, 0], [0, 1], [1, 0]]
-    value, slope = value_and_gradient(SelfRestrainedTripletLoss(1.5), y_true, faces)
+    value, slope = value_and_gradient(SelfRestrainedTriplet(1.5), y_true, faces)
     assert value == pytest.approx(0.5, rel=1e-5)
     # d1 = 2 - 2 cos: its slope in the angle is 2 sin 60, along the tangent away from 0 degrees.
     assert np.allclose(slope[1], np.sqrt(3) * at(-150), atol=1e-5)
@@ -40,11 +40,11 @@ def test_the_hardest_of_the_batch_are_taken() -> None:
     # less than mean d3 = 2 - 2 cos 40: so d1 - d3 + 1 = 1.
     faces = np.stack([at(0), at(10), at(40), at(80), at(120)])
     y_true = np.array([[0, 1], [0, 0], [0, 0], [1, 0], [1, 0]])
-    assert float(SelfRestrainedTripletLoss(1.0)(y_true, faces)) == pytest.approx(1, rel=1e-5)
+    assert float(SelfRestrainedTriplet(1.0)(y_true, faces)) == pytest.approx(1, rel=1e-5)
     # With the negatives at -20 and -50, d2 = 2 - 2 cos 20 is less than d3 = 2 - 2 cos 60.
     faces[3:] = at(-20), at(-50)
     expected = 2 * np.cos(np.deg2rad(20)) - 2 * np.cos(np.deg2rad(40)) + 1
-    found = float(SelfRestrainedTripletLoss(1.0)(y_true, faces))
+    found = float(SelfRestrainedTriplet(1.0)(y_true, faces))
     assert found == pytest.approx(expected, rel=1e-5)
 
 
@@ -52,7 +52,7 @@ def test_length_does_not_count() -> None:
     rng = np.random.default_rng(0)
     y_true = np.stack([np.arange(8) // 2, np.arange(8) % 2], 1)
     faces = rng.normal(size=(8, 5))
-    loss = SelfRestrainedTripletLoss()
+    loss = SelfRestrainedTriplet()
     longer = faces * rng.uniform(0.5, 20, (8, 1))
     assert float(loss(y_true, faces)) == pytest.approx(float(loss(y_true, longer)), rel=1e-4)
 
@@ -62,7 +62,7 @@ def test_rows_that_can_be_no_anchor_do_not_dilute_the_mean() -> None:
     y_true = np.array([[0, 0], [0, 1], [1, 0]])
     more = np.concatenate([faces, [at(200), at(220)]])  # a masked face without a positive, and one
     labels = np.concatenate([y_true, [[7, 1], [8, 1]]])
-    loss = SelfRestrainedTripletLoss(1.0)
+    loss = SelfRestrainedTriplet(1.0)
     assert float(loss(labels, more)) == pytest.approx(float(loss(y_true, faces)), rel=1e-5)
 
 
@@ -71,7 +71,7 @@ def test_with_labels_alone_every_face_is_an_anchor() -> None:
     # 90, 60, 60, 90 degrees away; positive to that negative: 60, 90, 90, 60. The means of d2 and d3
     # are equal, (2 + 1) / 2 = 1.5, so the restrained form holds: d1 - 1.5 + 2.
     faces = np.stack([at(0), at(30), at(90), at(120)])
-    loss = SelfRestrainedTripletLoss(2.0)(np.array([0, 0, 1, 1]), faces)
+    loss = SelfRestrainedTriplet(2.0)(np.array([0, 0, 1, 1]), faces)
     assert float(loss) == pytest.approx(2 - np.sqrt(3) + 0.5, abs=1e-5)
 
 
@@ -89,12 +89,12 @@ def test_with_labels_alone_every_face_is_an_anchor() -> None:
     ids=["zeros", "equal", "opposite", "one person", "one face", "zeros, labels", "one, labels"],
 )
 def test_values_and_gradients_are_finite_at_the_corners(labels: object, faces: np.ndarray) -> None:
-    value, slope = value_and_gradient(SelfRestrainedTripletLoss(), labels, faces)
+    value, slope = value_and_gradient(SelfRestrainedTriplet(), labels, faces)
     assert np.isfinite(value) and np.isfinite(slope).all()
 
 
 def test_without_a_triplet_it_is_zero() -> None:
-    value, slope = value_and_gradient(SelfRestrainedTripletLoss(), [[0, 1], [0, 0]], [A, B])
+    value, slope = value_and_gradient(SelfRestrainedTriplet(), [[0, 1], [0, 0]], [A, B])
     assert value == 0 and not slope.any()
 
 
@@ -107,7 +107,7 @@ def test_a_model_trains_with_it() -> None:
     faces = np.concatenate([np.eye(8)[labels], np.repeat(3.0 * domains[:, None], 2, 1)], 1)
     faces = (faces + rng.normal(0, 0.05, faces.shape)).astype("float32")
     model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(6)])
-    model.compile(keras.optimizers.Adam(0.03), SelfRestrainedTripletLoss())
+    model.compile(keras.optimizers.Adam(0.03), SelfRestrainedTriplet())
 
     def rank1() -> float:
         found = model.predict(faces, verbose=0)
@@ -121,11 +121,11 @@ def test_a_model_trains_with_it() -> None:
 
 
 def test_it_is_made_again_from_its_config() -> None:
-    loss = SelfRestrainedTripletLoss(0.7)
+    loss = SelfRestrainedTriplet(0.7)
     again = keras.losses.deserialize(keras.losses.serialize(loss))
-    assert type(again) is SelfRestrainedTripletLoss and again.margin == 0.7
+    assert type(again) is SelfRestrainedTriplet and again.margin == 0.7
 
 
 def test_a_negative_margin_is_refused() -> None:
     with pytest.raises(ValueError, match="margin must be at least 0"):
-        SelfRestrainedTripletLoss(-1)
+        SelfRestrainedTriplet(-1)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from maskedface import datasets, models
-from maskedface.models import View
+from maskedface.layers import View
 
 
 @pytest.fixture(scope="module")

@@ -214,17 +214,6 @@ def test_photographs_count_alike_however_many_faces_were_made_of_them() -> None:
     np.testing.assert_allclose(centres.T, expected, atol=1e-6)
 
 
-def test_the_upper_box_lies_where_the_crop_does() -> None:
-    from maskedface import geometry
-    from maskedface.masking import UpperFaceCrop
-
-    face = datasets.draw_face(1, 0, False, size=150)
-    crop = UpperFaceCrop().matrix(150, 150, source="dlib", size=150)
-    box = training.compiling.upper_box("dlib", 150)
-    found = np.asarray(models.View(box, (150, 150))(face[None]))[0]
-    assert abs(found - geometry.warp(face, crop, 150)).mean() < 1.0
-
-
 # Whole runs.
 @pytest.mark.long
 def test_a_start_from_a_run_of_other_people_sets_the_centres_to_class_means(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from maskedface import recipes
-from maskedface.losses import CosineMarginLoss
+from maskedface.losses import CosineMargin
 from maskedface.recipes import Recipe
 from maskedface.training import learning_rate
 
@@ -80,7 +80,7 @@ def test_cross_entropy_with_smoothing_is_torchs() -> None:
     random = np.random.default_rng(1)
     logits, labels = random.normal(size=(6, 4)).astype("float32"), random.integers(0, 4, 6)
     for smoothing in (0.0, 0.1):
-        ours = float(CosineMarginLoss(0.0, 1.0, label_smoothing=smoothing)(labels, logits))
+        ours = float(CosineMargin(0.0, 1.0, label_smoothing=smoothing)(labels, logits))
         theirs = torch.nn.functional.cross_entropy(
             torch.from_numpy(logits), torch.from_numpy(labels), label_smoothing=smoothing
         )

@@ -1,0 +1,178 @@
+"""Layers that change training images, so that what they draw depends on (seed, epoch, image) alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from maskedface.masking.chance import uniform
+
+_STREAM = (
+    100  # apart from the streams of `datasets.order`; a layer takes as many as it draws numbers
+)
+_STREAMS = 32  # at most, a layer
+
+
+class Augmentation:
+    """What is done to each training image, by layers one after the other.
+
+    `layers.RandomMask`, `layers.RandomFaceJitter` and a horizontal `keras.layers.RandomFlip` are told
+    what they draw, by a hash of (seed, epoch, element). Any other layer draws for itself; its seed
+    generators are set by (seed, epoch, batch) before each batch, so a run that goes on sees what an
+    unbroken one would have seen.
+
+    Args:
+        layers: Keras layers, images -> images of the same shape. Where one has an `alignment` that is
+            None, a copy that has this one takes its place.
+        seed: int >= 0.
+        alignment: the images' alignment, a key of `geometry.ALIGNMENTS`.
+        size: int, the images' height and width in pixels.
+
+    Attributes:
+        layers: the layers, built.
+        num_draws: int, how many numbers an image needs.
+        draws_all: bool, whether no layer draws for itself: batches may be changed in any order.
+        mirrors: bool, whether one of them mirrors.
+        is_mirror: bool, whether there is nothing but one mirror at most.
+    """
+
+    def __init__(
+        self, layers: Sequence[Any] = (), *, seed: int = 0, alignment: str, size: int
+    ) -> None:
+        self.layers = tuple(_aligned(layer, alignment) for layer in layers)
+        self.seed = seed
+        for layer in self.layers:
+            if not layer.built:
+                layer.build((None, size, size, 3))
+        self._counts = [_draws_of(layer) for layer in self.layers]
+        if max(self._counts, default=0) > _STREAMS:
+            raise ValueError(f"num_draws must be at most {_STREAMS}. Received: {self._counts}")
+        self.num_draws = sum(self._counts)
+        self.draws_all = all(count or not _states(layer) for count, layer in self._each())
+        self.mirrors = any(map(_is_mirror, self.layers))
+        self.is_mirror = len(self.layers) <= 1 and all(map(_is_mirror, self.layers))
+
+    def _each(self) -> list[tuple[int, Any]]:
+        return list(zip(self._counts, self.layers, strict=True))
+
+    def draws(self, elements: np.ndarray, epoch: int, masked: np.ndarray) -> np.ndarray:
+        """What the layers draw for some images.
+
+        Args:
+            elements: int array, shape (batch,), each >= 0, the images' numbers (`datasets.order.elements`).
+            epoch: int >= 0.
+            masked: bool array, shape (batch,): which of them wear a mask already and are given none.
+
+        Returns:
+            float32 array in [0, 1], shape (batch, num_draws).
+        """
+        found = np.empty((len(elements), self.num_draws), "float32")
+        column = 0
+        for number, (count, layer) in enumerate(self._each()):
+            for stream in range(count):
+                at = _STREAM + _STREAMS * number + stream
+                # float32 rounds the highest up to 1, which would be past the end of any choice.
+                values = uniform(self.seed, epoch, elements, at).astype("float32")
+                found[:, column + stream] = np.minimum(values, np.float32(1 - 2**-24))
+            if hasattr(layer, "lays"):
+                found[masked, column] = 1.0  # never
+            column += count
+        return found
+
+    def lays(self, draws: np.ndarray) -> np.ndarray:
+        """Which images are given a mask: bool array, shape (batch,).
+
+        Args:
+            draws: as `draws` gives them.
+        """
+        given = np.zeros(len(draws), bool)
+        for layer, part in self._parts(draws):
+            if hasattr(layer, "lays"):
+                given |= np.asarray(layer.lays(part))
+        return given
+
+    def mirrored(self, draws: np.ndarray) -> np.ndarray:
+        """Which images are mirrored: bool array, shape (batch,)."""
+        turned = np.zeros(len(draws), bool)
+        for layer, part in self._parts(draws):
+            if _is_mirror(layer):
+                turned ^= part[:, 0] < 0.5
+        return turned
+
+    def apply(self, images: Any, draws: Any, batch_seed: Any) -> Any:
+        """Changes a batch, eagerly or in a `tf.data` graph.
+
+        Args:
+            images: uint8 array or tensor, shape (batch, size, size, 3).
+            draws: float32, shape (batch, num_draws), of the same kind.
+            batch_seed: two numbers below 2**32, of the kind, for layers that draw for themselves
+                (`batch_seed`).
+
+        Returns:
+            Images of the same shape; uint8 unless a layer makes floats of them.
+        """
+        for number, (layer, part) in enumerate(self._parts(draws)):
+            if _is_mirror(layer):
+                images = _mirror(images, part[:, 0] < 0.5)
+            elif hasattr(layer, "transform"):
+                images = layer.transform(images, part)
+            else:
+                images = _drawing_itself(layer, images, batch_seed, number)
+        return images
+
+    def batch_seed(self, epoch: int, step: int) -> np.ndarray:
+        """What decides a batch for layers that draw for themselves: uint32 array, shape (2,)."""
+        return np.random.SeedSequence([self.seed, epoch, step]).generate_state(2)
+
+    def _parts(self, draws: Any) -> list[tuple[Any, Any]]:
+        ends = np.cumsum(self._counts)
+        return [
+            (layer, draws[:, int(end) - count : int(end)])
+            for (count, layer), end in zip(self._each(), ends, strict=True)
+        ]
+
+
+def _aligned(layer: Any, alignment: str) -> Any:
+    config = layer.get_config()
+    if "alignment" in config and config["alignment"] is None:
+        return type(layer).from_config(config | {"alignment": alignment})
+    return layer
+
+
+def _draws_of(layer: Any) -> int:
+    return 1 if _is_mirror(layer) else int(getattr(layer, "num_draws", 0))
+
+
+def _is_mirror(layer: Any) -> bool:
+    import keras
+
+    return isinstance(layer, keras.layers.RandomFlip) and layer.mode == "horizontal"
+
+
+def _states(layer: Any) -> list[Any]:
+    """The states of a layer's seed generators: variables that are no weights."""
+    weights = {id(variable) for variable in layer.weights}
+    return [variable for variable in layer.variables if id(variable) not in weights]
+
+
+def _mirror(images: Any, turned: Any) -> Any:
+    if isinstance(images, np.ndarray):
+        images = images.copy()
+        images[turned] = images[turned, :, ::-1]
+        return images
+    import tensorflow as tf
+
+    if tf.is_tensor(images):
+        return tf.where(turned[:, None, None, None], tf.reverse(images, [2]), images)
+    from keras import ops
+
+    return ops.where(turned[:, None, None, None], ops.flip(images, 2), images)
+
+
+def _drawing_itself(layer: Any, images: Any, seed: Any, number: int) -> Any:
+    for place, state in enumerate(_states(layer)):
+        # Another start for each layer and each generator in it.
+        state.assign(seed + np.array([number, place], "uint32"))
+    return layer(images, training=True)

@@ -1,0 +1,127 @@
+"""The center loss, and the layer that holds its centers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from maskedface.losses.margins import CosineMargin
+from maskedface.losses.targets import labels_of
+
+
+@keras.saving.register_keras_serializable(package="maskedface")
+class CenterDistances(keras.layers.Layer):
+    """Squared distances of embeddings to a center for each person, which it learns.
+
+    It stands beside a head, its columns behind the logits: `models.SideBySide([models.LinearHead(),
+    CenterDistances()])`.
+
+    >>> CenterDistances(3).compute_output_shape((None, 128))
+    (None, 3)
+
+    Args:
+        num_classes: int >= 1, the number of people; None where a recipe leaves it open.
+        rate: float > 0, what the centers' gradient is multiplied by; the embeddings' is not. The
+            paper moves a center by .5 sum(x - c) / (1 + n) over its n faces of the batch (eq. 4);
+            under SGD of rate l and a `CenterLoss` of weight w, `rate = .25 batch / (w l)` makes
+            that step where n = 1. Optimizers that scale gradients (Adam) do not see the factor.
+
+    Input shape:
+        (batch, features), float.
+
+    Output shape:
+        (batch, num_classes), float32: squared Euclidean distances.
+
+    The centers start at 0. Set them to the people's mean embeddings where those are known:
+    `layer.set_weights([means])`, shape (num_classes, features).
+
+    Raises:
+        ValueError: if an argument is out of its range.
+    """
+
+    def __init__(self, num_classes: int | None = None, rate: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**{"dtype": "float32", **kwargs})
+        if num_classes is not None and num_classes < 1:
+            raise ValueError(f"num_classes must be at least 1. Received: {num_classes}")
+        if rate <= 0:
+            raise ValueError(f"rate must be above 0. Received: rate={rate}")
+        self.num_classes, self.rate = num_classes, rate
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self.centers = self.add_weight(
+            name="centers", shape=(self.num_classes, input_shape[-1]), initializer="zeros"
+        )
+
+    def call(self, embeddings: Any) -> Any:
+        here = ops.stop_gradient(self.centers)
+        centers = here + self.rate * (self.centers - here)
+        squares = ops.sum(embeddings**2, -1, keepdims=True) + ops.sum(centers**2, -1)
+        return squares - 2 * ops.matmul(embeddings, ops.transpose(centers))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (*input_shape[:-1], self.num_classes or 0)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "num_classes": self.num_classes, "rate": self.rate}
+
+
+@keras.saving.register_keras_serializable(package="maskedface")
+class CenterLoss(keras.losses.Loss):
+    """Cross-entropy that also pulls each embedding to its person's center.
+
+    Wen et al., "A Discriminative Feature Learning Approach for Deep Face Recognition", ECCV 2016,
+    eq. 5: L = L_softmax + w / 2 |x - c_y|^2; both are sums over the batch there and means here.
+    Their centers move by a rule of their own (eq. 4), ours by the gradient (`CenterDistances`).
+
+    Args:
+        weight: float >= 0, w; .003 in the paper.
+        margin: float in [0, 1): with a cosine head, its margin (`CosineMargin`); 0 = the
+            paper's plain softmax, with any head.
+        scale: float > 0, of the cosine head; unused with margin 0.
+
+    Call arguments:
+        y_true: int labels, shape (batch,), (batch, 1), or with the domain beside it.
+        y_pred: float, shape (batch, 2 classes): the logits, then the squared distances.
+
+    Returns:
+        The mean over the batch (Keras' reduction), float.
+
+    Raises:
+        ValueError: if an argument is out of its range, or y_pred has an odd number of columns.
+    """
+
+    def __init__(
+        self,
+        weight: float = 0.003,
+        margin: float = 0.0,
+        scale: float = 24.0,
+        name: str = "center",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        if weight < 0:
+            raise ValueError(f"weight must be at least 0. Received: weight={weight}")
+        self.weight, self.margin, self.scale = weight, margin, scale
+        self._identity = CosineMargin(margin, scale)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        logits, away = halves(y_pred)
+        own = ops.one_hot(labels_of(y_true), ops.shape(away)[-1], dtype=away.dtype)
+        pull = 0.5 * self.weight * ops.sum(own * away, -1)
+        return self._identity.call(y_true, logits) + pull
+
+    def get_config(self) -> dict[str, Any]:
+        own = {n: getattr(self, n) for n in ("weight", "margin", "scale")}
+        return {**super().get_config(), **own}
+
+
+def halves(y_pred: Any) -> tuple[Any, Any]:
+    """The left and the right half of the columns."""
+    columns = y_pred.shape[-1]
+    if columns % 2:
+        raise ValueError(
+            f"y_pred must have an even number of columns, two a person. Received: {columns}"
+        )
+    return y_pred[:, : columns // 2], y_pred[:, columns // 2 :]

@@ -1,0 +1,59 @@
+"""Where in a model the embedding lies, as a part of the model."""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+
+@keras.saving.register_keras_serializable(package="maskedface")
+class FaceEmbedding(layers.Identity):
+    """Marks the embedding in front of a classifier's head, and hands it on as it is.
+
+    So any layer can be a head: a model read from a file still knows where its backbone ends
+    (`models.embedder`).
+
+    Input shape:
+        (batch, features).
+
+    Output shape:
+        the same.
+    """
+
+
+def embedder(model: keras.Model) -> keras.Model:
+    """The part of a classifier before its head: images -> embeddings.
+
+    >>> from maskedface import models
+    >>> model = models.classifier(models.DlibResNet29(None), 10)
+    >>> models.embedder(model).output_shape
+    (None, 128)
+
+    Args:
+        model: from `models.classifier`, or a backbone, which is returned as it is.
+
+    Returns:
+        A model that shares the classifier's weights; its name is the backbone's.
+
+    Raises:
+        ValueError: if the model marks several embeddings.
+    """
+    marks = [layer for layer in model.layers if isinstance(layer, FaceEmbedding)]
+    if not marks:
+        return model
+    if len(marks) > 1:
+        raise ValueError(f"model must mark one embedding. Received: {len(marks)} of them")
+    return keras.Model(model.input, marks[0].input, name=model.name)
+
+
+def unjoined(model: keras.Model) -> keras.Model:
+    """The network whose embeddings of an image and its mirror a model adds (`models.mirror_join`).
+
+    Args:
+        model: images -> embeddings.
+
+    Returns:
+        The inner model; the model itself where it adds none.
+    """
+    inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    return inner[0] if len(inner) == 1 else model

@@ -1,0 +1,382 @@
+"""A Keras object as plain data: a recipe is read, compared and changed without Keras."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import importlib
+import inspect
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from maskedface.names import did_you_mean
+
+_KEYS = {"module", "class_name", "config", "registered_name", "build_config", "compile_config"}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What Keras' own serialization keeps of an object: its class and its arguments.
+
+    A recipe holds optimizers, losses, layers and callbacks in this form, since an optimizer serves one
+    model and a recipe many, and since reading a recipe needs no Keras. `build` makes a new object.
+
+    >>> from maskedface.recipes import Spec
+    >>> Spec.named("keras.optimizers.Adam", learning_rate=0.1)
+    Adam(learning_rate=0.1)
+
+    Args:
+        module: the module that offers the class, "keras.optimizers" for one.
+        class_name: its name.
+        config: its arguments, JSON values; those left out have the class's defaults.
+        registered_name: the name that `keras.saving.register_keras_serializable` gave it, or None.
+    """
+
+    module: str | None
+    class_name: str
+    config: Any = field(default_factory=dict)
+    registered_name: str | None = None
+
+    def __repr__(self) -> str:
+        if not isinstance(self.config, dict):
+            return self.class_name if self.class_name != "function" else str(self.config)
+        words = ", ".join(f"{key}={_shown(value)}" for key, value in self.config.items())
+        return f"{self.class_name}({words})"
+
+    @staticmethod
+    def named(path: str, **config: Any) -> Spec:
+        """A class by its full name.
+
+        Args:
+            path: module and class, "maskedface.losses.CosineMargin".
+            config: its arguments; objects among them as `Spec`.
+        """
+        module, _, name = path.rpartition(".")
+        registered = f"maskedface>{name}" if module.startswith("maskedface") else None
+        return Spec(module, name, _plain(config), registered)
+
+    @staticmethod
+    def of(value: Any) -> Spec:
+        """The data of an object.
+
+        Args:
+            value: a `Spec`; what `to_dict` gave; an object with `get_config`; or a Keras callback whose
+                arguments are attributes of the same names.
+
+        Returns:
+            The data. Its floats are the shortest that Keras reads back as the same float32.
+
+        Raises:
+            ValueError: if the value is none of these, or its class cannot be found again.
+        """
+        if isinstance(value, Spec):
+            return value
+        if isinstance(value, Mapping):
+            return Spec._read(value)
+        import keras
+
+        if isinstance(value, keras.callbacks.Callback) and not hasattr(value, "get_config"):
+            kind = type(value)
+            found = Spec(_public_module(kind), kind.__name__, _arguments(value))
+        else:
+            try:
+                whole = keras.saving.serialize_keras_object(value)
+                found = Spec._read(_without_made_up_names(_rounded(whole)))
+            except (AttributeError, TypeError, ValueError) as error:
+                raise ValueError(
+                    f"a recipe's part must be a Keras object with get_config. Received: {value!r}"
+                ) from error
+        found.build()  # what cannot be read back must not be written
+        return found
+
+    @staticmethod
+    def _read(value: Mapping[str, Any]) -> Spec:
+        if not {"class_name", "config"} <= set(value) <= _KEYS:
+            raise ValueError(
+                'a Keras object must be {"module": ..., "class_name": ..., "config": ..., '
+                f'"registered_name": ...}}. Received: {dict(value)}'
+            )
+        words = [value.get("module"), value["class_name"], value.get("registered_name")]
+        if not isinstance(words[1], str) or not all(
+            isinstance(x, (str, type(None))) for x in words
+        ):
+            raise ValueError(f"a Keras object's module and names must be text. Received: {words}")
+        return Spec(words[0], words[1], _plain(value["config"]), words[2])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form of `keras.saving.serialize_keras_object`: JSON values."""
+        return {
+            "module": self.module,
+            "class_name": self.class_name,
+            "config": copy.deepcopy(
+                self.config
+            ),  # some of Keras' `from_config` change what they are given
+            "registered_name": self.registered_name,
+        }
+
+    def build(self, **more: Any) -> Any:
+        """Makes the object.
+
+        Args:
+            more: arguments that the recipe leaves open, `num_classes` of a head for one.
+
+        Returns:
+            A new object.
+
+        Raises:
+            ValueError: if its class is not found, or refuses an argument.
+        """
+        import keras
+
+        try:
+            if self._is_callback():
+                return self._class()(**copy.deepcopy(self.config), **more)
+            self._import()
+            config = self.to_dict()
+            if more:
+                config["config"] |= more
+            return keras.saving.deserialize_keras_object(config)
+        except (ImportError, AttributeError, TypeError, ValueError) as error:
+            reason = str(error).rpartition("Exception encountered: ")[2]  # behind Keras' own words
+            raise ValueError(
+                f"{self.class_name} must be a class that can be imported, or one registered by "
+                f"keras.saving.register_keras_serializable, with arguments that it takes. "
+                f"Received: {self!r} of module {self.module!r} ({reason[:200]})"
+            ) from error
+
+    def has_class(self, *names: str) -> bool:
+        """Whether its class has one of these names."""
+        return self.class_name in names
+
+    def other_class(self, path: str) -> Spec:
+        """Another class, with those of this one's arguments that it takes too.
+
+        Args:
+            path: module and class, as for `named`.
+
+        Raises:
+            ValueError: if there is no such class.
+        """
+        new = Spec.named(path)
+        words = inspect.signature(new._class()).parameters
+        kept = {key: value for key, value in self.config.items() if key in words and key != "name"}
+        return Spec.named(path, **kept)
+
+    def _import(self) -> Any:
+        """Imports the class's module, which registers it. One that is registered already needs none: a
+        notebook's, or a module's that was read from elsewhere."""
+        try:
+            return importlib.import_module(self.module or "keras")
+        except ImportError:
+            import keras
+
+            if keras.saving.get_registered_object(self.registered_name) is None:
+                raise
+            return None
+
+    def _class(self) -> Any:
+        module = self._import()
+        found = getattr(module, self.class_name, None)
+        if found is None and self.registered_name is not None:
+            import keras
+
+            found = keras.saving.get_registered_object(self.registered_name)
+        if found is None:
+            near = did_you_mean(self.class_name, classes_of(self.module or "keras"))
+            raise ValueError(
+                f"{self.module} must have the class. Received: {self.class_name!r}{near}"
+            )
+        return found
+
+    def _is_callback(self) -> bool:
+        if self.module is None or self.registered_name is not None:
+            return False
+        import keras
+
+        kind = getattr(importlib.import_module(self.module), self.class_name, None)
+        is_class = isinstance(kind, type) and issubclass(kind, keras.callbacks.Callback)
+        return is_class and not hasattr(kind, "from_config")
+
+    def arguments(self) -> dict[str, Any]:
+        """All arguments of the object, those left out with their defaults."""
+        if not self._is_callback():
+            with contextlib.suppress(ValueError):  # one that a recipe fills in may be missing
+                return dict(Spec.of(self.build()).config)
+        return self._words()
+
+    def _words(self) -> dict[str, Any]:
+        words = inspect.signature(self._class()).parameters.values()
+        config: dict[str, Any] = self.config
+        return {word.name: word.default for word in words} | config
+
+
+def classes_of(module: str) -> list[str]:
+    """The names of a module's classes."""
+    return [name for name in dir(importlib.import_module(module)) if name[0].isupper()]
+
+
+def changed(node: Any, path: list[str], value: Any, where: str) -> Any:
+    """A part of a recipe with one value in it changed.
+
+    Args:
+        node: a `Spec`, a list of some, or what lies in a config.
+        path: the words of the dotted path that are left.
+        value: what to put there.
+        where: the words before, for messages.
+
+    Returns:
+        A new part.
+
+    Raises:
+        ValueError: if there is no such place, or the value is of another kind than what is there.
+    """
+    if not path:
+        return _checked(node, value, where)
+    word, *rest = path
+    here = f"{where}.{word}"
+    if isinstance(node, (list, tuple)):
+        if not word.isdecimal() or int(word) >= len(node):
+            raise ValueError(f"{here} must be a number below {len(node)}. Received: {word!r}")
+        items = list(node)
+        items[int(word)] = changed(items[int(word)], rest, value, here)
+        return type(node)(items)
+    if isinstance(node, Mapping) and {"class_name", "config"} <= set(node):
+        return changed(Spec.of(node), path, value, where).to_dict()
+    if isinstance(node, Spec):
+        known = node.config if word in node.config else node.arguments()
+        _check_word(word, known, where)
+        new = changed(known[word], rest, value, here)
+        return Spec(node.module, node.class_name, node.config | {word: new}, node.registered_name)
+    if isinstance(node, Mapping):
+        _check_word(word, node, where)
+        return {**node, word: changed(node[word], rest, value, here)}
+    raise ValueError(f"{where} must have parts to change {here}. Received: {node!r}")
+
+
+def value_at(node: Any, path: list[str]) -> Any:
+    """What lies at a dotted path of a recipe's part; None where nothing is said.
+
+    Args:
+        node, path: as for `changed`.
+    """
+    for word in path:
+        if isinstance(node, Mapping) and {"class_name", "config"} <= set(node):
+            node = node["config"]
+        elif isinstance(node, Spec):
+            node = node.config if word in node.config else node.arguments()
+        if isinstance(node, (list, tuple)):
+            node = node[int(word)] if word.isdecimal() and int(word) < len(node) else None
+        else:
+            node = node.get(word) if isinstance(node, Mapping) else None
+    return node
+
+
+def _check_word(word: str, known: Mapping[str, Any], where: str) -> None:
+    if word not in known:
+        raise ValueError(
+            f"{where} must have the argument, one of {sorted(known)}. "
+            f"Received: {word!r}{did_you_mean(word, known)}"
+        )
+
+
+def _checked(old: Any, new: Any, where: str) -> Any:
+    """The new value in the old one's kind."""
+    new = _plain(new)
+    if type(old) is float and type(new) is int:
+        return float(new)
+    is_object = isinstance(old, Mapping) and "class_name" in old
+    if old is None or is_object or type(old) is type(new):
+        return new
+    if isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):
+        return type(old)(new)
+    if type(old) is int and type(new) is float and not isinstance(old, bool):
+        return new  # Keras takes many a number as either
+    if type(old) in (int, float) and isinstance(new, Mapping):
+        return new  # a schedule in place of a rate
+    raise ValueError(f"{where} must be {type(old).__name__}. Received: {where}={new!r}")
+
+
+def _arguments(callback: Any) -> dict[str, Any]:
+    """The arguments of a callback that Keras does not serialize, from its attributes."""
+    words = inspect.signature(type(callback)).parameters.values()
+    named = [w for w in words if w.kind not in (w.VAR_KEYWORD, w.VAR_POSITIONAL)]
+    missing = [w.name for w in named if not hasattr(callback, w.name)]
+    required = [w.name for w in named if w.default is w.empty and w.name in missing]
+    found = {w.name: getattr(callback, w.name) for w in named if w.name not in missing}
+    required += [name for name, argument in found.items() if not _is_json(argument)]
+    if required:
+        raise ValueError(
+            "a recipe's callback must have get_config, or keep its arguments as attributes of the same "
+            f"names, JSON values. Received: {type(callback).__name__} without {required}"
+        )
+    return found
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _public_module(kind: type) -> str:
+    return "keras.callbacks" if kind.__module__.startswith("keras.") else kind.__module__
+
+
+def _plain(value: Any) -> Any:
+    """JSON values, as they come back from a file."""
+    if isinstance(value, Spec):
+        return _plain(value.to_dict())
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"a number in a recipe must be finite. Received: {value}")
+    return value
+
+
+def _without_made_up_names(value: Any) -> Any:
+    """Keras numbers what a process makes, "dense_7", "adam_2": without these names two recipes that say
+    the same are the same. A functional model's layers keep theirs, which its graph is written in."""
+    if isinstance(value, (list, tuple)):
+        return [_without_made_up_names(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    config = value.get("config")
+    if isinstance(config, Mapping) and "name" in config and "class_name" in value:
+        from keras.src.utils.naming import to_snake_case
+
+        base = to_snake_case(str(value["class_name"]))
+        made_up = re.fullmatch(rf"{base}(_\d+)?", str(config["name"]))
+        is_model = "layers" in config  # which is not read back without a name
+        kept = {key: item for key, item in config.items() if key != "name" or not made_up}
+        kept |= {"name": base} if made_up and is_model else {}
+        if "input_layers" in config:
+            return {**value, "config": kept}
+        value = {**value, "config": kept}
+    return {key: _without_made_up_names(item) for key, item in value.items()}
+
+
+def _rounded(value: Any) -> Any:
+    """Keras hands out float32 numbers as .0010000000474974513: the shortest that mean the same."""
+    import numpy as np
+
+    if isinstance(value, Mapping):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(item) for item in value]
+    if isinstance(value, float) and abs(value) < 3e38 and float(np.float32(value)) == value:
+        return float(str(np.float32(value)))
+    return value
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping) and {"class_name", "config"} <= set(value):
+        return repr(Spec.of(value))
+    return repr(value)

@@ -1,0 +1,137 @@
+"""Many photographs in one go: a folder's files, a progress bar, and errors that stop nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.progress import track
+
+from maskedface.datasets.formats import is_tools
+from maskedface.datasets.sources import walk
+from maskedface.recognition.faces import Identity
+from maskedface.recognition.recognizer import Recognizer
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoResult:
+    """What became of one photograph.
+
+    Attributes:
+        path: str, the file.
+        identities: tuple of `Identity`, one a face.
+        error: str, why the file could not be read; "" if it could.
+    """
+
+    path: str
+    identities: tuple[Identity, ...]
+    error: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values: "path", "error", "faces"."""
+        faces = [one.to_dict() for one in self.identities]
+        return {"path": self.path, "error": self.error, "faces": faces}
+
+
+def photo_files(*places: str | os.PathLike[str]) -> list[str]:
+    """The photographs of files and folders.
+
+    Args:
+        places: image files, and folders, of which every file at any depth is taken, whatever its name:
+            one that is no image is then named as such. Left out are files that systems and tools keep
+            for themselves (names that begin with a dot, `Thumbs.db`, `@eaDir`, `__MACOSX`).
+
+    Returns:
+        The paths, each once, folders' in the names' order.
+
+    Raises:
+        FileNotFoundError: if a place does not exist.
+        ValueError: if there is no photograph.
+    """
+    found: list[str] = []
+    for place in places:
+        if not os.path.isdir(place):
+            if not os.path.exists(place):
+                raise FileNotFoundError(f"a photograph must exist. Received: {os.fspath(place)!r}")
+            found.append(os.fspath(place))
+            continue
+        for folder in walk(place):
+            paths = map(folder.inside, folder.files)
+            found += [os.path.join(place, path) for path in paths if not is_tools(path)]
+    if not found:
+        raise ValueError(f"there must be a photograph. Received: none in {[*map(str, places)]}")
+    return list(dict.fromkeys(found))
+
+
+def identify_all(
+    recognizer: Recognizer,
+    paths: Iterable[str],
+    *,
+    candidates: int = 3,
+    threshold: float | None = None,
+    progress: bool = True,
+) -> Iterator[PhotoResult]:
+    """Identifies the faces of many photographs; a file that cannot be read is named, not fatal.
+
+    Args:
+        recognizer: with somebody enrolled.
+        paths: image files, for example from `photo_files`.
+        candidates, threshold: as for `Recognizer.identify`.
+        progress: whether a progress bar is drawn, on stderr.
+
+    Yields:
+        One `PhotoResult` a file, in order.
+
+    Raises:
+        ValueError: if nobody is enrolled, `candidates` is below 1 or the threshold is no score.
+        ModuleNotFoundError: if the detector wants a package that is not installed.
+
+    >>> from maskedface import recognition
+    >>> recognizer = recognition.Recognizer.load("runs/best")  # doctest: +SKIP
+    >>> for result in recognition.identify_all(recognizer, recognition.photo_files("in")):  # doctest: +SKIP
+    ...     print(result.to_dict())
+    """
+    if not len(recognizer.gallery) or candidates < 1:
+        raise ValueError(
+            "somebody must be enrolled, and candidates at least 1. "
+            f"Received: {len(recognizer.gallery)} people, candidates={candidates}"
+        )
+    recognizer.gallery.check_threshold(threshold)
+
+    def identify(path: str) -> tuple[Identity, ...]:
+        return recognizer.identify(path, candidates=candidates, threshold=threshold)
+
+    for path, found, error in each(paths, identify, "identifying", progress=progress):
+        yield PhotoResult(path, found or (), error)
+
+
+def each(
+    items: Iterable[_Item],
+    read: Callable[[_Item], _Result],
+    label: str,
+    *,
+    progress: bool,
+) -> Iterator[tuple[_Item, _Result | None, str]]:
+    """Calls `read` on every file, with a progress bar on stderr.
+
+    Args:
+        items: paths, or what else says which photograph.
+        read: reads one.
+        label: str, beside the bar.
+        progress: whether it is drawn.
+
+    Yields:
+        (item, result, ""), or (item, None, why the file or what it shows was refused).
+    """
+    listed = list(items)
+    for item in track(listed, label, console=Console(stderr=True), disable=not progress):
+        try:
+            yield item, read(item), ""
+        except (ValueError, OSError) as error:  # ImageError and FaceError among them
+            yield item, None, str(error)

@@ -1,0 +1,84 @@
+"""The annotated picture: a box and a name at every face."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from maskedface.masking import SEEMS_MASKED
+from maskedface.names import shown
+from maskedface.recognition.faces import Identity
+from maskedface.recognition.photo import Photo, read_pixels
+
+MAX_SIDE = 2048  # pixels of the longer side; larger photographs are scaled down
+# Told apart by people who see no red or green (Okabe and Ito 2008): blue, and vermilion.
+_GOOD, _OTHER = (0, 114, 178), (213, 94, 0)
+
+
+class LabeledFace(NamedTuple):
+    """A box (left, top, right, bottom, in pixels), words beside it, and whether they are good news."""
+
+    box: tuple[float, float, float, float]
+    words: str
+    good: bool
+
+
+def draw_faces(photo: Photo, faces: Sequence[LabeledFace]) -> np.ndarray:
+    """Draws a box and words at faces of a photograph.
+
+    Args:
+        photo: the photograph: an image file's path or bytes, a PIL image, or an RGB array.
+        faces: boxes in its pixels, words, and whether the words are good news.
+
+    Returns:
+        uint8 array, shape (height, width, 3): the picture, scaled down to 2,048 px at most. Good news
+        is blue, other orange.
+    """
+    image = read_pixels(photo)
+    scale = min(1.0, MAX_SIDE / max(image.shape[:2]))
+    picture = Image.fromarray(image)
+    if scale < 1:
+        width, height = (max(1, round(side * scale)) for side in picture.size)
+        picture = picture.resize((width, height), Image.Resampling.BOX)
+    draw = ImageDraw.Draw(picture)
+    line = max(1, max(picture.size) // 400)
+    font = ImageFont.load_default(max(11, max(picture.size) // 50))
+    for face in faces:
+        color = _GOOD if face.good else _OTHER
+        left, top, right, bottom = (side * scale for side in face.box)
+        draw.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), None, color, line)
+        # File names may hold bytes that no font can show.
+        words = shown(face.words)
+        _, _, width, height = draw.textbbox((0, 0), words, font)
+        x = min(max(0.0, left), max(0.0, picture.width - width))
+        y = top - height - line if top > height + line else min(bottom, picture.height - height)
+        draw.rectangle((x, y, x + width, y + height), color)
+        draw.text((x, y), words, (255, 255, 255), font)
+    return np.asarray(picture)
+
+
+def draw_identities(photo: Photo, identities: Sequence[Identity]) -> np.ndarray:
+    """Draws who is who onto a photograph: name or "unknown", score of the most alike, mask.
+
+    Args:
+        photo: the photograph: an image file's path or bytes, a PIL image, or an RGB array.
+        identities: from `Recognizer.identify`, whose boxes are in its pixels.
+
+    Returns:
+        As `draw_faces`; blue boxes have a name, orange ones are unknown.
+    """
+    return draw_faces(
+        photo,
+        [
+            LabeledFace(
+                one.face.box,
+                f"{one.person or 'unknown'} {one.candidates[0].score:.2f}"
+                f"{', masked' if one.face.masked >= SEEMS_MASKED else ''}",
+                bool(one.person),
+            )
+            for one in identities
+        ],
+    )

@@ -1,0 +1,264 @@
+"""What a run starts from: a backbone with weights, and another run where asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import keras
+import numpy as np
+
+from maskedface import models
+from maskedface.geometry import ALIGNMENTS, alignment_points
+from maskedface.models.saved import load_model
+from maskedface.recipes import Recipe
+from maskedface.training.run import Run, alignment_beside, last_run
+
+BACKBONES = ("ResNet50", "DlibResNet29")
+RANDOM = "random"  # the weights of a network that nobody trained, where they are meant
+
+
+Backbone: TypeAlias = str | os.PathLike[str] | keras.Model
+"""A backbone's name, its file, or the model itself."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run starts from.
+
+    Attributes:
+        source: as `backbone` of `build_backbone`.
+        weights, alignment: likewise.
+        before: the run whose weights it takes over, or None.
+    """
+
+    source: Backbone
+    weights: str | os.PathLike[str] | None
+    alignment: str | None
+    before: Run | None
+
+    def build(self, image_size: int) -> keras.Model:
+        """The backbone, before it takes over another run's weights."""
+        return build_backbone(self.source, self.weights, image_size, self.alignment)
+
+    def facts(self) -> dict[str, Any]:
+        """What run.json says of it."""
+        return {
+            "backbone": name_of(self.source),
+            "weights": None if self.weights is None else os.fspath(self.weights),
+            "init": "" if self.before is None else os.path.abspath(self.before.path),
+        }
+
+
+def find_start(
+    recipe: Recipe,
+    backbone: Backbone,
+    weights: str | os.PathLike[str] | None,
+    alignment: str | None,
+    run_dir: str,
+    seed: int,
+) -> Start:
+    """Finds what a run starts from, and builds nothing yet.
+
+    Args:
+        recipe: the experiment.
+        backbone, weights, alignment: as for `training.train`.
+        run_dir: where the run goes.
+        seed: int >= 0, the run's.
+
+    Returns:
+        The start.
+
+    Raises:
+        ValueError: as `refuse_noise`.
+        FileNotFoundError: as `earlier_run`.
+    """
+    refuse_noise(recipe, backbone, weights)
+    return Start(backbone, weights, alignment, earlier_run(recipe.init, run_dir, seed))
+
+
+@models.in_float32()
+def build_backbone(
+    backbone: Backbone,
+    weights: str | os.PathLike[str] | None,
+    image_size: int,
+    alignment: str | None = None,
+) -> keras.Model:
+    """Builds a backbone by name, reads one from a file, or copies one.
+
+    Args:
+        backbone: "ResNet50", "DlibResNet29", a class of `keras.applications` that scales its input
+            itself ("EfficientNetV2B0", "ConvNeXtTiny", "MobileNetV3Small", ...: those with
+            `include_preprocessing`), the path of a `.keras` file (images -> embeddings), or such a model,
+            functional or sequential, which is copied.
+        weights: as the backbone's own `weights` (of `keras.applications`: "imagenet" or a file); None or
+            "random" for weights that nobody trained; None where a `.keras` file holds them.
+        image_size: int, input height and width in pixels; a backbone of one size keeps its own.
+        alignment: what the backbone's faces are aligned to, a key of `geometry.ALIGNMENTS`; None where
+            the backbone states it (`models.alignment_of`): ours do, files of models that do, and files
+            in a run folder, whose run.json does. It must be given for a class of `keras.applications`.
+
+    Returns:
+        The backbone, which states its alignment. Those of `keras.applications` end in their global
+        average pool.
+
+    Raises:
+        ValueError: if a name is unknown, weights are given beside a `.keras` file, no alignment is
+            given for a backbone that states none, or Keras is set to what a backbone cannot have.
+    """
+    if alignment is not None:
+        alignment_points(alignment, 1, 1)  # refuses an unknown one
+    if isinstance(backbone, keras.Model):
+        return _copied(backbone, weights, image_size, alignment)
+    if has_name(backbone) and weights == RANDOM:
+        weights = None
+    if backbone == "ResNet50":
+        shape = (image_size, image_size, 3)
+        return models.ResNet50(weights, shape, alignment=alignment or "vggface2")
+    if backbone == "DlibResNet29":
+        return models.DlibResNet29(weights, alignment=alignment or "dlib")
+    if os.fspath(backbone) in _applications():
+        models.refuse_channels_first()
+        if alignment is None:
+            raise ValueError(
+                "alignment must be given for a backbone of keras.applications, which states none "
+                f"(--backbone-alignment on the command line), one of {sorted(ALIGNMENTS)}. "
+                f"Received: alignment=None, backbone={backbone!r}"
+            )
+        build = getattr(keras.applications, os.fspath(backbone))
+        shape = (image_size, image_size, 3)
+        built = build(include_top=False, weights=weights, input_shape=shape, pooling="avg")
+        return models.with_alignment(built, alignment)
+    if not os.fspath(backbone).endswith(".keras") or not os.path.isfile(backbone):
+        raise ValueError(
+            f"backbone must be one of {(*BACKBONES, *_applications())} or a .keras file. "
+            f"Received: backbone={backbone!r}"
+        )
+    if weights is not None:
+        raise ValueError(
+            "weights must be None where the backbone is a .keras file, which holds its own. "
+            f"Received: weights={weights!r}"
+        )
+    found = models.embedder(load_model(backbone))
+    alignment = alignment or alignment_beside(backbone)
+    if alignment is None:
+        models.alignment_of(found)  # refuses a model that states none
+        return found
+    return models.with_alignment(found, alignment)
+
+
+def has_name(backbone: Backbone) -> bool:
+    """Whether a backbone is built by its name, and not a model or a file that holds its weights."""
+    if isinstance(backbone, keras.Model):
+        return False
+    return os.fspath(backbone) in (*BACKBONES, *_applications())
+
+
+def name_of(backbone: Backbone) -> str:
+    """What run.json says of a backbone: its name or path; of a model its name and a hash of it."""
+    if not isinstance(backbone, keras.Model):
+        return os.fspath(backbone)
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(json.dumps(backbone.get_config(), default=str, sort_keys=True).encode())
+    for weight in backbone.get_weights():
+        digest.update(np.ascontiguousarray(weight).data)
+    return f"keras.Model {backbone.name} {digest.hexdigest()}"
+
+
+def _copied(
+    model: keras.Model,
+    weights: str | os.PathLike[str] | None,
+    image_size: int,
+    alignment: str | None,
+) -> keras.Model:
+    """A copy of the caller's model, which training may change, at a size where it takes any."""
+    if weights is not None:
+        raise ValueError(
+            f"weights must be None where the backbone is a model. Received: weights={weights!r}"
+        )
+    shape = model.input_shape[1:] if isinstance(model.input_shape, tuple) else ()
+    if len(shape) != 3 or not hasattr(model, "get_layer") or not model.inputs:
+        raise ValueError(
+            "backbone must be a functional or sequential model of images, shape (batch, height, width, "
+            f"3). Received: {model.name!r} of input shape {model.input_shape}"
+        )
+    model = models.embedder(model)
+    size = keras.Input((shape[0] or image_size, shape[1] or image_size, shape[2]), name="image")
+    copy = keras.models.clone_model(model, input_tensors=size)
+    copy.set_weights(model.get_weights())
+    if alignment is None:
+        models.alignment_of(copy)  # refuses a model that states none
+        return copy
+    return models.with_alignment(copy, alignment)
+
+
+def _applications() -> tuple[str, ...]:
+    """The classes of `keras.applications` that take RGB, 0-255, as all models here do."""
+    builders = {
+        name: value
+        for name, value in vars(keras.applications).items()
+        if name[0].isupper() and callable(value)
+    }
+    return tuple(
+        name
+        for name, value in builders.items()
+        if "include_preprocessing" in inspect.signature(value).parameters
+    )
+
+
+def earlier_run(name: str, run_dir: str, seed: int) -> Run | None:
+    """The run that a recipe starts from.
+
+    Args:
+        name: the recipe's `init`: "", a run folder's path, or a recipe's name. In a folder of runs with
+            several seeds (seed-0/, seed-1/ ...) the run of the same seed is taken, of several recipes that
+            start from each other the last one's.
+        run_dir: the new run's folder; a recipe's run lies beside it, under the recipe's name.
+        seed: int, the new run's.
+
+    Returns:
+        The run, or None where `name` is "".
+
+    Raises:
+        FileNotFoundError: if there is no finished run.
+    """
+    if not name:
+        return None
+    beside = os.path.join(os.path.dirname(os.path.abspath(run_dir)), name)
+    start = name if os.path.isdir(name) else beside
+    if not os.path.isdir(start):
+        raise FileNotFoundError(
+            "init must be a finished run's folder, or name a recipe whose run lies beside this one "
+            f"(training.train_scenario trains it first). Received: {name!r}, no {start!r}"
+        )
+    of_seed = os.path.join(start, f"seed-{seed}")
+    # A run that was begun in the folder that it starts from does not start from itself.
+    return last_run(of_seed if os.path.isdir(of_seed) else start, but=run_dir)
+
+
+def refuse_noise(
+    recipe: Recipe,
+    backbone: Backbone,
+    weights: str | os.PathLike[str] | None,
+) -> None:
+    """Refuses a network that would stay, whole or in part, as random numbers have made it.
+
+    Args:
+        recipe: the experiment.
+        backbone, weights: as for `training.train`.
+
+    Raises:
+        ValueError: if the recipe freezes a part of the network, or trains nothing, and no weights are
+            named for it: neither here, nor by a backbone's file, nor by a run to start from.
+    """
+    stays = recipe.freeze_through != "none" or not recipe.epochs
+    if stays and weights is None and has_name(backbone) and not recipe.init:
+        raise ValueError(
+            "weights must be a preset or a file (--weights) where a recipe freezes layers or trains "
+            f"none, or {RANDOM!r} where that is meant. Received: weights=None, backbone="
+            f"{backbone!r}, freeze_through={recipe.freeze_through!r}, epochs={recipe.epochs}"
+        )

@@ -1,0 +1,284 @@
+"""The activations of a network's frozen prefix: computed once, kept in a file, read ever after."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.lib.format import open_memmap
+from rich.progress import track
+
+from maskedface import models
+from maskedface.datasets.augmentation import Augmentation
+from maskedface.locks import make_once
+from maskedface.recipes import Recipe
+from maskedface.training.data import Data
+from maskedface.training.network import Network, changing_variables
+from maskedface.whole_file import allocate, whole_file
+
+_VERSION = (
+    4  # of what a feature's values depend on besides the key; a change leaves old files unused
+)
+_BLOCK = 256  # rows between two marks of progress, so that little is lost with a killed run
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The part of a network that is trained, and the arrays it reads.
+
+    Attributes:
+        learner: inputs -> what the loss reads; it shares its layers with the whole network.
+        embedder: inputs -> embeddings, or None where the inputs are the embeddings.
+        train: array, shape (rows, height, width, 3), uint8 faces; or of features (rows, views, ...).
+        test: array, shape (rows, ...), of the faces as they are.
+        has_features: bool, what `train` and `test` hold.
+        changing: the variables that training may change, but for the optimizer's: the same whether
+            features are used or not, so a run can go on the other way.
+        facts: for run.json: what was done with frozen features, and why.
+    """
+
+    learner: keras.Model
+    embedder: keras.Model | None
+    train: np.ndarray
+    test: np.ndarray
+    has_features: bool
+    changing: list[keras.Variable]
+    facts: dict[str, Any]
+
+    def embeddings(self, part: np.ndarray) -> np.ndarray:
+        """Embeds `train` or `test`, the faces as they are: float32 array, shape (rows, features)."""
+        plain = part[:, 0] if self.has_features and part is self.train else part
+        return np.asarray(plain) if self.embedder is None else models.predict(self.embedder, plain)
+
+
+def prepare_inputs(network: Network, data: Data, folder: str, progress: bool) -> Inputs:
+    """Computes the frozen part's activations where the recipe and the disk allow it.
+
+    Args:
+        network: what is trained.
+        data: the faces.
+        folder: where activations go.
+        progress: whether to draw a progress bar.
+
+    Returns:
+        What to train, on what.
+
+    Raises:
+        OSError: if the disk is full.
+    """
+    recipe, augmentation = network.recipe, data.plan.augmentation
+    prefix = frozen_prefix(recipe, network.backbone, augmentation)
+    if isinstance(prefix, FrozenPrefix):
+        views = 1 + augmentation.mirrors
+        size = prefix.bytes_of(len(data.train), views) + prefix.bytes_of(len(data.test), 1)
+        reason = room(size, folder, recipe.features_budget)
+        said = (
+            reason
+            or f"{size / 2**20:.0f} MiB after {prefix.boundary._keras_history.operation.name}"
+        )
+    else:
+        reason = said = prefix
+    note = " (the ordinary loop is used)" if reason else ""
+    logging.getLogger("maskedface").info("frozen features: %s%s", said, note)
+    facts = {"frozen_features": {"used": not reason, "because": said}}
+    learner = network.learner
+    if isinstance(prefix, str):
+        changing = changing_variables(learner)
+        return Inputs(learner, network.backbone, data.train, data.test, False, changing, facts)
+    tail = keras.Model(prefix.boundary, learner.output)
+    changing = changing_variables(tail)
+    if reason:
+        return Inputs(learner, network.backbone, data.train, data.test, False, changing, facts)
+    at_end = prefix.boundary is network.backbone.output
+    embedder = None if at_end else keras.Model(prefix.boundary, network.backbone.output)
+    train, test = (
+        read_features(prefix, chips, mirrors=mirrors, folder=folder, progress=progress)
+        for chips, mirrors in ((data.train, augmentation.mirrors), (data.test, False))
+    )
+    return Inputs(tail, embedder, train, test[:, 0], True, changing, facts)
+
+
+@dataclass(frozen=True)
+class FrozenPrefix:
+    """A network cut where its frozen part ends.
+
+    Attributes:
+        model: images -> activations at the boundary, in the form in which they are computed.
+        boundary: the tensor of the whole network at the cut.
+        dtype: "float32" or "float16", how activations are kept.
+    """
+
+    model: keras.Model
+    boundary: keras.KerasTensor
+    dtype: str
+
+    def bytes_of(self, rows: int, views: int) -> int:
+        """How many bytes the activations of so many rows and views take."""
+        values = int(np.prod(self.model.output.shape[1:]))
+        return rows * views * values * np.dtype(self.dtype).itemsize
+
+    def key(self, chips: np.ndarray, mirrors: bool) -> str:
+        """A hash of all that decides the activations: the very pixels (so the rows, the decoder, the
+        warp and the size), the prefix's layers, weights, precision and folding, the boundary, whether
+        mirrors are kept, the type, Keras' backend."""
+        digest = hashlib.blake2b(digest_size=16)
+        layers = [
+            # Names say how many layers the process has made before.
+            [
+                type(layer).__name__,
+                str(layer.output.shape) if is_input else layer.get_config() | {"name": ""},
+            ]
+            for layer in self.model.layers
+            for is_input in [isinstance(layer, keras.layers.InputLayer)]
+        ]
+        facts = [_VERSION, keras.backend.backend(), self.dtype, str(chips.shape), mirrors, layers]
+        digest.update(json.dumps(facts, default=str).encode())
+        for weight in self.model.get_weights():
+            digest.update(np.ascontiguousarray(weight).data)
+        for start in range(0, len(chips), _BLOCK):
+            digest.update(np.ascontiguousarray(chips[start : start + _BLOCK]).data)
+        return digest.hexdigest()
+
+
+def frozen_prefix(
+    recipe: Recipe, backbone: keras.Model, augmentation: Augmentation
+) -> FrozenPrefix | str:
+    """Cuts a backbone at the end of its frozen part.
+
+    Args:
+        recipe: the experiment.
+        backbone: images -> embeddings, frozen as the recipe says.
+        augmentation: what is done to each training image.
+
+    Returns:
+        The prefix; or, where the recipe must be run by the ordinary loop, the reason in words.
+    """
+    if recipe.features == "off":
+        return "the recipe says features=off"
+    if recipe.freeze_through == "none":
+        return "no stage is frozen"
+    if not augmentation.is_mirror:
+        return "random changes of the images never repeat (augmentation)"
+    if recipe.batch_norm == "update":
+        return "batch norms of the frozen stages move (batch_norm=update)"
+    boundary = models.boundary(backbone)
+    if boundary is None:
+        return "the network has no one place to cut it before the first layer that learns"
+    prefix = models.fold_batch_norm(keras.Model(backbone.input, boundary, name="frozen_prefix"))
+    return FrozenPrefix(prefix, boundary, recipe.features_dtype)
+
+
+def room(size: int, folder: str, budget: float) -> str:
+    """Why files of a size should not be written, or "" where they may.
+
+    Args:
+        size: int, bytes.
+        folder: where to; it may not exist yet.
+        budget: float, GiB allowed.
+    """
+    gib = 2**30
+    if size > budget * gib:
+        return f"{size / gib:.1f} GiB would be over features_budget={budget:g}"
+    existing = os.path.abspath(folder)
+    while not os.path.isdir(existing):
+        existing = os.path.dirname(existing)
+    free = shutil.disk_usage(existing).free
+    if size > free:
+        return (
+            f"{size / gib:.1f} GiB would not fit into the {free / gib:.1f} GiB free in {existing!r}"
+        )
+    return ""
+
+
+def read_features(
+    prefix: FrozenPrefix,
+    chips: np.ndarray,
+    *,
+    mirrors: bool,
+    folder: str | os.PathLike[str],
+    progress: bool = False,
+) -> np.ndarray:
+    """The activations of faces at the boundary, computed where they are not on disk yet.
+
+    A killed computation goes on where it stopped; two processes that want the same one do it once.
+
+    Args:
+        prefix: from `frozen_prefix`.
+        chips: uint8 array, shape (rows, height, width, 3), also one mapped from a file.
+        mirrors: whether each face's mirror is kept beside it.
+        folder: where the files go: `features-<key>.npy`, one a set of faces.
+        progress: whether to draw a progress bar.
+
+    Returns:
+        float array, shape (rows, 1 or 2, *activation), mapped from the file, read-only.
+
+    Raises:
+        OSError: if the disk is full; nothing half-written is ever used.
+        ValueError: if float16 cannot hold an activation.
+    """
+    path = os.path.join(folder, f"features-{prefix.key(chips, mirrors)}.npy")
+    make_once(
+        path, lambda: _compute(prefix, chips, mirrors, path, progress), what="compute features"
+    )
+    mapped: np.ndarray = np.load(path, mmap_mode="r")
+    return mapped
+
+
+def _compute(
+    prefix: FrozenPrefix, chips: np.ndarray, mirrors: bool, path: str, progress: bool
+) -> None:
+    partial, marks = f"{path}.partial", f"{path}.done"
+    shape = (len(chips), 1 + mirrors, *prefix.model.output.shape[1:])
+    if not (os.path.exists(partial) and os.path.exists(marks)):
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(marks)  # an old file's would speak for the new one
+        _allocate(partial, lambda file: open_memmap(file, "w+", prefix.dtype, shape))
+        _allocate(marks, lambda file: np.memmap(file, "uint8", "w+", shape=(len(chips),)))
+    features = open_memmap(partial, "r+")
+    done: np.memmap = np.memmap(marks, "uint8", "r+")
+    starts = [s for s in range(0, len(chips), _BLOCK) if not done[s : s + _BLOCK].all()]
+    for start in track(starts, "frozen features", disable=not progress, transient=True):
+        block = np.arange(start, min(start + _BLOCK, len(chips)))
+        for view in range(1 + mirrors):
+            seen = np.asarray(chips[block])
+            seen = seen[:, :, ::-1] if view else seen
+            _store(features, block, view, models.predict(prefix.model, seen))
+        features.flush()  # the values are on the disk before the mark that says so
+        done[block] = 1
+        done.flush()
+    del features, done
+    os.replace(partial, path)
+    os.remove(marks)
+
+
+def _store(features: np.memmap, rows: np.ndarray, view: int, values: np.ndarray) -> None:
+    try:
+        with np.errstate(over="raise"):
+            features[rows, view] = values
+    except FloatingPointError as error:
+        raise ValueError(
+            "features_dtype must be 'float32' for activations above 65504, the most that float16 "
+            f"holds. Received: {abs(values).max():g}"
+        ) from error
+
+
+def _allocate(path: str, make: Callable[[str], np.memmap]) -> None:
+    try:
+        with whole_file(path) as partial:
+            allocate(partial, make)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            "the disk must have room for frozen features; give another folder, or "
+            f"--set features=off. Received: {os.strerror(error.errno or 0)}",
+            path,
+        ) from error

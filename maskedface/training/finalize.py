@@ -1,0 +1,150 @@
+"""After the last epoch: the means that a head ends with, the cohort, the test rows, the files."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from maskedface import models
+from maskedface.datasets import EpochPlan
+from maskedface.datasets.augmentation import Augmentation
+from maskedface.evaluation import Cohort, EmbeddedFaces, rank_one_report
+from maskedface.layers import RandomMask
+from maskedface.masking import masked_templates
+from maskedface.training.data import Data
+from maskedface.training.domain_reports import report_domains
+from maskedface.training.feature_cache import Inputs
+from maskedface.training.means import class_means, refuse_infinite
+from maskedface.training.network import Network
+from maskedface.training.run_dir import finish
+
+_BLOCK = 1024  # faces given masks at a time: 69 MB at 150 px
+
+
+def finalize(folder: str, network: Network, data: Data, inputs: Inputs) -> None:
+    """Sets the head's means, scores the test rows and writes model, predictions and metrics.
+
+    Args:
+        folder: the run's.
+        network: trained.
+        data: the faces.
+        inputs: what was trained, on what.
+
+    Raises:
+        ValueError: if an embedding or a logit is no finite number.
+        OSError: if the disk is full; nothing is half-written.
+    """
+    recipe, rows = network.recipe, data.rows
+    final = _FinalNetwork(network, data, inputs)
+    found = _set_means(final, network, data, rows.is_open and recipe.cohort > 0)
+    embeddings = refuse_infinite(final.embed_part(inputs.test, data.test), "embeddings")
+    if rows.is_open:
+        templates = None
+        if recipe.enroll_masks:
+            templates = final.templates(embeddings, recipe.enroll_masks, network.alignment)
+        faces = EmbeddedFaces.of(rows.test.faces, embeddings, templates, found)
+        finish(folder, final.model(), rank_one_report(faces), faces.arrays(), inputs.facts)
+        return
+    cohort = network.cohort
+    if cohort is not None:
+        final.set_cohort(cohort)
+    labels = rows.test.labels(rows.train.people)
+    logits = refuse_infinite(final.logits(embeddings), "logits")
+    predictions = {"labels": labels, "logits": logits}
+    if cohort is not None:
+        predictions |= cohort.arrays()
+    reports = report_domains(rows.test, labels, logits)
+    finish(folder, final.model(), reports, predictions, inputs.facts)
+
+
+class _FinalNetwork:
+    """The network that a run leaves behind: its embedder, which may join mirrors, and its head."""
+
+    def __init__(self, network: Network, data: Data, inputs: Inputs) -> None:
+        self.network, self.data, self.inputs = network, data, inputs
+        self.joins = network.recipe.mirror_join
+        self.backbone = models.mirror_join(network.backbone) if self.joins else network.backbone
+        self.head = network.head
+        trained = models.cosine_head(network.learner)
+        self.scale = 24.0 if trained is None else trained.scale
+
+    def embed_part(self, seen: np.ndarray, chips: np.ndarray) -> np.ndarray:
+        """Embeddings of the training or the test rows, from what was trained on where that may be."""
+        return self.embed(chips) if self.joins else self.inputs.embeddings(seen)
+
+    def embed(self, chips: np.ndarray) -> np.ndarray:
+        """Embeddings of any faces: float32 array, shape (faces, features)."""
+        return models.predict(self.backbone, chips)
+
+    def embed_masked(self, plan: EpochPlan) -> np.ndarray:
+        """Embeddings of the training rows with drawn masks on."""
+        chips, found = self.data.train, []
+        masks = Augmentation(
+            [RandomMask(1.0)], seed=plan.seed, alignment=self.network.alignment, size=chips.shape[1]
+        )
+        for start in range(0, len(chips), _BLOCK):
+            rows = np.arange(start, min(start + _BLOCK, len(chips)))
+            draws = masks.draws(rows, 0, np.zeros(len(rows), bool))
+            images = masks.apply(np.asarray(chips[rows]), draws, masks.batch_seed(0, 0))
+            found.append(self.embed(np.asarray(images)))
+        return np.concatenate(found)
+
+    def templates(self, embeddings: np.ndarray, count: int, alignment: str) -> np.ndarray:
+        """What is enrolled of the test rows: bare faces with drawn masks too (`masked_templates`)."""
+        faces = self.data.rows.test.faces
+        rows = np.flatnonzero([face.domain == "unmasked" for face in faces])
+        found = embeddings.copy()
+        for start in range(0, len(rows), _BLOCK):
+            part = rows[start : start + _BLOCK]
+            found[part], _ = masked_templates(
+                self.embed, self.data.test[part], embeddings[part], count=count, alignment=alignment
+            )
+        return found
+
+    def set_centers(self, centers: np.ndarray, offsets: np.ndarray | None = None) -> None:
+        """Ends with a cosine head of these centers: float array, shape (features, people)."""
+        self.head = models.CosineHead(
+            centers.shape[1], scale=self.scale, with_offsets=offsets is not None
+        )
+        self.head.build((None, centers.shape[0]))
+        self.head.set_weights([centers] if offsets is None else [centers, offsets])
+
+    def set_cohort(self, cohort: Cohort) -> None:
+        """Puts a cohort's offsets of the centers into the head."""
+        centers = np.asarray(self.head.get_weights()[0])
+        self.set_centers(centers, -cohort.offsets(np.ascontiguousarray(centers.T)))
+
+    def logits(self, embeddings: np.ndarray) -> np.ndarray:
+        """Of embeddings: float32 array, shape (faces, people)."""
+        starts = range(0, len(embeddings), _BLOCK)
+        blocks = [np.asarray(self.head(embeddings[at : at + _BLOCK])) for at in starts]
+        return np.concatenate(blocks)
+
+    def model(self) -> keras.Model:
+        """Images -> logits; of an open set whose head names nobody, with the head that was trained."""
+        return models.with_head(self.backbone, self.head)
+
+
+def _set_means(
+    final: _FinalNetwork, network: Network, data: Data, with_cohort: bool
+) -> Cohort | None:
+    """Gives the head the means of the training faces where the recipe ends with them.
+
+    Returns:
+        The cohort of the people trained on where it is wanted. Where no face wears a mask, each counts
+        with a drawn one too: means of bare faces alone do not say who is like a masked one.
+    """
+    recipe, plan = network.recipe, data.plan
+    if recipe.head_final == "trained" and not with_cohort:
+        return None
+    photos = data.rows.photos if recipe.head_final == "photo_means" else None
+    embeddings = final.embed_part(final.inputs.train, data.train)
+    means = class_means(refuse_infinite(embeddings, "embeddings"), plan.labels, photos)
+    if recipe.head_final != "trained":
+        final.set_centers(means)
+    if not with_cohort:
+        return None
+    if not plan.masked.any():
+        embeddings = np.concatenate([embeddings, final.embed_masked(plan)])
+        means = class_means(embeddings, np.tile(plan.labels, 2), photos and photos * 2)
+    return Cohort(means.T, recipe.cohort)

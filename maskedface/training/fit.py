@@ -1,0 +1,91 @@
+"""The epochs still to come of a run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import keras
+
+from maskedface import models
+from maskedface.training.batches import make_batches
+from maskedface.training.checkpoint import KeepState, read_state, write_history
+from maskedface.training.data import Data
+from maskedface.training.distribution import Devices, synchronized_batch_norm
+from maskedface.training.environment import released_memory
+from maskedface.training.feature_cache import Inputs
+from maskedface.training.means import class_means
+from maskedface.training.network import Network, compile_network
+
+
+def fit(
+    network: Network,
+    data: Data,
+    inputs: Inputs,
+    folder: str,
+    callbacks: Sequence[keras.callbacks.Callback],
+    devices: Devices,
+    progress: bool,
+) -> None:
+    """Trains the epochs that the folder's state does not hold yet, keeping the state of each.
+
+    Args:
+        network: what is trained.
+        data: the faces; the curves show the test rows of the recipe's `test_on` domain.
+        inputs: what the network reads.
+        folder: the run's.
+        callbacks: called after an epoch's state is kept, after those of the recipe.
+        devices: what to train on.
+        progress: whether to draw progress bars.
+
+    Raises:
+        ValueError: if the folder's state is not of this network.
+        OSError: if the disk is full.
+    """
+    recipe, learner = network.recipe, inputs.learner
+    if recipe.head_init == "class_means" and not network.has_start:
+        _start_from_means(network, data, inputs)
+    steps = -(-len(inputs.train) // recipe.batch_size)
+    compile_network(learner, network, steps)
+    changing = [*inputs.changing, *learner.optimizer.variables]
+    history = read_state(folder, changing)
+    if len(history) < recipe.epochs:
+        batches, validation = make_batches(data, inputs, recipe, devices, len(history))
+        own = [callback.build() for callback in recipe.callbacks]
+        with released_memory(), synchronized_batch_norm(learner, devices):
+            learner.fit(
+                batches,
+                initial_epoch=len(history),
+                epochs=recipe.epochs,
+                steps_per_epoch=steps,
+                validation_data=validation,
+                callbacks=[
+                    KeepState(folder, history, changing),
+                    *_tensorboard(folder),
+                    *own,
+                    *callbacks,
+                ],
+                shuffle=False,  # the batches have their order
+                verbose=_verbosity() if progress else 0,
+            )
+    write_history(folder, history)
+
+
+def _start_from_means(network: Network, data: Data, inputs: Inputs) -> None:
+    means = class_means(inputs.embeddings(inputs.train), data.plan.labels)
+    head = models.cosine_head(network.learner)
+    assert head is not None  # `network_of` has looked
+    head.set_centers(means)
+
+
+def _verbosity() -> int:
+    """Keras' bar on a terminal and in a notebook; in a file or pipe one line an epoch."""
+    return 1 if sys.stdout.isatty() or "ipykernel" in sys.modules else 2
+
+
+def _tensorboard(folder: str) -> list[keras.callbacks.Callback]:
+    if keras.backend.backend() != "tensorflow":
+        return []  # Keras' callback writes through TensorFlow
+    logs = os.path.join(folder, "tensorboard")
+    return [keras.callbacks.TensorBoard(logs, write_graph=False)]

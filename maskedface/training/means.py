@@ -1,0 +1,68 @@
+"""Mean directions of people's embeddings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from maskedface.evaluation import normalized
+
+
+def class_means(
+    embeddings: np.ndarray, labels: np.ndarray, photos: Sequence[str] | None = None
+) -> np.ndarray:
+    """The centers of a cosine head: the mean direction of each person's embeddings.
+
+    Args:
+        embeddings: float array, shape (faces, features), of the training faces.
+        labels: int array, shape (faces,); every class has a face.
+        photos: the photograph each face was made from; "" = unknown, then a photograph of its own.
+            With it a person's photographs count alike, however many faces were made from each.
+
+    Returns:
+        float32 array, shape (features, classes), of unit columns; without `photos` each embedding
+        counts alike.
+
+    Raises:
+        ValueError: if an embedding is no finite number, or a person's sum to zero.
+    """
+    unit = normalized(embeddings)
+    if photos is not None:
+        rows = enumerate(zip(labels.tolist(), photos, strict=True))
+        names = [(label, photo or row) for row, (label, photo) in rows]
+        times = Counter(names)
+        unit = unit / np.array([times[name] for name in names])[:, None]
+    centers = np.zeros((embeddings.shape[1], labels.max() + 1), "float32")
+    np.add.at(centers.T, labels, unit)
+    lengths = np.linalg.norm(centers, axis=0, keepdims=True)
+    if not lengths.all():
+        raise ValueError(
+            "each person's embeddings must have a mean direction. Received: "
+            f"{(lengths == 0).sum()} of {lengths.size} people whose sum is zero"
+        )
+    centers /= lengths
+    return centers
+
+
+def refuse_infinite(values: np.ndarray, what: str) -> np.ndarray:
+    """Hands a network's outputs on where all are numbers.
+
+    Args:
+        values: float array, shape (rows, ...).
+        what: what they are, for the message.
+
+    Returns:
+        `values`.
+
+    Raises:
+        ValueError: if some are not.
+    """
+    good = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
+    if not good.all():
+        raise ValueError(
+            f"{what} must be finite numbers; a lower learning_rate may help, or other weights. "
+            f"Received: {(~good).sum()} of {len(good)} rows that are not"
+        )
+    return values

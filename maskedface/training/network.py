@@ -1,0 +1,280 @@
+"""The network of a run: backbone, head and loss by the recipe, what it starts from, and what it reads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from maskedface import models
+from maskedface.evaluation import Cohort
+from maskedface.models.heads import for_people
+from maskedface.recipes import Recipe
+from maskedface.training.backbones import Start
+from maskedface.training.data import Rows
+from maskedface.training.run import Run
+
+
+@dataclass
+class Network:
+    """What a recipe makes of a backbone.
+
+    Attributes:
+        recipe: the experiment.
+        backbone: images -> embeddings, frozen as the recipe says.
+        learner: images -> what the loss reads.
+        head: its last layer, behind the embedding.
+        loss: the recipe's.
+        people: their names, in the order of the classes.
+        size: int, height and width of the images in pixels.
+        alignment: a key of `geometry.ALIGNMENTS`, theirs.
+        names_people: bool, whether the learner has one column a person.
+        wants_domains: bool, whether the loss asks for each face's domain beside its label.
+        cohort: whom the people of a closed set are compared with, or None.
+        has_start: bool, whether the head was taken over from another run.
+    """
+
+    recipe: Recipe
+    backbone: keras.Model
+    learner: keras.Model
+    head: keras.layers.Layer
+    loss: keras.losses.Loss
+    people: tuple[str, ...]
+    size: int
+    alignment: str
+    names_people: bool
+    wants_domains: bool
+    cohort: Cohort | None = None
+    has_start: bool = False
+
+
+def build_network(recipe: Recipe, start: Start, rows: Rows) -> Network:
+    """Builds a run's network and gives it the weights that it starts from.
+
+    Args:
+        recipe: the experiment.
+        start: the backbone, and the run whose weights it takes over.
+        rows: what is trained and tested on.
+
+    Returns:
+        The network, not compiled.
+
+    Raises:
+        ValueError: as `network_of`; if the earlier run is of another backbone, or sees faces otherwise and
+            its cohort is wanted.
+    """
+    before = start.before
+    network = network_of(recipe, start.build(recipe.image_size), rows.train.people)
+    if not rows.is_open:
+        network.cohort = _cohort_of_start(recipe, before)
+    if before is not None:
+        network.has_start = _take_over(network, before)
+    return network
+
+
+def network_of(recipe: Recipe, backbone: keras.Model, people: Sequence[str]) -> Network:
+    """Puts the recipe's head on a backbone and freezes what the recipe freezes.
+
+    Args:
+        recipe: the experiment.
+        backbone: images -> embeddings; its `trainable` flags are changed, or it is copied where the
+            recipe wants another precision.
+        people: at least two names, one a class.
+
+    Returns:
+        The network, not compiled.
+
+    Raises:
+        ValueError: if the backbone has no stage of that name, a part refuses its arguments, or the head's
+            columns are not the people's and the recipe keeps it.
+    """
+    if recipe.precision != "float32":
+        backbone = models.with_precision(backbone, recipe.precision)
+    models.freeze(backbone, recipe.freeze_through, recipe.batch_norm)
+    with models.in_float32():
+        loss = recipe.loss.build()
+        head = for_people(_head(recipe, loss), len(people))
+        learner = models.with_head(backbone, head)
+    network = Network(
+        recipe=recipe,
+        backbone=backbone,
+        learner=learner,
+        head=head,
+        loss=loss,
+        people=tuple(people),
+        size=int(backbone.input_shape[1]),
+        alignment=models.alignment_of(backbone),
+        names_people=learner.output_shape == (None, len(people)),
+        wants_domains=bool(getattr(loss, "wants_domains", False)),
+    )
+    _check_head(network)
+    return network
+
+
+def _check_head(network: Network) -> None:
+    recipe = network.recipe
+    if recipe.head_final == "trained" and not network.names_people:
+        raise ValueError(
+            "head_final must be 'class_means' or 'photo_means' where the head has other columns than one "
+            f"a person. Received: {recipe.head} of shape {network.learner.output_shape}, "
+            f"{len(network.people)} people"
+        )
+    keeps_cosines = recipe.head_final == "trained" and (recipe.mirror_join or recipe.cohort > 0)
+    needs_cosines = recipe.head_init != "random" or keeps_cosines
+    if needs_cosines and models.cosine_head(network.learner) is None:
+        raise ValueError(
+            "head must hold a models.CosineHead with head_init='class_means', or with mirror_join or a "
+            f"cohort and a trained head. Received: head={recipe.head}"
+        )
+
+
+def compile_network(model: keras.Model, network: Network, steps_per_epoch: int) -> None:
+    """Compiles what is trained as the recipe says; `training.train` and tuning both call this.
+
+    Args:
+        model: inputs -> what the loss reads, compiled in place; its optimizer's variables are built.
+        network: whose recipe it is.
+        steps_per_epoch: int >= 1, batches an epoch.
+    """
+    recipe = network.recipe
+    optimizer = build_optimizer(recipe, steps_per_epoch)
+    model.compile(
+        optimizer,
+        network.loss,
+        # Of other columns the largest names nobody.
+        metrics=["accuracy"] if network.names_people else [],
+        jit_compile="auto" if keras.backend.backend() != "tensorflow" else recipe.jit,
+    )
+    optimizer.build(model.trainable_variables)
+
+
+def build_optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """The recipe's optimizer, its rate a function of the step where the recipe has a schedule.
+
+    Args:
+        recipe: the experiment.
+        steps_per_epoch: int >= 1, batches an epoch.
+
+    Returns:
+        A new optimizer.
+
+    Raises:
+        ValueError: if both the recipe and its optimizer have a schedule.
+    """
+    whole = recipe.whole_schedule()
+    if whole is None:
+        return recipe.optimizer.build()
+    rate = recipe.value_at("optimizer.learning_rate")
+    if not isinstance(rate, float):
+        raise ValueError(
+            "optimizer.learning_rate must be a number where the recipe has a schedule, counted in epochs. "
+            f"Received: {rate!r} and schedule={recipe.schedule}"
+        )
+    schedule = InEpochs(whole.build(), rate, steps_per_epoch)
+    return recipe.optimizer.build(learning_rate=keras.saving.serialize_keras_object(schedule))
+
+
+@keras.saving.register_keras_serializable(package="maskedface")
+class InEpochs(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule counted in epochs, times a rate.
+
+    Args:
+        schedule: of an epoch, as a fraction: at step 15 of 10 an epoch it is asked for 1.5.
+        rate: float >= 0, what its values are multiplied by.
+        steps_per_epoch: int >= 1.
+    """
+
+    def __init__(self, schedule: Any, rate: float, steps_per_epoch: int) -> None:
+        super().__init__()
+        self.schedule, self.rate, self.steps_per_epoch = schedule, rate, steps_per_epoch
+
+    def __call__(self, step: Any) -> Any:
+        epoch = keras.ops.cast(step, "float32") / self.steps_per_epoch
+        return self.rate * self.schedule(epoch)
+
+    def get_config(self) -> dict[str, Any]:
+        schedule = keras.saving.serialize_keras_object(self.schedule)
+        return {"schedule": schedule, "rate": self.rate, "steps_per_epoch": self.steps_per_epoch}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> InEpochs:
+        schedule = keras.saving.deserialize_keras_object(config["schedule"])
+        return cls(**{**config, "schedule": schedule})
+
+
+def changing_variables(model: keras.Model) -> list[keras.Variable]:
+    """A model's variables, each once.
+
+    Args:
+        model: what is trained.
+    """
+    return list({id(variable): variable for variable in model.variables}.values())
+
+
+def _cohort_of_start(recipe: Recipe, before: Run | None) -> Cohort | None:
+    """Those of the run that a closed set starts from, where the network is still that run's."""
+    if not recipe.cohort:
+        return None
+    theirs = None if before is None or recipe.epochs else before.cohort
+    if before is None or theirs is None:
+        logging.getLogger("maskedface").info(
+            "no cohort: a closed set has that of the run it starts from, untrained (epochs=0)"
+        )
+        return None
+    if recipe.mirror_join != before.recipe.mirror_join:
+        raise ValueError(
+            "mirror_join must be that of the run whose cohort is used, or cohort 0. "
+            f"Received: {recipe.mirror_join!r}, init={before.path!r}"
+        )
+    return Cohort(theirs.people, recipe.cohort)
+
+
+def _head(recipe: Recipe, loss: keras.losses.Loss) -> keras.layers.Layer:
+    """The recipe's head; a cosine head whose scale it leaves open has that of the loss."""
+    scale = getattr(loss, "scale", None)
+    if not recipe.head.has_class("CosineHead") or scale is None:
+        return recipe.head.build()
+    stated = recipe.head.config.get("scale", scale)
+    if stated != scale:
+        raise ValueError(
+            "the scale of a cosine head must be that of its loss. "
+            f"Received: head={recipe.head}, loss={recipe.loss}"
+        )
+    return recipe.head.build(scale=scale)
+
+
+def _take_over(network: Network, run: Run) -> bool:
+    """Gives a network the weights of a run's; its head's too where the people and the head are the same.
+
+    Returns:
+        Whether the head was taken over; a cohort's offsets in it are left out.
+    """
+    theirs = models.unjoined(models.embedder(run.model))
+    ours = network.backbone
+    shapes = [[tuple(w.shape) for w in model.weights] for model in (ours, theirs)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            "a run must start from a run of the same backbone. "
+            f"Received: {run.path!r}, of {len(shapes[1])} weights, beside {len(shapes[0])} here, or of "
+            "other shapes"
+        )
+    ours.set_weights(theirs.get_weights())
+    if tuple(run.record["classes"]) != network.people:
+        return False
+    return _take_over_head(network, run)
+
+
+def _take_over_head(network: Network, run: Run) -> bool:
+    theirs, ours = models.cosine_head(run.model), models.cosine_head(network.learner)
+    if theirs is not None and ours is not None:
+        ours.set_centers(np.asarray(theirs.centers)[:, : len(network.people)])
+        return True
+    head, trained = network.head, run.model.layers[-1]
+    if [w.shape for w in head.weights] != [w.shape for w in trained.weights]:
+        return False
+    head.set_weights(trained.get_weights())
+    return True

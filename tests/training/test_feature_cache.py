@@ -1,0 +1,360 @@
+"""The frozen part's activations: the ordinary loop's results, and nothing lost on the way."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from maskedface.training.frozen_features import FrozenPrefix, Views, frozen_prefix, read_features
+
+from maskedface import datasets, models, training
+from maskedface.datasets import FaceIndex
+from maskedface.masking import RandomMask
+from maskedface.recipes import Recipe
+from maskedface.training import Run, frozen_features
+
+EXACT = Recipe(
+    name="exact",
+    freeze_through="layer3",
+    fold_batch_norm=False,
+    epochs=25,
+    batch_size=8,
+    learning_rate=1e-3,
+)
+Train = Callable[..., Run]
+
+
+@pytest.fixture(scope="module")
+def parts(drawn: FaceIndex) -> tuple[FaceIndex, FaceIndex]:
+    return datasets.split_by_image(drawn)
+
+
+@pytest.fixture(scope="module")
+def chips(parts: tuple[FaceIndex, FaceIndex]) -> np.ndarray:
+    return datasets.read_chips(parts[0], size=64, alignment="vggface2")
+
+
+@pytest.fixture
+def bare(chips: np.ndarray) -> Views:
+    """The faces as they are, none of them masked."""
+    return Views(False, None, np.zeros(len(chips), bool))
+
+
+@pytest.fixture
+def mirrors(chips: np.ndarray) -> Views:
+    """The faces and their mirrors."""
+    return Views(True, None, np.zeros(len(chips), bool))
+
+
+@pytest.fixture
+def train(parts: tuple[FaceIndex, FaceIndex], tiny_backbone: Path, tmp_path: Path) -> Train:
+    def run(recipe: Recipe, run_dir: str, **arguments: Any) -> Run:
+        given = {"backbone": tiny_backbone, "progress": False, **arguments}
+        return training.train(recipe, *parts, run_dir=tmp_path / run_dir, **given)
+
+    return run
+
+
+@pytest.fixture
+def prefix(tiny_backbone: Path) -> FrozenPrefix:
+    backbone = keras.models.load_model(tiny_backbone, compile=False)
+    models.freeze(backbone, "layer3")
+    found = frozen_prefix(EXACT, backbone)
+    assert isinstance(found, FrozenPrefix)
+    return found
+
+
+def used(run: Run) -> bool:
+    return bool(run.record["frozen_features"]["used"])
+
+
+def assert_same_bits(first: Run, second: Run) -> None:
+    for one, other in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(first.predictions["logits"], second.predictions["logits"])
+    histories = [(Path(run.path) / "history.csv").read_text() for run in (first, second)]
+    assert histories[0] == histories[1]
+
+
+# Two runs of twenty-five epochs.
+@pytest.mark.long
+@pytest.mark.parametrize("through", ["layer3", "all"])
+def test_twenty_five_epochs_give_the_ordinary_loops_bits(train: Train, through: str) -> None:
+    recipe = EXACT.override(freeze_through=through)
+    quick, ordinary = train(recipe, "quick"), train(recipe.override(features="off"), "ordinary")
+    assert used(quick) and not used(ordinary)
+    assert_same_bits(quick, ordinary)
+
+
+# Two trainings.
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sampling": "balanced"},
+        {
+            "sampling": "balanced",
+            "train_on": {"masked": 1, "unmasked": 0.5},
+            "mask_probability": 0.6,
+            "mask_views": 2,
+        },
+    ],
+)
+def test_rows_that_come_up_again_give_the_ordinary_loops_bits(
+    train: Train, change: dict[str, Any]
+) -> None:
+    recipe = EXACT.override(epochs=2, **change)
+    quick, ordinary = train(recipe, "quick"), train(recipe.override(features="off"), "ordinary")
+    assert_same_bits(quick, ordinary)
+
+
+# Two trainings.
+@pytest.mark.long
+def test_a_cosine_head_gives_the_ordinary_loops_bits(train: Train) -> None:
+    means = "class_means"
+    recipe = EXACT.override(head="cosine", head_init=means, head_final=means, epochs=2)
+    quick, ordinary = train(recipe, "quick"), train(recipe.override(features="off"), "ordinary")
+    assert used(quick)
+    assert_same_bits(quick, ordinary)
+
+
+# Two trainings.
+@pytest.mark.long
+def test_fixed_masks_give_the_ordinary_loops_bits(train: Train) -> None:
+    recipe = EXACT.override(epochs=4, mask_probability=0.6, mask_views=2)
+    quick, ordinary = train(recipe, "quick"), train(recipe.override(features="off"), "ordinary")
+    assert used(quick) and not used(ordinary)
+    assert_same_bits(quick, ordinary)
+    bare = train(recipe.override(mask_probability=0.0), "bare")
+    assert (bare.predictions["logits"] != quick.predictions["logits"]).any()
+
+
+def test_only_bare_faces_are_given_masks(
+    prefix: FrozenPrefix, chips: np.ndarray, tmp_path: Path
+) -> None:
+    masks = RandomMask(1.0, alignment="vggface2", size=64, variants=1, fixed=2)
+    masked = np.arange(len(chips)) % 2 == 0
+    views = Views(True, masks, masked)
+    features = read_features(prefix, chips, views=views, folder=tmp_path)
+    assert features.shape[:2] == (len(chips), len(views)) == (len(chips), 6)
+    for view in (2, 4):
+        np.testing.assert_array_equal(features[masked, view], features[masked, 0])
+        np.testing.assert_array_equal(features[masked, view + 1], features[masked, 1])
+        assert (features[~masked, view] != features[~masked, 0]).any(axis=(1, 2, 3)).all()
+    rows = np.flatnonzero(~masked)
+    second = masks.lay(chips[rows], masks.masks_of(rows)[:, 1])
+    np.testing.assert_array_equal(
+        features[rows, 5], models.predict(prefix.model, second[:, :, ::-1])
+    )
+
+
+# Two trainings.
+@pytest.mark.long
+def test_folding_changes_only_the_last_digits(train: Train) -> None:
+    # Adam would blow rounding up where a gradient is near zero; SGD shows its own size.
+    recipe = EXACT.override(epochs=3, optimizer="sgd")
+    plain, folded = train(recipe, "plain"), train(recipe.override(fold_batch_norm=True), "folded")
+    logits = plain.predictions["logits"]
+    np.testing.assert_allclose(logits, folded.predictions["logits"], atol=1e-3 * abs(logits).max())
+    assert (logits != folded.predictions["logits"]).any()
+
+
+def test_half_precision_takes_half_the_disk_and_changes_little(
+    prefix: FrozenPrefix, chips: np.ndarray, bare: Views, tmp_path: Path
+) -> None:
+    half = FrozenPrefix(prefix.model, prefix.boundary, "float16")
+    whole = read_features(prefix, chips, views=bare, folder=tmp_path)
+    halved = read_features(half, chips, views=bare, folder=tmp_path)
+    assert halved.nbytes == whole.nbytes / 2 == half.bytes_of(len(chips), 1)
+    np.testing.assert_allclose(halved, whole, rtol=1e-3, atol=1e-4)
+
+
+def test_features_are_the_prefix_of_each_image_and_its_mirror(
+    prefix: FrozenPrefix, chips: np.ndarray, mirrors: Views, tmp_path: Path
+) -> None:
+    features = read_features(prefix, chips, views=mirrors, folder=tmp_path)
+    np.testing.assert_array_equal(features[:, 0], models.predict(prefix.model, chips))
+    np.testing.assert_array_equal(features[:, 1], models.predict(prefix.model, chips[:, :, ::-1]))
+
+
+def test_they_are_computed_once(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = EXACT.override(epochs=1)
+    train(recipe, "first", cache=tmp_path / "cache")
+    monkeypatch.setattr(frozen_features, "_compute", None)
+    again = train(recipe.override(learning_rate=1e-2), "second", cache=tmp_path / "cache", seed=1)
+    assert used(again)
+
+
+def test_a_finished_run_leaves_none_in_its_folder(train: Train) -> None:
+    assert not (Path(train(EXACT.override(epochs=1), "run").path) / "features").exists()
+
+
+@pytest.mark.parametrize(
+    "change", ["pixel", "row", "weight", "views", "masks", "dtype", "boundary", "folding"]
+)
+def test_whatever_changes_them_changes_their_name(
+    prefix: FrozenPrefix,
+    tiny_backbone: Path,
+    chips: np.ndarray,
+    bare: Views,
+    mirrors: Views,
+    change: str,
+) -> None:
+    other, seen, views = prefix, chips.copy(), mirrors
+    if change == "pixel":
+        seen[0, 0, 0, 0] ^= 1
+    elif change == "row":
+        seen = seen[1:]
+    elif change == "views":
+        views = bare
+    elif change == "masks":
+        masks = RandomMask(0.5, alignment="vggface2", size=64, variants=1, fixed=2)
+        views = Views(True, masks, mirrors.masked)
+    elif change == "dtype":
+        other = FrozenPrefix(prefix.model, prefix.boundary, "float16")
+    else:
+        backbone = keras.models.load_model(tiny_backbone, compile=False)
+        models.freeze(backbone, "layer2" if change == "boundary" else "layer3")
+        found = frozen_prefix(EXACT.override(fold_batch_norm=change == "folding"), backbone)
+        assert isinstance(found, FrozenPrefix)
+        other = found
+        if change == "weight":
+            variable = other.model.get_layer("layer1_conv").kernel
+            variable.assign(variable + 1e-3)
+    assert other.key(seen, views) != prefix.key(chips, mirrors)
+
+
+def test_another_process_finds_the_same_name(
+    prefix: FrozenPrefix, tiny_backbone: Path, chips: np.ndarray, mirrors: Views
+) -> None:
+    keras.Input((3,))  # moves the counters of names that Keras makes up
+    backbone = keras.models.load_model(tiny_backbone, compile=False)
+    models.freeze(backbone, "layer3")
+    again = frozen_prefix(EXACT, backbone)
+    assert isinstance(again, FrozenPrefix) and again.key(chips, mirrors) == prefix.key(
+        chips, mirrors
+    )
+
+
+def test_a_killed_computation_goes_on_where_it_stopped(
+    prefix: FrozenPrefix,
+    chips: np.ndarray,
+    bare: Views,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(frozen_features, "_BLOCK", 10)
+    calls, whole = [], models.predict
+
+    def predict(model: keras.Model, faces: np.ndarray) -> np.ndarray:
+        calls.append(len(faces))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return whole(model, faces)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(frozen_features.models, "predict", predict)
+        with pytest.raises(KeyboardInterrupt):
+            read_features(prefix, chips, views=bare, folder=tmp_path)
+    assert not list(tmp_path.glob("*.npy"))
+    monkeypatch.setattr(frozen_features.models, "predict", predict)
+    features = read_features(prefix, chips, views=bare, folder=tmp_path)
+    assert calls == [10, 10, 4, 4]
+    monkeypatch.undo()
+    np.testing.assert_array_equal(features[:, 0], models.predict(prefix.model, chips))
+    assert {path.suffix for path in tmp_path.iterdir()} == {".npy", ".lock"}
+
+
+def test_a_full_disk_is_a_clear_error_and_leaves_nothing(
+    prefix: FrozenPrefix,
+    chips: np.ndarray,
+    mirrors: Views,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(file: int, offset: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    with pytest.raises(OSError, match=r"must have room .*features=off.* No space left") as error:
+        read_features(prefix, chips, views=mirrors, folder=tmp_path)
+    assert error.value.errno == errno.ENOSPC
+    assert {path.suffix for path in tmp_path.iterdir()} == {".lock"}
+
+
+def test_activations_beyond_half_precision_are_refused(
+    prefix: FrozenPrefix, chips: np.ndarray, bare: Views, tmp_path: Path
+) -> None:
+    norm = prefix.model.get_layer("layer3_bn")
+    norm.gamma.assign(1e6 * norm.gamma)
+    half = FrozenPrefix(prefix.model, prefix.boundary, "float16")
+    with pytest.raises(ValueError, match="features_dtype must be 'float32' .* Received: "):
+        read_features(half, chips, views=bare, folder=tmp_path)
+    assert not list(tmp_path.glob("*.npy"))
+
+
+# Whole runs.
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"features": "off"}, "features=off"),
+        ({"freeze_through": "none"}, "no stage is frozen"),
+        ({"batch_norm": "update"}, "batch_norm=update"),
+        ({"augment": 1.0}, "augment"),
+        ({"mask_probability": 0.5}, "mask_views=0"),
+        ({"features_budget": 1e-6}, "over features_budget=1e-06"),
+    ],
+)
+def test_the_ordinary_loop_is_used_and_the_reason_said(
+    train: Train, change: dict[str, Any], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = train(EXACT.override(epochs=1, **change), "run", progress=True)
+    assert not used(run) and reason in run.record["frozen_features"]["because"]
+    assert "the ordinary loop is used" in capsys.readouterr().out
+
+
+def test_more_than_the_free_disk_is_not_begun(tmp_path: Path) -> None:
+    assert "free in" in frozen_features.room(2**60, str(tmp_path / "not" / "yet"), 1e12)
+    assert frozen_features.room(1000, str(tmp_path), 1.0) == ""
+
+
+# Three runs.
+@pytest.mark.long
+def test_a_run_may_go_on_without_the_features_it_began_with(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from maskedface.training.state import KeepState
+
+    recipe = EXACT.override(epochs=3)
+    keep = KeepState.on_epoch_end
+
+    def stop(self: KeepState, epoch: int, logs: Any = None) -> None:
+        keep(self, epoch, logs)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(KeepState, "on_epoch_end", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, "broken")
+    monkeypatch.setattr("maskedface.training.inputs.room", lambda *_: "the disk is full now")
+    resumed = train(recipe, "broken")
+    assert not used(resumed)
+    monkeypatch.undo()
+    assert_same_bits(resumed, train(recipe, "whole"))
+
+
+def test_bfloat16_runs_and_is_kept_in_the_model(train: Train) -> None:
+    run = train(EXACT.override(epochs=1, precision="bfloat16"), "run")
+    precisions = {layer.name: layer.compute_dtype for layer in run.model.layers}
+    assert precisions["layer4_conv"] == "bfloat16"
+    assert precisions["preprocess"] == precisions["head_logits"] == "float32"
+    assert run.predictions["logits"].dtype == np.float32
