@@ -97,7 +97,7 @@ def network_of(recipe: Recipe, backbone: keras.Model, people: Sequence[str]) -> 
     models.freeze(backbone, recipe.freeze_through, recipe.batch_norm)
     with models.in_float32():
         loss = recipe.loss.build()
-        head = for_people(_head(recipe, loss), len(people))
+        head = for_people(_head(recipe, loss), len(people), backbone)
         learner = models.with_head(backbone, head)
     network = Network(
         recipe=recipe,
