@@ -6,6 +6,7 @@ python examples/02_tune_masked.py --smoke            # the least that runs it al
 """
 
 import argparse
+import logging
 
 from maskedface import datasets, recipes, training, tuning
 
@@ -14,6 +15,9 @@ parser.add_argument("--data", help="a folder in RMFRD's layout; default: people 
 parser.add_argument("--run", default="runs/example-02")
 parser.add_argument("--smoke", action="store_true")
 args = parser.parse_args()
+# The library logs a line a trial; a program of yours chooses whether it is shown.
+logging.basicConfig(format="%(message)s")
+logging.getLogger("maskedface").setLevel(logging.INFO)
 
 if args.data:
     index = datasets.rmfrd(args.data).people_in_both().with_at_least(8, "masked")

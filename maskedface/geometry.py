@@ -35,7 +35,7 @@ class Alignment(NamedTuple):
 #   eye corners and nose; these are ArcFace's points seen through the one fixed warp from the ArcFace
 #   crop to dlib's chip, source = (55.96, 71.22) + .6648 (chip - 75), which was fitted on real faces.
 # vggface2: the 224-px crop of VGGFace2's networks (face box extended by .3, shorter side 256, centre
-#   224; Cao et al. 2018, section 4.1). No alignment is published: see `docs/architecture.md` for how
+#   224; Cao et al. 2018, section 4.1). No alignment is published: see `docs/decisions.md` for how
 #   these points were measured. The paper's 180 px are this crop, scaled.
 ALIGNMENTS: dict[str, Alignment] = {
     "arcface": Alignment(

@@ -26,7 +26,7 @@ MAY_USE = {
     "metrics": {"losses"},
     "landmarks": {"datasets", "geometry", "extras", "models", "whole_file"},
     "layers": {"geometry", "masking"},
-    "models": {"conversion", "geometry", "layers"},
+    "models": {"conversion", "geometry", "layers", "names"},
     "training": LEAVES | {"models", "layers"},
     "tuning": LEAVES | {"models", "layers", "training"},
     "recognition": {
@@ -89,6 +89,18 @@ def test_only_the_parts_that_may_import_tensorflow(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_file_imports_nothing_that_windows_lacks(path: Path) -> None:
     assert not {name.split(".")[0] for name in imports(path)} & NOT_ON_WINDOWS
+
+
+# Until training logs too.
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_commands_print(path: Path) -> None:
+    name = path.relative_to(PACKAGE).as_posix()
+    calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if is_print(node)]
+    assert not calls or name.startswith("cli/")
+
+
+def is_print(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
 
 
 def test_importing_the_package_loads_neither_tensorflow_nor_keras() -> None:
@@ -157,6 +169,19 @@ def test_finished_runs_are_evaluated_without_keras(open_run: Run) -> None:
         "print(sorted({'tensorflow', 'keras', 'sklearn'} & set(sys.modules)))"
     )
     assert run_python(code).splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from maskedface.cli.main import main; assert main(['weights', 'list']) == 0",
+        "from maskedface.cli.main import main; assert main(['weights', 'list', 'dlib']) == 0",
+        "from maskedface import models; assert models.PRESETS['dlib'].alignment == 'dlib'",
+    ],
+)
+def test_the_presets_are_told_without_keras(code: str) -> None:
+    loaded = "print(sorted({'tensorflow', 'keras', 'h5py', 'sklearn'} & set(sys.modules)))"
+    assert run_python(f"import sys\n{code}\n{loaded}").splitlines()[-1] == "[]"
 
 
 def test_the_help_of_the_command_loads_no_command() -> None:

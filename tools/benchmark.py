@@ -140,10 +140,11 @@ def recipe(args: argparse.Namespace) -> dict[str, Any]:
 
 def _ours(recipe: Any, data: tuple[np.ndarray, ...], epochs: int) -> float:
     """Seconds of the whole recipe, tracing included; epochs past `epochs` are extrapolated."""
+    from maskedface.training.inputs import prepare
+
     from maskedface import models
     from maskedface.training import build_model, compile_model
     from maskedface.training.batches import RowBatches, TrainingBatches, plan_of
-    from maskedface.training.inputs import prepare
 
     backbone = models.ResNet50(None, (SIZE, SIZE, 3))
     if recipe.precision != "float32":
@@ -411,8 +412,9 @@ def _waiting(model: Any, index: Any, chips: np.ndarray) -> tuple[float, float]:
 
 def scaling(args: argparse.Namespace) -> dict[str, Any]:
     """Frozen features of N, 2N and 4N images: marginal cost, anonymous memory."""
-    from maskedface import models, recipes
     from maskedface.training.frozen_features import Views, frozen_prefix, read_features
+
+    from maskedface import models, recipes
 
     base = args.images // 4
     with tempfile.TemporaryDirectory() as folder:

@@ -200,8 +200,9 @@ def _torch(
 
 def _whole_recipe(args: argparse.Namespace) -> dict[str, float]:
     """Seconds of the frozen features, of all epochs with compiling, and of one epoch without."""
-    from maskedface.training.batches import RowBatches, TrainingBatches, plan_of
     from maskedface.training.inputs import prepare
+
+    from maskedface.training.batches import RowBatches, TrainingBatches, plan_of
 
     recipe, backbone, model = _model()
     if args.smoke:

@@ -1,6 +1,6 @@
 """Converts a file of VGGFace2 weights: the command `maskedface weights convert` as a script.
 
-python tools/convert_weights.py resnet50_ft_weight.pkl --out vggface2-ft.weights.h5
+python tools/convert_weights.py resnet50_ft_weight.pkl --out vggface2_ft.weights.h5
 """
 
 from __future__ import annotations

@@ -54,12 +54,15 @@ def _public(module: ModuleType) -> list[str]:
 
 
 def _entry(name: str, value: Any) -> Iterator[str]:
-    if not (inspect.isfunction(value) or inspect.isclass(value)):
+    is_decorated = inspect.isfunction(inspect.unwrap(value))
+    if not (is_decorated or inspect.isclass(value)):
         yield f"\n### {name}\n\nA constant: {type(value).__name__}."
         return
     yield f"\n### {name}\n\n```python\n{_signature(name.split('.')[-1], value)}\n```\n\n{_text(value)}"
-    if inspect.isclass(value) and value.__module__.startswith("maskedface"):
-        for key, member in vars(value).items():
+    # Of an object that is called as a function, its methods beside that.
+    owner = value if inspect.isclass(value) else type(value)
+    if owner.__module__.startswith("maskedface"):
+        for key, member in vars(owner).items():
             member = getattr(member, "func", getattr(member, "__func__", member))
             if key.startswith("_") or not inspect.getdoc(member):
                 continue

@@ -18,12 +18,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+from maskedface.training.frozen_features import frozen_prefix
 
 from maskedface import datasets, models, training
 from maskedface.datasets import FaceIndex
 from maskedface.recipes import PAPER_MASKED_DIRECT, PAPER_UNMASKED, Recipe
 from maskedface.training import Run
-from maskedface.training.frozen_features import frozen_prefix
 
 EXACT = {"fold_batch_norm": False}
 BOTH = {"masked": 1.0, "unmasked": 1.0}

@@ -149,6 +149,7 @@ def _read(args: argparse.Namespace) -> tuple[keras.Model, dict[str, Any], FaceIn
     import keras
 
     from maskedface import models
+    from maskedface.models.saved import load_model
     from maskedface.training import find_runs
     from maskedface.training.run import alignment_beside
 
@@ -162,7 +163,7 @@ def _read(args: argparse.Namespace) -> tuple[keras.Model, dict[str, Any], FaceIn
         classes, alignment = found.record["classes"], found.record["alignment"]
         wanted = "embedding" if "embeddings" in found.predictions else "logits"
     elif os.path.isfile(args.model):
-        model = keras.models.load_model(args.model, compile=False)
+        model = load_model(args.model)
         alignment = alignment or alignment_beside(args.model)
     else:
         raise FileNotFoundError(

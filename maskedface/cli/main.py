@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TextIO, cast
 
 import maskedface
+from maskedface.cli.log import shown_log
 from maskedface.cli.quiet import hush_tensorflow
 from maskedface.names import near_names, shown
 
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # An output file "-" is standard output: what is said to people makes way.
     said = sys.stderr if "-" in vars(parsed).values() else sys.stdout
     try:
-        with contextlib.redirect_stdout(cast(TextIO, _Unbroken(said))) as out:
+        with contextlib.redirect_stdout(cast(TextIO, _Unbroken(said))) as out, shown_log():
             code: int = command.run(parsed)
             out.flush()
     except _USER_ERRORS as error:

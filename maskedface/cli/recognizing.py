@@ -111,9 +111,8 @@ def load_recognizer(name: str, alignment: str | None = None, **words: Any) -> Re
         ValueError: as `recognition.Recognizer`, and if an alignment is given for something else.
         FileNotFoundError: if there is no such model.
     """
-    import keras
-
     from maskedface import models
+    from maskedface.models.saved import load_model
     from maskedface.recognition import Recognizer
     from maskedface.training.run import alignment_beside
 
@@ -126,7 +125,7 @@ def load_recognizer(name: str, alignment: str | None = None, **words: Any) -> Re
         raise FileNotFoundError(
             f"a model must be 'dlib', a run's folder or a .keras file. Received: {name!r}"
         )
-    model = keras.models.load_model(name, compile=False)
+    model = load_model(name)
     gallery = words.get("gallery")
     alignment = alignment or (gallery and gallery.alignment) or alignment_beside(name)
     return Recognizer(model, alignment=alignment, source=os.path.abspath(name), **words)

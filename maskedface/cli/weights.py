@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import keras
 
+    from maskedface.models.presets import Preset
+
 HELP = "Convert VGGFace2 weights from another program's file, inspect a file, list known ones."
 
 
@@ -36,7 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     inspect_parser = commands.add_parser("inspect", help="load a file and recompute its probe")
     inspect_parser.add_argument("file", metavar="FILE", help=".weights.h5, .pkl, .pth or .h5 file")
-    commands.add_parser("list", help="print the known files and where they are looked for")
+    list_parser = commands.add_parser("list", help="print the presets, or all that is known of one")
+    list_parser.add_argument(
+        "preset", nargs="?", metavar="PRESET", help="by default a table of all"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -53,7 +58,11 @@ def run(args: argparse.Namespace) -> int:
             should be.
     """
     if args.weights_command == "list":
-        return _list()
+        if args.preset:
+            _show(args.preset)
+        else:
+            _list()
+        return 0
     from maskedface.models import ResNet50
 
     backbone = ResNet50(weights=None)
@@ -76,15 +85,15 @@ def convert(
         verbose: whether to print one line a tensor, not one a stage.
 
     Raises:
-        ModuleNotFoundError, OSError, ValueError: as `models.presets.load`; also if `variant` is
+        ModuleNotFoundError, OSError, ValueError: as `models.load_weights`; also if `variant` is
             not that of a known file, or `out` does not end in `.weights.h5`.
     """
     from maskedface.conversion import own_file, probe
-    from maskedface.models import presets
+    from maskedface.models import weights
     from maskedface.models.resnet50 import RGB_MEAN
 
     own_file.sidecar_path(out)  # refuses a wrong ending before any work is done
-    facts = presets.load(backbone, source)
+    facts = weights.load(backbone, source)
     if "mapped" not in facts:
         raise ValueError(f"SRC must be a .pkl, .pth or .h5 file. Received: {source!r}")
     if facts["known"] and variant not in (facts["variant"], "unknown"):
@@ -122,12 +131,12 @@ def inspect(backbone: keras.Model, path: str) -> int:
         0; 1 if the probe is not the sidecar's.
 
     Raises:
-        ModuleNotFoundError, OSError, ValueError: as `models.presets.load`.
+        ModuleNotFoundError, OSError, ValueError: as `models.load_weights`.
     """
     from maskedface.conversion import probe
-    from maskedface.models import presets
+    from maskedface.models import weights
 
-    facts = presets.load(backbone, path)
+    facts = weights.load(backbone, path)
     _print_facts(facts)
     embedding = probe.embedding(backbone)
     print("probe:", " ".join(f"{value:.5g}" for value in embedding[:6]), "...")
@@ -157,21 +166,65 @@ def _print_mapped(mapped: dict[str, str], left_over: list[str], verbose: bool) -
     print(f"not used: {', '.join(left_over) or 'none'}")
 
 
-def _list() -> int:
-    from maskedface.conversion import cache
-    from maskedface.models.presets import KNOWN_FILES
+def _list() -> None:
+    from rich.console import Console
+    from rich.table import Table
 
-    for known in KNOWN_FILES:
-        print(f"{known.name}  (weights={known.preset!r})" if known.preset else known.name)
-        size = f"{known.size:,} bytes" if known.size else "size unknown"
-        print(f"  variant {known.variant}, {size}, sha256 {known.sha256 or 'unknown'}")
-        print(f"  alignment: {known.alignment}")
-        print(f"  license: {known.license}")
-        print(f"  origin: {known.origin}")
-        if known.url:
-            print(f"  download: {known.url}")
-        print(f"  unverified: {known.unverified or 'nothing'}")
-        if known.preset != "dlib":
-            print(f"  here: {cache.find([known.name]) or 'no'}")
+    from maskedface.conversion import cache
+    from maskedface.models.presets import PRESETS
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1))  # fits into 80 columns
+    for column in ("preset", "architecture", "alignment", "license", "sha256", "size", "here"):
+        table.add_column(column, no_wrap=True)
+    for preset in PRESETS.values():
+        size, sha256 = preset.files[0].size, preset.files[0].sha256
+        table.add_row(
+            *(preset.name, preset.architecture, preset.alignment, preset.license),
+            "known" if sha256 else "unknown",
+            f"{size / 1e6:.1f} MB" if size else "unknown",
+            "yes" if _path(preset) else "no",
+        )
+    console = Console()
+    (console if console.is_terminal else Console(width=200)).print(table)  # a pipe has no width
+    print("all that is known of one: maskedface weights list PRESET")
     print("looked for in:", ", ".join(cache.folders()))
-    return 0
+
+
+def _show(name: str) -> None:
+    from maskedface.conversion import cache
+    from maskedface.models.presets import PRESETS
+    from maskedface.names import near_names
+
+    if name not in PRESETS:
+        near = near_names(name, PRESETS, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"PRESET must be one of {[*PRESETS]}. Received: {name!r}{hint}")
+    preset = PRESETS[name]
+    print(f"{name}, for models.{preset.architecture}")
+    for file in preset.files:
+        size = f"{file.size:,} bytes" if file.size else "size unknown"
+        print(f"file: {file.name}, {size}, sha256 {file.sha256 or 'unknown'}")
+        if file.url:
+            print(f"  download: {file.url}")
+    print(f"variant: {preset.variant}")
+    print(f"alignment: {preset.alignment}, at {preset.input_size} px")
+    print(f"channels: {preset.channels}; the file's own: {preset.file_channels}")
+    print("input range: {:g} to {:g}".format(*preset.input_range))
+    print(f"license: {preset.license}, {preset.license_note}")
+    print(f"origin: {preset.origin}")
+    print(f"unverified: {preset.unverified or 'nothing'}")
+    if preset.convert_command:
+        print(f"convert: {preset.convert_command}")
+    print(f"here: {_path(preset) or 'no'}")
+    print("looked for in:", ", ".join(cache.folders()))
+
+
+def _path(preset: Preset) -> str | None:
+    from maskedface.conversion import cache, dlib
+
+    if preset.architecture != "DlibResNet29":
+        return cache.find([f"{preset.name}.weights.h5", *(file.name for file in preset.files)])
+    try:
+        return dlib.locate()
+    except ModuleNotFoundError:
+        return None

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-import keras
-
 
 def folders() -> tuple[str, ...]:
     """Where the files of presets are looked for.
@@ -46,6 +44,8 @@ def download(url: str) -> str:
     Raises:
         OSError: if it cannot be fetched.
     """
+    import keras
+
     home, folder = os.path.split(folders()[-1])
     os.makedirs(os.path.join(home, folder), exist_ok=True)
     try:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from maskedface.conversion.dlib_reader import read_dlib
+
+if TYPE_CHECKING:
+    import keras
 
 PACKAGE = "face_recognition_models"
 FILE = "dlib_face_recognition_resnet_model_v1.dat"
@@ -50,8 +53,14 @@ def assign(backbone: keras.Model, path: str | os.PathLike[str]) -> None:
     Raises:
         ValueError: if the file's layers are not this network's, in number or size.
     """
+    from keras import layers
+
+    if not any(layer.name == "embedding" for layer in backbone.layers):
+        raise ValueError(
+            f"dlib's weights must go into a models.DlibResNet29. Received: {backbone.name}"
+        )
     arrays = read_dlib(path)
-    convolutions = [layer for layer in backbone.layers if isinstance(layer, keras.layers.Conv2D)]
+    convolutions = [layer for layer in backbone.layers if isinstance(layer, layers.Conv2D)]
     count = len(convolutions)
     expected = {f"{tag}/{n}" for tag in ("con_4", "affine_") for n in range(count)} | {"fc_2/0"}
     if set(arrays) != expected:

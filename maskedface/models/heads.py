@@ -139,7 +139,7 @@ class CosineHead(layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         _check_people(self)
-        columns = self.num_classes * self.centers_per_person
+        columns = (self.num_classes or 0) * self.centers_per_person
         self.centers = self.add_weight(
             name="centers",
             shape=(input_shape[-1], columns),
@@ -259,7 +259,7 @@ def classifier(
         kinds = {"linear": LinearHead, "cosine": CosineHead}
         if head not in kinds:
             raise ValueError(f"head must be 'linear', 'cosine' or a layer. Received: head={head!r}")
-        words = {} if dropout is None else {"dropout": dropout}
+        words: dict[str, Any] = {} if dropout is None else {"dropout": dropout}
         layer = kinds[head](num_classes, **words)
     else:
         if dropout is not None:

@@ -1,20 +1,19 @@
-"""The weights a name stands for, and how a file of weights gets into a backbone."""
+"""Presets: the named sets of weights, and all that is known of each. Nothing here needs Keras."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import keras
-
-from maskedface.conversion import assigning, cache, dlib, file_kind, own_file, readers
+from maskedface.conversion import dlib
+from maskedface.names import near_names
 
 Variant = Literal["ft", "scratch", "unknown"]
+Channels = Literal["RGB", "BGR"]
 
-_VGGFACE2_LICENSE = (
-    "CC BY-SA 4.0, as VGGFace2 (the authors: github.com/WeidiXie/Keras-VGGFace2-ResNet50 issue 2)"
-)
+_VGGFACE2 = "as VGGFace2 (the authors: github.com/WeidiXie/Keras-VGGFace2-ResNet50 issue 2)"
 _MS1M = "; trained on MS-Celeb-1M first, which Microsoft withdrew in 2019 (research use only)"
 _PICKLES = "github.com/cydonia999/VGGFace2-pytorch (Google Drive), from Oxford's Caffe models"
 _DAGS = "www.robots.ox.ac.uk/~albanie/pytorch-models.html, from Oxford's MatConvNet models"
@@ -23,200 +22,163 @@ _NO_HASH = "no sha256 of this file is known to us, so nothing can be checked aga
 
 
 @dataclass(frozen=True)
-class KnownFile:
-    """A weight file that exists somewhere, and what is known of it.
+class WeightFile:
+    """A file of weights that exists somewhere.
 
     Attributes:
         name: str, its file name.
-        preset: the name `weights=` takes for it; None if it must be given by its path.
-        variant: "ft" (MS-Celeb-1M, then VGGFace2), "scratch" (VGGFace2 alone) or "unknown".
-        alignment: the alignment of the faces it was trained on, a key of `geometry.ALIGNMENTS`.
         sha256: 64 hexadecimal digits, or None where nobody published them.
-        size: int, bytes, or None.
-        license: what its makers say.
-        origin: where it comes from.
-        unverified: what we could not check, as no real file could be had; "" if nothing.
+        size: int, bytes, or None where it is not known.
         url: where it can still be downloaded without an account, or None.
+
+    >>> from maskedface import models
+    >>> models.PRESETS["dlib"].files[0].size
+    22466066
     """
 
     name: str
-    preset: str | None
-    variant: Variant
-    alignment: str
-    sha256: str | None
-    size: int | None
-    license: str
-    origin: str
-    unverified: str
+    sha256: str | None = None
+    size: int | None = None
     url: str | None = None
 
 
-KNOWN_FILES = (
-    KnownFile(
-        "resnet50_ft_weight.pkl", "vggface2-ft", "ft", "vggface2",
-        "9a954e4046df21aea62b46c032de4b56f7230dfc3705b6b1bda348983e0eb26e", 165_000_856,
-        _VGGFACE2_LICENSE + _MS1M, _PICKLES,
-        "the sha256 is one that others trust for this name; we never held the file",
-    ),
-    KnownFile(
-        "resnet50_scratch_weight.pkl", "vggface2-scratch", "scratch", "vggface2",
-        "2feeab6b38e6e39c40d760078d55d1386c6d333a026359a7a6ca3b7580ef0183", 165_000_856,
-        _VGGFACE2_LICENSE, _PICKLES,
-        "the sha256 is that of a Git LFS pointer with this name; we never held the file",
-    ),
-    KnownFile(
-        "resnet50_ft_dag.pth", None, "ft", "vggface2", None, None,
-        _VGGFACE2_LICENSE + _MS1M, _DAGS, "that it takes RGB (its model file says so); " + _NO_HASH,
-    ),
-    KnownFile(
-        "resnet50_scratch_dag.pth", None, "scratch", "vggface2", None, None,
-        _VGGFACE2_LICENSE, _DAGS, "that it takes RGB (its model file says so); " + _NO_HASH,
-    ),
-    KnownFile(
-        "rcmalli_vggface_tf_notop_resnet50.h5", "vggface2-rcmalli", "unknown", "vggface2", None, None,
-        _VGGFACE2_LICENSE, "github.com/rcmalli/keras-vggface, release v2.0",
-        "that its arrays are Caffe's, and which variant they are; " + _NO_HASH,
-        _RCMALLI + "rcmalli_vggface_tf_notop_resnet50.h5",
-    ),
-    KnownFile(
-        "rcmalli_vggface_tf_resnet50.h5", "vggface2-rcmalli", "unknown", "vggface2", None, None,
-        _VGGFACE2_LICENSE, "github.com/rcmalli/keras-vggface, release v2.0",
-        "that its arrays are Caffe's, and which variant they are; " + _NO_HASH,
-        _RCMALLI + "rcmalli_vggface_tf_resnet50.h5",
-    ),
-    KnownFile(
-        dlib.FILE, "dlib", "unknown", "dlib", dlib.SHA256, 22_466_066,
-        "CC0 (the model, by Davis King), MIT (the package)",
-        "PyPI, face-recognition-models 0.3.0", "",
-    ),
-)  # fmt: skip
+@dataclass(frozen=True)
+class Preset:
+    """A named set of weights: what `from_preset` loads, and what is known of it.
 
+    Attributes:
+        name: str, what `from_preset` and `weights=` take.
+        architecture: the name in `models` of the network it fills: "ResNet50" or "DlibResNet29".
+        files: the files that hold it, the preferred one first; any of them will do.
+        variant: "ft" (MS-Celeb-1M, then VGGFace2), "scratch" (VGGFace2 alone) or "unknown".
+        alignment: the alignment of the faces it was trained on, a key of `geometry.ALIGNMENTS`.
+        input_size: int, height and width in pixels of the images it was trained on.
+        license: the license's name.
+        license_note: str, who says so, and what else binds.
+        origin: str, where it comes from.
+        unverified: str, what we could not check, as no real file could be had; "" if nothing.
+        file_channels: the order of channels in which the file's own network takes them.
+        channels: the order in which ours takes them: always "RGB".
+        input_range: (lowest, highest) value of a pixel that ours takes, floats; always 0 to 255.
 
-def load_weights(backbone: keras.Model, weights: str | os.PathLike[str] | None) -> None:
-    """Fills a freshly built backbone with weights, and prints in one line what they are.
-
-    Args:
-        backbone: the model, changed in place.
-        weights: None leaves it random. "dlib" is the file of `face-recognition-models`.
-            "vggface2-ft", "vggface2-scratch" and "vggface2-rcmalli" are looked for in
-            `conversion.cache.folders()`; the last one may be downloaded. Else a path: `.weights.h5`
-            as saved by this very architecture, `.dat` (dlib), or `.pkl`, `.pth`, `.h5` (VGGFace2),
-            converted on the fly.
-
-    Raises:
-        ModuleNotFoundError: if "dlib" or a torch file is asked for and its package is missing.
-        OSError: if the download fails.
-        ValueError: if the file is missing, is not what a preset's name stands for, is damaged, or
-            does not fit the backbone.
+    >>> from maskedface import models
+    >>> preset = models.PRESETS["vggface2_ft"]
+    >>> preset.architecture, preset.alignment, preset.license
+    ('ResNet50', 'vggface2', 'CC BY-SA 4.0')
     """
-    if weights is not None:
-        facts = load(backbone, weights)
-        known = "true" if facts["known"] else "false"
-        print(
-            f"weights: {facts['source']['name']}: {facts['layout']}, channels "
-            f"{facts['channels']}, variant {facts['variant']}, known: {known}"
-        )
+
+    name: str
+    architecture: str
+    files: tuple[WeightFile, ...]
+    variant: Variant
+    alignment: str
+    input_size: int
+    license: str
+    license_note: str
+    origin: str
+    unverified: str
+    file_channels: Channels
+    channels: Channels = "RGB"
+    input_range: tuple[float, float] = (0.0, 255.0)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(height, width, 3) in pixels."""
+        return (self.input_size, self.input_size, 3)
+
+    @property
+    def convert_command(self) -> str:
+        """The command that writes the first file in our own format; "" for dlib's, which is read as it
+        is."""
+        if self.architecture != "ResNet50":
+            return ""
+        return f"maskedface weights convert {self.files[0].name} --out {self.name}.weights.h5"
 
 
-def load(backbone: keras.Model, weights: str | os.PathLike[str]) -> dict[str, Any]:
-    """Does what `load_weights` does, without printing.
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            "dlib", "DlibResNet29",
+            (WeightFile(dlib.FILE, dlib.SHA256, 22_466_066),),
+            "unknown", "dlib", 150,
+            "CC0", "the model, by Davis King; the PyPI package that carries it: MIT",
+            "PyPI, face-recognition-models 0.3.0", "", "RGB",
+        ),
+        Preset(
+            "vggface2_ft", "ResNet50",
+            (WeightFile(
+                "resnet50_ft_weight.pkl",
+                "9a954e4046df21aea62b46c032de4b56f7230dfc3705b6b1bda348983e0eb26e", 165_000_856,
+            ),),
+            "ft", "vggface2", 224, "CC BY-SA 4.0", _VGGFACE2 + _MS1M, _PICKLES,
+            "the sha256 is one that others trust for this name; we never held the file", "BGR",
+        ),
+        Preset(
+            "vggface2_scratch", "ResNet50",
+            (WeightFile(
+                "resnet50_scratch_weight.pkl",
+                "2feeab6b38e6e39c40d760078d55d1386c6d333a026359a7a6ca3b7580ef0183", 165_000_856,
+            ),),
+            "scratch", "vggface2", 224, "CC BY-SA 4.0", _VGGFACE2, _PICKLES,
+            "the sha256 is that of a Git LFS pointer with this name; we never held the file", "BGR",
+        ),
+        Preset(
+            "vggface2_ft_dag", "ResNet50", (WeightFile("resnet50_ft_dag.pth"),),
+            "ft", "vggface2", 224, "CC BY-SA 4.0", _VGGFACE2 + _MS1M, _DAGS,
+            "that it takes RGB (its model file says so); " + _NO_HASH, "RGB",
+        ),
+        Preset(
+            "vggface2_scratch_dag", "ResNet50", (WeightFile("resnet50_scratch_dag.pth"),),
+            "scratch", "vggface2", 224, "CC BY-SA 4.0", _VGGFACE2, _DAGS,
+            "that it takes RGB (its model file says so); " + _NO_HASH, "RGB",
+        ),
+        Preset(
+            "vggface2_rcmalli", "ResNet50",
+            tuple(
+                WeightFile(name, url=_RCMALLI + name)
+                for name in (
+                    "rcmalli_vggface_tf_notop_resnet50.h5", "rcmalli_vggface_tf_resnet50.h5"
+                )
+            ),
+            "unknown", "vggface2", 224, "CC BY-SA 4.0", _VGGFACE2,
+            "github.com/rcmalli/keras-vggface, release v2.0",
+            "that its arrays are Caffe's, and which variant they are; " + _NO_HASH, "BGR",
+        ),
+    )
+}  # fmt: skip
+
+
+def preset_of(
+    value: str | os.PathLike[str], *, argument: str = "preset", architecture: str | None = None
+) -> Preset | None:
+    """The preset that a name stands for.
 
     Args:
-        backbone: the model, changed in place.
-        weights: a preset's name or a path.
+        value: a preset's name or the path of a file.
+        argument: the name of the argument that took it, for the message.
+        architecture: the network that is to be filled, or None for any.
 
     Returns:
-        What is known, as a sidecar holds it: "known" (bool), "variant", "alignment", "layout",
-        "channels" (the file's own order), "source" (name, size in bytes, sha256), "license",
-        "origin", "unverified" (str each); after a conversion "mapped" and "left_over" too.
+        The preset, or None where `value` is a file.
 
     Raises:
-        ModuleNotFoundError, OSError, ValueError: as `load_weights`.
+        ValueError: if it is neither, or the preset is another network's.
     """
-    preset = str(weights) if any(weights == known.preset for known in KNOWN_FILES) else None
-    path = _find(preset) if preset else os.fspath(weights)
-    if not os.path.isfile(path):
-        names = sorted({known.preset for known in KNOWN_FILES if known.preset})
+    fitting = [name for name, one in PRESETS.items() if architecture in (None, one.architecture)]
+    expected = f"{argument} must be one of {fitting} or a file. Received: {argument}={value!r}"
+    preset = PRESETS.get(value) if isinstance(value, str) else None
+    if preset is None:
+        if not os.path.isfile(value):
+            raise ValueError(expected + _hint(os.fspath(value), fitting))
+    elif preset.name not in fitting:
         raise ValueError(
-            f"weights must be None, one of {names} or a file. Received: weights={weights!r}"
+            f"{expected}, the weights of another network: "
+            f"models.{preset.architecture}.from_preset({preset.name!r})"
         )
-    if path.endswith(own_file.ENDING):
-        facts = own_file.load(backbone, path) or _UNKNOWN | {
-            "layout": "our own, without its .json: unverified",
-            "channels": "RGB",
-            "source": _source(path),
-        }
-        _check_preset(preset, path, facts)
-        return facts
-    facts = _describe(path)
-    _check_preset(preset, path, facts)
-    if path.endswith(".dat"):
-        dlib.assign(backbone, path)
-        return facts | {"layout": "dlib (.dat)", "channels": "RGB"}
-    assigned = assigning.assign(backbone, readers.read(path))
-    return facts | {
-        "layout": assigned.layout.name,
-        "channels": assigned.layout.channels,
-        "mapped": assigned.mapped,
-        "left_over": list(assigned.left_over),
-    }
+    return preset
 
 
-_UNKNOWN = {
-    "known": False,
-    "variant": "unknown",
-    "alignment": "unknown",
-    "license": "unknown, as the file is; Oxford's own VGGFace2 weights are CC BY-SA 4.0",
-    "origin": "unknown",
-    "unverified": "everything but the layout, which the names inside tell",
-}
-
-
-def _source(path: str) -> dict[str, Any]:
-    return {
-        "name": os.path.basename(path),
-        "size": os.path.getsize(path),
-        "sha256": file_kind.sha256(path),
-    }
-
-
-def _describe(path: str) -> dict[str, Any]:
-    source = _source(path)
-    facts = _UNKNOWN | {"source": source}
-    for known in KNOWN_FILES:
-        told = {"license": known.license, "origin": known.origin, "unverified": known.unverified}
-        told["alignment"] = known.alignment
-        if known.sha256 == source["sha256"]:  # authoritative, whatever the file is called
-            return facts | told | {"known": True, "variant": known.variant}
-        if known.sha256 is None and known.name == source["name"]:
-            return facts | told | {"origin": f"by its name alone: {known.origin}"}
-    return facts
-
-
-def _check_preset(preset: str | None, path: str, facts: dict[str, Any]) -> None:
-    hashes = [known.sha256 for known in KNOWN_FILES if known.preset == preset]
-    found = facts["source"]["sha256"]
-    if preset and None not in hashes and found not in hashes:
-        raise ValueError(
-            f"weights={preset!r} must be, or be converted from, the file with sha256 {hashes[0]}. "
-            f"Received: {path!r} with {found}; give its path to use it as an unknown file"
-        )
-
-
-def _find(preset: str) -> str:
-    if preset == "dlib":
-        return dlib.locate()
-    candidates = [known for known in KNOWN_FILES if known.preset == preset]
-    own = preset + own_file.ENDING
-    path = cache.find((own, *(known.name for known in candidates)))
-    if path is None and candidates[0].url:
-        path = cache.download(candidates[0].url)
-    if path is None:
-        file = candidates[0]
-        raise ValueError(
-            f"weights={preset!r} must be in {' or '.join(cache.folders())}, as {file.name} "
-            f"({file.size} bytes, sha256 {file.sha256}; from {file.origin}) or converted by: "
-            f"maskedface weights convert {file.name} --out {cache.folders()[0]}/{own}. "
-            "Received: no such file. docs/weights.md says where to get it"
-        )
-    return path
+def _hint(value: str, names: Iterable[str]) -> str:
+    near = near_names(value, names, 1)
+    return f"; did you mean {near[0]!r}?" if near else ", which is neither"

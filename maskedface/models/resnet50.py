@@ -9,8 +9,9 @@ import keras
 from keras import layers
 
 from maskedface.models.alignment import FaceAlignment
-from maskedface.models.presets import load_weights
+from maskedface.models.architecture import Architecture
 from maskedface.models.settings import in_float32
+from maskedface.models.weights import load_weights
 
 # Caffe's means of VGGFace2's training faces, here in RGB order (github.com/ox-vgg/vgg_face2 gives
 # 91.4953, 103.8827, 131.0912 for B, G, R).
@@ -22,6 +23,7 @@ BN_MOMENTUM = 0.9
 _LAYOUT = "channels_last"  # whatever Keras is set to
 
 
+@Architecture
 @in_float32()
 def ResNet50(
     weights: str | os.PathLike[str] | None = None,
@@ -41,7 +43,8 @@ def ResNet50(
     first word of a layer's name is its stage (`models.stages`): stem, layer1, layer2, layer3, layer4, pool.
 
     Args:
-        weights: None (random), a preset's name, or the path of a `.weights.h5` file of this model.
+        weights: None (random), the name of a preset (`models.PRESETS`), or a path, as `models.load_weights`
+            takes them.
         input_shape: (height, width, 3) in pixels; height and width at least 32, or None for any.
         filters: int, width of the first stage; 64 is ResNet-50, less makes a small net for tests.
         blocks: four ints, residual blocks a stage; (3, 4, 6, 3) is ResNet-50.
@@ -56,6 +59,10 @@ def ResNet50(
     Raises:
         ValueError: if `input_shape` has not 3 channels or is too small, `blocks` has not 4 entries, no
             alignment has that name, or the weights do not fit.
+
+    >>> from maskedface import models
+    >>> models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1)).output_shape
+    (None, 64)
     """
     if len(input_shape) != 3 or input_shape[2] != 3:
         raise ValueError(

@@ -9,19 +9,21 @@ import keras
 import numpy as np
 from keras import layers
 
-from maskedface.layers import View
+from maskedface.layers import UpperFaceCrop, View
+from maskedface.models.alignment import alignment_of
 from maskedface.models.settings import in_float32
 
 Box = tuple[float, float, float, float]
 
 
 @in_float32()
-def upper_view(backbone: keras.Model, box: Box) -> keras.Model:
+def upper_view(backbone: keras.Model, box: Box | None = None) -> keras.Model:
     """A backbone that looks at a part of the face alone.
 
     Args:
         backbone: images of a fixed size -> embeddings; it is left as it is.
-        box: the part, in pixels of the image, as for `layers.View`.
+        box: the part, in pixels of the image, as for `layers.View`; None = the part above the mask line,
+            by the alignment that the backbone states (`layers.UpperFaceCrop`).
 
     Returns:
         A new model of the same input, layer names and weights, with the part cut out of each image and
@@ -60,12 +62,13 @@ def join(backbones: Sequence[keras.Model]) -> keras.Model:
 
 
 @in_float32()
-def whole_and_upper(backbone: keras.Model, box: Box) -> keras.Model:
+def whole_and_upper(backbone: keras.Model, box: Box | None = None) -> keras.Model:
     """Two copies of a backbone, one for the whole face and one for a part, their embeddings joined.
 
     Args:
         backbone: images of a fixed size -> embeddings; it is left as it is.
-        box: the part, in pixels of the image, as for `layers.View`.
+        box: the part, in pixels of the image, as for `layers.View`; None = the part above the mask line,
+            by the alignment that the backbone states (`layers.UpperFaceCrop`).
 
     Returns:
         A flat model: images -> float32 unit embeddings of twice the features. The second copy's layers
@@ -100,9 +103,11 @@ def mirror_join(embedder: keras.Model) -> keras.Model:
     return keras.Model(image, x, name=embedder.name)
 
 
-def _with_view(backbone: keras.Model, box: Box, name: str, rename: Any) -> keras.Model:
+def _with_view(backbone: keras.Model, box: Box | None, name: str, rename: Any) -> keras.Model:
     """The backbone rebuilt behind a `layers.View`, its layers renamed."""
     height, width = backbone.input_shape[1:3]
+    if box is None:
+        box = UpperFaceCrop(alignment=alignment_of(backbone)).box_in(height, width)
 
     def build(layer: keras.layers.Layer) -> keras.layers.Layer:
         return type(layer).from_config(layer.get_config() | {"name": rename(layer.name)})

@@ -210,7 +210,8 @@ class Spec:
 
     def _words(self) -> dict[str, Any]:
         words = inspect.signature(self._class()).parameters.values()
-        return {word.name: word.default for word in words} | self.config
+        config: dict[str, Any] = self.config
+        return {word.name: word.default for word in words} | config
 
 
 def classes_of(module: str) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from maskedface import models
 from maskedface.geometry import ALIGNMENTS, alignment_points
+from maskedface.models.saved import load_model
 from maskedface.recipes import Recipe
 from maskedface.training.run import Run, alignment_beside, last_run
 
@@ -142,7 +143,7 @@ def build_backbone(
             "weights must be None where the backbone is a .keras file, which holds its own. "
             f"Received: weights={weights!r}"
         )
-    found = models.embedder(keras.models.load_model(backbone, compile=False))
+    found = models.embedder(load_model(backbone))
     alignment = alignment or alignment_beside(backbone)
     if alignment is None:
         models.alignment_of(found)  # refuses a model that states none

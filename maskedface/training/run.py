@@ -96,12 +96,10 @@ class Run:
     def model(self) -> keras.Model:
         """The trained classifier: RGB images, 0-255 -> logits. Modules of the recipe's own classes are
         imported where they can be."""
-        import keras
-
-        from maskedface import layers, losses, models  # noqa: F401  # Keras finds registered classes alone
+        from maskedface.models.saved import load_model
 
         self.recipe.import_parts()
-        return keras.models.load_model(self._kept(MODEL), compile=False)
+        return load_model(self._kept(MODEL))
 
     def split(self) -> dict[str, FaceIndex]:
         """{"train": rows trained on, "test": rows tested on}; the files may have gone since."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import filecmp
 import glob
 import json
+import logging
 import math
 import os
 import shutil
@@ -26,6 +27,8 @@ from maskedface.tuning.result import ARGUMENTS, MANIFEST, Search, write_results
 from maskedface.tuning.space import Space, fitting_space
 from maskedface.tuning.tuner import RUNG, FaceTuner
 from maskedface.whole_file import write_json
+
+_log = logging.getLogger("maskedface")
 
 TRAIN_FRACTION = 0.7  # the paper's share, here of the training rows' photos
 TIMEOUT = 3600.0  # seconds; workers are silent for an epoch, or while they compute frozen features
@@ -77,7 +80,7 @@ def search(
             worker whose chief is gone.
         wait: float >= 0, seconds to wait where another process searches in the folder, or is a worker of
             the same name; `math.inf` for as long as it takes.
-        progress: whether to print a line a trial, with the best so far.
+        progress: whether to log a line a trial, with the best so far.
 
     Returns:
         The `Search`; with `best`, `trials` and `importance`. A worker returns when there is no more to
@@ -217,10 +220,12 @@ def _open(folder: str, arguments: dict[str, Any], fit_rows: FaceIndex, held_out:
 
 def _finish(result: Search, finished: bool, progress: bool) -> None:
     if not finished and progress:
-        print("the chief has waited long enough: what was done is kept, the same commands go on")
+        _log.info(
+            "the chief has waited long enough: what was done is kept, the same commands go on"
+        )
     missing = write_results(result)
     if missing and progress:
-        print(missing)
+        _log.info(missing)
     if not finished:
         return
     # What only trials need. A search that goes on computes it again.

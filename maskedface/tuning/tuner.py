@@ -48,7 +48,7 @@ class FaceTuner(base_tuner.BaseTuner):
         trials: int, how many there will be, for the progress line.
         stop_hopeless: whether the median rule stops trials.
         timeout: float, seconds of silence after which a chief, or a worker without a chief, ends.
-        progress: whether to print a line a trial.
+        progress: whether to log a line a trial.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class FaceTuner(base_tuner.BaseTuner):
             OSError: if the chief does not answer, or its address cannot be listened on.
         """
         if is_chief():
-            return serve(self.oracle, self.timeout, self._print_progress)
+            return serve(self.oracle, self.timeout, self._log_progress)
         with _without_retracing_warnings():
             if self.is_worker:
                 self._work()
@@ -135,7 +135,7 @@ class FaceTuner(base_tuner.BaseTuner):
                     raise error.__cause__ from None
                 raise
             self.on_trial_end(trial)
-            self._print_progress()
+            self._log_progress()
 
     def _run_and_update_trial(self, trial: Any) -> None:
         accuracy = self.run_trial(trial)
@@ -235,9 +235,10 @@ class FaceTuner(base_tuner.BaseTuner):
             with whole_file(os.path.join(run_dir, STATE)) as partial:
                 shutil.copyfile(rung, partial)
 
-    def _print_progress(self) -> None:
+    def _log_progress(self) -> None:
         if self.progress:
-            print(progress_line(Search(self.folder).trials, self.trials), flush=True)
+            line = progress_line(Search(self.folder).trials, self.trials)
+            logging.getLogger("maskedface").info(line)
 
 
 class _Keep(keras.callbacks.Callback):

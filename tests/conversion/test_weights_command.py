@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
 import json
 import runpy
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from maskedface import models
+from maskedface.cli import weights
 from maskedface.cli.main import main
 from tests.conversion import layout_files
 
@@ -105,11 +107,46 @@ def test_our_own_file_is_no_source(converted: Path, capsys: pytest.CaptureFixtur
     assert "SRC must be" in capsys.readouterr().err
 
 
-def test_list_names_every_known_file(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_has_a_line_a_preset(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["weights", "list"]) == 0
-    said = capsys.readouterr().out
-    for known in models.presets.KNOWN_FILES:
-        assert known.name in said and (known.sha256 or "unknown") in said
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    for name, preset in models.PRESETS.items():
+        for fact in (preset.architecture, preset.alignment, preset.license):
+            assert fact in lines[name]
+    assert "165.0 MB" in lines["vggface2_ft"] and lines["vggface2_ft"].split()[-1] == "no"
+
+
+@pytest.mark.parametrize("name", models.PRESETS)
+def test_list_tells_all_of_one(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["weights", "list", name]) == 0
+    said, preset = capsys.readouterr().out, models.PRESETS[name]
+    for file in preset.files:
+        for fact in (file.name, file.sha256 or "sha256 unknown", file.url or ""):
+            assert fact in said
+    for fact in (preset.license_note, preset.origin, preset.unverified, preset.convert_command):
+        assert fact in said
+
+
+def test_list_finds_a_file_that_is_here(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cache = tmp_path / "keras" / "maskedface"
+    cache.mkdir(parents=True)
+    (cache / "vggface2_ft.weights.h5").touch()
+    assert main(["weights", "list", "vggface2_ft"]) == 0
+    assert f"here: {cache / 'vggface2_ft.weights.h5'}" in capsys.readouterr().out
+
+
+def test_list_refuses_a_name_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["weights", "list", "vggface2-ft"]) == 2
+    assert "did you mean vggface2_ft?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [name for name in models.PRESETS if name != "dlib"])
+def test_the_convert_command_of_a_preset_is_understood(name: str) -> None:
+    parser = argparse.ArgumentParser()
+    weights.add_arguments(parser)
+    words = models.PRESETS[name].convert_command.split()
+    args = parser.parse_args(words[2:])
+    assert args.source == models.PRESETS[name].files[0].name and args.out == f"{name}.weights.h5"
 
 
 def test_the_script_converts_too(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from maskedface.losses import PairAlignment, Coral, CosineMargin, WithEmbeddings
+from maskedface.losses import Coral, CosineMargin, PairAlignment, WithEmbeddings
 from tests.losses.gradients import value_and_gradient
 
 

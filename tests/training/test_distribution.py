@@ -17,12 +17,12 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from maskedface.training.devices import Devices, SplitBatches, find_devices, refuse_coupled
 
 from maskedface import recipes
 from maskedface.datasets import FaceIndex
 from maskedface.training import Run, devices
 from maskedface.training.batches import RowBatches
-from maskedface.training.devices import Devices, SplitBatches, find_devices, refuse_coupled
 
 PATIENCE = 1800.0  # seconds until a test gives up: on a busy machine six trainings are slow
 JAX = pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")

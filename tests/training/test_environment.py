@@ -11,12 +11,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from maskedface.training.surroundings import settled
 from tensorflow.python.framework import config
 
 from maskedface import datasets, training
 from maskedface.datasets import FaceIndex
 from maskedface.recipes import Recipe
-from maskedface.training.surroundings import settled
 
 RECIPE = Recipe(name="quick", epochs=1, batch_size=8)
 

@@ -8,12 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from maskedface.training.state import KeepState
 
 from maskedface import datasets, models, recipes, training
 from maskedface.datasets import Face, FaceIndex, Landmarks
 from maskedface.recipes import Recipe
 from maskedface.training import Run
-from maskedface.training.state import KeepState
 
 QUICK = Recipe(name="quick", epochs=3, batch_size=8, learning_rate=1e-3, freeze_through="layer2")
 

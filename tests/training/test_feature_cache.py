@@ -11,13 +11,13 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from maskedface.training.frozen_features import FrozenPrefix, Views, frozen_prefix, read_features
 
 from maskedface import datasets, models, training
 from maskedface.datasets import FaceIndex
 from maskedface.masking import RandomMask
 from maskedface.recipes import Recipe
 from maskedface.training import Run, frozen_features
-from maskedface.training.frozen_features import FrozenPrefix, Views, frozen_prefix, read_features
 
 EXACT = Recipe(
     name="exact",

@@ -8,9 +8,9 @@ import weakref
 import keras
 import numpy as np
 import pytest
+from maskedface.training.releasing import released_memory
 
 from maskedface.training import releasing
-from maskedface.training.releasing import released_memory
 
 
 class Batches(keras.utils.PyDataset):

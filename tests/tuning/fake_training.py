@@ -10,10 +10,10 @@ from typing import Any
 
 import keras_tuner
 import pytest
+from maskedface.training.start import build_backbone
 
 from maskedface.recipes import PAPER_MASKED_DIRECT, Recipe
 from maskedface.training.run import HISTORY
-from maskedface.training.start import build_backbone
 from maskedface.tuning import FaceHyperModel
 from maskedface.whole_file import write_text
 

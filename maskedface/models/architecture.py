@@ -1,0 +1,91 @@
+"""A function that builds a network, and beside it `from_preset`."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from typing import Any, Generic, ParamSpec
+
+import keras
+
+from maskedface.conversion import own_file
+from maskedface.geometry import ALIGNMENTS
+from maskedface.models.presets import Preset, preset_of
+
+P = ParamSpec("P")
+
+
+class Architecture(Generic[P]):
+    """Decorates a function that builds a network: it is called as before, and has `from_preset`.
+
+    Args:
+        build: takes `weights`, `input_shape` and `alignment`, among others, and returns a
+            `keras.Model`. Its name is that of the presets' `architecture`.
+    """
+
+    def __init__(self, build: Callable[P, keras.Model]) -> None:
+        self._build = build
+        self._name = build.__name__
+        functools.update_wrapper(self, build)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> keras.Model:
+        return self._build(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<architecture {self._name}>"
+
+    def __reduce__(self) -> str:
+        return self._name  # pickled and copied by name, as a function is
+
+    def from_preset(
+        self,
+        preset: str | os.PathLike[str],
+        *,
+        input_shape: tuple[int | None, int | None, int] | None = None,
+        alignment: str | None = None,
+        load_weights: bool = True,
+    ) -> keras.Model:
+        """Builds the network as a preset has it, with its weights.
+
+        Args:
+            preset: a name in `models.PRESETS` of this architecture, or the path of a file that
+                `weights=` takes.
+            input_shape: (height, width, 3) in pixels; by default the preset's, or the
+                architecture's where a path is given.
+            alignment: what the faces are to be aligned to, a key of `geometry.ALIGNMENTS`; by default
+                the preset's. Of a path: what the `.json` beside it states, else the architecture's.
+            load_weights: whether to load the weights; False leaves the network random, and needs no
+                file of a preset's.
+
+        Returns:
+            A `keras.Model`, as the architecture itself returns it.
+
+        Raises:
+            ModuleNotFoundError: if "dlib" or a torch file is asked for and its package is missing.
+            OSError: if a download fails.
+            ValueError: if there is no such preset or file, the preset is another architecture's, or
+                its file is missing, damaged or another one.
+
+        >>> from maskedface import models
+        >>> models.DlibResNet29.from_preset("dlib").output_shape
+        (None, 128)
+        >>> models.ResNet50.from_preset("vggface2_ft", load_weights=False).input_shape
+        (None, 224, 224, 3)
+        """
+        known = preset_of(preset, architecture=self._name)
+        words = _of_preset(known) if known else _of_file(os.fspath(preset))
+        asked = {"input_shape": input_shape, "alignment": alignment}
+        words |= {name: value for name, value in asked.items() if value is not None}
+        build: Callable[..., keras.Model] = self._build
+        return build(preset if load_weights else None, **words)
+
+
+def _of_preset(preset: Preset) -> dict[str, Any]:
+    return {"input_shape": preset.input_shape, "alignment": preset.alignment}
+
+
+def _of_file(path: str) -> dict[str, Any]:
+    facts = own_file.read_sidecar(path) if path.endswith(own_file.ENDING) else None
+    stated = (facts or {}).get("alignment")
+    return {"alignment": stated} if stated in ALIGNMENTS else {}

