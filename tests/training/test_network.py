@@ -182,7 +182,10 @@ def test_two_scales_are_refused(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({**CENTER, "head_final": "trained"}, "head_final must be .*other columns than one a person"),
+        (
+            {**CENTER, "head_final": "trained"},
+            "head_final must be .*other columns than one a person",
+        ),
         ({**TRIPLET, "head_init": "class_means"}, "head must hold a models.CosineHead"),
         (
             {
@@ -197,9 +200,7 @@ def test_two_scales_are_refused(change: dict[str, Any]) -> None:
         ({"freeze_through": "layer9"}, "layer9"),
     ],
 )
-def test_a_head_that_the_recipe_cannot_use_is_refused(
-    change: dict[str, Any], message: str
-) -> None:
+def test_a_head_that_the_recipe_cannot_use_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         training.network_of(BASE.override(**change), tiny(), ["ada", "bo"])
 
