@@ -1,6 +1,5 @@
 # What the package offers: read by type checkers, and by `lazy_loader` when a name is first used.
 from .audit_picture import draw_audit as draw_audit
-from .augmenting import augmented as augmented
 from .chips import read_chip as read_chip, read_chips as read_chips
 from .drawn_faces import draw_people as draw_people
 from .epoch_plan import EpochPlan as EpochPlan, with_domain as with_domain
