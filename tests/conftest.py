@@ -80,7 +80,6 @@ def open_run(tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> R
             name="means",
             head="cosine",
             head_final="class_means",
-            dropout=0.0,
             epochs=0,
             mirror_join=True,
             cohort=20,

@@ -24,6 +24,7 @@ MAY_USE = {
     "conversion": {"whole_file"},
     "datasets": {"geometry", "masking", "whole_file", "locks", "extras", "names"},
     "metrics": {"losses"},
+    "recipes": {"names"},
     "landmarks": {"datasets", "geometry", "extras", "models", "whole_file"},
     "layers": {"geometry", "masking"},
     "models": {"conversion", "geometry", "layers", "names"},
@@ -93,7 +94,6 @@ def test_a_file_imports_nothing_that_windows_lacks(path: Path) -> None:
     assert not {name.split(".")[0] for name in imports(path)} & NOT_ON_WINDOWS
 
 
-# Until training logs too.
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_only_the_commands_print(path: Path) -> None:
     name = path.relative_to(PACKAGE).as_posix()
