@@ -74,7 +74,7 @@ for kind, found in theirs.items():
         ("bare network alone", found.hits()),
         ("by mask", hits),
     ):
-        low, high = evaluation.interval(values, found.known_people)
+        low, high = evaluation.bootstrap_interval(values, found.known_people)
         print(f"  {name}: rank-1 {values.mean():.3f}, 95 % over people [{low:.3f}, {high:.3f}]")
     if baseline is not None:
         change = evaluation.paired_difference(hits, baseline[kind].hits(), found.known_people)

@@ -21,7 +21,7 @@ import keras
 import numpy as np
 
 from maskedface import datasets, layers, losses, models, recipes, training
-from maskedface.evaluation import interval, paired_difference
+from maskedface.evaluation import bootstrap_interval, paired_difference
 from maskedface.recipes import Recipe
 from maskedface.reporting import per_face
 from maskedface.training import Run
@@ -148,7 +148,7 @@ def _cells(group: list[Run], base: list[Run], domain: str) -> list[str]:
     values, people = per_face(group, domain)
     accuracies = [run.metrics[domain]["accuracy"] for run in group]
     spread = f" ± {np.std(accuracies, ddof=1):.3f}" if len(group) > 1 else ""
-    low, high = interval(values, people)
+    low, high = bootstrap_interval(values, people)
     shown = f"{np.mean(accuracies):.3f}{spread} [{low:.3f}, {high:.3f}]"
     if group is base:
         return [shown, ""]

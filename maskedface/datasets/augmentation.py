@@ -24,8 +24,8 @@ class Augmentation:
     unbroken one would have seen.
 
     Args:
-        layers: Keras layers, images -> images of the same shape. Where one has an `alignment` that is
-            None, a copy that has this one takes its place.
+        layers: Keras layers, images -> images of the same shape; of a `keras.Sequential` its layers. Where
+            one has an `alignment` that is None, a copy that has this one takes its place.
         seed: int >= 0.
         alignment: the images' alignment, a key of `geometry.ALIGNMENTS`.
         size: int, the images' height and width in pixels.
@@ -41,7 +41,7 @@ class Augmentation:
     def __init__(
         self, layers: Sequence[Any] = (), *, seed: int = 0, alignment: str, size: int
     ) -> None:
-        self.layers = tuple(_aligned(layer, alignment) for layer in layers)
+        self.layers = tuple(_aligned(layer, alignment) for layer in _flat(layers))
         self.seed = seed
         for layer in self.layers:
             if not layer.built:
@@ -111,7 +111,7 @@ class Augmentation:
                 (`batch_seed`).
 
         Returns:
-            Images of the same shape; uint8 unless a layer makes floats of them.
+            Images of the same shape: uint8, or float32 where a layer draws for itself.
         """
         for number, (layer, part) in enumerate(self._parts(draws)):
             if _is_mirror(layer):
@@ -134,6 +134,15 @@ class Augmentation:
         ]
 
 
+def _flat(layers: Sequence[Any]) -> list[Any]:
+    import keras
+
+    found: list[Any] = []
+    for layer in layers:
+        found += _flat(layer.layers) if isinstance(layer, keras.Sequential) else [layer]
+    return found
+
+
 def _aligned(layer: Any, alignment: str) -> Any:
     config = layer.get_config()
     if "alignment" in config and config["alignment"] is None:
@@ -148,7 +157,7 @@ def _draws_of(layer: Any) -> int:
 def _is_mirror(layer: Any) -> bool:
     import keras
 
-    return isinstance(layer, keras.layers.RandomFlip) and layer.mode == "horizontal"
+    return type(layer) is keras.layers.RandomFlip and layer.mode == "horizontal"
 
 
 def _states(layer: Any) -> list[Any]:
@@ -162,17 +171,35 @@ def _mirror(images: Any, turned: Any) -> Any:
         images = images.copy()
         images[turned] = images[turned, :, ::-1]
         return images
-    import tensorflow as tf
+    if _is_of_tensorflow(images):
+        import tensorflow as tf
 
-    if tf.is_tensor(images):
         return tf.where(turned[:, None, None, None], tf.reverse(images, [2]), images)
     from keras import ops
 
     return ops.where(turned[:, None, None, None], ops.flip(images, 2), images)
 
 
+def _is_of_tensorflow(images: Any) -> bool:
+    """Whether it is TensorFlow's tensor, asked without TensorFlow, which may not be there."""
+    return type(images).__module__.startswith("tensorflow")
+
+
 def _drawing_itself(layer: Any, images: Any, seed: Any, number: int) -> Any:
     for place, state in enumerate(_states(layer)):
         # Another start for each layer and each generator in it.
         state.assign(seed + np.array([number, place], "uint32"))
-    return layer(images, training=True)
+    # Some of Keras' layers mix up whole numbers and fractions.
+    return layer(_as_floats(images), training=True)
+
+
+def _as_floats(images: Any) -> Any:
+    if isinstance(images, np.ndarray):
+        return images.astype("float32")
+    if _is_of_tensorflow(images):
+        import tensorflow as tf
+
+        return tf.cast(images, "float32")
+    from keras import ops
+
+    return ops.cast(images, "float32")

@@ -1,10 +1,16 @@
 # What the package offers: read by type checkers, and by `lazy_loader` when a name is first used.
-from .bootstrap import interval as interval, paired_difference as paired_difference
-from .classification import classification_report as classification_report, confusion as confusion
+from .bootstrap import (
+    bootstrap_interval as bootstrap_interval,
+    paired_difference as paired_difference,
+)
+from .classification import (
+    classification_report as classification_report,
+    confusion_matrix as confusion_matrix,
+)
 from .embedded_faces import EmbeddedFaces as EmbeddedFaces
 from .explanation import (
-    attention as attention,
     attention_share as attention_share,
+    grad_cam as grad_cam,
     overlay as overlay,
 )
 from .identification import (

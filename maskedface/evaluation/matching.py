@@ -41,7 +41,7 @@ class Matches:
 
     @property
     def known_people(self) -> list[str]:
-        """The person of each enrolled probe, for `evaluation.interval`."""
+        """The person of each enrolled probe, for `evaluation.bootstrap_interval`."""
         return [person for person, known in zip(self.people, self.known, strict=True) if known]
 
     @property

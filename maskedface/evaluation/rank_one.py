@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from maskedface.evaluation.bootstrap import interval
+from maskedface.evaluation.bootstrap import bootstrap_interval
 from maskedface.evaluation.embedded_faces import EmbeddedFaces
 from maskedface.evaluation.matching import Matches, OwnPhoto, match_probes
 
@@ -78,6 +78,6 @@ def rank_one_report(faces: EmbeddedFaces) -> dict[str, dict[str, Any]]:
             "people": len(set(matches.known_people)),
             "gallery": len(matches.gallery),
             "accuracy": float(hits.mean()),
-            "accuracy_interval": list(interval(hits, matches.known_people)),
+            "accuracy_interval": list(bootstrap_interval(hits, matches.known_people)),
         }
     return report

@@ -50,6 +50,8 @@ class CenterDistances(keras.layers.Layer):
         self.num_classes, self.rate = num_classes, rate
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        if self.num_classes is None:
+            raise ValueError("num_classes must be the number of people. Received: num_classes=None")
         self.centers = self.add_weight(
             name="centers", shape=(self.num_classes, input_shape[-1]), initializer="zeros"
         )

@@ -264,7 +264,7 @@ def classifier(
     else:
         if dropout is not None:
             raise ValueError(f"dropout must be None beside a layer. Received: dropout={dropout}")
-        layer = for_people(head, num_classes)
+        layer = for_people(head, num_classes, backbone)
     _check(num_classes, 0)
     model = with_head(backbone, layer)
     if model.output_shape != (None, num_classes):
@@ -289,12 +289,16 @@ def with_head(backbone: keras.Model, head: layers.Layer) -> keras.Model:
     return keras.Model(backbone.input, head(embedding), name=backbone.name)
 
 
-def for_people(layer: layers.Layer, num_classes: int | None) -> layers.Layer:
+def for_people(
+    layer: layers.Layer, num_classes: int | None, backbone: keras.Model | None = None
+) -> layers.Layer:
     """A copy of a layer, with the number of people where it leaves that open.
 
     Args:
         layer: any layer; it is left as it is.
         num_classes: int >= 2, or None.
+        backbone: what it is to stand behind, or None. A name that one of its layers has already is
+            changed, as "dense" may be.
 
     Returns:
         A new layer, not built.
@@ -302,6 +306,9 @@ def for_people(layer: layers.Layer, num_classes: int | None) -> layers.Layer:
     config = layer.get_config()
     if "num_classes" in config and config["num_classes"] is None:
         config["num_classes"] = num_classes
+    taken = {one.name for one in backbone.layers} if backbone is not None else set()
+    while config.get("name") in taken:
+        config["name"] += "_head"
     copy: layers.Layer = type(layer).from_config(config)
     return copy
 

@@ -154,7 +154,9 @@ class Recipe:
         for key, kind in get_type_hints(Recipe).items():
             value = getattr(self, key)
             if key in _MODULES:
-                value = _part(key, value, self)
+                value = _part(key, value)
+                if value is None and key == "loss":
+                    value = _MARGIN if self.head.has_class("CosineHead") else _CROSSENTROPY
             elif kind is float and type(value) is int:
                 value = float(value)
             object.__setattr__(self, key, value)
@@ -286,16 +288,14 @@ class Recipe:
 _FIELDS = tuple(one.name for one in dataclasses.fields(Recipe))
 
 
-def _part(key: str, value: Any, recipe: Recipe) -> Any:
+def _part(key: str, value: Any) -> Any:
     """A field's Keras objects as data."""
     if key in ("augmentation", "callbacks"):
         if not isinstance(value, (list, tuple)):
             raise ValueError(f"{key} must be a list of Keras objects. Received: {key}={value!r}")
         return tuple(_object(key, item) for item in value)
-    if value is None and key == "schedule":
+    if value is None and key in ("loss", "schedule"):
         return None
-    if value is None and key == "loss":
-        return _MARGIN if recipe.head.has_class("CosineHead") else _CROSSENTROPY
     return _object(key, value)
 
 
@@ -324,9 +324,14 @@ def _class_named(key: str, name: str, old: Spec | None) -> Spec:
 
 
 def _replaced(key: str, old: Any, value: Any) -> Any:
-    if key in _MODULES and isinstance(value, str) and isinstance(old, Spec):
+    """A field's new value; a part as data, so that paths lead into it."""
+    if key not in _MODULES or value is None:
+        return value
+    if key in ("augmentation", "callbacks"):
+        return _part(key, value)
+    if isinstance(value, str) and isinstance(old, Spec):
         return _class_named(key, value, old)
-    return value
+    return _object(key, value)
 
 
 def _setting(text: str) -> tuple[str, Any]:

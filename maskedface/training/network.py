@@ -97,7 +97,7 @@ def network_of(recipe: Recipe, backbone: keras.Model, people: Sequence[str]) -> 
     models.freeze(backbone, recipe.freeze_through, recipe.batch_norm)
     with models.in_float32():
         loss = recipe.loss.build()
-        head = for_people(_head(recipe, loss), len(people))
+        head = for_people(_head(recipe, loss), len(people), backbone)
         learner = models.with_head(backbone, head)
     network = Network(
         recipe=recipe,
@@ -169,7 +169,7 @@ def build_optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Op
     if whole is None:
         return recipe.optimizer.build()
     rate = recipe.value_at("optimizer.learning_rate")
-    if not isinstance(rate, float):
+    if type(rate) not in (int, float):
         raise ValueError(
             "optimizer.learning_rate must be a number where the recipe has a schedule, counted in epochs. "
             f"Received: {rate!r} and schedule={recipe.schedule}"
@@ -236,15 +236,19 @@ def _cohort_of_start(recipe: Recipe, before: Run | None) -> Cohort | None:
 def _head(recipe: Recipe, loss: keras.losses.Loss) -> keras.layers.Layer:
     """The recipe's head; a cosine head whose scale it leaves open has that of the loss."""
     scale = getattr(loss, "scale", None)
-    if not recipe.head.has_class("CosineHead") or scale is None:
-        return recipe.head.build()
-    stated = recipe.head.config.get("scale", scale)
-    if stated != scale:
+    if scale is None:  # `losses.WithEmbeddings` has that of the loss in it
+        scale = getattr(getattr(loss, "loss", None), "scale", None)
+    is_open = recipe.head.has_class("CosineHead") and "scale" not in recipe.head.config
+    if is_open and scale is not None:
+        return recipe.head.build(scale=scale)
+    head = recipe.head.build()
+    others = [one for one in head._flatten_layers() if isinstance(one, models.CosineHead)]
+    if scale is not None and any(one.scale != scale for one in others):
         raise ValueError(
             "the scale of a cosine head must be that of its loss. "
             f"Received: head={recipe.head}, loss={recipe.loss}"
         )
-    return recipe.head.build(scale=scale)
+    return head
 
 
 def _take_over(network: Network, run: Run) -> bool:
@@ -253,7 +257,9 @@ def _take_over(network: Network, run: Run) -> bool:
     Returns:
         Whether the head was taken over; a cohort's offsets in it are left out.
     """
-    theirs = models.unjoined(models.embedder(run.model))
+    theirs = models.embedder(run.model)
+    if run.recipe.mirror_join:
+        theirs = models.unjoined(theirs)
     ours = network.backbone
     shapes = [[tuple(w.shape) for w in model.weights] for model in (ours, theirs)]
     if shapes[0] != shapes[1]:

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from maskedface import datasets
-from maskedface.datasets import Face, FaceIndex, order
-from maskedface.masking import STYLES, RandomMask
+from maskedface import datasets, layers
+from maskedface.datasets import Face, FaceIndex, order, tf_dataset
 
+FLIP = keras.layers.RandomFlip("horizontal")
 SMALL = {"image_size": 40, "alignment": "dlib", "batch_size": 5}
 
 
@@ -55,25 +55,26 @@ def test_an_image_is_its_file_warped_to_the_alignment(drawn: FaceIndex) -> None:
 def test_tensorflow_takes_a_batch_over_without_a_copy(
     drawn: FaceIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    addresses = []
+    addresses, empty = [], tf_dataset._empty
 
-    def noted(images: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
+    def noted(shape: tuple[int, ...]) -> np.ndarray:
+        images = empty(shape)
         addresses.append(images.ctypes.data)
         return images
 
-    monkeypatch.setattr(order, "mirror", noted)
+    monkeypatch.setattr(tf_dataset, "_empty", noted)
     images, _ = next(iter(datasets.as_tf_dataset(drawn, **SMALL)))
     assert np.asarray(memoryview(images)).ctypes.data in addresses
 
 
 def test_one_seed_gives_one_sequence(drawn: FaceIndex) -> None:
-    options = {"shuffle": True, "flip": True, "epochs": 2}
+    options = {"shuffle": True, "augmentation": [FLIP], "epochs": 2}
     assert same(batches(drawn, seed=4, **options), batches(drawn, seed=4, **options))
     assert not same(batches(drawn, seed=4, **options), batches(drawn, seed=5, **options))
 
 
 def test_reading_again_is_the_next_epoch(drawn: FaceIndex) -> None:
-    options = {"shuffle": True, "flip": True}
+    options = {"shuffle": True, "augmentation": [FLIP]}
     three = batches(drawn, epochs=3, **options)
     steps = len(three) // 3
     assert same(batches(drawn, initial_epoch=2, **options), three[2 * steps :])
@@ -83,7 +84,7 @@ def test_reading_again_is_the_next_epoch(drawn: FaceIndex) -> None:
 
 
 def test_an_epoch_that_is_not_read_to_its_end_does_not_come_again(drawn: FaceIndex) -> None:
-    options = {"shuffle": True, "flip": True}
+    options = {"shuffle": True, "augmentation": [FLIP]}
     read = datasets.as_tf_dataset(drawn, **SMALL, **options)
     next(iter(read))
     assert same(list(read.as_numpy_iterator()), batches(drawn, initial_epoch=1, **options))
@@ -123,17 +124,34 @@ def test_faces_are_let_go_of_with_the_data_set(drawn: FaceIndex, is_read: bool) 
     assert known() is None
 
 
-def test_masks_are_let_go_of_with_the_data_set(drawn: FaceIndex) -> None:
-    mask = RandomMask(1.0, STYLES[:1], size=40, alignment="dlib", variants=1)
-    known, rows = weakref.ref(mask), tf.range(5, dtype=tf.int64)
-    read = (
-        datasets.as_tf_dataset(drawn, **SMALL).take(1).map(lambda x, y, mask=mask: mask(x, rows, 0))
-    )
-    del mask
-    assert len(list(read)) == 1
+def test_layers_are_let_go_of_with_the_data_set(drawn: FaceIndex) -> None:
+    masks = layers.RandomMask(1.0, ["surgical"], alignment="dlib", variants=1)
+    known = weakref.ref(masks)
+    read = datasets.as_tf_dataset(drawn, augmentation=[masks], **SMALL)
+    assert len(list(read.take(1))) == 1
+    del masks
+    assert known() is not None
     del read
     gc.collect()
     assert known() is None
+
+
+def test_layers_that_draw_for_themselves_are_called_one_batch_after_the_other(
+    drawn: FaceIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their generators are variables, which two batches at a time would share."""
+    seen: list[int | None] = []
+    map_ = tf.data.Dataset.map
+
+    def noted(self: Any, function: Any, num_parallel_calls: int | None = None, **words: Any) -> Any:
+        seen.append(num_parallel_calls)
+        return map_(self, function, num_parallel_calls=num_parallel_calls, **words)
+
+    monkeypatch.setattr(tf.data.Dataset, "map", noted)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    for layer in (FLIP, keras.layers.RandomFlip("vertical")):
+        datasets.as_tf_dataset(drawn, augmentation=[layer], **SMALL)
+    assert [calls for calls in seen if calls is not None] == [3, 3, 3, 1]
 
 
 # Another process that imports TensorFlow, where nothing is held yet.
@@ -164,7 +182,7 @@ print(resident() / one)
 @pytest.mark.parametrize("kind", ["memory", "file"])
 def test_a_cache_changes_no_pixel(drawn: FaceIndex, tmp_path: Path, kind: str) -> None:
     cache = "memory" if kind == "memory" else tmp_path
-    options = {"shuffle": True, "flip": True, "epochs": 2}
+    options = {"shuffle": True, "augmentation": [FLIP], "epochs": 2}
     assert same(batches(drawn, cache=cache, **options), batches(drawn, **options))
 
 
@@ -202,7 +220,7 @@ def test_an_undecodable_file_is_named_without_a_cache(tmp_path: Path) -> None:
 
 def test_about_half_of_the_images_are_mirrored(drawn: FaceIndex) -> None:
     plain = np.concatenate([images for images, _ in batches(drawn)])
-    flipped = np.concatenate([images for images, _ in batches(drawn, flip=True)])
+    flipped = np.concatenate([images for images, _ in batches(drawn, augmentation=[FLIP])])
     kept = (plain == flipped).all(axis=(1, 2, 3))
     mirrored = (plain[:, :, ::-1] == flipped).all(axis=(1, 2, 3))
     assert (kept | mirrored).all() and kept.any() and mirrored.any()

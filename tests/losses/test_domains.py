@@ -67,7 +67,8 @@ def test_a_model_of_one_output_trains_with_it() -> None:
     faces = (faces + rng.normal(0, 0.1, faces.shape)).astype("float32")
     face = keras.Input((12,))
     backbone = keras.Model(face, keras.layers.Dense(12)(face), name="backbone")
-    model = models.cosine_classifier(backbone, 2 * 6)
+    head = models.CosineHead(centers_per_person=2)
+    model = models.with_head(backbone, models.heads.for_people(head, 6))
     model.compile(keras.optimizers.Adam(0.05), DomainRanking())
     model.fit(faces, np.stack([labels, domains], 1), epochs=40, batch_size=48, verbose=0)
     full_face = model.predict(faces[24:], verbose=0)[:, :6]

@@ -33,8 +33,8 @@ def tiny() -> keras.Model:
 BUILDS: dict[str, Callable[[], keras.Model]] = {
     "ResNet50": tiny,
     "DlibResNet29": lambda: models.DlibResNet29(None),
-    "classifier": lambda: models.classifier(tiny(), 3, hidden=(4,)),
-    "cosine_classifier": lambda: models.cosine_classifier(tiny(), 3, dropout=0.5),
+    "classifier": lambda: models.classifier(tiny(), 3, head=models.LinearHead(hidden=(4,))),
+    "cosine classifier": lambda: models.classifier(tiny(), 3, head="cosine", dropout=0.5),
     "folded": lambda: models.fold_batch_norm(tiny()),
 }
 
@@ -49,7 +49,8 @@ def test_every_layer_is_set_as_usual(usual: dict[str, Any], setting: str, name: 
     layers = zip(BUILDS[name]().get_config()["layers"], usual[name]["layers"], strict=True)
     for ours, theirs in layers:
         assert ours["class_name"] == theirs["class_name"]
-        assert ours["config"] | {"seed": 0} == theirs["config"] | {"seed": 0}
+        drawn = {"seed": 0, "name": ""}  # numbers that Keras makes up
+        assert ours["config"] | drawn == theirs["config"] | drawn
 
 
 @pytest.fixture(scope="module")

@@ -116,8 +116,8 @@ def test_the_embedder_is_what_stands_before_the_head(
     backbone: keras.Model, faces: np.ndarray, head: str
 ) -> None:
     base = models.mirror_join(backbone) if head == "joined" else backbone
-    build = models.classifier if head == "linear" else models.cosine_classifier
-    found = models.embedder(build(base, 5, dropout=0.5))
+    kind = "linear" if head == "linear" else "cosine"
+    found = models.embedder(models.classifier(base, 5, head=kind, dropout=0.5))
     np.testing.assert_array_equal(models.predict(found, faces), models.predict(base, faces))
     assert found.name == backbone.name
     assert models.embedder(base) is base
@@ -126,9 +126,8 @@ def test_the_embedder_is_what_stands_before_the_head(
 def test_a_joined_classifier_comes_back_from_its_file(
     backbone: keras.Model, faces: np.ndarray, tmp_path: Path
 ) -> None:
-    model = models.cosine_classifier(
-        models.mirror_join(models.whole_and_upper(backbone, (5.0, 2.0, 60.0, 33.0))), 4
-    )
+    both = models.mirror_join(models.whole_and_upper(backbone, (5.0, 2.0, 60.0, 33.0)))
+    model = models.classifier(both, 4, head="cosine")
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras", compile=False)
     np.testing.assert_array_equal(models.predict(again, faces), models.predict(model, faces))

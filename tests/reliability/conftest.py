@@ -11,11 +11,16 @@ import pytest
 
 from maskedface import datasets, training
 from maskedface.datasets import FaceIndex
-from maskedface.recipes import Recipe
+from maskedface.recipes import Recipe, Spec
 from maskedface.training import Run
 
 QUICK = Recipe(
-    name="quick", epochs=3, batch_size=8, learning_rate=1e-3, freeze_through="layer3", image_size=64
+    name="quick",
+    epochs=3,
+    batch_size=8,
+    optimizer=Spec.named("keras.optimizers.Adam", learning_rate=1e-3),
+    freeze_through="layer3",
+    image_size=64,
 )
 
 

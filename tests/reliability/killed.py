@@ -26,10 +26,10 @@ def after(call: Callable[..., Any], count: int) -> Callable[..., Any]:
 
 def arm(moment: str) -> None:
     from maskedface import whole_file
-    from maskedface.training import ending, frozen_features, run, state
+    from maskedface.training import checkpoint, feature_cache, finalize, run
 
     if moment == "features":
-        frozen_features._store = after(frozen_features._store, 1)  # one view of two is in the file
+        feature_cache._store = after(feature_cache._store, 1)  # one view of two is in the file
     elif moment == "epoch":
         from maskedface.training.batches import TrainingBatches
 
@@ -40,13 +40,13 @@ def arm(moment: str) -> None:
             with open(path, "wb") as file:
                 file.write(b"half of a state")
                 file.flush()
-            if os.path.exists(os.path.join(os.path.dirname(path), state.STATE)):
+            if os.path.exists(os.path.join(os.path.dirname(path), checkpoint.STATE)):
                 die()  # the second epoch's, while the first one's is there
 
-        savez = state.np.savez
-        state.np.savez = lambda path, **arrays: (half(path), savez(path, **arrays))
+        savez = checkpoint.np.savez
+        checkpoint.np.savez = lambda path, **arrays: (half(path), savez(path, **arrays))
     elif moment == "evaluation":
-        ending.report_domains = die
+        finalize.report_domains = die
     elif moment == "metrics":
         write = whole_file.write_text
         whole_file.write_text = lambda path, text: (

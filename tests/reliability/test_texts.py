@@ -98,8 +98,10 @@ def test_any_fields_are_a_recipe_or_a_value_error(values: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_rate_that_is_no_number_is_refused(value: float) -> None:
-    with pytest.raises(ValueError, match="learning_rate must be float. Received: learning_rate="):
-        Recipe(name="any", learning_rate=value)
+    with pytest.raises(ValueError, match="a number in a recipe must be finite. Received: "):
+        Recipe(name="any").override(**{"optimizer.learning_rate": value})
+    with pytest.raises(ValueError, match="features_budget must be float. Received: "):
+        Recipe(name="any", features_budget=value)
 
 
 @CALM

@@ -7,10 +7,13 @@ import keras
 import numpy as np
 import pytest
 
-from maskedface import datasets, models, training
+from maskedface import datasets, models, training, tuning
 from maskedface.datasets import FaceIndex
-from maskedface.recipes import FROZEN_MEANS
+from maskedface.recipes import FROZEN_MEANS, Recipe
 from maskedface.training import Run, last_run
+from maskedface.training.backbones import BACKBONES, refuse_noise
+
+TRAINS = Recipe(name="trains", epochs=1, batch_size=8)
 
 
 def test_a_keras_application_is_a_backbone() -> None:
@@ -54,7 +57,7 @@ def test_a_given_alignment_replaces_the_stated_one(tiny_backbone: Path) -> None:
     assert models.alignment_of(found) == "dlib"
 
 
-@pytest.mark.parametrize("name", training.start.BACKBONES)
+@pytest.mark.parametrize("name", BACKBONES)
 def test_our_backbones_take_an_alignment(name: str) -> None:
     assert models.alignment_of(training.build_backbone(name, None, 64, "arcface")) == "arcface"
 
@@ -166,3 +169,52 @@ def test_a_run_is_left_out_whatever_the_working_directory(
     monkeypatch.chdir(second.path)
     assert last_run(tmp_path / "chain").path == second.path
     assert last_run(tmp_path / "chain", but="../second").path == first.path
+
+
+@pytest.mark.parametrize(
+    "recipe", [TRAINS.override(freeze_through="stem"), TRAINS.override(epochs=0), FROZEN_MEANS]
+)
+@pytest.mark.parametrize("backbone", ["ResNet50", "DlibResNet29", "EfficientNetV2B0"])
+def test_a_frozen_network_without_weights_is_refused(
+    drawn: FaceIndex, tmp_path: Path, recipe: Recipe, backbone: str
+) -> None:
+    with pytest.raises(ValueError, match="weights must be .*'random' .* Received: weights=None"):
+        training.train(
+            recipe, *datasets.split_by_image(drawn), run_dir=tmp_path / "run", backbone=backbone
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_search_with_a_frozen_network_without_weights_is_refused(
+    drawn: FaceIndex, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="weights must be .*'random'"):
+        tuning.search(FROZEN_MEANS, drawn, space={}, search_dir=tmp_path / "s", trials=1)
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "backbone", "weights"),
+    [
+        (TRAINS, "ResNet50", None),
+        (FROZEN_MEANS, "ResNet50", "random"),
+        (FROZEN_MEANS, "DlibResNet29", "dlib"),
+        (FROZEN_MEANS.override(init="before"), "ResNet50", None),
+        (FROZEN_MEANS, "runs/before/model.keras", None),
+    ],
+)
+def test_what_learns_or_was_given_weights_is_trained(
+    recipe: Recipe, backbone: str, weights: str | None
+) -> None:
+    refuse_noise(recipe, backbone, weights)
+
+
+def test_random_weights_can_be_asked_for_by_name() -> None:
+    assert training.build_backbone("DlibResNet29", "random", 64).output_shape == (None, 128)
+
+
+def test_random_weights_have_no_place_beside_a_file(tiny_backbone: Path) -> None:
+    with pytest.raises(
+        ValueError, match="weights must be None where the backbone is a .keras file"
+    ):
+        training.build_backbone(tiny_backbone, "random", 64)

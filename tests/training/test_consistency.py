@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from maskedface.training.keeping import check_rows
 
 from maskedface.cli.main import main
 from maskedface.datasets import FaceIndex
 from maskedface.training import Run
+from maskedface.training.consistency import check_rows
 
 
 @pytest.fixture

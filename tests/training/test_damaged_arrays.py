@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from maskedface.training.state import read_state
 
 from maskedface.training import Run
+from maskedface.training.checkpoint import read_state
 
 
 def cut(path: Path) -> None:

@@ -17,12 +17,12 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from maskedface.training.devices import Devices, SplitBatches, find_devices, refuse_coupled
 
-from maskedface import recipes
+from maskedface import losses
 from maskedface.datasets import FaceIndex
-from maskedface.training import Run, devices
+from maskedface.training import Run, distribution
 from maskedface.training.batches import RowBatches
+from maskedface.training.distribution import Devices, SplitBatches, find_devices, refuse_coupled
 
 PATIENCE = 1800.0  # seconds until a test gives up: on a busy machine six trainings are slow
 JAX = pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")
@@ -41,7 +41,8 @@ from maskedface import datasets, training
 from maskedface.recipes import Recipe
 
 train, test = datasets.split_by_image(datasets.rmfrd(root))
-quick = Recipe(name="quick", epochs=2, learning_rate=0.01, optimizer="sgd", image_size=64, dropout=0.0)
+quick = Recipe(name="quick", epochs=2, optimizer="SGD", image_size=64)
+quick = quick.override("optimizer.learning_rate=0.01", "head.dropout=0")
 kinds = {
     "filled": quick.override(
         freeze_through="layer4", features="off", batch_size=7, class_weight="balanced"
@@ -197,11 +198,11 @@ def test_other_processes_work_in_a_copy_that_is_thrown_away(
 ) -> None:
     monkeypatch.setattr(Devices, "_wait", lambda *_: None)
     (tmp_path / "run.json").write_text("{}")
-    with Devices(2, 2, 1).folder(str(tmp_path)) as copy:
+    with Devices(2, 2, 1).opened(str(tmp_path)) as copy:
         assert (Path(copy) / "run.json").read_text() == "{}"
         (Path(copy) / "run.json").write_text("changed")
     assert (tmp_path / "run.json").read_text() == "{}" and not Path(copy).exists()
-    with Devices(2, 2, 0).folder(str(tmp_path)) as own:
+    with Devices(2, 2, 0).opened(str(tmp_path)) as own:
         assert own == str(tmp_path)
 
 
@@ -211,14 +212,22 @@ def test_an_unknown_strategy_is_refused() -> None:
 
 
 def test_another_backend_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices.keras.backend, "backend", lambda: "torch")
+    monkeypatch.setattr(distribution.keras.backend, "backend", lambda: "torch")
     with pytest.raises(ValueError, match="strategy must be 'none' but on .* KERAS_BACKEND=torch"):
         find_devices("mirrored")
 
 
-@pytest.mark.parametrize("fields", [{"loss": "triplet"}, {"align": "coral"}])
-def test_losses_of_pairs_of_faces_are_refused_on_several_devices(fields: dict[str, str]) -> None:
-    recipe = recipes.COSINE_MARGIN.override(head="cosine", **fields)
-    refuse_coupled(recipe, Devices())
-    with pytest.raises(ValueError, match="the loss must be .* Received: loss=.*, 2 devices"):
-        refuse_coupled(recipe, Devices(2))
+@pytest.mark.parametrize(
+    "loss",
+    [
+        losses.SelfRestrainedTriplet(),
+        losses.Coral(),
+        losses.WithEmbeddings(losses.CosineMargin(), losses.PairAlignment(), features=3),
+    ],
+    ids=lambda loss: loss.name,
+)
+def test_losses_of_pairs_of_faces_are_refused_on_several_devices(loss: keras.losses.Loss) -> None:
+    refuse_coupled(loss, Devices())
+    refuse_coupled(losses.CosineMargin(), Devices(2))
+    with pytest.raises(ValueError, match="loss must be .* Received: .*, 2 devices"):
+        refuse_coupled(loss, Devices(2))

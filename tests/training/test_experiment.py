@@ -8,14 +8,21 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from maskedface.training.state import KeepState
 
 from maskedface import datasets, models, recipes, training
 from maskedface.datasets import Face, FaceIndex, Landmarks
 from maskedface.recipes import Recipe
 from maskedface.training import Run
+from maskedface.training.checkpoint import KeepState
+from maskedface.training.means import class_means
 
-QUICK = Recipe(name="quick", epochs=3, batch_size=8, learning_rate=1e-3, freeze_through="layer2")
+QUICK = Recipe(
+    name="quick",
+    epochs=3,
+    batch_size=8,
+    optimizer=keras.optimizers.Adam(1e-3),
+    freeze_through="layer2",
+)
 
 
 @pytest.fixture(scope="module")
@@ -269,10 +276,8 @@ def test_a_run_ends_with_means_of_photographs_where_the_recipe_asks(
     runs = train(recipe, train=rows), train(recipes.FROZEN_MEANS, run_dir="alike", train=rows)
     chips = datasets.read_chips(rows, size=64, alignment="vggface2")
     embeddings = models.predict(models.embedder(runs[0].model), chips)
-    expected = training.start.class_means(
-        embeddings, rows.labels(), [face.photo for face in rows.faces]
-    )
-    found, alike = (run.model.get_layer("head_centres").get_weights()[0] for run in runs)
+    expected = class_means(embeddings, rows.labels(), [face.photo for face in rows.faces])
+    found, alike = (run.model.layers[-1].get_weights()[0] for run in runs)
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert abs(found - alike).max() > 1e-3
 

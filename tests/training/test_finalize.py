@@ -7,20 +7,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from maskedface import datasets, models, training
+from maskedface import datasets, layers, models, training
 from maskedface.cli.export_check import _scored
 from maskedface.cli.learners import relearn
+from maskedface.datasets.augmentation import Augmentation
 from maskedface.evaluation import Cohort, EmbeddedFaces, normalized, person_means, rank_one_report
-from maskedface.masking import RandomMask
 from maskedface.recipes import Recipe
 from maskedface.recognition import Recognizer, recognizer
 from maskedface.recognition.enrollment import face_to_enroll
 from maskedface.reporting import per_face
 from maskedface.training import Run
 
-MEANS = Recipe(
-    name="means", head="cosine", head_final="class_means", dropout=0.0, epochs=0, cohort=20
-)
+MEANS = Recipe(name="means", head="cosine", head_final="class_means", epochs=0, cohort=20)
+
+
+def head_weights(run: Run) -> list[np.ndarray]:
+    """Of the cosine head that a run ends with: centers, and offsets where there are some."""
+    head = models.cosine_head(run.model)
+    assert head is not None
+    return list(head.get_weights())
 
 
 def retrained(run: Run, backbone: Path, folder: Path, recipe: Recipe) -> Run:
@@ -32,8 +37,8 @@ def retrained(run: Run, backbone: Path, folder: Path, recipe: Recipe) -> Run:
 def test_an_open_sets_cohort_are_the_people_trained_on(open_run: Run) -> None:
     cohort = open_run.cohort
     assert cohort is not None and cohort.nearest == 20
-    (centres,) = open_run.model.get_layer("head_centres").get_weights()
-    np.testing.assert_allclose(cohort.people, centres.T, atol=1e-6)
+    (centers,) = head_weights(open_run)
+    np.testing.assert_allclose(cohort.people, centers.T, atol=1e-6)
     test = open_run.split()["test"].faces
     embeddings = open_run.predictions["embeddings"]
     report = rank_one_report(EmbeddedFaces.of(test, embeddings, cohort=cohort))
@@ -50,14 +55,14 @@ def test_a_closed_sets_cohort_are_those_of_the_run_it_starts_from(
 ) -> None:
     recipe = MEANS.override(mirror_join=True, init=open_run.path, cohort=1)
     run = retrained(open_run, tiny_backbone, tmp_path, recipe)
-    centres, bias = run.model.get_layer("head_centres").get_weights()
+    centers, bias = head_weights(run)
     assert open_run.cohort is not None and run.cohort is not None
     cohort = Cohort(open_run.cohort.people, 1)
     np.testing.assert_allclose(run.cohort.people, cohort.people, atol=1e-6)
-    np.testing.assert_allclose(bias, -cohort.offsets(centres.T), atol=1e-6)
+    np.testing.assert_allclose(bias, -cohort.offsets(centers.T), atol=1e-6)
     chips = datasets.read_chips(run.split()["test"], size=64, alignment="vggface2")
     unit = normalized(models.predict(models.embedder(run.model), chips))
-    logits = run.recipe.scale * (unit @ centres + bias)
+    logits = run.recipe.value_at("loss.scale") * (unit @ centers + bias)
     np.testing.assert_allclose(run.predictions["logits"], logits, atol=1e-3)
     np.testing.assert_array_equal(run.predictions["logits"], models.predict(run.model, chips))
 
@@ -70,7 +75,7 @@ def test_a_closed_set_without_other_people_or_with_a_network_that_moves_has_no_c
 ) -> None:
     recipe = MEANS.override(**{"mirror_join": True, "init": open_run.path, **change})
     run = retrained(open_run, tiny_backbone, tmp_path, recipe)
-    assert run.cohort is None and len(run.model.get_layer("head_centres").get_weights()) == 1
+    assert run.cohort is None and len(head_weights(run)) == 1
 
 
 def test_a_cohort_of_another_embedding_is_refused(
@@ -96,7 +101,7 @@ def test_a_cohort_is_of_means_whatever_the_head_is(open_run: Run, tiny_backbone:
     )
     assert run.cohort is not None and open_run.cohort is not None
     np.testing.assert_allclose(run.cohort.people, open_run.cohort.people, atol=1e-6)
-    assert (run.cohort.people != run.model.get_layer("head_centres").get_weights()[0].T).any()
+    assert (run.cohort.people != head_weights(run)[0].T).any()
 
 
 # Whole runs.
@@ -115,15 +120,17 @@ def test_people_without_a_masked_face_are_in_the_cohort_with_drawn_masks_too(
     )
     bare = parts["train"].only("unmasked")
     chips = datasets.read_chips(bare, size=64, alignment="vggface2")
-    masks = RandomMask(1.0, seed=0, alignment="vggface2", size=64)
-    masked = masks.lay(chips, masks.choices(np.arange(len(chips)), 0))
+    masks = Augmentation([layers.RandomMask(1.0)], seed=0, alignment="vggface2", size=64)
+    draws = masks.draws(np.arange(len(chips)), 0, np.zeros(len(chips), bool))
+    masked = np.asarray(masks.apply(chips, draws, masks.batch_seed(0, 0)))
+    assert (masked != chips).any(axis=(1, 2, 3)).all()
     embedder = models.embedder(run.model)
     unit = normalized(np.concatenate([models.predict(embedder, x) for x in (chips, masked)]))
     _, means = person_means(unit, [face.person for face in bare.faces] * 2)
     assert run.cohort is not None
     np.testing.assert_allclose(run.cohort.people, means, atol=1e-5)
-    (centres,) = run.model.get_layer("head_centres").get_weights()
-    assert np.abs(centres.T - means).max() > 1e-3  # the head itself is of the faces as they are
+    (centers,) = head_weights(run)
+    assert np.abs(centers.T - means).max() > 1e-3  # the head itself is of the faces as they are
 
 
 def test_a_run_joined_with_itself_is_itself(open_run: Run) -> None:

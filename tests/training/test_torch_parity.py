@@ -9,7 +9,7 @@ import pytest
 from maskedface import recipes
 from maskedface.losses import CosineMargin
 from maskedface.recipes import Recipe
-from maskedface.training import learning_rate
+from maskedface.training import build_optimizer
 
 torch = pytest.importorskip("torch")
 
@@ -59,7 +59,7 @@ def test_momentum_parts_from_torchs_where_the_rate_drops() -> None:
 
 def test_the_rate_is_step_lrs() -> None:
     steps = 4
-    schedule = learning_rate(recipes.PAPER_UNMASKED, steps)
+    schedule = build_optimizer(recipes.PAPER_UNMASKED, steps)._learning_rate
     optimizer = torch.optim.SGD([torch.ones(1, requires_grad=True)], 0.002)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 14, 0.11)
     for epoch in range(30):
@@ -112,4 +112,6 @@ def test_a_new_head_starts_wider_than_torchs() -> None:
 def test_the_papers_recipes_use_what_is_compared_here() -> None:
     first, second = recipes.PAPER_UNMASKED, recipes.PAPER_MASKED
     assert isinstance(first, Recipe)
-    assert (first.optimizer, first.schedule, second.optimizer) == ("sgd", "step", "adam")
+    assert repr(first.optimizer) == "SGD(learning_rate=0.002, momentum=0.9, nesterov=True)"
+    assert first.schedule.class_name == "ExponentialDecay" and second.schedule is None
+    assert repr(second.optimizer) == "Adam(learning_rate=0.0001)"

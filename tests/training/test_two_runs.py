@@ -16,7 +16,7 @@ from maskedface.recipes import Recipe
 from maskedface.training import Run
 from tests.test_locks import hold
 
-MEANS = Recipe(name="means", head="cosine", head_final="class_means", dropout=0.0, epochs=0)
+MEANS = Recipe(name="means", head="cosine", head_final="class_means", epochs=0)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from maskedface.datasets import FaceIndex
-from maskedface.evaluation import EmbeddedFaces, Matches, interval, rank_one_matches
+from maskedface.evaluation import EmbeddedFaces, Matches, bootstrap_interval, rank_one_matches
 from maskedface.recipes import Recipe
 from maskedface.training import Run
 from maskedface.training.run import RECORD, read_json
@@ -95,7 +95,7 @@ class RunGroup:
         """
         values, people = per_face(self.runs, kind)
         accuracies = [run.metrics[kind]["accuracy"] for run in self.runs]
-        low, high = interval(values, people)
+        low, high = bootstrap_interval(values, people)
         sd = float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else 0.0
         return {"mean": float(np.mean(accuracies)), "sd": sd, "low": low, "high": high}
 
