@@ -7,7 +7,6 @@
     python tools/benchmark.py pipeline               # as_tf_dataset against decoding alone
     python tools/benchmark.py search                 # 1,000,000 people searched, against NumPy in float32
     python tools/benchmark.py scaling                # cost and memory as the number of images grows
-    python tools/benchmark.py masks                  # drawing masks inside tf.data, on one core
     python tools/benchmark.py onednn                 # a training step with TensorFlow's oneDNN on and off
 
 Each round times every way once, in turn; the figures are medians over the rounds, and the ratios are of
@@ -32,8 +31,6 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-if "masks" in sys.argv:  # on one core, where a second thread of the linear algebra would only wait
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
@@ -473,34 +470,6 @@ def scaling(args: argparse.Namespace) -> dict[str, Any]:
     return result | {"marginal_ms": [1000 * first, 1000 * second], "anonymous_mb": memory}
 
 
-def masks(args: argparse.Namespace) -> dict[str, Any]:
-    """What a drawn mask costs a face inside tf.data, on one core."""
-    import tensorflow as tf
-
-    from maskedface.layers import RandomMask
-
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    ways: dict[str, Callable[[], float]] = {}
-    for alignment, size in (("arcface", 112), ("dlib", 150), ("vggface2", 180)):
-        faces = random_faces(args.images, size)
-        mask = RandomMask(1.0, alignment=alignment, seed=0)
-
-        options = tf.data.Options()
-        options.threading.private_threadpool_size = 1
-        plain = tf.data.Dataset.from_tensor_slices(faces).batch(64)
-        masked = plain.map(lambda images, mask=mask: mask(images, training=True))
-
-        def run(batches: tf.data.Dataset) -> float:
-            return 1000 * timed(lambda: sum(1 for _ in batches)) / args.images
-
-        for name, batches in (("read alone", plain), ("with a mask each", masked)):
-            batches = batches.with_options(options)
-            run(batches)  # compiles
-            ways[f"{size} px, {name}"] = lambda batches=batches: run(batches)
-    return report(interleaved(ways, args.rounds), "ms a face", [])
-
-
 def search(args: argparse.Namespace) -> dict[str, Any]:
     """The 10 most alike of 1,000,000 people: ms a probe, ours against NumPy's float32 product."""
     from maskedface.evaluation import Templates
@@ -587,7 +556,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "pipeline": pipeline,
     "search": search,
     "scaling": scaling,
-    "masks": masks,
     "onednn": onednn,
 }
 

@@ -111,9 +111,10 @@ def wide_float(ops: Any) -> str:
     """The type that an image's own few numbers (its light, its moves, its mean) are computed in.
 
     Compiled programs of other batch sizes add in other orders; of float64 sums, rounded to float32,
-    nothing is seen of it, and an image looks the same in every batch. JAX has float32 alone.
+    nothing is seen of it, and an image looks the same in every batch. On JAX, whose Keras makes float32
+    of it, some of its pixels may be one gray level off between batch sizes.
     """
-    return "float64" if ops.name == "tensorflow" else "float32"
+    return "float64" if ops.name == keras.backend.backend() == "tensorflow" else "float32"
 
 
 def to_gray_levels(ops: Any, images: Any, value_range: tuple[float, float]) -> Any:

@@ -74,7 +74,11 @@ class MaskBank:
         Raises:
             ValueError: as `draw_bank`.
         """
-        return _drawn(tuple(styles), alignment, size, variants, seed)
+        words = (tuple(styles), alignment, size, variants, seed)
+        try:
+            return _drawn(*words)
+        except TypeError:  # a style of somebody's own that cannot be a key
+            return _drawn.__wrapped__(*words)
 
     def __len__(self) -> int:
         return len(self.patches)

@@ -163,6 +163,14 @@ def test_an_endpoint_for_training_draws_them(faces: np.ndarray, tmp_path: Path) 
 
 ON_JAX = """
 import sys
+from importlib.abc import MetaPathFinder
+
+class NoTensorFlow(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "tensorflow":
+            raise ModuleNotFoundError("TensorFlow is not there", name=name)
+
+sys.meta_path.insert(0, NoTensorFlow())
 import keras, numpy as np
 from maskedface.layers import RandomFaceJitter, RandomMask
 
@@ -179,6 +187,7 @@ model = keras.Sequential([mask, jitter, keras.layers.Flatten(), keras.layers.Den
 model.compile("sgd", "mse")
 assert np.isfinite(model.fit(faces / 255, np.zeros((12, 2)), verbose=0).history["loss"]).all()
 
+sys.meta_path.pop(0)
 import tensorflow as tf
 read = tf.data.Dataset.from_tensor_slices((faces, draws)).batch(12)
 (found,) = read.map(lambda x, d: jitter.transform(mask.transform(x, d[:, :3]), d[:, 3:]))
