@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import cv2
 import numpy as np
 
 Box = tuple[float, float, float, float]
@@ -123,15 +124,6 @@ def clipped(box: Sequence[float], height: int, width: int) -> Box:
     )
 
 
-def overlap(one: Box, other: Box) -> float:
-    """Intersection over union of two boxes, in [0, 1]."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    shared = max(0.0, width) * max(0.0, height)
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
-    return shared / (areas - shared) if areas > shared else 0.0
-
-
 def without_doubles(faces: Sequence[Detection], most: float = 0.3) -> list[Detection]:
     """The faces of which no surer one covers the same place.
 
@@ -143,8 +135,8 @@ def without_doubles(faces: Sequence[Detection], most: float = 0.3) -> list[Detec
     Returns:
         Those that are kept, from left to right.
     """
-    kept: list[Detection] = []
-    for face in sorted(faces, key=lambda face: -face.confidence):
-        if all(overlap(face.box, other.box) < most for other in kept):
-            kept.append(face)
-    return sorted(kept, key=lambda face: face.box)
+    corners = [face.box for face in faces]
+    boxes = [(left, top, right - left, low - top) for left, top, right, low in corners]
+    scores = [1 + face.confidence for face in faces]  # it leaves out what scores 0
+    kept = cv2.dnn.NMSBoxes(boxes, scores, score_threshold=0.0, nms_threshold=most)
+    return sorted((faces[number] for number in kept), key=lambda face: face.box)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from maskedface import datasets, training
+from maskedface import datasets, layers, models, training
 from maskedface.cli.main import main
 from maskedface.datasets import FaceIndex
 from maskedface.recipes import COSINE_MARGIN, FROZEN_MEANS
@@ -18,7 +18,10 @@ def runs(drawn: FaceIndex, tiny_backbone: Path, tmp_path_factory: pytest.TempPat
     train, test = datasets.split_by_image(drawn)
     one = COSINE_MARGIN.override(epochs=1)
     training.train(one, train, test, run_dir=folder / "whole", **words)
-    training.train(one.override(view="upper"), train, test, run_dir=folder / "upper", **words)
+    whole = training.build_backbone(tiny_backbone, None, 64)
+    box = layers.UpperFaceCrop(alignment=models.alignment_of(whole)).box_in(64, 64)
+    upper = {**words, "backbone": models.upper_view(whole, box)}
+    training.train(one, train, test, run_dir=folder / "upper", **upper)
     train, test = datasets.split_by_person(drawn, train_fraction=0.5, seed=1)
     training.train(FROZEN_MEANS, train, test, run_dir=folder / "open", **words)
     return folder

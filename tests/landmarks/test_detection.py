@@ -12,33 +12,12 @@ from maskedface.landmarks.detection import (
     Detection,
     check_image,
     clipped,
-    overlap,
     without_doubles,
 )
 
 
 def face(box: Box, confidence: float) -> Detection:
     return Detection(box, np.zeros((5, 2)), confidence)
-
-
-@pytest.mark.parametrize(
-    ("other", "share"),
-    [
-        ((0, 0, 10, 10), 1),
-        ((5, 0, 15, 10), 1 / 3),
-        ((2, 2, 7, 6), 0.2),
-        ((10, 0, 20, 10), 0),
-        ((40, 40, 50, 50), 0),
-        ((3, 3, 3, 9), 0),
-    ],
-)
-def test_overlap_is_intersection_over_union(other: Box, share: float) -> None:
-    assert overlap((0, 0, 10, 10), other) == pytest.approx(share)
-    assert overlap(other, (0, 0, 10, 10)) == pytest.approx(share)
-
-
-def test_two_boxes_without_area_overlap_nothing() -> None:
-    assert overlap((3, 3, 3, 3), (3, 3, 3, 3)) == 0
 
 
 def test_of_doubles_the_surest_is_kept() -> None:
@@ -55,6 +34,12 @@ def test_what_a_dropped_face_covered_is_kept() -> None:
 def test_how_much_is_a_double_can_be_said() -> None:
     faces = [face((0, 0, 10, 10), 0.9), face((5, 0, 15, 10), 0.8)]
     assert without_doubles(faces, 0.34) == faces
+    assert without_doubles(faces, 0.33) == faces[:1]
+
+
+def test_a_face_without_confidence_is_kept() -> None:
+    faces = [face((3, 3, 9, 9), 0.0), face((20, 0, 30, 10), 0.0)]
+    assert without_doubles(faces) == faces and without_doubles([]) == []
 
 
 @pytest.mark.parametrize(

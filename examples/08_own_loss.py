@@ -1,8 +1,8 @@
 """Train recipes with a loss of your own, and with losses from the literature on masked faces.
 
-    python examples/07_own_loss.py                    # on drawn people, some minutes
-    python examples/07_own_loss.py --data MY_FOLDER   # RMFRD's layout
-    python examples/07_own_loss.py --smoke            # the least that runs it all
+    python examples/08_own_loss.py                    # on drawn people, some minutes
+    python examples/08_own_loss.py --data MY_FOLDER   # RMFRD's layout
+    python examples/08_own_loss.py --smoke            # the least that runs it all
 
 Each of the literature's was measured as no better than the margin loss alone (docs/results.md, "What each
 ingredient adds"): they are here for those who want to look again, on other faces.
@@ -33,7 +33,7 @@ class FocalMargin(losses.CosineMargin):
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--data", help="a folder in RMFRD's layout; default: people drawn for you")
-parser.add_argument("--run", default="runs/example-07")
+parser.add_argument("--run", default="runs/example-08")
 parser.add_argument("--smoke", action="store_true")
 args = parser.parse_args()
 
