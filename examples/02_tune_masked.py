@@ -28,10 +28,10 @@ train, test = datasets.split_by_image(index, train_fraction=0.7, seed=0)
 
 recipe = recipes.S_AND_T_TO_T.override(batch_size=8, epochs=2 if args.smoke else 10)
 space = {
-    "optimizer": ["sgd", "adam"],
-    "learning_rate": {"min": 1e-5, "max": 1e-1, "sampling": "log"},
+    "optimizer": ["SGD", "Adam"],
+    "optimizer.learning_rate": {"min": 1e-5, "max": 1e-1, "sampling": "log"},
     "freeze_through": ["layer3", "layer4", "all"],
-    "dropout": {"min": 0.0, "max": 0.8},
+    "head.dropout": {"min": 0.0, "max": 0.8},
 }
 network = {"backbone": "DlibResNet29", "weights": "dlib"}
 found = tuning.search(

@@ -26,11 +26,13 @@ train, test = datasets.split_by_person(index, train_fraction=0.5, seed=0)
 
 best = recipes.MASKED_BEST.override(batch_size=16)
 if args.smoke:
-    best = best.override(epochs=1, warmup_epochs=0)
+    best = best.override(epochs=1, schedule=None)
 steps = {
     "frozen": recipes.FROZEN_MEANS,
     "frozen, with a cohort": recipes.FROZEN_MEANS.override(cohort=60),
-    "unmasked faces alone": best.override(mask_probability=0.0, train_on={"unmasked": 1.0}),
+    "unmasked faces alone": best.override(
+        "augmentation.0.probability=0", train_on={"unmasked": 1.0}
+    ),
     "with drawn masks": best.override(train_on={"unmasked": 1.0}),
     "and real masked faces": best,
 }
@@ -45,10 +47,8 @@ for number, (name, recipe) in enumerate(steps.items()):
         weights="dlib",
         progress=False,
     )
-    faces = run.split()["test"].faces
-    columns = zip(*((face.person, face.domain, face.photo) for face in faces), strict=True)
-    embeddings = run.predictions["embeddings"]
-    matches = evaluation.rank_one_matches(embeddings, *columns, run.cohort)["masked"]
+    faces = evaluation.EmbeddedFaces.among(run.predictions, run.split()["test"].faces)
+    matches = evaluation.rank_one_matches(faces)["masked"]
     hits[name] = matches.hits()
     change = evaluation.paired_difference(hits[name], hits["frozen"], matches.known_people)
     print(

@@ -8,7 +8,7 @@ python examples/04_gallery.py --smoke                           # the least that
 import argparse
 import os
 
-from maskedface import datasets, models, recognition
+from maskedface import datasets, recognition
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--people", help="a folder a person in it; needs the extra detect")
@@ -35,7 +35,7 @@ else:
         elif face.person in index.people[: count // 2]:
             people.setdefault(face.person, []).append(path)
 
-recognizer = recognition.Recognizer(models.DlibResNet29(), aligned_to=aligned_to, source="dlib")
+recognizer = recognition.Recognizer.load("dlib", aligned_to=aligned_to)
 embeddings, names = [], []
 for name, paths in people.items():
     faces = recognizer.enroll(name, paths)
@@ -57,8 +57,8 @@ for result in recognition.identify_all(recognizer, photos):
 path = f"{args.run}/gallery.npz"
 os.makedirs(args.run, exist_ok=True)
 recognizer.gallery.save(path)
-again = recognition.Recognizer(
-    models.DlibResNet29(), aligned_to=aligned_to, gallery=recognition.Gallery.load(path)
+again = recognition.Recognizer.load(
+    "dlib", aligned_to=aligned_to, gallery=recognition.Gallery.load(path)
 )
 again.gallery.remove(again.gallery.search(embeddings[0])[0].person)
 print(f"{path}: {len(recognizer.gallery)} people; {len(again.gallery)} after one was removed")

@@ -140,34 +140,27 @@ def recipe(args: argparse.Namespace) -> dict[str, Any]:
 
 def _ours(recipe: Any, data: tuple[np.ndarray, ...], epochs: int) -> float:
     """Seconds of the whole recipe, tracing included; epochs past `epochs` are extrapolated."""
-    from maskedface.training.inputs import prepare
-
     from maskedface import models
-    from maskedface.training import build_model, compile_model
-    from maskedface.training.batches import RowBatches, TrainingBatches, plan_of
+    from maskedface.training import compile_network
+    from maskedface.training.batches import RowBatches, TrainingBatches
+    from maskedface.training.feature_cache import prepare_inputs
 
-    backbone = models.ResNet50(None, (SIZE, SIZE, 3))
-    if recipe.precision != "float32":
-        backbone = models.with_precision(backbone, recipe.precision)
-    model = build_model(recipe, backbone, PEOPLE)
+    network = paper_network(recipe, models.ResNet50(None, (SIZE, SIZE, 3)))
     train, labels, test, test_labels = data
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        bare = np.zeros(len(train), bool)
-        plan = plan_of(recipe, labels, bare, seed=0, alignment="vggface2", size=SIZE)
-        inputs = prepare(
-            recipe, model, backbone, train, test, plan=plan, folder=folder, progress=False
-        )
+        faces = data_of(network, train, labels, np.zeros(len(train), bool), test)
+        inputs = prepare_inputs(network, faces, folder, progress=False)
         assert inputs.facts["frozen_features"]["used"], inputs.facts
         computed = time.perf_counter() - start
         steps = -(-len(train) // recipe.batch_size)
-        compile_model(inputs.learner, recipe, steps)
+        compile_network(inputs.learner, network, steps)
         batches = TrainingBatches(
             inputs.train,
-            plan,
+            faces.plan,
             batch_size=recipe.batch_size,
             epochs=recipe.epochs,
-            views=inputs.views,
+            has_features=True,
         )
         validation = RowBatches(inputs.test, test_labels, np.arange(len(test)))
         marks = EpochMarks()
@@ -186,6 +179,34 @@ def _ours(recipe: Any, data: tuple[np.ndarray, ...], epochs: int) -> float:
     steady = marks.quickest()
     print(f"    features {computed:.1f} s, an epoch {steady:.2f} s")
     return whole + steady * (recipe.epochs - epochs)
+
+
+def paper_network(recipe: Any, backbone: Any, people: int = PEOPLE) -> Any:
+    """A recipe's network for so many people, not compiled."""
+    from maskedface.training import network_of
+
+    return network_of(recipe, backbone, [f"{number:04d}" for number in range(people)])
+
+
+def data_of(
+    network: Any, train: np.ndarray, labels: np.ndarray, masked: np.ndarray, test: np.ndarray
+) -> Any:
+    """Faces in memory, as `training.data.read_data` gives them; their rows are no files'."""
+    from maskedface.datasets import EpochPlan, FaceIndex
+    from maskedface.datasets.augmentation import Augmentation
+    from maskedface.training.data import Data, Rows
+
+    layers = [layer.build() for layer in network.recipe.augmentation]
+    plan = EpochPlan(
+        labels,
+        masked,
+        Augmentation(layers, alignment=network.alignment, size=network.size),
+        sampling=network.recipe.sampling,
+        with_domains=network.wants_domains,
+        classes=len(network.people),
+    )
+    nobody = FaceIndex("", [])
+    return Data(Rows(nobody, nobody, False), train, test, plan)
 
 
 class EpochMarks:
@@ -212,10 +233,11 @@ def _keras_epoch(recipe: Any, data: tuple[np.ndarray, ...], scale: float) -> Cal
     import tensorflow as tf
 
     from maskedface import models
-    from maskedface.training import build_model, compile_model
+    from maskedface.training import compile_network
 
-    model = build_model(recipe, models.ResNet50(None, (SIZE, SIZE, 3)), PEOPLE)
-    compile_model(model, recipe, steps_per_epoch=len(data[0]) // recipe.batch_size)
+    network = paper_network(recipe, models.ResNet50(None, (SIZE, SIZE, 3)))
+    model = network.learner
+    compile_network(model, network, steps_per_epoch=len(data[0]) // recipe.batch_size)
 
     def batches(faces: np.ndarray, labels: np.ndarray, size: int, flip: bool) -> tf.data.Dataset:
         dataset = tf.data.Dataset.from_tensor_slices((faces, labels)).batch(size)
@@ -242,12 +264,14 @@ def _torch_epoch(recipe: Any, data: tuple[np.ndarray, ...], scale: float) -> Cal
     for name, parameter in backbone.named_parameters():
         stays = recipe.freeze_through == "all" or name.split(".")[0] in frozen
         parameter.requires_grad = not stays
-    head = torch.nn.Sequential(torch.nn.Dropout(recipe.dropout), torch.nn.Linear(2048, PEOPLE))
+    dropout = torch.nn.Dropout(recipe.value_at("head.dropout"))
+    head = torch.nn.Sequential(dropout, torch.nn.Linear(2048, PEOPLE))
     learning = [*(p for p in backbone.parameters() if p.requires_grad), *head.parameters()]
+    rate, momentum = (recipe.value_at(f"optimizer.{x}") for x in ("learning_rate", "momentum"))
     optimizer = (
-        torch.optim.SGD(learning, recipe.learning_rate, recipe.momentum, nesterov=True)
-        if recipe.optimizer == "sgd"
-        else torch.optim.Adam(learning, recipe.learning_rate)
+        torch.optim.SGD(learning, rate, momentum, nesterov=True)
+        if recipe.optimizer.has_class("SGD")
+        else torch.optim.Adam(learning, rate)
     )
     mean = torch.tensor([91.4953, 103.8827, 131.0912])[None, :, None, None]
 
@@ -342,10 +366,11 @@ def dlib(args: argparse.Namespace) -> dict[str, Any]:
 
 def pipeline(args: argparse.Namespace) -> dict[str, Any]:
     """as_tf_dataset: cold against decoding alone, warm against a training step."""
+    import keras
     import tensorflow as tf
 
     from maskedface import datasets, models, recipes
-    from maskedface.training import build_model, compile_model
+    from maskedface.training import compile_network
 
     with tempfile.TemporaryDirectory() as folder:
         people = -(-args.images // 20)
@@ -353,7 +378,8 @@ def pipeline(args: argparse.Namespace) -> dict[str, Any]:
         paths = [os.fspath(path) for path in index.paths]
 
         chips = datasets.read_chips(index, size=SIZE, alignment="vggface2")
-        ours = {"image_size": SIZE, "shuffle": True, "flip": True}
+        mirror = keras.layers.RandomFlip("horizontal")
+        ours = {"image_size": SIZE, "shuffle": True, "augmentation": [mirror]}
         # Built once: tracing their functions is start-up. Single images never reach Python: that
         # would slow decode_jpeg down.
         sources = {
@@ -380,9 +406,11 @@ def pipeline(args: argparse.Namespace) -> dict[str, Any]:
         ways = {k: lambda run=run: 1000 * timed(run) / len(index) for k, run in runs.items()}
         result = report(interleaved(ways, args.rounds), "ms an image", ["decode_jpeg alone"])
         recipe = recipes.PAPER_MASKED
-        model = build_model(recipe, models.ResNet50(None, (SIZE, SIZE, 3)), len(index.people))
-        compile_model(model, recipe, 10)
-        waits, whole = _waiting(model, index, chips)
+        backbone = models.ResNet50(None, (SIZE, SIZE, 3))
+        network = paper_network(recipe, backbone, len(index.people))
+        compile_network(network.learner, network, 10)
+        batches = datasets.as_tf_dataset(index, **ours, cache=chips)
+        waits, whole = _waiting(network.learner, batches)
     step = whole / (10 * recipe.batch_size) * 1000
     print(
         f"training step: {step:.1f} ms an image, {step / result['medians']['ours warm']:.0f}x warm;"
@@ -391,15 +419,9 @@ def pipeline(args: argparse.Namespace) -> dict[str, Any]:
     return result | {"step_ms": step, "waited_share": waits / whole}
 
 
-def _waiting(model: Any, index: Any, chips: np.ndarray) -> tuple[float, float]:
+def _waiting(model: Any, source: Any) -> tuple[float, float]:
     """Seconds that ten steps waited for their batches, and seconds in all."""
-    from maskedface import datasets
-
-    batches = iter(
-        datasets.as_tf_dataset(index, image_size=SIZE, shuffle=True, flip=True, cache=chips).repeat(
-            20
-        )
-    )
+    batches = iter(source.repeat(20))
     model.train_on_batch(*next(batches))
     start, waited = time.perf_counter(), 0.0
     for _ in range(10):
@@ -412,9 +434,9 @@ def _waiting(model: Any, index: Any, chips: np.ndarray) -> tuple[float, float]:
 
 def scaling(args: argparse.Namespace) -> dict[str, Any]:
     """Frozen features of N, 2N and 4N images: marginal cost, anonymous memory."""
-    from maskedface.training.frozen_features import Views, frozen_prefix, read_features
-
     from maskedface import models, recipes
+    from maskedface.datasets.augmentation import Augmentation
+    from maskedface.training.feature_cache import frozen_prefix, read_features
 
     base = args.images // 4
     with tempfile.TemporaryDirectory() as folder:
@@ -425,16 +447,16 @@ def scaling(args: argparse.Namespace) -> dict[str, Any]:
             faces[start : start + 256] = random_faces(len(faces[start : start + 256]))
         backbone = models.ResNet50(None, (SIZE, SIZE, 3))
         models.freeze(backbone, "layer3")
-        prefix = frozen_prefix(recipes.PAPER_MASKED, backbone)
+        nothing = Augmentation(alignment="vggface2", size=SIZE)
+        prefix = frozen_prefix(recipes.PAPER_MASKED, backbone, nothing)
         assert not isinstance(prefix, str)
         models.predict(prefix.model, faces[:32])
         memory = {}
 
         def run(count: int) -> float:
             with tempfile.TemporaryDirectory() as kept:
-                plain = Views(False, None, np.zeros(count, bool))
                 seconds = timed(
-                    lambda: read_features(prefix, faces[:count], views=plain, folder=kept)
+                    lambda: read_features(prefix, faces[:count], mirrors=False, folder=kept)
                 )
             memory[count] = _anonymous_megabytes()
             return seconds
@@ -455,32 +477,33 @@ def masks(args: argparse.Namespace) -> dict[str, Any]:
     """What a drawn mask costs a face inside tf.data, on one core."""
     import tensorflow as tf
 
-    from maskedface.masking import RandomMask
+    from maskedface.layers import RandomMask
 
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     ways: dict[str, Callable[[], float]] = {}
     for alignment, size in (("arcface", 112), ("dlib", 150), ("vggface2", 180)):
         faces = random_faces(args.images, size)
-        rows = np.arange(args.images)
-        mask = RandomMask(1.0, alignment=alignment, size=size)
+        mask = RandomMask(1.0, alignment=alignment, seed=0)
 
-        def run(mask: RandomMask | None, faces: np.ndarray, rows: np.ndarray) -> float:
-            batches = tf.data.Dataset.from_tensor_slices((faces, rows)).batch(64)
-            if mask is not None:
-                batches = batches.map(lambda images, rows: mask(images, rows, 0))
-            options = tf.data.Options()
-            options.threading.private_threadpool_size = 1
+        options = tf.data.Options()
+        options.threading.private_threadpool_size = 1
+        plain = tf.data.Dataset.from_tensor_slices(faces).batch(64)
+        masked = plain.map(lambda images, mask=mask: mask(images, training=True))
+
+        def run(batches: tf.data.Dataset) -> float:
+            return 1000 * timed(lambda: sum(1 for _ in batches)) / args.images
+
+        for name, batches in (("read alone", plain), ("with a mask each", masked)):
             batches = batches.with_options(options)
-            return 1000 * timed(lambda: sum(1 for _ in batches)) / len(rows)
-
-        ways[f"{size} px, read alone"] = lambda f=faces, r=rows: run(None, f, r)
-        ways[f"{size} px, with a mask each"] = lambda m=mask, f=faces, r=rows: run(m, f, r)
+            run(batches)  # compiles
+            ways[f"{size} px, {name}"] = lambda batches=batches: run(batches)
     return report(interleaved(ways, args.rounds), "ms a face", [])
 
 
 def search(args: argparse.Namespace) -> dict[str, Any]:
     """The 10 most alike of 1,000,000 people: ms a probe, ours against NumPy's float32 product."""
+    from maskedface.evaluation import Templates
     from maskedface.recognition.search import ExactSearch
 
     rng = np.random.default_rng(0)
@@ -493,7 +516,7 @@ def search(args: argparse.Namespace) -> dict[str, Any]:
         (args.probes, args.features), dtype=np.float32
     )
     start = time.perf_counter()
-    ours = ExactSearch(rows, np.arange(args.people))
+    ours = ExactSearch(Templates(rows), np.arange(args.people))
     ours.best(probes[0], 10)
     print(f"building and the first search: {time.perf_counter() - start:.1f} s")
 
@@ -521,7 +544,7 @@ def search(args: argparse.Namespace) -> dict[str, Any]:
 _STEP = """
 import time, keras, numpy as np
 from maskedface import losses, models
-model = models.cosine_classifier(models.DlibResNet29(None), 1000)
+model = models.classifier(models.DlibResNet29(None), 1000, head="cosine")
 model.compile("adam", losses.CosineMargin(), jit_compile=False)
 faces = np.random.default_rng(0).integers(0, 256, (64, 150, 150, 3), np.uint8)
 for _ in range(2):

@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from tools.benchmark import EpochMarks
+from tools.benchmark import EpochMarks, data_of, paper_network
 
 SIZE, PEOPLE = 180, 77
 # FLOP a forward pass at 180 px: 4.1 GMAC at 224 px (He et al. 2016), by area; two FLOP a MAC.
@@ -96,15 +96,11 @@ def main() -> int:
     return 0
 
 
-def _model() -> tuple[Any, Any, Any]:
+def _network(**changes: Any) -> Any:
     from maskedface import models, recipes
-    from maskedface.training import build_model, compile_model
 
-    recipe = recipes.PAPER_MASKED_GPU
-    backbone = models.with_precision(models.ResNet50(None, (SIZE, SIZE, 3)), recipe.precision)
-    model = build_model(recipe, backbone, PEOPLE)
-    compile_model(model, recipe, 10)
-    return recipe, backbone, model
+    recipe = recipes.PAPER_MASKED_GPU.override(**changes)
+    return paper_network(recipe, models.ResNet50(None, (SIZE, SIZE, 3)))
 
 
 def _jax_forward(faces: np.ndarray) -> Callable[[int], None]:
@@ -133,7 +129,11 @@ def _jax_forward(faces: np.ndarray) -> Callable[[int], None]:
 def _jax_step(faces: np.ndarray, labels: np.ndarray) -> Callable[[int], None]:
     import keras
 
-    _, _, model = _model()
+    from maskedface.training import compile_network
+
+    network = _network()
+    model = network.learner
+    compile_network(model, network, 10)
 
     class Steps(keras.utils.PyDataset):
         """The batch so many times, from the host."""
@@ -200,39 +200,34 @@ def _torch(
 
 def _whole_recipe(args: argparse.Namespace) -> dict[str, float]:
     """Seconds of the frozen features, of all epochs with compiling, and of one epoch without."""
-    from maskedface.training.inputs import prepare
+    from maskedface.training import compile_network
+    from maskedface.training.batches import RowBatches, TrainingBatches
+    from maskedface.training.feature_cache import prepare_inputs
 
-    from maskedface.training.batches import RowBatches, TrainingBatches, plan_of
-
-    recipe, backbone, model = _model()
-    if args.smoke:
-        recipe = recipe.override(epochs=1, batch_size=8)
+    network = _network(**({"epochs": 1, "batch_size": 8} if args.smoke else {}))
+    recipe = network.recipe
     random = np.random.default_rng(1)
     train, test = (
         random.integers(0, 256, (count, SIZE, SIZE, 3), np.uint8)
         for count in (round(0.7 * args.images), round(0.3 * args.images))
     )
     labels, test_labels = (np.arange(len(x), dtype="int32") % PEOPLE for x in (train, test))
-    from maskedface.training import compile_model
 
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        bare = np.zeros(len(train), bool)
-        plan = plan_of(recipe, labels, bare, seed=0, alignment="vggface2", size=SIZE)
-        inputs = prepare(
-            recipe, model, backbone, train, test, plan=plan, folder=folder, progress=False
-        )
+        faces = data_of(network, train, labels, np.zeros(len(train), bool), test)
+        inputs = prepare_inputs(network, faces, folder, progress=False)
         computed = time.perf_counter() - start
         steps = -(-len(train) // recipe.batch_size)
-        compile_model(inputs.learner, recipe, steps)
+        compile_network(inputs.learner, network, steps)
         ends = EpochMarks()
         inputs.learner.fit(
             TrainingBatches(
                 inputs.train,
-                plan,
+                faces.plan,
                 batch_size=recipe.batch_size,
                 epochs=recipe.epochs,
-                views=inputs.views,
+                has_features=inputs.has_features,
             ),
             epochs=recipe.epochs,
             steps_per_epoch=steps,
@@ -247,10 +242,9 @@ def _whole_recipe(args: argparse.Namespace) -> dict[str, float]:
 
 def _masked_best_epochs(args: argparse.Namespace) -> dict[str, float]:
     """Seconds an epoch, the quickest of three after the first, and of making its batches alone."""
-
     from maskedface import models, recipes
-    from maskedface.training import build_model, compile_model
-    from maskedface.training.batches import TrainingBatches, plan_of
+    from maskedface.training import compile_network
+    from maskedface.training.batches import TrainingBatches
 
     random = np.random.default_rng(2)
     people = max(2, args.open_images // 3)
@@ -260,15 +254,12 @@ def _masked_best_epochs(args: argparse.Namespace) -> dict[str, float]:
     found = {}
     for precision in ("float32", "bfloat16"):
         recipe = recipes.MASKED_BEST.override(precision=precision, epochs=4)
-        plan = plan_of(recipe, labels, masked, seed=0, alignment="dlib", size=150)
-        backbone = models.DlibResNet29(None)
-        if precision != "float32":
-            backbone = models.with_precision(backbone, precision)
-        model = build_model(recipe, backbone, people)
+        network = paper_network(recipe, models.DlibResNet29(None), people)
+        plan = data_of(network, faces, labels, masked, faces[:0]).plan
         batches = TrainingBatches(faces, plan, batch_size=recipe.batch_size, epochs=4)
-        compile_model(model, recipe, batches.steps)
+        compile_network(network.learner, network, batches.steps)
         ends = EpochMarks()
-        model.fit(
+        network.learner.fit(
             batches,
             epochs=4,
             steps_per_epoch=batches.steps,

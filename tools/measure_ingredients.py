@@ -17,26 +17,40 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import keras
 import numpy as np
 
-from maskedface import datasets, recipes, training
-from maskedface.evaluation import interval, paired_difference
+from maskedface import datasets, layers, losses, models, recipes, training
+from maskedface.evaluation import bootstrap_interval, paired_difference
 from maskedface.recipes import Recipe
 from maskedface.reporting import per_face
 from maskedface.training import Run
 
 BASE = recipes.COSINE_MARGIN.override(epochs=2)
 S = {"unmasked": 1.0}
-MASKS = {"mask_probability": 0.5}
-ALIGNED = {**MASKS, "sampling": "grouped"}
+MIRROR = keras.layers.RandomFlip("horizontal")
+MASKS, JITTER = layers.RandomMask(0.5), layers.RandomFaceJitter()
+DRAWN = BASE.override(augmentation=(MASKS, MIRROR))
+CHANGED = BASE.override(augmentation=(MASKS, MIRROR, JITTER))
+
+
+def aligned(term: keras.losses.Loss, features: int = 128) -> Recipe:
+    """Unmasked faces with drawn masks, pulled together by a term on the embeddings."""
+    return DRAWN.override(
+        train_on=S,
+        sampling="grouped",
+        head=models.SideBySide([models.CosineHead(), keras.layers.Identity()]),
+        loss=losses.WithEmbeddings(losses.CosineMargin(), term, features=features),
+    )
+
 
 TABLES: dict[str, dict[str, Recipe]] = {
     "domains": {
         "S + T": BASE,
         "S": BASE.override(train_on=S),
-        "S + drawn masks": BASE.override(train_on=S, **MASKS),
-        "S + drawn masks + CORAL": BASE.override(train_on=S, align="coral", **ALIGNED),
-        "S + drawn masks + alignment": BASE.override(train_on=S, align="pairs", **ALIGNED),
+        "S + drawn masks": DRAWN.override(train_on=S),
+        "S + drawn masks + CORAL": aligned(losses.Coral()),
+        "S + drawn masks + alignment": aligned(losses.PairAlignment()),
         **{
             f"S + {share:.0%} of T": BASE.override(train_on={"unmasked": 1.0, "masked": share})
             for share in (0.05, 0.2, 0.7)
@@ -45,16 +59,29 @@ TABLES: dict[str, dict[str, Recipe]] = {
     "ingredients": {
         "cosine margin, fine-tuned": BASE,
         "frozen (no training)": recipes.FROZEN_MEANS,
-        "+ small changes": BASE.override(augment=1.0),
-        "+ drawn masks": BASE.override(**MASKS),
-        "+ both, mirrors joined": BASE.override(augment=1.0, mirror_join=True, **MASKS),
-        "ArcFace": BASE.override(loss="arcface", margin=0.3),
-        "+ centre loss": BASE.override(loss="centre", loss_weight=0.003),
-        "domain ranking (DCR)": BASE.override(loss="domain_ranking", sampling="grouped"),
-        "self-restrained triplet": BASE.override(loss="triplet", margin=0.4, sampling="grouped"),
-        "upper face alone": BASE.override(view="upper"),
+        "+ small changes": BASE.override(augmentation=(MIRROR, JITTER)),
+        "+ drawn masks": DRAWN,
+        "+ both, mirrors joined": CHANGED.override(mirror_join=True),
+        "ArcFace": BASE.override(loss=losses.ArcFace(margin=0.3)),
+        "+ center loss": BASE.override(
+            head=models.SideBySide([models.CosineHead(), losses.CenterDistances()]),
+            loss=losses.CenterLoss(weight=0.003, margin=0.25),
+        ),
+        "domain ranking (DCR)": BASE.override(
+            head=models.CosineHead(centers_per_person=2),
+            loss=losses.DomainRanking(),
+            sampling="grouped",
+        ),
+        "self-restrained triplet": BASE.override(
+            head=keras.layers.Identity(),
+            head_init="random",
+            loss=losses.SelfRestrainedTriplet(margin=0.4),
+            sampling="grouped",
+        ),
+        "upper face alone": BASE,
     },
 }
+UPPER = {"upper face alone"}  # whose backbone sees the upper face
 
 
 def main() -> int:
@@ -95,6 +122,13 @@ def _runs(
     args: argparse.Namespace,
 ) -> list[Run]:
     folder = "".join(letter if letter.isalnum() else "-" for letter in name)
+    backbone: str | keras.Model = args.backbone
+    weights: str | None = args.weights
+    if name in UPPER:
+        whole = training.build_backbone(backbone, weights, recipe.image_size)
+        crop = layers.UpperFaceCrop(alignment=models.alignment_of(whole))
+        backbone = models.upper_view(whole, crop.box_in(*whole.input_shape[1:3]))
+        weights = None
     print(f"{name} ...", file=sys.stderr, flush=True)
     return training.train_scenario(
         recipe,
@@ -103,8 +137,8 @@ def _runs(
         run_dir=os.path.join(args.run, folder),
         # Without training every seed gives the same.
         seeds=range(args.seeds if recipe.epochs else 1),
-        backbone=args.backbone,
-        weights=args.weights,
+        backbone=backbone,
+        weights=weights,
         cache=os.path.join(args.run, "cache"),
         progress=False,
     )
@@ -114,7 +148,7 @@ def _cells(group: list[Run], base: list[Run], domain: str) -> list[str]:
     values, people = per_face(group, domain)
     accuracies = [run.metrics[domain]["accuracy"] for run in group]
     spread = f" ± {np.std(accuracies, ddof=1):.3f}" if len(group) > 1 else ""
-    low, high = interval(values, people)
+    low, high = bootstrap_interval(values, people)
     shown = f"{np.mean(accuracies):.3f}{spread} [{low:.3f}, {high:.3f}]"
     if group is base:
         return [shown, ""]

@@ -25,7 +25,7 @@ from maskedface import datasets
 from maskedface.cli import data
 from maskedface.cli.label_check import contradicted_labels
 from maskedface.datasets import FaceIndex
-from maskedface.evaluation import check_labels
+from maskedface.evaluation import EmbeddedFaces, check_labels
 from maskedface.landmarks import find_landmarks
 from maskedface.reporting import RunGroup
 from maskedface.training import last_run
@@ -94,7 +94,7 @@ def measure_injected(args: argparse.Namespace) -> None:
         given = people.copy()
         for row in np.flatnonzero(wrong):
             given[row] = random.choice(names[names != people[row]])
-        again = check_labels(found.embeddings, given, domains, photos)
+        again = check_labels(EmbeddedFaces(found.embeddings, given, domains, photos))
         is_wrong, true = wrong[again.rows], people[again.rows]
         for margin in MARGINS:
             flagged = again.other - again.own >= margin * again.spread

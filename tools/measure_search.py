@@ -29,8 +29,8 @@ RECIPE = PAPER_UNMASKED.override(
     train_on={"masked": 1.0, "unmasked": 1.0}, test_on="masked", batch_size=64
 )
 SPACE = {
-    "learning_rate": {"min": 1e-4, "max": 1e-1, "sampling": "log"},
-    "dropout": {"min": 0.0, "max": 0.8},
+    "optimizer.learning_rate": {"min": 1e-4, "max": 1e-1, "sampling": "log"},
+    "head.dropout": {"min": 0.0, "max": 0.8},
 }
 
 

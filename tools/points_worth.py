@@ -42,7 +42,7 @@ def embed(
             for image, five in zip(images, points, strict=True)
         ]
     )
-    return evaluation.scores.normalized(models.predict(network, chips))
+    return evaluation.normalized(models.predict(network, chips))
 
 
 def points_of(detector: landmarks.Detector | None, images: Sequence[np.ndarray]) -> Points:

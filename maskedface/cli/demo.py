@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     for recipe in (
         recipes.FROZEN_MEANS_S_TO_T,
         # The paper has thousands of images: on a hundred, more steps and a higher rate do the same.
-        recipes.S_TO_T.override(batch_size=8, learning_rate=0.5),
+        recipes.S_TO_T.override("optimizer.learning_rate=0.5", batch_size=8),
         recipes.S_AND_T_TO_T.override(batch_size=8),
         recipes.COSINE_MARGIN.override(batch_size=8),
     ):

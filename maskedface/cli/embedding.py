@@ -5,15 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-import numpy as np
-
 from maskedface import datasets, models
 from maskedface.cli import data
 from maskedface.cli.recognizing import load_recognizers
 from maskedface.datasets import FaceIndex
-from maskedface.evaluation import EmbeddedFaces
-from maskedface.masking import masked_templates
-from maskedface.recognition import Recognizer
+from maskedface.recognition import Gallery, Recognizer
 
 
 def models_and_faces(
@@ -59,49 +55,9 @@ def _mirrored(name: str, recognizer: Recognizer, with_cohort: bool) -> Recognize
             "--mirror must not come with a run that has a cohort, which was embedded without mirrors: "
             f"train it with mirror_join=true. Received: {name!r}"
         )
+    old = recognizer.gallery
     return Recognizer(
         models.mirror_join(recognizer.embedder),
         alignment=recognizer.alignment,
-        source=recognizer.gallery.source,
-        masks=recognizer.gallery.masks,
+        gallery=Gallery(source=old.source, masks=old.masks),
     )
-
-
-def embed(recognizer: Recognizer, index: FaceIndex) -> np.ndarray:
-    """Embeddings in the rows' order, float array, shape (rows, features)."""
-    size = recognizer.embedder.input_shape[1]
-    chips = datasets.read_chips(index, size=size, alignment=recognizer.alignment, progress=True)
-    return models.predict(recognizer.embedder, chips)
-
-
-def embedded_faces(recognizer: Recognizer, index: FaceIndex) -> EmbeddedFaces:
-    """The faces as a recognizer embeds them, with what it enrolls of each where masks are drawn."""
-    embeddings = embed(recognizer, index)
-    people, domains, photos = zip(
-        *((face.person, face.domain, face.photo) for face in index.faces), strict=True
-    )
-    enrolled = templates(recognizer, index, embeddings)
-    return EmbeddedFaces(embeddings, people, domains, photos, enrolled)
-
-
-def templates(
-    recognizer: Recognizer, index: FaceIndex, embeddings: np.ndarray
-) -> np.ndarray | None:
-    """What is enrolled of each face, where masks are to be drawn on bare ones; else None."""
-    if not recognizer.gallery.masks:
-        return None
-    bare = np.flatnonzero([face.domain == "unmasked" for face in index.faces])
-    chips = datasets.read_chips(
-        index.where(lambda face: face.domain == "unmasked"),
-        size=recognizer.embedder.input_shape[1],
-        alignment=recognizer.alignment,
-    )
-    found = embeddings.copy()
-    found[bare], _ = masked_templates(
-        lambda faces: models.predict(recognizer.embedder, faces),
-        chips,
-        embeddings[bare],
-        count=recognizer.gallery.masks,
-        alignment=recognizer.alignment,
-    )
-    return found

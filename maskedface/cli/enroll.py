@@ -19,8 +19,9 @@ chosen on strangers; 2 a user error, nothing was written.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from maskedface.cli import recognizing, thresholds
@@ -29,15 +30,10 @@ from maskedface.cli.thresholds import add_threshold_arguments
 from maskedface.cli.values import count
 from maskedface.cli.waiting import add_wait
 from maskedface.locks import locked
-from maskedface.names import person_name
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from maskedface.cli.enrolled import Enrolled
-    from maskedface.cli.thresholds import Probes
-    from maskedface.recognition import FoundFace, Gallery, Recognizer
-    from maskedface.recognition.remembered import PhotoFile
+    from maskedface.cli.thresholds import Chosen
+    from maskedface.recognition import EnrolledPhoto, Gallery
 
 _PATIENCE = (
     60.0  # seconds: the lock is held while a change is applied and saved, not while faces are read
@@ -120,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
     with locked(args.gallery, what="enroll", wait=args.wait):
         gallery = _as_it_is_now(args, read.gallery)
         _enroll(gallery, args, read)
-        said, missed = thresholds.choose(gallery, args, read.probes, old)
+        said, missed = thresholds.choose(gallery, args, read.chosen, old)
         gallery.save(args.gallery)
     return report(args, read.enrolled, gallery, said, missed=missed)
 
@@ -151,8 +147,8 @@ class _Read(NamedTuple):
 
     gallery: Gallery
     people: set[str]
-    enrolled: list[Enrolled]
-    probes: Probes
+    enrolled: list[EnrolledPhoto]
+    chosen: Chosen
 
 
 def _read_photographs(
@@ -162,25 +158,27 @@ def _read_photographs(
         given, kept = getattr(args, word), getattr(gallery, word)
         if given not in (None, kept):
             raise ValueError(f"--{word} must be that of the gallery, {kept}. Received: {given}")
+    from maskedface.recognition.enrollment import faces_again, photos_of_people, read_people
+
     recognizer = recognizing.read_recognizer(args, gallery)
     if gallery is None:
         gallery = recognizer.gallery = _empty(recognizer.gallery, args, old)
-    person_of = _people(args.photos, args.person)
+    person_of = photos_of_people(args.photos, args.person)
     people = {*person_of.values()} if old is None else {*old.people}
     of = gallery if gallery.calibration is not None or old is None else old
     folder, strangers_of = _strangers(args, of)
     _make_room(gallery, args, people)  # refused now rather than in the end
     enrolled, strangers = [], []
     if old is not None:
-        enrolled = _faces_again(recognizer, old)
+        enrolled = faces_again(recognizer, old)
         if args.existing == "replace":
             enrolled = _whole_people(enrolled, gallery)
         _refuse_nobody(enrolled, "a remembered photograph at least must show one face")
     elif person_of:
-        enrolled = _faces(recognizer.face_to_enroll, person_of, "enrolling")
+        enrolled = read_people(recognizer, person_of)
         _refuse_nobody(enrolled, "a photograph at least must show one face")
     if strangers_of:
-        strangers = _faces(lambda file: recognizer.one_face(file.image), strangers_of, "strangers")
+        strangers = read_people(recognizer, strangers_of, enroll=False, label="strangers")
         if args.strangers:
             _refuse_nobody(strangers, "--strangers must hold photographs with one face each")
     if all(row.face is None for row in strangers):
@@ -191,18 +189,20 @@ def _read_photographs(
 
 def _strangers(args: argparse.Namespace, gallery: Gallery) -> tuple[str | None, dict[str, str]]:
     """The folder of strangers, and its photographs with whom each shows; (None, {}) where there is none."""
+    from maskedface.recognition.enrollment import photos_of_people
+
     folder = thresholds.strangers_folder(args, gallery)
     if folder is None:
         return None, {}
     try:
-        return folder, thresholds.enough(args, _people([folder], None))
+        return folder, thresholds.enough(args, photos_of_people([folder]))
     except (ValueError, OSError):
         if args.strangers:
             raise
         return None, {}  # the gallery's old one, which nobody asked for by name
 
 
-def _refuse_nobody(rows: list[Enrolled], wanted: str) -> None:
+def _refuse_nobody(rows: list[EnrolledPhoto], wanted: str) -> None:
     if all(row.face is None for row in rows):
         raise ValueError(f"{wanted}. Received: {len(rows)}, the first: {rows[0].error}")
 
@@ -267,81 +267,21 @@ def _make_room(gallery: Gallery, args: argparse.Namespace, people: Iterable[str]
 
 
 def _enroll(gallery: Gallery, args: argparse.Namespace, read: _Read) -> None:
-    import numpy as np
+    from maskedface.recognition.enrollment import enroll_rows
 
     known = _make_room(gallery, args, read.people)
-    good = [(row.person, row.face) for row in read.enrolled if row.face is not None]
     if args.existing == "replace":
-        for person in {*known} & {person for person, _ in good}:
+        for person in {*known} & {row.person for row in read.enrolled if row.face is not None}:
             gallery.remove(person)
-    if good:
-        people, faces = zip(*good, strict=True)
-        rows = np.stack([face.to_enroll for face in faces])
-        gallery.enroll(people, rows, [face.photo for face in faces])
+    enroll_rows(gallery, read.enrolled)
 
 
-def _people(places: list[str], person: str | None) -> dict[str, str]:
-    """{photograph: whom it shows}: --person, or the folder below the one given."""
-    from maskedface.datasets.sources import check_people
-    from maskedface.recognition import photo_files
-
-    if person is not None:
-        return dict.fromkeys(photo_files(*places), person_name(person))
-    found = {}
-    for place in places:
-        if os.path.isdir(place):
-            check_people(place)
-        for path in photo_files(place):
-            folder = os.path.relpath(path, place).split(os.sep)[0]
-            if not os.path.isdir(os.path.join(place, folder)) or not os.path.isdir(place):
-                raise ValueError(
-                    "a photograph must lie in a person's folder, or --person be given. "
-                    f"Received: {path!r}"
-                )
-            found[path] = person_name(folder)
-    return found
-
-
-def _faces(
-    read: Callable[[PhotoFile], FoundFace], person_of: dict[str, str], label: str
-) -> list[Enrolled]:
-    """A row a photograph."""
-    from maskedface.cli.enrolled import Enrolled
-    from maskedface.datasets.photo_groups import photo_hashes
-    from maskedface.recognition import each
-    from maskedface.recognition.remembered import read_photo
-
-    def face_of(path: str) -> tuple[FoundFace | None, np.ndarray | None]:
-        file = read_photo(path)
-        return read(file), photo_hashes(file.image)
-
-    rows = []
-    for path, found, error in each(person_of, face_of, label, progress=True):
-        face, hashes = found or (None, None)
-        rows.append(Enrolled(path, person_of[path], face, error, hashes))
-    return rows
-
-
-def _faces_again(recognizer: Recognizer, old: Gallery) -> list[Enrolled]:
-    """A row a photograph that the gallery remembers, and one for each person of whom it remembers none."""
-    from maskedface.cli.enrolled import Enrolled
-    from maskedface.datasets.photo_groups import photo_hashes
-    from maskedface.recognition import faces_again
-
-    rows = []
-    for row, image in faces_again(recognizer, old):
-        hashes = None if image is None else photo_hashes(image)
-        path = row.photo.path if row.photo else ""
-        rows.append(Enrolled(path, row.person, row.face, row.error, hashes))
-    return rows
-
-
-def _whole_people(rows: list[Enrolled], gallery: Gallery) -> list[Enrolled]:
+def _whole_people(rows: list[EnrolledPhoto], gallery: Gallery) -> list[EnrolledPhoto]:
     """The rows without the faces of people who are enrolled and would be replaced by fewer photographs."""
     lacking = {row.person for row in rows if row.error and row.person in gallery}
     why = "others of this person's photographs are left out, so they stay as they were enrolled"
     return [
-        row._replace(face=None, hashes=None, error=row.error or why)
+        dataclasses.replace(row, face=None, hashes=None, error=row.error or why)
         if row.person in lacking
         else row
         for row in rows

@@ -4,39 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import recognizing
 from maskedface.cli.outputs import picture_path, write_picture
 from maskedface.names import shown
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from maskedface.recognition import FoundFace, Gallery
-
-
-class Enrolled(NamedTuple):
-    """What became of a photograph.
-
-    Attributes:
-        path: the file; "" for a crop that a gallery kept without.
-        person: whom it shows.
-        face: the face, or None.
-        error: why it was left out, or "".
-        hashes: of one with a face, as `photo_groups.photo_hashes` gives them.
-    """
-
-    path: str
-    person: str
-    face: FoundFace | None
-    error: str
-    hashes: np.ndarray | None = None
+    from maskedface.recognition import EnrolledPhoto, Gallery
 
 
 def report(
     args: argparse.Namespace,
-    enrolled: list[Enrolled],
+    enrolled: list[EnrolledPhoto],
     gallery: Gallery,
     said: str,
     *,
@@ -65,7 +45,7 @@ def report(
     return 1 if failed or missed or any(row.error for row in enrolled) else 0
 
 
-def _write(args: argparse.Namespace, enrolled: list[Enrolled], gallery: Gallery) -> list[str]:
+def _write(args: argparse.Namespace, enrolled: list[EnrolledPhoto], gallery: Gallery) -> list[str]:
     """Writes JSON and pictures; says what could not be written."""
     failed = []
     if args.json:
@@ -83,7 +63,7 @@ def _write(args: argparse.Namespace, enrolled: list[Enrolled], gallery: Gallery)
     return failed
 
 
-def _print(enrolled: list[Enrolled], gallery: Gallery) -> None:
+def _print(enrolled: list[EnrolledPhoto], gallery: Gallery) -> None:
     from rich.table import Table
 
     from maskedface.masking import SEEMS_MASKED
@@ -108,25 +88,18 @@ def _print(enrolled: list[Enrolled], gallery: Gallery) -> None:
     print(f"{len(gallery)} people enrolled, {len(left_out)} photographs left out")
 
 
-def _draw(folder: str, number: int, row: Enrolled) -> None:
-    from maskedface.datasets import read_image
-    from maskedface.recognition import LabeledFace, draw_faces
+def _draw(folder: str, number: int, row: EnrolledPhoto) -> None:
+    from maskedface.recognition.drawing import LabeledFace, draw_faces
 
     if row.face is not None:
-        picture = draw_faces(read_image(row.path), [LabeledFace(row.face.box, row.person, True)])
+        picture = draw_faces(row.path, [LabeledFace(row.face.box, row.person, True)])
         write_picture(picture_path(folder, number, row.path), picture)
 
 
-def _facts(args: argparse.Namespace, enrolled: list[Enrolled], gallery: Gallery) -> dict[str, Any]:
-    photos = [
-        {
-            "path": row.path,
-            "person": row.person,
-            "error": row.error,
-            "face": None if row.face is None else recognizing.face_facts(row.face),
-        }
-        for row in enrolled
-    ]
-    calibration = gallery.calibration and gallery.calibration.to_json()
+def _facts(
+    args: argparse.Namespace, enrolled: list[EnrolledPhoto], gallery: Gallery
+) -> dict[str, Any]:
+    photos = [row.to_dict() for row in enrolled]
+    calibration = gallery.calibration and gallery.calibration.to_dict()
     facts = {"gallery": args.gallery, "removed": args.remove, "photos": photos}
     return {**facts, "people": gallery.people, "calibration": calibration}

@@ -5,7 +5,6 @@ Each RUN is a run folder, or a folder of runs with several seeds (seed-0/, seed-
   maskedface evaluate runs/cosine --against runs/frozen
   maskedface evaluate runs/cosine --learner svm                  (another learner on the embedding)
   maskedface evaluate runs/whole runs/upper --join               (their embeddings, joined)
-  maskedface evaluate runs/best --bare dlib              (of an open set: bare faces by another network)
   maskedface evaluate runs/cosine --data OTHER --domain masked   (the same people, other images)
 
 With --protocol the embeddings are compared, not the people of the run: a RUN may then also be "dlib" or a
@@ -52,11 +51,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--join", action="store_true", help="join the runs' embeddings, seed by seed, into one"
-    )
-    parser.add_argument(
-        "--bare",
-        metavar="dlib|RUN|FILE.keras",
-        help="compare faces that seem to wear no mask by this network, and only the others by each run's",
     )
     parser.add_argument("--json", metavar="FILE", help="with images: write the report there")
     add_model_alignment(parser)
@@ -108,17 +102,11 @@ def run(args: argparse.Namespace) -> int:
     from maskedface.cli.results import print_results
     from maskedface.training import find_runs
 
-    others = ("protocol", "data", "manifest", "learner", "join", "json")
-    beside = [f"--{word}" for word in others if getattr(args, word)]
-    if args.bare and beside:
-        raise ValueError(
-            f"--bare must come alone or with --against. Received: {' '.join(beside)} too"
-        )
     if args.mirror and not args.protocol:
         raise ValueError("--mirror must come with --protocol. Received: --mirror alone")
-    if args.model_alignment and not (args.protocol or args.bare):
+    if args.model_alignment and not args.protocol:
         raise ValueError(
-            "--model-alignment must come with --protocol or --bare: runs state their own. "
+            "--model-alignment must come with --protocol: runs state their own. "
             f"Received: --model-alignment {args.model_alignment} alone"
         )
     if args.protocol:
@@ -128,12 +116,6 @@ def run(args: argparse.Namespace) -> int:
     groups = {path: find_runs(path) for path in args.runs}
     if args.data or args.manifest:
         return _on_other_images(groups, args)
-    if args.bare:
-        from maskedface.cli.by_mask import print_by_mask
-
-        against = find_runs(args.against) if args.against else None
-        print_by_mask(groups, args.bare, against, args.model_alignment)
-        return 0
     results = {f"{path} ({runs[0].recipe.name})": runs for path, runs in groups.items()}
     if args.learner or args.join:
         results = _relearned(groups, args.learner or "class_means", args.join)

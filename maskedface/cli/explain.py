@@ -63,7 +63,6 @@ def _show(args: argparse.Namespace) -> int:
 
     from maskedface import evaluation, masking
     from maskedface.cli.outputs import check_outputs, picture_path, write_picture
-    from maskedface.datasets import read_image
     from maskedface.recognition import photo_files
 
     check_outputs(folder=args.out)
@@ -72,16 +71,16 @@ def _show(args: argparse.Namespace) -> int:
     if args.reference is None and not classes:
         raise ValueError("--reference must be given for a model that names nobody. Received: none")
     paths = photo_files(*args.photos)
-    chips = np.stack([recognizer.chip(read_image(path)) for path in paths])
+    chips = np.stack([recognizer.align(path) for path in paths])
     area = masking.mask_area(recognizer.alignment, chips.shape[1])
     if args.reference is not None:
-        other = recognizer.chip(read_image(args.reference))
+        other = recognizer.align(args.reference)
         embeddings = _embedded(recognizer, np.concatenate([chips, other[None]]))
         references = np.repeat(embeddings[-1:], len(chips), axis=0)
-        maps = evaluation.attention(recognizer.embedder, chips, references=references)
+        maps = evaluation.grad_cam(recognizer.embedder, chips, references=references)
         words = [f"cosine {value:.3f}" for value in embeddings[:-1] @ embeddings[-1]]
     else:
-        maps = evaluation.attention(model, chips)
+        maps = evaluation.grad_cam(model, chips)
         words = [classes[n] for n in _predicted(model, chips)]
     shares = evaluation.attention_share(maps, area)
     for number, (path, share) in enumerate(zip(paths, shares, strict=True)):
@@ -140,7 +139,7 @@ def _measure(args: argparse.Namespace) -> int:
         rows = places[data.wanted_by_model(name)]
         shares, people, even = _shares(recognizers[name], rows)
         found.append(shares)
-        low, high = evaluation.interval(shares, people)
+        low, high = evaluation.bootstrap_interval(shares, people)
         print(
             f"{name}: {shares.mean():.3f} [{low:.3f}, {high:.3f}] of the attention lies where a mask "
             f"does ({len(shares)} masked faces of {len(set(people))} people; evenly spread: {even:.3f})"
@@ -170,7 +169,7 @@ def _shares(recognizer: Recognizer, test: Any) -> tuple[np.ndarray, list[str], f
         raise ValueError("a masked face must have an unmasked one of another photo. Received: none")
     rows = [row for row, _ in pairs]
     references = np.stack([embeddings[others].mean(axis=0) for _, others in pairs])
-    maps = evaluation.attention(recognizer.embedder, chips[rows], references=references)
+    maps = evaluation.grad_cam(recognizer.embedder, chips[rows], references=references)
     area = masking.mask_area(recognizer.alignment, size)
     shares = evaluation.attention_share(maps, area)
     # Nothing at all speaks for the likeness: neither does anything under the mask.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from maskedface import datasets, evaluation, exporting
 from maskedface.cli.learners import Relearned
 from maskedface.cli.results import print_results
 from maskedface.reporting import per_face
-from maskedface.training import open_results, report_domains
+from maskedface.training import report_domains
 from maskedface.training.run import read_json
 from maskedface.whole_file import write_json
 
@@ -62,8 +63,10 @@ def _outputs(path: str, chips: np.ndarray) -> np.ndarray:
 def _scored(run: Run, outputs: np.ndarray) -> Relearned:
     test = run.split()["test"]
     if "embeddings" in run.predictions:
-        templates = run.predictions.get("templates")  # who is enrolled stays the run's
-        return Relearned(run, *open_results(test, outputs, run.cohort, templates))
+        # Who is enrolled stays the run's.
+        kept = evaluation.EmbeddedFaces.among(run.predictions, test.faces)
+        faces = dataclasses.replace(kept, embeddings=outputs)
+        return Relearned(run, evaluation.rank_one_report(faces), faces.arrays())
     predictions = {"labels": run.predictions["labels"], "logits": outputs}
     return Relearned(run, report_domains(test, predictions["labels"], outputs), predictions)
 

@@ -2,11 +2,6 @@
 
   maskedface identify --gallery friends.npz PHOTO FOLDER --json who.json --pictures annotated
 
-With --masked-gallery FILE, the same people enrolled with a network trained for masks, faces that seem to
-wear one are compared with that gallery, and bare faces as ever:
-
-  maskedface identify --gallery friends.npz --masked-gallery friends-masked.npz PHOTO
-
 A person is named from the gallery's threshold on (`maskedface enroll` chooses it), else "unknown".
 Exit codes: 0 every face of every photograph has a name; 1 a face is unknown, or a photograph shows none;
 2 a user error; 3 a file could not be read, or its picture not written (the others are done).
@@ -26,7 +21,7 @@ from maskedface.cli.values import count, score
 from maskedface.names import shown
 
 if TYPE_CHECKING:
-    from maskedface.recognition import ByMask, FoundFace, PhotoResult
+    from maskedface.recognition import PhotoResult
 
 _SAVED_EVERY = 30.0  # seconds: the whole of it is written anew
 
@@ -35,7 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
     parser.add_argument("photos", nargs="+", metavar="PHOTO|FOLDER")
     parser.add_argument("--gallery", required=True, metavar="FILE", help="whom to recognize")
-    recognizing.add_masked_gallery(parser)
     parser.add_argument(
         "--threshold",
         type=score(2),
@@ -51,14 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface identify --help`."""
-    from maskedface.recognition import ByMask, Gallery, identify_all, photo_files
+    from maskedface.recognition import Gallery, identify_all, photo_files
 
     gallery = Gallery.load(args.gallery)
     paths = photo_files(*args.photos)
-    read = (*paths, args.gallery, args.masked_gallery)
-    check_outputs(args.json, folder=args.pictures, inputs=read)
-    recognizer = recognizing.read_both(args, recognizing.read_recognizer(args, gallery))
-    pair = recognizer if isinstance(recognizer, ByMask) else None
+    check_outputs(args.json, folder=args.pictures, inputs=(*paths, args.gallery))
+    recognizer = recognizing.read_recognizer(args, gallery)
     rows: list[_Row] = []
     saved, complete = time.monotonic(), False
     try:
@@ -67,17 +59,13 @@ def run(args: argparse.Namespace) -> int:
         ):
             rows.append(_with_picture(result, args.pictures, len(rows) + 1))
             if time.monotonic() > saved + _SAVED_EVERY and _is_replaced(args.json):
-                _save(args, rows, pair, complete=False)
+                _save(args, rows, complete=False)
                 saved = time.monotonic()
         complete = True
     finally:
         if rows:
-            _save(args, rows, pair, complete=complete)
+            _save(args, rows, complete=complete)
     _print(rows)
-    if pair is not None:
-        print("faces that seem masked:")
-        _print_threshold(pair.masked.gallery, None)
-        print("all others:")
     _print_threshold(gallery, args.threshold)
     return _exit_code(rows)
 
@@ -103,32 +91,33 @@ class _Row(NamedTuple):
             return f"not read: {self.result.error}"
         return self.picture_error and f"picture not written: {self.picture_error}"
 
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values."""
+        picture = {"picture": self.picture, "picture_error": self.picture_error}
+        return {**self.result.to_dict(), **picture}
+
 
 def _with_picture(result: PhotoResult, folder: str | None, number: int) -> _Row:
-    from maskedface.datasets import read_image
     from maskedface.recognition import draw_identities
 
     if folder is None or result.error:
         return _Row(result)
     path = picture_path(folder, number, result.path)
     try:
-        write_picture(path, draw_identities(read_image(result.path), result.identities))
+        write_picture(path, draw_identities(result.path, result.identities))
     except (ValueError, OSError) as error:
         return _Row(result, None, str(error))
     return _Row(result, path)
 
 
-def _save(
-    args: argparse.Namespace, rows: list[_Row], pair: ByMask | None, *, complete: bool
-) -> None:
+def _save(args: argparse.Namespace, rows: list[_Row], *, complete: bool) -> None:
     from maskedface.whole_file import write_json
 
     if args.json:
         facts = {
             "gallery": args.gallery,
-            "masked_gallery": args.masked_gallery,
             "complete": complete,
-            "photos": [_facts(row, args, pair) for row in rows],
+            "photos": [row.to_dict() for row in rows],
         }
         write_json(args.json, facts)
 
@@ -185,26 +174,3 @@ def _print_threshold(gallery: Any, given: float | None) -> None:
         )
         if made.gallery != len(gallery):
             print(shown(recognizing.changed_rate(gallery)))
-
-
-def _facts(row: _Row, args: argparse.Namespace, pair: ByMask | None) -> dict[str, Any]:
-    def gallery(face: FoundFace) -> str:
-        in_masked = pair is not None and pair.meant_for(face) is pair.masked
-        return str(args.masked_gallery if in_masked else args.gallery)
-
-    return {
-        "path": row.result.path,
-        "error": row.result.error,
-        "picture": row.picture,
-        "picture_error": row.picture_error,
-        "faces": [
-            {
-                "person": one.person or None,
-                "gallery": gallery(one.face),
-                "threshold": one.threshold,
-                "candidates": [candidate._asdict() for candidate in one.candidates],
-                **recognizing.face_facts(one.face),
-            }
-            for one in row.result.identities
-        ],
-    }

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from maskedface import datasets
-from maskedface.cli.embedding import embed
 from maskedface.cli.recognizing import load_recognizer
 from maskedface.datasets import Exclusion, FaceIndex
 from maskedface.evaluation import LabelCheck, check_labels
 from maskedface.names import shown
+from maskedface.recognition import embed_index
 
 _SHOWN = 5  # rows of each list in the text; the JSON has all
 
@@ -113,11 +113,6 @@ def contradicted_labels(model: str, alignment: str | None, index: FaceIndex) -> 
     if any(map(datasets.is_placed, index.faces)):
         index = index.where(datasets.is_placed)  # a face that is not found is no evidence
     named = datasets.with_photo_groups(index)
-    embeddings = embed(load_recognizer(model, alignment), named)
-    check = check_labels(
-        embeddings,
-        [face.person for face in named.faces],
-        [face.domain for face in named.faces],
-        [face.photo for face in named.faces],
-    )
-    return Contradicted(model, named, embeddings, check)
+    recognizer = load_recognizer(model, alignment)
+    faces = embed_index(recognizer, named, templates=False, progress=True)
+    return Contradicted(model, named, faces.embeddings, check_labels(faces))

@@ -58,8 +58,8 @@ def relearn(runs: Sequence[Run], learner: Learner) -> Relearned:
     Raises:
         ValueError: if the runs are not of the same rows, or as `Cohort.joined`.
     """
-    from maskedface.evaluation import Cohort, learner_scores, normalized
-    from maskedface.training import open_results, report_domains
+    from maskedface.evaluation import EmbeddedFaces, learner_scores, rank_one_report
+    from maskedface.training import report_domains
 
     split = runs[0].split()
     if any(other.split() != split for other in runs[1:]):
@@ -68,14 +68,15 @@ def relearn(runs: Sequence[Run], learner: Learner) -> Relearned:
             f"Received: others, {[run.path for run in runs]}"
         )
     train, test = split["train"], split["test"]
-    joined = np.hstack([_embeddings(run, test) for run in runs])
+    of_each = [_embeddings(run, test) for run in runs]
     if "embeddings" in runs[0].predictions:
-        cohort = Cohort.joined([run.cohort for run in runs])
-        known = [run.predictions for run in runs]
-        templates = None
-        if any("templates" in found for found in known):
-            templates = np.hstack([normalized(f.get("templates", f["embeddings"])) for f in known])
-        return Relearned(runs[0], *open_results(test, joined, cohort, templates))
+        parts = [
+            EmbeddedFaces.of(test.faces, found, run.predictions.get("templates"), run.cohort)
+            for found, run in zip(of_each, runs, strict=True)
+        ]
+        faces = EmbeddedFaces.joined(parts)
+        return Relearned(runs[0], rank_one_report(faces), faces.arrays())
+    joined = np.hstack(of_each)
     labels = test.labels(train.people)
     trained = np.hstack([_embeddings(run, train) for run in runs])
     scores = learner_scores(learner, trained, train.labels(), joined)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
 
 from maskedface import datasets, evaluation
-from maskedface.cli.embedding import embed, models_and_faces, names, templates
+from maskedface.cli.embedding import models_and_faces, names
 from maskedface.cli.every_pair import differences, score_every_pair
 from maskedface.cli.recognizing import print_table
 from maskedface.datasets import FaceIndex
 from maskedface.names import shown
+from maskedface.recognition import embed_index
 from maskedface.training.lineage import refuse_people
 
 _SHOWN = 10  # missing files printed; --json has all
@@ -50,7 +52,8 @@ def score_pairs(args: argparse.Namespace) -> dict[str, Any]:
     embedded = {}
     placed = models_and_faces(args, pairs.index, with_cohort=False)
     for name, recognizer, (index,), lacking in placed:
-        embedded[name] = embed(recognizer, index)
+        faces = embed_index(recognizer, index, templates=False, progress=True)
+        embedded[name] = faces.embeddings
         scores = evaluation.cosine_scores(embedded[name], pairs.first, pairs.second)
         found: dict[str, Any] = {"faces_not_found": lacking, "kinds": {}}
         for kind in ("all", *sorted(set(kinds))):
@@ -121,21 +124,12 @@ def rank_lists(args: argparse.Namespace) -> dict[str, Any]:
     _print_missing(missing, lost, "faces")
     index = gallery + probes
     enrolled = {face.path for face in gallery.relative_to(index.root).faces}
-    people = [face.person for face in index.faces]
     # match_probes compares "masked" with "unmasked": here they stand for probes and gallery.
     roles = ["unmasked" if face.path in enrolled else "masked" for face in index.faces]
     found: dict[str, Any] = {}
     for name, recognizer, (placed,), lacking in models_and_faces(args, index):
-        embeddings = embed(recognizer, placed)
-        report = evaluation.identification_report(
-            evaluation.match_probes(
-                embeddings,
-                people,
-                roles,
-                cohort=recognizer.gallery.cohort,
-                templates=templates(recognizer, placed, embeddings),
-            )
-        )
+        faces = dataclasses.replace(embed_index(recognizer, placed, progress=True), domains=roles)
+        report = evaluation.identification_report(evaluation.match_probes(faces))
         found[name] = {"faces_not_found": lacking, **report}
         ranks = ", ".join(f"rank-{k} {shown_value(value)}" for k, value in report["rank"].items())
         print(

@@ -43,15 +43,15 @@ def run(args: argparse.Namespace) -> int:
     if args.picture is not None:
         points = _points(args.points)
         styles = (masking.style_from_picture(args.picture, points), *styles)
-    mask = masking.RandomMask(
-        1.0, styles, args.seed, alignment=args.alignment, size=args.size, variants=args.columns
+    bank = masking.MaskBank.draw(
+        styles, alignment=args.alignment, size=args.size, variants=args.columns, seed=args.seed
     )
     matrix = geometry.chip_matrix(112, 112, source="arcface", target=args.alignment, size=args.size)
     faces = [
         geometry.warp(draw_face(person, 0, False, seed=args.seed), matrix, args.size)
         for person in range(args.columns)
     ]
-    laid = mask.lay(np.stack(faces * len(styles)), np.arange(len(mask.bank)))
+    laid = bank.lay(np.stack(faces * len(styles)), np.arange(len(bank)))
     rows = laid.reshape(len(styles), args.columns, args.size, args.size, 3)
     sheet = rows.transpose(0, 2, 1, 3, 4).reshape(len(styles) * args.size, -1, 3)
     write_picture(args.out, sheet)

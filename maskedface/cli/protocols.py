@@ -9,10 +9,11 @@ import numpy as np
 
 from maskedface import datasets, evaluation
 from maskedface.cli import data
-from maskedface.cli.embedding import embedded_faces, models_and_faces
+from maskedface.cli.embedding import models_and_faces
 from maskedface.cli.lists import rank_lists, score_pairs, shown_value
 from maskedface.cli.recognizing import print_table
 from maskedface.datasets import PAIR_PROTOCOLS
+from maskedface.recognition import embed_index
 from maskedface.whole_file import write_json
 
 
@@ -65,7 +66,7 @@ def _open_set(args: argparse.Namespace) -> dict[str, Any]:
     found = {}
     rows = [data.selected(parts[part], args) for part in ("train", "test")]
     evaluation.check_open_set(
-        *(_unembedded(part) for part in rows),
+        *(evaluation.EmbeddedFaces.of(part.faces, np.empty((len(part), 0))) for part in rows),
         enrolled=args.enrolled,
         draws=args.draws,
         fpirs=args.fpir,
@@ -73,23 +74,15 @@ def _open_set(args: argparse.Namespace) -> dict[str, Any]:
     )
     for name, recognizer, shown, lacking in models_and_faces(args, *rows):
         report = evaluation.open_set_report(
-            *(embedded_faces(recognizer, part) for part in shown),
+            *(embed_index(recognizer, part, progress=True) for part in shown),
             enrolled=args.enrolled,
             draws=args.draws,
             fpirs=args.fpir,
             fars=args.far,
-            cohort=recognizer.gallery.cohort,
         )
         found[name] = {"faces_not_found": lacking, **report}
     _print_open_set(found)
     return {"protocol": args.protocol, "models": found}
-
-
-def _unembedded(rows: datasets.FaceIndex) -> evaluation.EmbeddedFaces:
-    people, domains, photos = (
-        [getattr(face, name) for face in rows.faces] for name in ("person", "domain", "photo")
-    )
-    return evaluation.EmbeddedFaces(np.empty((len(rows), 0)), people, domains, photos)
 
 
 def _print_open_set(found: dict[str, Any]) -> None:

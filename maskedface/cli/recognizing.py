@@ -12,7 +12,7 @@ from maskedface import names
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from maskedface.recognition import ByMask, FoundFace, Gallery, Recognizer
+    from maskedface.recognition import Gallery, Recognizer
 
 
 def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,68 +67,22 @@ def read_recognizer(args: argparse.Namespace, gallery: Gallery | None) -> Recogn
     )
 
 
-def read_both(args: argparse.Namespace, recognizer: Recognizer) -> Recognizer | ByMask:
-    """The recognizer, or with --masked-gallery that of bare faces beside the one of that gallery.
-
-    Raises:
-        ValueError, FileNotFoundError: as `read_recognizer` and `recognition.ByMask`.
-    """
-    if not args.masked_gallery:
-        return recognizer
-    if not args.gallery or args.threshold is not None:
-        raise ValueError(
-            "--masked-gallery must come with --gallery, and without --threshold: each has its own. "
-            f"Received: --gallery {args.gallery}, --threshold {args.threshold}"
-        )
-    from maskedface.recognition import ByMask, Gallery
-
-    gallery = Gallery.load(args.masked_gallery)
-    masked = load_recognizer(
-        gallery.source, gallery=gallery, aligned_to=args.alignment, fall_back=args.fall_back
-    )
-    return ByMask(recognizer, masked)
-
-
-def add_masked_gallery(parser: argparse.ArgumentParser) -> None:
-    """Adds --masked-gallery."""
-    parser.add_argument(
-        "--masked-gallery",
-        metavar="FILE",
-        help="the same people enrolled with a network for masked faces: compare faces that seem to wear "
-        "a mask with it; its network is read from where it was when the gallery was made",
-    )
-
-
 def load_recognizer(name: str, alignment: str | None = None, **words: Any) -> Recognizer:
     """A recognizer by its model's name.
 
     Args:
         name: "dlib", a finished run's folder, or a .keras file.
         alignment: of a .keras file, in place of what it states; by default what its gallery remembers.
-        words: as for `recognition.Recognizer`.
+        words: as for `recognition.Recognizer.load`.
 
     Raises:
-        ValueError: as `recognition.Recognizer`, and if an alignment is given for something else.
+        ValueError: as `recognition.Recognizer.load`, and if an alignment is given for something else.
         FileNotFoundError: if there is no such model.
     """
-    from maskedface import models
-    from maskedface.models.saved import load_model
     from maskedface.recognition import Recognizer
-    from maskedface.training.run import alignment_beside
 
     refuse_alignment(name, alignment)
-    if name == "dlib":
-        return Recognizer(models.DlibResNet29(), source="dlib", **words)
-    if os.path.isdir(name):
-        return Recognizer.from_run(name, **words)
-    if not os.path.isfile(name):
-        raise FileNotFoundError(
-            f"a model must be 'dlib', a run's folder or a .keras file. Received: {name!r}"
-        )
-    model = load_model(name)
-    gallery = words.get("gallery")
-    alignment = alignment or (gallery and gallery.alignment) or alignment_beside(name)
-    return Recognizer(model, alignment=alignment, source=os.path.abspath(name), **words)
+    return Recognizer.load(name, alignment=alignment, **words)
 
 
 def load_recognizers(
@@ -162,16 +116,6 @@ def refuse_alignment(name: str, alignment: str | None) -> None:
             "--model-alignment must come with a .keras file: dlib's network and runs state their own. "
             f"Received: --model-alignment {alignment} for {name!r}"
         )
-
-
-def face_facts(face: FoundFace) -> dict[str, Any]:
-    """What JSON says of a face; its embedding is left out."""
-    return {
-        "box": [round(side, 1) for side in face.box],
-        "confidence": face.confidence,
-        "aligned_by": face.aligned_by,
-        "masked": round(face.masked, 4),
-    }
 
 
 def changed_rate(gallery: Gallery) -> str:

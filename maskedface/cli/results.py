@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from maskedface.evaluation import PAPER_ROWS, interval, paired_difference
+from maskedface.evaluation import PAPER_ROWS, bootstrap_interval, paired_difference
 from maskedface.reporting import per_face
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def print_results(
 
 def _row(label: str, runs: Sequence[Run], domain: str, against: Sequence[Run] | None) -> list[str]:
     values, people = per_face(runs, domain)
-    low, high = interval(values, people)
+    low, high = bootstrap_interval(values, people)
     reports = [run.metrics[domain] for run in runs]
     accuracies = [report["accuracy"] for report in reports]
     spread = f" ±{np.std(accuracies, ddof=1):.3f}" if len(runs) > 1 else ""

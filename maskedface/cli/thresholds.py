@@ -11,27 +11,17 @@ from maskedface.cli import recognizing
 from maskedface.cli.values import rate
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from maskedface.cli.enrolled import Enrolled
-    from maskedface.recognition import Calibration, Gallery
+    from maskedface.recognition import Calibration, EnrolledPhoto, Gallery
+    from maskedface.recognition.enrollment import Probes
 
 _FPIR, _FAR = 0.01, 0.001
 
 
-class Probes(NamedTuple):
-    """Faces to choose thresholds on.
+class Chosen(NamedTuple):
+    """What thresholds are chosen on: the probes, where they came from, and whether from a folder of
+    strangers."""
 
-    Attributes:
-        embeddings, people, photos: of each: what it is compared by, whom it shows, and a number of the
-            photograph, equal for near-identical ones.
-        source: str, where they came from.
-        strangers: bool, whether from a folder of strangers.
-    """
-
-    embeddings: list[np.ndarray]
-    people: list[str]
-    photos: list[int]
+    probes: Probes
     source: str
     strangers: bool
 
@@ -79,55 +69,31 @@ def enough(args: argparse.Namespace, photographs: dict[str, str]) -> dict[str, s
     return photographs
 
 
-def probes(rows: list[Enrolled], folder: str | None) -> Probes:
+def probes(rows: list[EnrolledPhoto], folder: str | None) -> Chosen:
     """What thresholds are chosen on.
 
     Args:
         rows: a row a photograph.
         folder: of strangers; None where those enrolled are strangers to each other.
     """
-    import numpy as np
+    from maskedface.recognition.enrollment import threshold_probes
 
-    from maskedface.datasets.photo_groups import photo_groups
-
-    good = [
-        (row.face, row.person, row.hashes)
-        for row in rows
-        if row.face is not None and row.hashes is not None
-    ]
-    groups = photo_groups(np.stack([hashes for *_, hashes in good])).tolist() if good else []
-    numbered = [
-        (face, person, photo) for (face, person, _), photo in zip(good, groups, strict=True)
-    ]
-    found = [(face.embedding, person, photo) for face, person, photo in numbered]
-    # Bare faces alone would choose a threshold that lets masked strangers in.
-    covered = [
-        (face.covered, person, photo)
-        for face, person, photo in numbered
-        if face.covered is not None
-    ]
+    found = threshold_probes(rows)
     source = folder or "the faces enrolled"
-    if covered:
+    if found.has_covered:
         source += ", bare and under a drawn mask"
-    found += covered
-    return Probes(
-        [embedding for embedding, _, _ in found],
-        [person for _, person, _ in found],
-        [photo for _, _, photo in found],
-        source,
-        folder is not None,
-    )
+    return Chosen(found, source, folder is not None)
 
 
 def choose(
-    gallery: Gallery, args: argparse.Namespace, probes: Probes, made_from: Gallery | None = None
+    gallery: Gallery, args: argparse.Namespace, chosen: Chosen, made_from: Gallery | None = None
 ) -> tuple[str, bool]:
     """Chooses thresholds where the photographs allow it.
 
     Args:
         gallery: with the people to choose for; those it has are replaced.
         args: the command's words.
-        probes: to choose on.
+        chosen: to choose on.
         made_from: the gallery that this one is made from, whose rates are chosen for by default.
 
     Returns:
@@ -140,8 +106,8 @@ def choose(
 
     old = gallery.calibration or (made_from.calibration if made_from else None)
     fpir = args.fpir or (old.fpir if old else _FPIR)
-    photos = len({*probes.photos})
-    if not probes.strangers and (photos < 1 / fpir or len(gallery) < 2):
+    probes, photos = chosen.probes, len({*chosen.probes.photos})
+    if not chosen.strangers and (photos < 1 / fpir or len(gallery) < 2):
         wanted = f"FPIR {fpir:g} needs {math.ceil(1 / fpir)} photographs, here are {photos}"
         return _stay(gallery, wanted), False
     try:
@@ -150,7 +116,7 @@ def choose(
             probes.people,
             fpir=fpir,
             far=args.far or (old.far if old else _FAR),
-            source=probes.source,
+            source=chosen.source,
             photos=probes.photos,
         )
     except ValueError as error:

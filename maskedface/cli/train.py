@@ -3,6 +3,10 @@
 The same command goes on where a killed one stopped, and does nothing where it had finished.
 
   maskedface train --data RMFRD --min-masked 8 --recipe paper_masked --weights FILE --run runs/masked
+
+--set changes a recipe's field, or by a dotted path a part of one: epochs=8, optimizer=AdamW,
+optimizer.learning_rate=1e-5, loss.margin=0.3, augmentation.0.probability=0.6, 'train_on={"masked": 1}'.
+docs/recipes.md names the fields, and says how a recipe file holds a class of yours.
 """
 
 from __future__ import annotations
@@ -27,13 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_split_arguments(parser)
     names = ", ".join(recipes.ALL)
     parser.add_argument("--recipe", required=True, metavar="NAME|FILE", help=f"{names}; or JSON")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change a field of the recipe",
-    )
+    add_set(parser)
     add_backbone_arguments(parser)
     parser.add_argument("--run", required=True, metavar="DIR", help="the run folder")
     parser.add_argument("--seeds", default="0", metavar="N,N", help="one run a seed")
@@ -83,6 +81,18 @@ def run(args: argparse.Namespace) -> int:
     print_results({recipe.name: runs})
     print(f"run folder: {args.run}")
     return 0
+
+
+def add_set(parser: argparse.ArgumentParser) -> None:
+    """Adds --set."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        help="change a field of the recipe, or what lies in one (optimizer.learning_rate=1e-5); the "
+        "value is JSON or text",
+    )
 
 
 def add_backbone_arguments(parser: argparse.ArgumentParser) -> None:

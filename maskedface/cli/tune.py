@@ -19,7 +19,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import data
-from maskedface.cli.train import add_backbone_arguments, parse_seeds, read_recipe
+from maskedface.cli.train import add_backbone_arguments, add_set, parse_seeds, read_recipe
 from maskedface.cli.values import count, seconds
 from maskedface.cli.waiting import add_wait
 from maskedface.names import shown
@@ -41,17 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|FILE",
         help='a named recipe, or JSON, which may hold a "space"; its values are the first trial',
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change a field of the recipe",
-    )
+    add_set(parser)
     parser.add_argument(
         "--space",
         metavar="NAME|FILE",
-        help="paper, beyond, frozen, sgd_to_adam, or a JSON file of fields",
+        help="paper, beyond, frozen, sgd_to_adam, or a JSON file of fields and dotted paths",
     )
     parser.add_argument(
         "--algorithm", choices=("random", "bayesian", "hyperband", "grid"), default="bayesian"
@@ -148,7 +142,7 @@ def _print_search(found: Search) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from maskedface.tuning.result import BEST
+    from maskedface.tuning.search_folder import BEST
 
     console = Console()
     if not console.is_terminal:

@@ -3,9 +3,6 @@
   maskedface verify ONE OTHER --gallery friends.npz      (its model and threshold; no one is looked up)
   maskedface verify ONE OTHER --model dlib --threshold 0.93
 
-With --masked-gallery FILE too (`maskedface identify --help`) they are compared by its network where one of
-them seems to wear a mask.
-
 Exit codes: 0 the same person; 1 different people; 2 a user error, a photograph without exactly one face
 among them; 3 no verdict, because there is no threshold.
 """
@@ -29,7 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("first", metavar="PHOTO")
     parser.add_argument("second", metavar="PHOTO")
     parser.add_argument("--gallery", metavar="FILE", help="take the model and threshold from it")
-    recognizing.add_masked_gallery(parser)
     parser.add_argument(
         "--threshold", type=score(1), metavar="COSINE", help="the same from here on, in [-1, 1]"
     )
@@ -43,24 +39,18 @@ def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface verify --help`."""
     from rich.table import Table
 
-    from maskedface.recognition import ByMask, Gallery
+    from maskedface.recognition import Gallery
     from maskedface.whole_file import write_json
 
-    read = (args.first, args.second, args.gallery, args.masked_gallery)
+    read = (args.first, args.second, args.gallery)
     check_outputs(args.picture, args.json, inputs=read)
     if args.picture:
         picture_kind(args.picture)
     gallery = Gallery.load(args.gallery) if args.gallery else None
-    recognizer = recognizing.read_both(args, recognizing.read_recognizer(args, gallery))
-    if isinstance(recognizer, ByMask):
-        result = recognizer.verify(args.first, args.second)
-        gallery = recognizer.meant_for(*result.faces).gallery
-    else:
-        result = recognizer.verify(args.first, args.second, threshold=args.threshold)
+    recognizer = recognizing.read_recognizer(args, gallery)
+    result = recognizer.verify(args.first, args.second, threshold=args.threshold)
     if args.json:
-        faces = [recognizing.face_facts(face) for face in result.faces]
-        verdict = {"same": result.same, "score": result.score, "threshold": result.threshold}
-        write_json(args.json, {**verdict, "photos": [args.first, args.second], "faces": faces})
+        write_json(args.json, {**result.to_dict(), "photos": [args.first, args.second]})
     table = Table()
     for column in ("photograph", "mask", "found by"):
         table.add_column(column)
@@ -80,7 +70,7 @@ def _verdict(result: Verification) -> str:
 
 def _threshold(result: Verification, args: argparse.Namespace, gallery: object) -> str:
     if result.threshold is None:
-        return "no threshold (give --threshold, or galleries that have one)"
+        return "no threshold (give --threshold, or a gallery that has one)"
     made = getattr(gallery, "calibration", None)
     if args.threshold is not None or made is None:
         given = f"threshold {result.threshold:.3f}, as given"
@@ -93,12 +83,11 @@ def _threshold(result: Verification, args: argparse.Namespace, gallery: object) 
 def _draw(args: argparse.Namespace, result: Verification) -> None:
     import numpy as np
 
-    from maskedface.datasets import read_image
-    from maskedface.recognition import LabeledFace, draw_faces
+    from maskedface.recognition.drawing import LabeledFace, draw_faces
 
     words = f"{_verdict(result)} {result.score:.2f}"
     pictures = [
-        draw_faces(read_image(path), [LabeledFace(face.box, words, bool(result.same))])
+        draw_faces(path, [LabeledFace(face.box, words, bool(result.same))])
         for path, face in zip((args.first, args.second), result.faces, strict=True)
     ]
     height = max(picture.shape[0] for picture in pictures)

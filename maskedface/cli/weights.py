@@ -88,11 +88,11 @@ def convert(
         ModuleNotFoundError, OSError, ValueError: as `models.load_weights`; also if `variant` is
             not that of a known file, or `out` does not end in `.weights.h5`.
     """
-    from maskedface.conversion import own_file, probe
+    from maskedface.conversion import probe, weights_h5
     from maskedface.models import weights
     from maskedface.models.resnet50 import RGB_MEAN
 
-    own_file.sidecar_path(out)  # refuses a wrong ending before any work is done
+    weights_h5.sidecar_path(out)  # refuses a wrong ending before any work is done
     facts = weights.load(backbone, source)
     if "mapped" not in facts:
         raise ValueError(f"SRC must be a .pkl, .pth or .h5 file. Received: {source!r}")
@@ -114,10 +114,10 @@ def convert(
             "embedding": [float(f"{value:.7g}") for value in probe.embedding(backbone)],
         },
     }
-    own_file.save(backbone, out, facts)
+    weights_h5.save(backbone, out, facts)
     _print_facts(facts)
     _print_mapped(mapped, facts["left_over"], verbose)
-    print(f"wrote: {out} and {own_file.sidecar_path(out)}")
+    print(f"wrote: {out} and {weights_h5.sidecar_path(out)}")
 
 
 def inspect(backbone: keras.Model, path: str) -> int:

@@ -1,5 +1,4 @@
 # What the package offers: read by type checkers, and by `lazy_loader` when a name is first used.
-from .assigning import assign as assign
 from .probe import drawn_face as drawn_face
 from .readers import (
     read as read,
@@ -8,3 +7,4 @@ from .readers import (
     read_pickle as read_pickle,
     read_torch as read_torch,
 )
+from .vggface2_weights import assign as assign

@@ -7,7 +7,7 @@ import os
 
 import numpy as np
 
-from maskedface.conversion import file_kind
+from maskedface.conversion import file_checks
 
 
 def read_dlib(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
@@ -27,7 +27,7 @@ def read_dlib(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     Raises:
         ValueError: if the file holds no such layer, or is cut.
     """
-    file_kind.check(path, "a network file of dlib")
+    file_checks.check(path, "a network file of dlib")
     with open(path, "rb") as file:
         data = file.read()
     arrays: dict[str, np.ndarray] = {}

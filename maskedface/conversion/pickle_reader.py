@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from maskedface.conversion import file_kind
+from maskedface.conversion import file_checks
 
 EXPECTED = "a pickle that maps names to NumPy arrays"
 
@@ -30,7 +30,7 @@ def read_pickle(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     Raises:
         ValueError: if the file asks for anything but arrays, is cut, or is no such pickle.
     """
-    file_kind.check(path, EXPECTED)
+    file_checks.check(path, EXPECTED)
     with open(path, "rb") as file:
         try:
             _check_memo(file)

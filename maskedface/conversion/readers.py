@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from maskedface.conversion import file_kind
+from maskedface.conversion import file_checks
 from maskedface.conversion.dlib_reader import read_dlib
 from maskedface.conversion.pickle_reader import read_pickle
 
@@ -58,7 +58,7 @@ def read_torch(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         ModuleNotFoundError: if torch is not installed; the message has the pip line.
         ValueError: if the file holds anything but tensors, is cut, or is no torch file.
     """
-    file_kind.check(path, _TORCH)
+    file_checks.check(path, _TORCH)
     try:
         import torch
     except ModuleNotFoundError as error:
@@ -95,7 +95,7 @@ def read_h5(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """
     import h5py
 
-    file_kind.check(path, _H5)
+    file_checks.check(path, _H5)
     try:
         with h5py.File(path, "r") as file:
             return _keras2_arrays(file.get("model_weights", file))

@@ -178,8 +178,9 @@ def decode(image: Image.Image, name: str = "image") -> np.ndarray:
 def _pixels(image: Image.Image) -> np.ndarray:
     # Pillow's functions copy the image even where there is nothing to do.
     turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-    if isinstance(image, JpegImageFile) and image.mode in ("RGB", "L") and not turned:
-        assert image.fp is not None
+    # Without a file it was decoded already, by whoever gave it to us.
+    is_plain = image.mode in ("RGB", "L") and not turned
+    if is_plain and isinstance(image, JpegImageFile) and image.fp is not None:
         image.fp.seek(0)
         data = image.fp.read()
         header = _jpeg_header(data)

@@ -9,7 +9,7 @@ import numpy as np
 DRAWS = 10_000  # enough that the 2.5 % points move by less than .002 on 100 people
 
 
-def interval(
+def bootstrap_interval(
     values: np.ndarray, people: Sequence[str], *, draws: int = DRAWS, seed: int = 0
 ) -> tuple[float, float]:
     """A 95 % percentile bootstrap interval of the mean over faces, drawing whole people.
@@ -26,6 +26,10 @@ def interval(
 
     Raises:
         ValueError: if there is no face, or the lengths differ.
+
+    Example:
+        >>> bootstrap_interval(np.array([1.0, 1.0, 0.0, 1.0]), ["ada", "ada", "bob", "eva"])
+        (0.0, 1.0)
     """
     values = np.asarray(values, "float64")
     if not len(values) or len(values) != len(people):
@@ -53,14 +57,20 @@ def paired_difference(
     """How much better one recognizer is than another on the same faces.
 
     Args:
-        values, baseline: float arrays, shape (faces,), as for `interval`, row by row the same face.
-        people, draws, seed: as for `interval`.
+        values, baseline: float arrays, shape (faces,), as for `bootstrap_interval`, row by row the same
+            face.
+        people, draws, seed: as for `bootstrap_interval`.
 
     Returns:
         {"difference": mean, "low": 2.5 %, "high": 97.5 %}. An interval without 0 shows a difference.
 
     Raises:
         ValueError: if the shapes differ or are empty.
+
+    Example:
+        >>> ours, theirs = np.array([1.0, 1.0, 1.0]), np.array([1.0, 0.0, 0.0])
+        >>> paired_difference(ours, theirs, ["ada", "bob", "eva"])["difference"]
+        0.6666666666666666
     """
     values, baseline = np.asarray(values, "float64"), np.asarray(baseline, "float64")
     if values.shape != baseline.shape:
@@ -68,5 +78,5 @@ def paired_difference(
             "values and baseline must have the same shape. "
             f"Received: {values.shape} and {baseline.shape}"
         )
-    low, high = interval(values - baseline, people, draws=draws, seed=seed)
+    low, high = bootstrap_interval(values - baseline, people, draws=draws, seed=seed)
     return {"difference": float((values - baseline).mean()), "low": low, "high": high}

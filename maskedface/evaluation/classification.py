@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from scipy.special import log_softmax
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn import metrics
 
-from maskedface.evaluation.bootstrap import interval
+from maskedface.evaluation.bootstrap import bootstrap_interval
 
 
 def classification_report(
@@ -37,7 +37,7 @@ def classification_report(
     predicted = _predicted(labels, logits)
     present = np.unique(labels)
     people = [str(label) for label in labels] if people is None else people
-    low, high = interval(predicted == labels, people)
+    low, high = bootstrap_interval(predicted == labels, people)
     log_probability = log_softmax(np.asarray(logits, "float64"), axis=1)
     report: dict[str, Any] = {
         "faces": len(labels),
@@ -47,14 +47,14 @@ def classification_report(
         "loss": float(-log_probability[np.arange(len(labels)), labels].mean()),
     }
     for average in ("weighted", "macro"):
-        scores = precision_recall_fscore_support(
+        scores = metrics.precision_recall_fscore_support(
             labels, predicted, labels=present, average=average, zero_division=0
         )[:3]
         report[average] = dict(zip(("precision", "recall", "f1"), map(float, scores), strict=True))
     return report
 
 
-def confusion(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
+def confusion_matrix(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
     """Counts who is taken for whom (scikit-learn's confusion matrix).
 
     Args:
@@ -65,9 +65,16 @@ def confusion(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
 
     Raises:
         ValueError: as `classification_report`.
+
+    Example:
+        >>> confusion_matrix(np.array([0, 1, 1]), np.array([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0]]))
+        array([[1, 0],
+               [1, 1]])
     """
     predicted = _predicted(labels, logits)
-    matrix: np.ndarray = confusion_matrix(labels, predicted, labels=np.arange(logits.shape[1]))
+    matrix: np.ndarray = metrics.confusion_matrix(
+        labels, predicted, labels=np.arange(logits.shape[1])
+    )
     return matrix
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cv2
@@ -10,14 +11,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from maskedface.evaluation.map_places import last_maps, place_of
+from maskedface.evaluation.receptive_fields import last_maps, place_of
 
 # Rows and columns that a feature map must have to say where something is: ResNet50 ends at 180 px in
 # 6 x 6; dlib's network ends in 1 x 1, after 3 x 3 and 8 x 8.
 LEAST_SIDE = 5
 
 
-def attention(
+def grad_cam(
     model: keras.Model,
     images: np.ndarray,
     *,
@@ -50,27 +51,38 @@ def attention(
 
     Raises:
         ValueError: if the model is not of that kind or has no such feature map, or the arrays do not
-            fit.
+            fit, or Keras' backend has no gradients (OpenVINO, NumPy).
+
+    Example:
+        >>> image = keras.Input((32, 32, 3))
+        >>> maps = keras.layers.Conv2D(4, 4, strides=4)(image)
+        >>> model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(maps))
+        >>> faces = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3))
+        >>> grad_cam(model, faces, classes=[0, 3]).shape
+        (2, 32, 32)
     """
     _check(model, images, classes, references, batch_size)
     flat = _in_float32(model)
     maps = last_maps(flat, LEAST_SIDE)
     places = [place_of(tensor) for tensor in maps]
     front, tail = keras.Model(flat.input, maps), keras.Model(maps, flat.output)
-    front.jit_compile = tail.jit_compile = False  # compiling would take longer than running
-    batch_size = min(batch_size, len(images))
-    slopes = _Slopes(tail, batch_size, cosine=references is not None)
-    found = np.empty(images.shape[:3], "float32")
-    for start in range(0, len(images), batch_size):
-        rows = np.arange(start, start + batch_size) % len(images)  # every batch is full
-        seen = [np.asarray(one) for one in _listed(front.predict_on_batch(images[rows]))]
+    front.jit_compile = False  # compiling would take longer than running
+
+    def score(rows: np.ndarray, seen: list[Any]) -> Any:
+        outputs = tail(seen, training=False)
         if references is not None:
-            targets = np.asarray(references)[rows]
-        else:
-            outputs = np.asarray(tail.predict_on_batch(seen if len(seen) > 1 else seen[0]))
-            chosen = outputs.argmax(1) if classes is None else np.asarray(classes)[rows]
-            targets = np.eye(outputs.shape[1], dtype="float32")[chosen]
-        weights = [slope.mean((1, 2), keepdims=True) for slope in slopes.of(seen, targets)]
+            wanted = ops.normalize(np.asarray(references, "float32")[rows], axis=-1)
+            return ops.sum(ops.normalize(outputs, axis=-1) * wanted)
+        chosen = ops.argmax(outputs, axis=-1) if classes is None else np.asarray(classes)[rows]
+        return ops.sum(outputs * ops.one_hot(chosen, outputs.shape[-1]))
+
+    found = np.empty(images.shape[:3], "float32")
+    batch_size = min(batch_size, len(images))
+    for start in range(0, len(images), batch_size):
+        rows = np.arange(start, start + batch_size) % len(images)  # every batch is of one size
+        seen = keras.tree.flatten(front.predict_on_batch(images[rows]))
+        slopes = _gradients(functools.partial(score, rows), seen)
+        weights = [slope.mean((1, 2), keepdims=True) for slope in slopes]
         cams = [np.maximum((w * a).sum(-1), 0) for w, a in zip(weights, seen, strict=True)]
         laid = [p.lay(cam, images.shape[1:3]) for p, cam in zip(places, cams, strict=True)]
         found[rows] = sum(laid)
@@ -82,7 +94,7 @@ def attention_share(maps: np.ndarray, area: np.ndarray) -> np.ndarray:
     """The share of each map that lies in an area.
 
     Args:
-        maps: float array, shape (N, height, width), >= 0: from `attention`.
+        maps: float array, shape (N, height, width), >= 0: from `grad_cam`.
         area: float array in [0, 1], shape (height, width) or (N, height, width): how far each pixel
             belongs to the area, as `masking.mask_area` gives it, or a drawn mask's alpha.
 
@@ -92,6 +104,11 @@ def attention_share(maps: np.ndarray, area: np.ndarray) -> np.ndarray:
 
     Raises:
         ValueError: if the shapes do not fit or the area leaves [0, 1].
+
+    Example:
+        >>> upper_half = np.array([[1.0, 1.0], [0.0, 0.0]])
+        >>> attention_share(np.array([[[0.5, 1.0], [0.5, 0.0]]]), upper_half)
+        array([0.75])
     """
     maps, area = np.asarray(maps, "float64"), np.asarray(area, "float64")
     if maps.ndim != 3 or area.shape not in (maps.shape, maps.shape[1:]):
@@ -118,6 +135,12 @@ def overlay(image: np.ndarray, attention_map: np.ndarray) -> np.ndarray:
 
     Raises:
         ValueError: if the shapes do not fit.
+
+    Example:
+        >>> gray = np.full((2, 2, 3), 90, "uint8")
+        >>> overlay(gray, np.array([[0.0, 0.0], [0.0, 1.0]]))[:, :, 0]
+        array([[ 90,  90],
+               [ 90, 212]], dtype=uint8)
     """
     if image.dtype != np.uint8 or image.shape != (*attention_map.shape, 3):
         raise ValueError(
@@ -132,46 +155,29 @@ def overlay(image: np.ndarray, attention_map: np.ndarray) -> np.ndarray:
     return mixed.round().astype("uint8")
 
 
-class _Score(keras.losses.Loss):
-    """Minus the output's dot product, or cosine, with a target row, summed over the batch."""
+def _gradients(score: Callable[[list[Any]], Any], maps: list[np.ndarray]) -> list[np.ndarray]:
+    """The gradient of a score in each map, by the backend's own differentiation."""
+    tensors = [ops.convert_to_tensor(one) for one in maps]
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
 
-    def __init__(self, cosine: bool) -> None:
-        super().__init__(reduction="sum")
-        self._cosine = cosine
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            value = score(tensors)
+        found = tape.gradient(value, tensors)
+    elif backend == "jax":
+        import jax
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        if self._cosine:
-            y_true, y_pred = ops.normalize(y_true, axis=-1), ops.normalize(y_pred, axis=-1)
-        return -ops.sum(y_true * y_pred, axis=-1)
+        found = jax.grad(score)(tensors)
+    elif backend == "torch":
+        import torch
 
-
-class _Slopes(keras.Model):
-    """The gradient of a score in feature maps, on every backend that Keras has.
-
-    Each map gets a weight added to it, which starts at 0. One step of gradient descent at rate 1 leaves
-    there what the score's gradient is, so Keras' own trainer does the differentiation.
-    """
-
-    def __init__(self, tail: keras.Model, batch_size: int, cosine: bool) -> None:
-        super().__init__(name="slopes")
-        tail.trainable = False
-        self._tail = tail
-        self._shifts = [
-            self.add_weight(shape=(batch_size, *shape[1:]), initializer="zeros")
-            for shape in (tensor.shape for tensor in tail.inputs)
-        ]
-        self.compile(keras.optimizers.SGD(1.0), _Score(cosine), jit_compile=False)
-
-    def call(self, maps: Any) -> Any:
-        moved = [one + shift for one, shift in zip(maps, self._shifts, strict=True)]
-        return self._tail(moved if len(moved) > 1 else moved[0], training=False)
-
-    def of(self, maps: list[np.ndarray], targets: np.ndarray) -> list[np.ndarray]:
-        """The gradient in each map, of its shape."""
-        for shift in self._shifts:
-            shift.assign(np.zeros(shift.shape, "float32"))
-        self.train_on_batch(maps, targets.astype("float32"))
-        return [ops.convert_to_numpy(shift) for shift in self._shifts]
+        tensors = [tensor.detach().requires_grad_() for tensor in tensors]
+        found = torch.autograd.grad(score(tensors), tensors)
+    else:
+        raise ValueError(f"Keras' backend must have gradients. Received: {backend!r}")
+    return [ops.convert_to_numpy(one) for one in found]
 
 
 def _in_float32(model: keras.Model) -> keras.Model:
@@ -193,10 +199,6 @@ def _in_float32(model: keras.Model) -> keras.Model:
     fresh = keras.models.clone_model(flat, clone_function=rebuilt, call_function=dissolved)
     fresh.set_weights(flat.get_weights())
     return fresh
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _check(

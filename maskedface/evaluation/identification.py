@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from maskedface.evaluation.bootstrap import interval
+from maskedface.evaluation.bootstrap import bootstrap_interval
 from maskedface.evaluation.matching import Matches
-from maskedface.evaluation.scores import threshold_at
+from maskedface.evaluation.scoring import threshold_at
 
 
 def cmc(matches: Matches, up_to: int = 20) -> np.ndarray:
@@ -109,5 +109,5 @@ def _at_threshold(matches: Matches, threshold: float) -> dict[str, Any]:
 
 
 def _value(values: np.ndarray, people: Sequence[str]) -> dict[str, float]:
-    low, high = interval(values, people)
+    low, high = bootstrap_interval(values, people)
     return {"value": float(np.mean(values)), "low": low, "high": high}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from maskedface.evaluation.embedded_faces import EmbeddedFaces
 from maskedface.evaluation.matching import Matches, match_probes
 
 _DOMAINS: tuple[Literal["masked", "unmasked"], ...] = ("masked", "unmasked")
@@ -60,14 +60,7 @@ class LabelCheck:
         return {person: away[person] / count for person, count in sorted(faces.items())}
 
 
-def check_labels(
-    embeddings: np.ndarray,
-    people: Sequence[str],
-    domains: Sequence[str],
-    photos: Sequence[str] | None = None,
-    *,
-    margin: float = MARGIN,
-) -> LabelCheck:
+def check_labels(faces: EmbeddedFaces, *, margin: float = MARGIN) -> LabelCheck:
     """Finds faces that are probably labeled as the wrong person: nearest class mean, leave one out.
 
     Each face is compared with one mean a person of their unmasked faces, masked faces too, since masked
@@ -75,15 +68,13 @@ def check_labels(
     The network must not have been trained on these people: it would have learnt the wrong labels.
     `docs/datasets.md` has the share of injected label noise that it finds, and how often it is wrong.
 
-    >>> check = check_labels(embeddings, people, domains, photos)  # doctest: +SKIP
+    >>> check = check_labels(faces)  # doctest: +SKIP
     >>> check.rows[check.contradicted]  # doctest: +SKIP
 
     Args:
-        embeddings: float array, shape (faces, features).
-        people, domains: each face's person and "masked" or "unmasked".
-        photos: the photograph that each face was made from, "" or None where it is not known: such a
-            face counts as a photograph of its own, so fill them in first
-            (`datasets.with_photo_groups`), or copies vouch for each other.
+        faces: their embeddings are compared, without templates and cohort. A face of no known photograph
+            counts as one of its own, so fill them in first (`datasets.with_photo_groups`), or copies
+            vouch for each other.
         margin: float >= 0, from which a label is contradicted: the difference of the two cosines in
             `LabelCheck.spread`s.
 
@@ -96,21 +87,17 @@ def check_labels(
     """
     if not margin >= 0:
         raise ValueError(f"margin must be at least 0. Received: margin={margin}")
-    enrolled = {
-        person for person, domain in zip(people, domains, strict=False) if domain == "unmasked"
-    }
+    people, rated = faces.people, zip(faces.people, faces.domains, strict=False)
+    enrolled = {person for person, domain in rated if domain == "unmasked"}
     if len(enrolled) < 3:
         raise ValueError(
             "three people at least must have an unmasked face. "
             f"Received: {len(enrolled)} of {len(set(people))} people"
         )
-    known = _named([""] * len(people) if photos is None else photos)
-    found = [
-        _nearest(
-            match_probes(embeddings, people, domains, known, probes=part, own_photo="leave_out")
-        )
-        for part in _DOMAINS
-    ]
+    photos = [""] * len(people) if faces.photos is None else faces.photos
+    known = [photo or f"\0{row}" for row, photo in enumerate(photos)]
+    plain = EmbeddedFaces(faces.embeddings, people, faces.domains, known)
+    found = [_nearest(match_probes(plain, probes=part, own_photo="leave_out")) for part in _DOMAINS]
     rows, own, other, column, spread = (
         np.concatenate([part[i] for part in found]) for i in range(5)
     )
@@ -124,11 +111,6 @@ def check_labels(
         float(np.median(spread)) if len(spread) else 0.0,
         float(margin),
     )
-
-
-def _named(photos: Sequence[str]) -> list[str]:
-    """The photographs' names, with one of its own for each that has none."""
-    return [photo or f"\0{row}" for row, photo in enumerate(photos)]
 
 
 def _nearest(matches: Matches) -> tuple[np.ndarray, ...]:

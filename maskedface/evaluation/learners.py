@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from maskedface.evaluation.scores import normalized, person_means
+from maskedface.evaluation.scoring import normalized, person_means
 
 Learner = Literal["class_means", "logistic", "svm", "knn"]
 LEARNERS: tuple[Learner, ...] = get_args(Learner)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from maskedface.evaluation.cohort import Cohort
-from maskedface.evaluation.scores import normalized, person_means
+from maskedface.evaluation.embedded_faces import EmbeddedFaces
+from maskedface.evaluation.scoring import Templates, normalized, person_means
 
 OwnPhoto = Literal["keep", "skip", "leave_out"]
 
@@ -41,7 +41,7 @@ class Matches:
 
     @property
     def known_people(self) -> list[str]:
-        """The person of each enrolled probe, for `evaluation.interval`."""
+        """The person of each enrolled probe, for `evaluation.bootstrap_interval`."""
         return [person for person, known in zip(self.people, self.known, strict=True) if known]
 
     @property
@@ -85,34 +85,23 @@ class Matches:
 
 
 def match_probes(
-    embeddings: np.ndarray,
-    people: Sequence[str],
-    domains: Sequence[str],
-    photos: Sequence[str] | None = None,
+    faces: EmbeddedFaces,
     *,
     probes: Literal["masked", "unmasked"] = "masked",
     own_photo: OwnPhoto = "keep",
     enrolled: Collection[str] | None = None,
-    cohort: Cohort | None = None,
-    templates: np.ndarray | None = None,
 ) -> Matches:
-    """Compares the probes with everybody's unmasked faces: one mean a person (`person_means`).
+    """Compares the probes with everybody's unmasked faces: one mean of templates a person (`person_means`).
 
     Args:
-        embeddings: float array, shape (faces, features).
-        people, domains: each face's person and "masked" or "unmasked".
-        photos: the photograph each face was made from; None = unknown.
+        faces: the faces, what is enrolled of each, and the cohort that those enrolled are compared with.
         probes: the domain of the probes.
         own_photo: what to do with a probe whose own photograph, bare, is among its person's
-            gallery faces. "keep": nothing, an optimiztic figure; "skip": do not ask it;
+            gallery faces. "keep": nothing, an optimistic figure; "skip": do not ask it;
             "leave_out": compare it with its person's other photographs alone, and skip it where
             there are none. Unmasked probes are gallery faces themselves: "leave_out" them.
         enrolled: the people who make the gallery; by default all with an unmasked face. With it,
             the probes of all other people stay, as unknown ones; without, they are left out.
-        cohort: what is common to each enrolled person and people of this cohort is taken off their
-            scores.
-        templates: what is enrolled of each face, float array of the embeddings' shape
-            (`masking.masked_templates`); by default its embedding. Read of unmasked faces alone.
 
     Returns:
         `Matches`, the probes in the order of the faces.
@@ -121,65 +110,37 @@ def match_probes(
         ValueError: if lengths differ, a name is none of these, nobody is enrolled, unmasked probes
             are not "leave_out", `own_photo` needs photos and some are unknown, templates have another
             shape, or as `Cohort.offsets`.
+
+    >>> import numpy as np
+    >>> from maskedface import evaluation
+    >>> domains = ["unmasked", "unmasked", "masked"]
+    >>> faces = evaluation.EmbeddedFaces(np.eye(2)[[0, 1, 0]], ["Ada", "Bo", "Ada"], domains)
+    >>> evaluation.match_probes(faces).hits()
+    array([1.])
     """
-    unit, names = normalized(embeddings), np.asarray(people, dtype=object)
-    domain = np.asarray(domains, dtype=object)
-    _check(len(unit), names, domain, photos, probes, own_photo)
-    enrolled_as = unit if templates is None else normalized(templates)
-    if enrolled_as.shape != unit.shape:
-        raise ValueError(
-            "templates must have the embeddings' shape. "
-            f"Received: {enrolled_as.shape} for {unit.shape}"
-        )
-    faces = domain == "unmasked"
+    unit, names = faces.unit, np.asarray(faces.people, dtype=object)
+    domain = np.asarray(faces.domains, dtype=object)
+    _check(len(unit), names, domain, faces.photos, probes, own_photo)
+    in_gallery = domain == "unmasked"
     if enrolled is not None:
         chosen = set(enrolled)
-        faces &= np.array([name in chosen for name in names], bool)
-    if not faces.any():
+        in_gallery &= np.array([name in chosen for name in names], bool)
+    if not in_gallery.any():
         raise ValueError("the gallery must hold an unmasked face. Received: none")
-    gallery, means = person_means(enrolled_as[faces], names[faces])
+    gallery, means = person_means(faces.enrolled_as[in_gallery], names[in_gallery])
     column = {name: number for number, name in enumerate(gallery)}
     own = np.array([column.get(name, -1) for name in names])
     asked = (domain == probes) & (own >= 0 if enrolled is None else True)
-    scores = _scores(unit @ means.T, means, cohort)
-    if own_photo != "keep" and photos is not None:
+    scores = Templates(means, faces.cohort).scores(unit)
+    if own_photo != "keep" and faces.photos is not None:
         shared, lonely, rest = _without_own_photo(
-            enrolled_as, names, np.asarray(photos), faces, own
+            faces.enrolled_as, names, np.asarray(faces.photos), in_gallery, own
         )
         rows = np.flatnonzero(shared)
-        scores[rows, own[rows]] = _scores(
-            np.einsum("ij,ij->i", unit[rows], rest[rows]), rest[rows], cohort
-        )
+        scores[rows, own[rows]] = Templates(rest[rows], faces.cohort).own_scores(unit[rows])
         asked &= ~(shared if own_photo == "skip" else lonely)
     rows = np.flatnonzero(asked)
     return Matches(rows, tuple(map(str, names[rows])), gallery, scores[rows], own[rows])
-
-
-def by_mask(masked: Matches, bare: Matches, seems_masked: np.ndarray) -> Matches:
-    """The scores of two networks that share the probes: one compares those that seem masked, one the rest.
-
-    Args:
-        masked, bare: the same probes and gallery, scored by either network.
-        seems_masked: bool array, shape (faces,), of all faces that the matches' `rows` count: what is
-            estimated of each (`masking.masked_probability`), not what is known.
-
-    Returns:
-        `Matches`. Each network has its own scale: ranks can be taken over all probes, a threshold
-        cannot.
-
-    Raises:
-        ValueError: if probes or galleries differ, or `seems_masked` is too short.
-    """
-    same = np.array_equal(masked.rows, bare.rows) and masked.people == bare.people
-    same = same and masked.gallery == bare.gallery
-    if not same or len(seems_masked) <= max(masked.rows, default=-1):
-        raise ValueError(
-            "masked and bare must be of the same probes and gallery, and seems_masked of all faces. "
-            f"Received: {len(masked.rows)} and {len(bare.rows)} probes, {len(masked.gallery)} and "
-            f"{len(bare.gallery)} people, {len(seems_masked)} faces"
-        )
-    chosen = np.asarray(seems_masked, bool)[masked.rows][:, None]
-    return replace(masked, scores=np.where(chosen, masked.scores, bare.scores))
 
 
 def _check(
@@ -211,12 +172,6 @@ def _check(
             f"photos must be known for own_photo={own_photo!r}; datasets.with_photo_groups finds "
             "them. Received: unknown photos"
         )
-
-
-def _scores(cosines: np.ndarray, templates: np.ndarray, cohort: Cohort | None) -> np.ndarray:
-    """Cosines whose last axis goes along the templates, less these templates' offsets."""
-    cosines = cosines.clip(-1, 1)
-    return cosines if cohort is None else cosines - cohort.offsets(templates)
 
 
 def _without_own_photo(

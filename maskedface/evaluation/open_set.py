@@ -4,36 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from maskedface.evaluation.cohort import Cohort
+from maskedface.evaluation.embedded_faces import EmbeddedFaces
 from maskedface.evaluation.identification import identification_report, threshold_at_fpir
 from maskedface.evaluation.matching import Matches, match_probes
 from maskedface.evaluation.pair_bootstrap import pair_intervals
 from maskedface.evaluation.pair_drawing import draw_pairs
-from maskedface.evaluation.scores import can_tell, cosine_scores, threshold_at
+from maskedface.evaluation.scoring import can_tell, cosine_scores, threshold_at
 
 KINDS = (("masked", "unmasked"), ("masked", "masked"), ("unmasked", "unmasked"))
 _IMPOSTORS = 200_000  # drawn pairs: tells a FAR of 1e-3 by two hundred of them
 _BOOTSTRAPS = 500
-
-
-class EmbeddedFaces(NamedTuple):
-    """Faces and what a model makes of them.
-
-    Attributes:
-        embeddings: float array, shape (faces, features).
-        people, domains, photos: of each face, as in a `FaceIndex`; photos all known.
-        templates: what is enrolled of each face, as for `match_probes`; None: its embedding.
-    """
-
-    embeddings: np.ndarray
-    people: Sequence[str]
-    domains: Sequence[str]
-    photos: Sequence[str]
-    templates: np.ndarray | None = None
 
 
 def open_set_report(
@@ -44,7 +28,6 @@ def open_set_report(
     draws: int = 10,
     fpirs: Sequence[float] = (0.01, 0.1),
     fars: Sequence[float] = (1e-2, 1e-3),
-    cohort: Cohort | None = None,
 ) -> dict[str, Any]:
     """Scores a model with people who are enrolled and people who are not.
 
@@ -56,12 +39,12 @@ def open_set_report(
     thresholds from the training people's impostor pairs.
 
     Args:
-        train, test: faces of different people.
+        train, test: faces of different people, all photographs known; a cohort counts for rank-1 and FNIR,
+            pairs have nobody enrolled.
         enrolled: int >= 1, people enrolled in each draw; fewer than either part has with both domains.
         draws: int >= 1; their seeds are 0, 1, 2, ...
         fpirs: false-positive identification rates to choose thresholds for.
         fars: false-acceptance rates to choose thresholds for.
-        cohort: as for `match_probes`, for the rank-1 and FNIR; pairs have nobody enrolled.
 
     Returns:
         {"people", "enrolled", "draws": int; "masked" and "unmasked" (probes): {"rank_1": {"mean", "sd"},
@@ -80,9 +63,7 @@ def open_set_report(
     candidates = [_in_both(part) for part in (train, test)]
     report: dict[str, Any] = {"people": len({*test.people}), "enrolled": enrolled, "draws": draws}
     for domain in ("masked", "unmasked"):
-        report[domain] = _identification(
-            train, test, candidates, domain, enrolled, draws, fpirs, cohort
-        )
+        report[domain] = _identification(train, test, candidates, domain, enrolled, draws, fpirs)
     report["pairs"] = {"-".join(kinds): _verification(train, test, kinds, fars) for kinds in KINDS}
     return report
 
@@ -153,18 +134,15 @@ def _identification(
     enrolled: int,
     draws: int,
     fpirs: Sequence[float],
-    cohort: Cohort | None,
 ) -> dict[str, Any]:
     reports, kept = [], []
     for seed in range(draws):
         chosen = [_chosen(names, enrolled, seed) for names in candidates]
-        thresholds = [
-            threshold_at_fpir(_matches(train, chosen[0], domain, cohort), fpir) for fpir in fpirs
-        ]
-        found = _matches(test, chosen[1], domain, cohort)
+        thresholds = [threshold_at_fpir(_matches(train, chosen[0], domain), fpir) for fpir in fpirs]
+        found = _matches(test, chosen[1], domain)
         reports.append(identification_report(found, ranks=(1,), thresholds=thresholds))
         if domain == "masked":
-            kept.append(_matches(test, chosen[1], domain, cohort, "keep").hits().mean())
+            kept.append(_matches(test, chosen[1], domain, "keep").hits().mean())
     figures: dict[str, Any] = {
         "rank_1": _spread([report["rank"][1]["value"] for report in reports]),
         "fnir": {},
@@ -181,20 +159,9 @@ def _identification(
 
 
 def _matches(
-    faces: EmbeddedFaces,
-    chosen: Sequence[str],
-    domain: Any,
-    cohort: Cohort | None,
-    own_photo: Any = "leave_out",
+    faces: EmbeddedFaces, chosen: Sequence[str], domain: Any, own_photo: Any = "leave_out"
 ) -> Matches:
-    return match_probes(
-        *faces[:4],
-        probes=domain,
-        own_photo=own_photo,
-        enrolled=chosen,
-        cohort=cohort,
-        templates=faces.templates,
-    )
+    return match_probes(faces, probes=domain, own_photo=own_photo, enrolled=chosen)
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:

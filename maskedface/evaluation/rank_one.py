@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
-
-from maskedface.evaluation.bootstrap import interval
-from maskedface.evaluation.cohort import Cohort
+from maskedface.evaluation.bootstrap import bootstrap_interval
+from maskedface.evaluation.embedded_faces import EmbeddedFaces
 from maskedface.evaluation.matching import Matches, OwnPhoto, match_probes
 
 Domain = Literal["masked", "unmasked"]
@@ -21,21 +18,11 @@ _KINDS: dict[str, tuple[Domain, OwnPhoto]] = {
 }
 
 
-def rank_one_matches(
-    embeddings: np.ndarray,
-    people: Sequence[str],
-    domains: Sequence[str],
-    photos: Sequence[str],
-    cohort: Cohort | None = None,
-    templates: np.ndarray | None = None,
-) -> dict[str, Matches]:
+def rank_one_matches(faces: EmbeddedFaces) -> dict[str, Matches]:
     """Compares each kind of probes with a gallery of one mean of unmasked faces a person.
 
     Args:
-        embeddings: float array, shape (faces, features).
-        people, domains: each face's person and "masked" or "unmasked".
-        photos: the photograph each face was made from; "" = unknown.
-        cohort, templates: as for `match_probes`.
+        faces: the faces, and how they are enrolled and scored.
 
     Returns:
         {"masked": all masked faces of people with an unmasked one; "masked_other_photo": those whose
@@ -45,38 +32,28 @@ def rank_one_matches(
 
     Raises:
         ValueError: if there is no unmasked face, lengths differ, or as `Cohort.offsets`.
+
+    >>> import numpy as np
+    >>> from maskedface import evaluation
+    >>> domains = ["unmasked", "unmasked", "masked"]
+    >>> faces = evaluation.EmbeddedFaces(np.eye(2)[[0, 1, 0]], ["Ada", "Bo", "Ada"], domains)
+    >>> evaluation.rank_one_matches(faces)["masked"].ranks()
+    array([1])
     """
-    known = "" not in photos
-    found = {}
-    for kind, (probes, own_photo) in _KINDS.items():
-        if own_photo == "keep" or known:
-            matches = match_probes(
-                embeddings,
-                people,
-                domains,
-                photos,
-                probes=probes,
-                own_photo=own_photo,
-                cohort=cohort,
-                templates=templates,
-            )
-            if len(matches.rows):
-                found[kind] = matches
-    return found
+    known = faces.photos is not None and "" not in faces.photos
+    found = {
+        kind: match_probes(faces, probes=probes, own_photo=own_photo)
+        for kind, (probes, own_photo) in _KINDS.items()
+        if own_photo == "keep" or known
+    }
+    return {kind: matches for kind, matches in found.items() if len(matches.rows)}
 
 
-def rank_one_report(
-    embeddings: np.ndarray,
-    people: Sequence[str],
-    domains: Sequence[str],
-    photos: Sequence[str],
-    cohort: Cohort | None = None,
-    templates: np.ndarray | None = None,
-) -> dict[str, dict[str, Any]]:
+def rank_one_report(faces: EmbeddedFaces) -> dict[str, dict[str, Any]]:
     """Rank-1 of each kind of probes.
 
     Args:
-        embeddings, people, domains, photos, cohort, templates: as for `rank_one_matches`.
+        faces: as for `rank_one_matches`.
 
     Returns:
         {kind: {"faces", "people", "gallery": int; "accuracy": rank-1, float in [0, 1];
@@ -84,16 +61,23 @@ def rank_one_report(
 
     Raises:
         ValueError: as `rank_one_matches`.
+
+    >>> import numpy as np
+    >>> from maskedface import evaluation
+    >>> domains = ["unmasked", "unmasked", "masked"]
+    >>> faces = evaluation.EmbeddedFaces(np.eye(2)[[0, 1, 0]], ["Ada", "Bo", "Ada"], domains)
+    >>> report = evaluation.rank_one_report(faces)["masked"]
+    >>> report["accuracy"], report["gallery"]
+    (1.0, 2)
     """
     report = {}
-    found = rank_one_matches(embeddings, people, domains, photos, cohort, templates)
-    for kind, matches in found.items():
+    for kind, matches in rank_one_matches(faces).items():
         hits = matches.hits()
         report[kind] = {
             "faces": len(hits),
             "people": len(set(matches.known_people)),
             "gallery": len(matches.gallery),
             "accuracy": float(hits.mean()),
-            "accuracy_interval": list(interval(hits, matches.known_people)),
+            "accuracy_interval": list(bootstrap_interval(hits, matches.known_people)),
         }
     return report

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.metrics import roc_curve
 
 from maskedface.evaluation.pair_bootstrap import DRAWS, pair_intervals
-from maskedface.evaluation.scores import threshold_at
+from maskedface.evaluation.scoring import threshold_at
 
 
 def roc(scores: np.ndarray, same: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

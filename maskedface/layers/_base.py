@@ -107,6 +107,15 @@ class RandomImageLayer(BaseImagePreprocessingLayer):
         return config
 
 
+def wide_float(ops: Any) -> str:
+    """The type that an image's own few numbers (its light, its moves, its mean) are computed in.
+
+    Compiled programs of other batch sizes add in other orders; of float64 sums, rounded to float32,
+    nothing is seen of it, and an image looks the same in every batch. JAX has float32 alone.
+    """
+    return "float64" if ops.name == "tensorflow" else "float32"
+
+
 def to_gray_levels(ops: Any, images: Any, value_range: tuple[float, float]) -> Any:
     """Images as float32, 0-255.
 

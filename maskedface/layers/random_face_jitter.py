@@ -9,7 +9,12 @@ import keras
 import numpy as np
 
 from maskedface.layers import _compiled
-from maskedface.layers._base import RandomImageLayer, from_gray_levels, to_gray_levels
+from maskedface.layers._base import (
+    RandomImageLayer,
+    from_gray_levels,
+    to_gray_levels,
+    wide_float,
+)
 
 # At strength 1, each drawn evenly from minus to plus this much. Sizes of the changes that aligned
 # photographs of one person show; of a face that fills its image as the alignments have it.
@@ -90,34 +95,42 @@ def _jitter(
     strength: float,
     value_range: tuple[float, float],
 ) -> Any:
-    np_ops = ops.numpy
+    np_ops, wide = ops.numpy, wide_float(ops)
     # One value an image: shape (batch, 1, 1).
     turn, zoom, right, down, contrast, brightness = (
-        strength * (2 * draws[:, number, None, None] - 1) for number in range(6)
+        strength * (2 * ops.cast(draws[:, number, None, None], wide) - 1) for number in range(6)
     )
-    matrix = _moves(np_ops, turn, zoom, right, down, size)
-    moved = _bilinear(ops, images, *matrix, size)
-    moved = to_gray_levels(ops, moved, value_range)
-    mean = np_ops.mean(moved, axis=(1, 2, 3), keepdims=True)
-    factor, level = 1 + _CONTRAST * contrast[..., None], _BRIGHTNESS * brightness[..., None]
-    lit = np_ops.clip(mean + factor * (moved - mean) + level, 0, 255)
-    return from_gray_levels(ops, lit, images.dtype, value_range)
+    matrix = _moves(ops, turn, zoom, right, down, size)
+    gray = to_gray_levels(ops, _bilinear(ops, images, *matrix, size), value_range)
+    # Rows first, of float32 as it is: XLA moves the image a second time, 7 times as slowly, for sums of
+    # anything that is made of it, as of another type.
+    rows = np_ops.mean(gray, axis=(2, 3))
+    mean = np_ops.mean(ops.cast(rows, wide), axis=1)[:, None, None]
+    factor = 1 + _CONTRAST * contrast
+    shift = ops.cast(mean * (1 - factor) + _BRIGHTNESS * brightness, "float32")
+    lit = gray * ops.cast(factor, "float32")[..., None] + shift[..., None]
+    return from_gray_levels(ops, np_ops.clip(lit, 0, 255), images.dtype, value_range)
 
 
 def _moves(
-    np_ops: Any, turn: Any, zoom: Any, right: Any, down: Any, size: tuple[int, int]
+    ops: Any, turn: Any, zoom: Any, right: Any, down: Any, size: tuple[int, int]
 ) -> tuple[Any, Any]:
     """Where each pixel of the result lies in the image: x and y, shape (batch, height, width)."""
     height, width = size
     across, below = (width - 1) / 2, (height - 1) / 2
     x = np.arange(width, dtype="float32") - np.float32(across)
     y = np.arange(height, dtype="float32")[:, None] - np.float32(below)
-    cos = (1 + _ZOOM * zoom) * np_ops.cos(_TURN * turn)
-    sin = (1 + _ZOOM * zoom) * np_ops.sin(_TURN * turn)
-    return (
-        cos * x - sin * y + (across + _SHIFT * width * right),
-        sin * x + cos * y + (below + _SHIFT * width * down),
+    scale = 1 + _ZOOM * zoom
+    cos, sin, right, down = (
+        ops.cast(value, "float32")
+        for value in (
+            scale * ops.numpy.cos(_TURN * turn),
+            scale * ops.numpy.sin(_TURN * turn),
+            across + _SHIFT * width * right,
+            below + _SHIFT * width * down,
+        )
     )
+    return cos * x - sin * y + right, sin * x + cos * y + down
 
 
 def _bilinear(ops: Any, images: Any, x: Any, y: Any, size: tuple[int, int]) -> Any:

@@ -11,7 +11,12 @@ import numpy as np
 
 from maskedface import geometry
 from maskedface.layers import _compiled
-from maskedface.layers._base import RandomImageLayer, from_gray_levels, to_gray_levels
+from maskedface.layers._base import (
+    RandomImageLayer,
+    from_gray_levels,
+    to_gray_levels,
+    wide_float,
+)
 from maskedface.masking import STYLES, MaskBank, MaskStyle, PictureStyle, Style
 from maskedface.masking.light import GAIN, LIT_SKIN, POWER, SLOPE
 
@@ -245,7 +250,9 @@ def _lay(
     _, height, width, _ = images.shape
     seen = np_ops.take(np_ops.reshape(images, (-1, height * width, 3)), pixels, axis=1)
     seen = np_ops.reshape(to_gray_levels(ops, seen, value_range), (-1, reading.shape[0]))
-    base, right, down = _gains(np_ops, np_ops.matmul(seen, reading))
+    wide = wide_float(ops)
+    read = np_ops.matmul(ops.cast(seen, wide), ops.cast(reading, wide))
+    base, right, down = (ops.cast(gain, "float32") for gain in _gains(np_ops, read))
     light = (base * field[0] + right * field[1] + down * field[2])[..., None]
     low = images[:, rows[0] : rows[1]]
     face = to_gray_levels(ops, low, value_range) * ((255 - patch[..., 3:]) * (1 / 255))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 
 import numpy as np
 
-from maskedface.masking.random_mask import RandomMask
+from maskedface.masking.bank import MaskBank
+from maskedface.masking.chance import fixed_masks
+from maskedface.masking.styles import STYLES
 
 MOST_MASKS = 100  # a template's mean has long settled
+_VARIANTS = 24  # masks drawn of each style, of which every face gets the same
 
 
 def masked_templates(
@@ -43,17 +45,13 @@ def masked_templates(
     """
     if not 1 <= count <= MOST_MASKS:
         raise ValueError(f"count must be in [1, {MOST_MASKS}]. Received: count={count}")
-    masks = _masks(alignment, faces.shape[1], count)
+    bank = MaskBank.draw(alignment=alignment, size=faces.shape[1], variants=_VARIANTS)
+    numbers = fixed_masks(np.zeros(1, int), count, styles=len(STYLES), variants=_VARIANTS, seed=0)
     total = np.zeros(embeddings.shape, "float32")
-    for number in masks.masks_of(np.zeros(1, int))[0]:
-        masked = _unit(embed(masks.lay(faces, np.full(len(faces), number))))
+    for number in numbers[0]:
+        masked = _unit(embed(bank.lay(faces, np.full(len(faces), number))))
         total += masked
     return _unit(_unit(embeddings) + _unit(total)), masked
-
-
-@functools.lru_cache(maxsize=2)
-def _masks(alignment: str, size: int, count: int) -> RandomMask:
-    return RandomMask(1.0, alignment=alignment, size=size, fixed=count)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

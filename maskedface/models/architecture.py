@@ -9,7 +9,7 @@ from typing import Any, Generic, ParamSpec
 
 import keras
 
-from maskedface.conversion import own_file
+from maskedface.conversion import weights_h5
 from maskedface.geometry import ALIGNMENTS
 from maskedface.models.presets import Preset, preset_of
 
@@ -86,6 +86,6 @@ def _of_preset(preset: Preset) -> dict[str, Any]:
 
 
 def _of_file(path: str) -> dict[str, Any]:
-    facts = own_file.read_sidecar(path) if path.endswith(own_file.ENDING) else None
+    facts = weights_h5.read_sidecar(path) if path.endswith(weights_h5.ENDING) else None
     stated = (facts or {}).get("alignment")
     return {"alignment": stated} if stated in ALIGNMENTS else {}

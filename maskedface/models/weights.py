@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from maskedface.conversion import assigning, cache, dlib, file_kind, own_file, readers
+from maskedface.conversion import cache, dlib, file_checks, readers, vggface2_weights, weights_h5
 from maskedface.models.presets import PRESETS, Preset, preset_of
 
 
@@ -59,8 +59,8 @@ def load(backbone: keras.Model, weights: str | os.PathLike[str]) -> dict[str, An
     """
     preset = preset_of(weights, argument="weights")
     path = _find(preset) if preset else os.fspath(weights)
-    if path.endswith(own_file.ENDING):
-        facts = own_file.load(backbone, path) or _UNKNOWN | {
+    if path.endswith(weights_h5.ENDING):
+        facts = weights_h5.load(backbone, path) or _UNKNOWN | {
             "layout": "our own, without its .json: unverified",
             "channels": "RGB",
             "source": _source(path),
@@ -72,7 +72,7 @@ def load(backbone: keras.Model, weights: str | os.PathLike[str]) -> dict[str, An
     if path.endswith(".dat"):
         dlib.assign(backbone, path)
         return facts | {"layout": "dlib (.dat)", "channels": "RGB"}
-    assigned = assigning.assign(backbone, readers.read(path))
+    assigned = vggface2_weights.assign(backbone, readers.read(path))
     return facts | {
         "layout": assigned.layout.name,
         "channels": assigned.layout.channels,
@@ -95,7 +95,7 @@ def _source(path: str) -> dict[str, Any]:
     return {
         "name": os.path.basename(path),
         "size": os.path.getsize(path),
-        "sha256": file_kind.sha256(path),
+        "sha256": file_checks.sha256(path),
     }
 
 
@@ -130,7 +130,7 @@ def _check_hash(preset: Preset | None, path: str, facts: dict[str, Any]) -> None
 def _find(preset: Preset) -> str:
     if preset.architecture == "DlibResNet29":
         return dlib.locate()
-    own = preset.name + own_file.ENDING
+    own = preset.name + weights_h5.ENDING
     file = preset.files[0]
     path = cache.find((own, *(one.name for one in preset.files)))
     if path is None and file.url:

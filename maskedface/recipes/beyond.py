@@ -78,7 +78,7 @@ cohort of the people trained on.
 
 Made for thousands of people with few images each, of whom none need be tested on. To name a closed set
 of people, start from such a run: `--recipe masked_best_closed --set init=RUN`. Bare faces can stay with
-the network it started from (`recognition.ByMask`).
+the network it started from (`examples/07_two_networks.py`).
 
 Source: the margin loss is CosFace's (Wang et al. 2018), AdamW and its cosine decay Loshchilov and
 Hutter's (2019); rate and chances were tried on a validation part of the training people. Measured

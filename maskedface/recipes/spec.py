@@ -170,7 +170,9 @@ class Spec:
         """Imports the class's module, which registers it. One that is registered already needs none: a
         notebook's, or a module's that was read from elsewhere."""
         try:
-            return importlib.import_module(self.module or "keras")
+            module = importlib.import_module(self.module or "keras")
+            getattr(module, self.class_name, None)  # a package may import it when it is named
+            return module
         except ImportError:
             import keras
 
@@ -250,6 +252,8 @@ def changed(node: Any, path: list[str], value: Any, where: str) -> Any:
         known = node.config if word in node.config else node.arguments()
         _check_word(word, known, where)
         new = changed(known[word], rest, value, here)
+        if word not in node.config and new == known[word]:
+            return node  # the default, said once more: the same recipe
         return Spec(node.module, node.class_name, node.config | {word: new}, node.registered_name)
     if isinstance(node, Mapping):
         _check_word(word, node, where)
@@ -278,7 +282,7 @@ def value_at(node: Any, path: list[str]) -> Any:
 def _check_word(word: str, known: Mapping[str, Any], where: str) -> None:
     if word not in known:
         raise ValueError(
-            f"{where} must have the argument, one of {sorted(known)}. "
+            f"an argument of {where} must be one of {sorted(known)}. "
             f"Received: {word!r}{did_you_mean(word, known)}"
         )
 

@@ -1,45 +1,37 @@
-"""From photographs to names: embedding, gallery, thresholds; `landmarks` finds the faces."""
+"""From photographs to names: faces detected, aligned and embedded, galleries, thresholds."""
 
-from maskedface.recognition.by_mask import ByMask
+from maskedface.recognition.batch import PhotoResult, identify_all, photo_files
 from maskedface.recognition.calibration import Calibration
-from maskedface.recognition.embedding import embedder_of, fingerprint
-from maskedface.recognition.face_reader import FaceReader
-from maskedface.recognition.found import FaceError, FoundFace, Identity, Verification
-from maskedface.recognition.gallery import Candidate, Gallery
-from maskedface.recognition.photos import (
-    EnrolledAgain,
-    PhotoResult,
-    each,
-    enroll_again,
-    faces_again,
-    identify_all,
-    photo_files,
+from maskedface.recognition.drawing import draw_identities
+from maskedface.recognition.embedding import embed_index, fingerprint
+from maskedface.recognition.enrollment import EnrolledPhoto, enroll_again
+from maskedface.recognition.faces import (
+    DetectedFace,
+    EmbeddedFace,
+    FaceError,
+    Identity,
+    Verification,
 )
-from maskedface.recognition.picture import LabeledFace, draw_faces, draw_identities
+from maskedface.recognition.gallery import Candidate, Gallery
 from maskedface.recognition.recognizer import Recognizer
 from maskedface.recognition.remembered import Remembered
 
 __all__ = [
-    "ByMask",
     "Calibration",
     "Candidate",
-    "EnrolledAgain",
+    "DetectedFace",
+    "EmbeddedFace",
+    "EnrolledPhoto",
     "FaceError",
-    "FaceReader",
-    "FoundFace",
     "Gallery",
     "Identity",
-    "LabeledFace",
     "PhotoResult",
     "Recognizer",
     "Remembered",
     "Verification",
-    "draw_faces",
     "draw_identities",
-    "each",
-    "embedder_of",
+    "embed_index",
     "enroll_again",
-    "faces_again",
     "fingerprint",
     "identify_all",
     "photo_files",

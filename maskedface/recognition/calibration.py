@@ -12,7 +12,9 @@ import numpy as np
 
 from maskedface.datasets.photo_groups import linked
 from maskedface.evaluation import normalized, threshold_at
+from maskedface.evaluation.scoring import pair_cosines
 from maskedface.names import shown
+from maskedface.recognition.enrolled import Enrolled
 
 _PAIRS = 1_000_000  # impostor pairs: tells a rate of 1e-5 by ten of them
 _ROUNDING = np.float32(2e-6)  # a search adds the same numbers in another order
@@ -48,7 +50,7 @@ class Calibration:
     gallery: int
     source: str
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """As plain values, which `Calibration(**values)` takes back."""
         return dataclasses.asdict(self)
 
@@ -82,17 +84,14 @@ def check_threshold(threshold: float | None, most: float) -> None:
 
 
 def calibrate(
-    rows: np.ndarray,
-    row_people: Sequence[str],
+    enrolled: Enrolled,
     embeddings: np.ndarray,
     people: Sequence[str],
-    offsets: np.ndarray | None = None,
     *,
     fpir: float,
     far: float,
     source: str,
     photos: Sequence[object] | None = None,
-    genuine: np.ndarray | None = None,
 ) -> Calibration:
     """Chooses thresholds from probes whose right answer is "unknown".
 
@@ -103,18 +102,14 @@ def calibrate(
     enrolled lifts the threshold for all.
 
     Args:
-        rows: float32 array, shape (rows, features), of unit length: the gallery.
-        row_people: whose row each is.
+        enrolled: the people of the gallery.
         embeddings: float array, shape (probes, features); not those that figures are reported on.
         people: whom each probe shows.
-        offsets: float32 array, shape (rows,), taken off the cosines to each row; by default nothing is.
         fpir: float in [1 / photographs, 1].
         far: float in (0, 1].
         source: str, where the probes came from.
         photos: of which photograph each probe is, equal values for copies (`datasets.photo_groups`);
             by default probes of equal embeddings are.
-        genuine: float array of any length, cosines of people's faces to what is enrolled of them; joined
-            by those of different photographs of each person that the probes show.
 
     Returns:
         The `Calibration`.
@@ -126,32 +121,31 @@ def calibrate(
     for name, rate in (("fpir", fpir), ("far", far)):
         if not 0 < rate <= 1:
             raise ValueError(f"{name} must be above 0 and at most 1. Received: {name}={rate}")
-    unit = normalized(embeddings)
-    if len(unit) != len(people) or len(set(row_people)) < 1 + bool({*people} & {*row_people}):
+    unit, owners = normalized(embeddings), enrolled.owners
+    if len(unit) != len(people) or len(enrolled.names) < 1 + bool({*people} & {*owners}):
         raise ValueError(
             "embeddings and people must have the same length, and a probe somebody else to be "
-            f"compared with. Received: {len(unit)}, {len(people)} and {len(set(row_people))} enrolled"
+            f"compared with. Received: {len(unit)}, {len(people)} and {len(enrolled.names)} enrolled"
         )
-    if offsets is None:
-        offsets = np.zeros(len(rows), "float32")
     photo = _photo_numbers(unit, photos)
-    scores, nearest = _best_of_others(rows, row_people, unit, people, offsets)
+    scores, nearest = _best_of_others(enrolled, unit, people)
     best = np.full(photo.max(initial=-1) + 1, -np.inf, "float32")
     np.maximum.at(best, photo, scores + _ROUNDING)
     identify = threshold_at(best, fpir)
-    if identify > 1 - offsets.min():
+    offsets = enrolled.templates.offsets
+    if identify > 1 - (0 if offsets is None else offsets.min()):
         probe = int(scores.argmax())
         raise ValueError(
             "a probe must show somebody else than who is enrolled, or no threshold can be reached. "
-            f"Received: a photograph of {people[probe]!r} that is one of {row_people[nearest[probe]]!r}"
+            f"Received: a photograph of {people[probe]!r} that is one of {owners[nearest[probe]]!r}"
         )
     once = np.unique(photo, return_index=True)[1]
     impostors, same = _pairs(unit[once], [people[probe] for probe in once])
-    level = np.concatenate([same, [] if genuine is None else genuine])
+    level = np.concatenate([same, enrolled.genuine()])
     if len(level):
-        cosines = scores + offsets[nearest]
+        cosines = scores if offsets is None else scores + offsets[nearest]
         _warn_of_alike(
-            people, [row_people[row] for row in nearest], cosines >= np.quantile(level, _USUAL)
+            people, [owners[row] for row in nearest], cosines >= np.quantile(level, _USUAL)
         )
     return Calibration(
         fpir=fpir,
@@ -160,7 +154,7 @@ def calibrate(
         verify=_verify_threshold(impostors, far),
         probes=len(best),
         people=len(set(people)),
-        gallery=len(set(row_people)),
+        gallery=len(enrolled.names),
         source=source,
     )
 
@@ -206,23 +200,17 @@ def _warn_of_alike(people: Sequence[str], others: Sequence[str], alike: np.ndarr
 
 
 def _best_of_others(
-    rows: np.ndarray,
-    row_people: Sequence[str],
-    unit: np.ndarray,
-    people: Sequence[str],
-    offsets: np.ndarray,
+    enrolled: Enrolled, unit: np.ndarray, people: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """(each probe's highest score of somebody else's row, which row that is)."""
-    number = {name: n for n, name in enumerate(dict.fromkeys(row_people))}
-    person = np.array([number[name] for name in row_people])
-    asked = np.array([number.get(name, -1) for name in people])
+    asked = np.array([enrolled.numbers.get(name, -1) for name in people])
     best, nearest = np.empty(len(unit), "float32"), np.empty(len(unit), int)
     for start in range(0, len(unit), _BLOCK):
         part = slice(start, start + _BLOCK)
-        scores = (unit[part] @ rows.T).clip(-1, 1) - offsets
+        scores = enrolled.templates.scores(unit[part])
         for line, own in zip(scores, asked[part], strict=True):
             if own >= 0:
-                line[person == own] = -np.inf
+                line[enrolled.person == own] = -np.inf
         best[part], nearest[part] = scores.max(axis=1), scores.argmax(axis=1)
     return best, nearest
 
@@ -237,13 +225,5 @@ def _pairs(unit: np.ndarray, people: Sequence[str]) -> tuple[np.ndarray, np.ndar
         first, second = np.random.default_rng(0).integers(len(unit), size=(2, 2 * _PAIRS))
     is_same = number[first] == number[second]
     both = [np.flatnonzero(kind & (first != second))[:_PAIRS] for kind in (~is_same, is_same)]
-    impostors, same = (_cosines(unit, first[kept], second[kept]) for kept in both)
+    impostors, same = (pair_cosines(unit, first[kept], second[kept]) for kept in both)
     return impostors, same
-
-
-def _cosines(unit: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    scores = np.empty(len(first), "float32")
-    for start in range(0, len(first), 65_536):
-        part = slice(start, start + 65_536)
-        scores[part] = np.einsum("ij,ij->i", unit[first[part]], unit[second[part]])
-    return scores.clip(-1, 1)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
 from maskedface import models
+from maskedface.datasets import FaceIndex, read_chips
+from maskedface.evaluation import EmbeddedFaces
+from maskedface.masking import masked_templates
+
+if TYPE_CHECKING:
+    from maskedface.recognition.recognizer import Recognizer
 
 
 def embedder_of(model: keras.Model) -> keras.Model:
@@ -40,6 +46,44 @@ def embedder_of(model: keras.Model) -> keras.Model:
             f"input shape {shape}, embeddings {found.output_shape}"
         )
     return found
+
+
+def embed_index(
+    recognizer: Recognizer, index: FaceIndex, *, templates: bool = True, progress: bool = False
+) -> EmbeddedFaces:
+    """The faces of an index as a recognizer embeds, enrolls and scores them.
+
+    Args:
+        recognizer: its gallery says how many masks are drawn on those enrolled, and has the cohort.
+        index: the faces; each lies where its row says, or is the whole image.
+        templates: whether to draw those masks, where there are any; False for pairs, which enroll nobody.
+        progress: whether a progress bar is drawn, on stderr.
+
+    Returns:
+        `EmbeddedFaces`, in the rows' order.
+
+    Raises:
+        ImageError, OSError: as `datasets.read_chips`.
+
+    >>> from maskedface import evaluation, recognition
+    >>> recognizer = recognition.Recognizer.load("dlib")  # doctest: +SKIP
+    >>> evaluation.rank_one_report(recognition.embed_index(recognizer, index))  # doctest: +SKIP
+    """
+    embedder, alignment = recognizer.embedder, recognizer.alignment
+    size, gallery = embedder.input_shape[1], recognizer.gallery
+    chips = read_chips(index, size=size, alignment=alignment, progress=progress)
+    embeddings, enrolled = models.predict(embedder, chips), None
+    if templates and gallery.masks:
+        bare = np.flatnonzero([face.domain == "unmasked" for face in index.faces])
+        enrolled = embeddings.copy()
+        enrolled[bare], _ = masked_templates(
+            lambda faces: models.predict(embedder, faces),
+            chips[bare],
+            embeddings[bare],
+            count=gallery.masks,
+            alignment=alignment,
+        )
+    return EmbeddedFaces.of(index.faces, embeddings, enrolled, gallery.cohort)
 
 
 def fingerprint(embedder: keras.Model, alignment: str) -> str:

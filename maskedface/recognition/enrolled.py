@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from maskedface.evaluation import Cohort, normalized
+from maskedface.evaluation import Cohort, Templates, normalized
 from maskedface.names import person_name
 from maskedface.recognition.remembered import Remembered, photos_from_file
 from maskedface.recognition.search import ExactSearch
@@ -25,21 +25,17 @@ class Enrolled:
     Args:
         names: the people, each once.
         faces: how many faces of each were enrolled.
-        rows: float32 array, shape (rows, features), of unit length.
+        templates: the rows, of unit length, and the cohort they are compared with.
         lengths: float32 array, shape (rows,), > 0: of the sum of unit vectors that a row is.
         person: int32 array, shape (rows,), rising from 0 without a gap: whose row each is.
-        cohort: whom they are compared with, or None.
-        known_offsets: float32 array, shape (rows,): the cohort's, where they are known already.
         photos: the photographs remembered of each person; of some faces there may be none.
     """
 
     names: tuple[str, ...] = ()
     faces: tuple[int, ...] = ()
-    rows: np.ndarray = field(default_factory=lambda: np.empty((0, 0), "float32"))
+    templates: Templates = field(default_factory=lambda: Templates(np.empty((0, 0), "float32")))
     lengths: np.ndarray = field(default_factory=lambda: np.empty(0, "float32"))
     person: np.ndarray = field(default_factory=lambda: np.empty(0, "int32"))
-    cohort: Cohort | None = None
-    known_offsets: np.ndarray | None = None
     photos: tuple[tuple[Remembered, ...], ...] = ()
 
     def __post_init__(self) -> None:
@@ -51,17 +47,20 @@ class Enrolled:
         """{person: their number}."""
         return {name: number for number, name in enumerate(self.names)}
 
-    @functools.cached_property
-    def offsets(self) -> np.ndarray | None:
-        """The cohort's offset of each row; None without a cohort or people."""
-        if self.cohort is None or not self.names:
-            return None
-        return self.cohort.offsets(self.rows) if self.known_offsets is None else self.known_offsets
+    @property
+    def rows(self) -> np.ndarray:
+        """float32 array, shape (rows, features), of unit length."""
+        return self.templates.vectors
+
+    @property
+    def owners(self) -> list[str]:
+        """Whose each row is."""
+        return [self.names[number] for number in self.person]
 
     @functools.cached_property
     def index(self) -> ExactSearch:
         """What searches them."""
-        return ExactSearch(self.rows, self.person, self.offsets)
+        return ExactSearch(self.templates, self.person)
 
     def genuine(self) -> np.ndarray:
         """About the cosine of another face of theirs to each person's mean, from how alike their faces are:
@@ -97,7 +96,6 @@ class Enrolled:
         Raises:
             ValueError: if "mean" keeps a person's faces, and they cancel each other.
         """
-        names = [self.names[number] for number in self.person]
         faces = dict(zip(self.names, self.faces, strict=True))
         remembered = dict(zip(self.names, self.photos, strict=True))
         for name, photo in zip(people, photos, strict=True):
@@ -105,7 +103,8 @@ class Enrolled:
             remembered[name] = remembered.get(name, ()) + ((photo,) if photo is not None else ())
         rows = np.concatenate([self.rows.reshape(-1, unit.shape[1]), unit])
         lengths = np.concatenate([self.lengths, np.ones(len(unit), "float32")])
-        return grouped([*names, *people], faces, rows, lengths, keep, self.cohort, remembered)
+        templates = Templates(rows, self.templates.cohort)
+        return grouped([*self.owners, *people], faces, templates, lengths, keep, remembered)
 
     def without(self, person: str) -> Enrolled:
         """These people but one, who is among them."""
@@ -115,11 +114,9 @@ class Enrolled:
         return Enrolled(
             self.names[:number] + self.names[number + 1 :],
             self.faces[:number] + self.faces[number + 1 :],
-            self.rows[kept],
+            self.templates.only(kept),
             self.lengths[kept],
             rest - (rest > number),
-            self.cohort,
-            None if self.offsets is None else self.offsets[kept],
             self.photos[:number] + self.photos[number + 1 :],
         )
 
@@ -127,10 +124,9 @@ class Enrolled:
 def grouped(
     people: Sequence[str],
     faces: dict[str, int],
-    rows: np.ndarray,
+    templates: Templates,
     lengths: np.ndarray,
     keep: Keep,
-    cohort: Cohort | None,
     photos: Mapping[str, tuple[Remembered, ...]],
 ) -> Enrolled:
     """Rows brought together person by person.
@@ -138,7 +134,7 @@ def grouped(
     Args:
         people: whose each row is.
         faces: {person: how many of their faces were enrolled}, in the order that they are to have.
-        rows, lengths, cohort: as for `Enrolled`, rows in any order.
+        templates, lengths: as for `Enrolled`, rows in any order.
         keep: as for `Gallery`.
         photos: {person: the photographs remembered of them}.
 
@@ -146,7 +142,7 @@ def grouped(
         ValueError: if "mean" keeps a person's rows, and they cancel each other.
     """
     numbers = {name: number for number, name in enumerate(faces)}
-    person = np.array([numbers[name] for name in people], "int32")
+    person, rows = np.array([numbers[name] for name in people], "int32"), templates.vectors
     if keep == "mean":
         sums = np.zeros((len(numbers), rows.shape[1]), "float32")
         np.add.at(sums, person, rows * lengths[:, None])
@@ -161,11 +157,10 @@ def grouped(
     return Enrolled(
         tuple(faces),
         tuple(faces.values()),
-        rows[order],
+        Templates(rows[order], templates.cohort),
         lengths[order],
         person[order],
-        cohort,
-        photos=tuple(photos[name] for name in faces),
+        tuple(photos[name] for name in faces),
     )
 
 
@@ -180,16 +175,15 @@ def from_file(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Enr
         ValueError: if a name is none, or as `grouped`.
     """
     rows, lengths, person = (arrays[name] for name in ("rows", "lengths", "person"))
-    names, cohort = [person_name(name) for name in facts["people"]], Cohort.among(arrays)
+    names = [person_name(name) for name in facts["people"]]
+    templates = Templates(rows, Cohort.among(arrays), arrays.get("offsets"))
     photos = photos_from_file(facts, arrays)
     if len({*names}) == len(names):
-        faces = tuple(facts["faces"])
-        offsets = arrays.get("offsets")
-        return Enrolled(tuple(names), faces, rows, lengths, person, cohort, offsets, photos)
+        return Enrolled(tuple(names), tuple(facts["faces"]), templates, lengths, person, photos)
     counts = dict.fromkeys(names, 0)
     remembered: dict[str, tuple[Remembered, ...]] = dict.fromkeys(names, ())
     for name, count, kept in zip(names, facts["faces"], photos, strict=True):
         counts[name] += count
         remembered[name] += kept
     owners = [names[n] for n in person]
-    return grouped(owners, counts, rows, lengths, facts["keep"], cohort, remembered)
+    return grouped(owners, counts, templates, lengths, facts["keep"], remembered)

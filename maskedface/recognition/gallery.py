@@ -7,14 +7,14 @@ import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from maskedface.evaluation import Cohort, normalized
+from maskedface.evaluation import Cohort, Templates, normalized
 from maskedface.names import near_names, person_name, shown
 from maskedface.recognition import gallery_file
-from maskedface.recognition.calibration import Calibration, calibrate
+from maskedface.recognition.calibration import Calibration, calibrate, check_threshold
 from maskedface.recognition.enrolled import Enrolled, Keep, from_file
 from maskedface.recognition.remembered import (
     Remember,
@@ -24,8 +24,12 @@ from maskedface.recognition.remembered import (
     thinned,
 )
 
+if TYPE_CHECKING:
+    from maskedface.recognition.faces import EmbeddedFace
 
-class Candidate(NamedTuple):
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
     """Somebody a face may show.
 
     Attributes:
@@ -36,6 +40,10 @@ class Candidate(NamedTuple):
 
     person: str
     score: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values: "person", "score"."""
+        return {"person": self.person, "score": self.score}
 
 
 class Gallery:
@@ -48,7 +56,8 @@ class Gallery:
     Names are kept and compared in Unicode's form NFC, without blanks around them (`names.person_name`).
 
     Args:
-        fingerprint: str, `recognition.fingerprint` of the model that makes the embeddings.
+        fingerprint: str, `recognition.fingerprint` of the model that makes the embeddings; "" = of the
+            first `Recognizer` that is given it.
         keep: "mean" keeps one vector a person, the mean of the unit embeddings of their faces, scaled
             to length 1; "all" keeps every face's, and a person counts by the most alike of them.
         source: str, where the model came from: words for a reader, and what the command line loads
@@ -66,11 +75,18 @@ class Gallery:
 
     Raises:
         ValueError: if `keep` or `remember` is none of these, or `masks` out of its range.
+
+    >>> import numpy as np
+    >>> from maskedface import recognition
+    >>> gallery = recognition.Gallery("a network's fingerprint")
+    >>> gallery.enroll(["Ada", "Bo"], np.eye(2))
+    >>> gallery.search(np.array([0.1, 0.9]))[0].person
+    'Bo'
     """
 
     def __init__(
         self,
-        fingerprint: str,
+        fingerprint: str = "",
         *,
         keep: Keep = "mean",
         source: str = "",
@@ -88,13 +104,14 @@ class Gallery:
         self.masks, self.remember, self.alignment = masks, remember, alignment
         self.fingerprint, self.keep, self.source = fingerprint, keep, source
         self.calibration: Calibration | None = None
-        self._now = Enrolled(cohort=cohort)  # replaced as a whole, never changed
+        nobody = Templates(np.empty((0, 0), "float32"), cohort)
+        self._now = Enrolled(templates=nobody)  # replaced as a whole, never changed
         self._lock = threading.Lock()  # of those who replace it
 
     @property
     def cohort(self) -> Cohort | None:
         """The people whom everybody enrolled is compared with."""
-        return self._now.cohort
+        return self._now.templates.cohort
 
     @property
     def people(self) -> dict[str, int]:
@@ -157,7 +174,7 @@ class Gallery:
         Args:
             people: whom each embedding shows, as for `names.person_name`.
             embeddings: float array, shape (faces, features).
-            photos: what to remember of the photograph of each (`FoundFace.photo`); by default nothing.
+            photos: what to remember of the photograph of each (`EmbeddedFace.photo`); by default nothing.
 
         Raises:
             ValueError: if lengths or features differ, a name is none, an embedding is not finite or
@@ -170,14 +187,14 @@ class Gallery:
         wrong = [photo for photo in photos if photo is not None and not is_photo(photo)]
         if len(photos) != len(names) or wrong:
             raise ValueError(
-                "photos must be one a face, as `FoundFace.photo` is. "
+                "photos must be one a face, as `EmbeddedFace.photo` is. "
                 f"Received: {len(photos)} for {len(names)} faces, {wrong[:1]}"
             )
         with self._lock:
             now = self._now
             features = now.rows.shape[1] or unit.shape[1]
-            if now.cohort is not None:
-                features = now.cohort.people.shape[1]
+            if now.templates.cohort is not None:
+                features = now.templates.cohort.people.shape[1]
             if len(unit) != len(names) or unit.shape[1] != features:
                 raise ValueError(
                     "people must name somebody for each embedding, which must have "
@@ -185,6 +202,30 @@ class Gallery:
                 )
             self._now = now.joined(names, unit, self.keep, photos)
         _warn_of_case(now.numbers, names)
+
+    def enroll_faces(self, people: Sequence[str], faces: Sequence[EmbeddedFace]) -> None:
+        """Adds faces with what is kept and remembered of each.
+
+        Args:
+            people: whom each face shows.
+            faces: of `recognition.face_to_enroll`, at least one.
+
+        Raises:
+            ValueError: as `enroll`.
+        """
+        rows = np.stack([face.to_enroll for face in faces])
+        self.enroll(people, rows, [face.photo for face in faces])
+
+    def check_threshold(self, threshold: float | None) -> None:
+        """Refuses a threshold to name from that no score can have.
+
+        Args:
+            threshold: float in [-1, 1], with a cohort in [-2, 2]; or None.
+
+        Raises:
+            ValueError: if it is another.
+        """
+        check_threshold(threshold, 1 if self.cohort is None else 2)
 
     def remove(self, person: str) -> None:
         """Forgets a person and their photographs, but for what a network trained on them knows: its
@@ -276,18 +317,14 @@ class Gallery:
                 compare them with, or a probe is a photograph of somebody enrolled under another name; the
                 thresholds that there were stay.
         """
-        now = self._now
         self.calibration = made = calibrate(
-            now.rows,
-            [now.names[number] for number in now.person],
+            self._now,
             embeddings,
             [person_name(name) for name in people],
-            now.offsets,
             fpir=fpir,
             far=far,
             source=source,
             photos=photos,
-            genuine=now.genuine(),
         )
         return made
 
@@ -309,16 +346,16 @@ class Gallery:
             "source": self.source,
             "people": list(now.names),
             "faces": list(now.faces),
-            "calibration": calibration and calibration.to_json(),
+            "calibration": calibration and calibration.to_dict(),
             "masks": self.masks,
             "remember": self.remember,
             "alignment": self.alignment,
             "photos": photos,
         }
         arrays = {"rows": now.rows, "lengths": now.lengths, "person": now.person, **crops}
-        if now.cohort is not None:
-            offsets = np.empty(0, "float32") if now.offsets is None else now.offsets
-            arrays |= {**now.cohort.arrays(), "offsets": offsets}
+        cohort, offsets = now.templates.cohort, now.templates.offsets
+        if cohort is not None and offsets is not None:
+            arrays |= {**cohort.arrays(), "offsets": offsets}
         gallery_file.write(path, facts, arrays)
 
     @classmethod

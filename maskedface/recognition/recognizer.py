@@ -1,45 +1,73 @@
-"""A photograph in, names out: a gallery of people to compare its faces with."""
+"""A photograph in, names out: find its faces, align and embed them, compare them with a gallery."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, get_args
 
 import keras
 import numpy as np
 
-from maskedface.evaluation import Cohort
-from maskedface.landmarks import Detector
-from maskedface.masking import SEEMS_MASKED, masked_templates
+from maskedface import geometry, models
+from maskedface.datasets.file_facts import blankness
+from maskedface.evaluation import normalized
+from maskedface.landmarks import Cascade, Detector, detect
+from maskedface.landmarks.detection import check_image
+from maskedface.masking import masked_probability
+from maskedface.models.saved import load_model
 from maskedface.names import person_name
 from maskedface.recognition.calibration import check_threshold
-from maskedface.recognition.embedding import fingerprint
-from maskedface.recognition.face_reader import FaceReader, FallBack, whole_place
-from maskedface.recognition.found import FoundFace, Identity, Photo, Place, Verification
-from maskedface.recognition.gallery import Gallery
-from maskedface.recognition.remembered import (
-    WHOLE,
-    PhotoFile,
-    Remembered,
-    read_photo,
-    remembered,
-    thinned,
+from maskedface.recognition.embedding import embedder_of, fingerprint
+from maskedface.recognition.faces import (
+    DetectedFace,
+    EmbeddedFace,
+    FaceError,
+    Identity,
+    Verification,
 )
+from maskedface.recognition.gallery import Gallery
+from maskedface.recognition.photo import Photo, name_of, read_pixels
+from maskedface.recognition.remembered import WHOLE
 from maskedface.training import last_run
+from maskedface.training.run import alignment_beside
+
+FallBack = Literal["never", "always"]
+
+# A photograph shows one person where the largest face has this many times the next one's area.
+_DOMINATES = 4.0
 
 
-class Recognizer(FaceReader):
+class Recognizer:
     """Recognizes the people of a gallery in photographs that are neither cropped nor aligned.
 
+    A photograph is an image file's path or bytes, a PIL image, or a uint8 array, shape (height, width, 3),
+    RGB. A recognizer works in the process that made it: a child forked from that gets a RuntimeError where
+    TensorFlow would hang.
+
     Args:
-        model, alignment, detector, aligned_to, fall_back: as for `FaceReader`.
-        gallery: the people known; by default nobody, with `keep="mean"`.
-        source: str, where the model came from, kept in a new gallery.
-        cohort, masks: of a new gallery (`Gallery`); one that is given has its own, or none.
+        model: images -> embeddings, or a classifier of this library, whose head is taken off.
+        alignment: the alignment of the model's input, a key of `geometry.ALIGNMENTS`; by default
+            what the model states (`models.alignment_of`).
+        gallery: the people known, made with this model, or an empty one of no model yet, such as
+            `Gallery(masks=10)`; by default `Gallery()`.
+        detector: what finds the faces; by default a `landmarks.Cascade`, made when first needed.
+        aligned_to: "" where faces must be found; else the key of `geometry.ALIGNMENTS` that every
+            photograph is aligned to already, and no face is searched for.
+        fall_back: where no face is found: "never" takes the photograph for none, "always" the whole of it
+            for one. Either way a nearly black or uniform image shows nobody.
 
     Raises:
-        ValueError: as `FaceReader`, and if `masks` is out of [0, 100], or the gallery was made with another
-            model.
+        ValueError: if the model takes or gives something else, or states no alignment and none is given,
+            a word is none of these, or the gallery was made with another model.
+
+    >>> from maskedface import datasets, models, recognition
+    >>> network = models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1))
+    >>> recognizer = recognition.Recognizer(network, aligned_to="vggface2")
+    >>> ada = datasets.draw_face(0, 0, False)
+    >>> _ = recognizer.enroll("Ada", [ada])
+    >>> recognizer.identify(ada, threshold=0.9)[0].person
+    'Ada'
     """
 
     def __init__(
@@ -51,135 +79,181 @@ class Recognizer(FaceReader):
         detector: Detector | None = None,
         aligned_to: str = "",
         fall_back: FallBack = "never",
-        source: str = "",
-        cohort: Cohort | None = None,
-        masks: int = 0,
     ) -> None:
-        super().__init__(
-            model,
-            alignment=alignment,
-            detector=detector,
-            aligned_to=aligned_to,
-            fall_back=fall_back,
-        )
-        self.fingerprint = fingerprint(self.embedder, self.alignment)
-        if gallery is None:
-            gallery = Gallery(
-                self.fingerprint,
-                source=source,
-                cohort=cohort,
-                masks=masks,
-                alignment=self.alignment,
+        if fall_back not in get_args(FallBack):
+            raise ValueError(
+                f"fall_back must be one of {get_args(FallBack)}. Received: fall_back={fall_back!r}"
             )
-        self.gallery = gallery
+        self.embedder = embedder_of(model)
+        self.alignment = models.alignment_of(self.embedder) if alignment is None else alignment
+        for name in (self.alignment, aligned_to or self.alignment):
+            geometry.alignment_points(name, 1, 1)  # refuses an unknown one
+        self.fingerprint = fingerprint(self.embedder, self.alignment)
+        self.gallery = Gallery() if gallery is None else gallery
+        if not self.gallery.fingerprint and not len(self.gallery):
+            self.gallery.fingerprint, self.gallery.alignment = self.fingerprint, self.alignment
         self.gallery.check_model(self.fingerprint)
+        self._size = int(self.embedder.input_shape[1])
+        self._process = os.getpid()
+        self._detector, self._aligned_to, self._fall_back = detector, aligned_to, fall_back
 
     @classmethod
-    def from_run(
+    def load(
         cls,
-        path: str | os.PathLike[str],
+        name: str | os.PathLike[str],
         *,
+        alignment: str | None = None,
         gallery: Gallery | None = None,
-        detector: Detector | None = None,
-        aligned_to: str = "",
-        fall_back: FallBack = "never",
+        **words: Any,
     ) -> Recognizer:
-        """A recognizer with the network of a finished run, and in a new gallery with its cohort and its
-        masks drawn on those enrolled.
+        """A recognizer with a network that has a name: dlib's, a finished run's or a file's.
+
+        A new gallery remembers the name, and has a run's cohort and its masks drawn on those enrolled.
 
         Args:
-            path: the run's folder.
-            gallery, detector, aligned_to, fall_back: as for `Recognizer`.
+            name: "dlib", a finished run's folder, or a .keras file.
+            alignment: of a .keras file, in place of what it states; by default what its gallery remembers.
+            gallery: as for `Recognizer`.
+            words: detector, aligned_to, fall_back, as for `Recognizer`.
 
         Raises:
-            FileNotFoundError: if it is no finished run's folder.
-            ValueError: as `Recognizer`.
+            FileNotFoundError: if there is no such model, or the folder is no finished run's.
+            ValueError: as `Recognizer`, and if an alignment is given for something else than a file.
+
+        >>> from maskedface.recognition import Gallery, Recognizer
+        >>> friends = Gallery.load("friends.npz")  # doctest: +SKIP
+        >>> Recognizer.load(friends.source, gallery=friends)  # doctest: +SKIP
         """
-        run = last_run(path)
-        return cls(
-            run.model,
-            alignment=run.record["alignment"],
-            gallery=gallery,
-            detector=detector,
-            aligned_to=aligned_to,
-            fall_back=fall_back,
-            source=os.path.abspath(run.path),
-            cohort=run.cohort if gallery is None else None,
-            masks=run.recipe.enroll_masks,
+        name = os.fspath(name)
+        is_file = os.path.isfile(name)
+        if name != "dlib" and not os.path.isdir(name) and not is_file:
+            raise FileNotFoundError(
+                f"a model must be 'dlib', a run's folder or a .keras file. Received: {name!r}"
+            )
+        if alignment is not None and (name == "dlib" or not is_file):
+            raise ValueError(
+                "alignment must come with a .keras file: dlib's network and runs state their own. "
+                f"Received: alignment={alignment!r} for {name!r}"
+            )
+        made = Gallery(source="dlib" if name == "dlib" else os.path.abspath(name))
+        if name == "dlib":
+            return cls(models.DlibResNet29(), gallery=made if gallery is None else gallery, **words)
+        if is_file:
+            gallery = made if gallery is None else gallery
+            model = load_model(name)
+            alignment = alignment or gallery.alignment or alignment_beside(name)
+            return cls(model, alignment=alignment, gallery=gallery, **words)
+        run = last_run(name)
+        if gallery is None:
+            source, masks = os.path.abspath(run.path), run.recipe.enroll_masks
+            gallery = Gallery(source=source, cohort=run.cohort, masks=masks)
+        return cls(run.model, alignment=run.record["alignment"], gallery=gallery, **words)
+
+    @property
+    def detector(self) -> Detector:
+        """What finds the faces."""
+        self._check_process()
+        if self._detector is None:
+            self._detector = Cascade()
+        return self._detector
+
+    def detect(self, photo: Photo) -> tuple[DetectedFace, ...]:
+        """Finds the faces of a photograph.
+
+        Args:
+            photo: the photograph.
+
+        Returns:
+            The faces, from left to right; none where no face is found and `fall_back` does not take
+            the photograph for one, or nearly all of it has one color.
+
+        Raises:
+            ImageError: if it is no image, damaged or too large.
+            OSError: if the file cannot be read.
+            ValueError: if an array has another shape or type, or the detector gives something else than
+                faces (`landmarks.detect`).
+            ModuleNotFoundError: if the detector wants a package that is not installed.
+        """
+        image = read_pixels(photo)
+        check_image(image)
+        if self._aligned_to:
+            return whole_face(image, "alignment", self._aligned_to)
+        found = find_faces(self.detector, image)
+        return found or (whole_face(image, WHOLE, "") if self._fall_back == "always" else ())
+
+    def align(self, photo: Photo, face: DetectedFace | None = None) -> np.ndarray:
+        """The model's view of a face.
+
+        Args:
+            photo: the photograph.
+            face: of those that `detect` gave for it; by default the largest.
+
+        Returns:
+            uint8 array, shape (size, size, 3), RGB: the model's input.
+
+        Raises:
+            FaceError: if no face is found.
+            ImageError, OSError, ValueError, ModuleNotFoundError: as `detect`.
+        """
+        image = read_pixels(photo)
+        if face is None:
+            face = max(self.detect(image), key=lambda one: one.area, default=None)
+        if face is None:
+            raise FaceError(f"a photograph must show a face. Received: none in {name_of(photo)}")
+        matrix = geometry.chip_matrix(
+            *image.shape[:2], source=face.source, target=self.alignment, size=self._size
         )
+        return geometry.warp(image, matrix, self._size)
 
-    def face_to_enroll(self, photo: Photo | PhotoFile) -> FoundFace:
-        """The face of a photograph of one person, with what the gallery keeps of it (`enrollable`).
-
-        Args:
-            photo: as for `faces`, or read already.
-
-        Raises:
-            FaceError, ImageError, OSError, ValueError, ModuleNotFoundError: as `one_face`.
-        """
-        file = photo if isinstance(photo, PhotoFile) else read_photo(photo)
-        image, places = self.located(file.image)
-        return self.enrollable(file, *self._one_of(file.path or image, image, places))
-
-    def enrollable(self, file: PhotoFile, place: Place, face: FoundFace) -> FoundFace:
-        """A face with what the gallery keeps of it.
+    def embed(
+        self, photo: Photo, faces: Sequence[DetectedFace] | None = None
+    ) -> tuple[EmbeddedFace, ...]:
+        """Embeds faces of a photograph.
 
         Args:
-            file: the photograph.
-            place: where its face is, of `located`.
-            face: as this recognizer embedded it.
+            photo: the photograph.
+            faces: some of those that `detect` gave for it, of this recognizer or another; by default all.
 
         Returns:
-            The face with `photo`, and with `template` and `covered` where the gallery wants drawn masks,
-            it does not seem to wear one already, and somebody found its mouth (not "whole image").
-        """
-        photo = remembered(file, place, self.gallery.remember)
-        return self._with_template(file.image, place, face)._replace(photo=photo)
-
-    def face_again(self, photo: Remembered) -> tuple[np.ndarray, FoundFace]:
-        """The face of a photograph that another gallery remembers, as `face_to_enroll` gives it.
-
-        Args:
-            photo: of that gallery's `photos`.
-
-        Returns:
-            (the photograph or its crop, uint8 array, shape (height, width, 3), RGB; its face).
+            The faces, in their order.
 
         Raises:
-            FaceError: if it does not show one face.
-            FileNotFoundError, OSError, ImageError, ValueError: as `Remembered.read`.
-            ModuleNotFoundError: as `one_face`.
+            ImageError, OSError, ValueError, ModuleNotFoundError: as `detect`.
         """
         self._check_process()
-        image, source = photo.read(), photo.source
-        if not isinstance(source, str):
-            places = whole_place(image, "crop", np.array(source))
-        elif source:
-            known = source != WHOLE
-            places = whole_place(image, "alignment" if known else WHOLE, source if known else "")
-        else:
-            places = self._searched(image)
-        place, face = self._one_of(photo.path or image, image, places)
-        found = self._with_template(image, place, face)
-        if photo.crop or self.gallery.remember != "crops":
-            return image, found._replace(photo=thinned(photo, self.gallery.remember))
-        file = PhotoFile(image, photo.path, photo.sha256)
-        return image, found._replace(photo=remembered(file, place, "crops"))
-
-    def _with_template(self, image: np.ndarray, place: Place, face: FoundFace) -> FoundFace:
-        where_is_unknown = face.aligned_by == WHOLE
-        if not self.gallery.masks or face.masked >= SEEMS_MASKED or where_is_unknown:
-            return face
-        (template,), (covered,) = masked_templates(
-            lambda chips: self._embed(list(chips)),
-            self._cut(image, place[-1])[None],
-            face.embedding[None],
-            count=self.gallery.masks,
-            alignment=self.alignment,
+        image = read_pixels(photo)
+        faces = self.detect(image) if faces is None else faces
+        if not faces:
+            return ()
+        embeddings = self._embed([self.align(image, face) for face in faces])
+        return tuple(
+            EmbeddedFace(face.box, face.confidence, face.aligned_by, face.source, face.masked, row)
+            for face, row in zip(faces, embeddings, strict=True)
         )
-        return face._replace(template=template, covered=covered)
 
-    def enroll(self, person: str, photos: Iterable[Photo]) -> tuple[FoundFace, ...]:
+    def one_face(self, photo: Photo, faces: Sequence[DetectedFace] | None = None) -> EmbeddedFace:
+        """The face of a photograph of one person: the only one, or one far larger than the others.
+
+        Args:
+            photo: the photograph.
+            faces: as for `embed`.
+
+        Raises:
+            FaceError: if there is no face, or the largest does not have four times the area of the
+                next one.
+            ImageError, OSError, ValueError, ModuleNotFoundError: as `detect`.
+        """
+        image = read_pixels(photo)
+        faces = self.detect(image) if faces is None else faces
+        found = sorted(faces, key=lambda face: face.area, reverse=True)
+        if not found or (len(found) > 1 and found[0].area < _DOMINATES * found[1].area):
+            raise FaceError(
+                "a photograph must show one face, or one far larger than the others. "
+                f"Received: {len(found) or 'no'} face{'s'[: len(found) != 1]} in {name_of(photo)}"
+            )
+        return self.embed(image, found[:1])[0]
+
+    def enroll(self, person: str, photos: Iterable[Photo]) -> tuple[EmbeddedFace, ...]:
         """Adds a person's faces to the gallery; where one photograph is refused, none.
 
         Args:
@@ -188,32 +262,36 @@ class Recognizer(FaceReader):
             photos: photographs of them, one face each.
 
         Returns:
-            The faces enrolled.
+            The faces enrolled, with what the gallery keeps and remembers of them.
 
         Raises:
             ValueError: if there is no name or photograph, and as `one_face`.
-            OSError, ModuleNotFoundError: as `faces`.
+            OSError, ModuleNotFoundError: as `detect`.
         """
+        from maskedface.recognition.enrollment import face_to_enroll
+
         name = person_name(person)
-        found = tuple(self.face_to_enroll(photo) for photo in photos)
+        found = tuple(face_to_enroll(self, photo) for photo in photos)
         if not found:
             raise ValueError(
                 f"person must have a photograph at least. Received: person={person!r}, 0 photographs"
             )
-        self.gallery.enroll(
-            [name] * len(found),
-            np.stack([face.to_enroll for face in found]),
-            [face.photo for face in found],
-        )
+        self.gallery.enroll_faces([name] * len(found), found)
         return found
 
     def identify(
-        self, photo: Photo, *, candidates: int = 3, threshold: float | None = None
+        self,
+        photo: Photo,
+        *,
+        faces: Sequence[DetectedFace] | None = None,
+        candidates: int = 3,
+        threshold: float | None = None,
     ) -> tuple[Identity, ...]:
         """Says who the faces of a photograph are.
 
         Args:
-            photo: as for `faces`.
+            photo: the photograph.
+            faces: as for `embed`.
             candidates: int >= 1, how many of the most alike people to return.
             threshold: a score (`Candidate.score`), in its range; by default the gallery's calibrated one.
                 With neither nobody is named.
@@ -222,42 +300,18 @@ class Recognizer(FaceReader):
             One `Identity` a face, from left to right.
 
         Raises:
-            ValueError: if nobody is enrolled, the threshold is no score, and as `faces`.
-            OSError, ModuleNotFoundError: as `faces`.
+            ValueError: if nobody is enrolled, the threshold is no score, and as `detect`.
+            OSError, ModuleNotFoundError: as `detect`.
         """
-        self.check_threshold(threshold)
-        return tuple(self.name(face, candidates, threshold) for face in self.faces(photo))
-
-    def check_threshold(self, threshold: float | None) -> None:
-        """Refuses a threshold to name from that no score can have.
-
-        Args:
-            threshold: float in [-1, 1], with a cohort in [-2, 2]; or None.
-
-        Raises:
-            ValueError: if it is another.
-        """
-        check_threshold(threshold, 1 if self.gallery.cohort is None else 2)
-
-    def name(self, face: FoundFace, candidates: int, threshold: float | None = None) -> Identity:
-        """Says who a face is.
-
-        Args:
-            face: embedded by this recognizer.
-            candidates, threshold: as for `identify`.
-
-        Returns:
-            The `Identity`.
-
-        Raises:
-            ValueError: if nobody is enrolled, or the threshold is no score.
-        """
-        self.check_threshold(threshold)
+        self.gallery.check_threshold(threshold)
         if threshold is None and self.gallery.calibration is not None:
             threshold = self.gallery.calibration.identify
-        found = self.gallery.search(face.embedding, candidates)
-        accepted = threshold is not None and found[0].score >= threshold
-        return Identity(face, found[0].person if accepted else "", found, threshold)
+        named = []
+        for face in self.embed(photo, faces):
+            found = self.gallery.search(face.embedding, candidates)
+            accepted = threshold is not None and found[0].score >= threshold
+            named.append(Identity(face, found[0].person if accepted else "", found, threshold))
+        return tuple(named)
 
     def verify(
         self, first: Photo, second: Photo, *, threshold: float | None = None
@@ -274,27 +328,54 @@ class Recognizer(FaceReader):
             FaceError, ImageError, OSError, ValueError, ModuleNotFoundError: as `one_face`.
         """
         check_threshold(threshold, 1)
-        return self.compare(self.one_face(first), self.one_face(second), threshold)
-
-    def compare(
-        self, first: FoundFace, second: FoundFace, threshold: float | None = None
-    ) -> Verification:
-        """Says whether two faces are the same person's.
-
-        Args:
-            first, second: embedded by this recognizer.
-            threshold: as for `verify`.
-
-        Returns:
-            The `Verification`.
-
-        Raises:
-            ValueError: if the threshold is no cosine.
-        """
-        check_threshold(threshold, 1)
         if threshold is None and self.gallery.calibration is not None:
             threshold = self.gallery.calibration.verify
-        faces = first, second
-        score = float(np.clip(faces[0].embedding @ faces[1].embedding, -1, 1))
+        one, other = self.one_face(first), self.one_face(second)
+        score = float(np.clip(one.embedding @ other.embedding, -1, 1))
         same = None if threshold is None else score >= threshold
-        return Verification(score, same, threshold, faces)
+        return Verification(score, same, threshold, (one, other))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_process"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _process=os.getpid())
+
+    def _check_process(self) -> None:
+        """Refuses what would hang: a forked child has none of the threads of TensorFlow or JAX."""
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                "a recognizer must be used in the process that made it: make it in the child, or start "
+                "children by multiprocessing's 'spawn'. "
+                f"Received: process {os.getpid()}, forked after process {self._process} made it"
+            )
+
+    def _embed(self, chips: Sequence[np.ndarray]) -> np.ndarray:
+        # Filled up to a power of two, so that few batch sizes are traced.
+        rows = np.zeros((1 << (len(chips) - 1).bit_length(), *chips[0].shape), "uint8")
+        rows[: len(chips)] = chips
+        return normalized(models.predict(self.embedder, rows)[: len(chips)])
+
+
+def find_faces(detector: Detector, image: np.ndarray) -> tuple[DetectedFace, ...]:
+    """The faces that a detector finds on an image, from left to right."""
+    (found,) = detect(detector, [image])
+    return tuple(
+        DetectedFace(
+            face.box,
+            face.confidence,
+            face.source,
+            face.points,
+            masked_probability(image, face.points),
+        )
+        for face in found
+    )
+
+
+def whole_face(image: np.ndarray, by: str, source: geometry.Source) -> tuple[DetectedFace, ...]:
+    """The whole of an image as its face; of a nearly black or uniform one no face."""
+    if blankness(image):
+        return ()
+    height, width = image.shape[:2]
+    box = (0.0, 0.0, float(width), float(height))
+    return (DetectedFace(box, None, by, source, masked_probability(image, source)),)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -15,8 +14,11 @@ from PIL import Image
 
 from maskedface import geometry
 from maskedface.datasets import read_image
-from maskedface.datasets.images import read_file
 from maskedface.geometry import ALIGNMENTS, FacePoints, Source
+from maskedface.recognition.photo import PhotoFile, read_photo
+
+if TYPE_CHECKING:
+    from maskedface.recognition.faces import DetectedFace
 
 Remember = Literal["paths", "crops", "nothing"]
 Points = tuple[tuple[float, float], ...]
@@ -29,38 +31,6 @@ _CHIP = 224  # pixels: any size gives the same corners
 _POINTS = 5
 _FARTHEST = 1e6  # pixels from a crop's corner: a point may lie outside
 _DIGEST = re.compile("[0-9a-f]{64}")
-
-
-class PhotoFile(NamedTuple):
-    """A photograph, and the file that these very pixels came from.
-
-    Attributes:
-        image: uint8 array, shape (height, width, 3), RGB, upright.
-        path: str, the file, absolute; "" where there is none.
-        sha256: str, of the file, 64 hexadecimal digits; "" where there is none.
-    """
-
-    image: np.ndarray
-    path: str = ""
-    sha256: str = ""
-
-
-def read_photo(photo: str | os.PathLike[str] | bytes | np.ndarray) -> PhotoFile:
-    """Reads a photograph once: what is hashed is what is looked at, whoever writes to the file meanwhile.
-
-    Args:
-        photo: an image file, its bytes, or the image.
-
-    Raises:
-        ImageError, OSError: as `datasets.read_image`.
-    """
-    if isinstance(photo, np.ndarray):
-        return PhotoFile(photo)
-    if isinstance(photo, bytes):
-        return PhotoFile(read_image(photo))
-    data = read_file(photo)
-    image = read_image(data, name=os.fspath(photo))
-    return PhotoFile(image, os.path.abspath(photo), hashlib.sha256(data).hexdigest())
 
 
 class Remembered(NamedTuple):
@@ -111,14 +81,12 @@ class Remembered(NamedTuple):
         return file.image
 
 
-def remembered(
-    file: PhotoFile, place: tuple[Any, Any, str, Source], how: Remember
-) -> Remembered | None:
+def remembered(file: PhotoFile, face: DetectedFace, how: Remember) -> Remembered | None:
     """What a gallery remembers of a photograph.
 
     Args:
         file: as it was read.
-        place: of its face, a `Place`.
+        face: its face.
         how: "paths", "crops" or "nothing".
 
     Returns:
@@ -126,7 +94,7 @@ def remembered(
     """
     if how == "nothing" or (how == "paths" and not file.path):
         return None
-    _, _, by, source = place
+    by, source = face.aligned_by, face.source
     said: str | Points = by if by == WHOLE else source if isinstance(source, str) else ""
     if how == "paths":
         return Remembered(file.path, file.sha256, said)

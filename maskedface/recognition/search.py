@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from maskedface.evaluation import normalized
+from maskedface.evaluation import Templates, normalized
 
 # From here on the first pass in bytes pays: below, a float32 product takes under 5 ms.
 _MANY_ROWS = 100_000
@@ -28,24 +28,20 @@ class ExactSearch:
     XLA there is one float32 pass.
 
     Args:
-        rows: float32 array, shape (rows, features), of unit length.
+        templates: what probes are compared with.
         person: int array, shape (rows,), rising from 0 without a gap: whose row each is.
-        offsets: float32 array, shape (rows,), taken off the cosines to each row (`evaluation.Cohort`);
-            by default nothing is.
         quantise: whether the first pass in bytes is made; by default from 100,000 rows on.
     """
 
     def __init__(
         self,
-        rows: np.ndarray,
+        templates: Templates,
         person: np.ndarray,
-        offsets: np.ndarray | None = None,
         *,
         quantise: bool | None = None,
     ) -> None:
-        self._rows = rows
+        self._templates, rows = templates, templates.vectors
         self._person = person
-        self._offsets = offsets
         self._starts = np.flatnonzero(np.diff(person, prepend=-1))
         several = len(rows) >= _MANY_ROWS if quantise is None else quantise
         self._bytes = _Bytes(rows) if several and _byte_product() is not None else None
@@ -64,16 +60,16 @@ class ExactSearch:
         Raises:
             ValueError: if `k` is below 1, or the probe's shape is another or not finite.
         """
-        if k < 1 or np.shape(probe) != self._rows.shape[1:]:
+        if k < 1 or np.shape(probe) != self._templates.vectors.shape[1:]:
             raise ValueError(
-                f"k must be at least 1 and probe of shape {self._rows.shape[1:]}. "
+                f"k must be at least 1 and probe of shape {self._templates.vectors.shape[1:]}. "
                 f"Received: k={k}, probe.shape={np.shape(probe)}"
             )
         unit = normalized(np.asarray(probe)[None])[0]
         k = min(k, len(self._starts))
         everybody = slice(None)
         chosen = everybody if self._bytes is None else self._candidates(self._bytes, unit, k)
-        people, best = _best_of_each(self._person[chosen], self._scores(chosen, unit))
+        people, best = _best_of_each(self._person[chosen], self._templates.scores(unit, chosen))
         if len(people) > k:
             least = _kth(best, k)
             kept = best >= least
@@ -81,19 +77,15 @@ class ExactSearch:
         order = np.lexsort([people, -best])[:k]
         return people[order], best[order]
 
-    def _scores(self, rows: Any, unit: np.ndarray) -> np.ndarray:
-        cosines: np.ndarray = (self._rows[rows] @ unit).clip(-1, 1)
-        return cosines if self._offsets is None else cosines - self._offsets[rows]
-
     def _candidates(self, bytes_: _Bytes, unit: np.ndarray, k: int) -> np.ndarray:
         """Rows among which are the best of the k best people."""
         whole, scale, offset, error = bytes_.compare(unit)
-        if self._offsets is not None:
-            whole, scale = whole * np.float32(scale) - self._offsets, 1.0
+        if self._templates.offsets is not None:
+            whole, scale = whole * np.float32(scale) - self._templates.offsets, 1.0
         several = len(self._starts) < len(whole)
         people = np.maximum.reduceat(whole, self._starts) if several else whole
         first = np.flatnonzero(whole >= _kth(people, k))
-        _, exact = _best_of_each(self._person[first], self._scores(first, unit))
+        _, exact = _best_of_each(self._person[first], self._templates.scores(unit, first))
         # k people reach this score for certain: whoever cannot is out.
         certain = float(_kth(exact, k))
         least = (certain - error - offset) / scale

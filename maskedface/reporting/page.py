@@ -9,10 +9,11 @@ from typing import Any
 
 import maskedface
 from maskedface.extras import from_extra
-from maskedface.reporting import drawing, tables
-from maskedface.reporting.attention import attention_part, attention_table
-from maskedface.reporting.groups import KINDS, RunGroup
-from maskedface.reporting.pictures import Confused, face_uri, worst_pairs
+from maskedface.reporting import figures, tables
+from maskedface.reporting.confused_pairs import Confused, worst_pairs
+from maskedface.reporting.data_uri import face_uri
+from maskedface.reporting.grad_cam import grad_cam_part, grad_cam_table
+from maskedface.reporting.run_groups import KINDS, RunGroup
 from maskedface.whole_file import write_text
 
 
@@ -27,7 +28,7 @@ def write_report(
 
     Groups tested on the same faces share their tables and figures; others have their own part.
     What a run has no data for, the page says. Where the faces' files are there still, some masked ones
-    go through the networks for the attention (`reporting/attention.py`); all else is read from the runs.
+    go through the networks for the attention (`reporting/grad_cam.py`); all else is read from the runs.
 
     Args:
         groups: at least one; their labels all different.
@@ -86,7 +87,7 @@ def _part(name: str, groups: list[RunGroup], faces: bool) -> dict[str, Any]:
     """Everything about the groups of one test set."""
     first = groups[0]
     kinds = [kind for kind in KINDS if kind in first.runs[0].metrics]
-    looked = attention_part(groups, faces)
+    looked = grad_cam_part(groups, faces)
     return {
         "name": name,
         "groups": groups,
@@ -94,14 +95,14 @@ def _part(name: str, groups: list[RunGroup], faces: bool) -> dict[str, Any]:
         "is_open": first.is_open,
         "test_faces": len(first.test),
         "test_people": len(first.test.people),
-        "results": drawing.results(f"{name}r", groups),
+        "results": figures.results(f"{name}r", groups),
         "domains": tables.domain_table(groups),
         "images": _images(name, groups),
         "curves": [_curves(f"{name}c{n}", group) for n, group in enumerate(groups)],
-        "cmc": {kind: drawing.cmc_curve(f"{name}{kind}m", groups, kind) for kind in kinds},
-        "roc": {kind: drawing.roc_curve(f"{name}{kind}o", groups, kind) for kind in kinds},
+        "cmc": {kind: figures.cmc_curve(f"{name}{kind}m", groups, kind) for kind in kinds},
+        "roc": {kind: figures.roc_curve(f"{name}{kind}o", groups, kind) for kind in kinds},
         "attention": looked,
-        "attention_table": attention_table(looked),
+        "attention_table": grad_cam_table(looked),
         "confusion": [_confusion(f"{name}x{n}", group, faces) for n, group in enumerate(groups)],
     }
 
@@ -115,7 +116,7 @@ def _images(name: str, groups: list[RunGroup]) -> list[dict[str, str]]:
     return [
         {
             "title": words[0] if number == 0 else f"training faces of {', '.join(words)}",
-            "svg": drawing.images_a_person(f"{name}i{number}", index),
+            "svg": figures.images_a_person(f"{name}i{number}", index),
         }
         for number, (index, words) in enumerate(sets.values())
     ]
@@ -125,9 +126,9 @@ def _curves(name: str, group: RunGroup) -> dict[str, Any]:
     return {
         "label": group.label,
         "recipe": group.recipe,
-        "loss": drawing.curve(f"{name}l", group, "loss"),
-        "accuracy": drawing.curve(f"{name}a", group, "accuracy"),
-        "is_tested": any("val_loss" in drawing.read_history(run) for run in group.runs),
+        "loss": figures.curve(f"{name}l", group, "loss"),
+        "accuracy": figures.curve(f"{name}a", group, "accuracy"),
+        "is_tested": any("val_loss" in figures.read_history(run) for run in group.runs),
     }
 
 
@@ -139,7 +140,7 @@ def _confusion(name: str, group: RunGroup, faces: bool) -> dict[str, Any]:
     return {
         "label": group.label,
         "kind": KINDS[kind],
-        "svg": drawing.confusion_dots(name, group, kind),
+        "svg": figures.confusion_dots(name, group, kind),
         "pairs": [_pair(pair, number, faces) for pair in worst_pairs(group, kind)],
     }
 

@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from maskedface.conversion import file_kind
+from maskedface.conversion import file_checks
 from maskedface.evaluation import PAPER_ROWS
 from maskedface.recipes import Recipe
-from maskedface.reporting.groups import KINDS, RunGroup
+from maskedface.reporting.run_groups import KINDS, RunGroup
 from maskedface.training.run import MANIFEST
 
 
@@ -172,4 +172,4 @@ def _name(path: str, private: bool) -> str:
 
 def manifest_hash(group: RunGroup) -> str:
     """The sha256 of the first seed's manifest.csv: the rows, and which part each was in."""
-    return file_kind.sha256(os.path.join(group.runs[0].path, MANIFEST))
+    return file_checks.sha256(os.path.join(group.runs[0].path, MANIFEST))

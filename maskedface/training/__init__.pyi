@@ -1,6 +1,6 @@
 # What the package offers: read by type checkers, and by `lazy_loader` when a name is first used.
 from .backbones import build_backbone as build_backbone
-from .domain_reports import open_results as open_results, report_domains as report_domains
+from .domain_reports import report_domains as report_domains
 from .experiment import train as train, train_scenario as train_scenario
 from .network import (
     build_optimizer as build_optimizer,

@@ -17,7 +17,7 @@ from maskedface.datasets import (
     take_share,
 )
 from maskedface.datasets.augmentation import Augmentation
-from maskedface.evaluation import rank_one_matches
+from maskedface.evaluation import EmbeddedFaces, rank_one_matches
 from maskedface.recipes import Recipe
 from maskedface.training.run import Run
 
@@ -155,10 +155,9 @@ def refuse_unscored(test: FaceIndex, *, is_open: bool) -> None:
         return
     faces = test.faces
     counts = {domain: len(test.only(domain).faces) for domain in ("masked", "unmasked")}
-    people, domains, photos = zip(*((f.person, f.domain, f.photo) for f in faces), strict=True)
-    ones = np.ones((len(faces), 1))
+    ones = EmbeddedFaces.of(faces, np.ones((len(faces), 1)))
     # Who can be compared with whom does not depend on the network: any embedding tells.
-    if not counts["unmasked"] or not rank_one_matches(ones, people, domains, photos):
+    if not counts["unmasked"] or not rank_one_matches(ones):
         raise ValueError(
             "test rows of people not trained on must show somebody masked and unmasked, or, where every "
             "photograph is named, somebody on two photographs without a mask. "

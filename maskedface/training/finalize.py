@@ -8,11 +8,11 @@ import numpy as np
 from maskedface import models
 from maskedface.datasets import EpochPlan
 from maskedface.datasets.augmentation import Augmentation
-from maskedface.evaluation import Cohort
+from maskedface.evaluation import Cohort, EmbeddedFaces, rank_one_report
 from maskedface.layers import RandomMask
 from maskedface.masking import masked_templates
 from maskedface.training.data import Data
-from maskedface.training.domain_reports import open_results, report_domains
+from maskedface.training.domain_reports import report_domains
 from maskedface.training.feature_cache import Inputs
 from maskedface.training.means import class_means, refuse_infinite
 from maskedface.training.network import Network
@@ -42,8 +42,8 @@ def finalize(folder: str, network: Network, data: Data, inputs: Inputs) -> None:
         templates = None
         if recipe.enroll_masks:
             templates = final.templates(embeddings, recipe.enroll_masks, network.alignment)
-        metrics, arrays = open_results(rows.test, embeddings, found, templates)
-        finish(folder, final.model(), metrics, arrays, inputs.facts)
+        faces = EmbeddedFaces.of(rows.test.faces, embeddings, templates, found)
+        finish(folder, final.model(), rank_one_report(faces), faces.arrays(), inputs.facts)
         return
     cohort = network.cohort
     if cohort is not None:

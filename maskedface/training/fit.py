@@ -35,7 +35,7 @@ def fit(
         data: the faces; the curves show the test rows of the recipe's `test_on` domain.
         inputs: what the network reads.
         folder: the run's.
-        callbacks: called after an epoch's state is kept, after those of the recipe.
+        callbacks: called after an epoch's state is kept; those of the recipe before it is.
         devices: what to train on.
         progress: whether to draw progress bars.
 
@@ -61,9 +61,9 @@ def fit(
                 steps_per_epoch=steps,
                 validation_data=validation,
                 callbacks=[
+                    *own,  # first: what they change of an epoch is in its state
                     KeepState(folder, history, changing),
                     *_tensorboard(folder),
-                    *own,
                     *callbacks,
                 ],
                 shuffle=False,  # the batches have their order

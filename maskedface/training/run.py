@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from maskedface.array_file import DamagedError, read_arrays
-from maskedface.conversion import file_kind
+from maskedface.conversion import file_checks
 from maskedface.datasets import FaceIndex, read_split, write_manifest
 from maskedface.evaluation import Cohort
-from maskedface.evaluation.cohort import COHORT_ARRAYS
+from maskedface.evaluation.scoring import COHORT_ARRAYS
 from maskedface.recipes import Recipe
 from maskedface.training.consistency import check_rows
 
@@ -125,7 +125,7 @@ class Run:
         """The path of one of the files, which is as the run left it; runs of before say nothing of that."""
         path = os.path.join(self.path, name)
         known = self.record.get("files", {}).get(name)
-        if known not in (None, file_kind.sha256(path)):
+        if known not in (None, file_checks.sha256(path)):
             raise ValueError(
                 f"a run's files must be as it left them. Received: {path!r}, which was changed or is "
                 "another run's"

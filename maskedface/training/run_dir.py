@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from maskedface.conversion import file_kind
+from maskedface.conversion import file_checks
 from maskedface.datasets import FaceIndex
 from maskedface.recipes import Recipe
 from maskedface.training.checkpoint import STATE
@@ -113,7 +113,7 @@ def finish(
     Args:
         folder: the path.
         model: images -> logits.
-        metrics: what `report_domains` or `open_results` found.
+        metrics: what `report_domains` or `rank_one_report` found.
         predictions: arrays by name.
         facts: what run.json is to say besides.
 
@@ -126,7 +126,7 @@ def finish(
         np.savez(partial, **predictions)  # type: ignore[arg-type]  # NumPy's stub takes any for a flag
     text = json.dumps(metrics, indent=2, allow_nan=False) + "\n"
     files = {
-        name: file_kind.sha256(os.path.join(folder, name))
+        name: file_checks.sha256(os.path.join(folder, name))
         for name in (MANIFEST, RECIPE, MODEL, PREDICTIONS)
     }
     files[METRICS] = hashlib.sha256(text.encode()).hexdigest()

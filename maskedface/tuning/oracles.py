@@ -1,104 +1,21 @@
-"""Keras Tuner's four algorithms, with what they lose or get wrong put right."""
+"""Keras Tuner's four algorithms, set up for a search over a recipe."""
 
 from __future__ import annotations
 
-import json
-import time
-import warnings
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import keras_tuner
-from keras_tuner import oracles
 
+from maskedface.tuning._keras_tuner_fixes import (
+    BayesianOracle,
+    GridOracle,
+    HyperbandOracle,
+    RandomOracle,
+)
 from maskedface.tuning.hypermodel import OBJECTIVE
-from maskedface.whole_file import write_text
 
 Algorithm = Literal["random", "bayesian", "hyperband", "grid"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
-
-
-class _Kept(keras_tuner.Oracle):
-    """Mixed into an oracle: files are replaced whole, the recipe's own values come first, and a trial
-    that a killed process had not begun is forgotten."""
-
-    trials: dict[str, Any]
-    heard = 0.0  # when a worker last spoke, in seconds of time.monotonic
-
-    def save(self) -> None:
-        # Keras Tuner writes in place: a kill in the middle loses every trial.
-        write_text(self._get_oracle_fname(), json.dumps(self.get_state()))
-
-    def _save_trial(self, trial: Any) -> None:
-        path = f"{self._get_trial_dir(trial.trial_id)}/trial.json"
-        write_text(path, json.dumps(trial.get_state()))
-
-    def reload(self) -> None:
-        super().reload()
-        # A trial's file is written before the oracle's: killed in between, the oracle does not
-        # know it, and would wait for it for ever.
-        known = {*self.start_order, *self.end_order}
-        self.trials = {name: trial for name, trial in self.trials.items() if name in known}
-
-    def _random_values(self) -> dict[str, Any] | None:
-        if self.start_order:
-            drawn: dict[str, Any] | None = super()._random_values()
-            return drawn
-        first = self.get_space()
-        first.values = {}
-        for field in first.space:
-            if first.is_active(field):
-                first.values[field.name] = field.default  # the recipe's own
-        return dict(first.values)
-
-    def create_trial(self, tuner_id: str) -> Any:
-        self.heard = time.monotonic()
-        return super().create_trial(tuner_id)
-
-    def get_trial(self, trial_id: str) -> Any:
-        self.heard = time.monotonic()
-        return super().get_trial(trial_id)
-
-    def end_trial(self, trial: Any) -> None:
-        self.heard = time.monotonic()
-        # A worker's values come back rounded to 32 bits, which the grid would not find again.
-        trial.hyperparameters = self.trials[trial.trial_id].hyperparameters
-        super().end_trial(trial)
-
-
-class RandomOracle(_Kept, oracles.RandomSearchOracle):
-    """Random search."""
-
-
-class HyperbandOracle(_Kept, oracles.HyperbandOracle):
-    """Hyperband (Li et al. 2018): many trials of few epochs, the best of them go on."""
-
-
-class BayesianOracle(_Kept, oracles.BayesianOptimizationOracle):
-    """Bayesian optimization with a Gaussian process."""
-
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
-        with warnings.catch_warnings():
-            # Of the kernel's fit, with few trials: its values are good enough to go on.
-            warnings.simplefilter("ignore")
-            found: dict[str, Any] = super().populate_space(trial_id)
-        if found["values"] is not None and self._duplicate(found["values"]):
-            found = self._random_populate_space()  # it proposes the same again where it is sure
-        return found
-
-
-class GridOracle(_Kept, oracles.GridSearchOracle):
-    """Grid search that goes on where it was killed: the next combination follows from the last trial,
-    since the space is known from the start (Keras Tuner's own keeps its place in memory alone)."""
-
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
-        if not self.start_order:
-            return {"status": "RUNNING", "values": self._random_values()}
-        values = self._get_next_combination(
-            self.trials[self.start_order[-1]].hyperparameters.values
-        )
-        if values is not None:
-            return {"status": "RUNNING", "values": values}
-        return {"status": "IDLE" if self.ongoing_trials else "STOPPED", "values": None}
 
 
 def make_oracle(algorithm: Algorithm, *, trials: int, epochs: int, seed: int) -> keras_tuner.Oracle:

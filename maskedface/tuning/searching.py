@@ -20,10 +20,10 @@ from maskedface.locks import locked
 from maskedface.recipes import Recipe, scenario
 from maskedface.training.backbones import build_backbone, has_name, name_of, refuse_noise
 from maskedface.training.run import read_json
-from maskedface.tuning.chief import worker_name
+from maskedface.tuning._keras_tuner_fixes import worker_name
 from maskedface.tuning.hypermodel import FaceHyperModel
 from maskedface.tuning.oracles import ALGORITHMS, Algorithm, make_oracle
-from maskedface.tuning.result import ARGUMENTS, MANIFEST, Search, write_results
+from maskedface.tuning.search_folder import ARGUMENTS, MANIFEST, Search, write_results
 from maskedface.tuning.space import Space, fitting_space
 from maskedface.tuning.tuner import RUNG, FaceTuner
 from maskedface.whole_file import write_json
@@ -74,7 +74,7 @@ def search(
         seed: int >= 0, of the drawing of trials and of the held-out part.
         cache: a folder for decoded faces and frozen features; it stays. By default one in
             `search_dir`, removed when the search is finished.
-        stop_hopeless: whether trials are stopped by the median rule (`tuning.watching.is_hopeless`);
+        stop_hopeless: whether trials are stopped by the median rule (`tuning.early_stopping.is_hopeless`);
             Hyperband has its own.
         timeout: float > 0, seconds of silence after which a chief ends with what is done, or a
             worker whose chief is gone.

@@ -194,10 +194,11 @@ def _try(field: str, value: Any, recipe: Recipe, *, needs_others: bool) -> None:
 
 def _own(recipe: Recipe, field: str, entry: Any) -> Any:
     """The recipe's own value, of a part its class's name, or all of it where the choices are such."""
-    value = recipe.value_at(field)
-    choices = _choices(entry)
     part = getattr(recipe, field, None)
-    if isinstance(part, Spec) and any(isinstance(choice, dict) for choice in choices or ()):
+    if isinstance(part, tuple):  # of augmentation or callbacks
+        return [item.to_dict() for item in part]
+    value, choices = recipe.value_at(field), _choices(entry) or ()
+    if isinstance(part, Spec) and value not in choices and not all(map(_is_text, choices)):
         return part.to_dict()
     return value
 
@@ -232,6 +233,10 @@ def _holds(entry: Any, value: Any) -> bool:
 def _declared(value: Any) -> Any:
     """A choice as Keras Tuner takes it: a number, so that it is known to be ordered, or text."""
     return value if type(value) in (int, float) else _text(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def _text(value: Any) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import glob
-import json
 import logging
 import math
 import os
@@ -17,16 +16,16 @@ from typing import Any
 
 import keras
 import keras_tuner
-from keras_tuner.engine import base_tuner
+from keras_tuner.src.distribute.utils import is_chief_oracle
 
 from maskedface.locks import LockedError
 from maskedface.training.checkpoint import STATE
 from maskedface.training.run import METRICS, read_json
-from maskedface.tuning.chief import is_chief, serve
+from maskedface.tuning._keras_tuner_fixes import WholeFileTuner, patient, serve
+from maskedface.tuning.early_stopping import TrialStopping, read_curve
 from maskedface.tuning.hypermodel import OBJECTIVE, FaceHyperModel
-from maskedface.tuning.result import RECORD, Search, progress_line
-from maskedface.tuning.watching import WatchTrial, read_curve
-from maskedface.whole_file import whole_file, write_json, write_text
+from maskedface.tuning.search_folder import RECORD, Search, progress_line
+from maskedface.whole_file import whole_file, write_json
 
 RUNG = "rung.npz"  # the state at a trial's end, from which Hyperband's next one goes on
 
@@ -37,7 +36,7 @@ _MACHINES = {
 } - {None}
 
 
-class FaceTuner(base_tuner.BaseTuner):
+class FaceTuner(WholeFileTuner):
     """Keras Tuner's tuner over recipes; as worker or chief where its environment variables say so.
 
     Args:
@@ -76,12 +75,6 @@ class FaceTuner(base_tuner.BaseTuner):
         self.hypermodel.declare_hyperparameters(space)
         self.oracle.update_space(space)
 
-    def save(self) -> None:
-        """Writes the oracle's file, and the tuner's own, each by way of a temporary one."""
-        if not self._is_worker():
-            self.oracle.save()
-        write_text(self._get_tuner_fname(), json.dumps(self.get_state()))
-
     @property
     def is_worker(self) -> bool:
         """Whether a chief in another process draws the trials."""
@@ -96,50 +89,20 @@ class FaceTuner(base_tuner.BaseTuner):
         Raises:
             OSError: if the chief does not answer, or its address cannot be listened on.
         """
-        if is_chief():
+        if is_chief_oracle():
             return serve(self.oracle, self.timeout, self._log_progress)
-        with _without_retracing_warnings():
-            if self.is_worker:
-                self._work()
-            else:
-                self._run_trials()
+        asking = patient(self.oracle, self.timeout) if self.is_worker else contextlib.nullcontext()
+        with _without_retracing_warnings(), asking:
+            try:
+                super().search()
+            except keras_tuner.errors.FatalError as error:
+                raise error.__cause__ or error from None
         return True
 
-    def _work(self) -> None:
-        import grpc
-        from keras_tuner.src.distribute import oracle_client
-
-        before = oracle_client.TIMEOUT  # an hour
-        oracle_client.TIMEOUT = self.timeout
-        try:
-            self._run_trials()
-        except grpc.RpcError as error:
-            raise OSError(
-                f"the chief must answer in {self.timeout:g} s. Received: {error}"
-            ) from error
-        finally:
-            oracle_client.TIMEOUT = before
-
-    def _run_trials(self) -> None:
-        while True:
-            trial = self.oracle.create_trial(self.tuner_id)
-            if trial.status == "STOPPED":
-                return
-            if trial.status == "IDLE":  # others' trials decide what comes next
-                time.sleep(1)
-                continue
-            try:
-                self._try_run_and_update_trial(trial)
-            except keras_tuner.errors.FatalError as error:
-                if isinstance(error.__cause__, OSError):
-                    raise error.__cause__ from None
-                raise
-            self.on_trial_end(trial)
-            self._log_progress()
-
-    def _run_and_update_trial(self, trial: Any) -> None:
-        accuracy = self.run_trial(trial)
-        self.oracle.update_trial(trial.trial_id, {OBJECTIVE.name: accuracy})
+    def on_trial_end(self, trial: Any) -> None:
+        """Tells the oracle, then the user."""
+        super().on_trial_end(trial)
+        self._log_progress()
 
     def run_trial(self, trial: Any) -> float:
         """Trains a trial once a seed and writes its record.json, also of one that fails.
@@ -191,7 +154,7 @@ class FaceTuner(base_tuner.BaseTuner):
             self._go_on(values.get("tuner/trial_id"), seed, run_dir)
             _, curve = read_curve(run_dir)
             watch = [
-                WatchTrial(others, wanted, lambda: self.oracle.get_trial(trial.trial_id), curve)
+                TrialStopping(others, wanted, lambda: self.oracle.get_trial(trial.trial_id), curve)
             ]
             if "tuner/epochs" in values:
                 watch.append(_Keep(run_dir))

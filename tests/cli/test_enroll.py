@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from maskedface.cli import enroll
 from maskedface.cli.main import main
 from maskedface.datasets import draw_face
-from maskedface.recognition import Gallery
+from maskedface.recognition import Gallery, enrollment
 from tests.test_locks import hold
 
 
@@ -46,14 +45,14 @@ def ada(gallery: Path, enrolling: Callable[..., list[str]]) -> list[str]:
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
     """Lets somebody else act while photographs are read."""
-    faces = enroll._faces
+    faces = enrollment.read_people
 
-    def read(*given: Any) -> Any:
-        monkeypatch.setattr(enroll, "_faces", faces)
+    def read(*given: Any, **words: Any) -> Any:
+        monkeypatch.setattr(enrollment, "read_people", faces)
         act()
-        return faces(*given)
+        return faces(*given, **words)
 
-    monkeypatch.setattr(enroll, "_faces", read)
+    monkeypatch.setattr(enrollment, "read_people", read)
 
 
 def test_two_who_enroll_at_once_are_both_there(
@@ -221,7 +220,7 @@ def test_too_few_strangers_are_refused_before_anything_is_read(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(enroll, "_faces", None)
+    monkeypatch.setattr(enrollment, "read_people", None)
     assert main([*enrolling("Ada"), "--strangers", str(strangers), "--fpir", "0.1"]) == 2
     assert "must have 10 photographs for --fpir 0.1. Received: 4" in capsys.readouterr().err
 

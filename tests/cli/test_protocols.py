@@ -197,7 +197,7 @@ def test_a_manifests_column_is_an_open_set(
     printed = capsys.readouterr().out
     for row in ("masked probes: FNIR at FPIR 0.25", "masked-masked pairs: TAR at FAR 0.1"):
         assert row in printed
-    monkeypatch.setattr(protocols, "embedded_faces", None)  # refused before that
+    monkeypatch.setattr(protocols, "embed_index", None)  # refused before that
     assert evaluate(tiny_backbone, *words, "--enrolled", "8") == 2
     assert "must have different people" in capsys.readouterr().err
     assert evaluate(tiny_backbone, *words, "--enrolled", "2", "--fpir", "0.01") == 2
@@ -239,9 +239,9 @@ def test_a_run_is_scored_with_its_cohort(
     for name in ("open_set_report", "match_probes"):
         real = getattr(evaluation, name)
 
-        def spied(*args: Any, real: Any = real, cohort: Any = None, **words: Any) -> Any:
-            seen.append(cohort)
-            return real(*args, cohort=cohort, **words)
+        def spied(*args: Any, real: Any = real, **words: Any) -> Any:
+            seen.append(args[-1].cohort)
+            return real(*args, **words)
 
         monkeypatch.setattr(evaluation, name, spied)
     parts = open_run.split()

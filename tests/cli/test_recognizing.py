@@ -134,57 +134,6 @@ def test_another_model_is_refused(
     assert "must be used with the model that made it" in capsys.readouterr().err
 
 
-@pytest.fixture
-def both(enrolled: Path, words: list[str], open_run: Run, tmp_path: Path) -> list[str]:
-    """The words of two galleries of the same people, the second with another network."""
-    masked = str(tmp_path / "masked.npz")
-    theirs = ["--gallery", masked, "--alignment", "arcface", "--model", open_run.path]
-    assert main(["enroll", *theirs, str(enrolled), "--fpir", "0.1", "--far", "0.1"]) == 0
-    Image.fromarray(draw_face(3, 0, True)).save(tmp_path / "masked.png")
-    return [*words, "--masked-gallery", masked]
-
-
-def test_masked_faces_are_looked_up_in_a_gallery_of_their_own(
-    both: list[str], people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    facts = str(tmp_path / "who.json")
-    main(["identify", *both, str(tmp_path / "masked.png"), str(people / "p3"), "--json", facts])
-    found = [one["faces"][0] for one in json.loads(Path(facts).read_text())["photos"]]
-    assert [face["gallery"] for face in found] == [both[-1], both[1], both[1]]
-    for face in found:
-        made = Gallery.load(face["gallery"]).calibration
-        assert made is not None and face["threshold"] == made.identify
-    assert "faces that seem masked:" in capsys.readouterr().out
-
-
-def test_a_masked_photograph_is_verified_at_its_gallerys_threshold(
-    both: list[str], people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bare, masked = (Gallery.load(path).calibration for path in (both[1], both[-1]))
-    assert bare is not None and masked is not None and bare.verify != masked.verify
-    for photo, made in ((people / "p3" / "1.png", bare), (tmp_path / "masked.png", masked)):
-        main(["verify", str(people / "p3" / "0.png"), str(photo), *both])
-        assert f"threshold {made.verify:.3f}: FAR 0.1" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("command", ["identify", "verify"])
-def test_one_threshold_for_two_galleries_is_refused(
-    both: list[str], command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    photo = str(tmp_path / "masked.png")
-    photos = [photo] if command == "identify" else [photo, photo]
-    assert main([command, *both, *photos, "--threshold", "0.5"]) == 2
-    assert "--masked-gallery must come with --gallery, and without" in capsys.readouterr().err
-
-
-def test_galleries_of_other_people_are_refused(
-    both: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["enroll", "--gallery", both[-1], "--remove", "p3"]) == 0
-    assert main(["identify", *both, str(tmp_path / "masked.png")]) == 2
-    assert "same people must be enrolled with both" in capsys.readouterr().err
-
-
 def test_masks_are_drawn_on_those_enrolled_and_the_gallery_remembers_how_many(
     people: Path, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,10 +9,18 @@ import pytest
 
 from maskedface.cli import enrolled, identify, masks
 from maskedface.cli.main import main
-from maskedface.recognition import Calibration, Candidate, FoundFace, Gallery, Identity, PhotoResult
+from maskedface.recognition import (
+    Calibration,
+    Candidate,
+    EmbeddedFace,
+    EnrolledPhoto,
+    Gallery,
+    Identity,
+    PhotoResult,
+)
 
 HOSTILE = "\x1b]0;owned\x07\u202egpj"
-FACE = FoundFace((0, 0, 9, 9), None, "alignment", 0.1, np.ones(3, "float32"))
+FACE = EmbeddedFace((0, 0, 9, 9), None, "alignment", "", 0.1, np.ones(3, "float32"))
 
 
 def check(printed: str) -> None:
@@ -22,8 +30,8 @@ def check(printed: str) -> None:
 
 def test_enroll_escapes_people_and_files(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [
-        enrolled.Enrolled(HOSTILE, HOSTILE, FACE, ""),
-        enrolled.Enrolled(HOSTILE, HOSTILE, None, f"no face in {HOSTILE}"),
+        EnrolledPhoto(HOSTILE, HOSTILE, FACE, ""),
+        EnrolledPhoto(HOSTILE, HOSTILE, None, f"no face in {HOSTILE}"),
     ]
     words = argparse.Namespace(json=None, pictures=None)
     assert enrolled.report(words, rows, Gallery("f00d"), f"from {HOSTILE}") == 1

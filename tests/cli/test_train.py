@@ -83,6 +83,10 @@ def test_a_line_says_where_the_faces_lie(
     ("extra", "message"),
     [
         (["--set", "epoch=1"], "a recipe's field must be one of"),
+        (["--set", "optimizer.learning_rat=1"], "did you mean learning_rate?"),
+        (["--set", "optimizer=Lyon"], "did you mean Lion?"),
+        (["--set", "loss.margin=wide"], "loss.margin must be float. Received: loss.margin='wide'"),
+        (["--set", "augmentation.1.mode=vertical"], "augmentation.1 must be a number below 1"),
         (["--recipe", "none"], "--recipe must be one of"),
         (["--landmarks", "serch"], "--landmarks must be find, none or a file. Received: 'serch'"),
         (["--seeds", "a"], "--seeds must be whole numbers"),

@@ -38,14 +38,14 @@ def test_the_best_recipe_trains_by_the_train_command(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    fake_training(monkeypatch, lambda recipe: 0.5 + recipe.dropout / 10)
+    fake_training(monkeypatch, lambda recipe: 0.5 + recipe.value_at("head.dropout") / 10)
     assert main([*words, "--trials", "11"]) == 0
     printed = capsys.readouterr().out
     assert "by their stated alignment, 0 taken whole" in printed
     assert "trial 10 (11 of 11) completed" in printed and "best 0.550" in printed
     assert "of what the scores' differences are explained by" in printed
     best = tmp_path / "s" / "best.json"
-    assert f"best recipe: {best}" in printed and Recipe.read(best).dropout == 0.5
+    assert f"best recipe: {best}" in printed and Recipe.read(best).value_at("head.dropout") == 0.5
     run = ["train", "--data", drawn.root, "--recipe", str(best), "--backbone", str(tiny_backbone)]
     assert main([*run, "--alignment", "arcface", "--run", str(tmp_path / "run")]) == 0
 
@@ -54,11 +54,11 @@ def test_a_space_may_stand_in_the_recipes_file(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fits = fake_training(monkeypatch, lambda recipe: 0.5)
-    values = {**json.loads(RECIPE.to_json()), "space": {"dropout": [0.5, 0.1]}}
+    values = {**json.loads(RECIPE.to_json()), "space": {"head.dropout": [0.5, 0.1]}}
     (tmp_path / "recipe.json").write_text(json.dumps(values))
     place = words.index("--space")
     assert main([*words[:place], *words[place + 2 :], "--trials", "2", "--seeds", "0,1"]) == 0
-    assert [(recipe.dropout, seed) for recipe, seed in fits] == [
+    assert [(recipe.value_at("head.dropout"), seed) for recipe, seed in fits] == [
         (0.5, 0),
         (0.5, 1),
         (0.1, 0),

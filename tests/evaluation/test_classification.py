@@ -28,7 +28,7 @@ def test_the_loss_is_the_mean_cross_entropy() -> None:
 
 
 def test_the_confusion_matrix_counts_every_face() -> None:
-    matrix = evaluation.confusion(LABELS, LOGITS)
+    matrix = evaluation.confusion_matrix(LABELS, LOGITS)
     np.testing.assert_array_equal(matrix, [[2, 1, 0, 0], [0, 2, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]])
 
 

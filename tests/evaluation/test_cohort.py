@@ -3,7 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskedface.evaluation import Cohort, match_probes, normalized, rank_one_report
+from maskedface.evaluation import (
+    Cohort,
+    EmbeddedFaces,
+    Templates,
+    match_probes,
+    normalized,
+    rank_one_report,
+)
 
 # Cosines to the first axis: 1, .9, .8, .6, 0.
 PEOPLE = np.array([[c, (1 - c * c) ** 0.5] for c in (1, 0.9, 0.8, 0.6, 0)], "float32")
@@ -71,14 +78,14 @@ OTHERS = normalized(np.array([[1, 0.2, 0], [0.2, 1, 0], [1, 1, 0.1]]))
 
 
 def test_who_is_like_everybody_is_no_longer_taken_for_everybody() -> None:
-    plain = match_probes(FACES, NAMES, DOMAINS)
+    plain = match_probes(EmbeddedFaces(FACES, NAMES, DOMAINS))
     assert plain.ranks() == [2]
     cohort = Cohort(OTHERS, 20)
-    found = match_probes(FACES, NAMES, DOMAINS, cohort=cohort)
+    found = match_probes(EmbeddedFaces(FACES, NAMES, DOMAINS, cohort=cohort))
     assert found.ranks() == [1]
     offsets = cohort.offsets(normalized(FACES[:2]))
     np.testing.assert_allclose(found.scores, plain.scores - offsets, atol=1e-6)
-    report = rank_one_report(FACES, NAMES, DOMAINS, [""] * 3, cohort)
+    report = rank_one_report(EmbeddedFaces(FACES, NAMES, DOMAINS, cohort=cohort))
     assert report["masked"]["accuracy"] == 1
 
 
@@ -86,7 +93,27 @@ def test_a_person_without_the_probes_own_photo_has_an_offset_of_their_own() -> N
     faces = np.vstack([FACES, [[0.1, 0, 1]]])
     columns = (faces, [*NAMES, "lone"], [*DOMAINS, "unmasked"], ["1", "2", "2", "3"])
     cohort = Cohort(OTHERS, 20)
-    found = match_probes(*columns, own_photo="leave_out", cohort=cohort)
+    found = match_probes(EmbeddedFaces(*columns, cohort=cohort), own_photo="leave_out")
     rest = normalized(faces[3:])
     wanted = normalized(faces[2:3]) @ rest.T - cohort.offsets(rest)
     assert found.scores[0, 1] == pytest.approx(wanted.item(), abs=1e-6)
+
+
+def test_templates_score_alike_one_by_one_in_rows_and_all_together() -> None:
+    rng = np.random.default_rng(0)
+    vectors, probes = (normalized(rng.normal(size=(7, 2))) for _ in "ab")
+    for cohort in (None, Cohort(PEOPLE, 2)):
+        templates = Templates(vectors, cohort)
+        scores = templates.scores(probes)
+        offsets = 0 if cohort is None else cohort.offsets(vectors)
+        np.testing.assert_allclose(scores, probes @ vectors.T - offsets, atol=1e-6)
+        np.testing.assert_allclose(templates.own_scores(probes), np.diag(scores), atol=1e-6)
+        np.testing.assert_allclose(templates.scores(probes[3]), scores[3], atol=1e-6)
+        rows = np.array([5, 1])
+        np.testing.assert_allclose(templates.scores(probes, rows), scores[:, rows], atol=1e-6)
+        np.testing.assert_allclose(templates.only(rows).scores(probes), scores[:, rows], atol=1e-6)
+
+
+def test_offsets_that_are_known_are_not_computed_again() -> None:
+    known = np.array([0.25], "float32")
+    assert Templates(AXIS, Cohort(PEOPLE, 2), known).scores(AXIS).item() == 0.75

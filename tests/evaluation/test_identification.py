@@ -21,7 +21,10 @@ FACES = {
 
 
 def matches(**changes: Any) -> evaluation.Matches:
-    return evaluation.match_probes(**{**FACES, **changes})
+    words = {
+        name: changes.pop(name) for name in ("probes", "own_photo", "enrolled") if name in changes
+    }
+    return evaluation.match_probes(evaluation.EmbeddedFaces(**{**FACES, **changes}), **words)
 
 
 def test_masked_probes_meet_one_mean_a_person() -> None:
@@ -66,12 +69,9 @@ def drawn_matches(people: int = 60, enrolled: int = 30, noise: float = 1.0) -> e
     names = [f"p{number:02d}" for number in range(people)]
     centres = rng.normal(size=(people, 16))
     rows = np.concatenate([centres, centres + noise * rng.normal(size=centres.shape)])
-    return evaluation.match_probes(
-        rows,
-        names * 2,
-        ["unmasked"] * people + ["masked"] * people,
-        enrolled=names[:enrolled],
-    )
+    domains = ["unmasked"] * people + ["masked"] * people
+    faces = evaluation.EmbeddedFaces(rows, names * 2, domains)
+    return evaluation.match_probes(faces, enrolled=names[:enrolled])
 
 
 def test_the_cmc_starts_at_rank_1_and_ends_at_1() -> None:

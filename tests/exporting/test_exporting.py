@@ -74,7 +74,7 @@ def test_classifiers_views_mirrors_and_bfloat16_are_exported(
     program(format)
     low = models.with_precision(backbone, "bfloat16")
     joined = models.mirror_join(models.upper_view(low, (8, 0, 56, 32)))
-    model = models.cosine_classifier(joined, 5)
+    model = models.classifier(joined, 5, head="cosine")
     done = exporting.export(
         model, tmp_path / ENDINGS[format], images, format=format, facts={"classes": [*"abcde"]}
     )

@@ -16,8 +16,8 @@ def test_the_area_covers_the_mouth_and_not_the_eyes() -> None:
 
 def test_one_masks_area_is_its_alpha() -> None:
     area = masking.mask_area("dlib", 48, styles=masking.STYLES[:1], variants=1, seed=3)
-    mask = masking.RandomMask(1.0, masking.STYLES[:1], 3, alignment="dlib", size=48, variants=1)
-    assert np.array_equal(area, mask.bank.patches[0, ..., 3] / 255)
+    bank = masking.MaskBank.draw(masking.STYLES[:1], alignment="dlib", size=48, variants=1, seed=3)
+    assert np.array_equal(area, bank.patches[0, ..., 3] / 255)
 
 
 def test_an_unknown_alignment_is_refused() -> None:

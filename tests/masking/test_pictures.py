@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from maskedface.masking import STYLES, RandomMask, style_from_picture
+from maskedface.masking import STYLES, MaskBank, style_from_picture
 from maskedface.masking.sheet import Fit, Sheet, face_matrix
 
 POINTS = {
@@ -47,9 +47,9 @@ def test_the_points_lie_where_the_mask_lies_on_a_face(picture: Path) -> None:
 
 def test_it_is_used_beside_the_built_in_styles(picture: Path) -> None:
     style = style_from_picture(picture, POINTS)
-    mask = RandomMask(1.0, (*STYLES[:1], style), size=64, variants=4)
-    assert [style.name for style in mask.styles] == ["surgical", "two_halves"]
-    patch = mask.bank.patches[4:].astype(int)
+    assert style.name == "two_halves"
+    bank = MaskBank.draw((*STYLES[:1], style), alignment="arcface", size=64, variants=4)
+    patch = bank.patches[4:].astype(int)
     assert (patch[:, 48, 32, 3] > 250).all()
     halves = patch[:, 45, [26, 40], :3].argmax(axis=-1)
     assert (np.sort(halves, axis=1) == [0, 1]).all() and len(np.unique(halves, axis=0)) == 2

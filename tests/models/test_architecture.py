@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from maskedface import models
-from maskedface.conversion import own_file
+from maskedface.conversion import weights_h5
 from maskedface.models.architecture import Architecture
 
 Network = Callable[..., keras.Model]
@@ -43,7 +43,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Architecture[...]:
 def saved(network: keras.Model, path: Path, **facts: str) -> Path:
     source = {"name": path.name, "size": 0, "sha256": "0" * 64}
     known = {"layout": "any", "channels": "BGR", "variant": "unknown", "known": False}
-    own_file.save(network, path, {**known, "source": source, **facts})
+    weights_h5.save(network, path, {**known, "source": source, **facts})
     return path
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from maskedface import geometry, models
 from maskedface.cli import weights as command
-from maskedface.conversion import dlib, file_kind
+from maskedface.conversion import dlib, file_checks
 from maskedface.conversion.vggface2 import LAYOUTS
 from maskedface.models import presets
 from tests.conversion import layout_files
@@ -48,7 +48,7 @@ def write_pickle(path: Path, seed: int = 0) -> Path:
 def make_known(monkeypatch: pytest.MonkeyPatch, path: Path, name: str) -> None:
     """Puts the file's own sha256 in the place of the real one."""
     preset = presets.PRESETS[name]
-    file = dataclasses.replace(preset.files[0], sha256=file_kind.sha256(path))
+    file = dataclasses.replace(preset.files[0], sha256=file_checks.sha256(path))
     monkeypatch.setitem(presets.PRESETS, name, dataclasses.replace(preset, files=(file,)))
 
 

@@ -67,9 +67,9 @@ def test_a_bad_setting_is_refused(setting: str, message: str) -> None:
     [
         (
             "optimizer.learning_rat=1",
-            "optimizer must have the argument.*did you mean learning_rate",
+            "an argument of optimizer must be one of.*did you mean learning_rate",
         ),
-        ("loss.margin=3", "loss must have the argument, one of .* Received: 'margin'$"),
+        ("loss.margin=3", "an argument of loss must be one of .* Received: 'margin'$"),
         ("optimizer.learning_rate=fast", "optimizer.learning_rate must be float"),
         ("optimizer.learning_rate=NaN", "a number in a recipe must be finite. Received: nan"),
         ("augmentation.1.mode=vertical", "augmentation.1 must be a number below 1"),

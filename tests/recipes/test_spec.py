@@ -13,6 +13,7 @@ import pytest
 
 from maskedface import layers, losses, models
 from maskedface.recipes import Spec
+from maskedface.recipes.spec import changed
 from tests.recipes.own_parts import Counting, Forgetful, Halved
 
 OBJECTS = {
@@ -121,6 +122,20 @@ def test_a_registered_class_is_found_by_importing_its_module() -> None:
     words = [sys.executable, "-c", code, json.dumps(spec.to_dict())]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "tests.recipes.own_parts 1.5"
+
+
+def test_a_class_is_found_in_a_package_that_was_imported_before_keras() -> None:
+    code = (
+        "from maskedface import models, recipes\n"
+        "print(type(recipes.MASKED_BEST.head.build()).__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "CosineHead"
+
+
+def test_a_default_said_once_more_is_the_same_recipe() -> None:
+    head = Spec.named("maskedface.models.LinearHead", dropout=0.5)
+    assert changed(head, ["hidden"], [], "head") == head
 
 
 def test_a_registered_class_needs_no_module_that_can_be_imported() -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
+import io
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,8 @@ from maskedface.recognition import (
     identify_all,
     photo_files,
 )
+from maskedface.recognition.drawing import draw_faces
+from maskedface.recognition.enrollment import face_to_enroll
 from tests.recognition.conftest import told
 
 
@@ -78,7 +83,7 @@ def test_the_whole_image_is_taken_only_where_somebody_says_so(
     colors_model: Any, shape: tuple[int, int], words: dict[str, Any], taken: bool
 ) -> None:
     blind = Recognizer(colors_model, alignment="arcface", detector=told(), **words)
-    found = blind.faces(np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8))
+    found = blind.embed(np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8))
     assert [face.aligned_by for face in found] == ["whole image"] * taken
 
 
@@ -112,11 +117,11 @@ def test_a_name_is_checked_before_photographs_are_read(recognizer: Recognizer) -
 
 def test_a_forked_child_is_refused_where_it_would_hang(recognizer: Recognizer) -> None:
     face = draw_face(0, 0, False)
-    recognizer.faces(face)
+    recognizer.embed(face)
     child = os.fork()
     if child == 0:
         try:
-            recognizer.faces(face)
+            recognizer.embed(face)
         except RuntimeError as error:
             os._exit(0 if "must be used in the process that made it" in str(error) else 2)
         finally:
@@ -210,8 +215,8 @@ def test_the_picture_shows_a_box_at_the_face(recognizer: Recognizer) -> None:
     recognizer.enroll("Ada \udcff", [draw_face(0, 0, False)])
     image = np.full((100, 100, 3), 90, np.uint8)
     (one,) = recognizer.identify(draw_face(0, 0, False), threshold=-1.0)
-    face = one.face._replace(box=(20, 30, 60, 80))
-    picture = draw_identities(image, [one._replace(face=face)])
+    face = dataclasses.replace(one.face, box=(20, 30, 60, 80))
+    picture = draw_identities(image, [dataclasses.replace(one, face=face)])
     assert picture.shape == image.shape
     assert (picture[79, 40] == (0, 114, 178)).all() and (picture[55, 40] == 90).all()
     large = draw_identities(np.zeros((100, 4096, 3), np.uint8), [])
@@ -228,7 +233,7 @@ def test_a_run_brings_its_own_alignment(
         recipes.FROZEN_MEANS, train, test, run_dir=tmp_path / "run", backbone=tiny_backbone,
         progress=False,
     )  # fmt: skip
-    recognizer = Recognizer.from_run(run.path, aligned_to="arcface")
+    recognizer = Recognizer.load(run.path, aligned_to="arcface")
     assert recognizer.alignment == run.record["alignment"]
     recognizer.enroll("ada", [drawn.paths[0]])
     assert recognizer.gallery.source == str(tmp_path / "run")
@@ -237,8 +242,10 @@ def test_a_run_brings_its_own_alignment(
 
 
 def test_a_bare_face_is_enrolled_with_masks_and_a_masked_one_as_it_is(colors_model: Any) -> None:
-    known = Recognizer(colors_model, alignment="arcface", aligned_to="arcface", masks=3)
-    bare, masked = (known.face_to_enroll(draw_face(0, 0, worn)) for worn in (False, True))
+    known = Recognizer(
+        colors_model, alignment="arcface", aligned_to="arcface", gallery=Gallery(masks=3)
+    )
+    bare, masked = (face_to_enroll(known, draw_face(0, 0, worn)) for worn in (False, True))
     assert masked.template is None and masked.to_enroll is masked.embedding
     assert bare.template is not None and bare.to_enroll is bare.template
     covered = known.one_face(draw_face(0, 0, True)).embedding
@@ -248,17 +255,23 @@ def test_a_bare_face_is_enrolled_with_masks_and_a_masked_one_as_it_is(colors_mod
 
 
 def test_a_face_to_identify_gets_no_masks(colors_model: Any) -> None:
-    known = Recognizer(colors_model, alignment="arcface", aligned_to="arcface", masks=3)
-    (face,) = known.faces(draw_face(0, 0, False))
+    known = Recognizer(
+        colors_model, alignment="arcface", aligned_to="arcface", gallery=Gallery(masks=3)
+    )
+    (face,) = known.embed(draw_face(0, 0, False))
     assert face.template is None
     assert known.one_face(draw_face(0, 0, False)).template is None
 
 
 def test_no_masks_are_drawn_where_nobody_found_the_mouth(colors_model: Any) -> None:
     known = Recognizer(
-        colors_model, alignment="arcface", detector=told(), fall_back="always", masks=3
+        colors_model,
+        alignment="arcface",
+        detector=told(),
+        fall_back="always",
+        gallery=Gallery(masks=3),
     )
-    face = known.face_to_enroll(draw_face(0, 0, False))
+    face = face_to_enroll(known, draw_face(0, 0, False))
     assert face.aligned_by == "whole image" and face.template is None
 
 
@@ -266,16 +279,16 @@ def test_a_detector_that_answers_something_else_is_refused(colors_model: Any) ->
     for answer in ([], [None], [("a face",)]):
         wrong = Recognizer(colors_model, alignment="arcface", detector=lambda images, a=answer: a)
         with pytest.raises(ValueError, match="detector must give"):
-            wrong.faces(draw_face(0, 0, False))
+            wrong.embed(draw_face(0, 0, False))
 
 
 def test_the_librarys_own_detector_finds_a_drawn_face_on_a_photograph(colors_model: Any) -> None:
     pytest.importorskip("ai_edge_litert")
     own = Recognizer(colors_model, alignment="arcface")
     crop = draw_face(0, 0, False, size=160)
-    (face,) = own.faces(crop)
+    (face,) = own.embed(crop)
     assert face.aligned_by in ("blazeface+aligner", "aligner") and face.confidence is not None
-    assert own.faces(np.full((400, 600, 3), 90, np.uint8)) == ()
+    assert own.embed(np.full((400, 600, 3), 90, np.uint8)) == ()
 
 
 @pytest.mark.parametrize("shade", [0, 90, 255])
@@ -297,3 +310,68 @@ def test_a_threshold_is_checked_before_photographs_are_read(
     for ask in (recognizer.identify, lambda photo, **more: recognizer.verify(photo, photo, **more)):
         with pytest.raises(ValueError, match="threshold must be in"):
             ask("absent.jpg", threshold=threshold)
+
+
+@pytest.mark.parametrize("kind", ["path", "bytes", "PIL", "PIL, decoded", "array"])
+def test_a_photograph_may_come_as_a_path_bytes_a_pil_image_or_an_array(
+    recognizer: Recognizer, tmp_path: Path, kind: str
+) -> None:
+    turned, exif = Image.fromarray(np.rot90(draw_face(0, 0, False)).copy()), Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    turned.save(tmp_path / "a.jpg", exif=exif, quality=95)
+    photo: Any = tmp_path / "a.jpg"
+    known = recognizer.one_face(photo)
+    if kind == "bytes":
+        photo = photo.read_bytes()
+    elif kind.startswith("PIL"):
+        photo = Image.open(io.BytesIO(photo.read_bytes()))
+        if kind.endswith("decoded"):
+            photo.load()
+    elif kind == "array":
+        photo = np.asarray(Image.open(photo).transpose(Image.Transpose.ROTATE_270))
+    recognizer.enroll("Ada", [photo])
+    (found,) = recognizer.identify(photo, threshold=-1.0)
+    assert found.face.embedding @ known.embedding == pytest.approx(1, abs=1e-3)
+    assert recognizer.verify(photo, tmp_path / "a.jpg").score == pytest.approx(1, abs=1e-3)
+    assert draw_faces(photo, []).shape == (112, 112, 3)
+
+
+def test_what_is_found_can_be_written_as_json(recognizer: Recognizer, tmp_path: Path) -> None:
+    recognizer.enroll("Ada", [draw_face(0, 0, False)])
+    Image.fromarray(draw_face(0, 0, False)).save(tmp_path / "a.png")
+    (result,) = identify_all(recognizer, [str(tmp_path / "a.png")], threshold=0.5, progress=False)
+    (face,) = json.loads(json.dumps(result.to_dict()))["faces"]
+    assert face["person"] == face["candidates"][0]["person"] == "Ada" and face["threshold"] == 0.5
+    assert set(face) >= {"box", "confidence", "aligned_by", "masked"} and "embedding" not in face
+    (unknown,) = recognizer.identify(draw_face(0, 0, False))
+    assert unknown.to_dict()["person"] is None
+    said = json.loads(
+        json.dumps(recognizer.verify(tmp_path / "a.png", tmp_path / "a.png").to_dict())
+    )
+    assert said["same"] is None and len(said["faces"]) == 2
+
+
+def test_faces_that_one_recognizer_found_another_may_name(colors_model: Any) -> None:
+    canvas = np.full((200, 400, 3), 128, np.uint8)
+    canvas[30:142, 20:132], canvas[60:172, 250:362] = (draw_face(n, 0, False) for n in range(2))
+    finding = Recognizer(
+        colors_model,
+        alignment="arcface",
+        detector=told((20, 30, 132, 142), (250, 60, 362, 172)),
+    )
+    naming = Recognizer(colors_model, alignment="arcface", detector=told())  # finds nothing itself
+    naming.gallery.enroll(["Ada"], finding.embed(canvas)[0].embedding[None])
+    _, second = finding.detect(canvas)
+    (one,) = naming.identify(canvas, faces=[second])
+    assert one.face.box == second.box and one.face.masked == second.masked
+    assert naming.identify(canvas) == ()
+
+
+def test_a_gallery_of_no_model_yet_becomes_the_recognizers(colors_model: Any) -> None:
+    gallery = Gallery(masks=3, source="mine")
+    made = Recognizer(colors_model, alignment="arcface", gallery=gallery)
+    assert (gallery.fingerprint, gallery.alignment) == (made.fingerprint, "arcface")
+    nobodys = Gallery()
+    nobodys.enroll(["Ada"], np.ones((1, 48)))  # by whatever model
+    with pytest.raises(ValueError, match="must be used with the model that made it"):
+        Recognizer(colors_model, alignment="arcface", gallery=nobodys)

@@ -14,8 +14,10 @@ from PIL import Image
 
 from maskedface import geometry
 from maskedface.datasets import draw_face
-from maskedface.recognition import Gallery, Recognizer, enroll_again, gallery_file
-from maskedface.recognition.remembered import PhotoFile, Remembered, remembered
+from maskedface.recognition import DetectedFace, Gallery, Recognizer, enroll_again, gallery_file
+from maskedface.recognition.enrollment import face_again
+from maskedface.recognition.photo import PhotoFile
+from maskedface.recognition.remembered import Remembered, remembered
 from tests.recognition.conftest import told
 from tests.recognition.test_gallery_file import damaged
 
@@ -42,18 +44,21 @@ def photos(tmp_path: Path) -> dict[str, Path]:
     return paths
 
 
+def told_at(source: Any) -> DetectedFace:
+    return DetectedFace((0.0, 0.0, 1.0, 1.0), None, "told", source, 0.0)
+
+
 def known(model: Any, photos: dict[str, Path], **words: Any) -> Recognizer:
-    made = Recognizer(model, alignment="arcface", detector=told(BOX))
-    made.gallery = Gallery(made.fingerprint, **words)
+    gallery = Gallery(**words)
+    made = Recognizer(model, alignment="arcface", detector=told(BOX), gallery=gallery)
     for person, path in photos.items():
         made.enroll(person, [path])
     return made
 
 
 def another(model: keras.Model, **words: Any) -> Recognizer:
-    made = Recognizer(model, alignment="dlib", detector=told(BOX))
-    made.gallery = Gallery(made.fingerprint, **words)
-    return made
+    gallery = Gallery(**words)
+    return Recognizer(model, alignment="dlib", detector=told(BOX), gallery=gallery)
 
 
 def test_where_photographs_lie_is_remembered_and_forgotten_with_the_person(
@@ -124,7 +129,7 @@ def test_a_photograph_that_is_gone_or_another_is_left_out_and_said(
     ada, bo, cy = enroll_again(new, old, progress=False)
     assert ada.face is None and "must be as it was when it was enrolled" in ada.error
     assert bo.face is not None and not bo.error
-    assert (cy.photo, cy.face) == (None, None) and "must be remembered" in cy.error
+    assert (cy.path, cy.face) == ("", None) and "must be remembered" in cy.error
     photos["bo"].unlink()
     assert "No such file" in enroll_again(another(other_model), old, progress=False)[1].error
     assert new.gallery.people == {"bo": 1}
@@ -155,7 +160,7 @@ def test_a_crop_is_small_and_holds_every_alignment_of_the_face() -> None:
     image = np.kron(rng.integers(0, 255, (60, 80, 3)), np.ones((20, 20, 1))).astype("uint8")
     turned = geometry.ALIGNMENTS["arcface"].points @ np.array([[0.6, 0.8], [-0.8, 0.6]])
     points = turned * 4 + np.array([800.0, 500.0])  # eyes 141 px apart, turned by 53 degrees
-    one = remembered(PhotoFile(image), (None, None, "told", points), "crops")
+    one = remembered(PhotoFile(image), told_at(points), "crops")
     assert one is not None and not isinstance(one.source, str)
     crop = one.read()
     assert max(crop.shape[:2]) == 320 and len(one.crop) < 200_000
@@ -177,7 +182,7 @@ def test_a_crop_is_small_and_holds_every_alignment_of_the_face() -> None:
 def test_a_face_that_lies_outside_of_its_image_does_no_harm(points: tuple[float, float]) -> None:
     where = np.array(geometry.ALIGNMENTS["arcface"].points) + points
     file = PhotoFile(np.zeros((50, 40, 3), "uint8"))
-    one = remembered(file, (None, None, "told", where), "crops")
+    one = remembered(file, told_at(where), "crops")
     assert one is not None and one.crop
 
 
@@ -285,7 +290,7 @@ def test_points_that_no_crop_has_are_refused_before_anything_is_warped(
     (one,) = old.photos["ada"]
     hostile = one._replace(source=tuple(map(tuple, points.tolist())))
     with pytest.raises(ValueError, match="must lie in it, apart"):
-        another(other_model).face_again(hostile)
+        face_again(another(other_model), hostile)
 
 
 @pytest.mark.parametrize("path", ["ada.png", "//host/share/ada.png", "\\\\host\\share\\ada.png"])
@@ -316,6 +321,6 @@ def test_squashed_pixels_are_square_in_a_crop() -> None:
     image = np.kron(rng.integers(0, 255, (14, 14, 3)), np.ones((8, 8, 1))).astype("uint8")
     wide = geometry.FacePoints(points * (2, 1) + (0.5, 0), 0.5)  # twice as many pixels in a row
     stretched = np.repeat(image, 2, axis=1)
-    one = remembered(PhotoFile(stretched), (None, None, "told", wide), "crops")
+    one = remembered(PhotoFile(stretched), told_at(wide), "crops")
     assert one is not None and not isinstance(one.source, str)
     assert np.ptp(np.array(one.source), axis=0) == pytest.approx(np.ptp(points, axis=0), rel=0.03)

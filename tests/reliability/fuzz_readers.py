@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maskedface.conversion import dlib_reader, file_kind, pickle_reader, read_pickle
+from maskedface.conversion import dlib_reader, file_checks, pickle_reader, read_pickle
 from maskedface.conversion.dlib_reader import read_dlib
 
 READERS: dict[str, Callable[[str], object]] = {"pickle": read_pickle, "dlib": read_dlib}
@@ -60,7 +60,7 @@ def main() -> None:
     (folder / "seeds").mkdir()
     for number, seed in enumerate(seeds()[kind]):
         (folder / "seeds" / str(number)).write_bytes(seed)
-    for module in (dlib_reader, file_kind, pickle_reader):  # all of TensorFlow would take minutes
+    for module in (dlib_reader, file_checks, pickle_reader):  # all of TensorFlow would take minutes
         owners = [module, *(kind for _, kind in inspect.getmembers(module, inspect.isclass))]
         for owner in owners:
             for _, function in inspect.getmembers(owner, inspect.isfunction):

@@ -111,9 +111,9 @@ def test_attention_is_shown_and_its_share_beside_the_even_one(page: Path) -> Non
 def test_attention_is_that_of_the_measuring_command(
     runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from maskedface.reporting.attention import look
+    from maskedface.reporting.grad_cam import masked_face_maps
 
-    found = look(reporting.find_groups(runs / "open")[0])
+    found = masked_face_maps(reporting.find_groups(runs / "open")[0])
     assert not isinstance(found, str)
     manifest, root = runs / "open" / "manifest.csv", training.Run(str(runs / "open")).record["data"]
     words = ["--manifest", str(manifest), "--data", root, "--protocol", "split"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +11,10 @@ from maskedface import datasets, layers, models, training
 from maskedface.cli.export_check import _scored
 from maskedface.cli.learners import relearn
 from maskedface.datasets.augmentation import Augmentation
-from maskedface.evaluation import Cohort, normalized, person_means, rank_one_report
+from maskedface.evaluation import Cohort, EmbeddedFaces, normalized, person_means, rank_one_report
 from maskedface.recipes import Recipe
-from maskedface.recognition import Recognizer
-from maskedface.recognition.remembered import PhotoFile
+from maskedface.recognition import Recognizer, recognizer
+from maskedface.recognition.enrollment import face_to_enroll
 from maskedface.reporting import per_face
 from maskedface.training import Run
 
@@ -41,10 +40,10 @@ def test_an_open_sets_cohort_are_the_people_trained_on(open_run: Run) -> None:
     (centers,) = head_weights(open_run)
     np.testing.assert_allclose(cohort.people, centers.T, atol=1e-6)
     test = open_run.split()["test"].faces
-    columns = [[getattr(face, name) for face in test] for name in ("person", "domain", "photo")]
-    report = rank_one_report(open_run.predictions["embeddings"], *columns, cohort)
+    embeddings = open_run.predictions["embeddings"]
+    report = rank_one_report(EmbeddedFaces.of(test, embeddings, cohort=cohort))
     assert report == open_run.metrics
-    assert report != rank_one_report(open_run.predictions["embeddings"], *columns)
+    assert report != rank_one_report(EmbeddedFaces.of(test, embeddings))
     for kind in report:
         assert per_face([open_run], kind)[0].mean() == report[kind]["accuracy"]
     scored = _scored(open_run, open_run.predictions["embeddings"])
@@ -141,7 +140,7 @@ def test_a_run_joined_with_itself_is_itself(open_run: Run) -> None:
 
 
 def test_a_recognizer_of_the_run_has_its_cohort(open_run: Run) -> None:
-    cohort = Recognizer.from_run(open_run.path).gallery.cohort
+    cohort = Recognizer.load(open_run.path).gallery.cohort
     assert cohort is not None and open_run.cohort is not None
     np.testing.assert_allclose(cohort.people, open_run.cohort.people, atol=1e-6)
 
@@ -176,17 +175,16 @@ def test_whoever_scores_a_run_enrolls_as_it_does(with_masks: Run) -> None:
         assert joined.metrics[kind]["accuracy"] == report["accuracy"]
 
 
-def test_a_runs_recognizer_draws_its_masks_when_it_enrolls(with_masks: Run) -> None:
+def test_a_runs_recognizer_draws_its_masks_when_it_enrolls(
+    with_masks: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     test = with_masks.split()["test"]
     row = next(number for number, face in enumerate(test.faces) if face.domain == "unmasked")
-    chip = PhotoFile(datasets.read_chips(test, size=64, alignment="vggface2")[row])
-    known = Recognizer.from_run(with_masks.path, aligned_to="vggface2")
+    chip = datasets.read_chips(test, size=64, alignment="vggface2")[row]
+    known = Recognizer.load(with_masks.path, aligned_to="vggface2")
     assert known.gallery.masks == 3
-    found = known.enrollable(chip, *_placed(known, chip.image))
+    # Whatever the estimate says of a drawn face of 64 px.
+    monkeypatch.setattr(recognizer, "masked_probability", lambda image, source: 0.0)
+    found = face_to_enroll(known, chip)
     assert found.template is not None
     np.testing.assert_allclose(found.template, with_masks.predictions["templates"][row], atol=1e-5)
-
-
-def _placed(known: Recognizer, chip: np.ndarray) -> Any:
-    _, place, face = known.located_face(chip)
-    return place, face._replace(masked=0.0)  # whatever the estimate says of a drawn face of 64 px

@@ -10,9 +10,9 @@ from typing import Any
 
 import keras_tuner
 import pytest
-from maskedface.training.start import build_backbone
 
 from maskedface.recipes import PAPER_MASKED_DIRECT, Recipe
+from maskedface.training.backbones import build_backbone
 from maskedface.training.run import HISTORY
 from maskedface.tuning import FaceHyperModel
 from maskedface.whole_file import write_text
@@ -22,9 +22,9 @@ RECIPE = PAPER_MASKED_DIRECT.override(
     train_on={"masked": 1.0, "unmasked": 1.0}, freeze_through="all", epochs=2, batch_size=8
 )
 SPACE: dict[str, Any] = {
-    "optimizer": ["adam", "sgd"],
-    "learning_rate": {"min": 1e-5, "max": 1e-1, "sampling": "log"},
-    "dropout": [0.0, 0.25, 0.5],
+    "optimizer": ["Adam", "SGD"],
+    "optimizer.learning_rate": {"min": 1e-5, "max": 1e-1, "sampling": "log"},
+    "head.dropout": [0.0, 0.25, 0.5],
 }
 
 
@@ -59,5 +59,5 @@ def fake_training(
     # What takes a second a search: its picture, which has its own test, and reading the backbone.
     module = importlib.import_module("maskedface.tuning.searching")
     monkeypatch.setattr(module, "build_backbone", _build_backbone)
-    monkeypatch.setattr("maskedface.tuning.result.draw_search", lambda *_: None)
+    monkeypatch.setattr("maskedface.tuning.search_folder.draw_search", lambda *_: None)
     return fits

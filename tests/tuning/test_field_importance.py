@@ -9,9 +9,9 @@ import pytest
 from maskedface.tuning import draw_search, importance
 
 SPACE = {
-    "optimizer": ["adam", "sgd"],
-    "learning_rate": {"min": 1e-5, "max": 1e-1, "sampling": "log"},
-    "momentum": {"min": 0.5, "max": 0.99, "when": {"optimizer": ["sgd"]}},
+    "optimizer": ["Adam", "SGD"],
+    "optimizer.learning_rate": {"min": 1e-5, "max": 1e-1, "sampling": "log"},
+    "optimizer.momentum": {"min": 0.5, "max": 0.99, "when": {"optimizer": ["SGD"]}},
 }
 
 
@@ -21,9 +21,10 @@ def trials(count: int) -> list[dict[str, Any]]:
     records: list[dict[str, Any]] = []
     for number in range(count):
         rate = float(10 ** rng.uniform(-5, -1))
-        values = {"optimizer": ("adam", "sgd")[int(rng.integers(2))], "learning_rate": rate}
-        if values["optimizer"] == "sgd":
-            values["momentum"] = float(rng.uniform(0.5, 0.99))
+        optimizer = ("Adam", "SGD")[int(rng.integers(2))]
+        values = {"optimizer": optimizer, "optimizer.learning_rate": rate}
+        if optimizer == "SGD":
+            values["optimizer.momentum"] = float(rng.uniform(0.5, 0.99))
         score = 1 - abs(np.log10(rate) + 3) / 4
         status = "stopped" if score < 0.5 else "completed"
         records.append({"trial": str(number), "values": values, "score": score, "status": status})
@@ -32,8 +33,8 @@ def trials(count: int) -> list[dict[str, Any]]:
 
 def test_the_field_that_decides_comes_first() -> None:
     found = importance(SPACE, trials(30))
-    assert next(iter(found)) == "learning_rate"
-    assert found["learning_rate"] > 0.9
+    assert next(iter(found)) == "optimizer.learning_rate"
+    assert found["optimizer.learning_rate"] > 0.9
     assert sum(found.values()) == pytest.approx(1)
 
 
@@ -47,5 +48,5 @@ def test_scores_that_are_all_the_same_say_nothing() -> None:
 
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
-    draw_search(SPACE, trials(12), {"learning_rate": 1.0}, tmp_path / "search.png")
+    draw_search(SPACE, trials(12), {"optimizer.learning_rate": 1.0}, tmp_path / "search.png")
     assert (tmp_path / "search.png").read_bytes().startswith(b"\x89PNG")

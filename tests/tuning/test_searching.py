@@ -16,7 +16,8 @@ from maskedface import recipes, tuning
 from maskedface.datasets import Face, FaceIndex, read_split, shared_rows, split_by_image
 from maskedface.recipes import Recipe
 from maskedface.tuning import Search
-from maskedface.tuning.oracles import ALGORITHMS, RandomOracle
+from maskedface.tuning._keras_tuner_fixes import RandomOracle
+from maskedface.tuning.oracles import ALGORITHMS
 from tests.tuning.fake_training import RECIPE, SPACE, fake_training
 
 
@@ -29,7 +30,8 @@ def searched(drawn: FaceIndex, backbone: Path, folder: Path, **arguments: Any) -
 
 def near(recipe: Recipe) -> float:
     """Best at a rate of 1e-3 and no dropout."""
-    return 0.9 - 0.1 * abs(math.log10(recipe.learning_rate) + 3) - 0.2 * recipe.dropout
+    rate, dropout = (recipe.value_at(x) for x in ("optimizer.learning_rate", "head.dropout"))
+    return 0.9 - 0.1 * abs(math.log10(rate) + 3) - 0.2 * dropout
 
 
 # Searches by four algorithms.
@@ -63,7 +65,7 @@ def test_the_best_trial_becomes_a_recipe(
     assert [float(row["score"]) for row in rows] == pytest.approx([near(r) for r, _ in fits])
     assert set(SPACE) <= set(rows[0])
     importance = json.loads((tmp_path / "s" / "importance.json").read_text())
-    assert next(iter(importance)) == "learning_rate"
+    assert next(iter(importance)) == "optimizer.learning_rate"
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -199,12 +201,12 @@ def test_values_that_do_not_go_together_fail_the_trial(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_training(monkeypatch, near)
-    space = {"head": ["linear", "cosine"], "hidden": [[], [8]]}
+    space = {"head": ["LinearHead", "CosineHead"], "head.hidden": [[], [8]]}
     found = searched(drawn, tiny_backbone, tmp_path / "s", space=space, algorithm="grid")
     assert len(found.trials) == 4
     failed = [record for record in found.trials if record["status"] == "failed"]
-    assert [record["values"] for record in failed] == [{"head": "cosine", "hidden": "[8]"}]
-    assert "hidden must be ()" in failed[0]["reason"]
+    assert {record["values"]["head"] for record in failed} == {"CosineHead"}
+    assert "an argument of head must be one of" in failed[0]["reason"]
 
 
 def test_a_trial_is_scored_by_the_mean_of_its_seeds(
@@ -236,8 +238,11 @@ def test_a_grid_ends_with_its_last_combination(
     fits = fake_training(monkeypatch, near)
     space = tuning.spaces.SGD_TO_ADAM
     searched(drawn, tiny_backbone, tmp_path / "s", space=space, algorithm="grid", trials=99)
-    found = {(recipe.optimizer, recipe.learning_rate) for recipe, _ in fits}
-    assert found == {("adam", 1e-4), ("adam", 2e-3), ("sgd", 1e-4), ("sgd", 2e-3)}
+    found = {
+        (recipe.optimizer.class_name, recipe.value_at("optimizer.learning_rate"))
+        for recipe, _ in fits
+    }
+    assert found == {("Adam", 1e-4), ("Adam", 2e-3), ("SGD", 1e-4), ("SGD", 2e-3)}
     assert len(fits) == 4
 
 
@@ -321,7 +326,7 @@ def test_a_search_begun_before_a_field_was_added_goes_on(
     fits = fake_training(monkeypatch, near)
     searched(drawn, tiny_backbone, tmp_path / "s", trials=1)
     arguments = json.loads((tmp_path / "s" / "search.json").read_text())
-    del arguments["recipe"]["label_smoothing"]  # as if there had been none
+    del arguments["recipe"]["enroll_masks"]  # as if there had been none
     (tmp_path / "s" / "search.json").write_text(json.dumps(arguments))
     searched(drawn, tiny_backbone, tmp_path / "s", trials=2)
     assert len(fits) == 2

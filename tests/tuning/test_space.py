@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import keras_tuner
 import pytest
 
-from maskedface.recipes import PAPER_MASKED, PAPER_MASKED_DIRECT, PAPER_UNMASKED, Recipe
+from maskedface.recipes import PAPER_MASKED, PAPER_MASKED_DIRECT, PAPER_UNMASKED, Recipe, Spec
 from maskedface.tuning import spaces
 from maskedface.tuning.space import check_space, declare, fitting_space, recipe_of
 
+PATH = "optimizer.learning_rate"
+LOSS = Spec.named("maskedface.losses.ArcFace", margin=0.2).to_dict()
+MASKS = Spec.named("maskedface.layers.RandomMask", probability=0.5).to_dict()
+MIRROR = PAPER_MASKED.augmentation[0].to_dict()
 STAGES = ("stem", "layer1", "layer2", "layer3", "layer4")
 
 
@@ -27,31 +32,41 @@ def test_the_defaults_are_the_recipes_own_values(space: dict[str, Any], recipe: 
 
 def test_every_kind_of_value_becomes_a_field() -> None:
     space = {
-        "hidden": [[], [8, 4]],
-        "flip": [True, False],
+        "head.hidden": [[], [8, 4]],
+        "mirror_join": [True, False],
         "epochs": [25, 3],
-        "optimizer": ["adam"],
+        "optimizer": ["Adam"],
+        "schedule": [None, spaces.STEP],
+        "loss": ["SparseCategoricalCrossentropy", LOSS],
+        "augmentation": [[MIRROR], [MASKS, MIRROR], []],
+        "augmentation.0.mode": ["horizontal", "vertical"],
     }
     declared(space, PAPER_MASKED)
-    values = {"hidden": "[8, 4]", "flip": "false", "epochs": 3, "tuner/epochs": 2}
+    values = {"head.hidden": "[8, 4]", "mirror_join": "false", "epochs": 3, "tuner/epochs": 2}
+    values |= {"schedule": json.dumps(spaces.STEP), "loss": json.dumps(LOSS)}
+    values |= {"augmentation": json.dumps([MASKS, MIRROR]), "augmentation.0.probability": 0.25}
     found = recipe_of(PAPER_MASKED, values)
-    assert found == PAPER_MASKED.override(hidden=(8, 4), flip=False, epochs=3)
+    masks = Spec.named("maskedface.layers.RandomMask", probability=0.25)
+    wanted = PAPER_MASKED.override(
+        epochs=3, schedule=spaces.STEP, loss=LOSS, augmentation=(masks, Spec.of(MIRROR))
+    )
+    assert found == wanted.override(**{"head.hidden": [8, 4]})
 
 
 def test_what_a_worker_rounded_to_32_bits_is_the_same_recipe() -> None:
     rounded = 9.999999747378752e-05  # 1e-4
-    assert recipe_of(PAPER_MASKED, {"learning_rate": rounded}).learning_rate == 1e-4
+    assert recipe_of(PAPER_MASKED, {PATH: rounded}).value_at(PATH) == 1e-4
 
 
 def test_a_field_is_searched_only_where_it_means_something() -> None:
     space = {
-        "optimizer": ["adam", "sgd"],
-        "momentum": {"min": 0.5, "max": 0.99, "when": {"optimizer": ["sgd"]}},
+        "optimizer": ["Adam", "SGD"],
+        "optimizer.momentum": {"min": 0.5, "max": 0.99, "when": {"optimizer": ["SGD"]}},
     }
     hp = declared(space, PAPER_MASKED)
-    assert "momentum" not in hp.values
-    hp.values["optimizer"] = "sgd"
-    assert hp.is_active("momentum")
+    assert "optimizer.momentum" not in hp.values
+    hp.values["optimizer"] = "SGD"
+    assert hp.is_active("optimizer.momentum")
 
 
 def test_a_space_loses_what_the_backbone_has_not() -> None:
@@ -69,23 +84,35 @@ def test_a_space_loses_what_the_backbone_has_not() -> None:
         ({}, "a space must hold at least one field"),
         ({"rate": [1]}, "a space's field must be one of a recipe's"),
         ({"test_on": ["masked"]}, "but none of .*test_on"),
-        ({"optimizer": ["adam", "lion"]}, "the space of 'optimizer' must be a list of different"),
-        ({"optimizer": "adam"}, "the space of 'optimizer' must be a list"),
+        (
+            {"optimizer": ["Adam", "Lyon"]},
+            "the space of 'optimizer' must hold values that the recipe takes",
+        ),
+        ({"optimizer": "Adam"}, "the space of 'optimizer' must be a list"),
         ({"epochs": [25, 25]}, "the space of 'epochs' must be a list of different"),
-        ({"dropout": {"min": 0.5, "max": 0.1}}, "the space of 'dropout' must be"),
-        ({"dropout": {"min": 0, "max": 0.9, "sampling": "log"}}, "the space of 'dropout' must be"),
-        ({"dropout": {"min": 0, "max": 0.9, "steps": 2}}, "the space of 'dropout' must be"),
-        ({"flip": {"min": 0, "max": 1}}, "the space of 'flip' must be"),
-        ({"epochs": [True, False]}, "the space of 'epochs' must be"),
+        ({"head.dropout": {"min": 0.5, "max": 0.1}}, "the space of 'head.dropout' must be"),
+        (
+            {"head.dropout": {"min": 0, "max": 0.9, "sampling": "log"}},
+            "the space of 'head.dropout' must be",
+        ),
+        (
+            {"head.dropout": {"min": 0, "max": 0.9, "steps": 2}},
+            "the space of 'head.dropout' must be",
+        ),
+        ({"mirror_join": {"min": 0, "max": 1}}, "the space of 'mirror_join' must hold values that"),
+        ({"epochs": [True, False]}, "the space of 'epochs' must hold values that"),
         ({"epochs": [1, 2]}, "the space of 'epochs' must hold the recipe's own value"),
-        ({"dropout": {"min": 0.6, "max": 0.9}}, "must hold the recipe's own value"),
-        ({"momentum": {"values": [0.9], "when": {"optimizer": ["sgd"]}}}, "when must name a field"),
+        ({"head.dropout": {"min": 0.6, "max": 0.9}}, "must hold the recipe's own value"),
+        (
+            {"optimizer.momentum": {"values": [0.9], "when": {"optimizer": ["SGD"]}}},
+            "when must name a field",
+        ),
         (
             {
-                "optimizer": ["adam"],
-                "momentum": {"values": [0.9], "when": {"optimizer": ["sgd"]}},
+                "optimizer": ["Adam"],
+                "optimizer.momentum": {"values": [0.9], "when": {"optimizer": ["SGD"]}},
             },
-            "when must name a field before 'momentum' and some of its choices",
+            "when must name a field before 'optimizer.momentum' and some of its choices",
         ),
     ],
 )

@@ -10,12 +10,13 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from maskedface import tuning
+from maskedface import losses, models, tuning
 from maskedface.datasets import FaceIndex
 from maskedface.recipes import PAPER_MASKED, PAPER_MASKED_DIRECT, Recipe
-from maskedface.training import frozen_features, train
+from maskedface.training import feature_cache, train
 from maskedface.tuning import FaceHyperModel, Search
 
+RATE = "optimizer.learning_rate"
 RECIPE = PAPER_MASKED_DIRECT.override(
     train_on={"masked": 1.0, "unmasked": 1.0}, freeze_through="all", epochs=1, batch_size=8
 )
@@ -27,17 +28,17 @@ def test_the_second_trial_computes_no_features_and_nan_fails_one(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     computed: list[str] = []
-    compute = frozen_features._compute
+    compute = feature_cache._compute
 
     def counted(*arguments: object) -> None:
         computed.append(str(arguments[3]))
         compute(*arguments)
 
-    monkeypatch.setattr(frozen_features, "_compute", counted)
+    monkeypatch.setattr(feature_cache, "_compute", counted)
     found = tuning.search(
         RECIPE,
         drawn,
-        space={"learning_rate": [1e-4, 1e-2, 1e38]},
+        space={"optimizer.learning_rate": [1e-4, 1e-2, 1e38]},
         algorithm="grid",
         search_dir=tmp_path / "s",
         backbone=str(tiny_backbone),
@@ -64,7 +65,7 @@ def test_hyperband_goes_on_with_the_bits_of_an_unbroken_run(
     found = tuning.search(
         recipe,
         drawn,
-        space={"learning_rate": [1e-4, 1e-3, 1e-2, 1e-1]},
+        space={"optimizer.learning_rate": [1e-4, 1e-3, 1e-2, 1e-1]},
         algorithm="hyperband",
         trials=4,  # three of one epoch, the best of them goes on
         search_dir=tmp_path / "s",
@@ -78,7 +79,7 @@ def test_hyperband_goes_on_with_the_bits_of_an_unbroken_run(
     assert first["epochs"] == 1 and record["epochs"] == 3
     parts = tuning.validation_split(drawn, recipe)
     run = train(
-        recipe.override(learning_rate=record["values"]["learning_rate"]),
+        recipe.override(**{RATE: record["values"][RATE]}),
         *parts,
         run_dir=tmp_path / "run",
         backbone=tiny_backbone,
@@ -99,7 +100,7 @@ def test_a_recipe_that_starts_from_another_is_searched_from_it(
     found = tuning.search(
         recipe,
         drawn,
-        space={"dropout": [0.5, 0.0]},
+        space={"head.dropout": [0.5, 0.0]},
         algorithm="grid",
         search_dir=tmp_path / "s",
         backbone=str(tiny_backbone),
@@ -116,14 +117,15 @@ def test_keras_tuners_own_tuners_search_it(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
     parts = tuning.validation_split(drawn, RECIPE)
-    space = {"dropout": [0.5, 0.0], "hidden": [[], [4]]}
+    space = {"head.dropout": [0.5, 0.0], "head.hidden": [[], [4]]}
     hypermodel = FaceHyperModel(RECIPE, space, *parts, folder=tmp_path, backbone=str(tiny_backbone))
     tuner = keras_tuner.RandomSearch(
         hypermodel, tuning.OBJECTIVE, max_trials=1, seed=1, directory=tmp_path, project_name="kt"
     )
     tuner.search(verbose=0)
     best = hypermodel.recipe_of(tuner.get_best_hyperparameters()[0])
-    assert best.dropout in (0.5, 0.0) and best.hidden in ((), (4,))
+    assert best.value_at("head.dropout") in (0.5, 0.0)
+    assert best.value_at("head.hidden") in ([], [4])
     assert isinstance(tuner.oracle.get_best_trials()[0].score, float)
 
 
@@ -131,24 +133,30 @@ def test_the_built_model_is_trainings_own(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
     parts = tuning.validation_split(drawn, RECIPE)
-    space = {"optimizer": ["adam", "sgd"], "learning_rate": [1e-4, 0.5]}
+    space = {"optimizer": ["Adam", "SGD"], RATE: [1e-4, 0.5]}
     hypermodel = FaceHyperModel(RECIPE, space, *parts, folder=tmp_path, backbone=str(tiny_backbone))
     hp = keras_tuner.HyperParameters()
-    hp.values = {"optimizer": "sgd", "learning_rate": 0.5}
+    hp.values = {"optimizer": "SGD", RATE: 0.5}
     model = hypermodel.build(hp)
-    assert type(model.optimizer).__name__ == "SGD" and model.optimizer.nesterov
+    assert type(model.optimizer).__name__ == "SGD"
     assert float(model.optimizer.learning_rate) == 0.5
-    assert [layer.name for layer in model.layers if layer.trainable_weights] == ["head_logits"]
+    learning = [layer for layer in model.layers if layer.trainable_weights]
+    assert learning == [model.layers[-1]] and isinstance(learning[0], models.LinearHead)
 
 
 def test_a_loss_that_names_nobody_an_epoch_completes(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
-    recipe = RECIPE.override(head="cosine", head_init="class_means", loss="centre")
+    recipe = RECIPE.override(
+        head=models.SideBySide([models.CosineHead(), losses.CenterDistances()]),
+        head_init="class_means",
+        head_final="class_means",
+        loss=losses.CenterLoss(),
+    )
     found = tuning.search(
         recipe,
         drawn,
-        space={"mask_probability": [0.0, 0.5]},
+        space={"loss.weight": [recipe.value_at("loss.weight"), 0.1]},
         algorithm="grid",
         trials=1,
         search_dir=tmp_path / "s",
@@ -166,7 +174,7 @@ def test_memory_does_not_grow_with_trials(
     found: Search = tuning.search(
         RECIPE.override(epochs=2),
         drawn,
-        space={"learning_rate": {"min": 1e-5, "max": 1e-2}, "epochs": [2]},
+        space={"optimizer.learning_rate": {"min": 1e-5, "max": 1e-2}, "epochs": [2]},
         algorithm="random",
         trials=20,
         search_dir=tmp_path / "s",

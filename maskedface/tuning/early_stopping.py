@@ -1,4 +1,4 @@
-"""What looks at a trial after each epoch, and ends the ones that are broken or hopeless."""
+"""Ends a trial early: after its epochs, or when it is hopeless beside the others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEAST_TRIALS = 5  # finished trials that the median rule waits for
 LEAST_EPOCHS = 2  # and epochs of the trial itself: the first says little
 
 
-class WatchTrial(keras.callbacks.Callback):
+class TrialStopping(keras.callbacks.Callback):
     """Ends a run that is hopeless, or that has had its epochs.
 
     Args:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from maskedface.datasets import FaceIndex
-from maskedface.evaluation import Cohort, Matches, interval, rank_one_matches
+from maskedface.evaluation import EmbeddedFaces, Matches, bootstrap_interval, rank_one_matches
 from maskedface.recipes import Recipe
 from maskedface.training import Run
 from maskedface.training.run import RECORD, read_json
@@ -95,7 +95,7 @@ class RunGroup:
         """
         values, people = per_face(self.runs, kind)
         accuracies = [run.metrics[kind]["accuracy"] for run in self.runs]
-        low, high = interval(values, people)
+        low, high = bootstrap_interval(values, people)
         sd = float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else 0.0
         return {"mean": float(np.mean(accuracies)), "sd": sd, "low": low, "high": high}
 
@@ -126,19 +126,13 @@ def per_face(runs: Sequence[Run], domain: str) -> tuple[np.ndarray, list[str]]:
 
 
 def _matches(run: Run, test: FaceIndex, is_open: bool) -> dict[str, Matches]:
-    columns = zip(*((face.person, face.domain, face.photo) for face in test.faces), strict=True)
-    people, domains, photos = (list(column) for column in columns)
     if is_open:
-        cohort = Cohort.among(run.predictions)
-        templates = run.predictions.get("templates")
-        return rank_one_matches(
-            run.predictions["embeddings"], people, domains, photos, cohort, templates
-        )
+        return rank_one_matches(EmbeddedFaces.among(run.predictions, test.faces))
     logits, labels = run.predictions["logits"], run.predictions["labels"]
     found = {}
     for domain in run.metrics:
         rows = np.flatnonzero([face.domain == domain for face in test.faces])
-        names = tuple(people[row] for row in rows)
+        names = tuple(test.faces[row].person for row in rows)
         found[domain] = Matches(
             rows, names, tuple(run.record["classes"]), logits[rows], labels[rows].astype("int64")
         )

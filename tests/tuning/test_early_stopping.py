@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from maskedface.tuning.watching import WatchTrial, is_hopeless, read_curve
+from maskedface.tuning.early_stopping import TrialStopping, is_hopeless, read_curve
 
 OTHERS = [[0.4, 0.6, 0.7]] * 3 + [[0.2, 0.3, 0.3]] * 2  # averages to epoch 2: .5, .5, .5, .25, .25
 
@@ -25,7 +25,7 @@ def test_the_median_rule(curve: list[float], others: list[list[float]], hopeless
     assert is_hopeless(curve, others) is hopeless
 
 
-def fitted(watch: WatchTrial, rate: float = 0.0) -> int:
+def fitted(watch: TrialStopping, rate: float = 0.0) -> int:
     """The epochs that a model of constant accuracy ran."""
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -41,20 +41,20 @@ def fitted(watch: WatchTrial, rate: float = 0.0) -> int:
 @pytest.mark.long
 def test_a_hopeless_run_ends_and_another_does_not() -> None:
     heard: list[int] = []
-    assert fitted(WatchTrial([[0.9] * 6] * 5, 6, lambda: heard.append(1))) == 2
+    assert fitted(TrialStopping([[0.9] * 6] * 5, 6, lambda: heard.append(1))) == 2
     assert len(heard) == 2
-    assert fitted(WatchTrial([[0.1] * 6] * 5, 6, lambda: None)) == 6
+    assert fitted(TrialStopping([[0.1] * 6] * 5, 6, lambda: None)) == 6
     # One that goes on after a kill is judged by all its epochs.
-    assert fitted(WatchTrial([[0.9] * 6] * 5, 6, lambda: None, [0.95])) == 6
-    assert fitted(WatchTrial([[0.9] * 6] * 5, 6, lambda: None, [0.3])) == 1
+    assert fitted(TrialStopping([[0.9] * 6] * 5, 6, lambda: None, [0.95])) == 6
+    assert fitted(TrialStopping([[0.9] * 6] * 5, 6, lambda: None, [0.3])) == 1
 
 
 def test_a_run_ends_after_its_epochs() -> None:
-    assert fitted(WatchTrial([], 3, lambda: None)) == 3
+    assert fitted(TrialStopping([], 3, lambda: None)) == 3
 
 
 def test_a_loss_without_accuracies_is_never_hopeless_and_ends_after_its_epochs() -> None:
-    watch = WatchTrial([[0.9] * 6] * 5, 4, lambda: None)
+    watch = TrialStopping([[0.9] * 6] * 5, 4, lambda: None)
     watch.set_model(keras.Sequential())
     watch.model.stop_training = False
     for epoch, ended in enumerate((False, False, False, True)):

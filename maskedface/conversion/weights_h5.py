@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import keras
 
-from maskedface.conversion import file_kind
+from maskedface.conversion import file_checks
 from maskedface.whole_file import whole_file
 
 ENDING = ".weights.h5"
@@ -50,7 +50,7 @@ def save(backbone: keras.Model, path: str | os.PathLike[str], facts: Mapping[str
     # The sidecar takes its name last; until then the old one would refuse the new weights.
     with whole_file(sidecar) as beside, whole_file(path) as part:
         backbone.save_weights(part)
-        whole = {"file": os.path.basename(path), "file_sha256": file_kind.sha256(part), **facts}
+        whole = {"file": os.path.basename(path), "file_sha256": file_checks.sha256(part), **facts}
         with open(beside, "w", encoding="utf-8") as file:
             json.dump(whole, file, indent=1)
             file.write("\n")
@@ -79,7 +79,7 @@ def read_sidecar(path: str | os.PathLike[str]) -> dict[str, Any] | None:
             raise ValueError(
                 f"a sidecar must be JSON with file_sha256. Received: {sidecar!r}: {error}"
             ) from error
-    found = file_kind.sha256(path)
+    found = file_checks.sha256(path)
     if found != expected:
         raise ValueError(
             f"{os.fspath(path)!r} must have the sha256 that its sidecar names, {expected}. "
@@ -102,7 +102,7 @@ def load(backbone: keras.Model, path: str | os.PathLike[str]) -> dict[str, Any] 
         ValueError: if the SHA-256 is not the sidecar's, or the file is not of this architecture,
             or not of this format.
     """
-    file_kind.check(path, _EXPECTED)
+    file_checks.check(path, _EXPECTED)
     facts = read_sidecar(path)
     try:
         held = _count(path)

@@ -146,12 +146,8 @@ def _origin(tensor: keras.KerasTensor) -> tuple[Any, list[keras.KerasTensor]]:
 
 def _spread(line: Line, ends: tuple[float, float], count: int, length: int) -> np.ndarray:
     """The weight of each place in each pixel of a side; shape (length, count)."""
-    pixels = np.arange(length, dtype="float64")
-    place = ((pixels - line[1]) / line[0]).clip(0, count - 1)
-    low = np.minimum(np.floor(place).astype(int), max(count - 2, 0))
-    weights = np.zeros((length, count))
-    rows = np.arange(length)
-    weights[rows, low] = 1 - (place - low)
-    weights[rows, np.minimum(low + 1, count - 1)] += place - low
+    pixels = np.arange(length)
+    place = (pixels - line[1]) / line[0]
+    weights = np.stack([np.interp(place, np.arange(count), one) for one in np.eye(count)], axis=1)
     inside = (pixels + 0.5 >= min(ends)) & (pixels + 0.5 <= max(ends))
     return weights * inside[:, None]

@@ -15,7 +15,7 @@ from typing import Any
 from maskedface.recipes import Recipe
 from maskedface.training.run import read_json
 from maskedface.tuning.field_importance import importance
-from maskedface.tuning.picture import draw_search
+from maskedface.tuning.search_plot import draw_search
 from maskedface.whole_file import write_json, write_text
 
 ARGUMENTS, MANIFEST, BEST, TABLE, IMPORTANCE, PICTURE, RECORD = (

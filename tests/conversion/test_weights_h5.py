@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from maskedface import models
-from maskedface.conversion import own_file
+from maskedface.conversion import weights_h5
 
 
 def network(seed: int, blocks: tuple[int, ...] = (1, 1, 1, 1)) -> keras.Model:
@@ -20,13 +20,13 @@ def network(seed: int, blocks: tuple[int, ...] = (1, 1, 1, 1)) -> keras.Model:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    own_file.save(network(1), tmp_path / "a.weights.h5", {"variant": "ft"})
+    weights_h5.save(network(1), tmp_path / "a.weights.h5", {"variant": "ft"})
     return tmp_path / "a.weights.h5"
 
 
 def test_a_file_comes_back_as_it_was_saved(path: Path) -> None:
     loaded = network(2)
-    facts = own_file.load(loaded, path)
+    facts = weights_h5.load(loaded, path)
     assert facts is not None and facts["variant"] == "ft"
     for one, other in zip(network(1).get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -34,7 +34,7 @@ def test_a_file_comes_back_as_it_was_saved(path: Path) -> None:
 
 def test_a_file_without_its_sidecar_has_no_facts(path: Path) -> None:
     path.with_name("a.json").unlink()
-    assert own_file.load(network(2), path) is None
+    assert weights_h5.load(network(2), path) is None
 
 
 def test_one_changed_byte_is_refused(path: Path) -> None:
@@ -42,31 +42,31 @@ def test_one_changed_byte_is_refused(path: Path) -> None:
     data[-100] ^= 1
     path.write_bytes(data)
     with pytest.raises(ValueError, match=r"sha256 that its sidecar names.*damaged, or another"):
-        own_file.load(network(2), path)
+        weights_h5.load(network(2), path)
 
 
 def test_a_cut_file_without_a_sidecar_is_refused(path: Path) -> None:
     path.with_name("a.json").unlink()
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(ValueError, match=r"weights.h5 file .* Received: .*truncated"):
-        own_file.load(network(2), path)
+        weights_h5.load(network(2), path)
 
 
 def test_a_sidecar_that_is_no_json_is_refused(path: Path) -> None:
     path.with_name("a.json").write_text("{")
     with pytest.raises(ValueError, match="sidecar must be JSON"):
-        own_file.load(network(2), path)
+        weights_h5.load(network(2), path)
 
 
 def test_a_deeper_networks_file_is_refused(tmp_path: Path) -> None:
-    own_file.save(network(1, (1, 1, 1, 2)), tmp_path / "a.weights.h5", {})
+    weights_h5.save(network(1, (1, 1, 1, 2)), tmp_path / "a.weights.h5", {})
     with pytest.raises(ValueError, match="it holds 100 arrays, resnet50_vggface2 85"):
-        own_file.load(network(2), tmp_path / "a.weights.h5")
+        weights_h5.load(network(2), tmp_path / "a.weights.h5")
 
 
 def test_another_ending_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"end in .weights.h5"):
-        own_file.save(network(1), tmp_path / "a.h5", {})
+        weights_h5.save(network(1), tmp_path / "a.h5", {})
 
 
 def test_the_sidecar_is_json_beside_the_file(path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_failed_write_leaves_what_was_there(path: Path, monkeypatch: pytest.Mo
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(own_file.json, "dump", full)
+    monkeypatch.setattr(weights_h5.json, "dump", full)
     with pytest.raises(OSError, match="No space left"):
-        own_file.save(network(2), path, {})
+        weights_h5.save(network(2), path, {})
     assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before

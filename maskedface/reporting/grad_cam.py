@@ -12,16 +12,16 @@ import numpy as np
 
 from maskedface.datasets import FaceIndex, face_source, read_chip
 from maskedface.evaluation import (
-    attention,
+    EmbeddedFaces,
     attention_share,
-    interval,
-    normalized,
+    bootstrap_interval,
+    grad_cam,
     overlay,
     paired_difference,
 )
 from maskedface.masking import mask_area
-from maskedface.reporting.groups import RunGroup
-from maskedface.reporting.pictures import as_data_uri
+from maskedface.reporting.data_uri import as_data_uri
+from maskedface.reporting.run_groups import RunGroup
 from maskedface.reporting.tables import Table
 from maskedface.training.run import MODEL
 
@@ -31,13 +31,13 @@ _SIDE = 150  # pixels of a picture
 
 
 @dataclass(frozen=True)
-class Looked:
+class MaskedFaceMaps:
     """Attention on some masked faces.
 
     Attributes:
         rows: list of int, the faces among the test rows, in a drawn order.
         chips: uint8 array, shape (N, size, size, 3), what the network was given.
-        maps: float32 array, shape (N, size, size), in [0, 1], as `evaluation.attention` gives them.
+        maps: float32 array, shape (N, size, size), in [0, 1], as `evaluation.grad_cam` gives them.
         shares: float64 array, shape (N,), in [0, 1]: of each map where masks lie. A face of which nothing
             speaks for the score has 0.
         even: float, the share that attention spread evenly would have.
@@ -71,7 +71,7 @@ def masked_with_others(test: FaceIndex) -> list[tuple[int, list[int]]]:
     return found
 
 
-def look(group: RunGroup) -> Looked | str:
+def masked_face_maps(group: RunGroup) -> MaskedFaceMaps | str:
     """Attention of the first seed's network on masked test faces, drawn by seed 0, 96 at most.
 
     The score is what the run is about: of people trained on the classifier's highest, of others the
@@ -79,7 +79,7 @@ def look(group: RunGroup) -> Looked | str:
     faces, so that groups can be compared face by face.
 
     Returns:
-        A `Looked`, or in words why there is none.
+        A `MaskedFaceMaps`, or in words why there is none.
     """
     pairs = _pairs(group)
     if not pairs:
@@ -96,15 +96,17 @@ def look(group: RunGroup) -> Looked | str:
     size, alignment = run.record["image_size"], run.record["alignment"]
     chips = np.stack([_chip(group.test, row, size, alignment) for row in rows])
     if group.is_open:
-        known = normalized(run.predictions.get("templates", run.predictions["embeddings"]))
+        known = EmbeddedFaces.among(run.predictions, group.test.faces).enrolled_as
         references = np.stack([known[pairs[number][1]].mean(axis=0) for number in order])
         from maskedface import models
 
-        maps = attention(models.embedder(run.model), chips, references=references)
+        maps = grad_cam(models.embedder(run.model), chips, references=references)
     else:
-        maps = attention(run.model, chips)
+        maps = grad_cam(run.model, chips)
     area = mask_area(alignment, size)
-    return Looked(rows, chips, maps, np.nan_to_num(attention_share(maps, area)), float(area.mean()))
+    return MaskedFaceMaps(
+        rows, chips, maps, np.nan_to_num(attention_share(maps, area)), float(area.mean())
+    )
 
 
 def _pairs(group: RunGroup) -> list[tuple[int, list[int]]]:
@@ -119,7 +121,7 @@ def _chip(test: FaceIndex, row: int, size: int, alignment: str) -> np.ndarray:
     return read_chip(test.paths[row], size=size, alignment=alignment, source=source)
 
 
-def attention_part(groups: Sequence[RunGroup], faces: bool) -> list[dict[str, Any]]:
+def grad_cam_part(groups: Sequence[RunGroup], faces: bool) -> list[dict[str, Any]]:
     """The page's words, figures and pictures of groups that were tested on the same faces.
 
     Args:
@@ -134,7 +136,7 @@ def attention_part(groups: Sequence[RunGroup], faces: bool) -> list[dict[str, An
     parts: list[dict[str, Any]] = []
     first = None
     for group in groups:
-        found = look(group)
+        found = masked_face_maps(group)
         if isinstance(found, str):
             parts.append({"label": group.label, "why": found})
             continue
@@ -145,18 +147,20 @@ def attention_part(groups: Sequence[RunGroup], faces: bool) -> list[dict[str, An
                 "why": "",
                 "faces": len(people),
                 "people": len(set(people)),
-                "share": _told(float(found.shares.mean()), *interval(found.shares, people)),
+                "share": _told(
+                    float(found.shares.mean()), *bootstrap_interval(found.shares, people)
+                ),
                 "even": f"{found.even:.3f}",
                 "change": "" if first is None else _change(found, first, people),
-                "pictures": _pictures(found) if faces else [],
+                "pictures": _shown_faces(found) if faces else [],
             }
         )
         first = first or found
     return parts
 
 
-def attention_table(parts: Sequence[dict[str, Any]]) -> Table:
-    """The shares of `attention_part`, a row a group that has one."""
+def grad_cam_table(parts: Sequence[dict[str, Any]]) -> Table:
+    """The shares of `grad_cam_part`, a row a group that has one."""
     shown = [part for part in parts if not part["why"]]
     head: tuple[str, ...] = ("run", "masked faces", "share where masks lie", "spread evenly")
     rows: list[tuple[str, ...]] = [
@@ -173,12 +177,12 @@ def _told(value: float, low: float, high: float, sign: str = "") -> str:
     return f"{value:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
 
 
-def _change(found: Looked, first: Looked, people: list[str]) -> str:
+def _change(found: MaskedFaceMaps, first: MaskedFaceMaps, people: list[str]) -> str:
     shift = paired_difference(found.shares, first.shares, people)
     return _told(shift["difference"], shift["low"], shift["high"], "+")
 
 
-def _pictures(found: Looked) -> list[dict[str, str]]:
+def _shown_faces(found: MaskedFaceMaps) -> list[dict[str, str]]:
     drawn = zip(found.chips, found.maps, found.shares, strict=True)
     return [
         {

@@ -8,8 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from maskedface.masking import SEEMS_MASKED
 from maskedface.names import shown
-from maskedface.recognition.found import Identity
+from maskedface.recognition.faces import Identity
+from maskedface.recognition.photo import Photo, read_pixels
 
 MAX_SIDE = 2048  # pixels of the longer side; larger photographs are scaled down
 # Told apart by people who see no red or green (Okabe and Ito 2008): blue, and vermilion.
@@ -24,17 +26,18 @@ class LabeledFace(NamedTuple):
     good: bool
 
 
-def draw_faces(image: np.ndarray, faces: Sequence[LabeledFace]) -> np.ndarray:
+def draw_faces(photo: Photo, faces: Sequence[LabeledFace]) -> np.ndarray:
     """Draws a box and words at faces of a photograph.
 
     Args:
-        image: uint8 array, shape (height, width, 3), RGB.
+        photo: the photograph: an image file's path or bytes, a PIL image, or an RGB array.
         faces: boxes in its pixels, words, and whether the words are good news.
 
     Returns:
         uint8 array, shape (height, width, 3): the picture, scaled down to 2,048 px at most. Good news
         is blue, other orange.
     """
+    image = read_pixels(photo)
     scale = min(1.0, MAX_SIDE / max(image.shape[:2]))
     picture = Image.fromarray(image)
     if scale < 1:
@@ -57,23 +60,23 @@ def draw_faces(image: np.ndarray, faces: Sequence[LabeledFace]) -> np.ndarray:
     return np.asarray(picture)
 
 
-def draw_identities(image: np.ndarray, identities: Sequence[Identity]) -> np.ndarray:
+def draw_identities(photo: Photo, identities: Sequence[Identity]) -> np.ndarray:
     """Draws who is who onto a photograph: name or "unknown", score of the most alike, mask.
 
     Args:
-        image: uint8 array, shape (height, width, 3), RGB.
+        photo: the photograph: an image file's path or bytes, a PIL image, or an RGB array.
         identities: from `Recognizer.identify`, whose boxes are in its pixels.
 
     Returns:
         As `draw_faces`; blue boxes have a name, orange ones are unknown.
     """
     return draw_faces(
-        image,
+        photo,
         [
             LabeledFace(
                 one.face.box,
                 f"{one.person or 'unknown'} {one.candidates[0].score:.2f}"
-                f"{', masked' if one.face.masked >= 0.5 else ''}",
+                f"{', masked' if one.face.masked >= SEEMS_MASKED else ''}",
                 bool(one.person),
             )
             for one in identities

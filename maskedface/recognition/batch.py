@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-import numpy as np
 from rich.console import Console
 from rich.progress import track
 
 from maskedface.datasets.formats import is_tools
 from maskedface.datasets.sources import walk
-from maskedface.recognition.by_mask import ByMask
-from maskedface.recognition.found import FoundFace, Identity
-from maskedface.recognition.gallery import Gallery
+from maskedface.recognition.faces import Identity
 from maskedface.recognition.recognizer import Recognizer
-from maskedface.recognition.remembered import Remembered
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
-class PhotoResult(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class PhotoResult:
     """What became of one photograph.
 
     Attributes:
@@ -35,21 +33,10 @@ class PhotoResult(NamedTuple):
     identities: tuple[Identity, ...]
     error: str = ""
 
-
-class EnrolledAgain(NamedTuple):
-    """What became of one photograph that a gallery remembers.
-
-    Attributes:
-        person: str, whom it shows.
-        photo: the `Remembered`; None where nothing is remembered of the person.
-        face: the `FoundFace` enrolled; None where there is none.
-        error: str, why there is none: the file is gone, is another one now, or does not show one face.
-    """
-
-    person: str
-    photo: Remembered | None
-    face: FoundFace | None
-    error: str = ""
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values: "path", "error", "faces"."""
+        faces = [one.to_dict() for one in self.identities]
+        return {"path": self.path, "error": self.error, "faces": faces}
 
 
 def photo_files(*places: str | os.PathLike[str]) -> list[str]:
@@ -83,7 +70,7 @@ def photo_files(*places: str | os.PathLike[str]) -> list[str]:
 
 
 def identify_all(
-    recognizer: Recognizer | ByMask,
+    recognizer: Recognizer,
     paths: Iterable[str],
     *,
     candidates: int = 3,
@@ -102,85 +89,26 @@ def identify_all(
         One `PhotoResult` a file, in order.
 
     Raises:
-        ValueError: if nobody is enrolled, `candidates` is below 1, the threshold is no score, or two
-            recognizers are given one (`ByMask.identify`).
+        ValueError: if nobody is enrolled, `candidates` is below 1 or the threshold is no score.
         ModuleNotFoundError: if the detector wants a package that is not installed.
+
+    >>> from maskedface import recognition
+    >>> recognizer = recognition.Recognizer.load("runs/best")  # doctest: +SKIP
+    >>> for result in recognition.identify_all(recognizer, recognition.photo_files("in")):  # doctest: +SKIP
+    ...     print(result.to_dict())
     """
     if not len(recognizer.gallery) or candidates < 1:
         raise ValueError(
             "somebody must be enrolled, and candidates at least 1. "
             f"Received: {len(recognizer.gallery)} people, candidates={candidates}"
         )
-    if isinstance(recognizer, ByMask) and threshold is not None:
-        raise ValueError(
-            "threshold must be None with two recognizers, whose galleries have their own. "
-            f"Received: threshold={threshold}"
-        )
-    if isinstance(recognizer, Recognizer):
-        recognizer.check_threshold(threshold)
+    recognizer.gallery.check_threshold(threshold)
 
     def identify(path: str) -> tuple[Identity, ...]:
         return recognizer.identify(path, candidates=candidates, threshold=threshold)
 
     for path, found, error in each(paths, identify, "identifying", progress=progress):
         yield PhotoResult(path, found or (), error)
-
-
-def enroll_again(
-    recognizer: Recognizer, gallery: Gallery, *, progress: bool = True
-) -> tuple[EnrolledAgain, ...]:
-    """Enrolls the people of another gallery by the photographs that it remembers: how a gallery gets
-    another network. What it kept a crop of is taken from that, all else from the file where it lay. The
-    thresholds are to be chosen anew (`Gallery.calibrate`).
-
-    Args:
-        recognizer: with the new network; those enrolled join those in its gallery.
-        gallery: of any network; it is left as it is.
-        progress: whether a progress bar is drawn, on stderr.
-
-    Returns:
-        An `EnrolledAgain` a photograph, and one for each person of whom none is remembered.
-
-    Raises:
-        ModuleNotFoundError: if the detector wants a package that is not installed.
-    """
-    rows = tuple(row for row, _ in faces_again(recognizer, gallery, progress=progress))
-    good = [(row.person, row.face) for row in rows if row.face is not None]
-    if good:
-        people, faces = zip(*good, strict=True)
-        recognizer.gallery.enroll(
-            people, np.stack([face.to_enroll for face in faces]), [face.photo for face in faces]
-        )
-    return rows
-
-
-def faces_again(
-    recognizer: Recognizer, gallery: Gallery, *, progress: bool = True
-) -> Iterator[tuple[EnrolledAgain, np.ndarray | None]]:
-    """The faces of the photographs that a gallery remembers, before anybody is enrolled by them.
-
-    Args:
-        recognizer, gallery, progress: as for `enroll_again`.
-
-    Yields:
-        (a row, its photograph or crop where it has a face), in the order of names.
-
-    Raises:
-        ModuleNotFoundError: as `enroll_again`.
-    """
-    listed = [
-        (person, photo) for person, photos in gallery.photos.items() for photo in photos or (None,)
-    ]
-
-    def again(item: tuple[str, Remembered | None]) -> tuple[np.ndarray, FoundFace]:
-        person, photo = item
-        if photo is None:
-            raise ValueError(f"a photograph must be remembered. Received: person={person!r}, none")
-        return recognizer.face_again(photo)
-
-    for item, found, error in each(listed, again, "enrolling", progress=progress):
-        image, face = found or (None, None)
-        yield EnrolledAgain(*item, face, error), image
 
 
 def each(

@@ -1,0 +1,131 @@
+"""Faces as a network sees them, with all that decides how they score."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from maskedface.evaluation.scoring import Cohort, normalized
+
+_EMBEDDINGS, _TEMPLATES = "embeddings", "templates"
+
+
+class _Face(Protocol):
+    """A row of a `FaceIndex`."""
+
+    @property
+    def person(self) -> str: ...
+    @property
+    def domain(self) -> str: ...
+    @property
+    def photo(self) -> str: ...
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddedFaces:
+    """Faces, what a model makes of them, what is enrolled of each, and the cohort they are compared with.
+
+    Args:
+        embeddings: float array, shape (faces, features), of any length.
+        people, domains: each face's person and "masked" or "unmasked".
+        photos: the photograph each face was made from; None or "" = unknown.
+        templates: what is enrolled of each face, float array of the embeddings' shape
+            (`masking.masked_templates`); by default its embedding. Read of unmasked faces alone.
+        cohort: what is common to each enrolled person and people of this cohort is taken off their
+            scores (`Cohort`); pairs have nobody enrolled.
+
+    Raises:
+        ValueError: from what scores them, if lengths or shapes differ or a number is not finite.
+
+    >>> import numpy as np
+    >>> from maskedface import evaluation
+    >>> domains = ["unmasked", "unmasked", "masked"]
+    >>> faces = evaluation.EmbeddedFaces(np.eye(2)[[0, 1, 0]], ["Ada", "Bo", "Ada"], domains)
+    >>> evaluation.rank_one_report(faces)["masked"]["accuracy"]
+    1.0
+    """
+
+    embeddings: np.ndarray
+    people: Sequence[str]
+    domains: Sequence[str]
+    photos: Sequence[str] | None = None
+    templates: np.ndarray | None = None
+    cohort: Cohort | None = None
+
+    @classmethod
+    def of(
+        cls,
+        faces: Sequence[_Face],
+        embeddings: np.ndarray,
+        templates: np.ndarray | None = None,
+        cohort: Cohort | None = None,
+    ) -> EmbeddedFaces:
+        """Those of a `FaceIndex`.
+
+        Args:
+            faces: `FaceIndex.faces`, row by row the same as the embeddings.
+            embeddings, templates, cohort: as for `EmbeddedFaces`.
+        """
+        people, domains, photos = (
+            [getattr(face, name) for face in faces] for name in ("person", "domain", "photo")
+        )
+        return cls(embeddings, people, domains, photos, templates, cohort)
+
+    @classmethod
+    def among(cls, arrays: Mapping[str, np.ndarray], faces: Sequence[_Face]) -> EmbeddedFaces:
+        """Those of a file's arrays, as `arrays` gave them.
+
+        Args:
+            arrays: among others "embeddings".
+            faces: as for `of`.
+        """
+        templates = arrays.get(_TEMPLATES)
+        return cls.of(faces, arrays[_EMBEDDINGS], templates, Cohort.among(arrays))
+
+    @classmethod
+    def joined(cls, parts: Sequence[EmbeddedFaces]) -> EmbeddedFaces:
+        """The same faces by several networks, each of which counts alike.
+
+        Args:
+            parts: of each network, row by row the same face.
+
+        Returns:
+            Theirs beside each other, with the cohorts' people too where every part has a cohort.
+
+        Raises:
+            ValueError: as `Cohort.joined`.
+        """
+        first, templates = parts[0], None
+        if any(part.templates is not None for part in parts):
+            templates = np.hstack([part.enrolled_as for part in parts])
+        embeddings = np.hstack([part.unit for part in parts])
+        cohort = Cohort.joined([part.cohort for part in parts])
+        return cls(embeddings, first.people, first.domains, first.photos, templates, cohort)
+
+    @functools.cached_property
+    def unit(self) -> np.ndarray:
+        """The embeddings, scaled to length 1: float32 array, shape (faces, features)."""
+        return normalized(self.embeddings)
+
+    @functools.cached_property
+    def enrolled_as(self) -> np.ndarray:
+        """The templates, or else the embeddings, scaled to length 1: float32 array, as `unit`."""
+        if self.templates is None:
+            return self.unit
+        found = normalized(self.templates)
+        if found.shape != self.unit.shape:
+            raise ValueError(
+                "templates must have the embeddings' shape. "
+                f"Received: {found.shape} for {self.unit.shape}"
+            )
+        return found
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """As arrays for a file, which `EmbeddedFaces.among` finds again."""
+        templates = {} if self.templates is None else {_TEMPLATES: self.templates}
+        cohort = {} if self.cohort is None else self.cohort.arrays()
+        return {_EMBEDDINGS: self.embeddings, **templates, **cohort}

@@ -1,0 +1,84 @@
+"""What a photograph may come as, and its pixels."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from maskedface.datasets import ImageError, read_image
+from maskedface.datasets.images import MAX_PIXELS, decode, read_file
+
+
+class PhotoFile(NamedTuple):
+    """A photograph, and the file that these very pixels came from.
+
+    Attributes:
+        image: uint8 array, shape (height, width, 3), RGB, upright.
+        path: str, the file, absolute; "" where there is none.
+        sha256: str, of the file, 64 hexadecimal digits; "" where there is none.
+    """
+
+    image: np.ndarray
+    path: str = ""
+    sha256: str = ""
+
+
+Photo = str | os.PathLike[str] | bytes | np.ndarray | Image.Image | PhotoFile
+
+
+def read_pixels(photo: Photo) -> np.ndarray:
+    """The pixels of a photograph.
+
+    Args:
+        photo: an image file's path or bytes, a PIL image, an array, or what `read_photo` gave.
+
+    Returns:
+        uint8 array, shape (height, width, 3), RGB, upright by its EXIF orientation; an array as it is.
+
+    Raises:
+        ImageError, OSError: as `datasets.read_image`.
+    """
+    if isinstance(photo, PhotoFile):
+        return photo.image
+    if isinstance(photo, np.ndarray):
+        return photo
+    if not isinstance(photo, Image.Image):
+        return read_image(photo)
+    if photo.width * photo.height > MAX_PIXELS:
+        raise ImageError(
+            f"image must have at most {MAX_PIXELS} pixels. Received: {photo.width} x {photo.height}"
+        )
+    return decode(photo)
+
+
+def read_photo(photo: Photo) -> PhotoFile:
+    """Reads a photograph once: what is hashed is what is looked at, whoever writes to the file meanwhile.
+
+    Args:
+        photo: as for `read_pixels`.
+
+    Raises:
+        ImageError, OSError: as `datasets.read_image`.
+    """
+    if isinstance(photo, PhotoFile):
+        return photo
+    if not isinstance(photo, str | os.PathLike):
+        return PhotoFile(read_pixels(photo))
+    data = read_file(photo)
+    image = read_image(data, name=os.fspath(photo))
+    return PhotoFile(image, os.path.abspath(photo), hashlib.sha256(data).hexdigest())
+
+
+def name_of(photo: Photo) -> str:
+    """What an error calls a photograph."""
+    if isinstance(photo, PhotoFile):
+        return repr(photo.path) if photo.path else name_of(photo.image)
+    if isinstance(photo, np.ndarray):
+        return f"an array of {photo.shape}"
+    if isinstance(photo, bytes):
+        return f"{len(photo)} bytes"
+    return repr(photo)
