@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -115,7 +115,7 @@ class SoftSign(keras.layers.Layer):
 class Counter(keras.callbacks.Callback):
     """Counts epochs, in the process, for the tests."""
 
-    seen: list[tuple[int, int]] = []
+    seen: ClassVar[list[tuple[int, int]]] = []
 
     def __init__(self, step: int) -> None:
         super().__init__()
@@ -251,11 +251,12 @@ def test_a_killed_one_goes_on_with_the_same_bits(
     code = (
         "import sys\nfrom pathlib import Path\nfrom maskedface import datasets\n"
         f"from {HERE} import Killed, own_run\n"
-        "index = datasets.read_manifest(sys.argv[1])\n"
+        "index = datasets.read_manifest(sys.argv[1], root=sys.argv[3])\n"
         f"own_run(index, Path(sys.argv[2]), threads={run.record['threads']}, callbacks=[Killed()])"
     )
     datasets.write_manifest(tmp_path / "faces.csv", drawn)
     words = [sys.executable, "-c", code, str(tmp_path / "faces.csv"), str(tmp_path / "run")]
+    words.append(os.fspath(drawn.root))
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert (tmp_path / "run" / "state.npz").exists()
@@ -309,7 +310,7 @@ def test_it_is_tuned(drawn: FaceIndex, tmp_path: Path) -> None:
 @pytest.mark.long
 def test_it_is_reported(run: Run, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
-    reporting.write_report(reporting.find_groups([run.path]), page)
+    reporting.write_report(reporting.find_groups(run.path), page)
     text = page.read_text(encoding="utf-8")
     assert f"{run.metrics['masked']['accuracy']:.3f}" in text and "Focal" in text
 
