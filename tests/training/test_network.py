@@ -36,6 +36,7 @@ TRIPLET = {
     "head": keras.layers.Identity(),
     "head_init": "random",
     "loss": losses.SelfRestrainedTriplet(1.0),
+    "epochs": 4,
 }
 CENTER = {
     "head": models.SideBySide([models.CosineHead(), losses.CenterDistances()]),
@@ -255,7 +256,7 @@ def test_it_trains_and_moves_the_network(
     assert run.predictions["logits"].shape[1] == len(run.record["classes"])
     lines = (tmp_path / "run" / "history.csv").read_text().splitlines()
     found = [float(line.split(",")[lines[0].split(",").index("loss")]) for line in lines[1:]]
-    assert found[1] < found[0]
+    assert found[-1] < found[0]
 
 
 # Two trainings.
