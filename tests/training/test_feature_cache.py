@@ -37,7 +37,7 @@ def parts(drawn: FaceIndex) -> tuple[FaceIndex, FaceIndex]:
 
 @pytest.fixture(scope="module")
 def chips(parts: tuple[FaceIndex, FaceIndex]) -> np.ndarray:
-    return datasets.read_chips(parts[0], size=64, alignment="vggface2")
+    return datasets.read_aligned_faces(parts[0], size=64, alignment="vggface2")
 
 
 @pytest.fixture(scope="module")

@@ -192,7 +192,7 @@ def test_its_recipe_is_read_again(run: Run) -> None:
 def test_its_model_is_read_again(run: Run, drawn: FaceIndex) -> None:
     model = Run(run.path).model
     assert isinstance(model.layers[-1], NearestPoint)
-    chips = datasets.read_chips(run.split()["test"], size=64, alignment="vggface2")
+    chips = datasets.read_aligned_faces(run.split()["test"], size=64, alignment="vggface2")
     np.testing.assert_allclose(
         models.predict(model, chips), run.predictions["logits"], rtol=1e-5, atol=1e-4
     )
@@ -323,7 +323,7 @@ def test_it_is_exported(run: Run, tmp_path: Path, format: Any) -> None:
         format, ()
     ):
         pytest.importorskip(name)
-    chips = datasets.read_chips(run.split()["test"], size=64, alignment="vggface2")
+    chips = datasets.read_aligned_faces(run.split()["test"], size=64, alignment="vggface2")
     ending = {"savedmodel": "model", "onnx": "model.onnx", "litert": "model.tflite"}[format]
     done = exporting.export(run.model, tmp_path / ending, chips, format=format)
     assert done.agreement.relative < 1e-4 and done.agreement.same_first == 1
