@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from maskedface import atomic_write as module
+from maskedface import atomic_file as module
 from maskedface.atomic_file import atomic_write
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes, links and pipes are POSIX'")
@@ -165,7 +165,7 @@ def test_standard_output_comes_after_what_was_printed(
 
 @posix
 def test_a_file_that_standard_output_goes_to_is_not_replaced(tmp_path: Path) -> None:
-    code = "import sys; from tests.test_whole_file import write\n"
+    code = "import sys; from tests.test_atomic_file import write\n"
     code += "print('before'); write(sys.argv[1], 'new\\n'); print('after')"
     with (tmp_path / "out.txt").open("w") as out:
         words = [sys.executable, "-c", code, str(tmp_path / "out.txt")]
