@@ -7,7 +7,7 @@ python examples/01_train_on_masks.py --smoke            # the least that runs it
 
 import argparse
 
-from maskedface import datasets, recipes, training
+from maskedface import datasets, recipes, synthetic, training
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--data", help="a folder in RMFRD's layout; default: people drawn for you")
@@ -19,7 +19,7 @@ if args.data:
     index = datasets.rmfrd(args.data).people_in_both().with_at_least(8, "masked")
 else:
     people, photos = (3, 3) if args.smoke else (16, 8)
-    index = datasets.draw_people(f"{args.run}/faces", people=people, photos=photos)
+    index = synthetic.draw_people(f"{args.run}/faces", people=people, photos=photos)
 
 train, test = datasets.split_by_image(index, train_fraction=0.7, seed=0)
 recipe = recipes.COSINE_MARGIN.override(batch_size=8, epochs=1 if args.smoke else 4)

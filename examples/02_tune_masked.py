@@ -8,7 +8,7 @@ python examples/02_tune_masked.py --smoke            # the least that runs it al
 import argparse
 import logging
 
-from maskedface import datasets, recipes, training, tuning
+from maskedface import datasets, recipes, synthetic, training, tuning
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--data", help="a folder in RMFRD's layout; default: people drawn for you")
@@ -23,7 +23,7 @@ if args.data:
     index = datasets.rmfrd(args.data).people_in_both().with_at_least(8, "masked")
 else:
     people, photos = (3, 4) if args.smoke else (16, 8)
-    index = datasets.draw_people(f"{args.run}/faces", people=people, photos=photos)
+    index = synthetic.draw_people(f"{args.run}/faces", people=people, photos=photos)
 train, test = datasets.split_by_image(index, train_fraction=0.7, seed=0)
 
 recipe = recipes.S_AND_T_TO_T.override(batch_size=8, epochs=2 if args.smoke else 10)

@@ -9,7 +9,7 @@ Half of the people are trained on; the masked faces of the others are looked for
 
 import argparse
 
-from maskedface import datasets, evaluation, recipes, training
+from maskedface import datasets, evaluation, recipes, synthetic, training
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--data", help="a folder in RMFRD's layout; default: people drawn for you")
@@ -21,7 +21,7 @@ if args.data:
     index = datasets.with_photo_groups(datasets.rmfrd(args.data))
 else:
     people, photos = (6, 2) if args.smoke else (60, 6)
-    index = datasets.draw_people(f"{args.run}/faces", people=people, photos=photos)
+    index = synthetic.draw_people(f"{args.run}/faces", people=people, photos=photos)
 train, test = datasets.split_by_person(index, train_fraction=0.5, seed=0)
 
 best = recipes.MASKED_BEST.override(batch_size=16)

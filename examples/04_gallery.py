@@ -8,7 +8,7 @@ python examples/04_gallery.py --smoke                           # the least that
 import argparse
 import os
 
-from maskedface import datasets, recognition
+from maskedface import recognition, synthetic
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--people", help="a folder a person in it; needs the extra detect")
@@ -27,7 +27,7 @@ else:
     # Drawn faces are aligned already: nothing has to be found in them. The first half is enrolled
     # by two bare photographs, the second half are strangers; masked faces of all are named.
     aligned_to, count = "arcface", 6 if args.smoke else 24
-    index = datasets.draw_people(f"{args.run}/faces", people=count, photos=2)
+    index = synthetic.draw_people(f"{args.run}/faces", people=count, photos=2)
     people, photos = {}, []
     for face, path in zip(index.faces, index.paths, strict=True):
         if face.domain == "masked":

@@ -7,7 +7,7 @@ python examples/05_verification.py --smoke                          # the least 
 
 import argparse
 
-from maskedface import datasets, evaluation, models
+from maskedface import datasets, evaluation, models, synthetic
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--data", help="a folder in RMFRD's layout; default: people drawn for you")
@@ -20,9 +20,9 @@ if args.data:
     index = datasets.rmfrd(args.data, alignment=args.alignment).people_in_both()
 else:
     people, photos = (4, 2) if args.smoke else (30, 4)
-    index = datasets.draw_people(f"{args.run}/faces", people=people, photos=photos)
+    index = synthetic.draw_people(f"{args.run}/faces", people=people, photos=photos)
 
-chips = datasets.read_chips(index, size=150, alignment="dlib", progress=True)
+chips = datasets.read_aligned_faces(index, size=150, alignment="dlib", progress=True)
 embeddings = models.predict(models.DlibResNet29(), chips)
 names = [face.person for face in index.faces]
 domains = [face.domain for face in index.faces]

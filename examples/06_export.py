@@ -12,7 +12,7 @@ import json
 
 import numpy as np
 
-from maskedface import datasets, exporting, recipes, training
+from maskedface import datasets, exporting, recipes, synthetic, training
 
 parser = argparse.ArgumentParser()
 parser.add_argument(
@@ -26,7 +26,7 @@ if args.trained:
     run = training.Run(args.trained)
 else:
     people, photos = (3, 3) if args.smoke else (16, 8)
-    index = datasets.draw_people(f"{args.run}/faces", people=people, photos=photos)
+    index = synthetic.draw_people(f"{args.run}/faces", people=people, photos=photos)
     train, test = datasets.split_by_image(index, train_fraction=0.7, seed=0)
     recipe = recipes.COSINE_MARGIN.override(batch_size=8, epochs=1 if args.smoke else 4)
     run = training.train(
@@ -35,8 +35,8 @@ else:
 
 # Calibrated on people trained on, compared on the test faces.
 size, alignment = run.record["image_size"], run.record["alignment"]
-known = datasets.read_chips(run.split()["train"], size=size, alignment=alignment)[:100]
-asked = datasets.read_chips(run.split()["test"], size=size, alignment=alignment)[:64]
+known = datasets.read_aligned_faces(run.split()["train"], size=size, alignment=alignment)[:100]
+asked = datasets.read_aligned_faces(run.split()["test"], size=size, alignment=alignment)[:64]
 facts = {"classes": run.record["classes"], "alignment": alignment, "output": "logits"}
 wanted = [
     ("savedmodel", "float32", "model"),

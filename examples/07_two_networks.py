@@ -15,7 +15,7 @@ import os
 
 import numpy as np
 
-from maskedface import datasets, evaluation, masking, recognition, training
+from maskedface import datasets, evaluation, images, masking, recognition, synthetic, training
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--masked", nargs="+", help="finished runs of an open set, one a seed")
@@ -40,7 +40,7 @@ if args.masked:
     ours = [evaluation.EmbeddedFaces.among(run.predictions, index.faces) for run in runs]
 else:
     people = 6 if args.smoke else 24
-    index = datasets.draw_people(f"{args.run}/faces", people=people, photos=2)
+    index = synthetic.draw_people(f"{args.run}/faces", people=people, photos=2)
     masked = recognition.Recognizer.load(
         "dlib", aligned_to="arcface", gallery=recognition.Gallery(masks=10)
     )
@@ -48,7 +48,7 @@ else:
 
 placed = zip(index.paths, index.faces, strict=True)
 estimates = [
-    masking.masked_probability(datasets.read_image(path), datasets.face_source(face))
+    masking.masked_probability(images.read_image(path), datasets.face_source(face))
     for path, face in placed
 ]
 seems_masked = np.array(estimates) >= masking.SEEMS_MASKED

@@ -12,7 +12,7 @@ import argparse
 
 import keras
 
-from maskedface import datasets, evaluation, losses, models, recipes, training
+from maskedface import datasets, evaluation, losses, models, recipes, synthetic, training
 
 
 @keras.saving.register_keras_serializable(package="example")
@@ -41,7 +41,7 @@ if args.data:
     index = datasets.rmfrd(args.data).people_in_both().with_at_least(8, "masked")
 else:
     people, photos = (3, 3) if args.smoke else (16, 8)
-    index = datasets.draw_people(f"{args.run}/faces", people=people, photos=photos)
+    index = synthetic.draw_people(f"{args.run}/faces", people=people, photos=photos)
 train, test = datasets.split_by_image(index, train_fraction=0.7, seed=0)
 
 base = recipes.COSINE_MARGIN.override(batch_size=8, epochs=1 if args.smoke else 4)

@@ -20,11 +20,13 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 __version__ = "0.1.0"
 
 _PARTS = (
+    "audit",
     "conversion",
     "datasets",
     "evaluation",
     "exporting",
     "geometry",
+    "images",
     "landmarks",
     "layers",
     "losses",
@@ -34,6 +36,7 @@ _PARTS = (
     "recipes",
     "recognition",
     "reporting",
+    "synthetic",
     "training",
     "tuning",
 )

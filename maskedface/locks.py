@@ -77,7 +77,7 @@ def make_once(path: str | os.PathLike[str], make: Callable[[], None], *, what: s
 
     Args:
         path: the file.
-        make: writes it, whole or not at all (`whole_file`).
+        make: writes it, whole or not at all (`atomic_write`).
         what: as for `locked`.
 
     Raises:

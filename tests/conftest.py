@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from maskedface import datasets
+from maskedface import datasets, synthetic
 from maskedface.datasets import FaceIndex
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> FaceIndex:
     """Four people, four photos a domain, in RMFRD's layout."""
     root = tmp_path_factory.mktemp("drawn")
-    return datasets.draw_people(root, people=4, photos=4, size=64)
+    return synthetic.draw_people(root, people=4, photos=4, size=64)
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +73,7 @@ def open_run(tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> R
     from maskedface.recipes import Recipe
 
     folder = tmp_path_factory.mktemp("open")
-    people = datasets.draw_people(folder / "faces", people=8, photos=3, size=64)
+    people = synthetic.draw_people(folder / "faces", people=8, photos=3, size=64)
     train, test = datasets.split_by_person(people, train_fraction=0.5, seed=0)
     return training.train(
         Recipe(

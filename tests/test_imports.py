@@ -14,25 +14,28 @@ from maskedface.training import Run
 
 PACKAGE = Path(maskedface.__file__).parent
 LEAVES = {
-    *("datasets", "geometry", "whole_file", "locks", "extras", "masking", "conversion"),
+    *("images", "datasets", "geometry", "atomic_file", "locks", "extras", "masking", "conversion"),
     *("names", "array_file"),
     *("recipes", "evaluation", "losses"),
 }
 MAY_USE = {
     **{leaf: set() for leaf in LEAVES},
     "masking": {"geometry"},
-    "conversion": {"whole_file"},
-    "datasets": {"geometry", "masking", "whole_file", "locks", "extras", "names"},
+    "conversion": {"atomic_file"},
+    "images": {"extras"},
+    "datasets": {"geometry", "images", "masking", "atomic_file", "locks", "extras", "names"},
+    "audit": {"atomic_file", "datasets", "extras", "images", "masking", "names"},
+    "synthetic": {"datasets"},
     "metrics": {"losses"},
     "recipes": {"names"},
-    "landmarks": {"datasets", "geometry", "extras", "models", "whole_file"},
+    "landmarks": {"datasets", "geometry", "images", "extras", "models", "atomic_file"},
     "layers": {"geometry", "masking"},
     "models": {"conversion", "geometry", "layers", "names"},
     "training": LEAVES | {"models", "layers"},
     "tuning": LEAVES | {"models", "layers", "training"},
     "recognition": {
-        *("extras", "models", "geometry", "evaluation", "training", "datasets", "whole_file"),
-        *("landmarks", "masking", "names", "array_file"),
+        *("extras", "models", "geometry", "evaluation", "training", "datasets", "atomic_file"),
+        *("landmarks", "masking", "names", "array_file", "images", "audit"),
     },
     "exporting": {"models", "extras"},
     "reporting": LEAVES | {"models", "training"},

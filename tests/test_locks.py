@@ -142,12 +142,12 @@ COUNTER = """
 import math, sys
 from pathlib import Path
 from maskedface.locks import locked
-from maskedface.whole_file import whole_file
+from maskedface.atomic_file import atomic_write
 path = Path(sys.argv[1])
 for _ in range(50):
     with locked(path, what="count", wait=math.inf):
         count = int(path.read_text())
-        with whole_file(path) as partial:
+        with atomic_write(path) as partial:
             Path(partial).write_text(str(count + 1))
 """
 
@@ -163,6 +163,6 @@ def test_the_library_is_imported_where_fcntl_is_not() -> None:
     """As on Windows; what needs a GPU's package there is not ours."""
     code = (
         "import sys, warnings; warnings.simplefilter('ignore'); sys.modules['fcntl'] = None\n"
-        "import maskedface.locks, maskedface.whole_file, maskedface.datasets, maskedface.cli.enroll"
+        "import maskedface.locks, maskedface.atomic_file, maskedface.datasets, maskedface.cli.enroll"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

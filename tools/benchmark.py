@@ -366,15 +366,15 @@ def pipeline(args: argparse.Namespace) -> dict[str, Any]:
     import keras
     import tensorflow as tf
 
-    from maskedface import datasets, models, recipes
+    from maskedface import datasets, models, recipes, synthetic
     from maskedface.training import compile_network
 
     with tempfile.TemporaryDirectory() as folder:
         people = -(-args.images // 20)
-        index = datasets.draw_people(folder, people=people, photos=10, size=args.jpeg_size)
+        index = synthetic.draw_people(folder, people=people, photos=10, size=args.jpeg_size)
         paths = [os.fspath(path) for path in index.paths]
 
-        chips = datasets.read_chips(index, size=SIZE, alignment="vggface2")
+        chips = datasets.read_aligned_faces(index, size=SIZE, alignment="vggface2")
         mirror = keras.layers.RandomFlip("horizontal")
         ours = {"image_size": SIZE, "shuffle": True, "augmentation": [mirror]}
         # Built once: tracing their functions is start-up. Single images never reach Python: that

@@ -99,7 +99,7 @@ def _ways(batches: int) -> dict[str, Any]:
     import tensorflow as tf
 
     from maskedface import layers
-    from maskedface.datasets import draw_face
+    from maskedface.synthetic import draw_face
 
     faces = np.stack([draw_face(n % 16, n // 16, False, size=SIZE) for n in range(BATCH)])
     draws = np.random.default_rng(0).uniform(size=(batches, BATCH, 9)).astype("float32")

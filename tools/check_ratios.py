@@ -92,9 +92,9 @@ def ways(folder: Path) -> dict[str, tuple[Callable[[], object], Callable[[], obj
     """{name: (ours, its baseline)}."""
     from PIL import Image
 
-    from maskedface import datasets
+    from maskedface import datasets, synthetic
 
-    index = datasets.draw_people(folder, people=20, photos=_IMAGES // 40, size=112)
+    index = synthetic.draw_people(folder, people=20, photos=_IMAGES // 40, size=112)
 
     def python(*words: str) -> None:
         root = str(Path(__file__).resolve().parents[1])

@@ -39,7 +39,7 @@ def main() -> int:
     rows = datasets.read_split(
         args.manifest, "closed_set", root=args.data, alignment=args.alignment
     )["train"]
-    faces = datasets.read_chips(rows, size=150, alignment="dlib")
+    faces = datasets.read_aligned_faces(rows, size=150, alignment="dlib")
     embeddings = models.predict(models.DlibResNet29("dlib"), faces)
     place = {face.path: row for row, face in enumerate(rows.faces)}
     ways = [("class_means", None), ("knn", None)]

@@ -23,7 +23,8 @@ from sklearn.linear_model import LogisticRegression
 from train_aligner import folded, pack, taught_people
 
 from maskedface import datasets, geometry
-from maskedface.datasets import FaceIndex, read_image
+from maskedface.datasets import FaceIndex
+from maskedface.images import read_image
 from maskedface.landmarks import Aligner, aligner
 from maskedface.landmarks.aligner_network import SIZE
 

@@ -25,12 +25,12 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
-from maskedface import datasets
+from maskedface import datasets, images
 from maskedface.datasets import MFR2_PEOPLE, FaceIndex
-from maskedface.datasets.face_drawing import draw_face
-from maskedface.datasets.reading import read_many
+from maskedface.images.in_threads import read_many
 from maskedface.landmarks import find_landmarks
 from maskedface.masking.estimate import mask_features, masked_probability
+from maskedface.synthetic.face_drawing import draw_face
 
 MODULE = Path(__file__).parents[1] / "maskedface" / "masking" / "estimate_coefficients.py"
 PHOTOGRAPHS = ("MLFW", "RMFRD", "LFW")
@@ -131,7 +131,7 @@ def _faces(index: FaceIndex) -> Faces:
     index = find_landmarks(index, progress=True).where(datasets.is_placed)
 
     def read(row: int) -> tuple[np.ndarray, np.ndarray]:
-        image = datasets.read_image(index.paths[row])
+        image = images.read_image(index.paths[row])
         source = datasets.face_source(index.faces[row])
         return mask_features(image, source), mask_features(_gray(image), source)
 
@@ -245,7 +245,7 @@ def measure(data: str) -> None:
 def _kinds(index: FaceIndex, row: int) -> list[float]:
     from maskedface import geometry
 
-    image = datasets.read_image(index.paths[row])
+    image = images.read_image(index.paths[row])
     source = datasets.face_source(index.faces[row])
     matrix = geometry.chip_matrix(*image.shape[:2], source=source, target="arcface", size=SMALL)
     small = geometry.warp(image, matrix, SMALL)

@@ -18,7 +18,7 @@ import numpy as np
 
 from maskedface import geometry
 from maskedface.conversion.dlib import locate
-from maskedface.datasets import draw_face
+from maskedface.synthetic import draw_face
 
 
 def main() -> None:

@@ -23,7 +23,8 @@ from no_faces import no_faces
 from points_worth import DETECTORS, embed, points_of, rank_one
 
 from maskedface import datasets, evaluation, geometry, landmarks
-from maskedface.datasets import FaceIndex, read_image
+from maskedface.datasets import FaceIndex
+from maskedface.images import read_image
 from maskedface.masking import STYLES, mask_photo
 
 PROBES = 1000  # masks drawn a seed by `drawn`

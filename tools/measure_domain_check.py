@@ -15,10 +15,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from maskedface import datasets
+from maskedface import datasets, images
+from maskedface.audit.domain_check import suspect_domains
 from maskedface.cli import data
-from maskedface.datasets.domain_check import suspect_domains
-from maskedface.datasets.reading import read_many
+from maskedface.images.in_threads import read_many
 from maskedface.masking import masked_probability
 
 OTHER = {"masked": "unmasked", "unmasked": "masked"}
@@ -48,7 +48,7 @@ def main() -> None:
     index = index.where(datasets.is_placed)
     masked = read_many(
         lambda row: masked_probability(
-            datasets.read_image(index.paths[row]), datasets.face_source(index.faces[row])
+            images.read_image(index.paths[row]), datasets.face_source(index.faces[row])
         ),
         range(len(index)),
         label="reading",

@@ -19,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from maskedface import datasets, models, training
+from maskedface import datasets, models, synthetic, training
 from maskedface.datasets import FaceIndex
 from maskedface.datasets.augmentation import Augmentation
 from maskedface.recipes import PAPER_MASKED_DIRECT, PAPER_UNMASKED, Recipe
@@ -37,12 +37,12 @@ def main() -> int:
         0; a failed one raises AssertionError.
     """
     with tempfile.TemporaryDirectory() as folder:
-        index = datasets.draw_people(os.path.join(folder, "faces"), people=10, photos=12, size=180)
+        index = synthetic.draw_people(os.path.join(folder, "faces"), people=10, photos=12, size=180)
         parts = datasets.split_by_image(index)
         keras.utils.set_random_seed(0)
         backbone = os.path.join(folder, "resnet50.keras")
         net = models.ResNet50(None, (180, 180, 3))
-        chips = datasets.read_chips(parts[0], size=180, alignment="vggface2")
+        chips = datasets.read_aligned_faces(parts[0], size=180, alignment="vggface2")
         _set_statistics(net, chips[:64])
         net.save(backbone)
 

@@ -18,10 +18,10 @@ from collections import defaultdict
 import numpy as np
 from PIL import Image, ImageOps
 
-from maskedface.datasets.images import read_image
 from maskedface.datasets.manifest import read_manifest
 from maskedface.datasets.photo_groups import MAX_DISTANCE, photo_groups, photo_hashes
-from maskedface.datasets.reading import read_many
+from maskedface.images.in_threads import read_many
+from maskedface.images.reading import read_image
 
 
 def main() -> None:

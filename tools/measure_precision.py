@@ -35,7 +35,7 @@ def main() -> int:
         args.manifest, args.protocol, root=args.data, alignment=args.alignment
     )
     faces = parts["test"]
-    chips = datasets.read_chips(faces, size=150, alignment="dlib")
+    chips = datasets.read_aligned_faces(faces, size=150, alignment="dlib")
     backbone = models.DlibResNet29()
     hits = {}
     for precision in ("float32", "bfloat16"):

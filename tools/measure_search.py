@@ -20,7 +20,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from maskedface import datasets, tuning
+from maskedface import synthetic, tuning
 from maskedface.datasets import FaceIndex
 from maskedface.recipes import PAPER_UNMASKED
 
@@ -51,7 +51,7 @@ def main() -> int:
     parser.add_argument("--own", type=int, default=2, help="own ones that are run and timed")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        index = datasets.draw_people(
+        index = synthetic.draw_people(
             os.path.join(folder, "faces"), people=args.people, photos=args.photos, size=SIZE
         )
         print(f"{len(index)} images of {len(index.people)} people, ResNet50 at {SIZE} px")

@@ -36,12 +36,12 @@ import numpy as np
 from aligner_samples import CANVAS, PLACE, Samples
 
 from maskedface import datasets, geometry
-from maskedface.datasets.face_drawing import draw_face
 from maskedface.landmarks import Aligner
 from maskedface.landmarks.aligner import read_weights
 from maskedface.landmarks.aligner_network import build_aligner
 from maskedface.landmarks.finding import main_face
 from maskedface.models import fold_batch_norm
+from maskedface.synthetic.face_drawing import draw_face
 
 DRAWN = 1200  # drawn faces among the photographs, so that the package's own demo is aligned too
 HELD_OUT = 0.05  # of the people
@@ -86,7 +86,7 @@ def teach(args: argparse.Namespace) -> None:
     points: list[np.ndarray] = []
     people, worn = [], []
     for face, path in zip(rows.faces, rows.paths, strict=True):
-        image = datasets.read_image(path)
+        image = images.read_image(path)
         found = aligner([image])[0] if face.domain == "masked" else teacher([image])[0]
         if found:
             best = main_face(found, *image.shape[:2])

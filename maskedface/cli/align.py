@@ -70,8 +70,8 @@ def run(args: argparse.Namespace) -> int:
     protocols = _protocols(args, index)
 
     from maskedface import landmarks
+    from maskedface.atomic_file import write_json
     from maskedface.landmarks.crops import check_crops
-    from maskedface.whole_file import write_json
 
     if args.crops:
         check_crops(index, args.crops, alignment=args.crops_alignment, size=args.crops_size)

@@ -46,8 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface audit --help`."""
-    from maskedface import datasets
-    from maskedface.whole_file import write_json
+    from maskedface import audit
+    from maskedface.atomic_file import write_json
 
     if args.leave_out_contradicted and not (args.model and args.write_clean):
         raise ValueError(
@@ -62,9 +62,9 @@ def run(args: argparse.Namespace) -> int:
     if args.landmarks or args.model:
         wanted = data.wanted_by_model(args.model) if args.model else "whole"
         (index,) = data.placed(args, wanted, index)
-    report = datasets.audit(index, check_domains=not args.no_domain_check)
+    report = audit.audit_images(index, check_domains=not args.no_domain_check)
     print(report.to_text())
-    clean, found = datasets.usable(index, report), report.to_json()
+    clean, found = audit.usable(index, report), report.to_json()
     if args.model:
         from maskedface.cli.label_check import contradicted_labels
 
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         write_json(args.json, found)
     if args.picture:
-        datasets.draw_audit(report, args.picture)
+        audit.draw_audit(report, args.picture)
     if args.write_clean:
         _write_clean(args.write_clean, clean, len(index))
     return 0

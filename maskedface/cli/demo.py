@@ -28,7 +28,8 @@ def run(args: argparse.Namespace) -> int:
     from maskedface import recipes
     from maskedface.cli.results import print_results
     from maskedface.conversion import dlib
-    from maskedface.datasets import draw_people, split_by_image, write_manifest
+    from maskedface.datasets import split_by_image, write_manifest
+    from maskedface.synthetic import draw_people
     from maskedface.training import train
 
     dlib.locate()  # say what is missing before anything is drawn

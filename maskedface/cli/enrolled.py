@@ -49,7 +49,7 @@ def _write(args: argparse.Namespace, enrolled: list[EnrolledPhoto], gallery: Gal
     """Writes JSON and pictures; says what could not be written."""
     failed = []
     if args.json:
-        from maskedface.whole_file import write_json
+        from maskedface.atomic_file import write_json
 
         try:
             write_json(args.json, _facts(args, enrolled, gallery))

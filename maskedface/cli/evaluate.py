@@ -143,9 +143,9 @@ def _relearned(groups: dict[str, list[Run]], learner: Learner, join: bool) -> di
 
 def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> int:
     from maskedface import models
-    from maskedface.datasets import read_chips, shared_rows
+    from maskedface.atomic_file import write_json
+    from maskedface.datasets import read_aligned_faces, shared_rows
     from maskedface.training import report_domains
-    from maskedface.whole_file import write_json
 
     index = data.read_index(args)
     reports, chips = {}, {}
@@ -166,7 +166,7 @@ def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> 
                 (places[wanted],) = data.placed(args, wanted, index)
             key = (size, alignment, wanted)
             if key not in chips:
-                chips[key] = read_chips(
+                chips[key] = read_aligned_faces(
                     places[wanted], size=size, alignment=alignment, progress=True
                 )
             report = report_domains(index, labels, models.predict(one.model, chips[key]))

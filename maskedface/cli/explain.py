@@ -162,7 +162,9 @@ def _shares(recognizer: Recognizer, test: Any) -> tuple[np.ndarray, list[str], f
     from maskedface.reporting import masked_with_others
 
     size = recognizer.embedder.input_shape[1]
-    chips = datasets.read_chips(test, size=size, alignment=recognizer.alignment, progress=True)
+    chips = datasets.read_aligned_faces(
+        test, size=size, alignment=recognizer.alignment, progress=True
+    )
     embeddings = _embedded(recognizer, chips)
     pairs = masked_with_others(test)
     if not pairs:

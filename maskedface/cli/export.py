@@ -195,7 +195,7 @@ def _faces(
     """Different faces in a drawn order, the model's input, and where they come from."""
     import numpy as np
 
-    from maskedface import datasets, geometry
+    from maskedface import datasets, geometry, synthetic
 
     size, count = model.input_shape[1], _CHECKED + args.calibrate
     if args.data or args.manifest:
@@ -206,7 +206,7 @@ def _faces(
     else:
         matrix = geometry.chip_matrix(112, 112, source="arcface", target=alignment, size=size)
         drawn = [
-            datasets.draw_face(person, 0, person % 2 == 1, seed=args.seed)
+            synthetic.draw_face(person, 0, person % 2 == 1, seed=args.seed)
             for person in range(count)
         ]
         return np.stack([geometry.warp(face, matrix, size) for face in drawn]), "drawn faces"
@@ -219,7 +219,7 @@ def _faces(
             + order[len(order) // 2 :].tolist()
         )
     chips = [
-        datasets.read_chip(
+        datasets.read_aligned_face(
             index.paths[row],
             size=size,
             alignment=alignment,

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from maskedface import datasets, evaluation, exporting
+from maskedface.atomic_file import write_json
 from maskedface.cli.learners import Relearned
 from maskedface.cli.results import print_results
 from maskedface.reporting import per_face
 from maskedface.training import report_domains
 from maskedface.training.run import read_json
-from maskedface.whole_file import write_json
 
 if TYPE_CHECKING:
     from maskedface.exporting import Exported
@@ -40,7 +40,7 @@ def check_files(run: Run, done: Sequence[Exported], most: float) -> bool:
     """
     test = run.split()["test"]
     size, alignment = run.record["image_size"], run.record["alignment"]
-    chips = datasets.read_chips(test, size=size, alignment=alignment, progress=True)
+    chips = datasets.read_aligned_faces(test, size=size, alignment=alignment, progress=True)
     found: dict[str, Any] = {}  # `Relearned` stands for a run wherever one is asked for results
     kept_to = True
     for one in done:

@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _is_replaced(path: str | None) -> bool:
     """Whether a file is written whole each time; a pipe would get one after the other."""
-    from maskedface.whole_file import is_stream
+    from maskedface.atomic_file import is_stream
 
     return path is not None and not is_stream(path)
 
@@ -111,7 +111,7 @@ def _with_picture(result: PhotoResult, folder: str | None, number: int) -> _Row:
 
 
 def _save(args: argparse.Namespace, rows: list[_Row], *, complete: bool) -> None:
-    from maskedface.whole_file import write_json
+    from maskedface.atomic_file import write_json
 
     if args.json:
         facts = {

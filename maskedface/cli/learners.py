@@ -86,8 +86,10 @@ def relearn(runs: Sequence[Run], learner: Learner) -> Relearned:
 
 def _embeddings(run: Run, rows: FaceIndex) -> np.ndarray:
     from maskedface import models
-    from maskedface.datasets import read_chips
+    from maskedface.datasets import read_aligned_faces
     from maskedface.evaluation import normalized
 
-    chips = read_chips(rows, size=run.record["image_size"], alignment=run.record["alignment"])
+    chips = read_aligned_faces(
+        rows, size=run.record["image_size"], alignment=run.record["alignment"]
+    )
     return normalized(models.predict(models.embedder(run.model), chips))

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
     from maskedface import geometry, masking
     from maskedface.cli.outputs import write_picture
-    from maskedface.datasets import draw_face
+    from maskedface.synthetic import draw_face
 
     if (args.picture is None) != (args.points is None):
         raise ValueError("--picture and --points must be given together")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from maskedface.whole_file import STANDARD_OUTPUT
+from maskedface.atomic_file import STANDARD_OUTPUT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,8 +100,8 @@ def write_picture(path: str, picture: np.ndarray) -> None:
     """
     from PIL import Image
 
-    from maskedface.whole_file import whole_file
+    from maskedface.atomic_file import atomic_write
 
     kind = picture_kind(path)
-    with whole_file(path) as partial:
+    with atomic_write(path) as partial:
         Image.fromarray(picture).save(partial, kind)

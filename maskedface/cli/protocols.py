@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from maskedface import datasets, evaluation
+from maskedface.atomic_file import write_json
 from maskedface.cli import data
 from maskedface.cli.embedding import models_and_faces
 from maskedface.cli.lists import rank_lists, score_pairs, shown_value
 from maskedface.cli.recognizing import print_table
 from maskedface.datasets import PAIR_PROTOCOLS
 from maskedface.recognition import embed_index
-from maskedface.whole_file import write_json
 
 
 def run_protocol(args: argparse.Namespace) -> int:

@@ -39,8 +39,8 @@ def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface verify --help`."""
     from rich.table import Table
 
+    from maskedface.atomic_file import write_json
     from maskedface.recognition import Gallery
-    from maskedface.whole_file import write_json
 
     read = (args.first, args.second, args.gallery)
     check_outputs(args.picture, args.json, inputs=read)

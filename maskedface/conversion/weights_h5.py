@@ -10,8 +10,8 @@ from typing import Any
 import h5py
 import keras
 
+from maskedface.atomic_file import atomic_write
 from maskedface.conversion import file_checks
-from maskedface.whole_file import whole_file
 
 ENDING = ".weights.h5"
 _EXPECTED = "a .weights.h5 file that Keras 3 wrote"
@@ -48,7 +48,7 @@ def save(backbone: keras.Model, path: str | os.PathLike[str], facts: Mapping[str
     """
     sidecar = sidecar_path(path)
     # The sidecar takes its name last; until then the old one would refuse the new weights.
-    with whole_file(sidecar) as beside, whole_file(path) as part:
+    with atomic_write(sidecar) as beside, atomic_write(path) as part:
         backbone.save_weights(part)
         whole = {"file": os.path.basename(path), "file_sha256": file_checks.sha256(part), **facts}
         with open(beside, "w", encoding="utf-8") as file:

@@ -1,10 +1,9 @@
 # What the package offers: read by type checkers, and by `lazy_loader` when a name is first used.
-from .audit_picture import draw_audit as draw_audit
-from .augmenting import augmented as augmented
-from .chips import read_chip as read_chip, read_chips as read_chips
-from .drawn_faces import draw_people as draw_people
+from .aligned_faces import (
+    read_aligned_face as read_aligned_face,
+    read_aligned_faces as read_aligned_faces,
+)
 from .epoch_plan import EpochPlan as EpochPlan, with_domain as with_domain
-from .face_drawing import draw_face as draw_face
 from .face_index import Exclusion as Exclusion, Face as Face, FaceIndex as FaceIndex
 from .face_places import (
     apply_landmarks as apply_landmarks,
@@ -12,8 +11,6 @@ from .face_places import (
     face_source as face_source,
     is_placed as is_placed,
 )
-from .image_audit import AuditReport as AuditReport, audit as audit, usable as usable
-from .images import ImageError as ImageError, read_image as read_image
 from .landmarks import Landmarks as Landmarks
 from .manifest import (
     read_manifest as read_manifest,

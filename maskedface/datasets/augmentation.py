@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from maskedface.masking.chance import uniform
+from maskedface.masking.hashed_draws import uniform
 
 _STREAM = (
     100  # apart from the streams of `datasets.order`; a layer takes as many as it draws numbers

@@ -7,11 +7,11 @@ import os
 from collections.abc import Mapping
 from typing import cast
 
+from maskedface.atomic_file import atomic_write
 from maskedface.datasets import landmarks
 from maskedface.datasets.face_index import Domain, Face, FaceIndex
 from maskedface.datasets.landmarks import Landmarks
 from maskedface.datasets.tables import not_utf8, read_table
-from maskedface.whole_file import whole_file
 
 _COLUMNS = ("path", "person", "domain", "photo", "alignment")
 _OWN = (*_COLUMNS, *landmarks.COLUMNS, landmarks.ASPECT)  # all others are protocols
@@ -60,7 +60,7 @@ def write_manifest(
                 f"Received: path={min(strangers)!r}"
             )
     with (
-        whole_file(path) as partial,
+        atomic_write(path) as partial,
         open(partial, "w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
         writer = csv.writer(file)

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from maskedface.datasets.face_index import Domain, Face, FaceIndex
-from maskedface.datasets.named_files import NamedFiles
+from maskedface.datasets.listed_files import NamedFiles
 from maskedface.datasets.tables import read_lines, read_table
 
 PairProtocol = Literal["lfw", "mlfw", "mfr2", "rmfvd", "c-rmfrd"]

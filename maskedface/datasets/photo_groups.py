@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from maskedface.datasets.face_index import Face, FaceIndex
-from maskedface.datasets.images import read_image
-from maskedface.datasets.reading import read_many
+from maskedface.images.in_threads import read_many
+from maskedface.images.reading import read_image
 
 # Own lines, not the imagehash package, which brings PyWavelets for the sake of these.
 # pHash (Zauner 2010, "Implementation and benchmarking of perceptual image hash functions",

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from maskedface.datasets.face_index import Domain, Exclusion, Face, FaceIndex
-from maskedface.datasets.formats import has_image_name, is_tools
 from maskedface.datasets.person_names import name_key
+from maskedface.images.formats import has_image_name, is_tools
 
 # Folder names of the released archive, lower case
 # (github.com/X-zhangyang/Real-World-Masked-Face-Dataset).

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from maskedface.datasets import order
+from maskedface.datasets.aligned_faces import read_aligned_face, read_aligned_faces
 from maskedface.datasets.augmentation import Augmentation
-from maskedface.datasets.chips import read_chip, read_chips
 from maskedface.datasets.epoch_plan import EpochPlan
 from maskedface.datasets.face_index import FaceIndex
 from maskedface.datasets.face_places import face_source
@@ -75,7 +75,7 @@ def as_tf_dataset(
         initial_epoch: int >= 0, the number of the first epoch that is read.
         classes: the people in label order; by default the index's own.
         cache: "memory" or a folder decodes each file once and keeps it as uint8
-            (`datasets.read_chips`, whose array may be given itself); None decodes in each epoch and
+            (`datasets.read_aligned_faces`, whose array may be given itself); None decodes in each epoch and
             holds only a few batches.
         progress: whether filling the cache draws a progress bar.
 
@@ -201,7 +201,9 @@ def _reader(
         chips: np.ndarray = cache
     else:
         folder = None if cache == "memory" else cache
-        chips = read_chips(index, size=size, alignment=alignment, cache=folder, progress=progress)
+        chips = read_aligned_faces(
+            index, size=size, alignment=alignment, cache=folder, progress=progress
+        )
     return _copier(chips)
 
 
@@ -218,4 +220,4 @@ def _decode(
     for image, row in zip(images, rows, strict=True):
         face = index.faces[row]
         path = os.path.join(index.root, face.path)
-        read_chip(path, size=size, alignment=alignment, source=face_source(face), out=image)
+        read_aligned_face(path, size=size, alignment=alignment, source=face_source(face), out=image)

@@ -13,17 +13,17 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
 from maskedface import geometry
+from maskedface.atomic_file import atomic_write
 from maskedface.datasets import (
     Exclusion,
     Face,
     FaceIndex,
-    ImageError,
     face_source,
     is_placed,
-    read_chip,
+    read_aligned_face,
     write_manifest,
 )
-from maskedface.whole_file import whole_file
+from maskedface.images import ImageError
 
 MANIFEST = "manifest.csv"
 _RECORD = "crops.json"  # says that a folder is ours to write over, and whether all crops are there
@@ -151,14 +151,14 @@ def crop_path(path: str) -> str:
 def _write(root: str, folder: str, alignment: str, size: int, face: Face) -> str:
     """Why a row has no crop; "" where it has one."""
     try:
-        chip = read_chip(
+        chip = read_aligned_face(
             os.path.join(root, face.path), size=size, alignment=alignment, source=face_source(face)
         )
     except (ImageError, OSError) as error:
         return str(error)
     path = os.path.join(folder, crop_path(face.path))
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    with whole_file(path) as partial:
+    with atomic_write(path) as partial:
         if path.lower().endswith(_JPEG):
             Image.fromarray(chip).save(partial, "JPEG", quality=95, subsampling=0)
         else:
@@ -168,7 +168,7 @@ def _write(root: str, folder: str, alignment: str, size: int, face: Face) -> str
 
 def _record(folder: str, alignment: str, size: int, *, finished: bool) -> None:
     with (
-        whole_file(os.path.join(folder, _RECORD)) as partial,
+        atomic_write(os.path.join(folder, _RECORD)) as partial,
         open(partial, "w", encoding="utf-8") as file,
     ):
         json.dump({"alignment": alignment, "size": size, "finished": finished}, file)

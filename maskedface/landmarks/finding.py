@@ -21,7 +21,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
-from maskedface.datasets import FaceIndex, ImageError, Landmarks, read_image
+from maskedface.datasets import FaceIndex, Landmarks
+from maskedface.images import ImageError, read_image
 from maskedface.landmarks.aligner import weights_name
 from maskedface.landmarks.cascade import Cascade
 from maskedface.landmarks.detection import Detection, Detector, detect

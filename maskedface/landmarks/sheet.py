@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from maskedface.datasets import FaceIndex, ImageError, read_image
+from maskedface.atomic_file import atomic_write
+from maskedface.datasets import FaceIndex
+from maskedface.images import ImageError, read_image
 from maskedface.landmarks.finding import Aligned
-from maskedface.whole_file import whole_file
 
 _SIDE, _TEXT, _GAP, _COLUMNS = (
     144,
@@ -61,7 +62,7 @@ def draw_sheet(aligned: Aligned, path: str | os.PathLike[str], count: int = 48) 
     for place, row in enumerate(rows):
         line, column = divmod(place, _COLUMNS)
         sheet.paste(_tile(aligned, row), (column * wide + _GAP, line * high + _GAP))
-    with whole_file(path) as partial:
+    with atomic_write(path) as partial:
         sheet.save(partial)
     return rows
 

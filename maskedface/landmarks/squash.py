@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from maskedface import geometry
-from maskedface.datasets import FaceIndex, ImageError, Landmarks
+from maskedface.datasets import FaceIndex, Landmarks
 from maskedface.datasets.face_index import Face
-from maskedface.datasets.images import open_image
+from maskedface.images import ImageError
+from maskedface.images.reading import open_image
 
 Size = tuple[int, int]
 

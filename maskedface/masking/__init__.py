@@ -6,9 +6,8 @@ from maskedface.masking.area import mask_area
 from maskedface.masking.bank import MaskBank
 from maskedface.masking.enrolling import masked_templates
 from maskedface.masking.estimate import SEEMS_MASKED, masked_probability
-from maskedface.masking.photos import mask_photo
-from maskedface.masking.pictures import PictureStyle, style_from_picture
-from maskedface.masking.random_mask import RandomMask
+from maskedface.masking.image_styles import PictureStyle, style_from_picture
+from maskedface.masking.masked_photos import mask_photo
 from maskedface.masking.styles import STYLES, MaskStyle, Style
 
 __all__ = [
@@ -17,7 +16,6 @@ __all__ = [
     "MaskBank",
     "MaskStyle",
     "PictureStyle",
-    "RandomMask",
     "Style",
     "mask_area",
     "mask_photo",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from maskedface.masking.bank import MaskBank
-from maskedface.masking.chance import fixed_masks
+from maskedface.masking.hashed_draws import fixed_masks
 from maskedface.masking.styles import STYLES
 
 MOST_MASKS = 100  # a template's mean has long settled

@@ -8,6 +8,7 @@ import importlib
 import json
 import math
 import os
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -228,8 +229,12 @@ class Recipe:
         Raises:
             ValueError: if a part's class is not found or refuses its arguments.
         """
-        for part in self._parts():
-            part.build()
+        state = random.getstate()  # which a layer without a seed takes one from
+        try:
+            for part in self._parts():
+                part.build()
+        finally:
+            random.setstate(state)
 
     def import_parts(self) -> None:
         """Imports the modules of its parts' classes, which registers them with Keras; those that are not

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.progress import track
 
-from maskedface.datasets.formats import is_tools
 from maskedface.datasets.sources import walk
+from maskedface.images.formats import is_tools
 from maskedface.recognition.faces import Identity
 from maskedface.recognition.recognizer import Recognizer
 

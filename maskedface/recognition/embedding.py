@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from maskedface import models
-from maskedface.datasets import FaceIndex, read_chips
+from maskedface.datasets import FaceIndex, read_aligned_faces
 from maskedface.evaluation import EmbeddedFaces
 from maskedface.masking import masked_templates
 
@@ -63,7 +63,7 @@ def embed_index(
         `EmbeddedFaces`, in the rows' order.
 
     Raises:
-        ImageError, OSError: as `datasets.read_chips`.
+        ImageError, OSError: as `datasets.read_aligned_faces`.
 
     >>> from maskedface import evaluation, recognition
     >>> recognizer = recognition.Recognizer.load("dlib")  # doctest: +SKIP
@@ -71,7 +71,7 @@ def embed_index(
     """
     embedder, alignment = recognizer.embedder, recognizer.alignment
     size, gallery = embedder.input_shape[1], recognizer.gallery
-    chips = read_chips(index, size=size, alignment=alignment, progress=progress)
+    chips = read_aligned_faces(index, size=size, alignment=alignment, progress=progress)
     embeddings, enrolled = models.predict(embedder, chips), None
     if templates and gallery.masks:
         bare = np.flatnonzero([face.domain == "unmasked" for face in index.faces])

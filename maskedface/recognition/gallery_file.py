@@ -11,10 +11,10 @@ from typing import Any, get_args
 import numpy as np
 
 from maskedface.array_file import DamagedError, digest, read_arrays
+from maskedface.atomic_file import atomic_write
 from maskedface.geometry import ALIGNMENTS
 from maskedface.names import LONGEST
 from maskedface.recognition.remembered import Remember, are_photos
-from maskedface.whole_file import whole_file
 
 VERSION = 5  # 1 had no cohort, 2 no masks, 3 no digests, 4 no photographs
 _FACTS_MEMBER, _DIGESTS = "facts", "digests"
@@ -47,7 +47,7 @@ def write(
     digests = {name: digest(array) for name, array in arrays.items()}
     text = json.dumps({"version": VERSION, **facts, _DIGESTS: digests}, allow_nan=False).encode()
     # Biometric data: a new file is for its owner alone. By an open file, as NumPy would add an ending.
-    with whole_file(path, private=True) as partial, open(partial, "wb") as file:
+    with atomic_write(path, private=True) as partial, open(partial, "wb") as file:
         np.savez(file, facts=np.frombuffer(text, "uint8"), **arrays)  # type: ignore[arg-type]
 
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from maskedface.datasets import ImageError, read_image
-from maskedface.datasets.images import MAX_PIXELS, decode, read_file
+from maskedface.images import ImageError, read_image
+from maskedface.images.reading import MAX_PIXELS, decode, read_file
 
 
 class PhotoFile(NamedTuple):
@@ -40,7 +40,7 @@ def read_pixels(photo: Photo) -> np.ndarray:
         uint8 array, shape (height, width, 3), RGB, upright by its EXIF orientation; an array as it is.
 
     Raises:
-        ImageError, OSError: as `datasets.read_image`.
+        ImageError, OSError: as `images.read_image`.
     """
     if isinstance(photo, PhotoFile):
         return photo.image
@@ -62,7 +62,7 @@ def read_photo(photo: Photo) -> PhotoFile:
         photo: as for `read_pixels`.
 
     Raises:
-        ImageError, OSError: as `datasets.read_image`.
+        ImageError, OSError: as `images.read_image`.
     """
     if isinstance(photo, PhotoFile):
         return photo

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from maskedface import geometry, models
-from maskedface.datasets.file_facts import blankness
+from maskedface.audit.file_facts import blankness
 from maskedface.evaluation import normalized
 from maskedface.landmarks import Cascade, Detector, detect
 from maskedface.landmarks.detection import check_image
@@ -61,10 +61,10 @@ class Recognizer:
         ValueError: if the model takes or gives something else, or states no alignment and none is given,
             a word is none of these, or the gallery was made with another model.
 
-    >>> from maskedface import datasets, models, recognition
+    >>> from maskedface import models, recognition, synthetic
     >>> network = models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1))
     >>> recognizer = recognition.Recognizer(network, aligned_to="vggface2")
-    >>> ada = datasets.draw_face(0, 0, False)
+    >>> ada = synthetic.draw_face(0, 0, False)
     >>> _ = recognizer.enroll("Ada", [ada])
     >>> recognizer.identify(ada, threshold=0.9)[0].person
     'Ada'

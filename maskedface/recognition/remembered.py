@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from maskedface import geometry
-from maskedface.datasets import read_image
 from maskedface.geometry import ALIGNMENTS, FacePoints, Source
+from maskedface.images import read_image
 from maskedface.recognition.photo import PhotoFile, read_photo
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import os
 import numpy as np
 from PIL import Image
 
-from maskedface.datasets import read_image
+from maskedface.images import read_image
 
 _SIDE = 112  # pixels: what a card shows, at twice a phone's points
 _QUALITY = 82

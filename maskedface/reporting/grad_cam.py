@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from maskedface.datasets import FaceIndex, face_source, read_chip
+from maskedface.datasets import FaceIndex, face_source, read_aligned_face
 from maskedface.evaluation import (
     EmbeddedFaces,
     attention_share,
@@ -118,7 +118,7 @@ def _pairs(group: RunGroup) -> list[tuple[int, list[int]]]:
 
 def _chip(test: FaceIndex, row: int, size: int, alignment: str) -> np.ndarray:
     source = face_source(test.faces[row])
-    return read_chip(test.paths[row], size=size, alignment=alignment, source=source)
+    return read_aligned_face(test.paths[row], size=size, alignment=alignment, source=source)
 
 
 def grad_cam_part(groups: Sequence[RunGroup], faces: bool) -> list[dict[str, Any]]:

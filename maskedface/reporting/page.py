@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import maskedface
+from maskedface.atomic_file import write_text
 from maskedface.extras import from_extra
 from maskedface.reporting import figures, tables
 from maskedface.reporting.confused_pairs import Confused, worst_pairs
 from maskedface.reporting.data_uri import face_uri
 from maskedface.reporting.grad_cam import grad_cam_part, grad_cam_table
 from maskedface.reporting.run_groups import KINDS, RunGroup
-from maskedface.whole_file import write_text
 
 
 def write_report(

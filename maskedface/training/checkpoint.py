@@ -19,8 +19,8 @@ import keras
 import numpy as np
 
 from maskedface.array_file import DamagedError, read_arrays
+from maskedface.atomic_file import atomic_write, write_text
 from maskedface.training.run import HISTORY
-from maskedface.whole_file import whole_file, write_text
 
 STATE = "state.npz"
 
@@ -98,7 +98,7 @@ def _write_state(
         f"variable{number}": keras.ops.convert_to_numpy(variable)
         for number, variable in enumerate(variables)
     }
-    with whole_file(os.path.join(folder, STATE)) as partial:
+    with atomic_write(os.path.join(folder, STATE)) as partial:
         np.savez(partial, history=np.array(json.dumps(history)), **arrays)
 
 

@@ -12,7 +12,7 @@ from maskedface.datasets import (
     EpochPlan,
     FaceIndex,
     is_placed,
-    read_chips,
+    read_aligned_faces,
     shared_rows,
     take_share,
 )
@@ -122,7 +122,9 @@ def read_data(
         ValueError: if a layer of the augmentation refuses its arguments.
     """
     train, test = (
-        read_chips(part, size=seen.size, alignment=seen.alignment, cache=cache, progress=progress)
+        read_aligned_faces(
+            part, size=seen.size, alignment=seen.alignment, cache=cache, progress=progress
+        )
         for part in (rows.train, rows.test)
     )
     layers = [layer.build() for layer in recipe.augmentation] if recipe.epochs else []

@@ -18,12 +18,12 @@ from numpy.lib.format import open_memmap
 from rich.progress import track
 
 from maskedface import models
+from maskedface.atomic_file import allocate, atomic_write
 from maskedface.datasets.augmentation import Augmentation
 from maskedface.locks import make_once
 from maskedface.recipes import Recipe
 from maskedface.training.data import Data
 from maskedface.training.network import Network, changing_variables
-from maskedface.whole_file import allocate, whole_file
 
 _VERSION = (
     4  # of what a feature's values depend on besides the key; a change leaves old files unused
@@ -273,7 +273,7 @@ def _store(features: np.memmap, rows: np.ndarray, view: int, values: np.ndarray)
 
 def _allocate(path: str, make: Callable[[str], np.memmap]) -> None:
     try:
-        with whole_file(path) as partial:
+        with atomic_write(path) as partial:
             allocate(partial, make)
     except OSError as error:
         raise OSError(

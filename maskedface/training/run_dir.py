@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from maskedface.atomic_file import atomic_write, write_json, write_text
 from maskedface.conversion import file_checks
 from maskedface.datasets import FaceIndex
 from maskedface.recipes import Recipe
@@ -29,7 +30,6 @@ from maskedface.training.run import (
     read_record,
     write_split,
 )
-from maskedface.whole_file import whole_file, write_json, write_text
 
 # What a re-used run folder must agree in.
 _SAME = ("seed", "backbone", "weights", "alignment", "init", "data")
@@ -120,9 +120,9 @@ def finish(
     Raises:
         OSError: if the disk is full; nothing is half-written.
     """
-    with whole_file(os.path.join(folder, MODEL)) as partial:
+    with atomic_write(os.path.join(folder, MODEL)) as partial:
         model.save(partial)
-    with whole_file(os.path.join(folder, PREDICTIONS)) as partial:
+    with atomic_write(os.path.join(folder, PREDICTIONS)) as partial:
         np.savez(partial, **predictions)  # type: ignore[arg-type]  # NumPy's stub takes any for a flag
     text = json.dumps(metrics, indent=2, allow_nan=False) + "\n"
     files = {

@@ -20,7 +20,7 @@ from keras_tuner import oracles
 from keras_tuner.engine import base_tuner
 from keras_tuner.src.distribute.utils import has_chief_oracle, is_chief_oracle
 
-from maskedface.whole_file import write_text
+from maskedface.atomic_file import write_text
 
 
 class WholeFileTuner(base_tuner.BaseTuner):

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from maskedface.atomic_file import write_json, write_text
 from maskedface.recipes import Recipe
 from maskedface.training.run import read_json
 from maskedface.tuning.field_importance import importance
 from maskedface.tuning.search_plot import draw_search
-from maskedface.whole_file import write_json, write_text
 
 ARGUMENTS, MANIFEST, BEST, TABLE, IMPORTANCE, PICTURE, RECORD = (
     "search.json",

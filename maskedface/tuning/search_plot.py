@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from maskedface.atomic_file import atomic_write
 from maskedface.extras import from_extra
-from maskedface.whole_file import whole_file
 
 _DONE, _STOPPED = "#4477aa", "#bbbbbb"  # Paul Tol's bright scheme
 _COLUMNS = 4
@@ -49,7 +49,7 @@ def draw_search(
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
     figure.supylabel("validation accuracy")
-    with whole_file(path) as partial:
+    with atomic_write(path) as partial:
         figure.savefig(partial, dpi=110, format="png")
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import keras
 
 from maskedface import models
+from maskedface.atomic_file import write_json
 from maskedface.datasets import FaceIndex, split_by_photo, with_photo_groups, write_manifest
 from maskedface.locks import locked
 from maskedface.recipes import Recipe, scenario
@@ -26,7 +27,6 @@ from maskedface.tuning.oracles import ALGORITHMS, Algorithm, make_oracle
 from maskedface.tuning.search_folder import ARGUMENTS, MANIFEST, Search, write_results
 from maskedface.tuning.space import Space, fitting_space
 from maskedface.tuning.tuner import RUNG, FaceTuner
-from maskedface.whole_file import write_json
 
 _log = logging.getLogger("maskedface")
 

@@ -18,6 +18,7 @@ import keras
 import keras_tuner
 from keras_tuner.src.distribute.utils import is_chief_oracle
 
+from maskedface.atomic_file import atomic_write, write_json
 from maskedface.locks import LockedError
 from maskedface.training.checkpoint import STATE
 from maskedface.training.run import METRICS, read_json
@@ -25,7 +26,6 @@ from maskedface.tuning._keras_tuner_fixes import WholeFileTuner, patient, serve
 from maskedface.tuning.early_stopping import TrialStopping, read_curve
 from maskedface.tuning.hypermodel import OBJECTIVE, FaceHyperModel
 from maskedface.tuning.search_folder import RECORD, Search, progress_line
-from maskedface.whole_file import whole_file, write_json
 
 RUNG = "rung.npz"  # the state at a trial's end, from which Hyperband's next one goes on
 
@@ -195,7 +195,7 @@ class FaceTuner(WholeFileTuner):
         rung = os.path.join(self.get_trial_dir(past), f"seed-{seed}", RUNG) if past else ""
         if not begun and os.path.exists(rung):
             os.makedirs(run_dir, exist_ok=True)
-            with whole_file(os.path.join(run_dir, STATE)) as partial:
+            with atomic_write(os.path.join(run_dir, STATE)) as partial:
                 shutil.copyfile(rung, partial)
 
     def _log_progress(self) -> None:
@@ -212,7 +212,7 @@ class _Keep(keras.callbacks.Callback):
         self.run_dir = run_dir
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        with whole_file(os.path.join(self.run_dir, RUNG)) as partial:
+        with atomic_write(os.path.join(self.run_dir, RUNG)) as partial:
             shutil.copyfile(os.path.join(self.run_dir, STATE), partial)
 
 

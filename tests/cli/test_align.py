@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskedface import datasets
+from maskedface import datasets, images, synthetic
 from maskedface.cli.main import main
 from maskedface.datasets import FaceIndex, Landmarks
 
@@ -24,9 +24,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def people(tmp_path: Path) -> FaceIndex:
     """Two people at a place of larger images, in RMFRD's layout; nothing says where they lie."""
     root = tmp_path / "DATA"
-    for face in datasets.draw_people(root, people=2, photos=2, size=112).faces:
+    for face in synthetic.draw_people(root, people=2, photos=2, size=112).faces:
         canvas = np.full((160, 190, 3), 110, np.uint8)
-        canvas[30:142, 50:162] = datasets.read_image(root / face.path)
+        canvas[30:142, 50:162] = images.read_image(root / face.path)
         Image.fromarray(canvas).save(root / face.path, quality=95)
     return datasets.rmfrd(root)
 
@@ -118,7 +118,7 @@ def test_crops_are_read_and_say_their_alignment(people: FaceIndex, tmp_path: Pat
     crops = datasets.read_split(tmp_path / "CROPS" / "manifest.csv", "closed")["train"]
     assert len(crops) == 8 and {face.alignment for face in crops.faces} == {"arcface"}
     for face, path in zip(crops.faces, crops.paths, strict=True):
-        assert datasets.read_image(path).shape == (96, 96, 3)
+        assert images.read_image(path).shape == (96, 96, 3)
         assert Path(people.root, face.path).is_file()
     assert json.loads(facts.read_text())["crops"]["images"] == 8
     assert main(["audit", "--manifest", str(tmp_path / "CROPS" / "manifest.csv")]) == 0

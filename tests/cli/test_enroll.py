@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from maskedface.cli.main import main
-from maskedface.datasets import draw_face
 from maskedface.recognition import Gallery, enrollment
+from maskedface.synthetic import draw_face
 from tests.test_locks import hold
 
 

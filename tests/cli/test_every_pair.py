@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from maskedface.cli.main import main
-from maskedface.datasets import draw_face, write_manifest
+from maskedface.datasets import write_manifest
+from maskedface.synthetic import draw_face
 from maskedface.training import Run
 
 

@@ -16,8 +16,8 @@ from PIL import Image
 from maskedface import recognition
 from maskedface.cli import identify
 from maskedface.cli.main import _Unbroken, main
-from maskedface.datasets import draw_face
 from maskedface.recognition import Gallery
+from maskedface.synthetic import draw_face
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from PIL import Image
 
 from maskedface import models
 from maskedface.cli.main import main
-from maskedface.datasets import draw_face, draw_people, split_by_person, write_manifest
+from maskedface.datasets import split_by_person, write_manifest
+from maskedface.synthetic import draw_face, draw_people
 
 
 @pytest.fixture

@@ -13,15 +13,8 @@ from PIL import Image
 from maskedface import evaluation, training
 from maskedface.cli import protocols
 from maskedface.cli.main import main
-from maskedface.datasets import (
-    FaceIndex,
-    Landmarks,
-    draw_face,
-    draw_people,
-    read_pairs,
-    split_by_person,
-    write_manifest,
-)
+from maskedface.datasets import FaceIndex, Landmarks, read_pairs, split_by_person, write_manifest
+from maskedface.synthetic import draw_face, draw_people
 from maskedface.training import Run
 
 

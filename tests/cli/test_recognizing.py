@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from maskedface.cli.main import main
-from maskedface.datasets import draw_face
 from maskedface.recognition import Gallery
+from maskedface.synthetic import draw_face
 from maskedface.training import Run
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from maskedface import datasets, layers
+from maskedface import datasets, layers, synthetic
 from maskedface.datasets import FaceIndex
 from maskedface.datasets.augmentation import Augmentation
 
-FACES = np.stack([datasets.draw_face(person, 0, False, size=64) for person in range(6)])
+FACES = np.stack([synthetic.draw_face(person, 0, False, size=64) for person in range(6)])
 ROWS, BARE = np.arange(6), np.zeros(6, bool)
 MANY = np.arange(4000)
 FLIP = {"mode": "horizontal"}
@@ -234,7 +234,7 @@ def test_images_and_arrays_are_read_alike(drawn: FaceIndex) -> None:
     """`training` reads arrays where a batch is split between devices."""
     from maskedface.datasets import EpochPlan
 
-    chips = datasets.read_chips(drawn, size=40, alignment="dlib")
+    chips = datasets.read_aligned_faces(drawn, size=40, alignment="dlib")
     masked = np.array([face.domain == "masked" for face in drawn.faces])
     own = [mask(), Noise(), keras.layers.RandomFlip(**FLIP)]
     plan = EpochPlan(drawn.labels(), masked, of(*own, alignment="dlib", size=40, seed=0))

@@ -6,13 +6,13 @@ import keras
 import numpy as np
 import pytest
 
-from maskedface import datasets, layers
+from maskedface import datasets, layers, synthetic
 from maskedface.datasets import EpochPlan, FaceIndex
 from maskedface.datasets.augmentation import Augmentation
 from maskedface.datasets.order import Sampling
 
 LABELS, MASKED = np.repeat(np.arange(3), 4), np.arange(12) % 2 == 0
-FACES = np.stack([datasets.draw_face(row % 4, 0, False, size=64) for row in range(12)])
+FACES = np.stack([synthetic.draw_face(row % 4, 0, False, size=64) for row in range(12)])
 ROWS = np.arange(12)
 
 
@@ -76,7 +76,7 @@ def test_the_tensorflow_reader_follows_the_plan(drawn: FaceIndex, sampling: Samp
         sampling=sampling,
         with_domains=True,
     )
-    chips = datasets.read_chips(drawn, size=64, alignment="vggface2")
+    chips = datasets.read_aligned_faces(drawn, size=64, alignment="vggface2")
     batches = datasets.as_tf_dataset(
         drawn,
         image_size=64,

@@ -24,12 +24,12 @@ def test_chips_and_batches_are_cut_by_landmarks(drawn: FaceIndex) -> None:
     points = geometry.alignment_points("arcface", 64, 64)
     moved = Landmarks(tuple(map(tuple, points + 5)), "given", 1.0)
     index = FaceIndex(drawn.root, [drawn.faces[0]._replace(landmarks=moved)])
-    (chip,) = datasets.read_chips(index, size=40, alignment="dlib")
-    expected = datasets.read_chip(
+    (chip,) = datasets.read_aligned_faces(index, size=40, alignment="dlib")
+    expected = datasets.read_aligned_face(
         index.paths[0], size=40, alignment="dlib", source=np.array(moved.points)
     )
     np.testing.assert_array_equal(chip, expected)
-    assert (chip != datasets.read_chips(drawn, size=40, alignment="dlib")[0]).any()
+    assert (chip != datasets.read_aligned_faces(drawn, size=40, alignment="dlib")[0]).any()
     images, _ = next(
         datasets.as_tf_dataset(index, image_size=40, alignment="dlib").as_numpy_iterator()
     )
@@ -39,7 +39,7 @@ def test_chips_and_batches_are_cut_by_landmarks(drawn: FaceIndex) -> None:
 def test_other_landmarks_make_another_cache_file(drawn: FaceIndex, tmp_path: Path) -> None:
     for landmarks in (None, FIVE, OTHER, OTHER):
         index = FaceIndex(drawn.root, [drawn.faces[0]._replace(landmarks=landmarks)])
-        datasets.read_chips(index, size=40, alignment="dlib", cache=tmp_path)
+        datasets.read_aligned_faces(index, size=40, alignment="dlib", cache=tmp_path)
     assert len(list(tmp_path.glob("*.npy"))) == 3
 
 

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from maskedface import datasets
-from maskedface.datasets import FaceIndex, draw_face
+from maskedface.datasets import FaceIndex
+from maskedface.synthetic import draw_face
 
 
 @pytest.fixture

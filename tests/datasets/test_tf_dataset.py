@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from maskedface import datasets, layers
+from maskedface import datasets, images, layers, synthetic
 from maskedface.datasets import Face, FaceIndex, order, tf_dataset
 
 FLIP = keras.layers.RandomFlip("horizontal")
@@ -48,7 +48,7 @@ def test_without_shuffling_rows_keep_their_order(drawn: FaceIndex) -> None:
 
 def test_an_image_is_its_file_warped_to_the_alignment(drawn: FaceIndex) -> None:
     images, _ = batches(drawn)[0]
-    chip = datasets.read_chip(drawn.paths[0], size=40, alignment="dlib", source="arcface")
+    chip = datasets.read_aligned_face(drawn.paths[0], size=40, alignment="dlib", source="arcface")
     np.testing.assert_array_equal(images[0], chip)
 
 
@@ -112,7 +112,7 @@ def test_an_epoch_of_keras_is_one_epoch(
 
 @pytest.mark.parametrize("is_read", [False, True])
 def test_faces_are_let_go_of_with_the_data_set(drawn: FaceIndex, is_read: bool) -> None:
-    chips = datasets.read_chips(drawn, size=40, alignment="dlib")
+    chips = datasets.read_aligned_faces(drawn, size=40, alignment="dlib")
     known, read = weakref.ref(chips), datasets.as_tf_dataset(drawn, cache=chips, **SMALL)
     read = read.map(lambda images, labels: images)
     del chips
@@ -159,8 +159,8 @@ def test_layers_that_draw_for_themselves_are_called_one_batch_after_the_other(
 def test_fifty_data_sets_made_and_dropped_take_the_memory_of_one(tmp_path: Path) -> None:
     code = f"""
 import gc, re
-from maskedface import datasets
-index = datasets.draw_people({str(tmp_path)!r}, people=8, photos=8, size=64)
+from maskedface import datasets, images, synthetic
+index = synthetic.draw_people({str(tmp_path)!r}, people=8, photos=8, size=64)
 def resident():
     gc.collect()
     return int(re.search(r"VmRSS:\\s+(\\d+)", open("/proc/self/status").read())[1])
@@ -195,7 +195,7 @@ def test_a_cache_file_is_read_and_not_made_again(drawn: FaceIndex, tmp_path: Pat
 
 
 def test_a_changed_image_makes_another_cache_file(tmp_path: Path) -> None:
-    index = datasets.draw_people(tmp_path / "faces", people=1, photos=1, size=64)
+    index = synthetic.draw_people(tmp_path / "faces", people=1, photos=1, size=64)
     batches(index, cache=tmp_path / "cache")
     image = Path(index.paths[0])
     image.write_bytes(Path(index.paths[1]).read_bytes())
@@ -206,7 +206,7 @@ def test_a_changed_image_makes_another_cache_file(tmp_path: Path) -> None:
 def test_a_failure_leaves_no_cache_file(tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_text("no image")
     index = FaceIndex(tmp_path, [Face("bad.jpg", "ada", "masked")])
-    with pytest.raises(datasets.ImageError, match=r"bad\.jpg"):
+    with pytest.raises(images.ImageError, match=r"bad\.jpg"):
         batches(index, cache=tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("*.npy"))
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import pytest
 
-from maskedface import datasets
+from maskedface import synthetic
 from maskedface.cli.main import COMMANDS, main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,7 +123,7 @@ def test_the_blocks_of_a_page_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     if "MY_FACES" in page.read_text(encoding="utf-8"):
-        datasets.draw_people("MY_FACES", people=2, photos=8, size=128)
+        synthetic.draw_people("MY_FACES", people=2, photos=8, size=128)
     names: dict[str, object] = {}
     for block in blocks(page):
         if block.why or block.language not in ("sh", "bash", "python"):

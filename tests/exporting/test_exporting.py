@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from maskedface import exporting, models
-from maskedface.datasets import draw_face
 from maskedface.exporting import exported
+from maskedface.synthetic import draw_face
 
 SIDE = 64
 ENDINGS = {"savedmodel": "model", "onnx": "model.onnx", "litert": "model.tflite"}

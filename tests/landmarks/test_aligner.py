@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from maskedface import exporting, geometry, models
-from maskedface.datasets import draw_face
 from maskedface.landmarks import SURE, Aligner, aligner, build_aligner, load_aligner
+from maskedface.synthetic import draw_face
 
 PEOPLE = 8
 POINTS = geometry.alignment_points("arcface", 112, 112)
@@ -219,7 +219,7 @@ def test_crops_are_aligned_where_no_extra_is_installed() -> None:
         "from maskedface import datasets, landmarks\n"
         "import numpy as np\n"
         "finds = landmarks.Cascade()\n"
-        "(face,), = finds([datasets.draw_face(0, 0, True)])\n"
+        "(face,), = finds([synthetic.draw_face(0, 0, True)])\n"
         "print(face.source, face.confidence > landmarks.SURE)\n"
         "try:\n"
         "    finds([np.zeros((500, 900, 3), 'uint8')])\n"

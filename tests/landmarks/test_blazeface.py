@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from maskedface import geometry
-from maskedface.datasets import draw_face
 from maskedface.landmarks import BlazeFaceDetector
 from maskedface.landmarks.blazeface import _anchors, _five, _windows
+from maskedface.synthetic import draw_face
 
 
 def installed() -> None:

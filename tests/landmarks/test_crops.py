@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskedface import datasets, geometry
+from maskedface import datasets, geometry, images, synthetic
 from maskedface.datasets import Face, FaceIndex, Landmarks
 from maskedface.landmarks import write_crops
 from maskedface.landmarks.crops import crop_path
@@ -26,7 +26,7 @@ def index(tmp_path: Path) -> FaceIndex:
     names = ("a/1.jpg", "a/2.PNG", "b/3.bmp", "b/4.webp", os.fsdecode(b"b/\xc4\xe3.jpg"))
     for n, name in enumerate(names):
         canvas = np.full((200, 240, 3), 90, np.uint8)
-        canvas[40:152, 60:172] = datasets.draw_face(n, 0, False)
+        canvas[40:152, 60:172] = synthetic.draw_face(n, 0, False)
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(canvas).save(root / name, **({"quality": 95} if "jpg" in name else {}))
         five = Landmarks(tuple(map(tuple, POINTS + np.array([60, 40]))), "given", 1)  # type: ignore[arg-type]
@@ -38,7 +38,7 @@ def test_each_face_is_warped_to_the_alignment(index: FaceIndex, tmp_path: Path) 
     made = write_crops(index, tmp_path / "crops", size=112)
     assert [face.path for face in made.faces] == [crop_path(face.path) for face in index.faces]
     for n, (path, name) in enumerate(zip(made.paths, ("1", "2", "3", "4", "x"), strict=True)):
-        crop, drawn = datasets.read_image(path), datasets.draw_face(n, 0, False)
+        crop, drawn = images.read_image(path), synthetic.draw_face(n, 0, False)
         assert crop.shape == (112, 112, 3)
         assert abs(crop.astype(int) - drawn).mean() < (1 if name in "23" else 8)  # not the lossless
         with Image.open(path) as image:
@@ -79,7 +79,7 @@ def test_rows_without_a_crop_are_accounted_for(index: FaceIndex, tmp_path: Path)
 def test_crops_of_before_are_written_over(index: FaceIndex, tmp_path: Path) -> None:
     write_crops(index, tmp_path / "crops", size=50)
     made = write_crops(index, tmp_path / "crops", size=60)
-    assert datasets.read_image(made.paths[0]).shape == (60, 60, 3)
+    assert images.read_image(made.paths[0]).shape == (60, 60, 3)
 
 
 def test_a_killed_run_leaves_no_manifest_and_goes_on(

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from maskedface import geometry
-from maskedface.datasets import draw_face
 from maskedface.landmarks import Detection, MtcnnDetector
+from maskedface.synthetic import draw_face
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("mtcnn") is None, reason="needs the extra mtcnn"

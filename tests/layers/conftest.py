@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskedface.datasets import draw_face
 from maskedface.layers import RandomMask
+from maskedface.synthetic import draw_face
 
 SIZE = 64
 

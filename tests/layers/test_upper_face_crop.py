@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from maskedface import geometry
-from maskedface.datasets import draw_face
 from maskedface.layers import UpperFaceCrop
+from maskedface.synthetic import draw_face
 
 ARCFACE = geometry.alignment_points("arcface", 112, 112)
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from maskedface import geometry
-from maskedface.datasets import draw_face
 from maskedface.masking import STYLES, MaskBank
 from maskedface.masking.patches import draw_bank
 from maskedface.masking.sheet import face_matrix
+from maskedface.synthetic import draw_face
 
 SIZE = 96
 MATRIX = face_matrix("arcface", SIZE, SIZE)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskedface.datasets import draw_face
 from maskedface.masking import masked_templates
+from maskedface.synthetic import draw_face
 
 FACES = np.stack([draw_face(person, 0, False) for person in range(2)])
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from maskedface import geometry
-from maskedface.datasets import draw_face
 from maskedface.masking import SEEMS_MASKED, masked_probability
 from maskedface.masking.estimate import mask_features
 from maskedface.masking.estimate_coefficients import COEFFICIENTS
+from maskedface.synthetic import draw_face
 
 
 def gray(image: np.ndarray) -> np.ndarray:

@@ -7,13 +7,13 @@ import keras
 import numpy as np
 import pytest
 
-from maskedface import datasets, models
+from maskedface import models, synthetic
 from maskedface.layers import View
 
 
 @pytest.fixture(scope="module")
 def faces() -> np.ndarray:
-    return np.stack([datasets.draw_face(person, 0, False, size=64) for person in range(3)])
+    return np.stack([synthetic.draw_face(person, 0, False, size=64) for person in range(3)])
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskedface.datasets import FaceIndex, ImageError, draw_face
+from maskedface.datasets import FaceIndex
+from maskedface.images import ImageError
 from maskedface.masking import masked_probability
 from maskedface.recognition import (
     FaceError,
@@ -23,6 +24,7 @@ from maskedface.recognition import (
 )
 from maskedface.recognition.drawing import draw_faces
 from maskedface.recognition.enrollment import face_to_enroll
+from maskedface.synthetic import draw_face
 from tests.recognition.conftest import told
 
 

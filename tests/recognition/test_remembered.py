@@ -13,11 +13,11 @@ from keras import layers
 from PIL import Image
 
 from maskedface import geometry
-from maskedface.datasets import draw_face
 from maskedface.recognition import DetectedFace, Gallery, Recognizer, enroll_again, gallery_file
 from maskedface.recognition.enrollment import face_again
 from maskedface.recognition.photo import PhotoFile
 from maskedface.recognition.remembered import Remembered, remembered
+from maskedface.synthetic import draw_face
 from tests.recognition.conftest import told
 from tests.recognition.test_gallery_file import damaged
 

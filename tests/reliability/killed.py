@@ -25,7 +25,7 @@ def after(call: Callable[..., Any], count: int) -> Callable[..., Any]:
 
 
 def arm(moment: str) -> None:
-    from maskedface import whole_file
+    from maskedface import atomic_write
     from maskedface.training import checkpoint, feature_cache, finalize, run
 
     if moment == "features":
@@ -48,8 +48,8 @@ def arm(moment: str) -> None:
     elif moment == "evaluation":
         finalize.report_domains = die
     elif moment == "metrics":
-        write = whole_file.write_text
-        whole_file.write_text = lambda path, text: (
+        write = atomic_write.write_text
+        atomic_write.write_text = lambda path, text: (
             die() if path.endswith(run.METRICS) else write(path, text)
         )
     else:

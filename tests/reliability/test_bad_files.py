@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maskedface import datasets
-from maskedface.datasets import FaceIndex, ImageError
+from maskedface import audit, datasets, images
+from maskedface.datasets import FaceIndex
+from maskedface.images import ImageError
 from maskedface.recognition import Recognizer, identify_all, photo_files
 from tests.recognition.conftest import colors_model  # noqa: F401  (a fixture)
 from tests.reliability.bad_files import corpus
@@ -49,7 +50,7 @@ def root() -> Iterator[Path]:
 
 def readable(path: str) -> bool:
     try:
-        datasets.read_image(path)
+        images.read_image(path)
     except (ImageError, OSError):
         return False
     return True
@@ -63,7 +64,7 @@ def survives(root: Path, count: int) -> None:
     named = {path for path, kind in kinds.items() if kind != "name"}
     assert named <= found and len(found) == count + 1  # the folder that links to one above it
     with nobody():
-        report = datasets.audit(index, progress=False, check_domains=False)
+        report = audit.audit_images(index, progress=False, check_domains=False)
         good = {path for path, face in zip(index.paths, index.faces, strict=True) if readable(path)}
     bad = {row.path: row.reason for row in report.undecodable}
     assert report.images == len(index)
@@ -78,16 +79,16 @@ def survives(root: Path, count: int) -> None:
             assert path not in bad, (kind, bad.get(path))
         if kind == "unreadable":
             assert bad[path] == UNREADABLE
-    clean = datasets.usable(index, report)
+    clean = audit.usable(index, report)
     assert {row.path for row in clean.excluded} == {*bad, *(row.path for row in index.excluded)}
     _pipeline(clean)
 
 
 def _pipeline(clean: FaceIndex) -> None:
     rows = 0
-    for images, labels in datasets.as_tf_dataset(clean, image_size=32, batch_size=64):
-        assert images.shape[1:] == (32, 32, 3) and len(images) == len(labels)
-        rows += len(images)
+    for seen, labels in datasets.as_tf_dataset(clean, image_size=32, batch_size=64):
+        assert seen.shape[1:] == (32, 32, 3) and len(seen) == len(labels)
+        rows += len(seen)
     assert rows == len(clean) > 0
 
 
@@ -144,4 +145,4 @@ def test_a_folder_that_cannot_be_listed_is_an_error(root: Path) -> None:
 def test_a_pipe_is_refused_not_waited_on(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     with pytest.raises(ImageError, match="must be a regular file"):
-        datasets.read_image(tmp_path / "pipe.jpg")
+        images.read_image(tmp_path / "pipe.jpg")

@@ -97,7 +97,7 @@ def test_features_and_faces_that_do_not_fit_are_a_clear_error(
 ) -> None:
     leave(disk, 100_000)
     with pytest.raises(OSError, match="on a disk with room") as error:
-        datasets.read_chips(parts[0], size=64, alignment="vggface2", cache=disk)
+        datasets.read_aligned_faces(parts[0], size=64, alignment="vggface2", cache=disk)
     assert error.value.errno == errno.ENOSPC and not list(disk.glob("*.npy"))
     leave(disk, 8192)
     run = training.train(

@@ -16,16 +16,16 @@ COUNT, LIMIT = 95_000, 2**30
 SCRIPT = f"""
 import resource, sys
 resource.setrlimit(resource.RLIMIT_AS, ({LIMIT}, {LIMIT}))
-from maskedface import datasets
+from maskedface import audit, datasets
 root, folder = sys.argv[1:]
 index = datasets.people_folder(root, "unmasked")
 train, test = datasets.split_by_image(index, seed=0)
 datasets.write_manifest(f"{{folder}}/m.csv", index, {{"split": {{"train": train, "test": test}}}})
 parts = datasets.read_split(f"{{folder}}/m.csv", "split", root=root)
 assert sum(map(len, parts.values())) == len(index) == {COUNT}
-chips = datasets.read_chips(index, size=16, alignment="vggface2", cache=folder)
+chips = datasets.read_aligned_faces(index, size=16, alignment="vggface2", cache=folder)
 assert chips.shape == ({COUNT}, 16, 16, 3)
-report = datasets.audit(index, progress=False, check_domains=False)
+report = audit.audit_images(index, progress=False, check_domains=False)
 assert report.images == {COUNT} and not report.undecodable
 """
 

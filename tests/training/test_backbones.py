@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from maskedface import datasets, models, training, tuning
+from maskedface import datasets, models, synthetic, training, tuning
 from maskedface.datasets import FaceIndex
 from maskedface.recipes import FROZEN_MEANS, Recipe
 from maskedface.training import Run, last_run
@@ -18,7 +18,7 @@ TRAINS = Recipe(name="trains", epochs=1, batch_size=8)
 
 def test_a_keras_application_is_a_backbone() -> None:
     backbone = training.build_backbone("MobileNetV3Small", None, 64, "arcface")
-    face = datasets.draw_face(0, 0, False, size=64)[None]
+    face = synthetic.draw_face(0, 0, False, size=64)[None]
     found = models.predict(backbone, face)
     assert found.shape == (1, 576) and np.isfinite(found).all()
     assert models.alignment_of(backbone) == "arcface"

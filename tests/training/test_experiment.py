@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from maskedface import datasets, models, recipes, training
+from maskedface import datasets, images, models, recipes, training
 from maskedface.datasets import Face, FaceIndex, Landmarks
 from maskedface.recipes import Recipe
 from maskedface.training import Run
@@ -131,7 +131,7 @@ def test_the_stored_model_gives_the_stored_predictions(
     finished: Run, parts: tuple[FaceIndex, FaceIndex]
 ) -> None:
     run = finished
-    chips = datasets.read_chips(parts[1], size=64, alignment="vggface2")
+    chips = datasets.read_aligned_faces(parts[1], size=64, alignment="vggface2")
     np.testing.assert_allclose(
         run.model.predict(chips, verbose=0), run.predictions["logits"], atol=1e-4
     )
@@ -256,7 +256,7 @@ def test_class_means_name_the_nearest_mean(
     backbone = keras.models.load_model(tiny_backbone, compile=False)
 
     def embed(rows: FaceIndex) -> np.ndarray:
-        chips = datasets.read_chips(rows, size=64, alignment="vggface2")
+        chips = datasets.read_aligned_faces(rows, size=64, alignment="vggface2")
         embeddings = backbone.predict(chips, verbose=0)
         return embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
 
@@ -274,7 +274,7 @@ def test_a_run_ends_with_means_of_photographs_where_the_recipe_asks(
     rows = FaceIndex(parts[0].root, named) + parts[0].only("unmasked")
     recipe = recipes.FROZEN_MEANS.override(head_final="photo_means")
     runs = train(recipe, train=rows), train(recipes.FROZEN_MEANS, run_dir="alike", train=rows)
-    chips = datasets.read_chips(rows, size=64, alignment="vggface2")
+    chips = datasets.read_aligned_faces(rows, size=64, alignment="vggface2")
     embeddings = models.predict(models.embedder(runs[0].model), chips)
     expected = class_means(embeddings, rows.labels(), [face.photo for face in rows.faces])
     found, alike = (run.model.layers[-1].get_weights()[0] for run in runs)
@@ -338,7 +338,7 @@ def test_an_undecodable_image_is_named(
 ) -> None:
     (tmp_path / "bad.jpg").write_text("no image")
     bad = FaceIndex(tmp_path, [Face("bad.jpg", parts[0].people[0], "masked")])
-    with pytest.raises(datasets.ImageError, match=r"bad\.jpg"):
+    with pytest.raises(images.ImageError, match=r"bad\.jpg"):
         train(train=parts[0] + bad)
 
 

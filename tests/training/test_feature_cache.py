@@ -37,7 +37,7 @@ def parts(drawn: FaceIndex) -> tuple[FaceIndex, FaceIndex]:
 
 @pytest.fixture(scope="module")
 def chips(parts: tuple[FaceIndex, FaceIndex]) -> np.ndarray:
-    return datasets.read_chips(parts[0], size=64, alignment="vggface2")
+    return datasets.read_aligned_faces(parts[0], size=64, alignment="vggface2")
 
 
 @pytest.fixture(scope="module")
@@ -170,12 +170,8 @@ def test_they_are_computed_once(
     recipe = EXACT.override(epochs=1)
     train(recipe, "first", cache=tmp_path / "cache")
     monkeypatch.setattr(feature_cache, "_compute", None)
-    again = train(
-        recipe.override(**{"optimizer.learning_rate": 1e-2}),
-        "second",
-        cache=tmp_path / "cache",
-        seed=1,
-    )
+    other = recipe.override("optimizer.learning_rate=1e-2")
+    again = train(other, "second", cache=tmp_path / "cache", seed=1)
     assert used(again)
 
 
@@ -263,8 +259,8 @@ def test_a_full_disk_is_a_clear_error_and_leaves_nothing(
 def test_activations_beyond_half_precision_are_refused(
     prefix: FrozenPrefix, chips: np.ndarray, tmp_path: Path
 ) -> None:
-    norm = prefix.model.get_layer("layer3_bn")
-    norm.gamma.assign(1e6 * norm.gamma)
+    kernel = prefix.model.get_layer("layer3_conv").kernel
+    kernel.assign(1e6 * kernel)
     half = FrozenPrefix(prefix.model, prefix.boundary, "float16")
     with pytest.raises(ValueError, match="features_dtype must be 'float32' .* Received: "):
         read_features(half, chips, mirrors=False, folder=tmp_path)

@@ -60,7 +60,7 @@ def test_a_closed_sets_cohort_are_those_of_the_run_it_starts_from(
     cohort = Cohort(open_run.cohort.people, 1)
     np.testing.assert_allclose(run.cohort.people, cohort.people, atol=1e-6)
     np.testing.assert_allclose(bias, -cohort.offsets(centers.T), atol=1e-6)
-    chips = datasets.read_chips(run.split()["test"], size=64, alignment="vggface2")
+    chips = datasets.read_aligned_faces(run.split()["test"], size=64, alignment="vggface2")
     unit = normalized(models.predict(models.embedder(run.model), chips))
     logits = run.recipe.value_at("loss.scale") * (unit @ centers + bias)
     np.testing.assert_allclose(run.predictions["logits"], logits, atol=1e-3)
@@ -119,7 +119,7 @@ def test_people_without_a_masked_face_are_in_the_cohort_with_drawn_masks_too(
         progress=False,
     )
     bare = parts["train"].only("unmasked")
-    chips = datasets.read_chips(bare, size=64, alignment="vggface2")
+    chips = datasets.read_aligned_faces(bare, size=64, alignment="vggface2")
     masks = Augmentation([layers.RandomMask(1.0)], seed=0, alignment="vggface2", size=64)
     draws = masks.draws(np.arange(len(chips)), 0, np.zeros(len(chips), bool))
     masked = np.asarray(masks.apply(chips, draws, masks.batch_seed(0, 0)))
@@ -180,7 +180,7 @@ def test_a_runs_recognizer_draws_its_masks_when_it_enrolls(
 ) -> None:
     test = with_masks.split()["test"]
     row = next(number for number, face in enumerate(test.faces) if face.domain == "unmasked")
-    chip = datasets.read_chips(test, size=64, alignment="vggface2")[row]
+    chip = datasets.read_aligned_faces(test, size=64, alignment="vggface2")[row]
     known = Recognizer.load(with_masks.path, aligned_to="vggface2")
     assert known.gallery.masks == 3
     # Whatever the estimate says of a drawn face of 64 px.

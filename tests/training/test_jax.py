@@ -65,7 +65,7 @@ def test_a_recipe_trains_without_tensorflow_and_its_model_agrees(
         run = Run(str(tmp_path / features))
         assert run.record["keras_backend"] == "jax" and run.record["versions"]["jax"][0].isdigit()
         assert run.record["frozen_features"]["used"] == (features == "auto")
-        chips = datasets.read_chips(run.split()["test"], size=64, alignment="vggface2")
+        chips = datasets.read_aligned_faces(run.split()["test"], size=64, alignment="vggface2")
         ours, theirs = (
             models.predict(run.model, chips),
             run.predictions["logits"],

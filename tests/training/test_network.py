@@ -36,6 +36,7 @@ TRIPLET = {
     "head": keras.layers.Identity(),
     "head_init": "random",
     "loss": losses.SelfRestrainedTriplet(1.0),
+    "epochs": 4,
 }
 CENTER = {
     "head": models.SideBySide([models.CosineHead(), losses.CenterDistances()]),
@@ -255,7 +256,7 @@ def test_it_trains_and_moves_the_network(
     assert run.predictions["logits"].shape[1] == len(run.record["classes"])
     lines = (tmp_path / "run" / "history.csv").read_text().splitlines()
     found = [float(line.split(",")[lines[0].split(",").index("loss")]) for line in lines[1:]]
-    assert found[1] < found[0]
+    assert found[-1] < found[0]
 
 
 # Two trainings.
@@ -282,7 +283,7 @@ def test_the_upper_view_does_not_see_the_mouth(
     crop = layers.UpperFaceCrop(alignment="vggface2")
     upper = models.upper_view(tiny, crop.box_in(64, 64))
     run = trained(drawn, upper, tmp_path, BASE.override(epochs=0))
-    faces = datasets.read_chips(drawn, size=64, alignment="vggface2")
+    faces = datasets.read_aligned_faces(drawn, size=64, alignment="vggface2")
     blind = faces.copy()
     blind[:, 44:] = 0
     np.testing.assert_array_equal(*(models.predict(run.model, x) for x in (faces, blind)))
@@ -310,7 +311,7 @@ def test_a_joined_run_gives_a_face_and_its_mirror_one_embedding_and_can_be_start
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
     run = trained(drawn, tiny_backbone, tmp_path / "first", BASE.override(mirror_join=True))
-    faces = datasets.read_chips(drawn, size=64, alignment="vggface2")
+    faces = datasets.read_aligned_faces(drawn, size=64, alignment="vggface2")
     logits = models.predict(run.model, faces)
     np.testing.assert_allclose(logits, models.predict(run.model, faces[:, :, ::-1]), atol=1e-4)
     recipe = BASE.override(mirror_join=True, init=run.path, epochs=0)
@@ -340,7 +341,7 @@ def test_people_not_trained_on_are_looked_for_in_a_gallery(
         BASE, train, test, run_dir=tmp_path, backbone=tiny_backbone, progress=False
     )
     embeddings = run.predictions["embeddings"]
-    faces = datasets.read_chips(test, size=64, alignment="vggface2")
+    faces = datasets.read_aligned_faces(test, size=64, alignment="vggface2")
     np.testing.assert_allclose(
         models.predict(models.embedder(run.model), faces), embeddings, rtol=1e-4, atol=1e-4
     )

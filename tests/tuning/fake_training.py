@@ -11,11 +11,11 @@ from typing import Any
 import keras_tuner
 import pytest
 
+from maskedface.atomic_file import write_text
 from maskedface.recipes import PAPER_MASKED_DIRECT, Recipe
 from maskedface.training.backbones import build_backbone
 from maskedface.training.run import HISTORY
 from maskedface.tuning import FaceHyperModel
-from maskedface.whole_file import write_text
 
 _build_backbone = functools.cache(build_backbone)
 RECIPE = PAPER_MASKED_DIRECT.override(

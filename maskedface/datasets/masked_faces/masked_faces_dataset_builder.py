@@ -13,10 +13,10 @@ from absl import logging
 
 from maskedface.datasets.face_index import DOMAINS, Exclusion, Face, FaceIndex
 from maskedface.datasets.face_places import face_source
-from maskedface.datasets.images import decode, open_image
 from maskedface.datasets.masked_faces.options import CONFIGS, MaskedFacesConfig
-from maskedface.datasets.masked_faces.parts import Parts, left_out, read_parts
+from maskedface.datasets.masked_faces.split_rows import Parts, left_out, read_parts
 from maskedface.geometry import FacePoints, alignment_points
+from maskedface.images.reading import decode, open_image
 
 _EXIF_ORIENTATION = 0x0112
 # What tf.io.decode_image gives as Pillow does; it knows no WebP and TIFF, and makes a film of a GIF.

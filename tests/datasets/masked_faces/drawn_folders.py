@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from maskedface import datasets
+from maskedface import datasets, synthetic
 
 # A file name as RMFRD's archive has them: GBK, which is no UTF-8.
 GBK_NAME = b"0 0 \xb7\xeb.jpg"
@@ -17,7 +17,7 @@ GBK_NAME = b"0 0 \xb7\xeb.jpg"
 
 def draw_all(root: Path) -> Path:
     """Draws rmfrd, mfr2, mlfw and people_folder below a folder."""
-    rmfrd = datasets.draw_people(root / "rmfrd", people=3, photos=3, masked_photos=8, size=32)
+    rmfrd = synthetic.draw_people(root / "rmfrd", people=3, photos=3, masked_photos=8, size=32)
     # The third person has seven masked images, one fewer than the paper asks for.
     os.remove(rmfrd.paths[-1])
     folder = os.fsencode(root / "rmfrd" / "AFDB_face_dataset" / "person_0000")
@@ -34,7 +34,7 @@ def _mfr2(root: Path) -> None:
         for number, mask in enumerate(("no-mask", "surgical_white", "cloth"), start=1):
             file = root / person / f"{person}_{number:04d}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
-            face = datasets.draw_face(len(person), number, mask != "no-mask", size=32)
+            face = synthetic.draw_face(len(person), number, mask != "no-mask", size=32)
             Image.fromarray(face).save(file)
             labels.append(f"{person}, {number}, {mask}\n")
     (root / "mfr2_labels.txt").write_text("".join(labels), encoding="utf-8")
@@ -44,7 +44,7 @@ def _mfr2(root: Path) -> None:
 
 
 def _mlfw(root: Path) -> None:
-    index = datasets.draw_people(root, people=4, photos=4, masked_photos=2, size=32)
+    index = synthetic.draw_people(root, people=4, photos=4, masked_photos=2, size=32)
     train, test = datasets.split_by_photo(index, train_fraction=0.5)
     some, others = datasets.split_by_person(index, train_fraction=0.5)
     os.makedirs(root / "protocols")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import tensorflow_datasets as tfds
 
-from maskedface import datasets
+from maskedface import synthetic
 from maskedface.datasets import masked_faces
 
 
@@ -42,7 +42,7 @@ def test_a_folder_of_another_layout_says_which_it_must_be(
 
 
 def test_a_split_without_images_is_an_error(tmp_path: Path) -> None:
-    datasets.draw_people(tmp_path / "manual", people=2, photos=2, masked_photos=0, size=32)
+    synthetic.draw_people(tmp_path / "manual", people=2, photos=2, masked_photos=0, size=32)
     config = masked_faces.config("rmfrd", min_masked=0, domains=("masked",))
     with pytest.raises(ValueError, match="every split must hold images"):
         masked_faces.parts.read_parts(tmp_path / "manual", config)

@@ -11,7 +11,7 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from maskedface import datasets, geometry
+from maskedface import audit, datasets, geometry, images, synthetic
 from maskedface.datasets import FaceIndex, masked_faces
 from tests.datasets.masked_faces.drawn_folders import GBK_NAME, draw_all
 
@@ -82,7 +82,7 @@ def people(manual: Path) -> FaceIndex:
     root = manual / "people_folder"
     both = [datasets.people_folder(root / domain, domain) for domain in datasets.face_index.DOMAINS]
     index = both[0] + both[1]
-    return datasets.usable(index, datasets.audit(index, check_domains=False))
+    return audit.usable(index, audit.audit_images(index, check_domains=False))
 
 
 def test_rmfrd_has_the_papers_people_and_split(manual: Path, data_dir: Path) -> None:
@@ -152,7 +152,7 @@ def test_decoded_images_are_those_of_the_library(manual: Path, data_dir: Path) -
     seen = set()
     for row in rows["train"] + rows["test"]:
         name = os.fsdecode(row["file_name"])
-        expected = datasets.read_image(manual / "people_folder" / name)
+        expected = images.read_image(manual / "people_folder" / name)
         assert row["image"].shape == expected.shape, name
         # TensorFlow decodes JPEGs by libjpeg's quicker transform: a few gray levels.
         limit = 0 if not name.endswith(".jpg") or name in info.metadata["converted"] else 8
@@ -220,7 +220,7 @@ def test_points_are_a_rows_landmarks_where_it_has_any(manual: Path, tmp_path: Pa
 def test_the_checksum_changes_with_a_byte_and_not_with_the_place(tmp_path: Path) -> None:
     sums = []
     for place in ("one", "other", "changed"):
-        datasets.draw_people(tmp_path / place, people=2, photos=2, masked_photos=2, size=32)
+        synthetic.draw_people(tmp_path / place, people=2, photos=2, masked_photos=2, size=32)
         if place == "changed":
             first = tmp_path / place / "AFDB_face_dataset/person_0000/0_0_person_0000_0000.jpg"
             first.write_bytes(first.read_bytes() + b"\0")

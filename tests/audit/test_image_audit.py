@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskedface import datasets
+from maskedface import audit, datasets
+from maskedface.audit.image_audit import AuditReport
 from maskedface.datasets import FaceIndex
-from maskedface.datasets.image_audit import AuditReport
 
 
 def draw(path: Path, seed: int = 0, **options: object) -> Path:
@@ -23,7 +23,7 @@ def draw(path: Path, seed: int = 0, **options: object) -> Path:
 
 
 def report_of(index: FaceIndex) -> AuditReport:
-    return datasets.audit(index, progress=False)
+    return audit.audit_images(index, progress=False)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_usable_moves_bad_rows_to_excluded(root: Path) -> None:
     (root / "AFDB_face_dataset/ada/text.jpg").write_text("not a face")
     (root / "AFDB_face_dataset/ada/notes.txt").touch()
     index = datasets.rmfrd(root)
-    clean = datasets.usable(index, report_of(index))
+    clean = audit.usable(index, report_of(index))
     assert len(clean) == len(index) - 1
     assert [row.path for row in clean.excluded] == [
         "AFDB_face_dataset/ada/notes.txt",
@@ -138,7 +138,7 @@ def test_the_text_counts_all_and_shows_a_few(root: Path) -> None:
 
 def test_the_picture_is_drawn(root: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    datasets.draw_audit(audited(root), tmp_path / "audit.png")
+    audit.draw_audit(audited(root), tmp_path / "audit.png")
     with Image.open(tmp_path / "audit.png") as image:
         assert np.asarray(image.convert("L")).std() > 5
 

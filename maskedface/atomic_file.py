@@ -28,7 +28,7 @@ _FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
 
 
 @contextlib.contextmanager
-def whole_file(path: str | os.PathLike[str], *, private: bool = False) -> Iterator[str]:
+def atomic_write(path: str | os.PathLike[str], *, private: bool = False) -> Iterator[str]:
     """Gives a place to write a file to; what lies there then takes the file's name.
 
     A process killed at any moment leaves the old file, or the new one, whole; of several that write
@@ -69,13 +69,13 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Writes a text file, whole, as UTF-8 with its line ends as they are.
 
     Args:
-        path: as for `whole_file`.
+        path: as for `atomic_write`.
         text: str.
 
     Raises:
-        OSError: as `whole_file`.
+        OSError: as `atomic_write`.
     """
-    with whole_file(path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
+    with atomic_write(path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
         file.write(text)
 
 
@@ -83,11 +83,11 @@ def write_json(path: str | os.PathLike[str], values: Mapping[str, Any]) -> None:
     """Writes a JSON object, whole.
 
     Args:
-        path: as for `whole_file`.
+        path: as for `atomic_write`.
         values: what JSON can hold.
 
     Raises:
-        OSError: as `whole_file`.
+        OSError: as `atomic_write`.
     """
     write_text(path, json.dumps(values, indent=2) + "\n")
 
@@ -97,7 +97,7 @@ def allocate(path: str | os.PathLike[str], make: Callable[[str], np.memmap]) -> 
     would kill the process (SIGBUS) on a full disk, where this raises.
 
     Args:
-        path: the file, by custom one that `whole_file` gave.
+        path: the file, by custom one that `atomic_write` gave.
         make: makes it, at the path it is given.
 
     Raises:

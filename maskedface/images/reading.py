@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from maskedface.datasets.formats import PILLOW_FORMATS, heic_class, is_heic
+from maskedface.images.formats import PILLOW_FORMATS, heic_class, is_heic
 
 # Pillow's own warning level (Image.MAX_IMAGE_PIXELS: a quarter of a GiB of RGB), here a refusal.
 MAX_PIXELS = 89_478_485

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskedface.datasets import ImageError, draw_face, read_image
-from maskedface.datasets.images import decode, open_image
+from maskedface.images import ImageError, read_image
+from maskedface.images.reading import decode, open_image
+from maskedface.synthetic import draw_face
 
 FACE = Image.fromarray(draw_face(0, 0, False, size=64))
 PLAIN: dict[str, dict[str, Any]] = {

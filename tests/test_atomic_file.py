@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from maskedface import whole_file as module
-from maskedface.whole_file import whole_file
+from maskedface import atomic_write as module
+from maskedface.atomic_file import atomic_write
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes, links and pipes are POSIX'")
 
 
 def write(path: Path | str, text: str, *, private: bool = False) -> None:
-    with whole_file(path, private=private) as partial:
+    with atomic_write(path, private=private) as partial:
         Path(partial).write_text(text)
 
 
@@ -34,7 +34,7 @@ def test_a_file_takes_its_name_and_nothing_lies_beside_it(tmp_path: Path) -> Non
 
 def test_an_error_leaves_the_old_file_alone(tmp_path: Path) -> None:
     write(tmp_path / "g.npz", "old")
-    with pytest.raises(ZeroDivisionError), whole_file(tmp_path / "g.npz") as partial:
+    with pytest.raises(ZeroDivisionError), atomic_write(tmp_path / "g.npz") as partial:
         Path(partial).write_text("half")
         raise ZeroDivisionError
     assert (tmp_path / "g.npz").read_text() == "old" and len(list(tmp_path.iterdir())) == 1
@@ -43,10 +43,10 @@ def test_an_error_leaves_the_old_file_alone(tmp_path: Path) -> None:
 # Each child writes its own letter, ever another length; a torn file has two letters or another length.
 WRITER = """
 import sys
-from maskedface.whole_file import whole_file
+from maskedface.atomic_file import atomic_write
 path, letter = sys.argv[1:]
 for length in range(1, 61):
-    with whole_file(path) as partial, open(partial, "w") as file:
+    with atomic_write(path) as partial, open(partial, "w") as file:
         file.write(f"{length:06d}")
         file.flush()
         file.write(letter * length * 1000)
@@ -114,7 +114,7 @@ def test_a_file_keeps_its_mode(tmp_path: Path, kept: int) -> None:
 @posix
 def test_a_file_that_was_private_is_so_while_it_is_written(tmp_path: Path) -> None:
     (tmp_path / "g.npz").touch(0o600)
-    with whole_file(tmp_path / "g.npz") as partial:
+    with atomic_write(tmp_path / "g.npz") as partial:
         assert mode(Path(partial)) == 0o600
 
 
@@ -147,7 +147,7 @@ def test_a_device_is_written_to_and_stays() -> None:
 @posix
 def test_nothing_is_written_to_a_pipe_when_there_is_an_error(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.json")
-    with pytest.raises(ZeroDivisionError), whole_file(tmp_path / "pipe.json") as partial:
+    with pytest.raises(ZeroDivisionError), atomic_write(tmp_path / "pipe.json") as partial:
         Path(partial).write_text("half")
         raise ZeroDivisionError  # before it would wait for a reader
 
@@ -185,12 +185,12 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_the_files_place_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(IsADirectoryError, match="Is a directory"), whole_file(tmp_path):
+    with pytest.raises(IsADirectoryError, match="Is a directory"), atomic_write(tmp_path):
         pytest.fail("nothing may be computed for it")
 
 
 def test_an_error_of_another_file_is_passed_on(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError) as error, whole_file(tmp_path / "chips.npy"):
+    with pytest.raises(FileNotFoundError) as error, atomic_write(tmp_path / "chips.npy"):
         (tmp_path / "photo.jpg").read_bytes()
     assert Path(error.value.filename).name == "photo.jpg" and "must be" not in str(error.value)
 
@@ -202,14 +202,14 @@ def test_a_name_of_255_bytes_is_written(tmp_path: Path) -> None:
 
 
 def test_the_place_has_the_files_ending(tmp_path: Path) -> None:
-    with whole_file(tmp_path / "w.weights.h5") as partial:
+    with atomic_write(tmp_path / "w.weights.h5") as partial:
         assert partial.endswith(".weights.h5")
 
 
 KILLED = """
 import os, signal, sys
-from maskedface.whole_file import whole_file
-with whole_file(sys.argv[1]) as partial:
+from maskedface.atomic_file import atomic_write
+with atomic_write(sys.argv[1]) as partial:
     open(partial, "w").write("half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -225,7 +225,7 @@ def test_what_a_killed_writer_left_is_removed_by_the_next_and_a_living_ones_stay
     assert re.fullmatch(r"\.maskedface-.*\.partial\.g\.npz", left.name)
     elsewhere = re.sub("-[0-9a-f]{8}-", "-00000000-", left.name, count=1)  # on another host
     (tmp_path / elsewhere).touch()
-    with whole_file(tmp_path / "g.npz") as partial:
+    with atomic_write(tmp_path / "g.npz") as partial:
         Path(partial).write_text("new")
         module._sweep.cache_clear()
         write(tmp_path / "other.csv", "new")

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from maskedface.datasets import Face
-from maskedface.datasets.drawn_faces import draw_face, draw_people
 from maskedface.datasets.sources import rmfrd
 from maskedface.geometry import ALIGNMENTS
+from maskedface.synthetic.drawn_people import draw_face, draw_people
 
 
 def _bytes(root: Path) -> dict[str, bytes]:

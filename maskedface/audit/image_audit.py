@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from maskedface.datasets.domain_check import DomainCheck, suspect_domains
+from maskedface.audit.domain_check import DomainCheck, suspect_domains
+from maskedface.audit.file_facts import FileFacts, read_facts
 from maskedface.datasets.face_index import DOMAINS, Exclusion, Face, FaceIndex
 from maskedface.datasets.face_places import face_source, is_placed
-from maskedface.datasets.file_facts import FileFacts, read_facts
-from maskedface.datasets.images import MAX_PIXELS
-from maskedface.datasets.reading import read_many
+from maskedface.images.in_threads import read_many
+from maskedface.images.reading import MAX_PIXELS
 from maskedface.names import shown
 
 _SHOWN = 5  # rows of each list in the text; the JSON has all
@@ -118,7 +118,7 @@ class AuditReport:
         )
 
 
-def audit(
+def audit_images(
     index: FaceIndex,
     *,
     progress: bool = True,

@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from maskedface import geometry
-from maskedface.datasets.formats import PROMISED, content_format
-from maskedface.datasets.images import ImageError, decode, open_image, read_file
+from maskedface.images.formats import PROMISED, content_format
+from maskedface.images.reading import ImageError, decode, open_image, read_file
 from maskedface.masking import masked_probability
 
 _EXIF_ORIENTATION = 0x0112

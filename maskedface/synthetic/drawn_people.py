@@ -6,8 +6,8 @@ import os
 
 from PIL import Image
 
-from maskedface.datasets.face_drawing import check_least, draw_face
 from maskedface.datasets.face_index import Domain, Face, FaceIndex
+from maskedface.synthetic.face_drawing import check_least, draw_face
 
 JPEG_QUALITY = 90
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskedface.masking.chance import fixed_masks
+from maskedface.masking.hashed_draws import fixed_masks
 
 ROWS = np.arange(4000)
 BANK = {"styles": 4, "variants": 3, "seed": 3}

@@ -12,16 +12,16 @@ from numpy.lib.format import open_memmap
 from rich.progress import track
 
 from maskedface import geometry
+from maskedface.atomic_file import allocate, atomic_write
 from maskedface.datasets.face_index import FaceIndex
 from maskedface.datasets.face_places import face_source
-from maskedface.datasets.images import read_image
+from maskedface.images.reading import read_image
 from maskedface.locks import make_once
-from maskedface.whole_file import allocate, whole_file
 
 _VERSION = 4  # of what a chip's pixels depend on; a change makes old cache files unused
 
 
-def read_chip(
+def read_aligned_face(
     path: str | os.PathLike[str],
     *,
     size: int,
@@ -52,7 +52,7 @@ def read_chip(
     return geometry.warp(image, matrix, size, out=out)
 
 
-def read_chips(
+def read_aligned_faces(
     index: FaceIndex,
     *,
     size: int,
@@ -64,7 +64,7 @@ def read_chips(
 
     Args:
         index: N rows, each warped by its landmarks, else by its alignment, else taken whole.
-        size, alignment: as for `read_chip`.
+        size, alignment: as for `read_aligned_face`.
         cache: a folder for a cache file, or None for memory. The file's name is a hash of all that
             decides its pixels (the rows and their landmarks' points, the files' sizes and times, size,
             alignment), so a changed file makes a new one; it is renamed when complete, so a killed run
@@ -85,7 +85,7 @@ def read_chips(
     path = os.path.join(os.fspath(cache), f"chips-{_key(index, size, alignment)}.npy")
 
     def make() -> None:
-        with whole_file(path) as partial:
+        with atomic_write(path) as partial:
             allocate(partial, lambda file: open_memmap(file, "w+", "uint8", shape))
             chips: np.memmap = open_memmap(partial, "r+")
             _fill(chips, index, size, alignment, progress)
@@ -111,7 +111,7 @@ def _read_all(index: FaceIndex, size: int, alignment: str, progress: bool) -> It
     def read(row: int) -> np.ndarray:
         face = index.faces[row]
         path = os.path.join(index.root, face.path)
-        return read_chip(path, size=size, alignment=alignment, source=face_source(face))
+        return read_aligned_face(path, size=size, alignment=alignment, source=face_source(face))
 
     block = 256
     starts = range(0, len(index), block)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskedface.datasets import ImageError, read_image
+from maskedface.images import ImageError, read_image
 
 LEFT_RED = np.zeros((20, 30, 3), "uint8")
 LEFT_RED[:, :10, 0] = 255

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 
-from maskedface.datasets.formats import has_image_name, is_tools
 from maskedface.datasets.sources import walk
+from maskedface.images.formats import has_image_name, is_tools
 
 
 class NamedFiles:

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from maskedface import geometry
-from maskedface.datasets import draw_face
 from maskedface.masking import STYLES, mask_photo
-from maskedface.masking.photos import _turn
+from maskedface.masking.masked_photos import _turn
+from maskedface.synthetic import draw_face
 
 ALIGNMENT = geometry.alignment_points("arcface", 112, 112)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from maskedface.datasets.image_audit import AuditReport
+from maskedface.atomic_file import atomic_write
+from maskedface.audit.image_audit import AuditReport
 from maskedface.extras import from_extra
-from maskedface.whole_file import whole_file
 
 _COLOURS = {"unmasked": "#4477aa", "masked": "#ee6677"}  # Paul Tol's bright scheme
 
@@ -16,7 +16,7 @@ def draw_audit(report: AuditReport, path: str | os.PathLike[str]) -> None:
     """Draws a report; the first panel is the paper's Figure 4, images a person.
 
     Args:
-        report: from `datasets.audit`.
+        report: from `audit.audit_images`.
         path: the PNG file to write.
 
     Raises:
@@ -32,7 +32,7 @@ def draw_audit(report: AuditReport, path: str | os.PathLike[str]) -> None:
     _draw_findings(axes["found"], report)
     for name in ("people", "sizes", "found"):
         axes[name].spines[["top", "right"]].set_visible(False)
-    with whole_file(path) as partial:
+    with atomic_write(path) as partial:
         figure.savefig(partial, dpi=110, format="png")
 
 

@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any, NamedTuple
 
-from maskedface import datasets
+from maskedface import audit, datasets
 from maskedface.datasets.face_index import Exclusion, FaceIndex
 from maskedface.datasets.masked_faces.options import MaskedFacesConfig
 
@@ -132,8 +132,8 @@ def _published_pairs(root: str | os.PathLike[str], options: MaskedFacesConfig) -
 
 
 def _usable(index: FaceIndex) -> tuple[FaceIndex, tuple[Exclusion, ...]]:
-    report = datasets.audit(index, check_domains=False)
-    usable = datasets.usable(index, report)
+    report = audit.audit_images(index, check_domains=False)
+    usable = audit.usable(index, report)
     return FaceIndex(index.root, usable.faces, index.excluded), report.undecodable
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from maskedface.audit.domain_check import suspect_domains
 from maskedface.datasets import Face
-from maskedface.datasets.domain_check import suspect_domains
 
 OTHER = {"masked": "unmasked", "unmasked": "masked"}
 OWN = {"masked": 0.9, "unmasked": 0.1}  # what a good estimate gives

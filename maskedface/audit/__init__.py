@@ -1,0 +1,5 @@
+"""What a data set holds: unreadable files, copies, images that seem to lie in the wrong folder."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
