@@ -24,8 +24,9 @@ MAY_USE = {
     "conversion": {"atomic_file"},
     "images": {"extras"},
     "datasets": {"geometry", "images", "masking", "atomic_file", "locks", "extras", "names"},
-    "audit": {"atomic_file", "datasets", "extras", "images", "masking", "names"},
+    "audit": {"atomic_file", "datasets", "extras", "geometry", "images", "masking", "names"},
     "synthetic": {"datasets"},
+    "masked_faces": {"audit", "datasets", "geometry", "images", "masking"},
     "metrics": {"losses"},
     "recipes": {"names"},
     "landmarks": {"datasets", "geometry", "images", "extras", "models", "atomic_file"},
@@ -57,7 +58,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 def part_of(path: Path) -> str:
     first = path.relative_to(PACKAGE).parts[0]
-    return first.removesuffix(".py")
+    # The TFDS builder reads what the audit finds usable, and the audit reads indexes.
+    return "masked_faces" if "masked_faces" in path.parts else first.removesuffix(".py")
 
 
 def imports(path: Path) -> set[str]:
@@ -82,7 +84,7 @@ def test_a_file_imports_only_what_its_part_may(path: Path) -> None:
     parts = {name.split(".")[1] for name in imports(path) if name.startswith("maskedface.")} - {
         "__version__"
     }
-    assert parts <= MAY_USE[own] | {own}
+    assert parts <= MAY_USE[own] | {own}, own
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
