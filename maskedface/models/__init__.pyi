@@ -4,7 +4,7 @@ from .alignment import (
     alignment_of as alignment_of,
     with_alignment as with_alignment,
 )
-from .cutting import boundary as boundary
+from .frozen_boundary import boundary as boundary
 from .dlib_resnet29 import DlibResNet29 as DlibResNet29
 from .embedding import (
     FaceEmbedding as FaceEmbedding,
@@ -22,7 +22,7 @@ from .heads import (
 )
 from .predicting import predict as predict
 from .presets import PRESETS as PRESETS, Preset as Preset, WeightFile as WeightFile
-from .rebuilding import fold_batch_norm as fold_batch_norm, with_precision as with_precision
+from .transforms import fold_batch_norm as fold_batch_norm, with_precision as with_precision
 from .resnet50 import ResNet50 as ResNet50
 from .settings import in_float32 as in_float32, refuse_channels_first as refuse_channels_first
 from .views import (
