@@ -25,8 +25,7 @@ def after(call: Callable[..., Any], count: int) -> Callable[..., Any]:
 
 
 def arm(moment: str) -> None:
-    from maskedface import atomic_write
-    from maskedface.training import checkpoint, feature_cache, finalize, run
+    from maskedface.training import checkpoint, feature_cache, finalize, run, run_dir
 
     if moment == "features":
         feature_cache._store = after(feature_cache._store, 1)  # one view of two is in the file
@@ -48,8 +47,8 @@ def arm(moment: str) -> None:
     elif moment == "evaluation":
         finalize.report_domains = die
     elif moment == "metrics":
-        write = atomic_write.write_text
-        atomic_write.write_text = lambda path, text: (
+        write = run_dir.write_text
+        run_dir.write_text = lambda path, text: (
             die() if path.endswith(run.METRICS) else write(path, text)
         )
     else:
