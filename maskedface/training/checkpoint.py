@@ -23,6 +23,7 @@ from maskedface.atomic_file import atomic_write, write_text
 from maskedface.training.run import HISTORY
 
 STATE = "state.npz"
+STOPPED = "stopped"  # an empty file: a callback ended the training before its last epoch
 
 
 class KeepState(keras.callbacks.Callback):
@@ -56,6 +57,25 @@ class KeepState(keras.callbacks.Callback):
         self.history.append({"epoch": epoch, **values, "learning_rate": rate})
         _write_state(self.folder, self.variables, self.history)
         write_history(self.folder, self.history)
+
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Keeps that a callback has ended the training, and what it did to the weights then, as
+        `EarlyStopping` does; else a run that goes on would train on."""
+        if self.history and len(self.history) < self.params["epochs"]:
+            _write_state(self.folder, self.variables, self.history)
+            write_text(os.path.join(self.folder, STOPPED), "")
+
+
+def has_ended(folder: str, history: Sequence[object], epochs: int) -> bool:
+    """Whether there is nothing more to train.
+
+    Args:
+        folder: the run folder.
+        history: one entry a finished epoch.
+        epochs: int >= 0, of the whole run.
+    """
+    return len(history) >= epochs or os.path.exists(os.path.join(folder, STOPPED))
 
 
 def read_state(folder: str, variables: Sequence[keras.Variable]) -> list[dict[str, float]]:

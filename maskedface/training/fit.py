@@ -10,7 +10,7 @@ import keras
 
 from maskedface import models
 from maskedface.training.batches import make_batches
-from maskedface.training.checkpoint import KeepState, read_state, write_history
+from maskedface.training.checkpoint import KeepState, has_ended, read_state, write_history
 from maskedface.training.data import Data
 from maskedface.training.distribution import Devices, synchronized_batch_norm
 from maskedface.training.environment import released_memory
@@ -50,7 +50,7 @@ def fit(
     compile_network(learner, network, steps)
     changing = [*inputs.changing, *learner.optimizer.variables]
     history = read_state(folder, changing)
-    if len(history) < recipe.epochs:
+    if not has_ended(folder, history, recipe.epochs):
         batches, validation = make_batches(data, inputs, recipe, devices, len(history))
         own = [callback.build() for callback in recipe.callbacks]
         with released_memory(), synchronized_batch_norm(learner, devices):

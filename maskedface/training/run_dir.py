@@ -17,7 +17,7 @@ from maskedface.atomic_file import atomic_write, write_json, write_text
 from maskedface.conversion import file_checks
 from maskedface.datasets import FaceIndex
 from maskedface.recipes import Recipe
-from maskedface.training.checkpoint import STATE
+from maskedface.training.checkpoint import STATE, STOPPED
 from maskedface.training.run import (
     FEATURES,
     MANIFEST,
@@ -96,8 +96,9 @@ def tidy(folder: str) -> None:
         folder: the path.
     """
     shutil.rmtree(os.path.join(folder, FEATURES), ignore_errors=True)
-    with contextlib.suppress(FileNotFoundError):
-        os.remove(os.path.join(folder, STATE))
+    for name in (STATE, STOPPED):
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(os.path.join(folder, name))
 
 
 def finish(

@@ -354,3 +354,24 @@ def test_unknown_backbones_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         train(**arguments)
+
+
+def test_a_run_that_a_callback_ended_does_not_train_on_after_a_kill(
+    train: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stop = keras.callbacks.EarlyStopping("loss", mode="max", restore_best_weights=True)
+    recipe = QUICK.override(epochs=20, callbacks=[stop])
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("maskedface.training.experiment.finalize", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe)
+    history = (tmp_path / "run" / "history.csv").read_text()
+    assert len(history.splitlines()) < 20
+    run = train(recipe)
+    assert (tmp_path / "run" / "history.csv").read_text() == history
+    assert_same_bits(run, train(recipe, "whole"))
+    assert not (tmp_path / "run" / "stopped").exists()
