@@ -4,7 +4,6 @@ from .alignment import (
     alignment_of as alignment_of,
     with_alignment as with_alignment,
 )
-from .frozen_boundary import boundary as boundary
 from .dlib_resnet29 import DlibResNet29 as DlibResNet29
 from .embedding import (
     FaceEmbedding as FaceEmbedding,
@@ -12,6 +11,7 @@ from .embedding import (
     unjoined as unjoined,
 )
 from .freezing import freeze as freeze, stages as stages
+from .frozen_boundary import boundary as boundary
 from .heads import (
     CosineHead as CosineHead,
     LinearHead as LinearHead,
@@ -22,9 +22,9 @@ from .heads import (
 )
 from .predicting import predict as predict
 from .presets import PRESETS as PRESETS, Preset as Preset, WeightFile as WeightFile
-from .transforms import fold_batch_norm as fold_batch_norm, with_precision as with_precision
 from .resnet50 import ResNet50 as ResNet50
 from .settings import in_float32 as in_float32, refuse_channels_first as refuse_channels_first
+from .transforms import fold_batch_norm as fold_batch_norm, with_precision as with_precision
 from .views import (
     join as join,
     mirror_join as mirror_join,
