@@ -97,8 +97,9 @@ class CosineHead(layers.Layer):
 
     Args:
         num_classes: int >= 2, the number of people; None where a recipe leaves it open.
-        scale: float > 0, what the cosines are multiplied by (the s of CosFace, Wang et al. 2018;
-            24 is right for a few hundred people, they use 64 for tens of thousands).
+        scale: float > 0, what the cosines are multiplied by (the s of CosFace, Wang et al. 2018, who use
+            64 for tens of thousands of people). None = 24, right for a few hundred, or in a recipe that of
+            its loss.
         dropout: float in [0, 1), the share of the embedding dropped in training.
         centers_per_person: int >= 1; `losses.DomainRanking` wants two: columns of the first centers of
             all people, then of the second.
@@ -120,7 +121,7 @@ class CosineHead(layers.Layer):
         self,
         num_classes: int | None = None,
         *,
-        scale: float = 24.0,
+        scale: float | None = None,
         dropout: float = 0.0,
         centers_per_person: int = 1,
         with_offsets: bool = False,
@@ -128,7 +129,7 @@ class CosineHead(layers.Layer):
     ) -> None:
         super().__init__(**{"dtype": "float32", **kwargs})
         _check(num_classes, dropout)
-        if scale <= 0 or centers_per_person < 1:
+        if (scale is not None and scale <= 0) or centers_per_person < 1:
             raise ValueError(
                 "scale must be above 0 and centers_per_person at least 1. "
                 f"Received: scale={scale}, centers_per_person={centers_per_person}"
@@ -139,6 +140,7 @@ class CosineHead(layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         _check_people(self)
+        self.scale = 24.0 if self.scale is None else self.scale
         columns = (self.num_classes or 0) * self.centers_per_person
         self.centers = self.add_weight(
             name="centers",
@@ -155,7 +157,7 @@ class CosineHead(layers.Layer):
         cosines = ops.matmul(ops.normalize(embeddings, axis=-1), self.centers)
         if self.with_offsets:
             cosines = cosines + self.offsets
-        return self.scale * cosines
+        return cosines * self.scale
 
     def set_centers(self, centers: Any) -> None:
         """Replaces the centers.

@@ -157,7 +157,7 @@ class Recipe:
             if key in _MODULES:
                 value = _part(key, value)
                 if value is None and key == "loss":
-                    value = _MARGIN if self.head.has_class("CosineHead") else _CROSSENTROPY
+                    value = _default_loss(self.head)
             elif kind is float and type(value) is int:
                 value = float(value)
             object.__setattr__(self, key, value)
@@ -182,7 +182,8 @@ class Recipe:
         """A copy with other values.
 
         A dotted path leads into a part: "optimizer.learning_rate", "augmentation.0.probability". A part
-        is replaced by a class's name, which keeps those arguments that the new class takes too.
+        is replaced by a class's name, which keeps those arguments that the new class takes too. With another
+        head comes its own default loss, unless another was chosen.
 
         Args:
             settings: "path=value" strings, the value in JSON or, for text, as it stands:
@@ -194,6 +195,7 @@ class Recipe:
         """
         pairs = [_setting(setting) for setting in settings]
         found = {key: getattr(self, key) for key in _FIELDS}
+        touched: set[str] = set()
         for path, value in [*pairs, *values.items()]:
             key, *rest = path.split(".")
             if key not in _FIELDS:
@@ -207,6 +209,10 @@ class Recipe:
                 found[key] = changed(found[key], rest, value, key)
             else:
                 raise ValueError(f"{key} must have parts to change {path}. Received: {path!r}")
+            touched.add(path)
+        if "head" in touched and not any(path.startswith("loss") for path in touched):
+            # Another head, and the loss was the old one's default: it is the new one's.
+            found["loss"] = None if self.loss == _default_loss(self.head) else self.loss
         return Recipe(**found)
 
     def value_at(self, path: str) -> Any:
@@ -337,6 +343,10 @@ def _replaced(key: str, old: Any, value: Any) -> Any:
     if isinstance(value, str) and isinstance(old, Spec):
         return _class_named(key, value, old)
     return _object(key, value)
+
+
+def _default_loss(head: Spec) -> Spec:
+    return _MARGIN if head.has_class("CosineHead") else _CROSSENTROPY
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -235,19 +235,18 @@ def _cohort_of_start(recipe: Recipe, before: Run | None) -> Cohort | None:
 
 def _head(recipe: Recipe, loss: keras.losses.Loss) -> keras.layers.Layer:
     """The recipe's head; a cosine head whose scale it leaves open has that of the loss."""
-    scale = getattr(loss, "scale", None)
-    if scale is None:  # `losses.WithEmbeddings` has that of the loss in it
-        scale = getattr(getattr(loss, "loss", None), "scale", None)
-    is_open = recipe.head.has_class("CosineHead") and "scale" not in recipe.head.config
-    if is_open and scale is not None:
-        return recipe.head.build(scale=scale)
+    if not hasattr(loss, "scale"):  # `losses.WithEmbeddings` holds the loss of the logits
+        loss = getattr(loss, "loss", loss)
+    scale, takes_margin = getattr(loss, "scale", None), getattr(loss, "margin", 1) != 0
     head = recipe.head.build()
-    others = [one for one in head._flatten_layers() if isinstance(one, models.CosineHead)]
-    if scale is not None and any(one.scale != scale for one in others):
-        raise ValueError(
-            "the scale of a cosine head must be that of its loss. "
-            f"Received: head={recipe.head}, loss={recipe.loss}"
-        )
+    for one in head._flatten_layers():
+        if isinstance(one, models.CosineHead) and one.scale is None:
+            one.scale = scale
+        elif isinstance(one, models.CosineHead) and scale not in (None, one.scale) and takes_margin:
+            raise ValueError(
+                "the scale of a cosine head must be that of its loss. "
+                f"Received: head={recipe.head}, loss={recipe.loss}"
+            )
     return head
 
 

@@ -261,3 +261,12 @@ def test_a_scenario_runs_what_a_recipe_starts_from_first() -> None:
 def test_a_recipe_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         BASE.epochs = 3  # type: ignore[misc]
+
+
+def test_another_head_brings_its_own_default_loss_but_no_loss_that_was_chosen_goes() -> None:
+    cosine = BASE.override(head="cosine")
+    assert cosine.loss.class_name == "CosineMargin" and cosine == Recipe(name="base", head="cosine")
+    assert cosine.override("head=linear").loss == BASE.loss
+    chosen = cosine.override("loss.margin=0.4")
+    assert chosen.override("head=linear").loss == chosen.loss
+    assert BASE.override("head=cosine", "loss=ArcFace").loss.class_name == "ArcFace"

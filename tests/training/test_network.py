@@ -157,6 +157,8 @@ def test_a_compiled_recipe_has_its_optimizer(optimizer: str) -> None:
         ({"loss": "SparseCategoricalCrossentropy", "head.scale": 7.0}, 7.0),
         ({"loss": losses.ArcFace(scale=30.0)}, 30.0),
         ({"loss": losses.ArcFace(scale=30.0), "head": models.CosineHead(scale=30.0)}, 30.0),
+        ({"loss": losses.ArcFace(scale=30.0), "head": models.CosineHead()}, 30.0),
+        ({**aligned(losses.Coral()), "loss.loss.scale": 10.0}, 10.0),
     ],
 )
 def test_a_cosine_head_has_the_scale_of_its_loss(change: dict[str, Any], scale: float) -> None:
@@ -169,9 +171,9 @@ def test_a_cosine_head_has_the_scale_of_its_loss(change: dict[str, Any], scale: 
     "change",
     [
         {"head.scale": 10.0},
-        {**CENTER, "loss.scale": 10.0},
-        {**RANKING, "loss.scale": 10.0},
-        {**aligned(losses.Coral()), "loss.loss.scale": 10.0},
+        {**CENTER, "head.parts.0.scale": 24.0, "loss.scale": 10.0},
+        {**RANKING, "head.scale": 24.0, "loss.scale": 10.0},
+        {**aligned(losses.Coral()), "head.parts.0.scale": 24.0, "loss.loss.scale": 10.0},
     ],
     ids=["head", "center", "ranking", "with embeddings"],
 )
