@@ -16,7 +16,7 @@ import pytest
 from maskedface import datasets, reporting, training
 from maskedface.datasets import FaceIndex
 from maskedface.recognition import Gallery
-from maskedface.training import Run, inputs, state
+from maskedface.training import Run, checkpoint, feature_cache
 from tests.reliability.conftest import QUICK, assert_same_bits, assert_tidy
 
 SIZE = 2**20
@@ -80,12 +80,12 @@ def test_a_run_that_meets_a_full_disk_goes_on_when_there_is_room(
 
 def test_a_state_that_does_not_fit_leaves_the_old_one(disk: Path) -> None:
     variable = keras.Variable(np.arange(1000, dtype="float32"))
-    state._write_state(str(disk), [variable], [{"epoch": 0.0}])
+    checkpoint._write_state(str(disk), [variable], [{"epoch": 0.0}])
     variable.assign(0 * variable.value)
     leave(disk, 4096)
     with pytest.raises(OSError, match="what was there stays.*No space left.*state.npz"):
-        state._write_state(str(disk), [variable], [{"epoch": 0.0}, {"epoch": 1.0}])
-    assert state.read_state(str(disk), [variable]) == [{"epoch": 0.0}]
+        checkpoint._write_state(str(disk), [variable], [{"epoch": 0.0}, {"epoch": 1.0}])
+    assert checkpoint.read_state(str(disk), [variable]) == [{"epoch": 0.0}]
     np.testing.assert_array_equal(variable.numpy(), np.arange(1000))
     assert {path.name for path in disk.iterdir()} == {"state.npz", "filling"}
 
@@ -161,7 +161,7 @@ def test_features_that_meet_a_full_disk_say_so_and_leave_earlier_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # The room that was there when it was asked for is gone when the file is made.
-    monkeypatch.setattr(inputs, "room", lambda *_: "")
+    monkeypatch.setattr(feature_cache, "room", lambda *_: "")
     (disk / "features-earlier.npy").write_bytes(b"earlier")
 
     def run(name: str) -> Run:

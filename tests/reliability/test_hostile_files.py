@@ -19,7 +19,7 @@ from hypothesis import given, settings, strategies as st
 
 from maskedface import training
 from maskedface.conversion import readers
-from maskedface.training import Run, state
+from maskedface.training import Run, checkpoint
 from tests.reliability.conftest import environment
 from tests.reliability.fuzz_readers import READERS, read, seeds
 from tests.reliability.test_texts import CALM
@@ -116,7 +116,7 @@ def test_a_state_with_objects_is_refused_and_does_not_run(tmp_path: Path) -> Non
     hostile = np.array([Hostile(trace)], object)
     np.savez(tmp_path / "state.npz", variable0=hostile, history=np.array("[]"))
     with pytest.raises(ValueError, match="an array of Python.s objects"):
-        state.read_state(str(tmp_path), [keras.Variable(np.zeros(1, "float32"))])
+        checkpoint.read_state(str(tmp_path), [keras.Variable(np.zeros(1, "float32"))])
     assert not trace.exists()
 
 

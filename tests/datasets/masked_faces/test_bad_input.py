@@ -45,7 +45,7 @@ def test_a_split_without_images_is_an_error(tmp_path: Path) -> None:
     synthetic.draw_people(tmp_path / "manual", people=2, photos=2, masked_photos=0, size=32)
     config = masked_faces.config("rmfrd", min_masked=0, domains=("masked",))
     with pytest.raises(ValueError, match="every split must hold images"):
-        masked_faces.parts.read_parts(tmp_path / "manual", config)
+        masked_faces.split_rows.read_parts(tmp_path / "manual", config)
 
 
 @pytest.mark.parametrize(
