@@ -58,7 +58,7 @@ def _runner(model: keras.Model) -> keras.Model:
     """A model of the same layers that is ours to set; it goes with the model."""
     runner = _RUNNERS.get(model)
     if runner is None:
-        runner = keras.Model(model.input, model.output, name=model.name)
+        runner = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
         if keras.backend.backend() == "tensorflow":
             runner.jit_compile = False
         _RUNNERS[model] = runner

@@ -68,3 +68,8 @@ def test_no_rows_or_an_empty_batch_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match="inputs must have rows, and batch_size"):
         models.predict(model, np.zeros((rows, 2, 2, 3)), batch_size)
+
+
+def test_a_sequential_model_that_was_never_called_predicts() -> None:
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    assert models.predict(model, np.zeros((3, 4), "float32")).shape == (3, 2)

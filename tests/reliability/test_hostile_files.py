@@ -19,6 +19,7 @@ from hypothesis import given, settings, strategies as st
 
 from maskedface import training
 from maskedface.conversion import readers
+from maskedface.recipes import Recipe, Spec
 from maskedface.training import Run, checkpoint
 from tests.reliability.conftest import environment
 from tests.reliability.fuzz_readers import READERS, read, seeds
@@ -56,9 +57,32 @@ def test_a_run_whose_model_has_code_in_it_is_refused(tmp_path: Path) -> None:
     lambda_model(tmp_path / "model.keras", trace)
     for name in ("run.json", "metrics.json"):
         (tmp_path / name).write_text("{}")
+    (tmp_path / "recipe.json").write_text(Recipe(name="hostile").to_json())
     with pytest.raises(ValueError, match=r"[Ll]ambda"):
         _ = Run(str(tmp_path)).model
     assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "config"),
+    [
+        ("subprocess", "Popen", {"args": ["touch", "TRACE"]}),
+        ("os", "system", {"command": "touch TRACE"}),
+        ("builtins", "eval", {"source": "open('TRACE', 'w')"}),
+        ("pathlib", "Path", {}),
+    ],
+)
+def test_a_recipe_calls_nothing_but_keras_objects(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: str,
+    name: str,
+    config: dict[str, Any],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="must be a class that can be imported"):
+        Spec(module, name, config).build()
+    assert not list(tmp_path.iterdir())
 
 
 def changed(path: Path, target: Path, change: Any = None, **members: bytes) -> Path:
