@@ -24,6 +24,7 @@ from points_worth import DETECTORS, embed, points_of, rank_one
 
 from maskedface import datasets, evaluation, geometry, landmarks
 from maskedface.datasets import FaceIndex
+from maskedface.evaluation.verification import fold_accuracies
 from maskedface.images import read_image
 from maskedface.masking import STYLES, mask_photo
 
@@ -276,7 +277,7 @@ def on_canvas(image: np.ndarray, number: int) -> np.ndarray:
 
 def verified(embeddings: np.ndarray, pairs: datasets.PairList) -> str:
     scores = evaluation.cosine_scores(embeddings, pairs.first, pairs.second)
-    accuracy = evaluation.fold_accuracies(scores, pairs.same, pairs.folds)[0].mean()
+    accuracy = fold_accuracies(scores, pairs.same, pairs.folds)[0].mean()
     return f"{accuracy:.4f}"
 
 

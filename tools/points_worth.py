@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from maskedface import evaluation, geometry, landmarks, models
+from maskedface import geometry, landmarks, models
+from maskedface.evaluation.scoring import normalized
 from maskedface.landmarks.finding import main_face
 
 Points = list[np.ndarray | None]
@@ -42,7 +43,7 @@ def embed(
             for image, five in zip(images, points, strict=True)
         ]
     )
-    return evaluation.normalized(models.predict(network, chips))
+    return normalized(models.predict(network, chips))
 
 
 def points_of(detector: landmarks.Detector | None, images: Sequence[np.ndarray]) -> Points:

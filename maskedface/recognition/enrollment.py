@@ -13,7 +13,7 @@ import numpy as np
 from maskedface import models
 from maskedface.datasets.photo_groups import photo_groups, photo_hashes
 from maskedface.datasets.sources import check_people
-from maskedface.evaluation import normalized
+from maskedface.evaluation.scoring import normalized
 from maskedface.masking import SEEMS_MASKED, masked_templates
 from maskedface.names import person_name
 from maskedface.recognition.batch import each, photo_files

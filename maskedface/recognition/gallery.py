@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from maskedface.evaluation import Cohort, Templates, normalized
+from maskedface.evaluation import Cohort, Templates
+from maskedface.evaluation.scoring import normalized
 from maskedface.names import near_names, person_name, shown
 from maskedface.recognition import gallery_file
 from maskedface.recognition.calibration import Calibration, calibrate, check_threshold

@@ -11,7 +11,7 @@ import numpy as np
 
 from maskedface import geometry, models
 from maskedface.audit.file_facts import blankness
-from maskedface.evaluation import normalized
+from maskedface.evaluation.scoring import normalized
 from maskedface.landmarks import Cascade, Detector, detect
 from maskedface.landmarks.detection import check_image
 from maskedface.masking import masked_probability

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maskedface.evaluation import normalized
+from maskedface.evaluation.scoring import normalized
 from maskedface.recognition import Calibration, Gallery
 from maskedface.recognition.calibration import check_threshold
 

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maskedface.evaluation import Cohort, normalized
+from maskedface.evaluation import Cohort
+from maskedface.evaluation.scoring import normalized
 from maskedface.recognition import Calibration, Gallery, Remembered, gallery_file
 
 FEATURES = 32
