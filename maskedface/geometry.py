@@ -160,7 +160,7 @@ def pixel_aspect(points: np.ndarray) -> float:
     """The pixel aspect with which five points look most like a face from the front.
 
     One face says little, as a turned head is narrow and a lifted one short; the median of many images
-    that were resized alike says how (`landmarks.with_pixel_aspects`).
+    that were resized alike says how (`landmarks.squash.with_pixel_aspects`).
 
     Args:
         points: float array, shape (5, 2), (x, y) in pixels of the image.

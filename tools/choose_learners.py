@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from maskedface import datasets, models
-from maskedface.evaluation import learner_scores, learners
+from maskedface.evaluation import learners
+from maskedface.evaluation.learners import learner_scores
 
 
 def main() -> int:

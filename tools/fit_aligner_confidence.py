@@ -25,7 +25,8 @@ from train_aligner import folded, pack, taught_people
 from maskedface import datasets, geometry
 from maskedface.datasets import FaceIndex
 from maskedface.images import read_image
-from maskedface.landmarks import Aligner, aligner
+from maskedface.landmarks import aligner
+from maskedface.landmarks.aligner import Aligner
 from maskedface.landmarks.aligner_network import SIZE
 
 REFUSED = 0.992

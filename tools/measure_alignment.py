@@ -24,7 +24,10 @@ from points_worth import DETECTORS, embed, points_of, rank_one
 
 from maskedface import datasets, evaluation, geometry, landmarks
 from maskedface.datasets import FaceIndex
+from maskedface.evaluation.verification import fold_accuracies
 from maskedface.images import read_image
+from maskedface.landmarks.aligner import SURE
+from maskedface.landmarks.mesh import MeshDetector
 from maskedface.masking import STYLES, mask_photo
 
 PROBES = 1000  # masks drawn a seed by `drawn`
@@ -77,11 +80,11 @@ def refuse(args: argparse.Namespace) -> None:
             [max((f.confidence for f in faces), default=0) for faces in cascade(images)]
         )
         every.append(sure)
-        print(f"{kind}: {len(images)} images, refused {(sure < landmarks.SURE).mean():.3f}")
+        print(f"{kind}: {len(images)} images, refused {(sure < SURE).mean():.3f}")
     together = np.concatenate(every)
     print(
-        f"all: {len(together)} images, refused at {landmarks.SURE} "
-        f"{(together < landmarks.SURE).mean():.4f}; "
+        f"all: {len(together)} images, refused at {SURE} "
+        f"{(together < SURE).mean():.4f}; "
         f"0.99 are refused at a confidence of {np.quantile(together, 0.99):.4f}"
     )
 
@@ -129,7 +132,7 @@ def drawn(args: argparse.Namespace) -> None:
     the teacher's on the same photograph without a mask; paired, three draws of masks."""
     index = held_out(args.lfw).with_at_least(2)
     images = [read_image(path) for path in index.paths]
-    teacher = points_of(landmarks.MeshDetector(mirror=True), images)
+    teacher = points_of(MeshDetector(mirror=True), images)
     kept = [n for n, five in enumerate(teacher) if five is not None]
     images, teacher = [images[n] for n in kept], [teacher[n] for n in kept]
     people = np.array([index.faces[n].person for n in kept])
@@ -276,7 +279,7 @@ def on_canvas(image: np.ndarray, number: int) -> np.ndarray:
 
 def verified(embeddings: np.ndarray, pairs: datasets.PairList) -> str:
     scores = evaluation.cosine_scores(embeddings, pairs.first, pairs.second)
-    accuracy = evaluation.fold_accuracies(scores, pairs.same, pairs.folds)[0].mean()
+    accuracy = fold_accuracies(scores, pairs.same, pairs.folds)[0].mean()
     return f"{accuracy:.4f}"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from maskedface.landmarks import BlazeFaceDetector
+from maskedface.landmarks.blazeface import BlazeFaceDetector
 
 SIDE = 112
 

@@ -6,17 +6,21 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from maskedface import evaluation, geometry, landmarks, models
+from maskedface import geometry, landmarks, models
+from maskedface.evaluation.scoring import normalized
+from maskedface.landmarks.aligner import Aligner
+from maskedface.landmarks.blazeface import BlazeFaceDetector
 from maskedface.landmarks.finding import main_face
+from maskedface.landmarks.mesh import MeshDetector
 
 Points = list[np.ndarray | None]
 
 DETECTORS: dict[str, Callable[[], landmarks.Detector | None]] = {
     "whole image": lambda: None,
     "mtcnn": landmarks.MtcnnDetector,
-    "BlazeFace and mesh": landmarks.MeshDetector,
-    "BlazeFace alone": landmarks.BlazeFaceDetector,
-    "aligner alone": landmarks.Aligner,
+    "BlazeFace and mesh": MeshDetector,
+    "BlazeFace alone": BlazeFaceDetector,
+    "aligner alone": Aligner,
     "cascade (BlazeFace and aligner)": landmarks.Cascade,
 }
 
@@ -42,7 +46,7 @@ def embed(
             for image, five in zip(images, points, strict=True)
         ]
     )
-    return evaluation.normalized(models.predict(network, chips))
+    return normalized(models.predict(network, chips))
 
 
 def points_of(detector: landmarks.Detector | None, images: Sequence[np.ndarray]) -> Points:

@@ -36,8 +36,7 @@ import numpy as np
 from aligner_samples import CANVAS, PLACE, Samples
 
 from maskedface import datasets, geometry
-from maskedface.landmarks import Aligner
-from maskedface.landmarks.aligner import read_weights
+from maskedface.landmarks.aligner import Aligner, read_weights
 from maskedface.landmarks.aligner_network import build_aligner
 from maskedface.landmarks.finding import main_face
 from maskedface.models import fold_batch_norm
@@ -78,7 +77,7 @@ def main() -> None:
 
 def teach(args: argparse.Namespace) -> None:
     """Keeps canvases of faces with the teacher's points."""
-    from maskedface.landmarks import MeshDetector
+    from maskedface.landmarks.mesh import MeshDetector
 
     rows = rows_to_teach(args.data, args.manifest, args.protocol)
     teacher, aligner = MeshDetector(mirror=True), Aligner(least=0.0)

@@ -23,7 +23,7 @@ from maskedface.names import shown
 
 if TYPE_CHECKING:
     from maskedface.datasets import FaceIndex
-    from maskedface.landmarks import Aligned
+    from maskedface.landmarks.finding import Aligned
 
 _SHOWN = 5  # images of a kind that are named
 _BEFORE, _STATED = "landmarks before", "alignment stated"

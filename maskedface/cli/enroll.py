@@ -33,7 +33,8 @@ from maskedface.locks import locked
 
 if TYPE_CHECKING:
     from maskedface.cli.thresholds import Chosen
-    from maskedface.recognition import EnrolledPhoto, Gallery
+    from maskedface.recognition import Gallery
+    from maskedface.recognition.enrollment import EnrolledPhoto
 
 _PATIENCE = (
     60.0  # seconds: the lock is held while a change is applied and saved, not while faces are read

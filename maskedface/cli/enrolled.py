@@ -11,7 +11,8 @@ from maskedface.cli.outputs import picture_path, write_picture
 from maskedface.names import shown
 
 if TYPE_CHECKING:
-    from maskedface.recognition import EnrolledPhoto, Gallery
+    from maskedface.recognition import Gallery
+    from maskedface.recognition.enrollment import EnrolledPhoto
 
 
 def report(

@@ -8,6 +8,7 @@ import numpy as np
 
 from maskedface import evaluation
 from maskedface.datasets import FaceIndex
+from maskedface.evaluation.verification import tar_difference
 
 KINDS = (("masked", "unmasked"), ("masked", "masked"))
 FAR = 0.01
@@ -26,7 +27,7 @@ def score_every_pair(
 
     Returns:
         {model: {"masked-unmasked": `evaluation.verification_report`, with "difference", as
-        `evaluation.tar_difference` and "against", of every model but the baseline; "masked-masked": the
+        `tar_difference` and "against", of every model but the baseline; "masked-masked": the
         same}}; {"skipped": why} in place of a report; nothing without masked and unmasked images.
     """
     people = [face.person for face in index.faces]
@@ -50,7 +51,7 @@ def score_every_pair(
         for name, own in scores.items():
             report = evaluation.verification_report(own, same, both, fars=(FAR,))
             if name != baseline and FAR in report["tar_at_far"]:
-                shift = evaluation.tar_difference(own, scores[baseline], same, both, far=FAR)
+                shift = tar_difference(own, scores[baseline], same, both, far=FAR)
                 report["difference"] = {"against": baseline, **shift}
             found[name][kind] = report
     return found

@@ -112,7 +112,7 @@ def _predicted(model: Any, chips: np.ndarray) -> np.ndarray:
 
 def _embedded(recognizer: Recognizer, chips: np.ndarray) -> np.ndarray:
     from maskedface import models
-    from maskedface.evaluation import normalized
+    from maskedface.evaluation.scoring import normalized
 
     return normalized(models.predict(recognizer.embedder, chips))
 

@@ -21,7 +21,7 @@ from maskedface.cli.values import count, score
 from maskedface.names import shown
 
 if TYPE_CHECKING:
-    from maskedface.recognition import PhotoResult
+    from maskedface.recognition.batch import PhotoResult
 
 _SAVED_EVERY = 30.0  # seconds: the whole of it is written anew
 

@@ -10,7 +10,8 @@ import numpy as np
 from maskedface import datasets
 from maskedface.cli.recognizing import load_recognizer
 from maskedface.datasets import Exclusion, FaceIndex
-from maskedface.evaluation import LabelCheck, check_labels
+from maskedface.evaluation import check_labels
+from maskedface.evaluation.label_check import LabelCheck
 from maskedface.names import shown
 from maskedface.recognition import embed_index
 
@@ -25,7 +26,7 @@ class Contradicted:
         model: str, the network's name.
         index: the rows that were embedded: those whose place is known, where any is.
         embeddings: float array, shape (rows, features).
-        check: `evaluation.LabelCheck` of these rows.
+        check: `LabelCheck` of these rows.
     """
 
     model: str

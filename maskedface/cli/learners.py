@@ -49,7 +49,7 @@ def relearn(runs: Sequence[Run], learner: Learner) -> Relearned:
     Args:
         runs: one, or several of the same rows; each embedding counts alike. Of an open set the cohorts
             are joined where every run has one; a learner has none.
-        learner: as for `evaluation.learner_scores`; not used where the test people are others than
+        learner: as for `evaluation.learners.learner_scores`; not used where the test people are others than
             those trained on: there the embedding alone is scored.
 
     Returns:
@@ -58,7 +58,8 @@ def relearn(runs: Sequence[Run], learner: Learner) -> Relearned:
     Raises:
         ValueError: if the runs are not of the same rows, or as `Cohort.joined`.
     """
-    from maskedface.evaluation import EmbeddedFaces, learner_scores, rank_one_report
+    from maskedface.evaluation import EmbeddedFaces, rank_one_report
+    from maskedface.evaluation.learners import learner_scores
     from maskedface.training import report_domains
 
     split = runs[0].split()
@@ -87,7 +88,7 @@ def relearn(runs: Sequence[Run], learner: Learner) -> Relearned:
 def _embeddings(run: Run, rows: FaceIndex) -> np.ndarray:
     from maskedface import models
     from maskedface.datasets import read_aligned_faces
-    from maskedface.evaluation import normalized
+    from maskedface.evaluation.scoring import normalized
 
     chips = read_aligned_faces(
         rows, size=run.record["image_size"], alignment=run.record["alignment"]

@@ -14,6 +14,7 @@ from maskedface.cli.embedding import models_and_faces
 from maskedface.cli.lists import rank_lists, score_pairs, shown_value
 from maskedface.cli.recognizing import print_table
 from maskedface.datasets import PAIR_PROTOCOLS
+from maskedface.evaluation.open_set import check_open_set
 from maskedface.recognition import embed_index
 
 
@@ -65,7 +66,7 @@ def _open_set(args: argparse.Namespace) -> dict[str, Any]:
         )
     found = {}
     rows = [data.selected(parts[part], args) for part in ("train", "test")]
-    evaluation.check_open_set(
+    check_open_set(
         *(evaluation.EmbeddedFaces.of(part.faces, np.empty((len(part), 0))) for part in rows),
         enrolled=args.enrolled,
         draws=args.draws,

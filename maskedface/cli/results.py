@@ -9,7 +9,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from maskedface.evaluation import PAPER_ROWS, bootstrap_interval, paired_difference
+from maskedface.evaluation import bootstrap_interval, paired_difference
+from maskedface.evaluation.paper_rows import PAPER_ROWS
 from maskedface.reporting import per_face
 
 if TYPE_CHECKING:

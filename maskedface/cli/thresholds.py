@@ -11,8 +11,9 @@ from maskedface.cli import recognizing
 from maskedface.cli.values import rate
 
 if TYPE_CHECKING:
-    from maskedface.recognition import Calibration, EnrolledPhoto, Gallery
-    from maskedface.recognition.enrollment import Probes
+    from maskedface.recognition import Gallery
+    from maskedface.recognition.calibration import Calibration
+    from maskedface.recognition.enrollment import EnrolledPhoto, Probes
 
 _FPIR, _FAR = 0.01, 0.001
 

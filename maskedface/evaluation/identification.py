@@ -68,9 +68,9 @@ def identification_report(
     people's probes whose own person is not first, or below the threshold.
 
     Args:
-        matches: from `match_probes`.
-        ranks: the k of rank-k, each >= 1.
-        thresholds: scores to report FPIR and FNIR at. They are taken as given: the intervals do
+        matches: from `match_probes`, with an enrolled probe at least.
+        ranks: ints >= 1, the k of rank-k.
+        thresholds: floats, scores to report FPIR and FNIR at. They are taken as given: the intervals do
             not count how uncertain a threshold is.
 
     Returns:
@@ -80,6 +80,14 @@ def identification_report(
 
     Raises:
         ValueError: if no probe is enrolled, or a rank is below 1.
+
+    >>> import numpy as np
+    >>> from maskedface import evaluation
+    >>> domains = ["unmasked", "unmasked", "masked"]
+    >>> faces = evaluation.EmbeddedFaces(np.eye(2)[[0, 1, 0]], ["Ada", "Bo", "Ada"], domains)
+    >>> report = evaluation.identification_report(evaluation.match_probes(faces), ranks=(1,))
+    >>> report["rank"][1]["value"], report["gallery"]
+    (1.0, 2)
     """
     if not matches.known.any():
         raise ValueError("a probe at least must show somebody enrolled. Received: none")

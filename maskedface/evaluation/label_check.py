@@ -68,9 +68,6 @@ def check_labels(faces: EmbeddedFaces, *, margin: float = MARGIN) -> LabelCheck:
     The network must not have been trained on these people: it would have learnt the wrong labels.
     `docs/datasets.md` has the share of injected label noise that it finds, and how often it is wrong.
 
-    >>> check = check_labels(faces)  # doctest: +SKIP
-    >>> check.rows[check.contradicted]  # doctest: +SKIP
-
     Args:
         faces: their embeddings are compared, without templates and cohort. A face of no known photograph
             counts as one of its own, so fill them in first (`datasets.with_photo_groups`), or copies
@@ -79,11 +76,21 @@ def check_labels(faces: EmbeddedFaces, *, margin: float = MARGIN) -> LabelCheck:
             `LabelCheck.spread`s.
 
     Returns:
-        A `LabelCheck`.
+        A `LabelCheck`: `rows`, the faces compared, ascending; `contradicted`, which of these are of
+        somebody else, bool array of the same shape; `others`, who that is; `own`, `other`, both cosines;
+        `disagreement()`, the share of such faces, person by person.
 
     Raises:
         ValueError: if `margin` is negative, fewer than three people have an unmasked face, or as
             `match_probes`.
+
+    >>> import numpy as np
+    >>> from maskedface import evaluation
+    >>> people, domains = ["Ada", "Ada", "Bo", "Bo", "Eva", "Bo"], ["unmasked"] * 5 + ["masked"]
+    >>> faces = evaluation.EmbeddedFaces(np.eye(3)[[0, 0, 1, 1, 2, 0]], people, domains)
+    >>> check = evaluation.check_labels(faces)
+    >>> check.rows[check.contradicted]  # Bo under a mask looks like Ada
+    array([5])
     """
     if not margin >= 0:
         raise ValueError(f"margin must be at least 0. Received: margin={margin}")

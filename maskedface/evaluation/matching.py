@@ -26,6 +26,14 @@ class Matches:
             `Cohort.offsets`, in [-2, 2].
         own: int64 array, shape (probes,), the column of the probe's own person; -1 where nobody
             enrolled them.
+
+    >>> import numpy as np
+    >>> from maskedface import evaluation
+    >>> domains = ["unmasked", "unmasked", "masked"]
+    >>> faces = evaluation.EmbeddedFaces(np.eye(2)[[0, 1, 0]], ["Ada", "Bo", "Ada"], domains)
+    >>> matches = evaluation.match_probes(faces)
+    >>> matches.gallery, matches.ranks().tolist()
+    (('Ada', 'Bo'), [1])
     """
 
     rows: np.ndarray

@@ -43,8 +43,8 @@ def open_set_report(
             pairs have nobody enrolled.
         enrolled: int >= 1, people enrolled in each draw; fewer than either part has with both domains.
         draws: int >= 1; their seeds are 0, 1, 2, ...
-        fpirs: false-positive identification rates to choose thresholds for.
-        fars: false-acceptance rates to choose thresholds for.
+        fpirs: floats in (0, 1], false-positive identification rates to choose thresholds for.
+        fars: floats in (0, 1], false-acceptance rates to choose thresholds for.
 
     Returns:
         {"people", "enrolled", "draws": int; "masked" and "unmasked" (probes): {"rank_1": {"mean", "sd"},
@@ -57,6 +57,20 @@ def open_set_report(
     Raises:
         ValueError: if parts share people, photos are unknown, too few people have both domains, a rate is
             none or too low for the probes there are, `draws` is below 1, or as `Cohort.offsets`.
+
+    >>> import numpy as np
+    >>> from maskedface import evaluation
+    >>> rows = np.repeat(np.eye(4), 4, axis=0)  # four photographs of four people, by a faultless network
+    >>> domains, photos = ["unmasked", "unmasked", "masked", "masked"] * 4, [*map(str, range(16))]
+    >>> train, test = (
+    ...     evaluation.EmbeddedFaces(rows, np.repeat([*names], 4), domains, photos)
+    ...     for names in ("abcd", "efgh")
+    ... )
+    >>> report = evaluation.open_set_report(
+    ...     train, test, enrolled=2, draws=2, fpirs=(0.5,), fars=(0.1,)
+    ... )
+    >>> report["masked"]["rank_1"]["mean"], report["masked"]["fnir"][0.5]["mean"]
+    (1.0, 0.0)
     """
     words = {"enrolled": enrolled, "draws": draws, "fpirs": fpirs, "fars": fars}
     check_open_set(train, test, **words)  # type: ignore[arg-type]

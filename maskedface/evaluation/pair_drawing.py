@@ -25,17 +25,24 @@ def draw_pairs(
         people, domains: each face's person and "masked" or "unmasked".
         photos: the photograph each face was made from: genuine pairs of one photograph are left
             out, as they are recognized by the photograph. None = unknown, nothing is left out.
-        kinds: the domains of the first and of the second face.
+        kinds: the domains of the first and of the second face, each "masked" or "unmasked".
         limit: int >= 1, the most impostor pairs.
         seed: int, of the drawing.
 
     Returns:
-        (first, second, same): int64 rows of the pairs' faces and whether they show one person,
-        shape (pairs,); no pair occurs twice, or in both orders.
+        (first, second, same): int64 arrays of the rows of the pairs' faces and a bool array of whether
+        they show one person, shape (pairs,); no pair occurs twice, or in both orders.
 
     Raises:
         ValueError: if lengths differ, a photo is "", `limit` is below 1, or there is no genuine or
             no impostor pair.
+
+    >>> from maskedface import evaluation
+    >>> first, second, same = evaluation.draw_pairs(
+    ...     ["Ada", "Bo", "Ada"], ["unmasked", "unmasked", "masked"]
+    ... )
+    >>> first.tolist(), second.tolist(), same.tolist()
+    ([2, 2], [0, 1], [True, False])
     """
     names, domain = np.asarray(people, object), np.asarray(domains, "U")
     photo = np.asarray(

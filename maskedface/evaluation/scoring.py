@@ -27,8 +27,8 @@ def normalized(embeddings: np.ndarray) -> np.ndarray:
         ValueError: if the shape is another, or a value is not finite.
 
     >>> import numpy as np
-    >>> from maskedface import evaluation
-    >>> evaluation.normalized(np.array([[3.0, 4.0], [0.0, 0.0]])).round(1).tolist()
+    >>> from maskedface.evaluation.scoring import normalized
+    >>> normalized(np.array([[3.0, 4.0], [0.0, 0.0]])).round(1).tolist()
     [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
     """
     rows = np.asarray(embeddings, "float32")
@@ -58,8 +58,8 @@ def person_means(
         ValueError: if there is no face, the lengths differ or a value is not finite.
 
     >>> import numpy as np
-    >>> from maskedface import evaluation
-    >>> names, means = evaluation.person_means(np.eye(2), ["bo", "ada"])
+    >>> from maskedface.evaluation.scoring import person_means
+    >>> names, means = person_means(np.eye(2), ["bo", "ada"])
     >>> names, means[0].tolist()
     (('ada', 'bo'), [0.0, 1.0])
     """
@@ -304,9 +304,9 @@ def threshold_at(scores: np.ndarray, rate: float) -> float:
             so small a rate.
 
     >>> import numpy as np
-    >>> from maskedface import evaluation
+    >>> from maskedface.evaluation.scoring import threshold_at
     >>> scores = np.arange(10) / 10
-    >>> (scores.astype("float32") >= evaluation.threshold_at(scores, 0.2)).sum().item()
+    >>> (scores.astype("float32") >= threshold_at(scores, 0.2)).sum().item()
     2
     """
     scores = np.asarray(scores, "float32")

@@ -35,13 +35,21 @@ def equal_error_rate(scores: np.ndarray, same: np.ndarray) -> tuple[float, float
     """Where as large a share of impostors is accepted as of genuine pairs is refused.
 
     Args:
-        scores, same: as for `roc`.
+        scores: float array, shape (pairs,), higher = more alike, as `cosine_scores` gives them.
+        same: bool array, shape (pairs,): whether both faces show one person.
 
     Returns:
-        (rate in [0, 1], threshold), interpolated between the two steps of the ROC around it.
+        (rate in [0, 1], threshold), floats, interpolated between the two steps of the ROC around it.
 
     Raises:
-        ValueError: as `roc`.
+        ValueError: if a kind of pair is missing, or the shapes differ.
+
+    >>> import numpy as np
+    >>> from maskedface import evaluation
+    >>> scores, same = np.array([0.9, 0.4, 0.6, 0.1]), np.array([True, True, False, False])
+    >>> rate, threshold = evaluation.equal_error_rate(scores, same)
+    >>> rate
+    0.5
     """
     far, tar, thresholds = roc(scores, same)
     gap = far - (1 - tar)  # rises from -1 to 1
@@ -56,14 +64,22 @@ def tar_at_far(scores: np.ndarray, same: np.ndarray, far: float) -> tuple[float,
     """The share of genuine pairs accepted where at most `far` of the impostors are.
 
     Args:
-        scores, same: as for `roc`.
+        scores, same: as for `equal_error_rate`.
         far: float in [1 / impostors, 1], false-acceptance rate.
 
     Returns:
-        (TAR in [0, 1], threshold).
+        (TAR in [0, 1], threshold), floats.
 
     Raises:
-        ValueError: if there are too few impostors to tell so low a rate; and as `roc`.
+        ValueError: if there are too few impostors to tell so low a rate; and as `equal_error_rate`.
+
+    >>> import numpy as np
+    >>> from maskedface import evaluation
+    >>> scores = np.array([0.9, 0.5, 0.7, 0.1, 0.2, 0.3])
+    >>> same = np.array([True, True, False, False, False, False])
+    >>> tar, threshold = evaluation.tar_at_far(scores, same, far=0.25)
+    >>> tar  # one of four impostors may pass
+    1.0
     """
     scores, same = _checked(scores, same)
     threshold = threshold_at(scores[~same], far)
@@ -118,11 +134,12 @@ def verification_report(
     """Scores a list of pairs. Every interval is a 95 % bootstrap one over people.
 
     Args:
-        scores, same: as for `roc`.
-        people: the people of the pairs' first and of their second faces.
-        fars: the false-acceptance rates to report; those below 1 / impostors are named in
-            "refused".
-        folds: as for `fold_accuracies`; None leaves that figure out.
+        scores, same: as for `equal_error_rate`.
+        people: the people of the pairs' first and of their second faces, a string a pair each.
+        fars: floats in (0, 1], the false-acceptance rates to report; those below 1 / impostors are named
+            in "refused".
+        folds: int array, shape (pairs,), for LFW's accuracy: each fold is judged at the threshold that is
+            best on the others; None leaves that figure out.
         draws: int >= 1, of the bootstrap; the thresholds are chosen anew in each.
         seed: int, of the bootstrap.
 
@@ -133,6 +150,14 @@ def verification_report(
 
     Raises:
         ValueError: if the shapes differ or a kind of pair is missing.
+
+    >>> import numpy as np
+    >>> from maskedface import evaluation
+    >>> scores, same = np.array([0.9, 0.8, 0.3, 0.1]), np.array([True, True, False, False])
+    >>> people = ["ada", "bo", "ada", "bo"], ["ada", "bo", "bo", "ada"]
+    >>> report = evaluation.verification_report(scores, same, people, fars=(0.5, 0.01), draws=100)
+    >>> report["eer"]["value"], report["tar_at_far"][0.5]["value"], report["refused"]
+    (0.0, 1.0, [0.01])
     """
     scores, same = _checked(scores, same)
     lowest = 1 / np.count_nonzero(~same)

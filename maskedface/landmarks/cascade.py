@@ -42,6 +42,12 @@ class Cascade:
 
     Raises:
         ValueError: if `least` is out of range.
+
+    >>> from maskedface import landmarks, synthetic
+    >>> cascade = landmarks.Cascade()
+    >>> ((face,),) = cascade([synthetic.draw_face(0, 0, True)])
+    >>> face.source, face.points.shape, face.confidence > 0.5
+    ('aligner', (5, 2), True)
     """
 
     def __init__(

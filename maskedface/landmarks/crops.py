@@ -45,8 +45,6 @@ def write_crops(
     PNG, with `.png` behind any ending but its own. `folder/manifest.csv` comes last and states the
     alignment; while it is not there, nor are all crops.
 
-    >>> write_crops(landmarks.find_landmarks(index), "CROPS", size=112)  # doctest: +SKIP
-
     Args:
         index: the rows; those without landmarks and alignment get no crop.
         folder: where to; made where it is not there, else empty or crops of before, which are written over.
@@ -60,8 +58,15 @@ def write_crops(
         `excluded`, with the reason.
 
     Raises:
-        ValueError: as `check_crops`.
+        ValueError: for an unknown alignment, a size below 1, a folder that is, lies in or holds the images'
+            own, or holds other files, a row's path that leads out of its root, or two rows with one crop.
         OSError: if a crop or the manifest cannot be written.
+
+    >>> from maskedface import landmarks, synthetic
+    >>> index = synthetic.draw_people("drawn", people=1, photos=1)  # its rows state where faces lie
+    >>> crops = landmarks.write_crops(index, "crops", alignment="vggface2", size=64)
+    >>> len(crops), crops.faces[0].alignment
+    (2, 'vggface2')
     """
     folder = os.fspath(folder)
     check_crops(index, folder, alignment=alignment, size=size)

@@ -23,6 +23,12 @@ class Detection:
             lie outside the image.
         confidence: float in [0, 1].
         source: str, what found it: "blazeface+aligner", "mtcnn", ...
+
+    >>> from maskedface import geometry, landmarks
+    >>> points = geometry.alignment_points("arcface", 112, 112)
+    >>> found = landmarks.Detection((10, 20, 102, 112), points, confidence=0.9, source="mine")
+    >>> found.points[2].round(1)  # the nose tip
+    array([56. , 71.7])
     """
 
     box: Box
@@ -39,6 +45,12 @@ class Detector(Protocol):
 
     Returns:
         One tuple an image: its faces, from left to right.
+
+    >>> from maskedface import geometry, landmarks
+    >>> def whole(images):  # takes each image for an aligned face of 112 px
+    ...     points = geometry.alignment_points("arcface", 112, 112)
+    ...     return [(landmarks.Detection((0, 0, 112, 112), points, 0.9, "whole"),) for _ in images]
+    >>> detector: landmarks.Detector = whole  # as for `align`, `Cascade` and `Recognizer`
     """
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[tuple[Detection, ...]]: ...
@@ -49,7 +61,7 @@ def detect(detector: Detector, images: Sequence[np.ndarray]) -> list[tuple[Detec
 
     Args:
         detector: the detector.
-        images: as it wants them.
+        images: as it wants them, by custom uint8 arrays, shape (height, width, 3), RGB.
 
     Returns:
         One tuple an image: its faces as the detector gave them, but for those whose five points lie in
@@ -59,6 +71,14 @@ def detect(detector: Detector, images: Sequence[np.ndarray]) -> list[tuple[Detec
         ValueError: if there is not one list of faces an image, or a face lacks a box of four finite
             numbers, five points of two finite numbers each, a confidence in [0, 1] or a source; and what
             the detector raises.
+
+    >>> import numpy as np
+    >>> from maskedface import landmarks
+    >>> landmarks.detect(lambda images: [() for _ in images], [np.zeros((90, 90, 3), "uint8")])
+    [()]
+    >>> landmarks.detect(lambda images: [], [np.zeros((90, 90, 3), "uint8")])
+    Traceback (most recent call last):
+    ValueError: detector must give one list of faces an image. Received: 0 lists of ...
     """
     found = detector(images)
     if not isinstance(found, Sequence) or len(found) != len(images):

@@ -69,10 +69,19 @@ def find_landmarks(
         index, detector, store, processes, progress: as for `align`.
 
     Returns:
-        A `FaceIndex` of the same rows.
+        A `FaceIndex` of the same rows, with `landmarks` where a face was found.
 
     Raises:
         ValueError, ModuleNotFoundError, OSError: as `align`.
+
+    >>> from maskedface import datasets, geometry, landmarks, synthetic
+    >>> def whole(images):  # a detector; without one the library's own is asked
+    ...     points = geometry.alignment_points("arcface", 112, 112)
+    ...     return [(landmarks.Detection((0, 0, 112, 112), points, 0.9, "whole"),) for _ in images]
+    >>> _ = synthetic.draw_people("drawn", people=1, photos=1)
+    >>> index = landmarks.find_landmarks(datasets.rmfrd("drawn"), whole)
+    >>> index.faces[0].landmarks.confidence
+    0.9
     """
     return align(index, detector, store=store, processes=processes, progress=progress).index
 
@@ -92,9 +101,6 @@ def align(
     costs nothing, until a file changes. Where groups of images were resized out of shape, the landmarks say
     so (`with_pixel_aspects`).
 
-    >>> aligned = align(datasets.rmfrd("RMFRD"), progress=True)  # doctest: +SKIP
-    >>> print(aligned.counts)  # doctest: +SKIP
-
     Args:
         index: the rows. Those that have landmarks or a stated alignment stay as they are.
         detector: what finds faces; None = `Cascade()`.
@@ -105,12 +111,23 @@ def align(
         progress: whether to draw a progress bar, on stderr.
 
     Returns:
-        An `Aligned`. An image that cannot be read is among its findings, with the reason.
+        An `Aligned`: `index`, the same rows with their landmarks; `findings`, {a row's path: what became of
+        its image: the `landmarks` or None, and the `problem` if it cannot be read}; `counts`, {what found
+        faces, or "not found" or "unreadable": in how many images}.
 
     Raises:
         ValueError: if `processes` is below 1, or above 1 with a detector of your own.
         ModuleNotFoundError: if the detector wants a package that is not installed.
         OSError: if the store cannot be written.
+
+    >>> from maskedface import datasets, geometry, landmarks, synthetic
+    >>> def whole(images):  # a detector; without one the library's own is asked
+    ...     points = geometry.alignment_points("arcface", 112, 112)
+    ...     return [(landmarks.Detection((0, 0, 112, 112), points, 0.9, "whole"),) for _ in images]
+    >>> _ = synthetic.draw_people("drawn", people=1, photos=1)
+    >>> aligned = landmarks.align(datasets.rmfrd("drawn"), whole)
+    >>> aligned.counts
+    {'whole': 2}
     """
     if processes is not None and (processes < 1 or (processes > 1 and detector is not None)):
         raise ValueError(

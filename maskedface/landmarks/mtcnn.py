@@ -37,6 +37,10 @@ class MtcnnDetector:
 
     Raises:
         ModuleNotFoundError: if the package is not installed; the message has the pip line.
+
+    >>> from maskedface import images, landmarks
+    >>> detector = landmarks.MtcnnDetector()  # doctest: +SKIP
+    >>> (faces,) = detector([images.read_image("party.jpg")])  # doctest: +SKIP
     """
 
     def __init__(self, *, turn: bool = True) -> None:

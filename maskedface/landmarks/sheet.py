@@ -33,8 +33,6 @@ def draw_sheet(aligned: Aligned, path: str | os.PathLike[str], count: int = 48) 
     cannot be read are not among them. Yellow and blue are the left and right eye and mouth corner as the
     viewer sees them, green is the nose.
 
-    >>> draw_sheet(landmarks.align(index), "worst.png")  # doctest: +SKIP
-
     Args:
         aligned: what `align` gave.
         path: the picture's file, PNG or JPEG by its ending; replaced when whole.
@@ -46,6 +44,12 @@ def draw_sheet(aligned: Aligned, path: str | os.PathLike[str], count: int = 48) 
     Raises:
         ValueError: if `count` is below 1, the ending is another one, or nothing was looked for.
         OSError: if the file cannot be written.
+
+    >>> from maskedface import datasets, landmarks, synthetic
+    >>> _ = synthetic.draw_people("drawn", people=1, photos=1)
+    >>> aligned = landmarks.align(datasets.rmfrd("drawn"), lambda images: [() for _ in images])
+    >>> landmarks.draw_sheet(aligned, "worst.png", count=1)
+    ['AFDB_face_dataset/person_0000/0_0_person_0000_0000.jpg']
     """
     if count < 1:
         raise ValueError(f"count must be at least 1. Received: count={count}")

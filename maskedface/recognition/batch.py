@@ -53,6 +53,11 @@ def photo_files(*places: str | os.PathLike[str]) -> list[str]:
     Raises:
         FileNotFoundError: if a place does not exist.
         ValueError: if there is no photograph.
+
+    >>> from maskedface import recognition, synthetic
+    >>> _ = synthetic.draw_people("drawn", people=1, photos=2, masked_photos=0)
+    >>> len(recognition.photo_files("drawn"))
+    2
     """
     found: list[str] = []
     for place in places:
@@ -86,16 +91,24 @@ def identify_all(
         progress: whether a progress bar is drawn, on stderr.
 
     Yields:
-        One `PhotoResult` a file, in order.
+        One `PhotoResult` a file, in order: `path`, `identities` (an `Identity` a face), and `error`, why
+        the file could not be read, "" if it could; `to_dict()` has all as plain values.
 
     Raises:
         ValueError: if nobody is enrolled, `candidates` is below 1 or the threshold is no score.
         ModuleNotFoundError: if the detector wants a package that is not installed.
 
-    >>> from maskedface import recognition
-    >>> recognizer = recognition.Recognizer.load("runs/best")  # doctest: +SKIP
-    >>> for result in recognition.identify_all(recognizer, recognition.photo_files("in")):  # doctest: +SKIP
-    ...     print(result.to_dict())
+    >>> import keras
+    >>> from maskedface import recognition, synthetic
+    >>> image = keras.Input((32, 32, 3))
+    >>> network = keras.Model(image, keras.layers.Flatten()(image))  # a stand-in
+    >>> recognizer = recognition.Recognizer(network, aligned_to="arcface", alignment="arcface")
+    >>> _ = synthetic.draw_people("drawn", people=1, photos=2, masked_photos=0)
+    >>> paths = recognition.photo_files("drawn")
+    >>> _ = recognizer.enroll("Ada", paths[:1])
+    >>> found = recognition.identify_all(recognizer, paths, threshold=0.9, progress=False)
+    >>> [photo.identities[0].person for photo in found]
+    ['Ada', 'Ada']
     """
     if not len(recognizer.gallery) or candidates < 1:
         raise ValueError(

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from maskedface.datasets.photo_groups import linked
-from maskedface.evaluation import normalized, threshold_at
-from maskedface.evaluation.scoring import pair_cosines
+from maskedface.evaluation.scoring import normalized, pair_cosines, threshold_at
 from maskedface.names import shown
 from maskedface.recognition.enrolled import Enrolled
 

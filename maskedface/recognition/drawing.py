@@ -68,7 +68,21 @@ def draw_identities(photo: Photo, identities: Sequence[Identity]) -> np.ndarray:
         identities: from `Recognizer.identify`, whose boxes are in its pixels.
 
     Returns:
-        As `draw_faces`; blue boxes have a name, orange ones are unknown.
+        uint8 array, shape (height, width, 3), RGB: the picture, scaled down to 2,048 px a side at most;
+        blue boxes have a name, orange ones are unknown.
+
+    Raises:
+        ImageError, OSError: if it is no image, damaged or too large, or the file cannot be read.
+
+    >>> import keras
+    >>> from maskedface import recognition, synthetic
+    >>> image = keras.Input((32, 32, 3))
+    >>> network = keras.Model(image, keras.layers.Flatten()(image))  # a stand-in
+    >>> recognizer = recognition.Recognizer(network, aligned_to="arcface", alignment="arcface")
+    >>> ada = synthetic.draw_face(0, 0, False)
+    >>> _ = recognizer.enroll("Ada", [ada])
+    >>> recognition.draw_identities(ada, recognizer.identify(ada)).shape
+    (112, 112, 3)
     """
     return draw_faces(
         photo,

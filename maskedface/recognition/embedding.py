@@ -60,14 +60,20 @@ def embed_index(
         progress: whether a progress bar is drawn, on stderr.
 
     Returns:
-        `EmbeddedFaces`, in the rows' order.
+        `evaluation.EmbeddedFaces`, in the rows' order.
 
     Raises:
         ImageError, OSError: as `datasets.read_aligned_faces`.
 
-    >>> from maskedface import evaluation, recognition
-    >>> recognizer = recognition.Recognizer.load("dlib")  # doctest: +SKIP
-    >>> evaluation.rank_one_report(recognition.embed_index(recognizer, index))  # doctest: +SKIP
+    >>> import keras
+    >>> from maskedface import evaluation, recognition, synthetic
+    >>> image = keras.Input((32, 32, 3))
+    >>> network = keras.Model(image, keras.layers.Flatten()(image))  # a stand-in
+    >>> recognizer = recognition.Recognizer(network, aligned_to="arcface", alignment="arcface")
+    >>> index = synthetic.draw_people("drawn", people=2, photos=1)
+    >>> faces = recognition.embed_index(recognizer, index)
+    >>> evaluation.rank_one_report(faces)["masked"]["faces"]
+    2
     """
     embedder, alignment = recognizer.embedder, recognizer.alignment
     size, gallery = embedder.input_shape[1], recognizer.gallery

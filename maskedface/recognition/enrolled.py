@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from maskedface.evaluation import Cohort, Templates, normalized
+from maskedface.evaluation import Cohort, Templates
+from maskedface.evaluation.scoring import normalized
 from maskedface.names import person_name
 from maskedface.recognition.remembered import Remembered, photos_from_file
 from maskedface.recognition.search import ExactSearch

@@ -13,7 +13,7 @@ import numpy as np
 from maskedface import models
 from maskedface.datasets.photo_groups import photo_groups, photo_hashes
 from maskedface.datasets.sources import check_people
-from maskedface.evaluation import normalized
+from maskedface.evaluation.scoring import normalized
 from maskedface.masking import SEEMS_MASKED, masked_templates
 from maskedface.names import person_name
 from maskedface.recognition.batch import each, photo_files
@@ -249,10 +249,24 @@ def enroll_again(
         progress: whether a progress bar is drawn, on stderr.
 
     Returns:
-        An `EnrolledPhoto` a photograph, and one for each person of whom none is remembered.
+        An `EnrolledPhoto` a photograph, and one for each person of whom none is remembered: `path`,
+        `person`, `face`, and `error`, why there is no face, "" where there is one.
 
     Raises:
         ModuleNotFoundError: if the detector wants a package that is not installed.
+
+    >>> import keras
+    >>> from maskedface import recognition, synthetic
+    >>> image = keras.Input((32, 32, 3))
+    >>> network = keras.Model(image, keras.layers.Flatten()(image))  # a stand-in
+    >>> recognizer = recognition.Recognizer(network, aligned_to="arcface", alignment="arcface")
+    >>> _ = synthetic.draw_people("drawn", people=1, photos=1, masked_photos=0)
+    >>> _ = recognizer.enroll("Ada", recognition.photo_files("drawn"))
+    >>> smaller = keras.Model(image, keras.layers.GlobalAveragePooling2D()(image))
+    >>> other = recognition.Recognizer(smaller, aligned_to="arcface", alignment="arcface")
+    >>> _ = recognition.enroll_again(other, recognizer.gallery, progress=False)
+    >>> other.gallery.people
+    {'Ada': 1}
     """
     rows = tuple(faces_again(recognizer, gallery, progress=progress))
     enroll_rows(recognizer.gallery, rows)

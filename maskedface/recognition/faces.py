@@ -15,7 +15,20 @@ if TYPE_CHECKING:
 
 
 class FaceError(ValueError):
-    """A photograph in which not exactly one face can be meant."""
+    """A photograph in which not exactly one face can be meant: a `ValueError`.
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from maskedface import recognition
+    >>> image = keras.Input((32, 32, 3))
+    >>> network = keras.Model(image, keras.layers.Flatten()(image))  # a stand-in
+    >>> recognizer = recognition.Recognizer(network, aligned_to="arcface", alignment="arcface")
+    >>> try:
+    ...     recognizer.enroll("Ada", [np.zeros((112, 112, 3), "uint8")])
+    ... except recognition.FaceError as error:
+    ...     print(error)
+    a photograph must show one face, ... Received: no faces in an array of (112, 112, 3)
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +43,15 @@ class DetectedFace:
             it taken as one), or "crop" (a gallery kept it).
         source: where it is, as for `geometry.chip_matrix`: five points, an alignment, or "".
         masked: float in [0, 1], how probable it is that mouth and chin are covered.
+
+    >>> import keras
+    >>> from maskedface import recognition, synthetic
+    >>> image = keras.Input((32, 32, 3))
+    >>> network = keras.Model(image, keras.layers.Flatten()(image))  # a stand-in
+    >>> recognizer = recognition.Recognizer(network, aligned_to="arcface", alignment="arcface")
+    >>> (face,) = recognizer.detect(synthetic.draw_face(0, 0, True))
+    >>> face.box, face.aligned_by, face.masked > 0.5
+    ((0.0, 0.0, 112.0, 112.0), 'alignment', True)
     """
 
     box: tuple[float, float, float, float]
@@ -81,10 +103,23 @@ class Identity:
     """Who a face is.
 
     Attributes:
-        face: the `EmbeddedFace`.
+        face: the `EmbeddedFace`: a `DetectedFace` with its `embedding`, float32 array, shape (features,),
+            of length 1.
         person: str, the most alike person, or "" for "unknown": below the threshold.
-        candidates: the most alike people, the first first.
-        threshold: float or None; without one nobody is named.
+        candidates: the most alike people, the first first; each with `person`, str, and `score`, float in
+            [-1, 1], the cosine, in a gallery with a cohort less what the cohort takes off it.
+        threshold: float, the score from which a face is named, or None; without one nobody is.
+
+    >>> import keras
+    >>> from maskedface import recognition, synthetic
+    >>> image = keras.Input((32, 32, 3))
+    >>> network = keras.Model(image, keras.layers.Flatten()(image))  # a stand-in
+    >>> recognizer = recognition.Recognizer(network, aligned_to="arcface", alignment="arcface")
+    >>> ada = synthetic.draw_face(0, 0, False)
+    >>> _ = recognizer.enroll("Ada", [ada])
+    >>> (identity,) = recognizer.identify(ada, threshold=0.9)
+    >>> identity.person, identity.candidates[0].person
+    ('Ada', 'Ada')
     """
 
     face: EmbeddedFace
@@ -109,8 +144,17 @@ class Verification:
     Attributes:
         score: float in [-1, 1], the cosine.
         same: bool, whether it reaches the threshold; None without one.
-        threshold: float or None.
-        faces: the two faces compared.
+        threshold: float in [-1, 1], or None.
+        faces: the two `EmbeddedFace`s compared.
+
+    >>> import keras
+    >>> from maskedface import recognition, synthetic
+    >>> image = keras.Input((32, 32, 3))
+    >>> network = keras.Model(image, keras.layers.Flatten()(image))  # a stand-in
+    >>> recognizer = recognition.Recognizer(network, aligned_to="arcface", alignment="arcface")
+    >>> ada = synthetic.draw_face(0, 0, False)
+    >>> recognizer.verify(ada, ada, threshold=0.9).same
+    True
     """
 
     score: float

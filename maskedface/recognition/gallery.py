@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from maskedface.evaluation import Cohort, Templates, normalized
+from maskedface.evaluation import Cohort, Templates
+from maskedface.evaluation.scoring import normalized
 from maskedface.names import near_names, person_name, shown
 from maskedface.recognition import gallery_file
 from maskedface.recognition.calibration import Calibration, calibrate, check_threshold
@@ -56,7 +57,7 @@ class Gallery:
     Names are kept and compared in Unicode's form NFC, without blanks around them (`names.person_name`).
 
     Args:
-        fingerprint: str, `recognition.fingerprint` of the model that makes the embeddings; "" = of the
+        fingerprint: str, `Recognizer.fingerprint` of the model that makes the embeddings; "" = of the
             first `Recognizer` that is given it.
         keep: "mean" keeps one vector a person, the mean of the unit embeddings of their faces, scaled
             to length 1; "all" keeps every face's, and a person counts by the most alike of them.
@@ -149,7 +150,7 @@ class Gallery:
         """Refuses a model whose embeddings cannot be compared with those enrolled.
 
         Args:
-            fingerprint: `recognition.fingerprint` of the model.
+            fingerprint: str, `Recognizer.fingerprint` of the model.
 
         Raises:
             ValueError: if it is not the one that made this gallery.

@@ -11,7 +11,7 @@ import numpy as np
 
 from maskedface import geometry, models
 from maskedface.audit.file_facts import blankness
-from maskedface.evaluation import normalized
+from maskedface.evaluation.scoring import normalized
 from maskedface.landmarks import Cascade, Detector, detect
 from maskedface.landmarks.detection import check_image
 from maskedface.masking import masked_probability
@@ -238,6 +238,9 @@ class Recognizer:
             photo: the photograph.
             faces: as for `embed`.
 
+        Returns:
+            The face, embedded.
+
         Raises:
             FaceError: if there is no face, or the largest does not have four times the area of the
                 next one.
@@ -322,6 +325,9 @@ class Recognizer:
             first, second: as for `one_face`.
             threshold: float in [-1, 1], a cosine; by default the gallery's calibrated one. With neither
                 there is no verdict.
+
+        Returns:
+            The `Verification`.
 
         Raises:
             ValueError: if the threshold is no cosine.

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from maskedface.datasets import FaceIndex
-from maskedface.evaluation import cmc, roc
+from maskedface.evaluation.identification import cmc
+from maskedface.evaluation.verification import roc
 from maskedface.reporting.run_groups import KINDS, RunGroup
 from maskedface.reporting.svg import INK, LINE, SERIES, draw_svg
 from maskedface.training import Run

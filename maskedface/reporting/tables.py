@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from maskedface.conversion import file_checks
-from maskedface.evaluation import PAPER_ROWS
+from maskedface.evaluation.paper_rows import PAPER_ROWS
 from maskedface.recipes import Recipe
 from maskedface.reporting.run_groups import KINDS, RunGroup
 from maskedface.training.run import MANIFEST

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from maskedface.evaluation import normalized
+from maskedface.evaluation.scoring import normalized
 
 
 def class_means(

@@ -9,15 +9,12 @@ import pytest
 
 from maskedface.cli import enrolled, identify, masks
 from maskedface.cli.main import main
-from maskedface.recognition import (
-    Calibration,
-    Candidate,
-    EmbeddedFace,
-    EnrolledPhoto,
-    Gallery,
-    Identity,
-    PhotoResult,
-)
+from maskedface.recognition import Gallery, Identity
+from maskedface.recognition.batch import PhotoResult
+from maskedface.recognition.calibration import Calibration
+from maskedface.recognition.enrollment import EnrolledPhoto
+from maskedface.recognition.faces import EmbeddedFace
+from maskedface.recognition.gallery import Candidate
 
 HOSTILE = "\x1b]0;owned\x07\u202egpj"
 FACE = EmbeddedFace((0, 0, 9, 9), None, "alignment", "", 0.1, np.ones(3, "float32"))

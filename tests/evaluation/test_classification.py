@@ -27,11 +27,6 @@ def test_the_loss_is_the_mean_cross_entropy() -> None:
     assert report["loss"] == pytest.approx((4 * (rest - 5) + 2 * rest) / 6)
 
 
-def test_the_confusion_matrix_counts_every_face() -> None:
-    matrix = evaluation.confusion_matrix(LABELS, LOGITS)
-    np.testing.assert_array_equal(matrix, [[2, 1, 0, 0], [0, 2, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]])
-
-
 @pytest.mark.parametrize(
     ("labels", "logits", "message"),
     [

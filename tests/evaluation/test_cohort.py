@@ -3,14 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskedface.evaluation import (
-    Cohort,
-    EmbeddedFaces,
-    Templates,
-    match_probes,
-    normalized,
-    rank_one_report,
-)
+from maskedface.evaluation import Cohort, EmbeddedFaces, Templates, match_probes, rank_one_report
+from maskedface.evaluation.scoring import normalized
 
 # Cosines to the first axis: 1, .9, .8, .6, 0.
 PEOPLE = np.array([[c, (1 - c * c) ** 0.5] for c in (1, 0.9, 0.8, 0.6, 0)], "float32")

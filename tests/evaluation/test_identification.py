@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from maskedface import evaluation
+from maskedface.evaluation.identification import cmc, threshold_at_fpir
 
 # Ada: two bare photos and a masked copy of the first; Bo: one bare photo, a mask on another;
 # Cy has a masked face alone.
@@ -76,14 +77,14 @@ def drawn_matches(people: int = 60, enrolled: int = 30, noise: float = 1.0) -> e
 
 def test_the_cmc_starts_at_rank_1_and_ends_at_1() -> None:
     found = drawn_matches()
-    curve = evaluation.cmc(found, up_to=30)
+    curve = cmc(found, up_to=30)
     assert curve[0] == found.hits(1).mean() and curve[4] == found.hits(5).mean()
     assert (np.diff(curve) >= 0).all() and curve[-1] == 1
 
 
 def test_the_threshold_holds_its_rate_and_fnir_counts_both_kinds_of_miss() -> None:
     found = drawn_matches()
-    threshold = evaluation.threshold_at_fpir(found, 0.1)
+    threshold = threshold_at_fpir(found, 0.1)
     report = evaluation.identification_report(found, thresholds=(threshold, -1.0))
     strict, open_door = report["open_set"]
     assert strict["fpir"]["value"] == pytest.approx(0.1)
@@ -98,14 +99,14 @@ def test_the_threshold_holds_its_rate_and_fnir_counts_both_kinds_of_miss() -> No
 
 def test_a_false_positive_rate_below_one_probe_is_refused() -> None:
     with pytest.raises(ValueError, match="between 1 / scores and 1"):
-        evaluation.threshold_at_fpir(drawn_matches(), 0.01)
+        threshold_at_fpir(drawn_matches(), 0.01)
 
 
 def test_with_everybody_enrolled_there_is_no_fpir() -> None:
     report = evaluation.identification_report(matches(), thresholds=(0.5,))
     assert report["open_set"][0]["fpir"] is None
     with pytest.raises(ValueError, match="0 scores"):
-        evaluation.threshold_at_fpir(matches(), 0.1)
+        threshold_at_fpir(matches(), 0.1)
 
 
 def test_two_models_are_compared_probe_by_probe() -> None:
@@ -135,7 +136,7 @@ def test_wrong_ranks_are_refused() -> None:
     with pytest.raises(ValueError, match="k must be at least 1"):
         matches().hits(0)
     with pytest.raises(ValueError, match="up_to must be at least 1"):
-        evaluation.cmc(matches(), 0)
+        cmc(matches(), 0)
     nobody = dataclasses.replace(matches(), own=np.array([-1, -1]))
     with pytest.raises(ValueError, match="must show somebody enrolled"):
         evaluation.identification_report(nobody)

@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskedface.evaluation import LEARNERS, learner_scores
-from maskedface.evaluation.learners import Learner
+from maskedface.evaluation.learners import LEARNERS, Learner, learner_scores
 
 RNG = np.random.default_rng(0)
 

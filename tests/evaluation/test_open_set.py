@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from maskedface.evaluation import Cohort, EmbeddedFaces, open_set_report, person_means
+from maskedface.evaluation import Cohort, EmbeddedFaces, open_set_report
+from maskedface.evaluation.scoring import person_means
 
 
 def faces(prefix: str, people: int = 40, noise: float = 0.6, seed: int = 0) -> EmbeddedFaces:

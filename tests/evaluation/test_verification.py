@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_curve
 
 from maskedface import evaluation
-from maskedface.evaluation.verification import _Ordered
+from maskedface.evaluation.verification import _Ordered, fold_accuracies, roc, tar_difference
 
 SCORES = np.array([0.9, 0.8, 0.7, 0.3, 0.6, 0.4, 0.2, 0.1])
 SAME = np.array([True] * 4 + [False] * 4)
@@ -23,7 +23,7 @@ def drawn_pairs(count: int = 400) -> tuple[np.ndarray, np.ndarray, list[str], li
 
 
 def test_the_roc_counts_what_is_at_or_above_each_threshold() -> None:
-    far, tar, thresholds = evaluation.roc(SCORES, SAME)
+    far, tar, thresholds = roc(SCORES, SAME)
     at = thresholds.tolist().index(np.float32(0.6))
     assert (far[at], tar[at]) == (0.25, 0.75)
     assert (far[0], tar[0], far[-1], tar[-1]) == (0, 0, 1, 1)
@@ -51,15 +51,13 @@ def test_a_far_below_one_impostor_is_refused() -> None:
 def test_a_fold_never_chooses_its_own_threshold() -> None:
     # On either fold alone .5 or 1.5 would judge all right; the other's threshold judges half.
     scores = np.array([0.9, 0.1, 1.9, 1.1])
-    accuracies, right = evaluation.fold_accuracies(
-        scores, np.array([True, False] * 2), np.array([0, 0, 1, 1])
-    )
+    accuracies, right = fold_accuracies(scores, np.array([True, False] * 2), np.array([0, 0, 1, 1]))
     assert accuracies.tolist() == [0.5, 0.5] and right.tolist() == [False, True, True, False]
 
 
 def test_pairs_that_can_be_told_apart_are_all_judged_right() -> None:
     same = np.arange(100) % 2 == 0
-    accuracies, _ = evaluation.fold_accuracies(same + 0.0, same, np.arange(100) // 10)
+    accuracies, _ = fold_accuracies(same + 0.0, same, np.arange(100) // 10)
     assert accuracies.tolist() == [1.0] * 10
 
 
@@ -83,7 +81,7 @@ def test_the_report_agrees_with_its_parts_and_the_interval_holds_the_value() -> 
     assert report["refused"] == [1e-4]
     for figure in (report["eer"], report["tar_at_far"][0.1], report["accuracy"]):
         assert figure["low"] < figure["value"] < figure["high"]
-    folds = evaluation.fold_accuracies(scores, same, np.arange(400) // 40)[0]
+    folds = fold_accuracies(scores, same, np.arange(400) // 40)[0]
     assert report["accuracy"]["standard_error"] == pytest.approx(folds.std(ddof=1) / 10**0.5)
     assert (report["genuine"], report["impostors"]) == (same.sum(), (~same).sum())
 
@@ -101,36 +99,34 @@ def test_people_make_the_interval_wider_than_pairs_would() -> None:
 )
 def test_pairs_of_one_kind_are_refused(scores: np.ndarray, same: np.ndarray) -> None:
     with pytest.raises(ValueError, match="genuine and impostor pairs"):
-        evaluation.roc(scores, same)
+        roc(scores, same)
 
 
 def test_a_single_fold_is_refused() -> None:
     with pytest.raises(ValueError, match="two different ones at least"):
-        evaluation.fold_accuracies(SCORES, SAME, np.zeros(8))
+        fold_accuracies(SCORES, SAME, np.zeros(8))
 
 
 def test_the_difference_of_a_recognizer_to_itself_is_none() -> None:
     scores, same, *people = drawn_pairs()
-    found = evaluation.tar_difference(
-        scores, scores, same, (people[0], people[1]), far=0.1, draws=50
-    )
+    found = tar_difference(scores, scores, same, (people[0], people[1]), far=0.1, draws=50)
     assert found == {"difference": 0, "low": 0, "high": 0}
 
 
 def test_a_better_recognizer_differs_by_more_than_chance() -> None:
     scores, same, *people = drawn_pairs()
     both, better = (people[0], people[1]), scores + 3 * same
-    found = evaluation.tar_difference(better, scores, same, both, far=0.1, draws=100)
+    found = tar_difference(better, scores, same, both, far=0.1, draws=100)
     tars = [evaluation.tar_at_far(one, same, 0.1)[0] for one in (better, scores)]
     assert found["difference"] == pytest.approx(tars[0] - tars[1])
     assert 0 < found["low"] <= found["difference"] <= found["high"]
-    turned = evaluation.tar_difference(scores, better, same, both, far=0.1, draws=100)
+    turned = tar_difference(scores, better, same, both, far=0.1, draws=100)
     assert turned["low"] == pytest.approx(-found["high"])
 
 
 def test_differences_of_other_pairs_are_refused() -> None:
     scores, same, *people = drawn_pairs()
     with pytest.raises(ValueError, match="must have shape"):
-        evaluation.tar_difference(scores, scores[1:], same, (people[0], people[1]), far=0.1)
+        tar_difference(scores, scores[1:], same, (people[0], people[1]), far=0.1)
     with pytest.raises(ValueError):
-        evaluation.tar_difference(scores, scores, same, (people[0], people[1]), far=1e-6)
+        tar_difference(scores, scores, same, (people[0], people[1]), far=1e-6)

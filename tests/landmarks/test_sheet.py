@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 from maskedface.datasets import Face, FaceIndex, Landmarks
-from maskedface.landmarks import Aligned, Finding, draw_sheet
+from maskedface.landmarks import draw_sheet
+from maskedface.landmarks.finding import Aligned
 from maskedface.landmarks.sheet import shortened
+from maskedface.landmarks.store import Finding
 
 YELLOW, RED = (250, 204, 21), (248, 113, 113)
 

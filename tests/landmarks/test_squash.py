@@ -11,7 +11,7 @@ from PIL import Image
 
 from maskedface import geometry
 from maskedface.datasets import Face, FaceIndex, Landmarks
-from maskedface.landmarks import with_pixel_aspects
+from maskedface.landmarks.squash import with_pixel_aspects
 
 
 def an_index(

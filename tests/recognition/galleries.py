@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from maskedface.evaluation import Cohort, normalized
+from maskedface.evaluation import Cohort
+from maskedface.evaluation.scoring import normalized
 from maskedface.recognition import Gallery
 
 FACES = np.array([[1, 0, 0], [0, 1, 0], [0.6, 0.8, 0], [0, 0, 2]], "float32")

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maskedface.evaluation import normalized
-from maskedface.recognition import Calibration, Gallery
-from maskedface.recognition.calibration import check_threshold
+from maskedface.evaluation.scoring import normalized
+from maskedface.recognition import Gallery
+from maskedface.recognition.calibration import Calibration, check_threshold
 
 RNG = np.random.default_rng(0)
 CENTRES = normalized(RNG.normal(size=(60, 64)))

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maskedface.evaluation import EmbeddedFaces, match_probes, normalized, person_means
+from maskedface.evaluation import EmbeddedFaces, match_probes
+from maskedface.evaluation.scoring import normalized, person_means
 from maskedface.recognition import Gallery, calibration
 from tests.recognition.galleries import FACES, OTHERS, PEOPLE, gallery
 

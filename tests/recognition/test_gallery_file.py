@@ -12,7 +12,8 @@ import pytest
 
 from maskedface.array_file import digest
 from maskedface.evaluation import Cohort
-from maskedface.recognition import Calibration, Gallery, gallery_file
+from maskedface.recognition import Gallery, gallery_file
+from maskedface.recognition.calibration import Calibration
 from tests.recognition.galleries import FACES, OTHERS, PEOPLE, gallery
 
 

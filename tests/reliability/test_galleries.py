@@ -15,8 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maskedface.evaluation import Cohort, normalized
-from maskedface.recognition import Calibration, Gallery, Remembered, gallery_file
+from maskedface.evaluation import Cohort
+from maskedface.evaluation.scoring import normalized
+from maskedface.recognition import Gallery, gallery_file
+from maskedface.recognition.calibration import Calibration
+from maskedface.recognition.remembered import Remembered
 
 FEATURES = 32
 ALWAYS = 40  # people who are enrolled all the time

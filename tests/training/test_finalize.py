@@ -11,7 +11,8 @@ from maskedface import datasets, layers, models, training
 from maskedface.cli.export_check import _scored
 from maskedface.cli.learners import relearn
 from maskedface.datasets.augmentation import Augmentation
-from maskedface.evaluation import Cohort, EmbeddedFaces, normalized, person_means, rank_one_report
+from maskedface.evaluation import Cohort, EmbeddedFaces, rank_one_report
+from maskedface.evaluation.scoring import normalized, person_means
 from maskedface.recipes import Recipe
 from maskedface.recognition import Recognizer, recognizer
 from maskedface.recognition.enrollment import face_to_enroll
