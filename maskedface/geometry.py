@@ -13,6 +13,9 @@ from typing import Literal, NamedTuple, get_args
 import cv2
 import numpy as np
 
+# What is for users; the rest of the library takes more.
+__all__ = ["ALIGNMENTS", "FacePoints", "alignment_points", "chip_matrix", "warp"]
+
 Fit = Literal["similarity", "affine"]
 
 
@@ -55,10 +58,20 @@ ALIGNMENTS: dict[str, Alignment] = {
         224, ((77.0, 90.0), (147.0, 90.0), (112.0, 128.0), (82.0, 163.0), (142.0, 163.0))
     ),
 }
+"""{name: where five points lie in faces aligned so, and how large they are}: "arcface", "dlib", "vggface2".
+
+A value has `size`, int, the square image's side in pixels, and `points`, five (x, y) in its pixels: left
+eye, right eye, nose tip, left and right mouth corner, as seen by the viewer. `alignment_points` scales
+them.
+"""
 
 
 def alignment_points(name: str, height: int, width: int) -> np.ndarray:
     """An alignment's five points, scaled to an image of any size.
+
+    >>> from maskedface import geometry
+    >>> geometry.alignment_points("arcface", 112, 112)[0].round(2).tolist()  # the left eye
+    [38.29, 51.7]
 
     Args:
         name: a key of `ALIGNMENTS`.
@@ -142,6 +155,13 @@ def _pairs(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarr
 class FacePoints(NamedTuple):
     """Where a face lies in an image whose pixels need not be square.
 
+    >>> from maskedface import geometry
+    >>> points = geometry.alignment_points("arcface", 112, 157)  # somebody made it 1.4 times as wide
+    >>> face = geometry.FacePoints(points, pixel_aspect=112 / 157)
+    >>> matrix = geometry.chip_matrix(112, 157, source=face, target="arcface", size=112)
+    >>> matrix.diagonal().round(2).tolist()  # pixels of the image, across and down, a pixel of the face
+    [1.4, 1.0]
+
     Attributes:
         points: float array, shape (5, 2), (x, y) in pixels of the image.
         pixel_aspect: float > 0, how wide a pixel is for one unit of its height: 0.7 where somebody
@@ -192,6 +212,11 @@ def chip_matrix(
 ) -> np.ndarray:
     """The matrix with which `warp` makes a model's input out of an image.
 
+    >>> from maskedface import geometry
+    >>> matrix = geometry.chip_matrix(224, 224, source="vggface2", target="vggface2", size=112)
+    >>> matrix.tolist()  # every second pixel
+    [[2.0, 0.0, 0.5], [0.0, 2.0, 0.5]]
+
     Args:
         height, width: int, the image's size in pixels.
         source: the image's alignment: a key of `ALIGNMENTS`, or five points of this very image,
@@ -241,6 +266,12 @@ def warp(
     image: np.ndarray, matrix: np.ndarray, size: int, *, out: np.ndarray | None = None
 ) -> np.ndarray:
     """Cuts a square chip out of an image, its edges repeated where the chip reaches beyond it.
+
+    >>> from maskedface import geometry, synthetic
+    >>> photo = synthetic.draw_face(0, 0, masked=False)  # 112 px, aligned as ArcFace's faces
+    >>> matrix = geometry.chip_matrix(112, 112, source="arcface", target="dlib", size=150)
+    >>> geometry.warp(photo, matrix, 150).shape
+    (150, 150, 3)
 
     Args:
         image: uint8 array, shape (height, width, 3), or 4 channels, of which the last is left out.

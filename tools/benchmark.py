@@ -189,8 +189,9 @@ def data_of(
     network: Any, train: np.ndarray, labels: np.ndarray, masked: np.ndarray, test: np.ndarray
 ) -> Any:
     """Faces in memory, as `training.data.read_data` gives them; their rows are no files'."""
-    from maskedface.datasets import EpochPlan, FaceIndex
+    from maskedface.datasets import FaceIndex
     from maskedface.datasets.augmentation import Augmentation
+    from maskedface.datasets.epoch_plan import EpochPlan
     from maskedface.training.data import Data, Rows
 
     layers = [layer.build() for layer in network.recipe.augmentation]

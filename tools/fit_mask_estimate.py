@@ -27,6 +27,7 @@ from sklearn.model_selection import GroupKFold
 
 from maskedface import datasets, images
 from maskedface.datasets import MFR2_PEOPLE, FaceIndex
+from maskedface.datasets.face_places import is_placed
 from maskedface.images.in_threads import read_many
 from maskedface.landmarks import find_landmarks
 from maskedface.masking.estimate import mask_features, masked_probability
@@ -128,7 +129,7 @@ def fit(data: str) -> None:
 
 def _faces(index: FaceIndex) -> Faces:
     """The features of the rows whose place is known, each in color and in gray."""
-    index = find_landmarks(index, progress=True).where(datasets.is_placed)
+    index = find_landmarks(index, progress=True).where(is_placed)
 
     def read(row: int) -> tuple[np.ndarray, np.ndarray]:
         image = images.read_image(index.paths[row])
@@ -222,7 +223,7 @@ def _gray(image: np.ndarray) -> np.ndarray:
 def measure(data: str) -> None:
     """Prints how often the estimate agrees with the labels, by data set, domain and kind of image."""
     for name, index in to_measure(data).items():
-        placed = find_landmarks(index, progress=True).where(datasets.is_placed)
+        placed = find_landmarks(index, progress=True).where(is_placed)
         masked = np.array([face.domain == "masked" for face in placed.faces])
         found = np.array(
             read_many(

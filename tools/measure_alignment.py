@@ -24,6 +24,7 @@ from points_worth import DETECTORS, embed, points_of, rank_one
 
 from maskedface import datasets, evaluation, geometry, landmarks
 from maskedface.datasets import FaceIndex
+from maskedface.datasets.pairs import PairList
 from maskedface.evaluation.verification import fold_accuracies
 from maskedface.images import read_image
 from maskedface.landmarks.aligner import SURE
@@ -250,7 +251,7 @@ def closed_set(detector: landmarks.Detector | None, index: FaceIndex, held: set[
     ]
 
 
-def first_pairs(pairs: datasets.PairList, count: int) -> datasets.PairList:
+def first_pairs(pairs: PairList, count: int) -> PairList:
     rows = np.arange(len(pairs.same)) < count
     first, second = pairs.first[rows], pairs.second[rows]
     used = np.unique(np.concatenate([first, second]))
@@ -277,7 +278,7 @@ def on_canvas(image: np.ndarray, number: int) -> np.ndarray:
     return canvas
 
 
-def verified(embeddings: np.ndarray, pairs: datasets.PairList) -> str:
+def verified(embeddings: np.ndarray, pairs: PairList) -> str:
     scores = evaluation.cosine_scores(embeddings, pairs.first, pairs.second)
     accuracy = fold_accuracies(scores, pairs.same, pairs.folds)[0].mean()
     return f"{accuracy:.4f}"

@@ -18,6 +18,7 @@ import numpy as np
 from maskedface import datasets, images
 from maskedface.audit.domain_check import suspect_domains
 from maskedface.cli import data
+from maskedface.datasets.face_places import is_placed
 from maskedface.images.in_threads import read_many
 from maskedface.masking import masked_probability
 
@@ -45,7 +46,7 @@ def main() -> None:
     else:
         index = data.read_index(args)
     (index,) = data.placed(args, "aligned", index)
-    index = index.where(datasets.is_placed)
+    index = index.where(is_placed)
     masked = read_many(
         lambda row: masked_probability(
             images.read_image(index.paths[row]), datasets.face_source(index.faces[row])

@@ -21,7 +21,7 @@ _SHOWN = 5  # rows of each list in the text; the JSON has all
 
 @dataclass(frozen=True)
 class AuditReport:
-    """What `audit` found. Paths are relative to the index's root.
+    """What `audit_images` found. Paths are relative to the index's root.
 
     Attributes:
         images, people: int, rows and people of the index.
@@ -128,6 +128,12 @@ def audit_images(
 ) -> AuditReport:
     """Reads every file of an index once and reports what is wrong.
 
+    >>> from maskedface import audit, synthetic
+    >>> index = synthetic.draw_people("drawn", people=2, photos=2, size=32)
+    >>> report = audit.audit_images(index, progress=False)
+    >>> report.images, report.undecodable, report.copies
+    (8, (), 0)
+
     Args:
         index: the rows.
         progress: whether a progress bar is drawn, on stderr.
@@ -137,7 +143,9 @@ def audit_images(
         max_pixels: int, an image with more is refused by its header, before it is decoded.
 
     Returns:
-        An `AuditReport`. No file makes this raise: each problem is a row of the report.
+        An `image_audit.AuditReport`: its attributes hold what was found, `to_text()` sums it up and
+        `to_json()` gives all of it as plain values. No file makes this raise: each problem is a row of
+        the report.
 
     Raises:
         ValueError: if `workers` is below 1.
@@ -191,9 +199,19 @@ def audit_images(
 def usable(index: FaceIndex, report: AuditReport) -> FaceIndex:
     """The index without the files that cannot be used, which move to its `excluded`.
 
+    >>> from maskedface import audit, synthetic
+    >>> index = synthetic.draw_people("cut", people=2, photos=2, size=32)
+    >>> open(index.paths[0], "wb").close()  # a file that lost its content
+    >>> clean = audit.usable(index, audit.audit_images(index, progress=False))
+    >>> len(clean), clean.excluded[0].reason
+    (7, 'empty file')
+
     Args:
         index: the index that was audited.
-        report: from `audit(index)`.
+        report: from `audit_images(index)`.
+
+    Returns:
+        A `FaceIndex` of the same root, its rows those of the files that decode.
     """
     bad = {row.path for row in report.undecodable}
     kept = (face for face in index.faces if face.path not in bad)

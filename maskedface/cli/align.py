@@ -125,12 +125,12 @@ def _checked_outputs(args: argparse.Namespace) -> str:
 
 def _protocols(args: argparse.Namespace, index: FaceIndex) -> dict[str, dict[str, FaceIndex]]:
     """The manifest's protocol columns, of the rows that are left."""
-    from maskedface import datasets
+    from maskedface.datasets.manifest import read_protocols
 
     if not args.manifest:
         return {}
     left = {face.path for face in index.faces}
-    read = datasets.read_protocols(args.manifest, root=args.data)
+    read = read_protocols(args.manifest, root=args.data)
     return {
         column: {part: rows.where(lambda face: face.path in left) for part, rows in parts.items()}
         for column, parts in read.items()

@@ -76,7 +76,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         write_json(args.json, found)
     if args.picture:
-        audit.draw_audit(report, args.picture)
+        from maskedface.audit.audit_picture import draw_audit
+
+        draw_audit(report, args.picture)
     if args.write_clean:
         _write_clean(args.write_clean, clean, len(index))
     return 0

@@ -163,21 +163,23 @@ def placed(args: argparse.Namespace, faces: str, *parts: FaceIndex) -> tuple[Fac
     Raises:
         ValueError: if --landmarks is no such word and no file, or the file has none of these paths.
     """
+    from maskedface.datasets.face_places import as_whole_images, is_placed
+
     word, joined = args.landmarks, sum(parts[1:], parts[0])
     if word not in (None, "find", "none") and not os.path.isfile(word):
         raise ValueError(f"--landmarks must be find, none or a file. Received: {word!r}")
-    if word is None and faces == "aligned" and not any(map(datasets.is_placed, joined.faces)):
+    if word is None and faces == "aligned" and not any(map(is_placed, joined.faces)):
         word = "find"
     if word == "find":
         from maskedface.landmarks import find_landmarks
 
         joined = find_landmarks(joined, progress=True)
     elif word == "none":
-        joined = datasets.as_whole_images(joined)
+        joined = as_whole_images(joined)
     elif word is not None:
         joined = datasets.apply_landmarks(joined, word)
     five = sum(face.landmarks is not None for face in joined.faces)
-    stated = sum(map(datasets.is_placed, joined.faces)) - five
+    stated = sum(map(is_placed, joined.faces)) - five
     origin = {None: "", "none": "", "find": " found now"}.get(word, f" of {word}")
     print(
         f"faces: {five} of {len(joined)} images by landmarks{origin}, {stated} by their stated alignment, "
@@ -192,7 +194,9 @@ def placed(args: argparse.Namespace, faces: str, *parts: FaceIndex) -> tuple[Fac
 
 def wanted_by(run: Run) -> str:
     """How other images are shown to a run's network: as its training rows were, "aligned" or "whole"."""
-    return "aligned" if any(map(datasets.is_placed, run.split()["train"].faces)) else "whole"
+    from maskedface.datasets.face_places import is_placed
+
+    return "aligned" if any(map(is_placed, run.split()["train"].faces)) else "whole"
 
 
 def wanted_by_model(name: str) -> str:

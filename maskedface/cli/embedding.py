@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from maskedface import datasets, models
+from maskedface import models
 from maskedface.cli import data
 from maskedface.cli.recognizing import load_recognizers
 from maskedface.datasets import FaceIndex
+from maskedface.datasets.face_places import is_placed
 from maskedface.recognition import Gallery, Recognizer
 
 
@@ -39,7 +40,7 @@ def models_and_faces(
             placed[wanted] = data.placed(args, wanted, *parts)
         whole = args.landmarks == "none" or (args.landmarks is None and wanted == "whole")
         faces = [face for part in placed[wanted] for face in part.faces]
-        lacking = 0 if whole else sum(not datasets.is_placed(face) for face in faces)
+        lacking = 0 if whole else sum(not is_placed(face) for face in faces)
         yield name, recognizer, placed[wanted], lacking
 
 

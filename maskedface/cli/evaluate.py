@@ -144,7 +144,8 @@ def _relearned(groups: dict[str, list[Run]], learner: Learner, join: bool) -> di
 def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> int:
     from maskedface import models
     from maskedface.atomic_file import write_json
-    from maskedface.datasets import read_aligned_faces, shared_rows
+    from maskedface.datasets import read_aligned_faces
+    from maskedface.datasets.splits import shared_rows
     from maskedface.training import report_domains
 
     index = data.read_index(args)

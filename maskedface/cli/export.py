@@ -196,6 +196,7 @@ def _faces(
     import numpy as np
 
     from maskedface import datasets, geometry, synthetic
+    from maskedface.datasets.aligned_faces import read_aligned_face
 
     size, count = model.input_shape[1], _CHECKED + args.calibrate
     if args.data or args.manifest:
@@ -219,7 +220,7 @@ def _faces(
             + order[len(order) // 2 :].tolist()
         )
     chips = [
-        datasets.read_aligned_face(
+        read_aligned_face(
             index.paths[row],
             size=size,
             alignment=alignment,

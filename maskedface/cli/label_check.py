@@ -9,7 +9,9 @@ import numpy as np
 
 from maskedface import datasets
 from maskedface.cli.recognizing import load_recognizer
-from maskedface.datasets import Exclusion, FaceIndex
+from maskedface.datasets import FaceIndex
+from maskedface.datasets.face_index import Exclusion
+from maskedface.datasets.face_places import is_placed
 from maskedface.evaluation import check_labels
 from maskedface.evaluation.label_check import LabelCheck
 from maskedface.names import shown
@@ -111,8 +113,8 @@ def contradicted_labels(model: str, alignment: str | None, index: FaceIndex) -> 
         ValueError: as `load_recognizer` and `evaluation.check_labels`.
         FileNotFoundError: if there is no such model.
     """
-    if any(map(datasets.is_placed, index.faces)):
-        index = index.where(datasets.is_placed)  # a face that is not found is no evidence
+    if any(map(is_placed, index.faces)):
+        index = index.where(is_placed)  # a face that is not found is no evidence
     named = datasets.with_photo_groups(index)
     recognizer = load_recognizer(model, alignment)
     faces = embed_index(recognizer, named, templates=False, progress=True)

@@ -35,11 +35,12 @@ def run(args: argparse.Namespace) -> int:
 
     from maskedface import geometry, masking
     from maskedface.cli.outputs import write_picture
+    from maskedface.masking.styles import Style
     from maskedface.synthetic import draw_face
 
     if (args.picture is None) != (args.points is None):
         raise ValueError("--picture and --points must be given together")
-    styles: tuple[masking.Style, ...] = masking.STYLES
+    styles: tuple[Style, ...] = masking.STYLES
     if args.picture is not None:
         points = _points(args.points)
         styles = (masking.style_from_picture(args.picture, points), *styles)

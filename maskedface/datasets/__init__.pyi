@@ -1,34 +1,19 @@
 # What the package offers: read by type checkers, and by `lazy_loader` when a name is first used.
-from .aligned_faces import (
-    read_aligned_face as read_aligned_face,
-    read_aligned_faces as read_aligned_faces,
-)
-from .epoch_plan import EpochPlan as EpochPlan, with_domain as with_domain
-from .face_index import Exclusion as Exclusion, Face as Face, FaceIndex as FaceIndex
-from .face_places import (
-    apply_landmarks as apply_landmarks,
-    as_whole_images as as_whole_images,
-    face_source as face_source,
-    is_placed as is_placed,
-)
+from .aligned_faces import read_aligned_faces as read_aligned_faces
+from .epoch_plan import with_domain as with_domain
+from .face_index import Face as Face, FaceIndex as FaceIndex
+from .face_places import apply_landmarks as apply_landmarks, face_source as face_source
 from .landmarks import Landmarks as Landmarks
 from .manifest import (
     read_manifest as read_manifest,
-    read_protocols as read_protocols,
     read_split as read_split,
     write_manifest as write_manifest,
 )
-from .pairs import (
-    PAIR_PROTOCOLS as PAIR_PROTOCOLS,
-    PairList as PairList,
-    read_face_list as read_face_list,
-    read_pairs as read_pairs,
-)
-from .person_names import MFR2_PEOPLE as MFR2_PEOPLE, same_people as same_people
+from .pairs import read_face_list as read_face_list, read_pairs as read_pairs
+from .person_names import MFR2_PEOPLE as MFR2_PEOPLE
 from .photo_groups import with_photo_groups as with_photo_groups
 from .sources import people_folder as people_folder, rmfrd as rmfrd
 from .splits import (
-    shared_rows as shared_rows,
     split_by_image as split_by_image,
     split_by_person as split_by_person,
     split_by_photo as split_by_photo,

@@ -62,6 +62,11 @@ def read_aligned_faces(
 ) -> np.ndarray:
     """Reads all faces of an index, once.
 
+    >>> from maskedface import datasets, synthetic
+    >>> index = synthetic.draw_people("drawn", people=2, photos=2, size=64)
+    >>> datasets.read_aligned_faces(index, size=150, alignment="dlib").shape
+    (8, 150, 150, 3)
+
     Args:
         index: N rows, each warped by its landmarks, else by its alignment, else taken whole.
         size, alignment: as for `read_aligned_face`.

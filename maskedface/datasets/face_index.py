@@ -21,6 +21,11 @@ DOMAINS: tuple[Domain, ...] = get_args(Domain)
 class Face(NamedTuple):
     """One image of one person: a row of a `FaceIndex`.
 
+    >>> from maskedface import datasets
+    >>> face = datasets.Face("anna/1.jpg", "anna", "masked", alignment="arcface")
+    >>> face._replace(photo="anna/1").photo
+    'anna/1'
+
     Attributes:
         path: str, relative to the index's root, `/` between folders. Names that do not decode are
             kept with `surrogateescape`, so `os.fsencode` gives back the file's own bytes.
@@ -52,6 +57,12 @@ class Exclusion(NamedTuple):
 @dataclass(frozen=True)
 class FaceIndex:
     """A frozen table of faces, sorted by path.
+
+    >>> from maskedface import datasets
+    >>> faces = [datasets.Face("anna/1.jpg", "anna", "masked"), datasets.Face("b.jpg", "bo", "unmasked")]
+    >>> index = datasets.FaceIndex("photos", faces)
+    >>> index.people, index.labels().tolist(), len(index.only("masked"))
+    (('anna', 'bo'), [0, 1], 1)
 
     Args:
         root: str or path, the folder that the rows' paths start from.

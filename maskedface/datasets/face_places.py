@@ -14,6 +14,10 @@ from maskedface.geometry import FacePoints
 def face_source(face: Face) -> str | FacePoints:
     """What `geometry.chip_matrix` warps a row's image by, its `source`.
 
+    >>> from maskedface import datasets
+    >>> datasets.face_source(datasets.Face("anna/1.jpg", "anna", "masked", alignment="arcface"))
+    'arcface'
+
     Args:
         face: the row.
 
@@ -39,6 +43,14 @@ def as_whole_images(index: FaceIndex) -> FaceIndex:
 
 def apply_landmarks(index: FaceIndex, file: str | os.PathLike[str]) -> FaceIndex:
     """Takes the rows' landmarks from a manifest, as `maskedface align` writes it.
+
+    >>> from maskedface import datasets, geometry
+    >>> index = datasets.FaceIndex("photos", [datasets.Face("anna/1.jpg", "anna", "masked")])
+    >>> five = datasets.Landmarks(geometry.alignment_points("arcface", 112, 112), "given", 1)
+    >>> found = datasets.FaceIndex("photos", [index.faces[0]._replace(landmarks=five)])
+    >>> datasets.write_manifest("aligned.csv", found)
+    >>> datasets.apply_landmarks(index, "aligned.csv") == found
+    True
 
     Args:
         index: the rows.

@@ -18,9 +18,14 @@ ASPECT = "pixel_aspect"
 class Landmarks:
     """Where five points of a face lie in its image.
 
+    >>> from maskedface import datasets, geometry
+    >>> five = geometry.alignment_points("arcface", 112, 112)
+    >>> datasets.Landmarks(five, "given", confidence=1).points[0]
+    (38.29, 51.7)
+
     Args:
         points: five (x, y) pairs in pixels of the upright image (`geometry` says where (0, 0) is), in the
-            order of `geometry.Alignment`: left eye, right eye, nose tip, left and right mouth corner, as
+            order of `geometry.ALIGNMENTS`: left eye, right eye, nose tip, left and right mouth corner, as
             seen by the viewer. They may lie beyond the image. Kept to two decimals, as manifests write
             them.
         source: str, who found them: "aligner", "blazeface+mesh", "given"; not empty.

@@ -26,6 +26,11 @@ def write_manifest(
     """Writes an index, and any splits of it, to a CSV file (UTF-8, undecodable names escaped back
     to their own bytes), by way of a temporary file, so a killed write leaves the old one.
 
+    >>> from maskedface import datasets, synthetic
+    >>> index = synthetic.draw_people("drawn", people=2, photos=4, size=32)
+    >>> train, test = datasets.split_by_image(index)
+    >>> datasets.write_manifest("faces.csv", index, {"closed_set": {"train": train, "test": test}})
+
     Args:
         path: the file to write.
         index: the rows; columns path, person, domain, photo, alignment, and where any row has
@@ -38,6 +43,7 @@ def write_manifest(
     Raises:
         ValueError: if a part holds a row that `index` lacks, a row is in two parts, or a protocol has the
             name of one of the columns above.
+        OSError: if the file cannot be written.
     """
     protocols = protocols or {}
     cells: dict[str, dict[str, str]] = {}
@@ -81,6 +87,12 @@ def read_manifest(
 ) -> FaceIndex:
     """Reads a manifest's rows.
 
+    >>> from maskedface import datasets, synthetic
+    >>> index = synthetic.draw_people("drawn", people=2, photos=4, size=32)
+    >>> datasets.write_manifest("faces.csv", index)
+    >>> datasets.read_manifest("faces.csv", root="drawn") == index
+    True
+
     Args:
         path: a CSV file with a header; columns path, person and domain are required, photo,
             alignment and the three of landmarks are read where present, all others are left alone. Cells
@@ -97,6 +109,7 @@ def read_manifest(
             their columns is missing, the alignment's column still has its old name "template", the file
             is in another encoding or holds no row; the message names the file, and the row.
         FileNotFoundError: if files are missing; the message counts them and names the first.
+        OSError: if the manifest cannot be read.
     """
     rows = _rows(path)
     if check_files:
@@ -119,6 +132,13 @@ def read_split(
 ) -> dict[str, FaceIndex]:
     """Reads one protocol column of a manifest.
 
+    >>> from maskedface import datasets, synthetic
+    >>> index = synthetic.draw_people("drawn", people=2, photos=4, size=32)
+    >>> train, test = datasets.split_by_image(index)
+    >>> datasets.write_manifest("faces.csv", index, {"closed_set": {"train": train, "test": test}})
+    >>> datasets.read_split("faces.csv", "closed_set", root="drawn")["test"] == test
+    True
+
     Args:
         path, root, alignment, check_files: as for `read_manifest`.
         protocol: the column; each of its values is a part, rows with an empty cell are in none. "Train"
@@ -131,7 +151,7 @@ def read_split(
 
     Raises:
         ValueError: if the column is missing or empty, and as `read_manifest`.
-        FileNotFoundError: as `read_manifest`.
+        FileNotFoundError, OSError: as `read_manifest`.
     """
     rows = _rows(path, alignment_column)
     others = _protocols(rows)
@@ -154,9 +174,7 @@ def read_protocols(
     path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None
 ) -> dict[str, dict[str, FaceIndex]]:
     """Reads all columns of a manifest that are not the rows' own, so that `write_manifest` can write
-    them again beside other rows' values:
-
-    >>> write_manifest(new, index, read_protocols(old))  # doctest: +SKIP
+    them again beside other rows' values: `write_manifest(new, index, read_protocols(old))`.
 
     Args:
         path, root: as for `read_manifest`; the files need not be there.

@@ -72,6 +72,14 @@ def read_pairs(
     c-RMFRD has no ending at all). What is not found is listed in `missing`, its pairs counted in
     `lost`: read both before a figure is compared with a published one.
 
+    >>> from pathlib import Path
+    >>> from maskedface import datasets, synthetic
+    >>> index = synthetic.draw_people("drawn", people=1, photos=1, size=32)
+    >>> _ = Path("pairs.txt").write_text(f"{index.faces[0].path} {index.faces[1].path} 1")
+    >>> pairs = datasets.read_pairs("rmfvd", "drawn", "pairs.txt")
+    >>> pairs.same.tolist(), pairs.missing
+    ([True], ())
+
     Args:
         protocol: "lfw": lines `name n1 n2` and `name1 n1 name2 n2` (tabs or spaces), after a first
             line `folds pairs`; files `<name>/<name>_0001.*` or `<name>_0001.*`, all unmasked.
@@ -210,6 +218,14 @@ def read_face_list(
 ) -> tuple[FaceIndex, tuple[str, ...]]:
     """Reads one of c-RMFRD's lists of gallery or probe faces, `<person>/<file>` a line, in GBK or UTF-8.
 
+    >>> from pathlib import Path
+    >>> from maskedface import datasets, synthetic
+    >>> drawn = synthetic.draw_people("drawn", people=1, photos=1, size=32)
+    >>> _ = Path("probes.csv").write_text("person_0000/0_0_0.jpg")
+    >>> probes, missing = datasets.read_face_list("probes.csv", "drawn", "masked")
+    >>> probes.people, missing
+    (('person_0000',), ())
+
     Args:
         file: the list. `AFDB_gallery_no_mask.csv` (unmasked) goes with the probes of `AFDB_probe.csv`
             (masked), `AFDB_gallery_fianl.csv` (masked) with `AFDB_probe_final.csv` (unmasked).
@@ -221,7 +237,7 @@ def read_face_list(
         (the faces that exist; the files that are not there, sorted).
 
     Raises:
-        ValueError: if none of the faces exists.
+        ValueError: if none of the faces exists, or the list is in another encoding.
         FileNotFoundError: if the list or the folder is missing.
     """
     folder = "AFDB_masked_face_dataset" if domain == "masked" else "AFDB_face_dataset"

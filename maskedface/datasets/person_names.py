@@ -12,7 +12,7 @@ MFR2_PEOPLE: tuple[str, ...] = (
     "Imran_Khan",
     "Pharrell_Williams",
 )
-"""The people of MFR2 who are also people of LFW, and so of CALFW and MLFW.
+"""The people of MFR2 who are also people of LFW, and so of CALFW and MLFW: tuple of str.
 
 Source: the names in MFR2's own list compared with those of LFW. Nothing that reports on MFR2 may train
 on them: `index.without(MFR2_PEOPLE)`, `--without-people mfr2`.

@@ -42,20 +42,27 @@ def with_photo_groups(
     On MLFW, whose manifest names the photos, the default finds 98.4 % of the pairs of one photo, and
     99.98 % of the pairs it finds are (`tools/measure_photo_groups.py`).
 
+    >>> from maskedface import datasets, synthetic
+    >>> drawn = synthetic.draw_people("drawn", people=2, photos=2, size=64)
+    >>> index = datasets.with_photo_groups(datasets.rmfrd("drawn"), progress=False)
+    >>> index.faces[0].photo  # of no other face: named after itself
+    'AFDB_face_dataset/person_0000/0_0_person_0000_0000.jpg'
+
     Args:
         index: the rows. Rows that name a photo keep it, and a row near them takes it over (the
             first such name by alphabet).
         max_distance: int in [0, 255], bits in which two hashes of one photo may differ.
-        progress, workers: as for `reading.read_many`.
+        progress: whether a progress bar is drawn, on stderr.
+        workers: int >= 1, threads; by default twice the processors, at most 16.
 
     Returns:
         A `FaceIndex` of the same rows, each with a photo. A new group is named after its first
         path, so a group never depends on other people.
 
     Raises:
-        ImageError: if a file does not decode; `audit` and `usable` take such rows out.
+        ImageError: if a file does not decode; `audit.audit_images` and `audit.usable` take such rows out.
         OSError: if a file cannot be read.
-        ValueError: if `max_distance` is out of range.
+        ValueError: if `max_distance` is out of range, or `workers` below 1.
     """
     if not 0 <= max_distance <= BITS:
         raise ValueError(f"max_distance must be in 0-{BITS}. Received: max_distance={max_distance}")

@@ -67,6 +67,12 @@ def rmfrd(root: str | os.PathLike[str], *, alignment: str = "") -> FaceIndex:
     folder below the innermost AFDB folder. The photo of an image is unknown (see
     `datasets.with_photo_groups`).
 
+    >>> from maskedface import datasets, synthetic
+    >>> drawn = synthetic.draw_people("drawn", people=2, photos=3, masked_photos=2, size=32)
+    >>> index = datasets.rmfrd("drawn")
+    >>> len(index.only("unmasked")), index.with_at_least(2, "masked").people
+    (6, ('person_0000', 'person_0001'))
+
     Args:
         root: the folder that holds the two AFDB folders, or any folder above.
         alignment: name of the five-point alignment all images are aligned to; "" = unknown, which
@@ -107,6 +113,13 @@ def people_folder(
 
     Join two with `+` to get both domains:
     `people_folder("bare", domain="unmasked") + people_folder("masks", domain="masked")`.
+
+    >>> from maskedface import datasets, synthetic
+    >>> drawn = synthetic.draw_people("drawn", people=2, photos=3, masked_photos=2, size=32)
+    >>> bare = datasets.people_folder("drawn/AFDB_face_dataset", domain="unmasked")
+    >>> masked = datasets.people_folder("drawn/AFDB_masked_face_dataset", domain="masked")
+    >>> len(bare + masked)
+    10
 
     Args:
         root: the folder whose sub-folders are the people.

@@ -23,7 +23,13 @@ def split_by_image(
     """The paper's split: a stratified share of each person's images (section IV: 70/30).
 
     Images of one photo, with another mask on it say, can fall on both sides: on MLFW that lifts a
-    linear head from .60 to .97. Use it to repeat the paper; use `by_photo` to measure.
+    linear head from .60 to .97. Use it to repeat the paper; use `split_by_photo` to measure.
+
+    >>> from maskedface import datasets
+    >>> faces = [datasets.Face(f"anna/{n}.jpg", "anna", "masked") for n in range(10)]
+    >>> train, test = datasets.split_by_image(datasets.FaceIndex("photos", faces), 0.7, seed=0)
+    >>> len(train), len(test)
+    (7, 3)
 
     Args:
         index: the rows to split.
@@ -46,6 +52,13 @@ def split_by_photo(
     index: FaceIndex, train_fraction: float = 0.7, seed: int = 0
 ) -> tuple[FaceIndex, FaceIndex]:
     """Splits by photograph: all images made from one photo stay on one side.
+
+    >>> from maskedface import datasets
+    >>> names = ["1.jpg", "1_masked.jpg", "2.jpg", "2_masked.jpg"]
+    >>> faces = [datasets.Face(name, "anna", "unmasked", photo=name[0]) for name in names]
+    >>> train, test = datasets.split_by_photo(datasets.FaceIndex("photos", faces), 0.5)
+    >>> len({face.photo for face in train.faces}), len({face.photo for face in test.faces})
+    (1, 1)
 
     Args:
         index: rows with a known photo: from a manifest, or by `datasets.with_photo_groups`.
@@ -76,6 +89,12 @@ def split_by_person(
 ) -> tuple[FaceIndex, FaceIndex]:
     """Splits by person, for the open set: nobody is on both sides.
 
+    >>> from maskedface import datasets
+    >>> faces = [datasets.Face(f"{name}.jpg", name, "masked") for name in "abcdefghij"]
+    >>> train, test = datasets.split_by_person(datasets.FaceIndex("photos", faces), 0.5, seed=1)
+    >>> set(train.people) & set(test.people)
+    set()
+
     Args:
         index: the rows to split.
         train_fraction: float in (0, 1), the chance that a person is in train. It is drawn for each
@@ -99,11 +118,19 @@ def split_by_person(
 def take_share(index: FaceIndex, share: float, seed: int = 0) -> FaceIndex:
     """A share of each person's images of each domain, for scenarios with a part of the masked ones.
 
+    >>> from maskedface import datasets
+    >>> faces = [datasets.Face(f"anna/{n}.jpg", "anna", "masked") for n in range(10)]
+    >>> len(datasets.take_share(datasets.FaceIndex("photos", faces), 0.3))
+    3
+
     Args:
         index: the rows to take from.
         share: float in [0, 1]; rounded a person and domain, at least one image unless 0. The rows
             of a smaller share are among those of a larger.
         seed: int, another seed takes other rows.
+
+    Returns:
+        A `FaceIndex` of the rows taken, of the same root; `excluded` is carried along.
 
     Raises:
         ValueError: if `share` is out of range.

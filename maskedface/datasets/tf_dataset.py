@@ -44,12 +44,15 @@ def as_tf_dataset(
     Reading the data set once is one epoch, reading it again the next one: order and augmentation are
     functions of (seed, epoch, element), so the same arguments give the same batches in the same turn,
     always. An epoch begins when its first batch is asked for, whether it is read to its end
-    or not. `fit` needs nothing else; a run that goes on names the epoch it goes on with:
+    or not. `model.fit(batches, epochs=20, shuffle=False)` needs nothing else, as it is shuffled already; a
+    run that goes on names the epoch it goes on with, here and in `fit` (`initial_epoch`).
 
-    >>> batches = as_tf_dataset(train, shuffle=True)  # doctest: +SKIP
-    >>> model.fit(batches, epochs=20, shuffle=False)  # it is shuffled  # doctest: +SKIP
-    >>> rest = as_tf_dataset(train, shuffle=True, initial_epoch=12)  # doctest: +SKIP
-    >>> model.fit(rest, initial_epoch=12, epochs=20, shuffle=False)  # doctest: +SKIP
+    >>> from maskedface import datasets, synthetic
+    >>> train = synthetic.draw_people("drawn", people=2, photos=2, size=32)
+    >>> batches = datasets.as_tf_dataset(train, image_size=64, batch_size=4, shuffle=True)
+    >>> images, labels = next(iter(batches))
+    >>> images.shape, labels.shape
+    (TensorShape([4, 64, 64, 3]), TensorShape([4]))
 
     Faces in memory are let go of with the data set.
 

@@ -1,5 +1,5 @@
 """Image files: which are read, how they are decoded, many at a time."""
 
-from maskedface.images.reading import ImageError, open_image, read_image
+from maskedface.images.reading import ImageError, read_image
 
-__all__ = ["ImageError", "open_image", "read_image"]
+__all__ = ["ImageError", "read_image"]

@@ -37,6 +37,13 @@ _JPEG_START, _APP1 = b"\xff\xd8\xff", b"\xff\xe1"
 class ImageError(ValueError):
     """A file that is no image, is cut or damaged, is larger than the limit, or whose range is unknown.
 
+    >>> from maskedface import images
+    >>> try:
+    ...     images.read_image(b"no image")
+    ... except images.ImageError as error:
+    ...     print(error.reason)
+    not an image by its content
+
     Attributes:
         reason: str, the same in short and without the file's name.
     """
@@ -220,18 +227,28 @@ def read_image(
     channels: Literal[3, 4] = 3,
     name: str = "",
 ) -> np.ndarray:
-    """Reads an image file: what `open_image`, then `decode` give, plain JPEGs without Pillow.
+    """Reads an image file, by its content, turned upright as its EXIF orientation says.
+
+    What `open_image`, then `decode` give, plain JPEGs without Pillow. Of an animation the first frame is
+    taken, transparency is dropped, 16 bits a channel are scaled to 8.
+
+    >>> from maskedface import images, synthetic
+    >>> index = synthetic.draw_people("drawn", people=1, photos=1, size=32)
+    >>> images.read_image(index.paths[0]).shape
+    (32, 32, 3)
 
     Args:
-        file, max_pixels: as for `open_image`.
-        channels: 4 adds one of no meaning, with which libjpeg and `geometry.warp` are quicker.
+        file: a path, or the file's bytes.
+        max_pixels: int, width * height above which the image is refused, before it is decoded.
+        channels: 3 or 4; 4 adds one of no meaning, with which libjpeg and `geometry.warp` are quicker.
         name: str, what errors call a file that is given as bytes.
 
     Returns:
         uint8 array, shape (height, width, channels), RGB, 0-255.
 
     Raises:
-        ImageError: as `open_image` and `decode`.
+        ImageError: if the content is no image, is cut or damaged, has more than `max_pixels` pixels or
+            values whose range nothing states, or the path leads to a folder or a pipe.
         OSError: if the file cannot be read.
     """
     name = name or _name_of(file)

@@ -14,15 +14,10 @@ from rich.progress import MofNCompleteColumn, Progress
 
 from maskedface import geometry
 from maskedface.atomic_file import atomic_write
-from maskedface.datasets import (
-    Exclusion,
-    Face,
-    FaceIndex,
-    face_source,
-    is_placed,
-    read_aligned_face,
-    write_manifest,
-)
+from maskedface.datasets import Face, FaceIndex, face_source, write_manifest
+from maskedface.datasets.aligned_faces import read_aligned_face
+from maskedface.datasets.face_index import Exclusion
+from maskedface.datasets.face_places import is_placed
 from maskedface.images import ImageError
 
 MANIFEST = "manifest.csv"

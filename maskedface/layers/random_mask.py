@@ -17,8 +17,10 @@ from maskedface.layers._base import (
     to_gray_levels,
     wide_float,
 )
-from maskedface.masking import STYLES, MaskBank, MaskStyle, PictureStyle, Style
+from maskedface.masking import STYLES, MaskBank, MaskStyle
+from maskedface.masking.image_styles import PictureStyle
 from maskedface.masking.light import GAIN, LIT_SKIN, POWER, SLOPE
+from maskedface.masking.styles import Style
 
 for _style in (MaskStyle, PictureStyle):  # so that a layer's config may hold them
     keras.saving.register_keras_serializable(package="maskedface")(_style)

@@ -18,6 +18,13 @@ class Coral(keras.losses.Loss):
     Workshops, eq. 1: |C_S - C_T|^2 / (4 d^2), Frobenius norm, d features, with their covariances of a
     batch (eqs. 2 and 3). It needs no person in both domains.
 
+    >>> import numpy as np
+    >>> from maskedface import losses
+    >>> y_true = np.array([[0, 0], [1, 0], [0, 1], [1, 1]])  # two bare faces, two masked ones
+    >>> embeddings = np.array([[0], [2], [0], [4]], "float32")  # variances 2 and 8
+    >>> float(losses.Coral()(y_true, embeddings))  # (2 - 8)^2 / 4
+    9.0
+
     Call arguments:
         y_true: int, shape (batch, 2): label (unused); domain, 0 unmasked, 1 masked.
         y_pred: float embeddings, shape (batch, features).
@@ -47,6 +54,12 @@ class PairAlignment(keras.losses.Loss):
     The squared distance of unit vectors, 2 - 2 cos, to that mean direction, which is held still: the
     unmasked embeddings do not move towards the masked ones. Our own choice of form; the idea, an
     alignment of features across domains, is that of Geng et al. 2020 (`DomainRanking`).
+
+    >>> import numpy as np
+    >>> from maskedface import losses
+    >>> y_true = np.array([[0, 0], [0, 1]])  # one person, bare and masked
+    >>> float(losses.PairAlignment()(y_true, np.array([[1, 0], [0, 1]], "float32")))
+    2.0
 
     Call arguments:
         y_true: int, shape (batch, 2): label; domain, 0 unmasked, 1 masked.
@@ -82,6 +95,15 @@ class PairAlignment(keras.losses.Loss):
 @keras.saving.register_keras_serializable(package="maskedface")
 class WithEmbeddings(keras.losses.Loss):
     """A loss of the first columns, plus a weighted one of the embeddings in the last columns.
+
+    >>> import numpy as np
+    >>> from maskedface import losses
+    >>> loss = losses.WithEmbeddings(
+    ...     losses.CosineMargin(), losses.PairAlignment(), features=2, weight=0.5
+    ... )
+    >>> y_pred = np.array([[6, 0, 1, 0], [6, 0, 0, 1]], "float32")  # two logits, two features
+    >>> round(float(loss(np.array([[0, 0], [0, 1]]), y_pred)), 4)  # log 2 + .5 * 2
+    1.6931
 
     Args:
         loss: of (y_true, the columns before).

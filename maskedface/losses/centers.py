@@ -77,6 +77,13 @@ class CenterLoss(keras.losses.Loss):
     eq. 5: L = L_softmax + w / 2 |x - c_y|^2; both are sums over the batch there and means here.
     Their centers move by a rule of their own (eq. 4), ours by the gradient (`CenterDistances`).
 
+    >>> import numpy as np
+    >>> from maskedface import losses
+    >>> loss = losses.CenterLoss(weight=0.5)
+    >>> y_pred = np.array([[0, 0, 4, 9]], "float32")  # two logits, two squared distances
+    >>> round(float(loss(np.array([0]), y_pred)), 4)  # log 2 + .5 / 2 * 4
+    1.6931
+
     Args:
         weight: float >= 0, w; .003 in the paper.
         margin: float in [0, 1): with a cosine head, its margin (`CosineMargin`); 0 = the

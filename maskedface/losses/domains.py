@@ -33,6 +33,14 @@ class DomainRanking(keras.losses.Loss):
     The head is `models.CosineHead(centers_per_person=2)`. Its first half of columns, the full-face
     centers, is what a gallery of unmasked faces is ranked by.
 
+    >>> import numpy as np
+    >>> from maskedface import losses
+    >>> loss = losses.DomainRanking(margin=0.5, weight=1, scale=24)
+    >>> masked_face = np.array([[0, 1]])  # of person 0
+    >>> y_pred = 24 * np.array([[0.5, 0.5, 0.5, 0.25]], "float32")  # two people, bare, then masked
+    >>> round(float(loss(masked_face, y_pred)), 4)  # log 2 + the ranking's margin
+    1.1931
+
     Args:
         margin: float in [0, 4), m, of the ranking, in squared distance.
         weight: float >= 0, w, of the ranking.

@@ -28,6 +28,13 @@ class SelfRestrainedTriplet(keras.losses.Loss):
     (Hermans et al., "In Defense of the Triplet Loss for Person Re-Identification", 2017, eq. 5):
     the farthest positive and the nearest negative. Batches need several faces a person.
 
+    >>> import numpy as np
+    >>> from maskedface import losses
+    >>> y_true = np.array([[0, 1], [0, 0], [1, 0]])  # person 0 masked and bare, person 1 bare
+    >>> embeddings = np.array([[1, 0], [0, 1], [1, 0]], "float32")
+    >>> float(losses.SelfRestrainedTriplet(margin=2)(y_true, embeddings))  # 2 - 0 + 2
+    4.0
+
     Args:
         margin: float >= 0, m, in squared distance.
 

@@ -20,6 +20,11 @@ def mask_area(
 ) -> np.ndarray:
     """How far a mask covers each pixel of an aligned face, on average over styles and ways to wear it.
 
+    >>> from maskedface import masking
+    >>> area = masking.mask_area("arcface", 64, styles=masking.STYLES[:1], variants=2)
+    >>> float(area[50, 32]), float(area[20, 32])  # the mouth, between the brows
+    (1.0, 0.0)
+
     Args:
         alignment: the faces' alignment, a key of `geometry.ALIGNMENTS`.
         size: int >= 32, the faces' height and width in pixels.

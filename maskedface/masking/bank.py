@@ -22,6 +22,14 @@ class MaskBank:
     A laid patch is lit as the face is: image * (1 - alpha) + RGB * light (`masking.light`). Only
     the rows that any patch reaches are computed.
 
+    >>> import numpy as np
+    >>> from maskedface import masking, synthetic
+    >>> faces = np.stack([synthetic.draw_face(person, 0, False, size=64) for person in (0, 1)])
+    >>> bank = masking.MaskBank.draw(masking.STYLES[:2], alignment="arcface", size=64, variants=1)
+    >>> masked = bank.lay(faces, np.array([1, -1]))  # the second style on the first face alone
+    >>> (masked != faces).any(axis=(1, 2, 3)).tolist()
+    [True, False]
+
     Args:
         patches: uint8 array, shape (N, height, width, 4): RGB already multiplied by alpha, and
             alpha (`draw_bank`).

@@ -29,6 +29,16 @@ def masked_templates(
     so many: a template depends on nothing but its face. Our own; that the two halves weigh alike was
     chosen on held-out people.
 
+    >>> import numpy as np
+    >>> from maskedface import masking, synthetic
+    >>> faces = np.stack([synthetic.draw_face(person, 0, False, size=32) for person in (0, 1)])
+    >>> embed = lambda images: images.mean(axis=(1, 2))  # your network's
+    >>> templates, last = masking.masked_templates(
+    ...     embed, faces, embed(faces), count=2, alignment="arcface"
+    ... )
+    >>> templates.shape, np.linalg.norm(templates, axis=1).round(3).tolist()
+    ((2, 3), [1.0, 1.0])
+
     Args:
         embed: faces -> embeddings, float array, shape (faces, features).
         faces: uint8 array, shape (faces, size, size, 3), RGB, 0-255, none masked.

@@ -8,8 +8,8 @@ import numpy as np
 from maskedface import geometry
 from maskedface.masking.estimate_coefficients import COEFFICIENTS, INTERCEPT
 
-# From this probability on a face counts as masked.
 SEEMS_MASKED = 0.5
+"""From this probability on (`masked_probability`) a face counts as masked: float in [0, 1]."""
 
 # Rows and columns of the crop, chosen on the faces fitted on (docs/recognition.md).
 SIZE = 56  # pixels of the ArcFace crop that is looked at: half the resolution MLFW has
@@ -61,11 +61,20 @@ def masked_probability(image: np.ndarray, source: geometry.Source) -> float:
     often it is right, and on what that was not measured (hands, scarves, beards, masks of the skin's own
     color). Where the face lies should be known: an image taken whole is judged worse.
 
+    >>> from maskedface import masking, synthetic
+    >>> face = synthetic.draw_face(0, 0, masked=True)
+    >>> masking.masked_probability(face, "arcface") >= masking.SEEMS_MASKED
+    True
+
     Args:
-        image, source: as for `masking.estimate.mask_features`.
+        image: uint8 array, shape (height, width, 3), RGB, 0-255.
+        source: where the face is, as for `geometry.chip_matrix`: an alignment, five points, or "".
 
     Returns:
         float in [0, 1], with masked and unmasked faces taken to be equally frequent.
+
+    Raises:
+        ValueError: if no alignment has that name, or the points cannot be fitted.
     """
     activation = INTERCEPT + float(mask_features(image, source) @ np.array(COEFFICIENTS))
     return float(1 / (1 + np.exp(-np.clip(activation, -60, 60))))

@@ -82,6 +82,14 @@ def style_from_picture(
 ) -> PictureStyle:
     """Makes a style of a picture of a mask, seen from the front, on a transparent ground.
 
+    >>> from PIL import Image
+    >>> from maskedface import masking
+    >>> Image.new("RGBA", (500, 350), (90, 120, 200, 255)).save("mask.png")  # yours
+    >>> upper = {"nose": (250, 20), "left_top": (30, 70), "right_top": (470, 70)}
+    >>> lower = {"chin": (250, 330), "left_bottom": (80, 260), "right_bottom": (420, 260)}
+    >>> masking.style_from_picture("mask.png", upper | lower).name
+    'mask'
+
     Args:
         path: a PNG, or another format with transparency that Pillow reads.
         points: where the mask's six points lie in the picture, (x, y) in its pixels, the first

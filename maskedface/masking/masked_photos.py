@@ -23,11 +23,18 @@ def mask_photo(image: np.ndarray, points: np.ndarray, style: Style, *, seed: int
     The mask follows the face's size, place and tilt, and turns with the head: the further the nose
     lies off the middle between eyes and mouth corners, the more.
 
+    >>> from maskedface import geometry, masking, synthetic
+    >>> photo = synthetic.draw_face(0, 0, masked=False)
+    >>> points = geometry.alignment_points("arcface", 112, 112)  # where its face lies
+    >>> masked = masking.mask_photo(photo, points, masking.STYLES[0])
+    >>> bool((masked[80:] != photo[80:]).any()), bool((masked[:50] != photo[:50]).any())
+    (True, False)
+
     Args:
         image: uint8 array, shape (height, width, 3), RGB.
         points: float array, shape (5, 2), (x, y) in pixels: left eye, right eye, nose tip, left and
             right mouth corner, as seen by the viewer.
-        style: what to draw.
+        style: what to draw: one of `STYLES`, a `MaskStyle`, or from `style_from_picture`.
         seed: int >= 0: fit, color and pattern.
 
     Returns:

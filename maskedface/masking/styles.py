@@ -40,6 +40,13 @@ class Style(Protocol):
 class MaskStyle:
     """A mask described by numbers. Lengths in face coordinates (`masking.sheet`).
 
+    >>> import dataclasses
+    >>> from maskedface import masking
+    >>> mine = dataclasses.replace(masking.STYLES[0], name="orange", colors=((250, 140, 40),))
+    >>> bank = masking.MaskBank.draw([mine], alignment="arcface", size=64, variants=2)
+    >>> len(bank)
+    2
+
     Args:
         name: str, a word.
         outline: ((x, y), ...), the right half, from the nose down to the chin; a smooth curve goes
@@ -270,4 +277,4 @@ STYLES: tuple[MaskStyle, ...] = (
     ),
 )  # fmt: skip
 """The styles that masks are drawn in unless others are given: surgical, KN95 and FFP2, N95 with and
-without a valve, duckbill, and cloth of several cuts and prints."""
+without a valve, duckbill, and cloth of several cuts and prints. Tuple of `MaskStyle`."""

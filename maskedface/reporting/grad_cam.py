@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from maskedface.datasets import FaceIndex, face_source, read_aligned_face
+from maskedface.datasets import FaceIndex, face_source
+from maskedface.datasets.aligned_faces import read_aligned_face
 from maskedface.evaluation import (
     EmbeddedFaces,
     attention_share,

@@ -28,6 +28,11 @@ def draw_people(
     again with the same counts writes the same files; a face never depends on how many others are
     drawn.
 
+    >>> from maskedface import synthetic
+    >>> index = synthetic.draw_people("drawn", people=3, photos=2, masked_photos=1, size=32)
+    >>> len(index), index.people[0]
+    (9, 'person_0000')
+
     Args:
         root: the folder to write to; made where it does not exist.
         people: int >= 1, named person_0000, person_0001, ..

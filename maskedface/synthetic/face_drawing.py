@@ -56,6 +56,11 @@ def draw_face(
     The result is a function of the arguments alone and the same in every run. Another version of
     Pillow or NumPy may still place an edge or a random number differently.
 
+    >>> from maskedface import synthetic
+    >>> face = synthetic.draw_face(person=0, photo=1, masked=True, size=64)
+    >>> face.shape, face.dtype
+    ((64, 64, 3), dtype('uint8'))
+
     Args:
         person: int >= 0, which person of the seed's.
         photo: int >= 0, which photo of that person and domain.

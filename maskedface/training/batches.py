@@ -7,7 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from maskedface.datasets import EpochPlan, with_domain
+from maskedface.datasets import with_domain
+from maskedface.datasets.epoch_plan import EpochPlan
 from maskedface.recipes import Recipe
 from maskedface.training.data import Data
 from maskedface.training.distribution import Devices, SplitBatches

@@ -8,15 +8,11 @@ from typing import Protocol
 
 import numpy as np
 
-from maskedface.datasets import (
-    EpochPlan,
-    FaceIndex,
-    is_placed,
-    read_aligned_faces,
-    shared_rows,
-    take_share,
-)
+from maskedface.datasets import FaceIndex, read_aligned_faces, take_share
 from maskedface.datasets.augmentation import Augmentation
+from maskedface.datasets.epoch_plan import EpochPlan
+from maskedface.datasets.face_places import is_placed
+from maskedface.datasets.splits import shared_rows
 from maskedface.evaluation import EmbeddedFaces, rank_one_matches
 from maskedface.recipes import Recipe
 from maskedface.training.run import Run

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from maskedface import models
-from maskedface.datasets import EpochPlan
 from maskedface.datasets.augmentation import Augmentation
+from maskedface.datasets.epoch_plan import EpochPlan
 from maskedface.evaluation import Cohort, EmbeddedFaces, rank_one_report
 from maskedface.layers import RandomMask
 from maskedface.masking import masked_templates

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from maskedface.datasets import same_people
+from maskedface.datasets.person_names import same_people
 from maskedface.training.run import RECORD, last_run, read_record
 
 
@@ -41,7 +41,7 @@ def refuse_people(model: str, people: Iterable[str]) -> None:
 
     Args:
         model: as for `lineage`.
-        people: names, compared as `datasets.same_people` does.
+        people: names, compared as `datasets.person_names.same_people` does.
 
     Raises:
         ValueError: if it was; the message counts them and names the run.

@@ -11,8 +11,10 @@ import pytest
 from PIL import Image
 
 from maskedface import audit, datasets
+from maskedface.audit.audit_picture import draw_audit
 from maskedface.audit.image_audit import AuditReport
 from maskedface.datasets import FaceIndex
+from maskedface.datasets.face_places import as_whole_images
 
 
 def draw(path: Path, seed: int = 0, **options: object) -> Path:
@@ -138,7 +140,7 @@ def test_the_text_counts_all_and_shows_a_few(root: Path) -> None:
 
 def test_the_picture_is_drawn(root: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    audit.draw_audit(audited(root), tmp_path / "audit.png")
+    draw_audit(audited(root), tmp_path / "audit.png")
     with Image.open(tmp_path / "audit.png") as image:
         assert np.asarray(image.convert("L")).std() > 5
 
@@ -151,7 +153,7 @@ def test_a_face_in_the_wrong_folder_is_a_suspect_where_its_place_is_known(drawn:
     index = FaceIndex(drawn.root, [wrong._replace(domain="masked"), *others])
     check = report_of(index).domain_check
     assert check.checked == len(index) and wrong.path in [one.path for one in check.suspects]
-    bare = datasets.as_whole_images(index)
+    bare = as_whole_images(index)
     assert report_of(bare).domain_check.checked == 0
     assert "--landmarks find" in report_of(bare).to_text()
     half = FaceIndex(drawn.root, [*index.faces[:8], *bare.faces[8:]])

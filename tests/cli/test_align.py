@@ -13,6 +13,7 @@ from PIL import Image
 from maskedface import datasets, images, synthetic
 from maskedface.cli.main import main
 from maskedface.datasets import FaceIndex, Landmarks
+from maskedface.datasets.manifest import read_protocols
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +94,7 @@ def test_protocols_are_carried_and_rows_that_say_it_stay(people: FaceIndex, tmp_
     assert sum(sum(of.values()) for of in states.values()) == 8
     read = datasets.read_manifest(out, root=people.root)
     assert read.faces[:2] == rows.faces[:2]
-    parts = datasets.read_protocols(out, root=people.root)
+    parts = read_protocols(out, root=people.root)
     assert list(parts) == ["closed", "open"]
     assert {face.path for face in parts["closed"]["test"].faces} == {
         face.path for face in test.faces
@@ -106,7 +107,7 @@ def test_protocols_of_rows_that_were_left_out_go_with_them(
     manifest, out = tmp_path / "faces.csv", tmp_path / "aligned.csv"
     datasets.write_manifest(manifest, people, {"closed": {"train": people}})
     assert align(people, out, "--manifest", manifest, "--without-people", "person_0000") == 0
-    assert len(datasets.read_protocols(out)["closed"]["train"]) == 4
+    assert len(read_protocols(out)["closed"]["train"]) == 4
 
 
 def test_crops_are_read_and_say_their_alignment(people: FaceIndex, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from maskedface import datasets, training
 from maskedface.cli import data
 from maskedface.cli.main import main
 from maskedface.datasets import FaceIndex, Landmarks
+from maskedface.datasets.face_places import as_whole_images, is_placed
 from maskedface.recipes import FROZEN_MEANS
 
 FIVE = Landmarks(((22, 30), (42, 30), (32, 41), (24, 53), (41, 53)), "aligner", 0.5)
@@ -89,7 +90,7 @@ def test_parts_are_searched_together_and_keep_their_rows(
 
 def test_none_drops_what_the_rows_say(drawn: FaceIndex) -> None:
     (found,) = data.placed(words("--landmarks", "none"), "aligned", drawn)
-    assert not any(map(datasets.is_placed, found.faces))
+    assert not any(map(is_placed, found.faces))
 
 
 def test_a_file_gives_landmarks_to_the_parts_that_it_names(
@@ -150,7 +151,7 @@ def test_other_images_are_shown_to_a_run_as_its_own_were(
     training.train(
         FROZEN_MEANS, train, test, run_dir=tmp_path / "run", backbone=tiny_backbone, progress=False
     )
-    datasets.write_manifest(tmp_path / "m.csv", datasets.as_whole_images(test))
+    datasets.write_manifest(tmp_path / "m.csv", as_whole_images(test))
     others = ["--manifest", str(tmp_path / "m.csv"), "--data", drawn.root]
     assert main(["evaluate", str(tmp_path / "run"), *others]) == 0
     assert len(searched) == stated

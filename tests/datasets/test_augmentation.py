@@ -232,7 +232,7 @@ def test_generators_of_one_layer_and_of_two_do_not_draw_alike() -> None:
 
 def test_images_and_arrays_are_read_alike(drawn: FaceIndex) -> None:
     """`training` reads arrays where a batch is split between devices."""
-    from maskedface.datasets import EpochPlan
+    from maskedface.datasets.epoch_plan import EpochPlan
 
     chips = datasets.read_aligned_faces(drawn, size=40, alignment="dlib")
     masked = np.array([face.domain == "masked" for face in drawn.faces])

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from maskedface import datasets, layers, synthetic
-from maskedface.datasets import EpochPlan, FaceIndex
+from maskedface.datasets import FaceIndex
 from maskedface.datasets.augmentation import Augmentation
+from maskedface.datasets.epoch_plan import EpochPlan
 from maskedface.datasets.order import Sampling
 
 LABELS, MASKED = np.repeat(np.arange(3), 4), np.arange(12) % 2 == 0

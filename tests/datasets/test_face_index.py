@@ -9,7 +9,6 @@ from PIL import Image
 
 from maskedface.datasets import (
     MFR2_PEOPLE,
-    Exclusion,
     Face,
     FaceIndex,
     Landmarks,
@@ -17,6 +16,7 @@ from maskedface.datasets import (
     read_manifest,
     write_manifest,
 )
+from maskedface.datasets.face_index import Exclusion
 
 
 def index_of(*rows: tuple[str, str, str], root: str = "/faces") -> FaceIndex:

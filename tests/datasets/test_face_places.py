@@ -7,6 +7,8 @@ import pytest
 
 from maskedface import datasets, geometry
 from maskedface.datasets import Face, FaceIndex, Landmarks
+from maskedface.datasets.aligned_faces import read_aligned_face
+from maskedface.datasets.face_places import as_whole_images, is_placed
 
 FIVE = Landmarks(((30, 40), (70, 41), (50, 60), (35, 80), (66, 81)), "aligner", 0.5)
 OTHER = Landmarks(((31, 40), (70, 41), (50, 60), (35, 80), (66, 81)), "given", 1)
@@ -25,7 +27,7 @@ def test_chips_and_batches_are_cut_by_landmarks(drawn: FaceIndex) -> None:
     moved = Landmarks(tuple(map(tuple, points + 5)), "given", 1.0)
     index = FaceIndex(drawn.root, [drawn.faces[0]._replace(landmarks=moved)])
     (chip,) = datasets.read_aligned_faces(index, size=40, alignment="dlib")
-    expected = datasets.read_aligned_face(
+    expected = read_aligned_face(
         index.paths[0], size=40, alignment="dlib", source=np.array(moved.points)
     )
     np.testing.assert_array_equal(chip, expected)
@@ -64,5 +66,5 @@ def test_landmarks_of_other_paths_are_refused(drawn: FaceIndex, tmp_path: Path) 
 
 def test_whole_images_have_neither_landmarks_nor_alignment(drawn: FaceIndex) -> None:
     index = FaceIndex(drawn.root, [drawn.faces[0]._replace(landmarks=FIVE)])
-    (face,) = datasets.as_whole_images(index).faces
-    assert datasets.is_placed(index.faces[0]) and not datasets.is_placed(face)
+    (face,) = as_whole_images(index).faces
+    assert is_placed(index.faces[0]) and not is_placed(face)

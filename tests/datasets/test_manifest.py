@@ -7,6 +7,7 @@ import pytest
 
 from maskedface import datasets
 from maskedface.datasets import Face, FaceIndex, Landmarks
+from maskedface.datasets.manifest import read_protocols
 
 FIVE = ((30.125, 40.0), (70.5, 41.25), (50, 60), (35, -0.001), (66, 80))
 
@@ -144,12 +145,12 @@ def test_the_other_columns_of_a_manifest_are_carried_over(tmp_path: Path) -> Non
         text += f"{path},{path[:-6]},masked,photo {path},arcface,{rest}\n"
     (tmp_path / "m.csv").write_text(text)
     found = with_landmarks(index, "bo/0.jpg")
-    protocols = datasets.read_protocols(tmp_path / "m.csv")
+    protocols = read_protocols(tmp_path / "m.csv")
     datasets.write_manifest(tmp_path / "aligned.csv", found, protocols)
     assert datasets.read_split(tmp_path / "aligned.csv", "open_set")["test"].faces == (
         found.faces[1],
     )
-    assert datasets.read_protocols(tmp_path / "aligned.csv")["note"].keys() == {"a b", "x"}
+    assert read_protocols(tmp_path / "aligned.csv")["note"].keys() == {"a b", "x"}
     bare = datasets.read_manifest(tmp_path / "m.csv")
     datasets.write_manifest(tmp_path / "again.csv", bare, protocols)
     assert (tmp_path / "again.csv").read_text().splitlines() == text.splitlines()

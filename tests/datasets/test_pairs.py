@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from maskedface import datasets
+from maskedface.datasets.pairs import PairList
 
 
 def touch(root: Path, *names: str) -> None:
@@ -16,7 +17,7 @@ def touch(root: Path, *names: str) -> None:
         open(path, "wb").close()
 
 
-def named(pairs: datasets.PairList) -> list[tuple[str, str, bool]]:
+def named(pairs: PairList) -> list[tuple[str, str, bool]]:
     paths = [face.path for face in pairs.index.faces]
     rows = zip(pairs.first, pairs.second, pairs.same, strict=True)
     return [(paths[one], paths[two], bool(same)) for one, two, same in rows]

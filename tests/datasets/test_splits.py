@@ -8,6 +8,7 @@ import pytest
 
 from maskedface import datasets
 from maskedface.datasets import Face, FaceIndex
+from maskedface.datasets.splits import shared_rows
 
 Split = Callable[..., tuple[FaceIndex, FaceIndex]]
 
@@ -32,7 +33,7 @@ def test_every_row_is_in_one_part(split: Split) -> None:
     index = people(12)
     train, test = split(index, train_fraction=0.7, seed=3)
     assert sorted(train.faces + test.faces) == list(index.faces)
-    assert not datasets.shared_rows(test, train)
+    assert not shared_rows(test, train)
 
 
 @pytest.mark.parametrize(
@@ -113,9 +114,9 @@ def test_the_same_file_under_another_name_is_a_shared_row(tmp_path: Path) -> Non
     (tmp_path / "link.jpg").symlink_to(tmp_path / "0.jpg")
     first = FaceIndex(tmp_path, [Face("0.jpg", "ada", "masked")])
     second = FaceIndex(tmp_path, [Face("link.jpg", "ada", "masked")])
-    assert datasets.shared_rows(first, second) == ("0.jpg",)
+    assert shared_rows(first, second) == ("0.jpg",)
 
 
 def test_the_same_set_in_another_place_is_shared_rows() -> None:
     index = people(2)
-    assert len(datasets.shared_rows(index, FaceIndex("/copy", index.faces))) == len(index)
+    assert len(shared_rows(index, FaceIndex("/copy", index.faces))) == len(index)

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from maskedface import datasets, images, layers, synthetic
 from maskedface.datasets import Face, FaceIndex, order, tf_dataset
+from maskedface.datasets.aligned_faces import read_aligned_face
 
 FLIP = keras.layers.RandomFlip("horizontal")
 SMALL = {"image_size": 40, "alignment": "dlib", "batch_size": 5}
@@ -48,7 +49,7 @@ def test_without_shuffling_rows_keep_their_order(drawn: FaceIndex) -> None:
 
 def test_an_image_is_its_file_warped_to_the_alignment(drawn: FaceIndex) -> None:
     images, _ = batches(drawn)[0]
-    chip = datasets.read_aligned_face(drawn.paths[0], size=40, alignment="dlib", source="arcface")
+    chip = read_aligned_face(drawn.paths[0], size=40, alignment="dlib", source="arcface")
     np.testing.assert_array_equal(images[0], chip)
 
 

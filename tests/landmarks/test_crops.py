@@ -12,6 +12,7 @@ from PIL import Image
 
 from maskedface import datasets, geometry, images, synthetic
 from maskedface.datasets import Face, FaceIndex, Landmarks
+from maskedface.datasets.manifest import read_protocols
 from maskedface.landmarks import write_crops
 from maskedface.landmarks.crops import crop_path
 
@@ -52,7 +53,7 @@ def test_their_manifest_is_trained_on(index: FaceIndex, tmp_path: Path) -> None:
     assert read.faces == made.faces and read.root == made.root
     assert {(face.alignment, face.landmarks) for face in read.faces} == {("dlib", None)}
     assert [face.photo for face in read.faces] == [face.photo for face in index.faces]
-    protocols = datasets.read_protocols(tmp_path / "crops" / "manifest.csv")
+    protocols = read_protocols(tmp_path / "crops" / "manifest.csv")
     assert list(protocols) == ["closed", "empty"] and len(protocols["closed"]["train"]) == 2
     record = json.loads((tmp_path / "crops" / "crops.json").read_text())
     assert record == {"alignment": "dlib", "size": 80, "finished": True}

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from maskedface.layers import RandomMask
-from maskedface.masking import STYLES, MaskBank, MaskStyle, PictureStyle, fabric
+from maskedface.masking import STYLES, MaskBank, MaskStyle, fabric
+from maskedface.masking.image_styles import PictureStyle
 
 
 def gray_levels_apart(found: object, expected: np.ndarray) -> int:

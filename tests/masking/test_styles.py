@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskedface.masking import STYLES, MaskStyle, Style
+from maskedface.masking import STYLES, MaskStyle
 from maskedface.masking.patches import draw_bank, draw_patch
 from maskedface.masking.sheet import Fit, Sheet, face_matrix
+from maskedface.masking.styles import Style
 
 
 def bank_of(styles: tuple[Style, ...], **values: int) -> np.ndarray:

@@ -9,7 +9,8 @@ from pathlib import Path
 import keras
 import pytest
 
-from maskedface.datasets import MFR2_PEOPLE, same_people
+from maskedface.datasets import MFR2_PEOPLE
+from maskedface.datasets.person_names import same_people
 from maskedface.landmarks import aligner
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"

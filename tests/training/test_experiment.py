@@ -11,6 +11,7 @@ import pytest
 
 from maskedface import datasets, images, models, recipes, training
 from maskedface.datasets import Face, FaceIndex, Landmarks
+from maskedface.datasets.face_places import as_whole_images
 from maskedface.recipes import Recipe
 from maskedface.training import Run
 from maskedface.training.checkpoint import KeepState
@@ -91,7 +92,7 @@ def test_images_that_say_nothing_of_their_faces_are_counted(
     parts: tuple[FaceIndex, FaceIndex],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    test = datasets.as_whole_images(parts[1])
+    test = as_whole_images(parts[1])
     train(recipes.FROZEN_MEANS.override(faces="whole"), "whole", test=test)
     train(recipes.FROZEN_MEANS, "stated")
     assert not caplog.records

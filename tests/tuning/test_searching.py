@@ -13,7 +13,8 @@ import pytest
 import tensorflow as tf
 
 from maskedface import recipes, tuning
-from maskedface.datasets import Face, FaceIndex, read_split, shared_rows, split_by_image
+from maskedface.datasets import Face, FaceIndex, read_split, split_by_image
+from maskedface.datasets.splits import shared_rows
 from maskedface.recipes import Recipe
 from maskedface.tuning import Search
 from maskedface.tuning._keras_tuner_fixes import RandomOracle

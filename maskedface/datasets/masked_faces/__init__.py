@@ -5,7 +5,8 @@ Not imported by `maskedface.datasets`: it needs tensorflow-datasets, which takes
 
 from __future__ import annotations
 
-from maskedface.datasets.masked_faces.masked_faces_dataset_builder import Builder
+# TFDS knows a builder by name once its class is there.
+import maskedface.datasets.masked_faces.masked_faces_dataset_builder  # noqa: F401
 from maskedface.datasets.masked_faces.options import MaskedFacesConfig, config
 
-__all__ = ["Builder", "MaskedFacesConfig", "config"]
+__all__ = ["MaskedFacesConfig", "config"]

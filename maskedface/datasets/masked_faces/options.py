@@ -21,6 +21,11 @@ Split = Literal["by_image", "by_photo", "by_person"]
 class MaskedFacesConfig(tfds.core.BuilderConfig):
     """One configuration. Make others with `config`, which names them after what they change.
 
+    >>> from maskedface.datasets import masked_faces
+    >>> mine = masked_faces.config("mlfw", protocol="open_set")
+    >>> mine.name, mine.alignment
+    ('mlfw-protocol=open_set', 'arcface')
+
     Attributes:
         source: the reader and the layout of the files.
         alignment: the alignment of images that name none, a key of `geometry.ALIGNMENTS`; "" = unknown.
@@ -103,6 +108,10 @@ def config(base: Source, **changes: Any) -> MaskedFacesConfig:
 
     Its name says every option that differs ("rmfrd-seed=1-split=by_person"), so that what was
     prepared with other options is never read in its place.
+
+    >>> from maskedface.datasets import masked_faces
+    >>> masked_faces.config("rmfrd", split="by_person", seed=1).name
+    'rmfrd-seed=1-split=by_person'
 
     Args:
         base: "rmfrd", "mfr2", "mlfw" or "people_folder".

@@ -9,6 +9,8 @@ import tensorflow_datasets as tfds
 
 from maskedface import synthetic
 from maskedface.datasets import masked_faces
+from maskedface.datasets.masked_faces.masked_faces_dataset_builder import Builder
+from maskedface.datasets.masked_faces.split_rows import read_parts
 
 
 def prepare(name: str, manual: Path, data_dir: Path) -> None:
@@ -45,7 +47,7 @@ def test_a_split_without_images_is_an_error(tmp_path: Path) -> None:
     synthetic.draw_people(tmp_path / "manual", people=2, photos=2, masked_photos=0, size=32)
     config = masked_faces.config("rmfrd", min_masked=0, domains=("masked",))
     with pytest.raises(ValueError, match="every split must hold images"):
-        masked_faces.split_rows.read_parts(tmp_path / "manual", config)
+        read_parts(tmp_path / "manual", config)
 
 
 @pytest.mark.parametrize(
@@ -85,4 +87,4 @@ def test_options_are_checked(base: Any, changes: dict[str, Any], message: str) -
 def test_a_configuration_is_named_after_what_differs() -> None:
     config = masked_faces.config("rmfrd", split="by_person", seed=1, train_fraction=0.7)
     assert config.name == "rmfrd-seed=1-split=by_person"
-    assert masked_faces.config("rmfrd", seed=0) is masked_faces.Builder.builder_configs["rmfrd"]
+    assert masked_faces.config("rmfrd", seed=0) is Builder.builder_configs["rmfrd"]

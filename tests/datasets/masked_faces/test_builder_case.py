@@ -7,14 +7,14 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from maskedface.datasets import masked_faces
+from maskedface.datasets.masked_faces.masked_faces_dataset_builder import Builder
 from tests.datasets.masked_faces.drawn_folders import draw_all
 
 
 class OnDrawnFolders:
     """Draws the dummy data where the test case would look for files of the repository."""
 
-    DATASET_CLASS = masked_faces.Builder
+    DATASET_CLASS = Builder
     # It forbids `open` and `os.walk` for the sake of remote folders; ours are the user's own.
     MOCK_OUT_FORBIDDEN_OS_FUNCTIONS = False
 
