@@ -59,7 +59,7 @@ def relearn(runs: Sequence[Run], learner: Learner) -> Relearned:
         ValueError: if the runs are not of the same rows, or as `Cohort.joined`.
     """
     from maskedface.evaluation import EmbeddedFaces, learner_scores, rank_one_report
-    from maskedface.training import report_domains
+    from maskedface.training.domain_reports import report_domains
 
     split = runs[0].split()
     if any(other.split() != split for other in runs[1:]):

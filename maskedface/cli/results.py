@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from maskedface.evaluation import PAPER_ROWS, bootstrap_interval, paired_difference
-from maskedface.reporting import per_face
+from maskedface.reporting.run_groups import per_face
 
 if TYPE_CHECKING:
     from maskedface.training import Run
