@@ -19,6 +19,12 @@ def predict(model: keras.Model, inputs: np.ndarray, batch_size: int = 32) -> np.
     traced or compiled twice. On a CPU, TensorFlow runs without XLA, which slows bfloat16 there; the
     model itself keeps its own setting, and what it has compiled.
 
+    >>> import keras, numpy as np
+    >>> from maskedface import models
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> models.predict(model, np.full((5, 8, 8, 3), 7, "uint8"), batch_size=2)[-1]
+    array([7., 7., 7.], dtype=float32)
+
     Args:
         model: a functional or sequential model, inputs -> one output.
         inputs: array, shape (rows, ...), also one mapped from a file; only a batch is copied.
@@ -58,7 +64,7 @@ def _runner(model: keras.Model) -> keras.Model:
     """A model of the same layers that is ours to set; it goes with the model."""
     runner = _RUNNERS.get(model)
     if runner is None:
-        runner = keras.Model(model.input, model.output, name=model.name)
+        runner = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
         if keras.backend.backend() == "tensorflow":
             runner.jit_compile = False
         _RUNNERS[model] = runner
