@@ -58,7 +58,6 @@ class KeepState(keras.callbacks.Callback):
         _write_state(self.folder, self.variables, self.history)
         write_history(self.folder, self.history)
 
-
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keeps that a callback has ended the training, and what it did to the weights then, as
         `EarlyStopping` does; else a run that goes on would train on."""
