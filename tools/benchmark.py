@@ -138,9 +138,9 @@ def recipe(args: argparse.Namespace) -> dict[str, Any]:
 def _ours(recipe: Any, data: tuple[np.ndarray, ...], epochs: int) -> float:
     """Seconds of the whole recipe, tracing included; epochs past `epochs` are extrapolated."""
     from maskedface import models
-    from maskedface.training import compile_network
     from maskedface.training.batches import RowBatches, TrainingBatches
     from maskedface.training.feature_cache import prepare_inputs
+    from maskedface.training.network import compile_network
 
     network = paper_network(recipe, models.ResNet50(None, (SIZE, SIZE, 3)))
     train, labels, test, test_labels = data
@@ -180,7 +180,7 @@ def _ours(recipe: Any, data: tuple[np.ndarray, ...], epochs: int) -> float:
 
 def paper_network(recipe: Any, backbone: Any, people: int = PEOPLE) -> Any:
     """A recipe's network for so many people, not compiled."""
-    from maskedface.training import network_of
+    from maskedface.training.network import network_of
 
     return network_of(recipe, backbone, [f"{number:04d}" for number in range(people)])
 
@@ -231,7 +231,7 @@ def _keras_epoch(recipe: Any, data: tuple[np.ndarray, ...], scale: float) -> Cal
     import tensorflow as tf
 
     from maskedface import models
-    from maskedface.training import compile_network
+    from maskedface.training.network import compile_network
 
     network = paper_network(recipe, models.ResNet50(None, (SIZE, SIZE, 3)))
     model = network.learner
@@ -368,7 +368,7 @@ def pipeline(args: argparse.Namespace) -> dict[str, Any]:
     import tensorflow as tf
 
     from maskedface import datasets, models, recipes, synthetic
-    from maskedface.training import compile_network
+    from maskedface.training.network import compile_network
 
     with tempfile.TemporaryDirectory() as folder:
         people = -(-args.images // 20)

@@ -129,7 +129,7 @@ def _jax_forward(faces: np.ndarray) -> Callable[[int], None]:
 def _jax_step(faces: np.ndarray, labels: np.ndarray) -> Callable[[int], None]:
     import keras
 
-    from maskedface.training import compile_network
+    from maskedface.training.network import compile_network
 
     network = _network()
     model = network.learner
@@ -200,9 +200,9 @@ def _torch(
 
 def _whole_recipe(args: argparse.Namespace) -> dict[str, float]:
     """Seconds of the frozen features, of all epochs with compiling, and of one epoch without."""
-    from maskedface.training import compile_network
     from maskedface.training.batches import RowBatches, TrainingBatches
     from maskedface.training.feature_cache import prepare_inputs
+    from maskedface.training.network import compile_network
 
     network = _network(**({"epochs": 1, "batch_size": 8} if args.smoke else {}))
     recipe = network.recipe
@@ -243,8 +243,8 @@ def _whole_recipe(args: argparse.Namespace) -> dict[str, float]:
 def _masked_best_epochs(args: argparse.Namespace) -> dict[str, float]:
     """Seconds an epoch, the quickest of three after the first, and of making its batches alone."""
     from maskedface import models, recipes
-    from maskedface.training import compile_network
     from maskedface.training.batches import TrainingBatches
+    from maskedface.training.network import compile_network
 
     random = np.random.default_rng(2)
     people = max(2, args.open_images // 3)

@@ -23,8 +23,9 @@ import numpy as np
 from maskedface import datasets, layers, losses, models, recipes, training
 from maskedface.evaluation import bootstrap_interval, paired_difference
 from maskedface.recipes import Recipe
-from maskedface.reporting import per_face
+from maskedface.reporting.run_groups import per_face
 from maskedface.training import Run
+from maskedface.training.backbones import build_backbone
 
 BASE = recipes.COSINE_MARGIN.override(epochs=2)
 S = {"unmasked": 1.0}
@@ -125,7 +126,7 @@ def _runs(
     backbone: str | keras.Model = args.backbone
     weights: str | None = args.weights
     if name in UPPER:
-        whole = training.build_backbone(backbone, weights, recipe.image_size)
+        whole = build_backbone(backbone, weights, recipe.image_size)
         crop = layers.UpperFaceCrop(alignment=models.alignment_of(whole))
         backbone = models.upper_view(whole, crop.box_in(*whole.input_shape[1:3]))
         weights = None

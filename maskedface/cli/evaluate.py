@@ -146,7 +146,7 @@ def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> 
     from maskedface.atomic_file import write_json
     from maskedface.datasets import read_aligned_faces
     from maskedface.datasets.splits import shared_rows
-    from maskedface.training import report_domains
+    from maskedface.training.domain_reports import report_domains
 
     index = data.read_index(args)
     reports, chips = {}, {}

@@ -159,7 +159,7 @@ def _shares(recognizer: Recognizer, test: Any) -> tuple[np.ndarray, list[str], f
     import numpy as np
 
     from maskedface import datasets, evaluation, masking
-    from maskedface.reporting import masked_with_others
+    from maskedface.reporting.grad_cam import masked_with_others
 
     size = recognizer.embedder.input_shape[1]
     chips = datasets.read_aligned_faces(

@@ -237,12 +237,13 @@ def _print(model: keras.Model, done: list[Exported], images: np.ndarray) -> None
     from maskedface import exporting, models
     from maskedface.cli.recognizing import print_table
     from maskedface.exporting.exported import in_float32
+    from maskedface.exporting.timing import time_models
 
     plain = in_float32(model)
     ways: dict[str, Any] = {"Keras": lambda batch: models.predict(plain, batch)}
     ways |= {one.path: exporting.load(one.path) for one in done}
-    single = exporting.time_models(ways, images[:1])
-    batch = exporting.time_models(ways, images[:32], rounds=3)
+    single = time_models(ways, images[:1])
+    batch = time_models(ways, images[:32], rounds=3)
     table = Table(title="times are medians of rounds in turn, and shares of Keras' own")
     columns = (
         "file",

@@ -12,8 +12,8 @@ from maskedface import datasets, evaluation, exporting
 from maskedface.atomic_file import write_json
 from maskedface.cli.learners import Relearned
 from maskedface.cli.results import print_results
-from maskedface.reporting import per_face
-from maskedface.training import report_domains
+from maskedface.reporting.run_groups import per_face
+from maskedface.training.domain_reports import report_domains
 from maskedface.training.run import read_json
 
 if TYPE_CHECKING:

@@ -60,7 +60,7 @@ def relearn(runs: Sequence[Run], learner: Learner) -> Relearned:
     """
     from maskedface.evaluation import EmbeddedFaces, rank_one_report
     from maskedface.evaluation.learners import learner_scores
-    from maskedface.training import report_domains
+    from maskedface.training.domain_reports import report_domains
 
     split = runs[0].split()
     if any(other.split() != split for other in runs[1:]):

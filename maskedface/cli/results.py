@@ -11,7 +11,7 @@ from rich.table import Table
 
 from maskedface.evaluation import bootstrap_interval, paired_difference
 from maskedface.evaluation.paper_rows import PAPER_ROWS
-from maskedface.reporting import per_face
+from maskedface.reporting.run_groups import per_face
 
 if TYPE_CHECKING:
     from maskedface.training import Run

@@ -28,6 +28,10 @@ _TOP, _BOTTOM = (150, 176, 200), (96, 118, 132)  # the background's colors
 def drawn_face() -> np.ndarray:
     """Draws the fixed face of the probe by integer arithmetic alone.
 
+    >>> from maskedface import conversion
+    >>> conversion.drawn_face().shape, conversion.drawn_face()[118, 112].tolist()
+    ((224, 224, 3), [198, 148, 120])
+
     Returns:
         uint8 array of shape (224, 224, 3), RGB, 0-255.
     """

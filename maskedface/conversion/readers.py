@@ -20,6 +20,13 @@ _H5 = "an .h5 file of weights as Keras 2 wrote them"
 def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Reads a weight file by the reader that its name ends for.
 
+    >>> import pickle, numpy as np
+    >>> from maskedface import conversion
+    >>> with open("weights.pkl", "wb") as file:
+    ...     pickle.dump({"conv1.weight": np.zeros((64, 3, 7, 7), "float32")}, file)
+    >>> {name: array.shape for name, array in conversion.read("weights.pkl").items()}
+    {'conv1.weight': (64, 3, 7, 7)}
+
     Args:
         path: a file ending in .pkl, .pth, .pt, .h5 or .dat.
 

@@ -46,11 +46,23 @@ class Agreement(NamedTuple):
 class Exported:
     """A file that was written and checked.
 
+    >>> import keras
+    >>> from maskedface import exporting, models, synthetic
+    >>> net = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> faces = synthetic.draw_face(0, 0, True, size=64)[None]
+    >>> model = models.with_alignment(net, "arcface")
+    >>> done = exporting.export(model, "net", faces, format="savedmodel")
+    >>> done.format, done.precision, done.size > 0, done.agreement.same_first
+    ('savedmodel', 'float32', True, 1.0)
+
     Attributes:
-        path: the file, or a SavedModel's folder.
-        format, precision: as asked for.
+        path: str, absolute, the file or a SavedModel's folder.
+        format: str, "savedmodel", "onnx" or "litert".
+        precision: str, "float32", "float16" or "int8".
         size: int, bytes; of a folder all its files'.
-        agreement: with the Keras model.
+        agreement: with the Keras model: `relative`, the largest difference as a share of the model's
+            largest value; `cosine`, the smallest of an image's two outputs; `same_first`, the share of
+            images whose highest output is the same.
     """
 
     path: str
@@ -76,6 +88,15 @@ def export(
     All preprocessing is in the file: it takes RGB images, 0-255 (float32; an int8 file uint8), any
     number at once. Beside it lies `<path>.json` with the facts, the agreement and what goes in and
     out. Both appear together, and only if the comparison holds; a file of that name is replaced.
+
+    >>> import keras
+    >>> from maskedface import exporting, models, synthetic
+    >>> net = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> faces = synthetic.draw_face(0, 0, True, size=64)[None]
+    >>> model = models.with_alignment(net, "arcface")
+    >>> done = exporting.export(model, "net", faces, format="savedmodel")
+    >>> done.path.endswith("net"), done.agreement.relative < 1e-4
+    (True, True)
 
     Args:
         model: images -> one vector each. A model in mixed precision is exported, and compared, with

@@ -23,6 +23,11 @@ class Predictor:
     Called with images, uint8 or float, RGB, 0-255, shape (N, height, width, 3), N >= 1, it gives a
     float32 array, shape (N, outputs).
 
+    >>> from maskedface import exporting
+    >>> mean = exporting.Predictor(lambda images: images.mean((1, 2)), {"alignment": "arcface"})
+    >>> mean.alignment
+    'arcface'
+
     Attributes:
         predict: the function that is called.
         facts: what the `.json` says: "input", "outputs", "alignment", "classes", ...; {} without one.
@@ -42,6 +47,15 @@ class Predictor:
 
 def load(path: str | os.PathLike[str]) -> Predictor:
     """Reads an exported file and gives what runs it: TensorFlow, ONNX Runtime or LiteRT.
+
+    >>> import keras
+    >>> from maskedface import exporting, models, synthetic
+    >>> net = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> faces = synthetic.draw_face(0, 0, True, size=64)[None]
+    >>> model = models.with_alignment(net, "arcface")
+    >>> _ = exporting.export(model, "net", faces, format="savedmodel")
+    >>> exporting.load("net")(faces).shape, exporting.load("net").alignment
+    ((1, 3), 'arcface')
 
     Args:
         path: a SavedModel's folder, or a file that ends as .onnx or .tflite.

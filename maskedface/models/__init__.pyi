@@ -5,28 +5,19 @@ from .alignment import (
     with_alignment as with_alignment,
 )
 from .dlib_resnet29 import DlibResNet29 as DlibResNet29
-from .embedding import (
-    FaceEmbedding as FaceEmbedding,
-    embedder as embedder,
-    unjoined as unjoined,
-)
+from .embedding import FaceEmbedding as FaceEmbedding, embedder as embedder
 from .freezing import freeze as freeze, stages as stages
-from .frozen_boundary import boundary as boundary
 from .heads import (
     CosineHead as CosineHead,
     LinearHead as LinearHead,
     SideBySide as SideBySide,
     classifier as classifier,
-    cosine_head as cosine_head,
-    with_head as with_head,
 )
 from .predicting import predict as predict
-from .presets import PRESETS as PRESETS, Preset as Preset, WeightFile as WeightFile
+from .presets import PRESETS as PRESETS, Preset as Preset
 from .resnet50 import ResNet50 as ResNet50
-from .settings import in_float32 as in_float32, refuse_channels_first as refuse_channels_first
 from .transforms import fold_batch_norm as fold_batch_norm, with_precision as with_precision
 from .views import (
-    join as join,
     mirror_join as mirror_join,
     upper_view as upper_view,
     whole_and_upper as whole_and_upper,

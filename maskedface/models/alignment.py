@@ -19,6 +19,13 @@ class FaceAlignment(layers.Identity):
     It has no weights and computes nothing; it is float32 under any precision policy, as bfloat16
     would round gray levels.
 
+    >>> import keras
+    >>> from maskedface import models
+    >>> image = keras.Input((112, 112, 3))
+    >>> features = keras.layers.GlobalAveragePooling2D()(models.FaceAlignment("arcface")(image))
+    >>> models.alignment_of(keras.Model(image, features))
+    'arcface'
+
     Args:
         alignment: a key of `geometry.ALIGNMENTS`.
 
@@ -43,6 +50,10 @@ class FaceAlignment(layers.Identity):
 
 def alignment_of(model: keras.Model) -> str:
     """The alignment that a model states for its images.
+
+    >>> from maskedface import models
+    >>> models.alignment_of(models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1)))
+    'vggface2'
 
     Args:
         model: any model; models inside it are looked at too.
@@ -73,6 +84,12 @@ def with_alignment(model: keras.Model, alignment: str) -> keras.Model:
 
     Nothing is warped: what the model computes stays as it is.
 
+    >>> import keras
+    >>> from maskedface import models
+    >>> net = keras.Sequential([keras.Input((112, 112, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> models.alignment_of(models.with_alignment(net, "arcface"))
+    'arcface'
+
     Args:
         model: a functional or sequential model of one input, images -> anything; it is left as it is.
         alignment: what its images are aligned to, a key of `geometry.ALIGNMENTS`.
@@ -89,7 +106,7 @@ def with_alignment(model: keras.Model, alignment: str) -> keras.Model:
     if _stated(model) == {alignment}:
         return model
     if isinstance(model, keras.Sequential):
-        model = keras.Model(model.inputs, model.outputs, name=model.name)
+        model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     replaces, name = bool(_stated(model)), model.name
 
     def build(layer: keras.layers.Layer) -> keras.layers.Layer:

@@ -13,6 +13,14 @@ class FaceEmbedding(layers.Identity):
     So any layer can be a head: a model read from a file still knows where its backbone ends
     (`models.embedder`).
 
+    >>> import keras
+    >>> from maskedface import models
+    >>> image = keras.Input((64, 64, 3))
+    >>> embedding = keras.layers.GlobalAveragePooling2D()(image)
+    >>> logits = keras.layers.Dense(10)(models.FaceEmbedding()(embedding))
+    >>> models.embedder(keras.Model(image, logits)).output_shape
+    (None, 3)
+
     Input shape:
         (batch, features).
 

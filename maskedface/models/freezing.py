@@ -15,6 +15,10 @@ def stages(backbone: keras.Model) -> tuple[str, ...]:
     A stage is the first word of a layer's name, up to the first `_` ("layer3_0_conv1" is in
     "layer3"), so the stages of a model read back from a `.keras` file are known too.
 
+    >>> from maskedface import models
+    >>> models.stages(models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1)))
+    ('stem', 'layer1', 'layer2', 'layer3', 'layer4')
+
     Args:
         backbone: a model from `models.ResNet50`, `models.DlibResNet29`, or any other whose layers
             are named so.
@@ -34,6 +38,12 @@ def freeze(backbone: keras.Model, through: str, batch_norm: BatchNorm = "frozen"
 
     Freezing is not kept in a `.keras` file in full (Keras stores it a layer, not a variable): call
     this again after loading, as `training.train` does.
+
+    >>> from maskedface import models
+    >>> backbone = models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1))
+    >>> models.freeze(backbone, through="layer3")
+    >>> backbone.get_layer("layer3_0_conv1").trainable, backbone.get_layer("layer4_0_conv1").trainable
+    (False, True)
 
     Args:
         backbone: the model, changed in place.

@@ -287,8 +287,8 @@ def with_head(backbone: keras.Model, head: layers.Layer) -> keras.Model:
     Returns:
         A `keras.Model` of the backbone's name.
     """
-    embedding = FaceEmbedding(name="face_embedding")(backbone.output)
-    return keras.Model(backbone.input, head(embedding), name=backbone.name)
+    embedding = FaceEmbedding(name="face_embedding")(backbone.outputs[0])
+    return keras.Model(backbone.inputs[0], head(embedding), name=backbone.name)
 
 
 def for_people(

@@ -19,6 +19,12 @@ def predict(model: keras.Model, inputs: np.ndarray, batch_size: int = 32) -> np.
     traced or compiled twice. On a CPU, TensorFlow runs without XLA, which slows bfloat16 there; the
     model itself keeps its own setting, and what it has compiled.
 
+    >>> import keras, numpy as np
+    >>> from maskedface import models
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> models.predict(model, np.full((5, 8, 8, 3), 7, "uint8"), batch_size=2)[-1]
+    array([7., 7., 7.], dtype=float32)
+
     Args:
         model: a functional or sequential model, inputs -> one output.
         inputs: array, shape (rows, ...), also one mapped from a file; only a batch is copied.

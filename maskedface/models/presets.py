@@ -147,6 +147,7 @@ PRESETS: dict[str, Preset] = {
         ),
     )
 }  # fmt: skip
+"""Every preset by its name: what `from_preset` and `weights=` take."""
 
 
 def preset_of(

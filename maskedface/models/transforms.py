@@ -23,6 +23,11 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     Exact but for rounding (about 1e-6 of the largest value through ResNet50), and a seventh faster
     on a CPU (docs/performance.md).
 
+    >>> from maskedface import models
+    >>> backbone = models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1))
+    >>> len(backbone.weights), len(models.fold_batch_norm(backbone).weights)
+    (85, 34)
+
     Args:
         model: any functional model; it is left as it is.
 
@@ -62,6 +67,12 @@ def with_precision(model: keras.Model, precision: Precision) -> keras.Model:
     keeps its weights in float32 (Keras' "mixed_bfloat16"). What scales the input stays float32,
     where bfloat16 would round by up to half a gray level, and so do vectors: pooled features,
     embeddings, heads.
+
+    >>> from maskedface import models
+    >>> backbone = models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1))
+    >>> fast = models.with_precision(backbone, "bfloat16")
+    >>> fast.get_layer("layer1_0_conv1").compute_dtype, fast.output.dtype
+    ('bfloat16', 'float32')
 
     Args:
         model: any functional model; it is left as it is.

@@ -20,6 +20,12 @@ Box = tuple[float, float, float, float]
 def upper_view(backbone: keras.Model, box: Box | None = None) -> keras.Model:
     """A backbone that looks at a part of the face alone.
 
+    >>> import keras
+    >>> from maskedface import models
+    >>> net = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> models.upper_view(net, (8, 4, 56, 30)).get_layer("view").box
+    (8.0, 4.0, 56.0, 30.0)
+
     Args:
         backbone: images of a fixed size -> embeddings; it is left as it is.
         box: the part, in pixels of the image, as for `layers.View`; None = the part above the mask line,
@@ -28,6 +34,9 @@ def upper_view(backbone: keras.Model, box: Box | None = None) -> keras.Model:
     Returns:
         A new model of the same input, layer names and weights, with the part cut out of each image and
         enlarged to the whole input.
+
+    Raises:
+        ValueError: if there is no `box`, and the backbone states no alignment.
     """
     return _with_view(backbone, box, "view", lambda name: name)
 
@@ -65,6 +74,13 @@ def join(backbones: Sequence[keras.Model]) -> keras.Model:
 def whole_and_upper(backbone: keras.Model, box: Box | None = None) -> keras.Model:
     """Two copies of a backbone, one for the whole face and one for a part, their embeddings joined.
 
+    >>> import keras
+    >>> from maskedface import models
+    >>> net = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> backbone = models.with_alignment(net, "arcface")
+    >>> backbone.output_shape, models.whole_and_upper(backbone).output_shape
+    ((None, 3), (None, 6))
+
     Args:
         backbone: images of a fixed size -> embeddings; it is left as it is.
         box: the part, in pixels of the image, as for `layers.View`; None = the part above the mask line,
@@ -73,6 +89,9 @@ def whole_and_upper(backbone: keras.Model, box: Box | None = None) -> keras.Mode
     Returns:
         A flat model: images -> float32 unit embeddings of twice the features. The second copy's layers
         are named "upper_..." and learn on their own.
+
+    Raises:
+        ValueError: if there is no `box`, and the backbone states no alignment.
     """
     upper = _with_view(backbone, box, "upper_view", lambda name: f"upper_{name}")
     image = keras.Input(backbone.input_shape[1:], name="image")
@@ -83,6 +102,13 @@ def whole_and_upper(backbone: keras.Model, box: Box | None = None) -> keras.Mode
 @in_float32()
 def mirror_join(embedder: keras.Model) -> keras.Model:
     """Adds the unit embeddings of each image and of its mirror.
+
+    >>> import keras, numpy as np
+    >>> from maskedface import models, synthetic
+    >>> both = models.mirror_join(keras.Sequential([keras.Input((64, 64, 3)), keras.layers.Flatten()]))
+    >>> face = synthetic.draw_face(0, 0, False, size=64)
+    >>> np.allclose(models.predict(both, np.stack([face, face[:, ::-1]])).std(0), 0, atol=1e-5)
+    True
 
     Args:
         embedder: images of a fixed size -> embeddings.
@@ -120,7 +146,7 @@ def _with_view(backbone: keras.Model, box: Box | None, name: str, rename: Any) -
 
 
 def _fresh(model: keras.Model) -> keras.Model:
-    """The same graph of new layers, each used once (`models.boundary` asks for that)."""
+    """The same graph of new layers, each used once (`models.frozen_boundary.boundary` asks for that)."""
     fresh = keras.models.clone_model(model)
     fresh.set_weights(model.get_weights())
     return fresh

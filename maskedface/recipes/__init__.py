@@ -54,6 +54,10 @@ ALL: dict[str, Recipe] = {
 def scenario(recipe: Recipe) -> tuple[Recipe, ...]:
     """The recipes to run in order so that `recipe` can start: itself last, what it starts from before.
 
+    >>> from maskedface import recipes
+    >>> [recipe.name for recipe in recipes.scenario(recipes.PAPER_MASKED)]
+    ['paper_unmasked', 'paper_masked']
+
     Args:
         recipe: any recipe; an `init` that is no named recipe is taken for a run folder's path.
 

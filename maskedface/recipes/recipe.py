@@ -182,8 +182,8 @@ class Recipe:
         """A copy with other values.
 
         A dotted path leads into a part: "optimizer.learning_rate", "augmentation.0.probability". A part
-        is replaced by a class's name, which keeps those arguments that the new class takes too. With another
-        head comes its own default loss, unless another was chosen.
+        is replaced by a class's name, which keeps those arguments that the new class takes too. With
+        another head comes its own default loss, unless another was chosen.
 
         Args:
             settings: "path=value" strings, the value in JSON or, for text, as it stands:

@@ -1,4 +1,3 @@
 # What the package offers: read by type checkers, and by `lazy_loader` when a name is first used.
-from .grad_cam import masked_with_others as masked_with_others
 from .page import write_report as write_report
-from .run_groups import RunGroup as RunGroup, find_groups as find_groups, per_face as per_face
+from .run_groups import RunGroup as RunGroup, find_groups as find_groups

@@ -30,6 +30,10 @@ def write_report(
     What a run has no data for, the page says. Where the faces' files are there still, some masked ones
     go through the networks for the attention (`reporting/grad_cam.py`); all else is read from the runs.
 
+    >>> from maskedface import reporting
+    >>> groups = reporting.find_groups("runs/mine")  # doctest: +SKIP
+    >>> reporting.write_report(groups, "report.html", faces=False)  # doctest: +SKIP
+
     Args:
         groups: at least one; their labels all different.
         path: the HTML file to write.

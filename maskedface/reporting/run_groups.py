@@ -28,6 +28,18 @@ KINDS = {
 class RunGroup:
     """The runs of one recipe on the same rows, one a seed.
 
+    >>> import keras
+    >>> from maskedface import datasets, recipes, reporting, synthetic, training
+    >>> people = synthetic.draw_people("people", people=3, photos=2, size=64)
+    >>> net = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> recipe = recipes.Recipe(name="means", head="cosine", head_init="class_means", epochs=0)
+    >>> run = training.train(
+    ...     recipe, *datasets.split_by_image(people), run_dir="runs/means", backbone=net,
+    ...     alignment="arcface", progress=False)
+    >>> group = reporting.RunGroup("nearest mean", (run,))
+    >>> group.label, len(group.runs), len(group.test), sorted(group.figure("masked"))
+    ('nearest mean', 1, 6, ['high', 'low', 'mean', 'sd'])
+
     Args:
         label: str, what to call it, such as the folder's name.
         runs: finished runs, at least one.
@@ -141,6 +153,17 @@ def _matches(run: Run, test: FaceIndex, is_open: bool) -> dict[str, Matches]:
 
 def find_groups(path: str | os.PathLike[str]) -> list[RunGroup]:
     """The finished runs in a folder.
+
+    >>> import keras
+    >>> from maskedface import datasets, recipes, reporting, synthetic, training
+    >>> people = synthetic.draw_people("people", people=3, photos=2, size=64)
+    >>> net = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> recipe = recipes.Recipe(name="means", head="cosine", head_init="class_means", epochs=0)
+    >>> _ = training.train(
+    ...     recipe, *datasets.split_by_image(people), run_dir="runs/means", backbone=net,
+    ...     alignment="arcface", progress=False)
+    >>> [(group.label, len(group.runs)) for group in reporting.find_groups("runs/means")]
+    [('means', 1)]
 
     Args:
         path: a run folder; one of several seeds (seed-0/, seed-1/, ..); or a folder of such, as

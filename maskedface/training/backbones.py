@@ -15,6 +15,7 @@ import numpy as np
 from maskedface import models
 from maskedface.geometry import ALIGNMENTS, alignment_points
 from maskedface.models.saved import load_model
+from maskedface.models.settings import in_float32, refuse_channels_first
 from maskedface.recipes import Recipe
 from maskedface.training.run import Run, alignment_beside, last_run
 
@@ -81,7 +82,7 @@ def find_start(
     return Start(backbone, weights, alignment, earlier_run(recipe.init, run_dir, seed))
 
 
-@models.in_float32()
+@in_float32()
 def build_backbone(
     backbone: Backbone,
     weights: str | os.PathLike[str] | None,
@@ -122,7 +123,7 @@ def build_backbone(
     if backbone == "DlibResNet29":
         return models.DlibResNet29(weights, alignment=alignment or "dlib")
     if os.fspath(backbone) in _applications():
-        models.refuse_channels_first()
+        refuse_channels_first()
         if alignment is None:
             raise ValueError(
                 "alignment must be given for a backbone of keras.applications, which states none "
@@ -166,6 +167,8 @@ def name_of(backbone: Backbone) -> str:
     text = json.dumps(backbone.get_config() | {"name": ""}, default=str, sort_keys=True)
     for number, layer in enumerate(backbone.layers):
         text = text.replace(json.dumps(layer.name), f'"layer {number}"')
+    for tensor in backbone.inputs:  # a sequential model's input is none of its layers
+        text = text.replace(json.dumps(tensor._keras_history.operation.name), '"input"')
     digest = hashlib.blake2b(text.encode(), digest_size=16)
     for weight in backbone.get_weights():
         digest.update(np.ascontiguousarray(weight).data)
@@ -191,6 +194,8 @@ def _copied(
         )
     model = models.embedder(model)
     size = keras.Input((shape[0] or image_size, shape[1] or image_size, shape[2]), name="image")
+    if not isinstance(model, keras.Sequential):  # a list where the model was given one
+        size = keras.tree.map_structure(lambda _: size, model.input)
     copy = keras.models.clone_model(model, input_tensors=size)
     copy.set_weights(model.get_weights())
     if alignment is None:

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from maskedface import models
+from maskedface.models.settings import in_float32
 from maskedface.training.run import RECORD, read_json
 
 _PACKAGES = ("maskedface", "keras", "tensorflow", "numpy", "scikit-learn", "pillow")
@@ -37,11 +37,11 @@ def settled(seed: int, threads: int | None, folder: str) -> Iterator[int]:
 
     Raises:
         ValueError: if `threads` is below 1, or not that of the run in the folder; and as
-            `models.in_float32`.
+            `models.settings.in_float32`.
     """
     gc.collect()  # of earlier runs, whose networks are cycles
     used = _use_threads(threads, folder)
-    with _seeded(seed), _deterministic(), models.in_float32():
+    with _seeded(seed), _deterministic(), in_float32():
         yield used
 
 

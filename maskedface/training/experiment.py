@@ -62,18 +62,30 @@ def train(
     TensorFlow's, or on JAX XLA's by `XLA_FLAGS`, which XLA reads when it first runs. Afterwards all is as
     it was before, but for the number of TensorFlow's threads, which a process can set but once.
 
+    >>> import keras
+    >>> from maskedface import datasets, recipes, synthetic, training
+    >>> people = synthetic.draw_people("people", people=3, photos=2, size=64)
+    >>> net = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> recipe = recipes.Recipe(name="means", head="cosine", head_init="class_means", epochs=0)
+    >>> run = training.train(
+    ...     recipe, *datasets.split_by_image(people), run_dir="runs/means", backbone=net,
+    ...     alignment="arcface", progress=False)
+    >>> run.metrics["masked"]["faces"], sorted(run.metrics)
+    (3, ['masked', 'unmasked'])
+
     Args:
         recipe: the experiment.
         train: the rows to train on, before the recipe's `train_on` takes its shares.
         test: the rows to evaluate on: all of them people of the training rows, or none.
         run_dir: the run folder. A finished run of the same recipe, rows and seed is returned as it
             is, an unfinished one goes on after its last whole epoch, another one is an error.
-        backbone: what `training.build_backbone` takes: a name, a file, or a `keras.Model`, images ->
-            embeddings, which is copied; a run that goes on must be given the same one.
+        backbone: "ResNet50", "DlibResNet29", a class of `keras.applications` that scales its input itself
+            ("MobileNetV3Small"), the path of a `.keras` file, or a `keras.Model`, images -> embeddings,
+            which is copied; a run that goes on must be given the same one.
         weights: what the backbone's own `weights` takes: a preset's name or a path; or "random". None
             is that too, but only where the recipe trains the whole network.
         alignment: what the backbone's faces are aligned to, a key of `geometry.ALIGNMENTS`, in place of
-            what it states; it must be given for a backbone that states none (`training.build_backbone`).
+            what it states; it must be given for a backbone that states none (`models.alignment_of`).
         seed: int >= 0.
         cache: "memory", or a folder for the decoded faces (uint8), 97 KB each at 180 px, and for
             frozen features; both stay there for other runs.
@@ -152,6 +164,17 @@ def train_scenario(
     **arguments: Any,
 ) -> list[Run]:
     """Trains a recipe, the recipes it starts from before it, once a seed.
+
+    >>> import keras
+    >>> from maskedface import datasets, recipes, synthetic, training
+    >>> people = synthetic.draw_people("people", people=3, photos=2, size=64)
+    >>> net = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> recipe = recipes.Recipe(name="means", head="cosine", head_init="class_means", epochs=0)
+    >>> runs = training.train_scenario(
+    ...     recipe, *datasets.split_by_image(people), run_dir="runs/seeds", backbone=net,
+    ...     alignment="arcface", progress=False, seeds=[3])
+    >>> [(run.path, run.record["seed"]) for run in runs]
+    [('runs/seeds', 3)]
 
     Args:
         recipe: the last experiment; `recipes.scenario(recipe)` are run in order.

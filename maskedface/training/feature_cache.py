@@ -21,6 +21,7 @@ from maskedface import models
 from maskedface.atomic_file import allocate, atomic_write
 from maskedface.datasets.augmentation import Augmentation
 from maskedface.locks import make_once
+from maskedface.models.frozen_boundary import boundary
 from maskedface.recipes import Recipe
 from maskedface.training.data import Data
 from maskedface.training.network import Network, changing_variables
@@ -170,11 +171,11 @@ def frozen_prefix(
         return "random changes of the images never repeat (augmentation)"
     if recipe.batch_norm == "update":
         return "batch norms of the frozen stages move (batch_norm=update)"
-    boundary = models.boundary(backbone)
-    if boundary is None:
+    cut = boundary(backbone)
+    if cut is None:
         return "the network has no one place to cut it before the first layer that learns"
-    prefix = models.fold_batch_norm(keras.Model(backbone.input, boundary, name="frozen_prefix"))
-    return FrozenPrefix(prefix, boundary, recipe.features_dtype)
+    prefix = models.fold_batch_norm(keras.Model(backbone.input, cut, name="frozen_prefix"))
+    return FrozenPrefix(prefix, cut, recipe.features_dtype)
 
 
 def room(size: int, folder: str, budget: float) -> str:

@@ -11,6 +11,7 @@ from maskedface.datasets.epoch_plan import EpochPlan
 from maskedface.evaluation import Cohort, EmbeddedFaces, rank_one_report
 from maskedface.layers import RandomMask
 from maskedface.masking import masked_templates
+from maskedface.models.heads import cosine_head, with_head
 from maskedface.training.data import Data
 from maskedface.training.domain_reports import report_domains
 from maskedface.training.feature_cache import Inputs
@@ -65,7 +66,7 @@ class _FinalNetwork:
         self.joins = network.recipe.mirror_join
         self.backbone = models.mirror_join(network.backbone) if self.joins else network.backbone
         self.head = network.head
-        trained = models.cosine_head(network.learner)
+        trained = cosine_head(network.learner)
         self.scale = 24.0 if trained is None else trained.scale
 
     def embed_part(self, seen: np.ndarray, chips: np.ndarray) -> np.ndarray:
@@ -122,7 +123,7 @@ class _FinalNetwork:
 
     def model(self) -> keras.Model:
         """Images -> logits; of an open set whose head names nobody, with the head that was trained."""
-        return models.with_head(self.backbone, self.head)
+        return with_head(self.backbone, self.head)
 
 
 def _set_means(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import keras
 
-from maskedface import models
+from maskedface.models.heads import cosine_head
 from maskedface.training.batches import make_batches
 from maskedface.training.checkpoint import KeepState, has_ended, read_state, write_history
 from maskedface.training.data import Data
@@ -74,7 +74,7 @@ def fit(
 
 def _start_from_means(network: Network, data: Data, inputs: Inputs) -> None:
     means = class_means(inputs.embeddings(inputs.train), data.plan.labels)
-    head = models.cosine_head(network.learner)
+    head = cosine_head(network.learner)
     assert head is not None  # `network_of` has looked
     head.set_centers(means)
 

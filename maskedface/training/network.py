@@ -12,7 +12,9 @@ import numpy as np
 
 from maskedface import models
 from maskedface.evaluation import Cohort
-from maskedface.models.heads import for_people
+from maskedface.models.embedding import unjoined
+from maskedface.models.heads import cosine_head, for_people, with_head
+from maskedface.models.settings import in_float32
 from maskedface.recipes import Recipe
 from maskedface.training.backbones import Start
 from maskedface.training.data import Rows
@@ -95,10 +97,10 @@ def network_of(recipe: Recipe, backbone: keras.Model, people: Sequence[str]) -> 
     if recipe.precision != "float32":
         backbone = models.with_precision(backbone, recipe.precision)
     models.freeze(backbone, recipe.freeze_through, recipe.batch_norm)
-    with models.in_float32():
+    with in_float32():
         loss = recipe.loss.build()
         head = for_people(_head(recipe, loss), len(people), backbone)
-        learner = models.with_head(backbone, head)
+        learner = with_head(backbone, head)
     network = Network(
         recipe=recipe,
         backbone=backbone,
@@ -125,7 +127,7 @@ def _check_head(network: Network) -> None:
         )
     keeps_cosines = recipe.head_final == "trained" and (recipe.mirror_join or recipe.cohort > 0)
     needs_cosines = recipe.head_init != "random" or keeps_cosines
-    if needs_cosines and models.cosine_head(network.learner) is None:
+    if needs_cosines and cosine_head(network.learner) is None:
         raise ValueError(
             "head must hold a models.CosineHead with head_init='class_means', or with mirror_join or a "
             f"cohort and a trained head. Received: head={recipe.head}"
@@ -258,7 +260,7 @@ def _take_over(network: Network, run: Run) -> bool:
     """
     theirs = models.embedder(run.model)
     if run.recipe.mirror_join:
-        theirs = models.unjoined(theirs)
+        theirs = unjoined(theirs)
     ours = network.backbone
     shapes = [[tuple(w.shape) for w in model.weights] for model in (ours, theirs)]
     if shapes[0] != shapes[1]:
@@ -274,7 +276,7 @@ def _take_over(network: Network, run: Run) -> bool:
 
 
 def _take_over_head(network: Network, run: Run) -> bool:
-    theirs, ours = models.cosine_head(run.model), models.cosine_head(network.learner)
+    theirs, ours = cosine_head(run.model), cosine_head(network.learner)
     if theirs is not None and ours is not None:
         ours.set_centers(np.asarray(theirs.centers)[:, : len(network.people)])
         return True

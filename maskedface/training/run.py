@@ -39,6 +39,18 @@ _COLUMN = "split"
 class Run:
     """A finished run, read from its folder as it is asked for.
 
+    >>> import keras
+    >>> from maskedface import datasets, recipes, synthetic, training
+    >>> people = synthetic.draw_people("people", people=3, photos=2, size=64)
+    >>> net = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> recipe = recipes.Recipe(name="means", head="cosine", head_init="class_means", epochs=0)
+    >>> _ = training.train(
+    ...     recipe, *datasets.split_by_image(people), run_dir="runs/means", backbone=net,
+    ...     alignment="arcface", progress=False)
+    >>> run = training.Run("runs/means")
+    >>> run.recipe.name, run.model.output_shape, run.predictions["logits"].shape
+    ('means', (None, 3), (6, 3))
+
     Args:
         path: the run folder. Its files: recipe.json; manifest.csv (the rows, and which part each
             was in, column "split"); run.json (seed, versions, backbone, weights, threads, start, the
@@ -137,8 +149,22 @@ def find_runs(path: str | os.PathLike[str]) -> list[Run]:
     """The finished runs in a folder: itself, or one a seed (seed-0/, seed-1/, ...); of several recipes
     that start from each other the last one's.
 
+    >>> import keras
+    >>> from maskedface import datasets, recipes, synthetic, training
+    >>> people = synthetic.draw_people("people", people=3, photos=2, size=64)
+    >>> net = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> recipe = recipes.Recipe(name="means", head="cosine", head_init="class_means", epochs=0)
+    >>> _ = training.train(
+    ...     recipe, *datasets.split_by_image(people), run_dir="runs/means", backbone=net,
+    ...     alignment="arcface", progress=False)
+    >>> [run.path for run in training.find_runs("runs/means")]
+    ['runs/means']
+
     Args:
         path: the folder.
+
+    Returns:
+        One `Run` a seed, at least one.
 
     Raises:
         FileNotFoundError: if there is none, or a seed's run is not finished.
@@ -151,9 +177,23 @@ def find_runs(path: str | os.PathLike[str]) -> list[Run]:
 def last_run(path: str | os.PathLike[str], *, but: str | os.PathLike[str] | None = None) -> Run:
     """The finished run in a folder: itself, or that of a recipe that came after the others in it.
 
+    >>> import keras
+    >>> from maskedface import datasets, recipes, synthetic, training
+    >>> people = synthetic.draw_people("people", people=3, photos=2, size=64)
+    >>> net = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> recipe = recipes.Recipe(name="means", head="cosine", head_init="class_means", epochs=0)
+    >>> _ = training.train(
+    ...     recipe, *datasets.split_by_image(people), run_dir="runs/means", backbone=net,
+    ...     alignment="arcface", progress=False)
+    >>> training.last_run("runs").path
+    'runs/means'
+
     Args:
         path: the folder.
         but: a run folder in it that does not count, or None.
+
+    Returns:
+        A `Run`.
 
     Raises:
         FileNotFoundError: if there is none, it is not finished, or several are the last.

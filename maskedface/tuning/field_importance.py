@@ -21,7 +21,7 @@ def importance(space: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) ->
 
     Args:
         space: the searched fields.
-        trials: records of trials (`tuning.Record`); failed ones are left out.
+        trials: records of trials (`tuning.search_folder.Record`); failed ones are left out.
 
     Returns:
         {field: share in [0, 1]}, the highest first; {} where fewer than `LEAST_TRIALS` trials ended or

@@ -16,6 +16,7 @@ from maskedface.datasets import FaceIndex
 from maskedface.locks import locked
 from maskedface.recipes import Recipe, scenario
 from maskedface.training.backbones import build_backbone
+from maskedface.training.network import compile_network, network_of
 from maskedface.training.run import METRICS, MODEL
 from maskedface.tuning.space import Space, check_space, declare, recipe_of
 
@@ -29,6 +30,15 @@ class FaceHyperModel(keras_tuner.HyperModel):
     One fit is one `training.train`, so all that a recipe can say can be searched. All trials share
     one folder for decoded faces and frozen features: what has the same boundary, size, precision and
     views is computed once.
+
+    >>> import keras_tuner
+    >>> from maskedface import datasets, recipes, synthetic, tuning
+    >>> parts = datasets.split_by_image(synthetic.draw_people("people", people=3, photos=2, size=64))
+    >>> space = {"optimizer.learning_rate": {"min": 1e-5, "max": 1e-2, "sampling": "log"}}
+    >>> model = tuning.FaceHyperModel(recipes.COSINE_MARGIN, space, *parts, folder="trials")
+    >>> model.declare_hyperparameters(hp := keras_tuner.HyperParameters())
+    >>> hp.values
+    {'optimizer.learning_rate': 2e-05}
 
     Args:
         recipe: the experiment; its own values are the first trial.
@@ -65,11 +75,18 @@ class FaceHyperModel(keras_tuner.HyperModel):
         self.cache = os.path.join(self.folder, "cache") if cache is None else os.fspath(cache)
 
     def declare_hyperparameters(self, hp: keras_tuner.HyperParameters) -> None:
-        """Declares the space to Keras Tuner."""
+        """Declares the space to Keras Tuner.
+
+        Args:
+            hp: changed in place.
+        """
         declare(self.space, self.recipe, hp)
 
     def recipe_of(self, hp: keras_tuner.HyperParameters) -> Recipe:
         """The recipe of a trial.
+
+        Args:
+            hp: the trial's values.
 
         Raises:
             ValueError: if the trial's values do not go together.
@@ -82,9 +99,9 @@ class FaceHyperModel(keras_tuner.HyperModel):
         self.declare_hyperparameters(hp)
         recipe = self.recipe_of(hp)
         base = build_backbone(self.backbone, self.weights, recipe.image_size, self.alignment)
-        network = training.network_of(recipe, base, self.train_rows.people)
+        network = network_of(recipe, base, self.train_rows.people)
         steps = -(-len(self.train_rows) // recipe.batch_size)
-        training.compile_network(network.learner, network, steps)
+        compile_network(network.learner, network, steps)
         return network.learner
 
     def fit(

@@ -38,12 +38,31 @@ or "failed"."""
 
 
 class SearchError(RuntimeError):
-    """A search of which no trial gave a result."""
+    """A search of which no trial gave a result.
+
+    >>> from maskedface import tuning
+    >>> try:
+    ...     tuning.Search("search").best  # doctest: +SKIP
+    ... except tuning.SearchError as error:
+    ...     print(error)
+    """
 
 
 @dataclass(frozen=True)
 class Search:
     """A search, read from its folder as it is asked for; it may still be running.
+
+    >>> import keras
+    >>> from maskedface import recipes, synthetic, tuning
+    >>> people = synthetic.draw_people("people", people=3, photos=2, size=64)
+    >>> net = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> recipe = recipes.Recipe(name="means", head="cosine", head_init="class_means", epochs=0)
+    >>> _ = tuning.search(
+    ...     recipe, people, space={"mirror_join": [False, True]}, search_dir="search", trials=1,
+    ...     backbone=net, alignment="arcface", progress=False)
+    >>> found = tuning.Search("search")
+    >>> [trial["status"] for trial in found.trials], found.best_trial["score"] >= 0
+    (['completed'], True)
 
     Args:
         path: the search folder. Its files: search.json (what was asked for); manifest.csv (the rows,
@@ -110,7 +129,7 @@ class Search:
 
     @functools.cached_property
     def importance(self) -> dict[str, float]:
-        """How much each searched field mattered (`tuning.importance`); {} of too few trials."""
+        """How much each searched field mattered by a random forest; {} of too few trials."""
         return importance(self.arguments["space"], self.trials)
 
 

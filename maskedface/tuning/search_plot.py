@@ -25,7 +25,7 @@ def draw_search(
 
     Args:
         space: the searched fields.
-        trials: records of trials (`tuning.Record`).
+        trials: records of trials (`tuning.search_folder.Record`).
         importance: {field: share in [0, 1]}, the panels' order and titles.
         path: the PNG file to write.
 

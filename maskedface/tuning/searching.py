@@ -59,6 +59,17 @@ def search(
     Where Keras Tuner's environment variables make this process a chief or a worker (docs/tuning.md),
     it draws trials for others, or runs what a chief draws.
 
+    >>> import keras
+    >>> from maskedface import recipes, synthetic, tuning
+    >>> people = synthetic.draw_people("people", people=3, photos=2, size=64)
+    >>> net = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> recipe = recipes.Recipe(name="means", head="cosine", head_init="class_means", epochs=0)
+    >>> found = tuning.search(
+    ...     recipe, people, space={"mirror_join": [False, True]}, search_dir="search", trials=1,
+    ...     backbone=net, alignment="arcface", progress=False)
+    >>> len(found.trials), found.best.name
+    (1, 'means_tuned')
+
     Args:
         recipe: the experiment; of a `recipes.scenario` the runs before it are trained once a seed.
         train: the rows to search on, of which a part is held out to measure the trials. The rows of

@@ -8,6 +8,7 @@ from maskedface import datasets, layers, models, training
 from maskedface.cli.main import main
 from maskedface.datasets import FaceIndex
 from maskedface.recipes import COSINE_MARGIN, FROZEN_MEANS
+from maskedface.training.backbones import build_backbone
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +19,7 @@ def runs(drawn: FaceIndex, tiny_backbone: Path, tmp_path_factory: pytest.TempPat
     train, test = datasets.split_by_image(drawn)
     one = COSINE_MARGIN.override(epochs=1)
     training.train(one, train, test, run_dir=folder / "whole", **words)
-    whole = training.build_backbone(tiny_backbone, None, 64)
+    whole = build_backbone(tiny_backbone, None, 64)
     box = layers.UpperFaceCrop(alignment=models.alignment_of(whole)).box_in(64, 64)
     upper = {**words, "backbone": models.upper_view(whole, box)}
     training.train(one, train, test, run_dir=folder / "upper", **upper)

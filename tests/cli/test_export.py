@@ -110,7 +110,8 @@ def test_a_file_that_names_fewer_ends_with_1(
     run_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from maskedface.cli import export_check
-    from maskedface.exporting import Agreement, Exported
+    from maskedface.exporting import Exported
+    from maskedface.exporting.exported import Agreement
     from maskedface.training import Run
 
     found = Run(str(run_dir))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maskedface.conversion import read_pickle
+from maskedface.conversion.pickle_reader import read_pickle
 from tests.conversion import layout_files
 
 ARRAYS = {

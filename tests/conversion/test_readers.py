@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from maskedface import conversion
-from maskedface.conversion import read_dlib, read_h5, read_torch
+from maskedface.conversion.dlib_reader import read_dlib
+from maskedface.conversion.readers import read_h5, read_torch
 from tests.conversion import layout_files
 
 needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")

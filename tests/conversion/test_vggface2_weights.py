@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from maskedface import models
-from maskedface.conversion import assign
 from maskedface.conversion.vggface2 import LAYOUTS, detect, name_map
+from maskedface.conversion.vggface2_weights import assign
 from tests.conversion import layout_files
 from tests.conversion.layout_files import Arrays
 

@@ -12,6 +12,8 @@ import pytest
 
 from maskedface import exporting, models
 from maskedface.exporting import exported
+from maskedface.exporting.exported import FORMATS
+from maskedface.exporting.timing import time_models
 from maskedface.synthetic import draw_face
 
 SIDE = 64
@@ -36,7 +38,7 @@ def backbone() -> keras.Model:
     return models.ResNet50(None, (SIDE, SIDE, 3), filters=2, blocks=(1, 1, 1, 1))
 
 
-@pytest.mark.parametrize("format", exporting.FORMATS)
+@pytest.mark.parametrize("format", FORMATS)
 def test_a_file_read_back_agrees_for_any_number_of_faces(
     format: Any, backbone: keras.Model, images: np.ndarray, tmp_path: Path
 ) -> None:
@@ -67,7 +69,7 @@ def test_a_saved_model_holds_each_weight_once(backbone: keras.Model, tmp_path: P
 
 # Many conversions.
 @pytest.mark.long
-@pytest.mark.parametrize("format", exporting.FORMATS)
+@pytest.mark.parametrize("format", FORMATS)
 def test_classifiers_views_mirrors_and_bfloat16_are_exported(
     format: Any, backbone: keras.Model, images: np.ndarray, tmp_path: Path
 ) -> None:
@@ -222,7 +224,7 @@ def test_files_of_no_format_are_not_loaded(tmp_path: Path) -> None:
 def test_models_are_timed_in_turn() -> None:
     calls: list[str] = []
     ways = {name: lambda batch, name=name: calls.append(name) or batch for name in "ab"}
-    found = exporting.time_models(ways, np.zeros((2, 1)), rounds=2)
+    found = time_models(ways, np.zeros((2, 1)), rounds=2)
     assert calls == [*"ababab"] and set(found) == {"a", "b"} and min(found.values()) >= 0
     with pytest.raises(ValueError, match="rounds must be at least 1"):
-        exporting.time_models(ways, np.zeros((2, 1)), rounds=0)
+        time_models(ways, np.zeros((2, 1)), rounds=0)

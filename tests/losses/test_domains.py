@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from maskedface.losses import DomainRanking
+from maskedface.models.heads import with_head
 from tests.losses.gradients import value_and_gradient
 
 
@@ -68,7 +69,7 @@ def test_a_model_of_one_output_trains_with_it() -> None:
     face = keras.Input((12,))
     backbone = keras.Model(face, keras.layers.Dense(12)(face), name="backbone")
     head = models.CosineHead(centers_per_person=2)
-    model = models.with_head(backbone, models.heads.for_people(head, 6))
+    model = with_head(backbone, models.heads.for_people(head, 6))
     model.compile(keras.optimizers.Adam(0.05), DomainRanking())
     model.fit(faces, np.stack([labels, domains], 1), epochs=40, batch_size=48, verbose=0)
     full_face = model.predict(faces[24:], verbose=0)[:, :6]

@@ -11,6 +11,8 @@ import pytest
 from keras import layers
 
 from maskedface import models
+from maskedface.models.frozen_boundary import boundary
+from maskedface.models.views import join
 
 SMALL = {"input_shape": (32, 32, 3), "filters": 2, "blocks": (1, 1, 1, 1)}
 
@@ -58,7 +60,7 @@ def test_a_model_that_states_none_is_refused() -> None:
 
 
 def test_a_model_that_states_two_is_refused() -> None:
-    two = models.join([resnet(name="a"), resnet(name="b", alignment="arcface")])
+    two = join([resnet(name="a"), resnet(name="b", alignment="arcface")])
     with pytest.raises(ValueError, match=r"state one alignment. .*'arcface', 'vggface2'"):
         models.alignment_of(two)
 
@@ -78,7 +80,7 @@ def test_a_keras_file_keeps_it(tmp_path: Path) -> None:
         lambda model: models.upper_view(model, (4.0, 2.0, 28.0, 20.0)),
         lambda model: models.whole_and_upper(model, (4.0, 2.0, 28.0, 20.0)),
         lambda model: models.embedder(models.classifier(model, 3)),
-        lambda model: models.join([model, resnet(name="other", alignment="arcface")]),
+        lambda model: join([model, resnet(name="other", alignment="arcface")]),
     ],
 )
 def test_whatever_is_made_of_a_model_keeps_it(
@@ -150,5 +152,5 @@ def test_a_sequential_model_is_given_an_alignment() -> None:
 def test_it_can_be_cut_and_frozen_as_before() -> None:
     given = models.with_alignment(resnet(), "arcface")
     models.freeze(given, "layer2")
-    cut = models.boundary(given)
+    cut = boundary(given)
     assert cut is not None and cut._keras_history.operation.name == "layer2_0_relu3"

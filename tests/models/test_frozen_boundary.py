@@ -7,6 +7,7 @@ import pytest
 from keras import layers
 
 from maskedface import models
+from maskedface.models.frozen_boundary import boundary
 
 
 @pytest.fixture(scope="module")
@@ -27,20 +28,20 @@ def test_resnet50_is_cut_after_its_last_frozen_stage(
     resnet: keras.Model, through: str, layer: str
 ) -> None:
     models.freeze(resnet, through)
-    found = models.boundary(resnet)
+    found = boundary(resnet)
     assert found is not None and found._keras_history.operation.name == layer
 
 
 def test_a_block_is_not_cut_where_its_shortcut_runs_beside(resnet: keras.Model) -> None:
     models.freeze(resnet, "all")
     resnet.get_layer("layer2_1_conv3").trainable = True
-    found = models.boundary(resnet)
+    found = boundary(resnet)
     assert found is not None and found._keras_history.operation.name == "layer2_0_relu3"
 
 
 def test_nothing_frozen_has_no_prefix(resnet: keras.Model) -> None:
     models.freeze(resnet, "none")
-    assert models.boundary(resnet) is None
+    assert boundary(resnet) is None
 
 
 def test_moving_batch_norms_and_dropout_end_it() -> None:
@@ -50,14 +51,14 @@ def test_moving_batch_norms_and_dropout_end_it() -> None:
     x = layers.Conv2D(2, 3, name="second", trainable=False)(moving(x))
     x = layers.Dropout(0.5, name="drop")(x)
     model = keras.Model(image, layers.Flatten()(x))
-    found = models.boundary(model)
+    found = boundary(model)
     assert found is not None and found._keras_history.operation.name == "first"
     moving.trainable = False
-    found = models.boundary(model)
+    found = boundary(model)
     assert found is not None and found._keras_history.operation.name == "second"
 
 
 def test_a_layer_used_twice_is_not_cut() -> None:
     image = keras.Input((8, 8, 3))
     shared = layers.Conv2D(3, 3, padding="same", trainable=False)
-    assert models.boundary(keras.Model(image, shared(shared(image)))) is None
+    assert boundary(keras.Model(image, shared(shared(image)))) is None

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from maskedface import losses, models
+from maskedface.models.heads import cosine_head, with_head
 
 HEADS = {
     "linear": lambda: models.LinearHead(hidden=(7, 6), dropout=0.3),
@@ -47,7 +48,7 @@ def backbone(name: str | None = None) -> keras.Model:
 def built(head: keras.layers.Layer, num_classes: int = 4) -> keras.Model:
     from maskedface.models.heads import for_people
 
-    return models.with_head(backbone(), for_people(head, num_classes))
+    return with_head(backbone(), for_people(head, num_classes))
 
 
 def test_the_linear_head_has_dropout_before_each_layer() -> None:
@@ -57,6 +58,12 @@ def test_the_linear_head_has_dropout_before_each_layer() -> None:
     assert [layer.units for layer in steps[1::2]] == [7, 6, 5]
     assert [layer.activation.__name__ for layer in steps[1::2]] == ["relu", "relu", "linear"]
     assert {layer.rate for layer in steps[::2]} == {0.3}
+
+
+def test_a_sequential_backbone_that_was_never_called_takes_a_head() -> None:
+    own = keras.Sequential([keras.Input((2, 2, 3)), keras.layers.Flatten()])
+    model = models.classifier(own, 5)
+    assert model.output_shape == (None, 5) and models.embedder(model).output_shape == (None, 12)
 
 
 def test_the_linear_head_without_dropout_is_one_linear_layer() -> None:
@@ -78,7 +85,7 @@ def test_the_cosine_head_gives_scaled_cosines(offsets: bool) -> None:
     model = models.classifier(backbone(), 4, head=head)
     centers = np.random.default_rng(1).normal(size=(48, 4)).astype("float32")
     centers /= np.linalg.norm(centers, axis=0)
-    found = models.cosine_head(model)
+    found = cosine_head(model)
     assert found is not None and found is not head
     found.set_centers(centers)
     added = np.arange(4, dtype="float32") if offsets else np.zeros(4, "float32")
@@ -93,7 +100,7 @@ def test_centers_keep_length_one_while_they_train() -> None:
     model = models.classifier(backbone(), 4, head="cosine")
     model.compile(keras.optimizers.SGD(1.0), "mse")
     model.train_on_batch(np.ones((2, 4, 4, 3)), np.ones((2, 4)))
-    head = models.cosine_head(model)
+    head = cosine_head(model)
     assert head is not None
     np.testing.assert_allclose(np.linalg.norm(head.centers, axis=0), 1, rtol=1e-5)
 

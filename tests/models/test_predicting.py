@@ -28,6 +28,11 @@ def test_every_row_is_given_once_whatever_the_last_batch_holds(
     np.testing.assert_array_equal(found, images.reshape(rows, -1))
 
 
+def test_a_sequential_model_that_was_never_called_runs() -> None:
+    own = keras.Sequential([keras.Input((2, 2, 3)), keras.layers.Flatten()])
+    assert models.predict(own, np.ones((3, 2, 2, 3))).shape == (3, 12)
+
+
 def test_the_model_keeps_its_own_way_of_compiling() -> None:
     image = keras.Input((2, 2, 3))
     own = keras.Model(image, keras.layers.Flatten()(image))

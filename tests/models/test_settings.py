@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from maskedface import models, training
+from maskedface import models
+from maskedface.training.backbones import build_backbone
 
 
 @pytest.fixture(params=["channels_first", "mixed_float16", "mixed_bfloat16"])
@@ -67,7 +68,7 @@ def test_a_network_of_a_file_computes_the_same_bits(
     saved: tuple[Path, np.ndarray, np.ndarray], setting: str
 ) -> None:
     path, images, expected = saved
-    backbone = training.build_backbone(path, None, 64)
+    backbone = build_backbone(path, None, 64)
     np.testing.assert_array_equal(models.predict(backbone, images), expected)
 
 
@@ -88,10 +89,10 @@ def test_channels_first_is_refused_for_a_network_of_keras_by_name(
 ) -> None:
     monkeypatch.setattr(keras.config, "image_data_format", lambda: "channels_first")
     with pytest.raises(ValueError, match="must be 'channels_last'.* Received: 'channels_first'"):
-        training.build_backbone("EfficientNetV2B0", None, 64, "arcface")
+        build_backbone("EfficientNetV2B0", None, 64, "arcface")
 
 
 @pytest.mark.parametrize("setting", ["mixed_float16"], indirect=True)
 def test_a_network_of_keras_is_in_float32(setting: str) -> None:
-    found = training.build_backbone("MobileNetV3Small", None, 64, "arcface")
+    found = build_backbone("MobileNetV3Small", None, 64, "arcface")
     assert {layer.dtype_policy.name for layer in found.layers} == {"float32"}

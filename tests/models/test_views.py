@@ -9,6 +9,8 @@ import pytest
 
 from maskedface import models, synthetic
 from maskedface.layers import View
+from maskedface.models.frozen_boundary import boundary
+from maskedface.models.views import join
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +83,7 @@ def test_whole_and_upper_learn_on_their_own_and_weigh_alike(
 def test_a_two_branch_network_is_cut_where_all_of_it_is_frozen(backbone: keras.Model) -> None:
     both = models.whole_and_upper(backbone, (5.0, 2.0, 60.0, 33.0))
     models.freeze(both, "all")
-    assert models.boundary(both) is both.output
+    assert boundary(both) is both.output
 
 
 def test_mirror_join_gives_a_face_and_its_mirror_one_embedding(
@@ -99,7 +101,7 @@ def test_the_cosine_of_joined_embeddings_is_the_mean_of_theirs(
 ) -> None:
     other = models.upper_view(backbone, (0, 0, 64, 30))
     other.name = "other"
-    found = models.predict(models.join([backbone, other]), faces)
+    found = models.predict(join([backbone, other]), faces)
     parts = [unit(models.predict(model, faces)) for model in (backbone, other)]
     cosines = [part @ part.T for part in parts]
     np.testing.assert_allclose(found @ found.T, np.mean(cosines, axis=0), atol=1e-5)
@@ -108,7 +110,7 @@ def test_the_cosine_of_joined_embeddings_is_the_mean_of_theirs(
 def test_networks_of_different_inputs_are_not_joined(backbone: keras.Model) -> None:
     other = models.ResNet50(None, (96, 96, 3), filters=2, blocks=(1, 1, 1, 1))
     with pytest.raises(ValueError, match="backbones must be at least two of one input shape"):
-        models.join([backbone, other])
+        join([backbone, other])
 
 
 @pytest.mark.parametrize("head", ["linear", "cosine", "joined"])

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from maskedface.conversion import dlib_reader, file_checks, pickle_reader, read_pickle
+from maskedface.conversion import dlib_reader, file_checks, pickle_reader
 from maskedface.conversion.dlib_reader import read_dlib
+from maskedface.conversion.pickle_reader import read_pickle
 
 READERS: dict[str, Callable[[str], object]] = {"pickle": read_pickle, "dlib": read_dlib}
 

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from maskedface import training
 from maskedface.conversion import readers
 from maskedface.recipes import Recipe, Spec
 from maskedface.training import Run, checkpoint
+from maskedface.training.backbones import build_backbone
 from tests.reliability.conftest import environment
 from tests.reliability.fuzz_readers import READERS, read, seeds
 from tests.reliability.test_texts import CALM
@@ -48,7 +48,7 @@ def test_a_backbone_with_code_in_it_is_refused_and_does_not_run(tmp_path: Path) 
     trace = tmp_path / "trace"
     path = lambda_model(tmp_path / "evil.keras", trace)
     with pytest.raises(ValueError, match=r"[Ll]ambda"):
-        training.build_backbone(str(path), None, 64)
+        build_backbone(str(path), None, 64)
     assert not trace.exists()
 
 
@@ -114,7 +114,7 @@ def test_a_model_that_names_a_function_of_python_is_refused(
 
     evil = changed(tiny_backbone, tmp_path / "evil.keras", call)
     with pytest.raises((ValueError, TypeError)):
-        training.build_backbone(str(evil), None, 64)
+        build_backbone(str(evil), None, 64)
     assert not trace.exists()
 
 
@@ -128,7 +128,7 @@ def test_a_model_archive_writes_nothing_outside_itself(
     inner = tmp_path / "inner"
     inner.mkdir()
     evil = changed(tiny_backbone, inner / "evil.keras", **{name: b"here"})
-    training.build_backbone(str(evil), None, 64)  # Keras leaves such members alone
+    build_backbone(str(evil), None, 64)  # Keras leaves such members alone
     assert (
         not list(tmp_path.rglob("*outside*")) and not Path("/tmp/maskedface_outside.txt").exists()
     )

@@ -11,13 +11,13 @@ from maskedface import datasets, models, synthetic, training, tuning
 from maskedface.datasets import FaceIndex
 from maskedface.recipes import FROZEN_MEANS, Recipe
 from maskedface.training import Run, last_run
-from maskedface.training.backbones import BACKBONES, refuse_noise
+from maskedface.training.backbones import BACKBONES, build_backbone, name_of, refuse_noise
 
 TRAINS = Recipe(name="trains", epochs=1, batch_size=8)
 
 
 def test_a_keras_application_is_a_backbone() -> None:
-    backbone = training.build_backbone("MobileNetV3Small", None, 64, "arcface")
+    backbone = build_backbone("MobileNetV3Small", None, 64, "arcface")
     face = synthetic.draw_face(0, 0, False, size=64)[None]
     found = models.predict(backbone, face)
     assert found.shape == (1, 576) and np.isfinite(found).all()
@@ -26,7 +26,7 @@ def test_a_keras_application_is_a_backbone() -> None:
 
 def test_a_keras_application_must_be_given_an_alignment() -> None:
     with pytest.raises(ValueError, match="alignment must be given for .*--backbone-alignment"):
-        training.build_backbone("MobileNetV3Small", None, 64)
+        build_backbone("MobileNetV3Small", None, 64)
 
 
 @pytest.fixture
@@ -40,31 +40,52 @@ def silent(tmp_path: Path) -> Path:
 
 def test_a_file_that_states_no_alignment_must_be_given_one(silent: Path) -> None:
     with pytest.raises(ValueError, match="must state the alignment .* Received: model 'silent'"):
-        training.build_backbone(silent, None, 64)
+        build_backbone(silent, None, 64)
 
 
 def test_a_file_that_states_no_alignment_is_given_one(silent: Path) -> None:
-    assert models.alignment_of(training.build_backbone(silent, None, 64, "dlib")) == "dlib"
+    assert models.alignment_of(build_backbone(silent, None, 64, "dlib")) == "dlib"
 
 
 def test_a_file_in_a_run_folder_has_the_runs_alignment(silent: Path) -> None:
     (silent.parent / "run.json").write_text('{"template": "arcface"}')  # as one of before
-    assert models.alignment_of(training.build_backbone(silent, None, 64)) == "arcface"
+    assert models.alignment_of(build_backbone(silent, None, 64)) == "arcface"
+
+
+@pytest.mark.parametrize("given", [None, "dlib"])
+def test_a_sequential_model_that_was_given_an_alignment_is_copied(given: str | None) -> None:
+    found = build_backbone(models.with_alignment(small(), "arcface"), None, 64, given)
+    assert found.output_shape == (None, 3)
+    assert models.alignment_of(found) == (given or "arcface")
+
+
+def test_a_model_whose_input_is_a_list_is_copied() -> None:
+    image = keras.Input((None, None, 3))
+    net = keras.Model([image], [keras.layers.GlobalAveragePooling2D()(image)])
+    assert build_backbone(net, None, 64, "arcface").input_shape == (None, 64, 64, 3)
+
+
+def test_a_sequential_model_built_again_has_the_same_name() -> None:
+    assert name_of(small()) == name_of(small())
+
+
+def small() -> keras.Model:
+    return keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
 
 
 def test_a_given_alignment_replaces_the_stated_one(tiny_backbone: Path) -> None:
-    found = training.build_backbone(tiny_backbone, None, 64, "dlib")
+    found = build_backbone(tiny_backbone, None, 64, "dlib")
     assert models.alignment_of(found) == "dlib"
 
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_our_backbones_take_an_alignment(name: str) -> None:
-    assert models.alignment_of(training.build_backbone(name, None, 64, "arcface")) == "arcface"
+    assert models.alignment_of(build_backbone(name, None, 64, "arcface")) == "arcface"
 
 
 def test_an_unknown_alignment_is_refused(tiny_backbone: Path) -> None:
     with pytest.raises(ValueError, match="alignment must be one of .* Received: alignment='oval'"):
-        training.build_backbone(tiny_backbone, None, 64, "oval")
+        build_backbone(tiny_backbone, None, 64, "oval")
 
 
 def test_a_run_keeps_the_alignment_it_was_given(
@@ -85,14 +106,14 @@ def test_a_runs_model_is_a_backbone_without_its_head(
     run = training.train(
         FROZEN_MEANS, train, test, run_dir=tmp_path / "run", backbone=tiny_backbone, **words
     )
-    again = training.build_backbone(tmp_path / "run" / "model.keras", None, 64)
+    again = build_backbone(tmp_path / "run" / "model.keras", None, 64)
     assert again.output_shape == models.embedder(run.model).output_shape
 
 
 @pytest.mark.parametrize("name", ["ResNet51", "VGG16", "missing.keras"])
 def test_an_unknown_backbone_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"backbone must be one of .*EfficientNetV2B0.* Received"):
-        training.build_backbone(name, None, 64)
+        build_backbone(name, None, 64)
 
 
 @pytest.fixture
@@ -210,11 +231,11 @@ def test_what_learns_or_was_given_weights_is_trained(
 
 
 def test_random_weights_can_be_asked_for_by_name() -> None:
-    assert training.build_backbone("DlibResNet29", "random", 64).output_shape == (None, 128)
+    assert build_backbone("DlibResNet29", "random", 64).output_shape == (None, 128)
 
 
 def test_random_weights_have_no_place_beside_a_file(tiny_backbone: Path) -> None:
     with pytest.raises(
         ValueError, match="weights must be None where the backbone is a .keras file"
     ):
-        training.build_backbone(tiny_backbone, "random", 64)
+        build_backbone(tiny_backbone, "random", 64)

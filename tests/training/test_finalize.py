@@ -13,10 +13,11 @@ from maskedface.cli.learners import relearn
 from maskedface.datasets.augmentation import Augmentation
 from maskedface.evaluation import Cohort, EmbeddedFaces, rank_one_report
 from maskedface.evaluation.scoring import normalized, person_means
+from maskedface.models.heads import cosine_head
 from maskedface.recipes import Recipe
 from maskedface.recognition import Recognizer, recognizer
 from maskedface.recognition.enrollment import face_to_enroll
-from maskedface.reporting import per_face
+from maskedface.reporting.run_groups import per_face
 from maskedface.training import Run
 
 MEANS = Recipe(name="means", head="cosine", head_final="class_means", epochs=0, cohort=20)
@@ -24,7 +25,7 @@ MEANS = Recipe(name="means", head="cosine", head_final="class_means", epochs=0, 
 
 def head_weights(run: Run) -> list[np.ndarray]:
     """Of the cosine head that a run ends with: centers, and offsets where there are some."""
-    head = models.cosine_head(run.model)
+    head = cosine_head(run.model)
     assert head is not None
     return list(head.get_weights())
 

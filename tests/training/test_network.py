@@ -11,9 +11,10 @@ import pytest
 
 from maskedface import datasets, layers, losses, models, recipes, training
 from maskedface.datasets import FaceIndex
+from maskedface.models.heads import cosine_head
 from maskedface.recipes import Recipe
 from maskedface.training import Run
-from maskedface.training.network import InEpochs
+from maskedface.training.network import InEpochs, build_optimizer, compile_network, network_of
 
 BASE = Recipe(
     name="base",
@@ -63,7 +64,7 @@ def trained(drawn: FaceIndex, backbone: Any, folder: Path, recipe: Recipe, **wor
 
 
 def rate_at(recipe: Recipe, epoch: float, steps: int = 10) -> float:
-    optimizer = training.build_optimizer(recipe, steps)
+    optimizer = build_optimizer(recipe, steps)
     optimizer.build([keras.Variable([0.0])])
     optimizer.iterations.assign(round(epoch * steps))
     return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
@@ -129,7 +130,7 @@ def test_two_schedules_are_refused() -> None:
     rate = COSINE_DECAY(0.1, 20)
     recipe = BASE.override(optimizer=keras.optimizers.Adam(rate), schedule=rate)
     with pytest.raises(ValueError, match="learning_rate must be a number where the recipe has a"):
-        training.build_optimizer(recipe, 10)
+        build_optimizer(recipe, 10)
 
 
 def test_a_rate_may_be_the_classes_own() -> None:
@@ -140,8 +141,8 @@ def test_a_rate_may_be_the_classes_own() -> None:
 @pytest.mark.parametrize("optimizer", ["SGD", "Adam", "AdamW", "Lion"])
 def test_a_compiled_recipe_has_its_optimizer(optimizer: str) -> None:
     recipe = recipes.PAPER_MASKED.override("optimizer.weight_decay=0.01", optimizer=optimizer)
-    network = training.network_of(recipe, tiny(), ["ada", "bo", "cy"])
-    training.compile_network(network.learner, network, 10)
+    network = network_of(recipe, tiny(), ["ada", "bo", "cy"])
+    compile_network(network.learner, network, 10)
     assert type(network.learner.optimizer).__name__ == optimizer
     assert network.learner.optimizer.weight_decay == 0.01
     assert len(network.learner.optimizer.variables) > 1  # built
@@ -162,8 +163,8 @@ def test_a_compiled_recipe_has_its_optimizer(optimizer: str) -> None:
     ],
 )
 def test_a_cosine_head_has_the_scale_of_its_loss(change: dict[str, Any], scale: float) -> None:
-    network = training.network_of(BASE.override(**change), tiny(), ["ada", "bo"])
-    head = models.cosine_head(network.learner)
+    network = network_of(BASE.override(**change), tiny(), ["ada", "bo"])
+    head = cosine_head(network.learner)
     assert head is not None and head.scale == scale
 
 
@@ -179,7 +180,7 @@ def test_a_cosine_head_has_the_scale_of_its_loss(change: dict[str, Any], scale: 
 )
 def test_two_scales_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="the scale of a cosine head must be that of its loss"):
-        training.network_of(BASE.override(**change), tiny(), ["ada", "bo"])
+        network_of(BASE.override(**change), tiny(), ["ada", "bo"])
 
 
 @pytest.mark.parametrize(
@@ -205,12 +206,12 @@ def test_two_scales_are_refused(change: dict[str, Any]) -> None:
 )
 def test_a_head_that_the_recipe_cannot_use_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        training.network_of(BASE.override(**change), tiny(), ["ada", "bo"])
+        network_of(BASE.override(**change), tiny(), ["ada", "bo"])
 
 
 def test_a_layer_of_keras_is_a_head() -> None:
     recipe = Recipe(name="x", head=keras.layers.Dense(2), freeze_through="all")
-    network = training.network_of(recipe, tiny(), ["ada", "bo"])
+    network = network_of(recipe, tiny(), ["ada", "bo"])
     assert network.names_people and len(network.learner.trainable_weights) == 2
 
 

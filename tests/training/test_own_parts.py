@@ -16,6 +16,8 @@ from keras import ops
 
 from maskedface import datasets, exporting, models, recipes, reporting, training, tuning
 from maskedface.datasets import FaceIndex
+from maskedface.exporting.exported import FORMATS
+from maskedface.models.heads import cosine_head
 from maskedface.recipes import Recipe
 from maskedface.training import Run
 
@@ -317,7 +319,7 @@ def test_it_is_reported(run: Run, tmp_path: Path) -> None:
 
 # Conversions.
 @pytest.mark.long
-@pytest.mark.parametrize("format", exporting.FORMATS)
+@pytest.mark.parametrize("format", FORMATS)
 def test_it_is_exported(run: Run, tmp_path: Path, format: Any) -> None:
     for name in {"onnx": ("onnx", "onnxruntime", "tf2onnx"), "litert": ("ai_edge_litert",)}.get(
         format, ()
@@ -341,4 +343,4 @@ def test_one_part_of_ones_own_goes_with_ours(drawn: FaceIndex, tmp_path: Path, h
     )
     run = own_run(drawn, tmp_path / "run", recipe)
     assert np.isfinite(run.predictions["logits"]).all()
-    assert models.cosine_head(run.model) is not None  # `head_final` sets means
+    assert cosine_head(run.model) is not None  # `head_final` sets means

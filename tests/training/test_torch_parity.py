@@ -9,7 +9,7 @@ import pytest
 from maskedface import recipes
 from maskedface.losses import CosineMargin
 from maskedface.recipes import Recipe
-from maskedface.training import build_optimizer
+from maskedface.training.network import build_optimizer
 
 torch = pytest.importorskip("torch")
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maskedface.tuning import draw_search, importance
+from maskedface.tuning.field_importance import importance
+from maskedface.tuning.search_plot import draw_search
 
 SPACE = {
     "optimizer": ["Adam", "SGD"],

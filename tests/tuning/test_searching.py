@@ -19,6 +19,7 @@ from maskedface.recipes import Recipe
 from maskedface.tuning import Search
 from maskedface.tuning._keras_tuner_fixes import RandomOracle
 from maskedface.tuning.oracles import ALGORITHMS
+from maskedface.tuning.searching import validation_split
 from tests.tuning.fake_training import RECIPE, SPACE, fake_training
 
 
@@ -265,22 +266,22 @@ def test_nobody_is_held_out_whom_the_recipe_does_not_train_on() -> None:
     faces = [Face(f"{p}/{n}.png", p, "masked", f"{p}{n}") for p in "ab" for n in range(4)]
     faces += [Face(f"a/u{n}.png", "a", "unmasked", f"au{n}") for n in range(4)]
     index = FaceIndex("root", faces)
-    assert tuning.validation_split(index, RECIPE, seed=3)[1].people == ("a", "b")
+    assert validation_split(index, RECIPE, seed=3)[1].people == ("a", "b")
     # It begins with a run on unmasked faces, of which b has none.
-    kept, held_out = tuning.validation_split(index, recipes.PAPER_MASKED, seed=3)
+    kept, held_out = validation_split(index, recipes.PAPER_MASKED, seed=3)
     assert held_out.people == ("a",) and kept.people == ("a", "b")
 
 
 def test_rows_of_one_photo_a_person_cannot_be_held_out() -> None:
     index = FaceIndex("root", [Face(f"{p}.png", p, "masked", p) for p in "ab"])
     with pytest.raises(ValueError, match="both parts of a split must hold images"):
-        tuning.validation_split(index, RECIPE)
+        validation_split(index, RECIPE)
 
 
 def test_faces_of_the_other_domain_alone_cannot_be_held_out() -> None:
     faces = [Face(f"{p}{n}.png", p, "unmasked", f"{p}{n}") for p in "ab" for n in range(3)]
     with pytest.raises(ValueError, match="train must hold two photos of a person with a masked"):
-        tuning.validation_split(FaceIndex("root", faces), RECIPE)
+        validation_split(FaceIndex("root", faces), RECIPE)
 
 
 @pytest.mark.parametrize(

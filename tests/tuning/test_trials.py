@@ -15,6 +15,7 @@ from maskedface.datasets import FaceIndex
 from maskedface.recipes import PAPER_MASKED, PAPER_MASKED_DIRECT, Recipe
 from maskedface.training import feature_cache, train
 from maskedface.tuning import FaceHyperModel, Search
+from maskedface.tuning.searching import validation_split
 
 RATE = "optimizer.learning_rate"
 RECIPE = PAPER_MASKED_DIRECT.override(
@@ -48,7 +49,7 @@ def test_the_second_trial_computes_no_features_and_nan_fails_one(
     assert [record["status"] for record in found.trials] == ["completed", "completed", "failed"]
     assert "losses must stay numbers" in found.trials[2]["reason"]
     # The best recipe runs as it is, and finds on the held-out rows what the search found.
-    parts = tuning.validation_split(drawn, RECIPE)
+    parts = validation_split(drawn, RECIPE)
     best = Recipe.read(tmp_path / "s" / "best.json")
     run = train(best, *parts, run_dir=tmp_path / "run", backbone=tiny_backbone, progress=False)
     assert run.metrics["masked"]["accuracy"] == found.best_trial["score"]
@@ -77,7 +78,7 @@ def test_hyperband_goes_on_with_the_bits_of_an_unbroken_run(
     record = went_on[0]
     first = found.trials[int(record["values"]["tuner/trial_id"])]
     assert first["epochs"] == 1 and record["epochs"] == 3
-    parts = tuning.validation_split(drawn, recipe)
+    parts = validation_split(drawn, recipe)
     run = train(
         recipe.override(**{RATE: record["values"][RATE]}),
         *parts,
@@ -116,7 +117,7 @@ def test_a_recipe_that_starts_from_another_is_searched_from_it(
 def test_keras_tuners_own_tuners_search_it(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
-    parts = tuning.validation_split(drawn, RECIPE)
+    parts = validation_split(drawn, RECIPE)
     space = {"head.dropout": [0.5, 0.0], "head.hidden": [[], [4]]}
     hypermodel = FaceHyperModel(RECIPE, space, *parts, folder=tmp_path, backbone=str(tiny_backbone))
     tuner = keras_tuner.RandomSearch(
@@ -132,7 +133,7 @@ def test_keras_tuners_own_tuners_search_it(
 def test_the_built_model_is_trainings_own(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
-    parts = tuning.validation_split(drawn, RECIPE)
+    parts = validation_split(drawn, RECIPE)
     space = {"optimizer": ["Adam", "SGD"], RATE: [1e-4, 0.5]}
     hypermodel = FaceHyperModel(RECIPE, space, *parts, folder=tmp_path, backbone=str(tiny_backbone))
     hp = keras_tuner.HyperParameters()
