@@ -209,7 +209,7 @@ class Gallery:
 
         Args:
             people: whom each face shows.
-            faces: of `recognition.face_to_enroll`, at least one.
+            faces: of `recognition.enrollment.face_to_enroll`, at least one.
 
         Raises:
             ValueError: as `enroll`.

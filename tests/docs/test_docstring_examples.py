@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import inspect
 import pkgutil
 
 import pytest
@@ -31,3 +32,15 @@ def test_the_examples_of_a_module_run(
     for test in examples:
         runner.run(test)
     assert runner.summarize(verbose=False).failed == 0
+
+
+@pytest.mark.parametrize("part", maskedface._PARTS)
+def test_every_public_function_and_class_has_an_example(part: str) -> None:
+    module = importlib.import_module(f"maskedface.{part}")
+    objects = {name: getattr(module, name) for name in module.__all__}
+    without = [
+        name
+        for name, value in objects.items()
+        if (inspect.isroutine(value) or inspect.isclass(value)) and ">>>" not in (value.__doc__ or "")
+    ]
+    assert not without
