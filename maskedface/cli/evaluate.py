@@ -55,6 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="with images: write the report there")
     add_model_alignment(parser)
     data.add_data_arguments(parser)
+    _add_protocol_arguments(parser)
+
+
+def _add_protocol_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("protocol")
     group.add_argument(
         "--protocol",

@@ -133,16 +133,9 @@ def search(
     # A chief has its workers beside it, but no process of its own name.
     with locked(os.path.join(folder, worker_name() or ARGUMENTS), what="tune", wait=wait):
         _open(folder, arguments, fit_rows, held_out)
+        given: dict[str, Any] = dict(backbone=backbone, weights=weights, alignment=alignment)
         hypermodel = FaceHyperModel(
-            recipe,
-            space,
-            fit_rows,
-            held_out,
-            folder=folder,
-            backbone=backbone,
-            weights=weights,
-            alignment=alignment,
-            cache=cache,
+            recipe, space, fit_rows, held_out, folder=folder, cache=cache, **given
         )
         tuner = FaceTuner(
             hypermodel,

@@ -41,6 +41,7 @@ def test_every_public_function_and_class_has_an_example(part: str) -> None:
     without = [
         name
         for name, value in objects.items()
-        if (inspect.isroutine(value) or inspect.isclass(value)) and ">>>" not in (value.__doc__ or "")
+        if (inspect.isroutine(value) or inspect.isclass(value))
+        and ">>>" not in (value.__doc__ or "")
     ]
     assert not without
