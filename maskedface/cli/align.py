@@ -152,8 +152,9 @@ def _counts(index: FaceIndex, aligned: Aligned) -> _Counts:
 
 
 def _print_table(counts: _Counts) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from maskedface.cli.tables import print_table
 
     table = Table(title="Images", title_style="bold")
     table.add_column("face", no_wrap=True)
@@ -163,9 +164,7 @@ def _print_table(counts: _Counts) -> None:
     rows["all"] = [sum(numbers) for numbers in zip(*rows.values(), strict=True)] or [0, 0]
     for name, numbers in rows.items():
         table.add_row(name, *map(str, numbers), str(sum(numbers)))
-    # A file or pipe has no width of its own: give the table all it wants.
-    console = Console()
-    (console if console.is_terminal else Console(width=200)).print(table)
+    print_table(table)
 
 
 def _described(state: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import recognizing
 from maskedface.cli.outputs import picture_path, write_picture
+from maskedface.cli.tables import print_table
 from maskedface.names import shown
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _print(enrolled: list[EnrolledPhoto], gallery: Gallery) -> None:
             str(sum(face.aligned_by == "whole image" for face in faces)),
         )
     if enrolled:
-        recognizing.print_table(table)
+        print_table(table)
     left_out = [row for row in enrolled if row.error]
     for row in left_out:
         print(f"left out: {shown(row.path or row.person)}: {shown(row.error)}")

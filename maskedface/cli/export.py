@@ -235,7 +235,7 @@ def _print(model: keras.Model, done: list[Exported], images: np.ndarray) -> None
     from rich.table import Table
 
     from maskedface import exporting, models
-    from maskedface.cli.recognizing import print_table
+    from maskedface.cli.tables import print_table
     from maskedface.exporting.exported import in_float32
     from maskedface.exporting.timing import time_models
 

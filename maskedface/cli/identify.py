@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maskedface.cli import recognizing
 from maskedface.cli.outputs import check_outputs, picture_path, write_picture
+from maskedface.cli.tables import print_table
 from maskedface.cli.values import count, score
 from maskedface.names import shown
 
@@ -152,7 +153,7 @@ def _print(rows: list[_Row]) -> None:
                 f"{one.face.masked:.2f}",
                 one.face.aligned_by,
             )
-    recognizing.print_table(table)
+    print_table(table)
 
 
 def _print_threshold(gallery: Any, given: float | None) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from maskedface import datasets, evaluation
 from maskedface.cli.embedding import models_and_faces, names
 from maskedface.cli.every_pair import differences, score_every_pair
-from maskedface.cli.recognizing import print_table
+from maskedface.cli.tables import print_table
 from maskedface.datasets import FaceIndex
 from maskedface.names import shown
 from maskedface.recognition import embed_index

@@ -12,7 +12,7 @@ from maskedface.atomic_file import write_json
 from maskedface.cli import data
 from maskedface.cli.embedding import models_and_faces
 from maskedface.cli.lists import rank_lists, score_pairs, shown_value
-from maskedface.cli.recognizing import print_table
+from maskedface.cli.tables import print_table
 from maskedface.datasets.pairs import PAIR_PROTOCOLS
 from maskedface.evaluation.open_set import check_open_set
 from maskedface.recognition import embed_index

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 from maskedface import names
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from maskedface.recognition import Gallery, Recognizer
 
 
@@ -127,16 +125,6 @@ def changed_rate(gallery: Gallery) -> str:
         f"{len(gallery)} are enrolled now, not {made.gallery}: expect a FPIR of about "
         f"{made.expected_fpir(len(gallery)):.2g}, not {made.fpir:g}; more where people are alike"
     )
-
-
-def print_table(table: Table) -> None:
-    """Prints a table; a file or pipe has no width of its own and gets all that it wants."""
-    from rich.console import Console
-
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)
-    console.print(table)
 
 
 def shown(name: str) -> str:

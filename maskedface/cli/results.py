@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
+from maskedface.cli.tables import print_table
 from maskedface.evaluation import bootstrap_interval, paired_difference
 from maskedface.evaluation.paper_rows import PAPER_ROWS
 from maskedface.reporting.run_groups import per_face
@@ -46,11 +46,7 @@ def print_results(
             table.add_row(*_row(label, runs, domain, against))
         if runs[0].recipe.name in PAPER_ROWS:
             table.add_row(*_paper_row(runs[0].recipe.name), style="dim")
-    # A file or pipe has no width of its own: give the table all it wants.
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)
-    console.print(table)
+    print_table(table)
 
 
 def _row(label: str, runs: Sequence[Run], domain: str, against: Sequence[Run] | None) -> list[str]:

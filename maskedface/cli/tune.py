@@ -139,14 +139,11 @@ def _read_object(path: str, word: str) -> dict[str, Any]:
 
 
 def _print_search(found: Search) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from maskedface.cli.tables import print_table
     from maskedface.tuning.search_folder import BEST
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)  # a file or pipe has no width of its own
     fields = list(found.arguments["space"])
     ranked = sorted(found.trials, key=lambda r: r.get("score", -1.0), reverse=True)
     table = Table(title=f"The best of {len(ranked)} trials, on faces held out of training")
@@ -157,9 +154,9 @@ def _print_search(found: Search) -> None:
         facts = (record["trial"], record["status"], score, str(record.get("epochs", "")))
         values = [_short(record["values"].get(field, "")) for field in fields]
         table.add_row(*facts, f"{record['seconds']:.0f}", *values)
-    console.print(table)
+    print_table(table)
     for field, share in found.importance.items():
-        console.print(f"  {field:<16}{share:4.0%} of what the scores' differences are explained by")
+        print(f"  {field:<16}{share:4.0%} of what the scores' differences are explained by")
     if os.path.exists(os.path.join(found.path, BEST)):  # a worker leaves it to its chief
         print(f"best recipe: {os.path.join(found.path, BEST)}")
 

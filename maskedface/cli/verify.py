@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from maskedface.cli import recognizing
 from maskedface.cli.outputs import check_outputs, picture_kind, write_picture
+from maskedface.cli.tables import print_table
 from maskedface.cli.values import score
 from maskedface.names import shown
 
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         table.add_column(column)
     for path, face in zip((args.first, args.second), result.faces, strict=True):
         table.add_row(recognizing.shown(path), f"{face.masked:.2f}", face.aligned_by)
-    recognizing.print_table(table)
+    print_table(table)
     threshold = shown(_threshold(result, args, gallery))
     print(f"{_verdict(result)}: cosine {result.score:.3f}, {threshold}")
     if args.picture:

@@ -167,9 +167,9 @@ def _print_mapped(mapped: dict[str, str], left_over: list[str], verbose: bool) -
 
 
 def _list() -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from maskedface.cli.tables import print_table
     from maskedface.conversion import cache
     from maskedface.models.presets import PRESETS
 
@@ -184,8 +184,7 @@ def _list() -> None:
             f"{size / 1e6:.1f} MB" if size else "unknown",
             "yes" if _path(preset) else "no",
         )
-    console = Console()
-    (console if console.is_terminal else Console(width=200)).print(table)  # a pipe has no width
+    print_table(table)
     print("all that is known of one: maskedface weights list PRESET")
     print("looked for in:", ", ".join(cache.folders()))
 

@@ -41,7 +41,7 @@ class Augmentation:
     def __init__(
         self, layers: Sequence[Any] = (), *, seed: int = 0, alignment: str, size: int
     ) -> None:
-        self.layers = tuple(_aligned(layer, alignment) for layer in _flat(layers))
+        self.layers = tuple(_aligned(layer, alignment, size) for layer in _flat(layers))
         self.seed = seed
         for layer in self.layers:
             if not layer.built:
@@ -143,11 +143,17 @@ def _flat(layers: Sequence[Any]) -> list[Any]:
     return found
 
 
-def _aligned(layer: Any, alignment: str) -> Any:
+def _aligned(layer: Any, alignment: str, size: int) -> Any:
     config = layer.get_config()
     if "alignment" in config and config["alignment"] is None:
         return type(layer).from_config(config | {"alignment": alignment})
-    return layer
+    if _draws_of(layer) or not _states(layer):
+        return layer
+    # It draws for itself: two data sets that are read at once must not set one generator.
+    copy = type(layer).from_config(config)
+    copy.build((None, size, size, 3))
+    copy.set_weights(layer.get_weights())
+    return copy
 
 
 def _draws_of(layer: Any) -> int:

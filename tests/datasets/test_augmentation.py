@@ -246,3 +246,12 @@ def test_images_and_arrays_are_read_alike(drawn: FaceIndex) -> None:
         found = plan.images(chips[plan.rows(part)], draws, 0, step)
         np.testing.assert_allclose(images, found, atol=1)
         np.testing.assert_array_equal(labels, plan.targets(part, draws))
+
+
+def test_two_data_sets_of_one_layer_that_draws_for_itself_do_not_meet(drawn: FaceIndex) -> None:
+    noise = Noise()
+    alone = list(datasets.as_tf_dataset(drawn, augmentation=[noise], **SMALL).as_numpy_iterator())
+    pair = [datasets.as_tf_dataset(drawn, augmentation=[noise], **SMALL) for _ in range(2)]
+    for (images, _), *both in zip(alone, *(p.as_numpy_iterator() for p in pair), strict=True):
+        for seen, _ in both:
+            np.testing.assert_array_equal(seen, images)
