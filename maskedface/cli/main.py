@@ -11,8 +11,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TextIO, cast
 
 import maskedface
-from maskedface.cli.log import shown_log
-from maskedface.cli.quiet import hush_tensorflow
 from maskedface.names import near_names, shown
 
 # What a user may have got wrong; anything else is a defect and keeps its traceback.
@@ -50,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] not in COMMANDS:
         return _top(words)
+    from maskedface.cli.log import shown_log  # what the list of commands needs not
+    from maskedface.cli.quiet import hush_tensorflow
+
     # Before TensorFlow is imported: its start-up notes are not the user's concern.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     hush_tensorflow()
