@@ -118,12 +118,12 @@ def train(
         FileNotFoundError: if the run to start from is missing.
         ImageError: if a file cannot be decoded; `maskedface audit` lists them all.
     """
-    recipe.check()
     folder = os.fspath(run_dir)
     start = find_start(recipe, backbone, weights, alignment, folder, seed)
     rows = check_rows(recipe, train, test, start.before, folder, seed)
     with contextlib.ExitStack() as stack:
         used = stack.enter_context(settled(seed, threads, folder))
+        recipe.check()  # not before: its objects start TensorFlow, whose threads are set by then
         devices = find_devices(strategy)
         progress = progress and not devices.process
         folder = stack.enter_context(devices.opened(folder, wait))

