@@ -1,6 +1,6 @@
 """Masks and jitter in tf.data: the layers' graph operations against NumPy and OpenCV.
 
-    python tools/benchmark_layers.py [--rounds 8] [--batches 12]
+    python tools/benchmark_layers.py [--rounds 8] [--batches 100]
 
 Batches of 64 faces of 150 px, uint8, two parallel calls. Each round reads every way once, in turn. Printed
 are microseconds an image by the clock (median over the rounds), the processor's time an image and as a
@@ -68,7 +68,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--batches", type=int, default=12, help="read in each round")
+    parser.add_argument("--batches", type=int, default=100, help="read in each round")
     args = parser.parse_args()
     ways = _ways(args.batches)
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
@@ -133,7 +133,9 @@ def _ways(batches: int) -> dict[str, Any]:
     source = tf.data.Dataset.from_tensor_slices(draws)
     source = source.map(lambda d: (tf.constant(faces), tf.ensure_shape(d, (BATCH, 9))))
     return {
-        name: source.map(tf.autograph.experimental.do_not_convert(way), num_parallel_calls=2)
+        name: source.map(
+            tf.autograph.experimental.do_not_convert(way), num_parallel_calls=2
+        ).prefetch(2)  # as `as_tf_dataset` has it
         for name, way in ways.items()
     }
 
