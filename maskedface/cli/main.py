@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TextIO, cast
 
 import maskedface
-from maskedface.names import near_names, shown
+from maskedface.names import did_you_mean, shown
 
 # What a user may have got wrong; anything else is a defect and keeps its traceback.
 _USER_ERRORS = (ValueError, OSError, ModuleNotFoundError)
@@ -121,6 +121,5 @@ def _top(words: list[str]) -> int:
         parser.print_help()
         return 0
     word = parser.parse_args(words).command
-    near = near_names(word, COMMANDS)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    hint = did_you_mean(word, COMMANDS)
     parser.error(f"COMMAND must be one of {[*COMMANDS]}. Received: {shown(word)!r}{hint}")

@@ -19,7 +19,7 @@ from maskedface import recipes
 from maskedface.cli import data
 from maskedface.cli.values import count
 from maskedface.cli.waiting import add_wait
-from maskedface.names import near_names
+from maskedface.names import did_you_mean
 
 if TYPE_CHECKING:
     from maskedface.recipes import Recipe
@@ -122,10 +122,9 @@ def read_recipe(name: str) -> Recipe:
         return recipes.ALL[name]
     if os.path.isfile(name):
         return recipes.Recipe.read(name)
-    near = near_names(name, recipes.ALL)
     raise ValueError(
         f"--recipe must be one of {sorted(recipes.ALL)} or a file. Received: {name!r}"
-        f"{near and f'; did you mean {near[0]}?'}"
+        f"{did_you_mean(name, recipes.ALL)}"
     )
 
 

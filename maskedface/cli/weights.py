@@ -192,11 +192,10 @@ def _list() -> None:
 def _show(name: str) -> None:
     from maskedface.conversion import cache
     from maskedface.models.presets import PRESETS
-    from maskedface.names import near_names
+    from maskedface.names import did_you_mean
 
     if name not in PRESETS:
-        near = near_names(name, PRESETS, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(name, PRESETS)
         raise ValueError(f"PRESET must be one of {[*PRESETS]}. Received: {name!r}{hint}")
     preset = PRESETS[name]
     print(f"{name}, for models.{preset.architecture}")
