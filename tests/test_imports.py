@@ -23,7 +23,9 @@ MAY_USE = {
     "masking": {"geometry"},
     "conversion": {"atomic_file"},
     "images": {"extras"},
-    "datasets": {"geometry", "images", "masking", "atomic_file", "locks", "extras", "names"},
+    "datasets": {
+        *("geometry", "images", "layers", "masking", "atomic_file", "locks", "extras", "names"),
+    },
     "audit": {"atomic_file", "datasets", "extras", "geometry", "images", "masking", "names"},
     "synthetic": {"datasets"},
     "masked_faces": {"audit", "datasets", "geometry", "images", "masking"},

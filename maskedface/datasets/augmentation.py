@@ -9,10 +9,8 @@ import numpy as np
 
 from maskedface.masking.hashed_draws import uniform
 
-_STREAM = (
-    100  # apart from the streams of `datasets.order`; a layer takes as many as it draws numbers
-)
-_STREAMS = 32  # at most, a layer
+# Apart from the streams of `datasets.order`; a layer takes as many as it draws numbers, at most _STREAMS.
+_STREAM, _STREAMS = 100, 32
 
 
 class Augmentation:
@@ -173,39 +171,21 @@ def _states(layer: Any) -> list[Any]:
 
 
 def _mirror(images: Any, turned: Any) -> Any:
+    from maskedface.layers._compiled import ops_of
+
     if isinstance(images, np.ndarray):
         images = images.copy()
         images[turned] = images[turned, :, ::-1]
         return images
-    if _is_of_tensorflow(images):
-        import tensorflow as tf
-
-        return tf.where(turned[:, None, None, None], tf.reverse(images, [2]), images)
-    from keras import ops
-
-    return ops.where(turned[:, None, None, None], ops.flip(images, 2), images)
-
-
-def _is_of_tensorflow(images: Any) -> bool:
-    """Whether it is TensorFlow's tensor, asked without TensorFlow, which may not be there."""
-    return type(images).__module__.startswith("tensorflow")
+    ops = ops_of(images)
+    return ops.numpy.where(turned[:, None, None, None], ops.numpy.flip(images, 2), images)
 
 
 def _drawing_itself(layer: Any, images: Any, seed: Any, number: int) -> Any:
+    from maskedface.layers._compiled import ops_of
+
     for place, state in enumerate(_states(layer)):
         # Another start for each layer and each generator in it.
         state.assign(seed + np.array([number, place], "uint32"))
     # Some of Keras' layers mix up whole numbers and fractions.
-    return layer(_as_floats(images), training=True)
-
-
-def _as_floats(images: Any) -> Any:
-    if isinstance(images, np.ndarray):
-        return images.astype("float32")
-    if _is_of_tensorflow(images):
-        import tensorflow as tf
-
-        return tf.cast(images, "float32")
-    from keras import ops
-
-    return ops.cast(images, "float32")
+    return layer(ops_of(images).cast(images, "float32"), training=True)

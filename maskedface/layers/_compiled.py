@@ -31,6 +31,15 @@ def backend_of(images: Any) -> str:
     return name
 
 
+def ops_of(images: Any) -> Any:
+    """The operations (`numpy`, `cast`, ...) of the backend that must compute (`backend_of`).
+
+    Args:
+        images: array or tensor.
+    """
+    return DynamicBackend(backend_of(images))
+
+
 def run(
     function: Callable[..., Any], backend: str, tensors: tuple[Any, ...], **options: Any
 ) -> Any:
