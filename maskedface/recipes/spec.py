@@ -203,17 +203,28 @@ class Spec:
         is_class = isinstance(kind, type) and issubclass(kind, keras.callbacks.Callback)
         return is_class and not hasattr(kind, "from_config")
 
-    def arguments(self) -> dict[str, Any]:
-        """All arguments of the object, those left out with their defaults."""
-        if not self._is_callback():
+    def arguments(self, word: str) -> dict[str, Any]:
+        """Arguments of the object, those left out with their defaults: what its class names, where that
+        has the word, as an object made here would start TensorFlow or JAX before a run has set them up;
+        else all that the object keeps.
+
+        Args:
+            word: the argument that is looked for.
+        """
+        named = self._named()
+        if word not in named and not self._is_callback():
             with contextlib.suppress(ValueError):  # one that a recipe fills in may be missing
                 return dict(Spec.of(self.build()).config)
-        return self._words()
+        return named
 
-    def _words(self) -> dict[str, Any]:
+    def _named(self) -> dict[str, Any]:
         words = inspect.signature(self._class()).parameters.values()
         config: dict[str, Any] = self.config
-        return {word.name: word.default for word in words} | config
+        found = {w.name: _plain(w.default) for w in words if w.kind is not w.VAR_KEYWORD}
+        return {
+            name: None if value is inspect.Parameter.empty else value
+            for name, value in found.items()
+        } | config
 
 
 def classes_of(module: str) -> list[str]:
@@ -249,7 +260,7 @@ def changed(node: Any, path: list[str], value: Any, where: str) -> Any:
     if isinstance(node, Mapping) and {"class_name", "config"} <= set(node):
         return changed(Spec.of(node), path, value, where).to_dict()
     if isinstance(node, Spec):
-        known = node.config if word in node.config else node.arguments()
+        known = node.config if word in node.config else node.arguments(word)
         _check_word(word, known, where)
         new = changed(known[word], rest, value, here)
         if word not in node.config and new == known[word]:
@@ -271,7 +282,7 @@ def value_at(node: Any, path: list[str]) -> Any:
         if isinstance(node, Mapping) and {"class_name", "config"} <= set(node):
             node = node["config"]
         elif isinstance(node, Spec):
-            node = node.config if word in node.config else node.arguments()
+            node = node.config if word in node.config else node.arguments(word)
         if isinstance(node, (list, tuple)):
             node = node[int(word)] if word.isdecimal() and int(word) < len(node) else None
         else:

@@ -123,8 +123,8 @@ def train(
     rows = check_rows(recipe, train, test, start.before, folder, seed)
     with contextlib.ExitStack() as stack:
         used = stack.enter_context(settled(seed, threads, folder))
-        recipe.check()  # not before: its objects start TensorFlow, whose threads are set by then
         devices = find_devices(strategy)
+        recipe.check()  # not before: its objects start TensorFlow, or JAX, which stays as it is then
         progress = progress and not devices.process
         folder = stack.enter_context(devices.opened(folder, wait))
         network = build_network(recipe, start, rows)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from maskedface import layers, losses, models
-from maskedface.recipes import Spec
+from maskedface.recipes import Recipe, Spec
 from maskedface.recipes.spec import changed
 from tests.recipes.own_parts import Counting, Forgetful, Halved
 
@@ -142,7 +142,7 @@ def test_a_registered_class_needs_no_module_that_can_be_imported() -> None:
     # A notebook's, say, or one of a test that is read from its path.
     spec = Spec("no.such.module", "Halved", Spec.of(Halved()).config, "elsewhere>Halved")
     assert isinstance(spec.build(), Halved)
-    assert "trainable" in spec.arguments()
+    assert "trainable" in spec.arguments("trainable")
 
 
 @pytest.mark.parametrize(
@@ -190,3 +190,16 @@ def test_another_class_is_suggested() -> None:
 def test_what_a_recipe_leaves_open_is_filled_in() -> None:
     head = Spec.of(models.CosineHead(scale=3.0)).build(num_classes=5)
     assert (head.num_classes, head.scale) == (5, 3.0)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["head.dropout=0", "head.hidden=[8]", "optimizer.clipnorm=1.0", "loss.ignore_class=0"],
+)
+def test_an_argument_that_the_class_names_is_changed_without_making_the_object(
+    monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    """What it is made of would start TensorFlow or JAX before a run has set threads or processes."""
+    monkeypatch.setattr(Spec, "build", None)
+    path, _, value = setting.partition("=")
+    assert Recipe(name="a").override(setting).value_at(path) == json.loads(value)
