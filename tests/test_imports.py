@@ -40,6 +40,7 @@ MAY_USE = {
         *("extras", "models", "geometry", "evaluation", "training", "datasets", "atomic_file"),
         *("landmarks", "masking", "names", "array_file", "images", "audit"),
     },
+    "engines": {"atomic_file", "evaluation", "extras", "geometry"},
     "exporting": {"models", "extras"},
     "reporting": LEAVES | {"models", "training"},
 }
