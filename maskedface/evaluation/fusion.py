@@ -81,10 +81,9 @@ def _pairs(faces: EmbeddedFaces, rng: np.random.Generator) -> tuple[np.ndarray, 
     found = []
     for row in one:
         same = other[(people[other] == people[row]) & (other != row)]
+        # A mask drawn on the same photograph says nothing.
         if faces.photos and faces.photos[int(row)]:
-            same = same[
-                photos[same] != photos[row]
-            ]  # one photograph with a mask drawn on says nothing
+            same = same[photos[same] != photos[row]]
         found.append(np.stack([np.full(len(same), row), same], axis=1))
     genuine = np.concatenate(found)
     return genuine[rng.permutation(len(genuine))[:_PAIRS]], impostor

@@ -20,6 +20,7 @@ from maskedface.masking import masked_probability
 from maskedface.models.saved import load_model
 from maskedface.names import person_name
 from maskedface.recognition.calibration import check_threshold
+from maskedface.recognition.ensemble_file import load_ensemble
 from maskedface.recognition.faces import (
     DetectedFace,
     EmbeddedFace,
@@ -124,7 +125,8 @@ class Recognizer:
         for the first time, the input range is checked on drawn faces, and a doubt is logged.
 
         Args:
-            name: "dlib", a finished run's folder, a .keras or an .onnx file.
+            name: "dlib", a finished run's folder, a .keras or an .onnx file, or an ensemble's .json file
+                (`recognition.save_ensemble`).
             alignment: of a file, in place of what it states; by default what its gallery remembers.
             input_range, channels, size: of an .onnx file, as for `engines.OnnxEmbedder`.
             gallery: as for `Recognizer`.
@@ -153,6 +155,8 @@ class Recognizer:
         if os.path.isfile(name):
             gallery = made if gallery is None else gallery
             alignment = alignment or gallery.alignment or None
+            if name.endswith(".json"):
+                return cls(load_ensemble(name), alignment=alignment, gallery=gallery, **words)
             if name.endswith(".onnx"):
                 embedder = OnnxEmbedder(name, alignment=alignment, **onnx_words)
                 introduce(embedder)
