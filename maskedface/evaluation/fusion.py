@@ -64,7 +64,7 @@ def fusion_weights(members: Sequence[EmbeddedFaces], *, seed: int = 0) -> np.nda
     fitted = LogisticRegression(class_weight="balanced").fit(cosines / spread, is_genuine)
     weights = np.maximum(fitted.coef_[0], 0) / spread
     weights = np.maximum(weights, 0.01 * max(weights.max(), 1e-9))
-    found: np.ndarray = weights / weights.sum()
+    found: np.ndarray = (weights / weights.sum()).astype("float64")
     return found
 
 
