@@ -107,7 +107,7 @@ def as_tf_dataset(
     people = len(index.people if classes is None else classes)
     plan = EpochPlan(
         index.labels(classes),
-        np.array([face.domain == "masked" for face in index.faces]),
+        index.masked,
         Augmentation(augmentation, seed=seed, alignment=alignment, size=image_size),
         seed,
         sampling or ("shuffled" if shuffle else "in_order"),

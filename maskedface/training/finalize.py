@@ -92,8 +92,7 @@ class _FinalNetwork:
 
     def templates(self, embeddings: np.ndarray, count: int, alignment: str) -> np.ndarray:
         """What is enrolled of the test rows: bare faces with drawn masks too (`masked_templates`)."""
-        faces = self.data.rows.test.faces
-        rows = np.flatnonzero([face.domain == "unmasked" for face in faces])
+        rows = np.flatnonzero(~self.data.rows.test.masked)
         found = embeddings.copy()
         for start in range(0, len(rows), _BLOCK):
             part = rows[start : start + _BLOCK]
