@@ -13,11 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from maskedface.datasets import order
-from maskedface.datasets.aligned_faces import read_aligned_face, read_aligned_faces
+from maskedface.datasets.aligned_faces import read_aligned_faces, read_row
 from maskedface.datasets.augmentation import Augmentation
 from maskedface.datasets.epoch_plan import EpochPlan
 from maskedface.datasets.face_index import FaceIndex
-from maskedface.datasets.face_places import face_source
 from maskedface.masking.numpy_calls import numpy_call
 
 Cache = Literal["memory"] | str | os.PathLike[str] | np.ndarray | None
@@ -114,9 +113,15 @@ def as_tf_dataset(
         with_domains,
         people,
     )
-    read = _reader(index, image_size, alignment, cache, progress)
-
-    return _dataset(plan, read, wanted, batch_size, initial_epoch)
+    if cache is None:
+        read = functools.partial(_decode, index, image_size, alignment)
+        return _dataset(plan, read, wanted, batch_size, initial_epoch)
+    if not isinstance(cache, np.ndarray):
+        folder = None if cache == "memory" else cache
+        cache = read_aligned_faces(
+            index, size=image_size, alignment=alignment, cache=folder, progress=progress
+        )
+    return dataset_of(plan, cache, batch_size, initial_epoch)
 
 
 def dataset_of(
@@ -130,7 +135,7 @@ def dataset_of(
         batch_size: int >= 1.
         initial_epoch: int >= 0.
     """
-    return _dataset(plan, _copier(chips), chips.shape, batch_size, initial_epoch)
+    return _dataset(plan, functools.partial(_copy, chips), chips.shape, batch_size, initial_epoch)
 
 
 def _dataset(
@@ -194,33 +199,12 @@ def _empty(shape: tuple[int, ...]) -> np.ndarray:
     return memory[start : start + count].reshape(shape)
 
 
-def _reader(
-    index: FaceIndex, size: int, alignment: str, cache: Cache, progress: bool
-) -> Callable[[np.ndarray, np.ndarray], None]:
-    """A function of row numbers and the array to fill with their images."""
-    if cache is None:
-        return functools.partial(_decode, index, size, alignment)
-    if isinstance(cache, np.ndarray):
-        chips: np.ndarray = cache
-    else:
-        folder = None if cache == "memory" else cache
-        chips = read_aligned_faces(
-            index, size=size, alignment=alignment, cache=folder, progress=progress
-        )
-    return _copier(chips)
-
-
-def _copier(chips: np.ndarray) -> Callable[[np.ndarray, np.ndarray], None]:
-    def copy(rows: np.ndarray, images: np.ndarray) -> None:
-        np.take(chips, rows, axis=0, out=images, mode="clip")  # "raise" would buffer
-
-    return copy
+def _copy(chips: np.ndarray, rows: np.ndarray, images: np.ndarray) -> None:
+    np.take(chips, rows, axis=0, out=images, mode="clip")  # "raise" would buffer
 
 
 def _decode(
     index: FaceIndex, size: int, alignment: str, rows: np.ndarray, images: np.ndarray
 ) -> None:
     for image, row in zip(images, rows, strict=True):
-        face = index.faces[row]
-        path = os.path.join(index.root, face.path)
-        read_aligned_face(path, size=size, alignment=alignment, source=face_source(face), out=image)
+        read_row(index, row, size=size, alignment=alignment, out=image)
