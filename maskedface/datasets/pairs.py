@@ -157,8 +157,8 @@ def _lfw_name(name: str, number: str) -> str:
 
 
 def _crmfrd(path: str) -> Iterator[_Line]:
-    table = read_table(path, ("Input", "Target", "Label"), legacy=_CRMFRD_ENCODING)
-    for number, row in table.rows.items():
+    rows = read_table(path, ("Input", "Target", "Label"), legacy=_CRMFRD_ENCODING)
+    for number, row in rows.items():
         if row["Label"] not in ("0", "1"):
             raise ValueError(
                 "c-RMFRD's column Label must be 0 or 1. "
