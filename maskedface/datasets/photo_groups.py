@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -67,16 +68,21 @@ def with_photo_groups(
     if not 0 <= max_distance <= BITS:
         raise ValueError(f"max_distance must be in 0-{BITS}. Received: max_distance={max_distance}")
     unknown = {face.person for face in index.faces if not face.photo}
-    rows = [face for face in index.faces if face.person in unknown]
-    paths = [os.path.join(index.root, face.path) for face in rows]
-    hashes = read_many(_hashes, paths, label="Comparing photos", progress=progress, workers=workers)
-    people: dict[str, list[int]] = defaultdict(list)
-    for row, face in enumerate(rows):
-        people[face.person].append(row)
+    rows = sorted(
+        (face for face in index.faces if face.person in unknown), key=lambda face: face.person
+    )
+
+    def hashes_of(face: Face) -> np.ndarray:
+        return photo_hashes(read_image(os.path.join(index.root, face.path)))
+
+    hashes = read_many(
+        hashes_of, rows, label="Comparing photos", progress=progress, workers=workers
+    )
     named: list[Face] = [face for face in index.faces if face.person not in unknown]
-    for members in people.values():
-        both = np.stack([hashes[row] for row in members])
-        named += _name_photos([rows[row] for row in members], photo_groups(both, max_distance))
+    pairs = zip(rows, hashes, strict=True)
+    for _, members in itertools.groupby(pairs, key=lambda pair: pair[0].person):
+        faces, own = zip(*members, strict=True)
+        named += _name_photos(faces, photo_groups(np.stack(own), max_distance))
     return FaceIndex(index.root, named, index.excluded)
 
 
@@ -145,21 +151,10 @@ def linked(rows: np.ndarray, least: float, *others: np.ndarray) -> np.ndarray:
     return np.asarray(connected_components(links, directed=False)[1])
 
 
-def _hashes(path: str) -> np.ndarray:
-    return photo_hashes(read_image(path))
-
-
-def _name_photos(faces: list[Face], groups: np.ndarray) -> list[Face]:
-    """One person's rows, sorted by path, with the photo of each group on the rows without one."""
+def _name_photos(faces: Sequence[Face], groups: np.ndarray) -> list[Face]:
+    """One person's rows with the photo of each group on those without one."""
+    members = list(zip(groups.tolist(), faces, strict=True))
     names: dict[int, str] = {}
-    for group, face in sorted(zip(groups.tolist(), faces, strict=True), key=_known_first):
+    for group, face in sorted(members, key=lambda m: (not m[1].photo, m[1].photo or m[1].path)):
         names.setdefault(group, face.photo or face.path)
-    return [
-        face._replace(photo=face.photo or names[group])
-        for group, face in zip(groups.tolist(), faces, strict=True)
-    ]
-
-
-def _known_first(member: tuple[int, Face]) -> tuple[bool, str, str]:
-    face = member[1]
-    return not face.photo, face.photo, face.path
+    return [face._replace(photo=face.photo or names[group]) for group, face in members]
