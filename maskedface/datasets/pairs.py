@@ -119,15 +119,14 @@ def read_pairs(
     index = FaceIndex(
         root,
         (
-            Face(found, _person(protocol, name), domain_of(name), alignment=alignment)
+            Face(found, _person(name), domain_of(name), alignment=alignment)
             for found, name in used.items()
             if found is not None
         ),
     )
     row = {face.path: number for number, face in enumerate(index.faces)}
+    first, second = np.array([[row[str(names[name])] for name in line[:2]] for line in kept]).T
     same = np.array([line.same for line in kept])
-    sides = [line.first for line in kept], [line.second for line in kept]
-    first, second = (np.array([row[str(names[name])] for name in side]) for side in sides)
     return PairList(index, first, second, same, _folds(kept), missing, lost=len(lines) - len(kept))
 
 
@@ -169,14 +168,11 @@ def _crmfrd(path: str) -> Iterator[_Line]:
         yield _Line(masked, bare, row["Label"] == "1", None)
 
 
-def _person(protocol: PairProtocol, name: str) -> str:
+def _person(name: str) -> str:
+    """The folder's name; in flat copies what stands before the photo's number."""
     folder, _, file = name.rpartition("/")
-    if protocol in ("lfw", "mlfw", "mfr2"):
-        # Flat copies have no folder: the name stands before the photo's number.
-        return folder.rpartition("/")[2] or "_".join(
-            itertools.takewhile(lambda part: not part[:1].isdecimal(), file.split("_"))
-        )
-    return folder.rpartition("/")[2] or file
+    words = itertools.takewhile(lambda part: not part[:1].isdecimal(), file.split("_"))
+    return folder.rpartition("/")[2] or "_".join(words) or file
 
 
 def _domains(protocol: PairProtocol, root: str | os.PathLike[str]) -> Callable[[str], Domain]:
