@@ -13,11 +13,8 @@ from PIL import Image
 
 from maskedface import geometry
 from maskedface.images.formats import PROMISED, content_format
-from maskedface.images.reading import ImageError, decode, open_image, read_file
+from maskedface.images.reading import ImageError, decode, is_turned, open_image, read_file
 from maskedface.masking import masked_probability
-
-_EXIF_ORIENTATION = 0x0112
-_TURNING = range(2, 9)  # 1 is upright; others are no orientation, and nothing turns for them
 
 # Images above this many pixels are decoded one at a time, so that many threads do not hold many.
 _LARGE = 16_000_000
@@ -37,7 +34,7 @@ class FileFacts(NamedTuple):
         problem: str, why it cannot be used; "" where it decodes. The rest is then filled.
         digest: bytes, BLAKE2b (128 bits) of the content; b"" where the file cannot be read.
         width, height: int, pixels, as seen upright.
-        orientation: int, EXIF orientation, 2-8; 1 where the image is upright or says nothing.
+        turned: bool, whether its EXIF orientation turns or mirrors it.
         mismatch: str, the content's format where the name promises another, else "".
         masked: float in [0, 1], `masking.masked_probability`; None where it was not asked for.
         blank: str, "nearly black" or "nearly uniform" where hardly anything can be seen, else "".
@@ -47,7 +44,7 @@ class FileFacts(NamedTuple):
     digest: bytes = b""
     width: int = 0
     height: int = 0
-    orientation: int = 1
+    turned: bool = False
     mismatch: str = ""
     masked: float | None = None
     blank: str = ""
@@ -87,7 +84,6 @@ def _facts(
     image: Image.Image, path: str, source: geometry.Source | None, digest: bytes
 ) -> FileFacts:
     pixels = decode(image)
-    orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
     content = content_format(image)
     promised = PROMISED.get(os.path.splitext(path)[1].lower(), content)
     return FileFacts(
@@ -95,7 +91,7 @@ def _facts(
         digest,
         pixels.shape[1],
         pixels.shape[0],
-        orientation if orientation in _TURNING else 1,
+        is_turned(image),
         "" if promised == content else content,
         None if source is None else masked_probability(pixels, source),
         blankness(pixels),
