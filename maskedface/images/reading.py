@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from maskedface.images.formats import PILLOW_FORMATS, heic_class, is_heic
+from maskedface.images.formats import opener_of
 
 # Pillow's own warning level (Image.MAX_IMAGE_PIXELS: a quarter of a GiB of RGB), here a refusal.
 MAX_PIXELS = 89_478_485
@@ -54,13 +54,14 @@ class ImageError(ValueError):
 
 
 def open_image(
-    file: str | os.PathLike[str] | bytes, *, max_pixels: int = MAX_PIXELS
+    file: str | os.PathLike[str] | bytes, *, max_pixels: int = MAX_PIXELS, name: str = ""
 ) -> Image.Image:
     """Opens an image and reads its header only, checking its size before anything is decoded.
 
     Args:
         file: a path, or the file's bytes.
         max_pixels: int, width * height above which the image is refused.
+        name: str, what errors call a file that is given as bytes.
 
     Returns:
         A PIL image, not yet decoded.
@@ -70,12 +71,38 @@ def open_image(
             a folder or a pipe.
         OSError: if the file cannot be read.
     """
-    name = _name_of(file)
-    return _opened(file if isinstance(file, bytes) else read_file(file), name, max_pixels)
+    data, name = _bytes_of(file, name)
+    too_large = f"more than {max_pixels:,} pixels, not decoded"
+    if not data:
+        raise ImageError(f"file must hold an image: {name!r} is empty", "empty file")
+    try:
+        with warnings.catch_warnings():
+            # Our own limit, checked below, speaks for all sizes that Pillow only warns about.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = opener_of(data)(io.BytesIO(data))
+    except Image.DecompressionBombError as error:
+        raise ImageError(
+            f"image must have at most {max_pixels} pixels: {name!r}", too_large
+        ) from error
+    except ModuleNotFoundError as error:
+        raise ImageError(f"file must be readable: {name!r} ({error})", str(error)) from error
+    except Exception as error:  # Pillow's plug-ins raise many kinds on damaged headers
+        known = not isinstance(error, UnidentifiedImageError)
+        reason = f"cut or damaged: {error}" if known else "not an image by its content"
+        raise ImageError(f"file must hold an image: {name!r} ({error})", reason) from error
+    if image.width * image.height > max_pixels:
+        raise ImageError(
+            f"image must have at most {max_pixels} pixels: {name!r} has "
+            f"{image.width} x {image.height}",
+            too_large,
+        )
+    return image
 
 
-def _name_of(file: str | os.PathLike[str] | bytes) -> str:
-    return "bytes" if isinstance(file, bytes) else os.fspath(file)
+def _bytes_of(file: str | os.PathLike[str] | bytes, name: str) -> tuple[bytes, str]:
+    if isinstance(file, bytes):
+        return file, name or "bytes"
+    return read_file(file), name or os.fspath(file)
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
@@ -109,35 +136,9 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _opened(data: bytes, name: str, max_pixels: int) -> Image.Image:
-    too_large = f"more than {max_pixels:,} pixels, not decoded"
-    if not data:
-        raise ImageError(f"file must hold an image: {name!r} is empty", "empty file")
-    try:
-        with warnings.catch_warnings():
-            # Our own limit, checked below, speaks for all sizes that Pillow only warns about.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            file = io.BytesIO(data)
-            image = (
-                heic_class()(file) if is_heic(data) else Image.open(file, formats=PILLOW_FORMATS)
-            )
-    except Image.DecompressionBombError as error:
-        raise ImageError(
-            f"image must have at most {max_pixels} pixels: {name!r}", too_large
-        ) from error
-    except ModuleNotFoundError as error:
-        raise ImageError(f"file must be readable: {name!r} ({error})", str(error)) from error
-    except Exception as error:  # Pillow's plug-ins raise many kinds on damaged headers
-        known = not isinstance(error, UnidentifiedImageError)
-        reason = f"cut or damaged: {error}" if known else "not an image by its content"
-        raise ImageError(f"file must hold an image: {name!r} ({error})", reason) from error
-    if image.width * image.height > max_pixels:
-        raise ImageError(
-            f"image must have at most {max_pixels} pixels: {name!r} has "
-            f"{image.width} x {image.height}",
-            too_large,
-        )
-    return image
+def is_turned(image: Image.Image) -> bool:
+    """Whether an image's EXIF orientation turns or mirrors it: 2-8; no other number means anything."""
+    return image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
 
 
 def decode(image: Image.Image, name: str = "image") -> np.ndarray:
@@ -170,9 +171,7 @@ def decode(image: Image.Image, name: str = "image") -> np.ndarray:
     try:
         pixels = _pixels(image)
     except Exception as error:  # as above: any kind of error may come out of a damaged file
-        raise ImageError(
-            f"image must decode: {name!r} ({error})", f"cut or damaged: {error}"
-        ) from error
+        raise _damaged(name, error) from error
     if deep and pixels.max(initial=0) < _DIMMEST:
         raise ImageError(
             f"image must use the range of its 16 bits: {name!r} reaches no quarter of it; scale its "
@@ -182,9 +181,13 @@ def decode(image: Image.Image, name: str = "image") -> np.ndarray:
     return pixels
 
 
+def _damaged(name: str, error: Exception) -> ImageError:
+    return ImageError(f"image must decode: {name!r} ({error})", f"cut or damaged: {error}")
+
+
 def _pixels(image: Image.Image) -> np.ndarray:
     # Pillow's functions copy the image even where there is nothing to do.
-    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    turned = is_turned(image)
     # Without a file it was decoded already, by whoever gave it to us.
     is_plain = image.mode in ("RGB", "L") and not turned
     if is_plain and isinstance(image, JpegImageFile) and image.fp is not None:
@@ -251,17 +254,14 @@ def read_image(
             values whose range nothing states, or the path leads to a folder or a pipe.
         OSError: if the file cannot be read.
     """
-    name = name or _name_of(file)
-    data = file if isinstance(file, bytes) else read_file(file)
+    data, name = _bytes_of(file, name)
     size = _plain_jpeg(data, max_pixels)
     if size is not None:
         try:
             return _decode_jpeg(data, size, "RGB" if channels == 3 else "RGBX")
         except Exception as error:
-            raise ImageError(
-                f"image must decode: {name!r} ({error})", f"cut or damaged: {error}"
-            ) from error
-    with _opened(data, name, max_pixels) as image:
+            raise _damaged(name, error) from error
+    with open_image(data, max_pixels=max_pixels, name=name) as image:
         pixels = decode(image, name)
     return pixels if channels == 3 else cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
 

@@ -133,8 +133,8 @@ def _published_pairs(root: str | os.PathLike[str], options: MaskedFacesConfig) -
 
 def _usable(index: FaceIndex) -> tuple[FaceIndex, tuple[Exclusion, ...]]:
     report = audit.audit_images(index, check_domains=False)
-    usable = audit.usable(index, report)
-    return FaceIndex(index.root, usable.faces, index.excluded), report.undecodable
+    bad = {row.path for row in report.undecodable}
+    return index.where(lambda face: face.path not in bad), report.undecodable
 
 
 def _selected(index: FaceIndex, options: MaskedFacesConfig) -> FaceIndex:
