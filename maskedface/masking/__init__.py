@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from maskedface.masking.area import mask_area
-from maskedface.masking.bank import MaskBank
+from maskedface.masking.bank import MaskBank, mask_area
 from maskedface.masking.enrolling import masked_templates
 from maskedface.masking.estimate import SEEMS_MASKED, masked_probability
 from maskedface.masking.image_styles import style_from_picture
