@@ -27,7 +27,7 @@ MAY_USE = {
         *("geometry", "images", "layers", "masking", "atomic_file", "locks", "extras", "names"),
     },
     "audit": {"atomic_file", "datasets", "extras", "geometry", "images", "masking", "names"},
-    "synthetic": {"datasets"},
+    "synthetic": {"datasets", "masking"},
     "masked_faces": {"audit", "datasets", "geometry", "images", "masking"},
     "metrics": {"losses"},
     "recipes": {"names"},
