@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import weakref
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -17,7 +18,6 @@ from maskedface.datasets.aligned_faces import read_aligned_faces, read_row
 from maskedface.datasets.augmentation import Augmentation
 from maskedface.datasets.epoch_plan import EpochPlan
 from maskedface.datasets.face_index import FaceIndex
-from maskedface.masking.numpy_calls import numpy_call
 
 Cache = Literal["memory"] | str | os.PathLike[str] | np.ndarray | None
 
@@ -108,7 +108,6 @@ def as_tf_dataset(
         index.labels(classes),
         index.masked,
         Augmentation(augmentation, seed=seed, alignment=alignment, size=image_size),
-        seed,
         sampling or ("shuffled" if shuffle else "in_order"),
         with_domains,
         people,
@@ -163,18 +162,13 @@ def _dataset(
         return images, plan.targets(elements, draws), draws, seed
 
     def begin(turn: tf.Tensor) -> tf.Tensor:
-        return tf.ensure_shape(numpy_call(next_epoch, [turn], tf.int64), [steps])
+        return tf.ensure_shape(_numpy_call(next_epoch, turn, tf.int64), [steps])
 
     def load(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
         types = (tf.uint8, tf.int32, tf.float32, tf.uint32)
-        images, labels, draws, seed = numpy_call(batch, [step], types)
-        columns = [None, (plan.classes or 0) + 1] if plan.with_domains else [None]
-        return (
-            tf.ensure_shape(images, [None, *shape[1:]]),
-            tf.ensure_shape(labels, columns),
-            tf.ensure_shape(draws, [None, augmentation.num_draws]),
-            tf.ensure_shape(seed, [2]),
-        )
+        labels = [None, (plan.classes or 0) + 1] if plan.with_domains else [None]
+        shapes = ([None, *shape[1:]], labels, [None, augmentation.num_draws], [2])
+        return tuple(map(tf.ensure_shape, _numpy_call(batch, step, types), shapes))
 
     def augment(
         images: tf.Tensor, labels: tf.Tensor, draws: tf.Tensor, seed: tf.Tensor
@@ -188,6 +182,26 @@ def _dataset(
     dataset = dataset.map(load, num_parallel_calls=calls)
     dataset = dataset.map(augment, num_parallel_calls=calls if augmentation.draws_all else 1)
     return dataset.prefetch(2)
+
+
+def _numpy_call(function: Callable[[np.ndarray], Any], tensor: tf.Tensor, types: Any) -> Any:
+    """`tf.numpy_function` that lets go of the function with the graph that calls it.
+
+    TensorFlow's own keeps each function, and so all arrays behind it, until the process ends
+    (`script_ops._internal_py_func`). Here it gets a weak reference, and the graph of the caller, which a
+    data set holds, has the strong one.
+    """
+    graph = tf.compat.v1.get_default_graph()
+    graph._maskedface_functions = (*getattr(graph, "_maskedface_functions", ()), function)
+    known = weakref.ref(function)
+
+    def call(array: np.ndarray) -> Any:
+        found = known()
+        if found is None:
+            raise RuntimeError("a data set must be there for as long as it is read")
+        return found(array)
+
+    return tf.numpy_function(call, [tensor], types)
 
 
 def _empty(shape: tuple[int, ...]) -> np.ndarray:

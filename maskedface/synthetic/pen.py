@@ -62,5 +62,5 @@ def on_side(side: int, points: Sequence[tuple[float, float]]) -> np.ndarray:
 
 def mirrored(half: Sequence[tuple[float, float]]) -> np.ndarray:
     """A smooth closed shape from its right half, top to bottom, x from the middle."""
-    shape: np.ndarray = outline(half) + (MIDDLE, 0)
+    shape: np.ndarray = outline(half) + np.array([MIDDLE, 0])
     return shape

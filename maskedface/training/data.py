@@ -128,7 +128,6 @@ def read_data(
         rows.train.labels(),
         rows.train.masked,
         Augmentation(layers, seed=seed, alignment=seen.alignment, size=seen.size),
-        seed,
         recipe.sampling,
         seen.wants_domains,
         len(rows.train.people),

@@ -81,7 +81,10 @@ class _FinalNetwork:
         """Embeddings of the training rows with drawn masks on."""
         chips, found = self.data.train, []
         masks = Augmentation(
-            [RandomMask(1.0)], seed=plan.seed, alignment=self.network.alignment, size=chips.shape[1]
+            [RandomMask(1.0)],
+            seed=plan.augmentation.seed,
+            alignment=self.network.alignment,
+            size=chips.shape[1],
         )
         for start in range(0, len(chips), _BLOCK):
             rows = np.arange(start, min(start + _BLOCK, len(chips)))

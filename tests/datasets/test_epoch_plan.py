@@ -73,7 +73,6 @@ def test_the_tensorflow_reader_follows_the_plan(drawn: FaceIndex, sampling: Samp
         drawn.labels(),
         drawn.masked,
         Augmentation(parts, seed=2, alignment="vggface2", size=64),
-        seed=2,
         sampling=sampling,
         with_domains=True,
     )
