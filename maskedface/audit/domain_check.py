@@ -52,11 +52,6 @@ class DomainCheck:
     threshold: float = _THRESHOLD
     skipped: str = ""
 
-    @property
-    def share_flagged(self) -> float:
-        """Suspects among the checked images, in [0, 1]."""
-        return len(self.suspects) / self.checked if self.checked else 0.0
-
 
 def suspect_domains(
     faces: Sequence[Face],

@@ -50,34 +50,31 @@ class FileFacts(NamedTuple):
     blank: str = ""
 
 
-def read_facts(path: str, source: geometry.Source | None = None, *, max_pixels: int) -> FileFacts:
+def read_facts(path: str, source: geometry.Source | None = None) -> FileFacts:
     """Reads and decodes one file.
 
     Args:
         path: str, the full path.
         source: where the face is, as for `geometry.chip_matrix`; None = the mask is not asked for.
-        max_pixels: int, images with more pixels are not decoded.
 
     Returns:
         `FileFacts`; a file that is missing, unreadable, no image, damaged or too large has its
         `problem` set, nothing is raised for it.
     """
+    digest = b""
     try:
         data = read_file(path)
-    except ImageError as error:
-        return FileFacts(error.reason)
-    except FileNotFoundError:
-        return FileFacts("a link to nothing" if os.path.lexists(path) else "missing")
-    except OSError as error:
-        return FileFacts(f"unreadable: {error.strerror}")
-    digest = hashlib.blake2b(data, digest_size=16).digest()
-    try:
-        with open_image(data, max_pixels=max_pixels) as image:
+        digest = hashlib.blake2b(data, digest_size=16).digest()
+        with open_image(data) as image:
             large = image.width * image.height > _LARGE
             with _ONE_LARGE if large else nullcontext():
                 return _facts(image, path, source, digest)
     except ImageError as error:
         return FileFacts(error.reason, digest)
+    except FileNotFoundError:
+        return FileFacts("a link to nothing" if os.path.lexists(path) else "missing")
+    except OSError as error:
+        return FileFacts(f"unreadable: {error.strerror}")
 
 
 def _facts(

@@ -14,7 +14,6 @@ from maskedface.audit.file_facts import FileFacts, read_facts
 from maskedface.datasets.face_index import DOMAINS, Exclusion, Face, FaceIndex
 from maskedface.datasets.face_places import face_source, is_placed
 from maskedface.images.in_threads import read_many
-from maskedface.images.reading import MAX_PIXELS
 from maskedface.names import shown
 
 _SHOWN = 5  # rows of each list in the text; the JSON has all
@@ -123,9 +122,7 @@ def audit_images(
     index: FaceIndex,
     *,
     progress: bool = True,
-    workers: int | None = None,
     check_domains: bool = True,
-    max_pixels: int = MAX_PIXELS,
 ) -> AuditReport:
     """Reads every file of an index once and reports what is wrong.
 
@@ -138,25 +135,20 @@ def audit_images(
     Args:
         index: the rows.
         progress: whether a progress bar is drawn, on stderr.
-        workers: int >= 1, threads; by default twice the processors, at most 16.
         check_domains: whether to look for images in the wrong domain (`suspect_domains`), among those
             whose rows say where the face lies.
-        max_pixels: int, an image with more is refused by its header, before it is decoded.
 
     Returns:
         An `image_audit.AuditReport`: its attributes hold what was found, `to_text()` sums it up and
         `to_json()` gives all of it as plain values. No file makes this raise: each problem is a row of
         the report.
-
-    Raises:
-        ValueError: if `workers` is below 1.
     """
 
     def read(face: Face) -> FileFacts:
         source = face_source(face) if check_domains and is_placed(face) else None
-        return read_facts(os.path.join(index.root, face.path), source, max_pixels=max_pixels)
+        return read_facts(os.path.join(index.root, face.path), source)
 
-    facts = read_many(read, index.faces, label="reading", progress=progress, workers=workers)
+    facts = read_many(read, index.faces, label="reading", progress=progress)
     rows = list(zip(index.faces, facts, strict=True))
     good = [(face, fact) for face, fact in rows if not fact.problem]
     same = defaultdict(list)

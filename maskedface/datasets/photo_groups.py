@@ -30,7 +30,6 @@ def with_photo_groups(
     *,
     max_distance: int = MAX_DISTANCE,
     progress: bool = True,
-    workers: int | None = None,
 ) -> FaceIndex:
     """Fills in the photo of the rows that have none, by near-duplicates within each person.
 
@@ -54,7 +53,6 @@ def with_photo_groups(
             first such name by alphabet).
         max_distance: int in [0, 255], bits in which two hashes of one photo may differ.
         progress: whether a progress bar is drawn, on stderr.
-        workers: int >= 1, threads; by default twice the processors, at most 16.
 
     Returns:
         A `FaceIndex` of the same rows, each with a photo. A new group is named after its first
@@ -63,7 +61,7 @@ def with_photo_groups(
     Raises:
         ImageError: if a file does not decode; `audit.audit_images` and `audit.usable` take such rows out.
         OSError: if a file cannot be read.
-        ValueError: if `max_distance` is out of range, or `workers` below 1.
+        ValueError: if `max_distance` is out of range.
     """
     if not 0 <= max_distance <= BITS:
         raise ValueError(f"max_distance must be in 0-{BITS}. Received: max_distance={max_distance}")
@@ -75,9 +73,7 @@ def with_photo_groups(
     def hashes_of(face: Face) -> np.ndarray:
         return photo_hashes(read_image(os.path.join(index.root, face.path)))
 
-    hashes = read_many(
-        hashes_of, rows, label="Comparing photos", progress=progress, workers=workers
-    )
+    hashes = read_many(hashes_of, rows, label="Comparing photos", progress=progress)
     named: list[Face] = [face for face in index.faces if face.person not in unknown]
     pairs = zip(rows, hashes, strict=True)
     for _, members in itertools.groupby(pairs, key=lambda pair: pair[0].person):

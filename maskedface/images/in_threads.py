@@ -25,26 +25,20 @@ def read_many(
     *,
     label: str,
     progress: bool = True,
-    workers: int | None = None,
 ) -> list[_Result]:
-    """Calls `read` on every item, in threads (Pillow decodes without Python's lock).
+    """Calls `read` on every item, in threads, twice as many as processors, at most 16 (Pillow
+    decodes without Python's lock).
 
     Args:
         read: what to do with one item. The first error it raises ends the work and surfaces.
         items: its arguments.
         label: str, the words beside the progress bar.
         progress: whether a progress bar is drawn, on stderr.
-        workers: int >= 1, the number of threads; by default twice the processors, at most 16.
 
     Returns:
         `[read(item) for item in items]`, in that order.
-
-    Raises:
-        ValueError: if `workers` is below 1.
     """
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers must be at least 1. Received: workers={workers}")
-    threads = workers or min(16, 2 * (os.cpu_count() or 1))
+    threads = min(16, 2 * (os.cpu_count() or 1))
     # Warning filters are global, and threads that change them (`open_image` does) can leave them
     # changed: this puts them back. Pillow's remarks on odd metadata would also tear the bar.
     with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
