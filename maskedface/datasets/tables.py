@@ -121,13 +121,11 @@ def not_utf8(cells: Iterable[str]) -> str:
     """What is wrong with the first cell whose bytes are no UTF-8, and what encodings of spreadsheets would
     make of it, in words; "" where all are."""
     for cell in cells:
-        try:
-            cell.encode()
-        except UnicodeEncodeError:
-            raw = cell.encode(errors="surrogateescape")
+        raw = cell.encode(errors="surrogateescape")
+        if raw.decode(errors="replace") != cell:
             names = {"Windows-1252": "cp1252", "GB18030": "gb18030"}
-            words = [
+            words = (
                 f"{name} reads {raw.decode(code, 'replace')!r}" for name, code in names.items()
-            ]
+            )
             return f"{raw!r} is not UTF-8: {', '.join(words)}"
     return ""

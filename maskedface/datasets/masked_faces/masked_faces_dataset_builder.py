@@ -84,8 +84,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         try:
             parts = read_parts(root, self.builder_config)
         except (FileNotFoundError, ValueError) as error:
-            kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
-            raise kind(f"{error}\n\n{INSTRUCTIONS}") from error
+            error.add_note(INSTRUCTIONS)
+            raise
         _warn(parts)
         people = tuple(sorted({p for index in parts.splits.values() for p in index.people}))
         self.info.features["person"].names = [_label(person) for person in people]
