@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
+from maskedface.layers._compiled import ops_of
 from maskedface.masking.hashed_draws import uniform
 
 # Apart from the streams of `datasets.order`; a layer takes as many as it draws numbers, at most _STREAMS.
@@ -128,8 +130,6 @@ class Augmentation:
 
 
 def _flat(layers: Sequence[Any]) -> list[Any]:
-    import keras
-
     found: list[Any] = []
     for layer in layers:
         found += _flat(layer.layers) if isinstance(layer, keras.Sequential) else [layer]
@@ -154,8 +154,6 @@ def _draws_of(layer: Any) -> int:
 
 
 def _is_mirror(layer: Any) -> bool:
-    import keras
-
     return type(layer) is keras.layers.RandomFlip and layer.mode == "horizontal"
 
 
@@ -166,8 +164,6 @@ def _states(layer: Any) -> list[Any]:
 
 
 def _mirror(images: Any, turned: Any) -> Any:
-    from maskedface.layers._compiled import ops_of
-
     if isinstance(images, np.ndarray):
         images = images.copy()
         images[turned] = images[turned, :, ::-1]
@@ -177,8 +173,6 @@ def _mirror(images: Any, turned: Any) -> Any:
 
 
 def _drawing_itself(layer: Any, images: Any, seed: Any, number: int) -> Any:
-    from maskedface.layers._compiled import ops_of
-
     for place, state in enumerate(_states(layer)):
         # Another start for each layer and each generator in it.
         state.assign(seed + np.array([number, place], "uint32"))

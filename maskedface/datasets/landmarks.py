@@ -75,10 +75,8 @@ class Landmarks:
 
     def to_cells(self) -> tuple[str, str, str, str]:
         """The cells of `COLUMNS`, ten numbers x1 y1 x2 y2 .. between blanks first, and of `ASPECT`."""
-        numbers = (
-            f"{number:.2f}".rstrip("0").rstrip(".") for pair in self.points for number in pair
-        )
-        return " ".join(numbers), self.source, f"{self.confidence:g}", f"{self.pixel_aspect:g}"
+        points = " ".join(f"{number:.10g}" for pair in self.points for number in pair)
+        return points, self.source, f"{self.confidence:g}", f"{self.pixel_aspect:g}"
 
     @staticmethod
     def from_cells(points: str, source: str, confidence: str, aspect: str = "") -> Landmarks | None:
@@ -92,18 +90,16 @@ class Landmarks:
             return None
         if not all(cells):
             raise ValueError(f"{', '.join(COLUMNS)} must all be filled, or none. Received: {cells}")
-        words = points.split()
-        if len(words) != 10:
-            raise ValueError(
-                f"landmarks must be ten numbers x1 y1 x2 y2 ... Received: landmarks={points!r}"
-            )
         try:
-            numbers = [float(word) for word in words]
+            numbers = np.array(points.split(), "float64")
             sure, square = float(confidence), float(aspect or "1")
         except ValueError:
             raise ValueError(
                 "landmarks, landmarks_confidence and pixel_aspect must be numbers. "
                 f"Received: {points!r}, {confidence!r} and {aspect!r}"
             ) from None
-        pairs = tuple(zip(numbers[::2], numbers[1::2], strict=True))
-        return Landmarks(pairs, source, sure, square)  # type: ignore[arg-type]  # five: checked again there
+        if len(numbers) != 10:
+            raise ValueError(
+                f"landmarks must be ten numbers x1 y1 x2 y2 ... Received: landmarks={points!r}"
+            )
+        return Landmarks(numbers.reshape(5, 2), source, sure, square)  # type: ignore[arg-type]
