@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from maskedface import geometry
-from maskedface.images.formats import PROMISED, content_format
+from maskedface.images.formats import misnamed
 from maskedface.images.reading import ImageError, decode, is_turned, open_image, read_file
 from maskedface.masking import masked_probability
 
@@ -81,15 +81,13 @@ def _facts(
     image: Image.Image, path: str, source: geometry.Source | None, digest: bytes
 ) -> FileFacts:
     pixels = decode(image)
-    content = content_format(image)
-    promised = PROMISED.get(os.path.splitext(path)[1].lower(), content)
     return FileFacts(
         "",
         digest,
         pixels.shape[1],
         pixels.shape[0],
         is_turned(image),
-        "" if promised == content else content,
+        misnamed(path, image),
         None if source is None else masked_probability(pixels, source),
         blankness(pixels),
     )

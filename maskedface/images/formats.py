@@ -26,8 +26,7 @@ _ENDINGS = {
     "HEIF": (".heic", ".heif", ".hif"),
 }
 _PILLOW_FORMATS = (*(name for name in _ENDINGS if name != "HEIF"), "DIB")
-PROMISED = {ending: name for name, endings in _ENDINGS.items() for ending in endings}
-IMAGE_EXTENSIONS = frozenset(PROMISED)
+_PROMISED = {ending: name for name, endings in _ENDINGS.items() for ending in endings}
 
 # A phone's JPEG with a second picture in it; a bare bitmap.
 _SAME = {"MPO": "JPEG", "DIB": "BMP"}
@@ -52,7 +51,7 @@ def has_image_name(path: str) -> bool:
     Args:
         path: str, the file's path or name.
     """
-    return os.path.splitext(path)[1].lower() in IMAGE_EXTENSIONS
+    return os.path.splitext(path)[1].lower() in _PROMISED
 
 
 def is_tools(path: str) -> bool:
@@ -64,9 +63,17 @@ def is_tools(path: str) -> bool:
     return any(part.startswith(".") or part.lower() in _TOOLS for part in path.split("/"))
 
 
-def content_format(image: Image.Image) -> str:
-    """The format of an opened image, a key of the endings' table; Pillow's own word for any other."""
-    return _SAME.get(image.format or "", image.format or "")
+def misnamed(path: str, image: Image.Image) -> str:
+    """The format of an opened image where its name promises another, a key of the endings' table or
+    Pillow's own word; "" where the name is right or promises nothing.
+
+    Args:
+        path: str, the file's path or name.
+        image: a PIL image.
+    """
+    content = _SAME.get(image.format or "", image.format or "")
+    promised = _PROMISED.get(os.path.splitext(path)[1].lower(), content)
+    return "" if promised == content else content
 
 
 def opener_of(data: bytes) -> Callable[[BinaryIO], Image.Image]:
