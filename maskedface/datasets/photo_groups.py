@@ -131,19 +131,18 @@ def linked(rows: np.ndarray, least: float, *others: np.ndarray) -> np.ndarray:
     Returns:
         int array, shape (rows,): equal numbers, from 0 on, are one group.
     """
-    from scipy.sparse import coo_array
+    from scipy.sparse import csr_array, vstack
     from scipy.sparse.csgraph import connected_components
 
-    pairs = [np.empty((2, 0), int)]
-    for start in range(0, len(rows), _BLOCK):
-        part = rows[start : start + _BLOCK]
-        likeness = part @ rows.T
-        for other in others:
-            np.maximum(likeness, part @ other.T, out=likeness)
-        first, second = np.nonzero(likeness >= least)
-        pairs.append(np.stack([first + start, second]))
-    first, second = np.concatenate(pairs, axis=1)
-    links = coo_array((np.ones(len(first), bool), (first, second)), shape=(len(rows),) * 2)
+    if not len(rows):
+        return np.empty(0, int)
+    parts = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
+    links = vstack(
+        [
+            csr_array(np.maximum.reduce([part @ form.T for form in (rows, *others)]) >= least)
+            for part in parts
+        ]
+    )
     return np.asarray(connected_components(links, directed=False)[1])
 
 
