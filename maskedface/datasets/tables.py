@@ -45,12 +45,11 @@ def read_text(path: str | os.PathLike[str], *, legacy: str = "") -> str:
             "a text file must hold no zero bytes; UTF-16 must begin with its byte order mark. "
             f"Received: {os.fspath(path)!r}, which begins with {data[:40]!r}: save it as UTF-8"
         )
-    encodings = (marked,) if marked else ("utf-8", legacy) if legacy else ()
-    if not encodings:
-        return data.decode("utf-8", "surrogateescape")
+    encodings = (marked,) if marked else ("utf-8", legacy) if legacy else ("utf-8",)
+    errors = "strict" if marked or legacy else "surrogateescape"
     for encoding in encodings:
         with contextlib.suppress(UnicodeDecodeError):
-            return data.decode(encoding)
+            return data.decode(encoding, errors)
     raise ValueError(
         f"a text file must decode as one of {encodings}. Received: {os.fspath(path)!r}, which begins with "
         f"{data[:40]!r}"

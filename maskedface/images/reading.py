@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import stat
 import warnings
@@ -192,10 +193,9 @@ def _pixels(image: Image.Image) -> np.ndarray:
     is_plain = image.mode in ("RGB", "L") and not turned
     if is_plain and isinstance(image, JpegImageFile) and image.fp is not None:
         image.fp.seek(0)
-        data = image.fp.read()
-        header = _jpeg_header(data)
-        if header is not None:
-            return _decode_jpeg(data, header[:2])
+        pixels = _decode_jpeg(image.fp.read())
+        if pixels is not None:
+            return pixels
     upright = ImageOps.exif_transpose(image) if turned else image
     if upright.mode.startswith("I"):  # 16-bit gray: Pillow's own conversion would clip at 255
         gray = np.asarray(upright).astype("float64") / 257
@@ -203,18 +203,18 @@ def _pixels(image: Image.Image) -> np.ndarray:
     return np.array(upright if upright.mode == "RGB" else upright.convert("RGB"))
 
 
-def _jpeg_header(data: bytes) -> tuple[int, int, str] | None:
-    """Height, width and colors; None where simplejpeg knows no such sampling, but Pillow may."""
+def _decode_jpeg(
+    data: bytes, colors: str = "RGB", max_pixels: float = math.inf
+) -> np.ndarray | None:
+    """The same libjpeg-turbo with the same settings as Pillow's, at half its time; None where simplejpeg
+    knows no such sampling, but Pillow may, where colors are to be converted, or it is too large."""
     try:
-        height, width, colors, _ = simplejpeg.decode_jpeg_header(data)
+        height, width, kind, _ = simplejpeg.decode_jpeg_header(data)
     except ValueError:
         return None
-    return int(height), int(width), colors
-
-
-def _decode_jpeg(data: bytes, size: tuple[int, int], colors: str = "RGB") -> np.ndarray:
-    """The same libjpeg-turbo with the same settings as Pillow's, at half its time."""
-    count = size[0] * size[1] * len(colors)
+    if height * width > max_pixels or kind not in ("YCbCr", "RGB", "Gray"):
+        return None
+    count = height * width * len(colors)
     # Into memory at an address divisible by 32 libjpeg-turbo writes past the caches, where the pixels are
     # wanted next: that takes twice as long, and what reads them waits for them.
     memory = np.empty(count + 36, "uint8")
@@ -255,23 +255,15 @@ def read_image(
         OSError: if the file cannot be read.
     """
     data, name = _bytes_of(file, name)
-    size = _plain_jpeg(data, max_pixels)
-    if size is not None:
+    # Nothing may turn it: Pillow's reading of the header would be a third of the time, with the
+    # interpreter's lock held.
+    if data.startswith(_JPEG_START) and _APP1 not in data:
         try:
-            return _decode_jpeg(data, size, "RGB" if channels == 3 else "RGBX")
+            found = _decode_jpeg(data, "RGB" if channels == 3 else "RGBX", max_pixels)
         except Exception as error:
             raise _damaged(name, error) from error
+        if found is not None:
+            return found
     with open_image(data, max_pixels=max_pixels, name=name) as image:
         pixels = decode(image, name)
     return pixels if channels == 3 else cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
-
-
-def _plain_jpeg(data: bytes, max_pixels: int) -> tuple[int, int] | None:
-    """Height and width of a JPEG that nothing may turn or convert, and whose size is permitted. Pillow's
-    reading of the header would be a third of the time, with the interpreter's lock held."""
-    header = _jpeg_header(data) if data.startswith(_JPEG_START) and _APP1 not in data else None
-    if header is None:
-        return None
-    height, width, colors = header
-    is_plain = height * width <= max_pixels and colors in ("YCbCr", "RGB", "Gray")
-    return (height, width) if is_plain else None
