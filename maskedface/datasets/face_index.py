@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
+from maskedface.checks import check_least
 from maskedface.datasets.landmarks import Landmarks
 from maskedface.datasets.person_names import name_key
 
@@ -216,8 +217,7 @@ class FaceIndex:
         Raises:
             ValueError: if `count` is below 1 or `domain` is neither.
         """
-        if count < 1:
-            raise ValueError(f"count must be at least 1. Received: count={count}")
+        check_least(count=(count, 1))
         counted = self if domain is None else self.only(domain)
         images = Counter(face.person for face in counted.faces)
         return self.where(lambda face: images[face.person] >= count)

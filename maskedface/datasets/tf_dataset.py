@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from maskedface.checks import check_least
 from maskedface.datasets import order
 from maskedface.datasets.aligned_faces import read_aligned_faces, read_row
 from maskedface.datasets.augmentation import Augmentation
@@ -91,15 +92,8 @@ def as_tf_dataset(
         ImageError: if a file cannot be decoded; without a cache TensorFlow wraps it, when the file
             is reached, in an error that names the file.
     """
-    for name, value, least in (
-        ("image_size", image_size, 1),
-        ("batch_size", batch_size, 1),
-        ("seed", seed, 0),
-        ("initial_epoch", initial_epoch, 0),
-        ("the number of rows", len(index), 1),
-    ):
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}. Received: {name}={value}")
+    check_least(image_size=(image_size, 1), batch_size=(batch_size, 1), rows=(len(index), 1))
+    check_least(seed=(seed, 0), initial_epoch=(initial_epoch, 0))
     wanted = (len(index), image_size, image_size, 3)
     if isinstance(cache, np.ndarray) and cache.shape != wanted:
         raise ValueError(f"cache must be an array of shape {wanted}. Received: shape {cache.shape}")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from maskedface.checks import check_least
 from maskedface.masking.sheet import Fit, Sheet
 from maskedface.masking.styles import Style
 
@@ -76,9 +77,7 @@ def draw_patches(
     names = [style.name for style in styles]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"styles must have different names, at least one. Received: {names}")
-    for name, value, least in (("size", size, 32), ("variants", variants, 1), ("seed", seed, 0)):
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}. Received: {name}={value}")
+    check_least(size=(size, 32), variants=(variants, 1), seed=(seed, 0))
     return np.stack(
         [
             draw_patch(style, style_rng(style, seed, variant), matrix, size, size)

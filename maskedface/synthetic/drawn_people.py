@@ -7,8 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from maskedface.checks import check_least
 from maskedface.datasets.face_index import Domain, Face, FaceIndex
-from maskedface.synthetic.face_drawing import check_least, draw_face
+from maskedface.synthetic.face_drawing import draw_face
 
 JPEG_QUALITY = 90
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from maskedface.checks import check_least
 from maskedface.masking.sheet import MIDDLE, curve
 from maskedface.synthetic.colors import CLOTHS, IRISES, Color, mix, rgb, shade
 from maskedface.synthetic.mask_drawing import draw_mask
@@ -62,12 +63,6 @@ def draw_face(
     if masked:
         draw_mask(pen, traits, rng)
     return _develop(pen.image.reduce(FINER), shot, rng)
-
-
-def check_least(**numbers: tuple[int, int]) -> None:
-    for name, (value, least) in numbers.items():
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}. Received: {name}={value}")
 
 
 def _outline(t: Traits, grow: float = 0.0) -> np.ndarray:
