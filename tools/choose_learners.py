@@ -52,7 +52,7 @@ def main() -> int:
         for seed in (0, 1, 2):
             train, test = datasets.split_by_photo(rows, 0.7, seed)
             known, asked = ([place[face.path] for face in part.faces] for part in (train, test))
-            masked = np.array([face.domain == "masked" for face in test.faces])
+            masked = test.masked
             scores = learner_scores(learner, embeddings[known], train.labels(), embeddings[asked])
             labels = test.labels(train.people)
             right.append((scores.argmax(1) == labels)[masked].mean())

@@ -137,7 +137,7 @@ def _faces(index: FaceIndex) -> Faces:
         return mask_features(image, source), mask_features(_gray(image), source)
 
     rows = read_many(read, range(len(index)), label="reading")
-    masked = np.array([face.domain == "masked" for face in index.faces])
+    masked = index.masked
     people = [face.person for face in index.faces]
     return Faces(
         np.concatenate([np.stack(part) for part in zip(*rows, strict=True)]),
@@ -224,7 +224,7 @@ def measure(data: str) -> None:
     """Prints how often the estimate agrees with the labels, by data set, domain and kind of image."""
     for name, index in to_measure(data).items():
         placed = find_landmarks(index, progress=True).where(is_placed)
-        masked = np.array([face.domain == "masked" for face in placed.faces])
+        masked = placed.masked
         found = np.array(
             read_many(
                 lambda row: _kinds(placed, row),  # noqa: B023

@@ -178,7 +178,7 @@ def choose(args: argparse.Namespace) -> None:
         chosen += bare[:12] if len(bare) >= 3 else []
     with_bare = {face.person for face in chosen if face.domain == "unmasked"}
     index = FaceIndex(index.root, [face for face in chosen if face.person in with_bare])
-    masked = np.array([face.domain == "masked" for face in index.faces])
+    masked = index.masked
     people = np.array([face.person for face in index.faces])
     images = [read_image(path) for path in index.paths]
     print(f"{masked.sum()} masked and {(~masked).sum()} unmasked images of {len(with_bare)} people")
@@ -238,7 +238,7 @@ def closed_set(detector: landmarks.Detector | None, index: FaceIndex, held: set[
     points = points_of(detector, images)
     spent = 1000 * (time.process_time() - begun) / len(images)
     embeddings, labels = embed(images, points), index.labels()
-    masked = np.array([face.domain == "masked" for face in index.faces])
+    masked = index.masked
     test = np.array([face.path in held for face in index.faces])
     means = np.stack([embeddings[~test & (labels == n)].mean(0) for n in range(len(index.people))])
     means /= np.linalg.norm(means, axis=1, keepdims=True)

@@ -49,7 +49,7 @@ def main() -> int:
 
 def _rank_1(embeddings: np.ndarray, faces: FaceIndex) -> np.ndarray:
     embeddings = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
-    masked = np.array([face.domain == "masked" for face in faces.faces])
+    masked = faces.masked
     people, labels = np.unique([face.person for face in faces.faces], return_inverse=True)
     gallery = np.zeros((len(people), embeddings.shape[1]), "float32")
     np.add.at(gallery, labels[~masked], embeddings[~masked])

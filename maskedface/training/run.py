@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import functools
 import glob
 import json
@@ -115,14 +114,8 @@ class Run:
 
     def split(self) -> dict[str, FaceIndex]:
         """{"train": rows trained on, "test": rows tested on}; the files may have gone since."""
-        manifest = self._kept(MANIFEST)
-        return read_split(
-            manifest,
-            _COLUMN,
-            root=self.record["data"],
-            check_files=False,
-            alignment_column=_alignment_column(manifest),
-        )
+        root = self.record["data"]
+        return read_split(self._kept(MANIFEST), _COLUMN, root=root, check_files=False)
 
     def _arrays(self, only: Collection[str] | None = None) -> dict[str, np.ndarray]:
         path = self._kept(PREDICTIONS)
@@ -249,13 +242,6 @@ def alignment_beside(path: str | os.PathLike[str]) -> str | None:
         return None
     found: str | None = read_record(folder).get("alignment")
     return found
-
-
-def _alignment_column(manifest: str) -> str:
-    """The name of the column that was "template" once."""
-    with open(manifest, encoding="utf-8", errors="surrogateescape", newline="") as file:
-        columns = next(csv.reader(file), [])
-    return "template" if "template" in columns and "alignment" not in columns else "alignment"
 
 
 def read_json(path: str) -> dict[str, Any]:
