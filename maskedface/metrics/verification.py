@@ -84,7 +84,8 @@ class TARAtFAR(_PairScores):
         far: float in (0, 1], the false-acceptance rate.
         from_embeddings: whether `y_pred` are embeddings, of which every pair of the batch is scored; by
             default they are scores.
-        num_bins: int >= 2, how many bins [-1, 1] has; the default 10,000 (ours) puts a threshold within 2e-4.
+        num_bins: int >= 2, how many bins [-1, 1] has; 10,000 (ours, the default) put a threshold
+            within 2e-4.
         name: str, the metric's.
         dtype: of counts and result; by default Keras' own. In float32 a bin counts 16.7 million pairs.
 
