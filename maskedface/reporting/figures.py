@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import os
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -15,8 +13,7 @@ from maskedface.evaluation.identification import cmc
 from maskedface.evaluation.verification import roc
 from maskedface.reporting.run_groups import KINDS, RunGroup
 from maskedface.reporting.svg import INK, LINE, SERIES, draw_svg
-from maskedface.training import Run
-from maskedface.training.run import HISTORY
+from maskedface.training.run import read_history
 
 _DOMAINS = {"unmasked": SERIES[0], "masked": SERIES[1]}
 _RANKS = 20  # of the CMC
@@ -60,21 +57,13 @@ def images_a_person(name: str, index: FaceIndex) -> str:
     return draw_svg(draw, name=name)
 
 
-def read_history(run: Run) -> dict[str, list[float]]:
-    """history.csv: column -> a value an epoch; {} where the run trained for no epoch."""
-    with open(os.path.join(run.path, HISTORY), encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    names = [key for key in (rows[0] if rows else ()) if all(row[key] for row in rows)]
-    return {key: [float(row[key]) for row in rows] for key in names}
-
-
 def curve(name: str, group: RunGroup, quantity: str) -> str | None:
     """Figures 5 to 8: a quantity an epoch on training and test faces, a line a seed.
 
     Returns:
         The SVG, or None where no run has the quantity.
     """
-    histories = [history for run in group.runs if quantity in (history := read_history(run))]
+    histories = [history for run in group.runs if quantity in (history := read_history(run.path))]
     if not histories:
         return None
 

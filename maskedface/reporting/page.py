@@ -15,6 +15,7 @@ from maskedface.reporting.confused_pairs import Confused, worst_pairs
 from maskedface.reporting.data_uri import face_uri
 from maskedface.reporting.grad_cam import grad_cam_part, grad_cam_table
 from maskedface.reporting.run_groups import KINDS, RunGroup
+from maskedface.training.run import read_history
 
 
 def write_report(
@@ -132,7 +133,7 @@ def _curves(name: str, group: RunGroup) -> dict[str, Any]:
         "recipe": group.recipe,
         "loss": figures.curve(f"{name}l", group, "loss"),
         "accuracy": figures.curve(f"{name}a", group, "accuracy"),
-        "is_tested": any("val_loss" in figures.read_history(run) for run in group.runs),
+        "is_tested": any("val_loss" in read_history(run.path) for run in group.runs),
     }
 
 
