@@ -72,8 +72,7 @@ def open_set_report(
     >>> report["masked"]["rank_1"]["mean"], report["masked"]["fnir"][0.5]["mean"]
     (1.0, 0.0)
     """
-    words = {"enrolled": enrolled, "draws": draws, "fpirs": fpirs, "fars": fars}
-    check_open_set(train, test, **words)  # type: ignore[arg-type]
+    check_open_set(train, test, enrolled=enrolled, draws=draws, fpirs=fpirs, fars=fars)
     candidates = [_in_both(part) for part in (train, test)]
     report: dict[str, Any] = {"people": len({*test.people}), "enrolled": enrolled, "draws": draws}
     for domain in ("masked", "unmasked"):
@@ -86,10 +85,10 @@ def check_open_set(
     train: EmbeddedFaces,
     test: EmbeddedFaces,
     *,
-    enrolled: int = 200,
-    draws: int = 10,
-    fpirs: Sequence[float] = (0.01, 0.1),
-    fars: Sequence[float] = (1e-2, 1e-3),
+    enrolled: int,
+    draws: int,
+    fpirs: Sequence[float],
+    fars: Sequence[float],
 ) -> None:
     """Refuses people, draws and rates that `open_set_report` would, before anything is embedded.
 
@@ -204,8 +203,7 @@ def _verification(
     values = figures(np.ones(len(scores), "float32"))
     bounds = pair_intervals(figures, *people, draws=_BOOTSTRAPS)
     told = [
-        {"value": float(value), "low": float(low), "high": float(high)}
-        for value, (low, high) in zip(values, bounds, strict=True)
+        {"value": float(value), **interval} for value, interval in zip(values, bounds, strict=True)
     ]
     return {
         "genuine": int(same.sum()),
