@@ -76,6 +76,11 @@ class RunGroup:
         """Whether the test faces are of people nobody trained on."""
         return "embeddings" in self.runs[0].predictions
 
+    @property
+    def kinds(self) -> dict[str, str]:
+        """The kinds of test faces that the runs have figures of, with what they are called."""
+        return {kind: words for kind, words in KINDS.items() if kind in self.runs[0].metrics}
+
     @functools.cached_property
     def train(self) -> FaceIndex:
         """The rows trained on, of the first seed's run."""

@@ -78,7 +78,7 @@ def _average(reports: Sequence[Mapping[str, Any]]) -> Any:
 
 def domain_table(groups: Sequence[RunGroup]) -> Table:
     """What was trained on, by what was tested on: the share named right, best of a column marked."""
-    kinds = [kind for kind in KINDS if any(kind in group.runs[0].metrics for group in groups)]
+    kinds = [kind for kind in KINDS if any(kind in group.kinds for group in groups)]
     rows = [
         (
             "",
@@ -86,7 +86,7 @@ def domain_table(groups: Sequence[RunGroup]) -> Table:
                 group.label,
                 trained_on(group.recipe, len(group.train)),
                 *(
-                    told(group.figure(kind)) if kind in group.runs[0].metrics else "no such faces"
+                    told(group.figure(kind)) if kind in group.kinds else "no such faces"
                     for kind in kinds
                 ),
             ),
@@ -150,7 +150,7 @@ def _provenance(group: RunGroup, private: bool) -> dict[str, str]:
     record = group.runs[0].record
     versions = record["versions"]
     facts = {
-        "manifest, sha256": manifest_hash(group),
+        "manifest, sha256": file_checks.sha256(os.path.join(group.runs[0].path, MANIFEST)),
         "training rows": f"{len(group.train):,} of {len(group.train.people):,} people",
         "test rows": f"{len(group.test):,} of {len(group.test.people):,} people",
         "seeds": ", ".join(str(run.record["seed"]) for run in group.runs),
@@ -168,8 +168,3 @@ def _provenance(group: RunGroup, private: bool) -> dict[str, str]:
 
 def _name(path: str, private: bool) -> str:
     return os.path.basename(path) if private else path
-
-
-def manifest_hash(group: RunGroup) -> str:
-    """The sha256 of the first seed's manifest.csv: the rows, and which part each was in."""
-    return file_checks.sha256(os.path.join(group.runs[0].path, MANIFEST))
