@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from maskedface.evaluation.bootstrap import spread
 from maskedface.evaluation.embedded_faces import EmbeddedFaces
 from maskedface.evaluation.identification import identification_report, threshold_at_fpir
 from maskedface.evaluation.matching import Matches, match_probes
@@ -157,16 +158,16 @@ def _identification(
         if domain == "masked":
             kept.append(_matches(test, chosen[1], domain, "keep").hits().mean())
     figures: dict[str, Any] = {
-        "rank_1": _spread([report["rank"][1]["value"] for report in reports]),
+        "rank_1": spread([report["rank"][1]["value"] for report in reports]),
         "fnir": {},
         "per_draw": reports,
     }
     if kept:
-        figures["rank_1_own_photo_kept"] = _spread(kept)
+        figures["rank_1_own_photo_kept"] = spread(kept)
     for number, fpir in enumerate(fpirs):
         at = [report["open_set"][number] for report in reports]
-        figures["fnir"][fpir] = _spread([one["fnir"]["value"] for one in at]) | {
-            "fpir": _spread([one["fpir"]["value"] for one in at])
+        figures["fnir"][fpir] = spread([one["fnir"]["value"] for one in at]) | {
+            "fpir": spread([one["fpir"]["value"] for one in at])
         }
     return figures
 
@@ -175,11 +176,6 @@ def _matches(
     faces: EmbeddedFaces, chosen: Sequence[str], domain: Any, own_photo: Any = "leave_out"
 ) -> Matches:
     return match_probes(faces, probes=domain, own_photo=own_photo, enrolled=chosen)
-
-
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    sd = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-    return {"mean": float(np.mean(values)), "sd": sd}
 
 
 def _verification(

@@ -116,7 +116,7 @@ def fold_accuracies(
     right = np.empty(len(scores), bool)
     for fold in numbers:
         held_out = np.asarray(folds) == fold
-        threshold = _best_threshold(*_checked(scores[~held_out], same[~held_out]))
+        threshold = _best_threshold(scores[~held_out], same[~held_out])
         right[held_out] = (scores[held_out] >= threshold) == same[held_out]
     return np.array([right[folds == fold].mean() for fold in numbers]), right
 
@@ -276,7 +276,7 @@ class _Ordered:
 
 
 def _best_threshold(scores: np.ndarray, same: np.ndarray) -> float:
-    far, tar, thresholds = roc_curve(same, scores, drop_intermediate=False)
+    far, tar, thresholds = roc(scores, same)
     genuine = same.mean()
     accuracy = tar * genuine + (1 - far) * (1 - genuine)
     best = np.flatnonzero(accuracy >= accuracy.max() - 1e-12)

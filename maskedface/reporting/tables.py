@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +12,8 @@ from maskedface.evaluation.paper_rows import PAPER_ROWS
 from maskedface.recipes import Recipe
 from maskedface.reporting.run_groups import KINDS, RunGroup
 from maskedface.training.run import MANIFEST
+
+_SCORES = ("precision", "recall", "f1")
 
 
 class Table(NamedTuple):
@@ -49,7 +52,7 @@ def paper_tables(groups: Sequence[RunGroup]) -> list[Table]:
     )
     for domain in ("unmasked", "masked"):
         row, name = paper[domain], f"{domain}: the paper, RMFRD"
-        cells = tuple(f"{row[key]:.3f}" for key in ("precision", "recall", "f1"))
+        cells = tuple(f"{row[key]:.3f}" for key in _SCORES)
         one.rows.append(("paper", (name, "", f"{row['accuracy']:.3f}", f"{row['loss']:.3f}")))
         two.rows.append(("paper", (name, "", *cells)))
         for group in groups:
@@ -57,42 +60,28 @@ def paper_tables(groups: Sequence[RunGroup]) -> list[Table]:
             if not reports:
                 continue
             name, faces = f"{domain}: {group.label}", f"{reports[0]['faces']:,}"
-            loss = sum(report["loss"] for report in reports) / len(reports)
+            loss = statistics.fmean(report["loss"] for report in reports)
             one.rows.append(("", (name, faces, told(group.figure(domain)), f"{loss:.3f}")))
-            two.rows.append(
-                ("", (name, faces, *map(_average(reports), ("precision", "recall", "f1"))))
-            )
+            two.rows.append(("", (name, faces, *(_averages(reports, key) for key in _SCORES))))
     return [one, two]
 
 
-def _average(reports: Sequence[Mapping[str, Any]]) -> Any:
-    def cell(score: str) -> str:
-        weighted, macro = (
-            sum(report[average][score] for report in reports) / len(reports)
-            for average in ("weighted", "macro")
-        )
-        return f"{weighted:.3f} ({macro:.3f})"
-
-    return cell
+def _averages(reports: Sequence[Mapping[str, Any]], score: str) -> str:
+    weighted, macro = (
+        statistics.fmean(report[average][score] for report in reports)
+        for average in ("weighted", "macro")
+    )
+    return f"{weighted:.3f} ({macro:.3f})"
 
 
 def domain_table(groups: Sequence[RunGroup]) -> Table:
     """What was trained on, by what was tested on: the share named right, best of a column marked."""
     kinds = [kind for kind in KINDS if any(kind in group.kinds for group in groups)]
-    rows = [
-        (
-            "",
-            (
-                group.label,
-                trained_on(group.recipe, len(group.train)),
-                *(
-                    told(group.figure(kind)) if kind in group.kinds else "no such faces"
-                    for kind in kinds
-                ),
-            ),
-        )
-        for group in groups
-    ]
+    rows = []
+    for group in groups:
+        cells = [told(group.figure(k)) if k in group.kinds else "no such faces" for k in kinds]
+        words = trained_on(group.recipe, len(group.train))
+        rows.append(("", (group.label, words, *cells)))
     return Table("", ("run", "trained on", *(f"tested on {KINDS[kind]}" for kind in kinds)), rows)
 
 
