@@ -9,17 +9,14 @@ from keras import ops
 
 from maskedface.losses.targets import labels_of
 
+_BINS = 10_000
+
 
 class _PairScores(keras.metrics.Metric):
     """Counts the scores of genuine and of impostor pairs in bins of equal width over [-1, 1]."""
 
     def __init__(
-        self,
-        *,
-        name: str,
-        from_embeddings: bool = False,
-        num_bins: int = 10_000,
-        dtype: Any = None,
+        self, *, from_embeddings: bool, num_bins: int, name: str, dtype: Any = None
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         if num_bins < 2:
@@ -82,10 +79,8 @@ class TARAtFAR(_PairScores):
 
     Args:
         far: float in (0, 1], the false-acceptance rate.
-        from_embeddings: whether `y_pred` are embeddings, of which every pair of the batch is scored; by
-            default they are scores.
-        num_bins: int >= 2, how many bins [-1, 1] has; 10,000 (ours, the default) put a threshold
-            within 2e-4.
+        from_embeddings: whether `y_pred` are embeddings, of which every pair of the batch is scored.
+        num_bins: int >= 2, how many bins [-1, 1] has. 10,000 (ours) put a threshold within 2e-4.
         name: str, the metric's.
         dtype: of counts and result; by default Keras' own. In float32 a bin counts 16.7 million pairs.
 
@@ -103,8 +98,16 @@ class TARAtFAR(_PairScores):
         ValueError: if an argument is out of its range.
     """
 
-    def __init__(self, far: float = 0.01, *, name: str = "tar_at_far", **kwargs: Any) -> None:
-        super().__init__(name=name, **kwargs)
+    def __init__(
+        self,
+        far: float = 0.01,
+        *,
+        from_embeddings: bool = False,
+        num_bins: int = _BINS,
+        name: str = "tar_at_far",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(from_embeddings=from_embeddings, num_bins=num_bins, name=name, dtype=dtype)
         if not 0 < far <= 1:
             raise ValueError(f"far must be in (0, 1]. Received: far={far}")
         self.far = far
@@ -146,8 +149,15 @@ class EqualErrorRate(_PairScores):
         ValueError: if `num_bins` is below 2.
     """
 
-    def __init__(self, *, name: str = "equal_error_rate", **kwargs: Any) -> None:
-        super().__init__(name=name, **kwargs)
+    def __init__(
+        self,
+        *,
+        from_embeddings: bool = False,
+        num_bins: int = _BINS,
+        name: str = "equal_error_rate",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(from_embeddings=from_embeddings, num_bins=num_bins, name=name, dtype=dtype)
         self._direction = "down"
 
     def result(self) -> Any:
