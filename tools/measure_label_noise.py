@@ -14,14 +14,11 @@ compared with too.
 from __future__ import annotations
 
 import argparse
-import os
 from collections import Counter
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
+import _tool
 import numpy as np
 
-from maskedface import datasets
 from maskedface.cli import data
 from maskedface.cli.label_check import contradicted_labels
 from maskedface.datasets import FaceIndex
@@ -36,14 +33,10 @@ MARGINS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)  # spreads
 
 def main() -> None:
     """Reads the command line and measures."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = _tool.parser(__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     injected = commands.add_parser("injected")
-    data.add_data_arguments(injected)
-    injected.add_argument("--protocol", help="the manifest's column")
-    injected.add_argument("--part", default="train", help="of the protocol")
+    _tool.add_rows(injected, "train")
     injected.add_argument("--fewer-masked", type=int, metavar="N")
     injected.add_argument("--repeated", action="store_true")
     injected.add_argument("--share", type=float, default=0.05, help="of the labels that are wrong")
@@ -61,13 +54,7 @@ def main() -> None:
 
 def measure_injected(args: argparse.Namespace) -> None:
     """Prints, a margin and seed, the share of wrong labels found and the share of finds that are wrong."""
-    if args.protocol:
-        parts = datasets.read_split(
-            args.manifest, args.protocol, root=args.data, alignment=args.alignment
-        )
-        index = data.selected(parts[args.part], args)
-    else:
-        index = data.read_index(args)
+    index = _tool.read_rows(args)
     masked = Counter(face.person for face in index.faces if face.domain == "masked")
     if args.fewer_masked:
         index = index.where(lambda face: masked[face.person] < args.fewer_masked)

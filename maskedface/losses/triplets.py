@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from maskedface.losses.alignment import at_unit_length, mean_of
 from maskedface.losses.targets import domains_of, has_domains, labels_of
 
 _FAR = 9.0  # above any squared distance on the unit sphere
@@ -78,9 +79,7 @@ class SelfRestrainedTriplet(keras.losses.Loss):
         d3 = ops.squeeze(ops.take_along_axis(rows, negative[:, None], -1), -1)
         mean2, mean3 = ops.sum(anchors * d2) / count, ops.sum(anchors * d3) / count
         reach = ops.where(mean2 < mean3, d2, mean3)
-        losses = anchors * ops.relu(d1 - reach + self.margin)
-        # Keras takes the mean over the batch; the anchors' mean is meant.
-        return losses * ops.cast(ops.shape(losses)[0], losses.dtype) / count
+        return mean_of(ops.relu(d1 - reach + self.margin), anchors)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "margin": self.margin}
@@ -99,9 +98,7 @@ def _partners(y_true: Any) -> tuple[Any, Any]:
 
 
 def _squared_distances(embeddings: Any) -> Any:
-    """Of each pair, at unit length: shape (batch, batch). Below length .001 a face keeps it times
-    1,000, so that the gradient of an embedding of zeros is finite."""
-    squares = ops.sum(embeddings**2, -1, keepdims=True)
-    unit = embeddings * ops.rsqrt(ops.maximum(squares, 1e-6))
+    """Of each pair, at unit length: shape (batch, batch)."""
+    unit = at_unit_length(embeddings)
     squares = ops.sum(unit**2, -1)
     return squares[:, None] + squares[None, :] - 2 * ops.matmul(unit, ops.transpose(unit))

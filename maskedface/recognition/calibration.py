@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from maskedface.datasets.photo_groups import linked
-from maskedface.evaluation.scoring import normalized, pair_cosines, threshold_at
+from maskedface.evaluation.scoring import cosine_scores, normalized, threshold_at
 from maskedface.names import shown
 from maskedface.recognition.enrolled import Enrolled
 
@@ -224,5 +224,5 @@ def _pairs(unit: np.ndarray, people: Sequence[str]) -> tuple[np.ndarray, np.ndar
         first, second = np.random.default_rng(0).integers(len(unit), size=(2, 2 * _PAIRS))
     is_same = number[first] == number[second]
     both = [np.flatnonzero(kind & (first != second))[:_PAIRS] for kind in (~is_same, is_same)]
-    impostors, same = (pair_cosines(unit, first[kept], second[kept]) for kept in both)
+    impostors, same = (cosine_scores(unit, first[kept], second[kept]) for kept in both)
     return impostors, same

@@ -244,6 +244,17 @@ def alignment_beside(path: str | os.PathLike[str]) -> str | None:
     return found
 
 
+def read_history(folder: str | os.PathLike[str]) -> dict[str, list[float]]:
+    """A folder's history.csv: {column: a value an epoch}, of whole columns; {} before any epoch."""
+    path = os.path.join(folder, HISTORY)
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = [key for key in (rows[0] if rows else ()) if all(row[key] for row in rows)]
+    return {key: [float(row[key]) for row in rows] for key in names}
+
+
 def read_json(path: str) -> dict[str, Any]:
     """Reads a JSON object from a file."""
     with open(path, encoding="utf-8") as file:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import functools
 import json
-import runpy
-import sys
 from pathlib import Path
 
 import pytest
@@ -147,12 +145,3 @@ def test_the_convert_command_of_a_preset_is_understood(name: str) -> None:
     words = models.PRESETS[name].convert_command.split()
     args = parser.parse_args(words[2:])
     assert args.source == models.PRESETS[name].files[0].name and args.out == f"{name}.weights.h5"
-
-
-def test_the_script_converts_too(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = Path(__file__).parents[2] / "tools" / "convert_weights.py"
-    out = source.with_name("script.weights.h5")
-    monkeypatch.setattr(sys, "argv", [str(script), str(source), "--out", str(out)])
-    with pytest.raises(SystemExit) as exit:
-        runpy.run_path(str(script), run_name="__main__")
-    assert exit.value.code == 0 and out.is_file()
