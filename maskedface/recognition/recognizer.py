@@ -27,7 +27,7 @@ from maskedface.recognition.faces import (
     Verification,
 )
 from maskedface.recognition.gallery import Gallery
-from maskedface.recognition.photo import Photo, name_of, read_pixels
+from maskedface.recognition.photo import Photo, read_photo
 from maskedface.recognition.remembered import WHOLE
 from maskedface.training import last_run
 from maskedface.training.run import alignment_beside
@@ -174,12 +174,12 @@ class Recognizer:
                 faces (`landmarks.detect`).
             ModuleNotFoundError: if the detector wants a package that is not installed.
         """
-        image = read_pixels(photo)
+        image = read_photo(photo).image
         check_image(image)
         if self._aligned_to:
-            return whole_face(image, "alignment", self._aligned_to)
+            return whole_face(image, self._aligned_to)
         found = find_faces(self.detector, image)
-        return found or (whole_face(image, WHOLE, "") if self._fall_back == "always" else ())
+        return found or (whole_face(image, "") if self._fall_back == "always" else ())
 
     def align(self, photo: Photo, face: DetectedFace | None = None) -> np.ndarray:
         """The model's view of a face.
@@ -195,11 +195,12 @@ class Recognizer:
             FaceError: if no face is found.
             ImageError, OSError, ValueError, ModuleNotFoundError: as `detect`.
         """
-        image = read_pixels(photo)
+        file = read_photo(photo)
         if face is None:
-            face = max(self.detect(image), key=lambda one: one.area, default=None)
+            face = max(self.detect(file), key=lambda one: one.area, default=None)
         if face is None:
-            raise FaceError(f"a photograph must show a face. Received: none in {name_of(photo)}")
+            raise FaceError(f"a photograph must show a face. Received: none in {file.name}")
+        image = file.image
         matrix = geometry.chip_matrix(
             *image.shape[:2], source=face.source, target=self.alignment, size=self._size
         )
@@ -221,11 +222,11 @@ class Recognizer:
             ImageError, OSError, ValueError, ModuleNotFoundError: as `detect`.
         """
         self._check_process()
-        image = read_pixels(photo)
-        faces = self.detect(image) if faces is None else faces
+        file = read_photo(photo)
+        faces = self.detect(file) if faces is None else faces
         if not faces:
             return ()
-        embeddings = self._embed([self.align(image, face) for face in faces])
+        embeddings = self._embed([self.align(file, face) for face in faces])
         return tuple(
             EmbeddedFace(face.box, face.confidence, face.aligned_by, face.source, face.masked, row)
             for face, row in zip(faces, embeddings, strict=True)
@@ -246,15 +247,15 @@ class Recognizer:
                 next one.
             ImageError, OSError, ValueError, ModuleNotFoundError: as `detect`.
         """
-        image = read_pixels(photo)
-        faces = self.detect(image) if faces is None else faces
+        file = read_photo(photo)
+        faces = self.detect(file) if faces is None else faces
         found = sorted(faces, key=lambda face: face.area, reverse=True)
         if not found or (len(found) > 1 and found[0].area < _DOMINATES * found[1].area):
             raise FaceError(
                 "a photograph must show one face, or one far larger than the others. "
-                f"Received: {len(found) or 'no'} face{'s'[: len(found) != 1]} in {name_of(photo)}"
+                f"Received: {len(found) or 'no'} face{'s'[: len(found) != 1]} in {file.name}"
             )
-        return self.embed(image, found[:1])[0]
+        return self.embed(file, found[:1])[0]
 
     def enroll(self, person: str, photos: Iterable[Photo]) -> tuple[EmbeddedFace, ...]:
         """Adds a person's faces to the gallery; where one photograph is refused, none.
@@ -378,10 +379,16 @@ def find_faces(detector: Detector, image: np.ndarray) -> tuple[DetectedFace, ...
     )
 
 
-def whole_face(image: np.ndarray, by: str, source: geometry.Source) -> tuple[DetectedFace, ...]:
-    """The whole of an image as its face; of a nearly black or uniform one no face."""
+def whole_face(image: np.ndarray, source: geometry.Source) -> tuple[DetectedFace, ...]:
+    """The whole of an image as its face; of a nearly black or uniform one no face.
+
+    Args:
+        image: uint8 array, shape (height, width, 3).
+        source: where the face lies: an alignment, five points, or "" where nobody knows.
+    """
     if blankness(image):
         return ()
     height, width = image.shape[:2]
     box = (0.0, 0.0, float(width), float(height))
+    by = "crop" if not isinstance(source, str) else "alignment" if source else WHOLE
     return (DetectedFace(box, None, by, source, masked_probability(image, source)),)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from maskedface import geometry
 from maskedface.recognition import DetectedFace, Gallery, Recognizer, enroll_again, gallery_file
-from maskedface.recognition.enrollment import face_again
+from maskedface.recognition.enrollment import face_to_enroll
 from maskedface.recognition.photo import PhotoFile
 from maskedface.recognition.remembered import Remembered, remembered
 from maskedface.synthetic import draw_face
@@ -290,7 +290,7 @@ def test_points_that_no_crop_has_are_refused_before_anything_is_warped(
     (one,) = old.photos["ada"]
     hostile = one._replace(source=tuple(map(tuple, points.tolist())))
     with pytest.raises(ValueError, match="must lie in it, apart"):
-        face_again(another(other_model), hostile)
+        face_to_enroll(another(other_model), hostile)
 
 
 @pytest.mark.parametrize("path", ["ada.png", "//host/share/ada.png", "\\\\host\\share\\ada.png"])
