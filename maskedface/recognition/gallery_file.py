@@ -14,10 +14,9 @@ from maskedface.array_file import DamagedError, digest, read_arrays
 from maskedface.atomic_file import atomic_write
 from maskedface.geometry import ALIGNMENTS
 from maskedface.names import LONGEST
-from maskedface.recognition.remembered import Remember, are_photos
+from maskedface.recognition.remembered import Remember, photos_from_file, photos_to_file
 
 VERSION = 5  # 1 had no cohort, 2 no masks, 3 no digests, 4 no photographs
-_FACTS_MEMBER, _DIGESTS = "facts", "digests"
 _ROWS = {"rows": ("float32", 2), "lengths": ("float32", 1), "person": ("int32", 1)}
 _CROPS = {"crops": ("uint8", 1), "crop_ends": ("int64", 1)}
 _COHORT = {  # where the gallery has one
@@ -44,8 +43,8 @@ def write(
         OSError: if it cannot be written; the file that was there stays.
     """
     _check(path, facts, arrays)
-    digests = {name: digest(array) for name, array in arrays.items()}
-    text = json.dumps({"version": VERSION, **facts, _DIGESTS: digests}, allow_nan=False).encode()
+    told = {"version": VERSION, **facts, "digests": _digests(arrays)}
+    text = json.dumps(told, allow_nan=False).encode()
     # Biometric data: a new file is for its owner alone. By an open file, as NumPy would add an ending.
     with atomic_write(path, private=True) as partial, open(partial, "wb") as file:
         np.savez(file, facts=np.frombuffer(text, "uint8"), **arrays)  # type: ignore[arg-type]
@@ -66,10 +65,12 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
     """
     try:
         arrays = read_arrays(path)
-        facts = json.loads(arrays.pop(_FACTS_MEMBER).tobytes())
+        facts = json.loads(arrays.pop("facts").tobytes())
         version = facts.pop("version")
         if type(version) is not int:
             raise TypeError(f"version {version!r}")
+        if 4 <= version <= VERSION:
+            _check_digests(facts.pop("digests", None), arrays)
     except (DamagedError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"path must be a gallery's file, whole. Received: {os.fspath(path)!r} ({error})"
@@ -79,32 +80,25 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
             f"a gallery's file must be of version 1 to {VERSION}, which this release reads; one of a "
             f"later version needs a later release. Received: {os.fspath(path)!r} of version {version!r}"
         )
-    if version >= 4:
-        _check_digests(path, facts.pop(_DIGESTS, None), arrays)
     if version < 5:
         names = facts.get("people")
-        facts |= {
-            "photos": [[] for _ in names] if isinstance(names, list) else [],
-            "remember": "nothing",
-        }
-        arrays |= {"crops": np.empty(0, "uint8"), "crop_ends": np.empty(0, "int64")}
-        facts["alignment"] = ""
-    facts.setdefault("masks", 0)
+        nothing = [()] * len(names) if isinstance(names, list) else []
+        photos, crops = photos_to_file(nothing)
+        old = {"photos": photos, "remember": "nothing", "alignment": ""}
+        facts, arrays = {"masks": 0, **facts, **old}, arrays | crops
     _check(path, facts, arrays, has_cohort={1: False, 2: True}.get(version))
     return facts, arrays
 
 
-def _check_digests(
-    path: str | os.PathLike[str], digests: object, arrays: Mapping[str, np.ndarray]
-) -> None:
-    found = {name: digest(array) for name, array in arrays.items()}
-    if found != digests:
-        known = digests if isinstance(digests, dict) else {}
-        other = sorted(name for name in {*found, *known} if found.get(name) != known.get(name))
-        raise ValueError(
-            "path must be a gallery's file, whole, with the arrays that it was written with. "
-            f"Received: {os.fspath(path)!r}, where {other or 'the digests'} differ"
-        )
+def _check_digests(digests: object, arrays: Mapping[str, np.ndarray]) -> None:
+    found, known = _digests(arrays), digests if isinstance(digests, dict) else {}
+    other = sorted(name for name in {*found, *known} if found.get(name) != known.get(name))
+    if other:
+        raise ValueError(f"{other} differ from what was written")
+
+
+def _digests(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
+    return {name: digest(array) for name, array in arrays.items()}
 
 
 def _check(
@@ -148,7 +142,9 @@ def _wrong_arrays(
         found.append("lengths")
     if not (each == (1 if facts["keep"] == "mean" else faces)).all():
         found.append("faces")
-    if not are_photos(facts["photos"], facts["faces"], arrays["crop_ends"], len(arrays["crops"])):
+    try:
+        photos_from_file(facts, arrays)
+    except (TypeError, ValueError, OverflowError):
         found.append("photos")
     return found + (_wrong_cohort(rows, arrays) if with_cohort else [])
 

@@ -219,6 +219,7 @@ ENDS = {"crops": np.zeros(3, "uint8"), "crop_ends": np.array([3, 3], "int64")}
             ENDS | {"crop_ends": np.array([2**63 - 1, -2, 3], "int64")},
         ),
         ([[], [], 7], {}),
+        ([[["a.jpg", HASH, [[10**400, 1]] * 5], ["b.jpg", HASH, ""]], [], []], ENDS),
     ],
 )
 def test_photographs_that_do_not_fit_are_refused(
@@ -259,7 +260,7 @@ def test_a_word_for_what_to_remember_is_checked() -> None:
         Gallery("f00d", remember="all")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="photos must be one a face"):
         Gallery("f00d").enroll(["ada"], np.eye(1), [None, None])
-    with pytest.raises(ValueError, match="photos must be one a face"):
+    with pytest.raises(ValueError, match="a remembered photograph must have a path"):
         Gallery("f00d").enroll(["ada"], np.eye(1), [Remembered("", "", "")])
 
 
