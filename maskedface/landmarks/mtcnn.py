@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from maskedface.extras import from_extra
-from maskedface.landmarks.cascade import turned_back
+from maskedface.landmarks.cascade import in_quarter_turns
 from maskedface.landmarks.detection import Detection, check_image, clipped, without_doubles
 
 # Our own choices.
@@ -88,11 +88,8 @@ class MtcnnDetector:
         found = self._search(image)
         if not self._turn or (found and all(face.confidence >= _SURE for face in found)):
             return found
-        height, width = image.shape[:2]
-        for quarters in (1, 2, 3):
-            turned = self._search(np.ascontiguousarray(np.rot90(image, quarters)))
-            found += [turned_back(face, quarters, height, width) for face in turned]
-        return without_doubles(found)
+        (turned,) = in_quarter_turns(lambda images: [*map(self._search, images)], [image])
+        return without_doubles(found + turned)
 
     def _search(self, image: np.ndarray) -> list[Detection]:
         margin = int(max(image.shape) * _MARGIN) if max(image.shape) <= _CROP_SIDE else 0
