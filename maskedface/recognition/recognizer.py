@@ -125,29 +125,31 @@ class Recognizer:
         >>> Recognizer.load(friends.source, gallery=friends)  # doctest: +SKIP
         """
         name = os.fspath(name)
-        is_file = os.path.isfile(name)
-        if name != "dlib" and not os.path.isdir(name) and not is_file:
+        is_file = name != "dlib" and os.path.isfile(name)
+        if not is_file and name != "dlib" and not os.path.isdir(name):
             raise FileNotFoundError(
                 f"a model must be 'dlib', a run's folder or a .keras file. Received: {name!r}"
             )
-        if alignment is not None and (name == "dlib" or not is_file):
+        if alignment is not None and not is_file:
             raise ValueError(
                 "alignment must come with a .keras file: dlib's network and runs state their own. "
                 f"Received: alignment={alignment!r} for {name!r}"
             )
-        made = Gallery(source="dlib" if name == "dlib" else os.path.abspath(name))
+        made = Gallery(source=name if name == "dlib" else os.path.abspath(name))
         if name == "dlib":
-            return cls(models.DlibResNet29(), gallery=made if gallery is None else gallery, **words)
-        if is_file:
-            gallery = made if gallery is None else gallery
+            model = models.DlibResNet29()
+        elif is_file:
             model = load_model(name)
-            alignment = alignment or gallery.alignment or alignment_beside(name)
-            return cls(model, alignment=alignment, gallery=gallery, **words)
-        run = last_run(name)
-        if gallery is None:
+            known = "" if gallery is None else gallery.alignment
+            alignment = alignment or known or alignment_beside(name)
+        else:
+            run = last_run(name)
+            model, alignment = run.model, run.record["alignment"]
             source, masks = os.path.abspath(run.path), run.recipe.enroll_masks
-            gallery = Gallery(source=source, cohort=run.cohort, masks=masks)
-        return cls(run.model, alignment=run.record["alignment"], gallery=gallery, **words)
+            made = Gallery(source=source, cohort=run.cohort, masks=masks)
+        return cls(
+            model, alignment=alignment, gallery=made if gallery is None else gallery, **words
+        )
 
     @property
     def detector(self) -> Detector:
@@ -367,15 +369,10 @@ class Recognizer:
 def find_faces(detector: Detector, image: np.ndarray) -> tuple[DetectedFace, ...]:
     """The faces that a detector finds on an image, from left to right."""
     (found,) = detect(detector, [image])
+    masked = [masked_probability(image, face.points) for face in found]
     return tuple(
-        DetectedFace(
-            face.box,
-            face.confidence,
-            face.source,
-            face.points,
-            masked_probability(image, face.points),
-        )
-        for face in found
+        DetectedFace(face.box, face.confidence, face.source, face.points, share)
+        for face, share in zip(found, masked, strict=True)
     )
 
 
