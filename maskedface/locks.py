@@ -114,12 +114,9 @@ def _write_note(descriptor: int, what: str) -> None:
 def _holder(place: str) -> str:
     """Who holds a lock, in words; a note that is being written names nobody."""
     try:
-        descriptor = os.open(place, os.O_RDONLY)
-        try:
-            os.lseek(descriptor, 1, os.SEEK_SET)
-            note = json.loads(os.read(descriptor, _NOTE))
-        finally:
-            os.close(descriptor)
+        with open(place, "rb", buffering=0) as file:
+            file.seek(1)
+            note = json.loads(file.read(_NOTE))
         # As Python writes them: the file may be anybody's.
         process, host, since, what = (note[key] for key in ("process", "host", "since", "what"))
         return f"held by process {process!r} on {host!r} since {since!r} to {what!r}"

@@ -46,7 +46,8 @@ def draw_sheet(aligned: Aligned, path: str | os.PathLike[str], count: int = 48) 
     """
     if count < 1:
         raise ValueError(f"count must be at least 1. Received: count={count}")
-    check_ending(path)
+    if os.path.splitext(os.fspath(path))[1].lower() not in (".png", ".jpg", ".jpeg"):
+        raise ValueError(f"path must end in .png or .jpg. Received: path={os.fspath(path)!r}")
     if not aligned.findings:
         raise ValueError(
             "aligned must hold findings. Received: none, as every row said where its face lies"
@@ -62,16 +63,6 @@ def draw_sheet(aligned: Aligned, path: str | os.PathLike[str], count: int = 48) 
     with atomic_write(path) as partial:
         sheet.save(partial)
     return rows
-
-
-def check_ending(path: str | os.PathLike[str]) -> None:
-    """Refuses a sheet's path that ends for another kind of file.
-
-    Raises:
-        ValueError: if it ends in none of .png, .jpg and .jpeg.
-    """
-    if os.path.splitext(os.fspath(path))[1].lower() not in (".png", ".jpg", ".jpeg"):
-        raise ValueError(f"path must end in .png or .jpg. Received: path={os.fspath(path)!r}")
 
 
 def _worst(aligned: Aligned, count: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from typing import TYPE_CHECKING, Any
@@ -82,14 +83,30 @@ def embed_index(
     if templates and gallery.masks:
         bare = np.flatnonzero([face.domain == "unmasked" for face in index.faces])
         enrolled = embeddings.copy()
-        enrolled[bare], _ = masked_templates(
-            lambda faces: models.predict(embedder, faces),
-            chips[bare],
-            embeddings[bare],
-            count=gallery.masks,
-            alignment=alignment,
-        )
+        enrolled[bare], _ = with_masks(recognizer, chips[bare], embeddings[bare])
     return EmbeddedFaces.of(index.faces, embeddings, enrolled, gallery.cohort)
+
+
+def with_masks(
+    recognizer: Recognizer, chips: np.ndarray, embeddings: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a recognizer's gallery keeps of bare faces, and what they are under a drawn mask.
+
+    Args:
+        recognizer: its gallery says how many masks are drawn, at least 1.
+        chips: uint8 array, shape (faces, size, size, 3), the model's input.
+        embeddings: float array, shape (faces, features), theirs.
+
+    Returns:
+        As `masking.masked_templates`.
+    """
+    return masked_templates(
+        functools.partial(models.predict, recognizer.embedder),
+        chips,
+        embeddings,
+        count=recognizer.gallery.masks,
+        alignment=recognizer.alignment,
+    )
 
 
 def fingerprint(embedder: keras.Model, alignment: str) -> str:
@@ -108,7 +125,7 @@ def fingerprint(embedder: keras.Model, alignment: str) -> str:
     """
     digest = hashlib.blake2b(alignment.encode(), digest_size=16)
     names = {name: f"#{row}" for row, name in enumerate(_names(embedder))}
-    settings = _nameless(_without_alignment(embedder.get_config()), names)
+    settings = _plain(embedder.get_config(), names, {})
     digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
     for weight in embedder.weights:
         values = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
@@ -127,20 +144,23 @@ def _names(model: keras.Model) -> list[str]:
     return found
 
 
-def _without_alignment(value: Any, given: dict[Any, Any] | None = None) -> Any:
-    """Settings with each `FaceAlignment` left out, whose readers read what it was given.
+_UNSEEN = ("module", "registered_name", "build_config", "shared_object_id", "trainable")
 
-    So a network has the fingerprint that it had before it stated its alignment.
+
+def _plain(value: Any, names: dict[str, str], given: dict[Any, Any]) -> Any:
+    """Settings without what does not count, layers by numbers, and with each `FaceAlignment` left out,
+    whose readers read what it was given: a network has the fingerprint that it had before it stated its
+    alignment.
 
     Args:
         value: a part of a model's settings.
-        given: {(layer's name, call): the tensor given} of the model that the part is of.
+        names: {a layer's name: what stands for it}.
+        given: {(an alignment's name, call): the tensor given} of the model that the part is of.
     """
-    given = given or {}
     if isinstance(value, list | tuple):
-        return [_without_alignment(part, given) for part in value]
+        return [_plain(part, names, given) for part in value]
     if not isinstance(value, dict):
-        return value
+        return names.get(value, value) if isinstance(value, str) else value
     if isinstance(value.get("layers"), list):
         stating = [one for one in value["layers"] if one["class_name"] == "FaceAlignment"]
         given = {
@@ -154,19 +174,8 @@ def _without_alignment(value: Any, given: dict[Any, Any] | None = None) -> Any:
         while tuple(history[:2]) in given:
             history = [*given[tuple(history[:2])], 0]
         value = value | {"keras_history": history}
-    return {name: _without_alignment(part, given) for name, part in value.items()}
-
-
-_UNSEEN = ("module", "registered_name", "build_config", "shared_object_id", "trainable")
-
-
-def _nameless(value: Any, names: dict[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: _nameless(part, names)
-            for key, part in value.items()
-            if key not in _UNSEEN and part is not None and part is not False
-        }
-    if isinstance(value, list | tuple):
-        return [_nameless(part, names) for part in value]
-    return names.get(value, value) if isinstance(value, str) else value
+    return {
+        key: _plain(part, names, given)
+        for key, part in value.items()
+        if key not in _UNSEEN and part is not None and part is not False
+    }

@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from maskedface import models
 from maskedface.datasets.photo_groups import photo_groups, photo_hashes
 from maskedface.datasets.sources import check_people
-from maskedface.evaluation.scoring import normalized
-from maskedface.masking import SEEMS_MASKED, masked_templates
+from maskedface.masking import SEEMS_MASKED
 from maskedface.names import person_name
 from maskedface.recognition.batch import each, photo_files
+from maskedface.recognition.embedding import with_masks
 from maskedface.recognition.faces import DetectedFace, EmbeddedFace
 from maskedface.recognition.gallery import Gallery
 from maskedface.recognition.photo import Photo, PhotoFile, read_photo
@@ -148,13 +147,8 @@ def _with_template(recognizer: Recognizer, image: np.ndarray, face: EmbeddedFace
     where_is_unknown = face.aligned_by == WHOLE
     if not recognizer.gallery.masks or face.masked >= SEEMS_MASKED or where_is_unknown:
         return face
-    (template,), (covered,) = masked_templates(
-        lambda chips: normalized(models.predict(recognizer.embedder, chips)),
-        recognizer.align(image, face)[None],
-        face.embedding[None],
-        count=recognizer.gallery.masks,
-        alignment=recognizer.alignment,
-    )
+    chip = recognizer.align(image, face)
+    (template,), (covered,) = with_masks(recognizer, chip[None], face.embedding[None])
     return dataclasses.replace(face, template=template, covered=covered)
 
 

@@ -108,8 +108,7 @@ def _check(
     *,
     has_cohort: bool | None = None,
 ) -> None:
-    wrong = [name for name, good in _FACTS.items() if name not in facts or not good(facts[name])]
-    wrong += sorted({*facts} - {*_FACTS})
+    wrong = _wrong(facts, _FACTS)
     if not wrong:
         wrong = _wrong_arrays(facts, arrays, has_cohort)
     if wrong:
@@ -136,33 +135,37 @@ def _wrong_arrays(
     whole = len(person) == 0 or person[-1] == len(faces) - 1
     if not whole or not np.isin(starts, (0, 1)).all() or (len(faces) and not len(rows)):
         return ["person"]
-    each = np.bincount(person, minlength=len(faces))
-    found = [] if _unit(rows) else ["rows"]
-    if not ((lengths > 0) & (lengths <= faces[person] * (1 + _ROUNDING))).all():
-        found.append("lengths")
-    if not (each == (1 if facts["keep"] == "mean" else faces)).all():
-        found.append("faces")
-    try:
-        photos_from_file(facts, arrays)
-    except (TypeError, ValueError, OverflowError):
-        found.append("photos")
-    return found + (_wrong_cohort(rows, arrays) if with_cohort else [])
-
-
-def _wrong_cohort(rows: np.ndarray, arrays: Mapping[str, np.ndarray]) -> list[str]:
-    cohort, offsets = arrays["cohort"], arrays["offsets"]
-    features = cohort.shape[1] == rows.shape[1] or not len(rows)
+    squares = np.einsum("ij,ij->i", rows, rows)
+    kept = np.bincount(person, minlength=len(faces))
     good = {
-        "cohort": len(cohort) > 1 and features and bool(np.isfinite(cohort).all()),
-        "cohort_nearest": arrays["cohort_nearest"] > 0,
-        "offsets": len(offsets) == len(rows) and bool((np.abs(offsets) <= 1 + _ROUNDING).all()),
+        "rows": (np.abs(squares - 1) <= _ROUNDING).all(),
+        "lengths": ((lengths > 0) & (lengths <= faces[person] * (1 + _ROUNDING))).all(),
+        "faces": (kept == (1 if facts["keep"] == "mean" else faces)).all(),
+        "photos": _are_photos(facts, arrays),
     }
+    if with_cohort:
+        cohort, offsets = arrays["cohort"], arrays["offsets"]
+        features = cohort.shape[1] == rows.shape[1] or not len(rows)
+        good |= {
+            "cohort": len(cohort) > 1 and features and np.isfinite(cohort).all(),
+            "cohort_nearest": arrays["cohort_nearest"] > 0,
+            "offsets": len(offsets) == len(rows) and (np.abs(offsets) <= 1 + _ROUNDING).all(),
+        }
     return [name for name, fits in good.items() if not fits]
 
 
-def _unit(rows: np.ndarray) -> bool:
-    squares = np.einsum("ij,ij->i", rows, rows)
-    return bool((np.abs(squares - 1) <= _ROUNDING).all())
+def _are_photos(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bool:
+    try:
+        photos_from_file(facts, arrays)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return True
+
+
+def _wrong(values: Mapping[str, Any], table: Mapping[str, Callable[[Any], bool]]) -> list[str]:
+    """The names of values that are lacking, not as the table wants them, or not in it."""
+    lacking = [name for name, good in table.items() if name not in values or not good(values[name])]
+    return lacking + sorted({*values} - {*table})
 
 
 def _whole(least: int, most: float = math.inf) -> Callable[[object], bool]:
@@ -183,14 +186,6 @@ def _names(value: object) -> bool:
     return len({*value}) == len(value) and all(0 < len(name) <= LONGEST for name in value)
 
 
-def _thresholds(value: object) -> bool:
-    if value is None:
-        return True
-    if not isinstance(value, dict) or {*value} != {*_CALIBRATION}:
-        return False
-    return all(good(value[name]) for name, good in _CALIBRATION.items())
-
-
 _SCORE, _COSINE = _number(-2 - _ROUNDING, 2 + _ROUNDING), _number(-1 - _ROUNDING, 1 + _ROUNDING)
 _CALIBRATION: dict[str, Callable[[Any], bool]] = {
     "fpir": _number(0, 1),
@@ -208,7 +203,9 @@ _FACTS: dict[str, Callable[[Any], bool]] = {
     "source": _text,
     "people": _names,
     "faces": lambda value: isinstance(value, list) and all(map(_whole(1, 2**53), value)),
-    "calibration": _thresholds,
+    "calibration": lambda value: (
+        value is None or (isinstance(value, dict) and not _wrong(value, _CALIBRATION))
+    ),
     "masks": _whole(0, 100),
     "photos": lambda value: isinstance(value, list),  # the rest together with the crops
     "remember": lambda value: value in get_args(Remember),
