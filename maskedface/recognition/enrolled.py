@@ -97,9 +97,8 @@ class Enrolled:
         )
         several = (count > 1) & (squares > _NOTHING)
         count, squares = count[several], squares[several]
-        alike = (squares - count) / (
-            count * (count - 1)
-        )  # the mean cosine of two of a person's faces
+        # The mean cosine of two of a person's faces.
+        alike = (squares - count) / (count * (count - 1))
         return np.asarray((count * alike / np.sqrt(squares)).clip(-1, 1))
 
     def joined(
@@ -127,10 +126,39 @@ class Enrolled:
         for name, photo in zip(people, photos, strict=True):
             faces[name] = faces.get(name, 0) + 1
             remembered[name] = remembered.get(name, ()) + ((photo,) if photo is not None else ())
+        numbers = {name: number for number, name in enumerate(faces)}
+        new = np.array([numbers[name] for name in people], "int32")
         rows = np.concatenate([self.rows.reshape(-1, unit.shape[1]), unit])
         lengths = np.concatenate([self.lengths, np.ones(len(unit), "float32")])
-        templates = Templates(rows, self.templates.cohort)
-        return grouped([*self.owners, *people], faces, templates, lengths, keep, remembered)
+        person, templates = (
+            np.concatenate([self.person, new]),
+            Templates(rows, self.templates.cohort),
+        )
+        return Enrolled(faces, templates, lengths, person, remembered).grouped(keep)
+
+    def grouped(self, keep: Keep) -> Enrolled:
+        """The same people, the rows of each, which may lie anywhere, brought together.
+
+        Args:
+            keep: as for `Gallery`; "mean" makes one row of a person's.
+
+        Raises:
+            ValueError: if "mean" keeps a person's rows, and they cancel each other.
+        """
+        person, rows, lengths = self.person, self.rows, self.lengths
+        if keep == "mean":
+            sums = np.zeros((len(self.names), rows.shape[1]), "float32")
+            np.add.at(sums, person, rows * lengths[:, None])
+            lengths = np.linalg.norm(sums, axis=1)
+            if (lengths <= _NOTHING).any():
+                raise ValueError(
+                    "a person's embeddings must not cancel each other. "
+                    f"Received: those of {self.names[int(lengths.argmin())]!r}"
+                )
+            rows, person = normalized(sums), np.arange(len(self.names), dtype="int32")
+        order = np.argsort(person, kind="stable")
+        templates = Templates(rows[order], self.templates.cohort)
+        return Enrolled(self.faces, templates, lengths[order], person[order], self.photos)
 
     def without(self, person: str) -> Enrolled:
         """These people but one, who is among them."""
@@ -143,43 +171,6 @@ class Enrolled:
         return Enrolled(faces, self.templates.only(kept), self.lengths[kept], rest, photos)
 
 
-def grouped(
-    people: Sequence[str],
-    faces: dict[str, int],
-    templates: Templates,
-    lengths: np.ndarray,
-    keep: Keep,
-    photos: dict[str, tuple[Remembered, ...]],
-) -> Enrolled:
-    """Rows brought together person by person.
-
-    Args:
-        people: whose each row is.
-        faces: {person: how many of their faces were enrolled}, in the order that they are to have.
-        templates, lengths: as for `Enrolled`, rows in any order.
-        keep: as for `Gallery`.
-        photos: {person: the photographs remembered of them}.
-
-    Raises:
-        ValueError: if "mean" keeps a person's rows, and they cancel each other.
-    """
-    numbers = {name: number for number, name in enumerate(faces)}
-    person, rows = np.array([numbers[name] for name in people], "int32"), templates.vectors
-    if keep == "mean":
-        sums = np.zeros((len(numbers), rows.shape[1]), "float32")
-        np.add.at(sums, person, rows * lengths[:, None])
-        lengths = np.linalg.norm(sums, axis=1)
-        if (lengths <= _NOTHING).any():
-            raise ValueError(
-                "a person's embeddings must not cancel each other. "
-                f"Received: those of {list(faces)[int(lengths.argmin())]!r}"
-            )
-        rows, person = normalized(sums), np.arange(len(numbers), dtype="int32")
-    order = np.argsort(person, kind="stable")
-    kept = Templates(rows[order], templates.cohort)
-    return Enrolled(faces, kept, lengths[order], person[order], photos)
-
-
 def from_file(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Enrolled:
     """The people of a gallery's file; those whom a version before took for two, as their names were spelt
     in two of Unicode's forms, are one.
@@ -188,7 +179,7 @@ def from_file(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Enr
         facts, arrays: as `gallery_file.read` gives them.
 
     Raises:
-        ValueError: if a name is none, or as `grouped`.
+        ValueError: if a name is none, or as `Enrolled.grouped`.
     """
     rows, lengths, person = (arrays[name] for name in ("rows", "lengths", "person"))
     names = [person_name(name) for name in facts["people"]]
@@ -199,7 +190,7 @@ def from_file(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Enr
     for name, count, kept in of_each:
         faces[name] += count
         photos[name] += kept
-    if len(faces) == len(names):
-        return Enrolled(faces, templates, lengths, person, photos)
-    owners = [names[n] for n in person]
-    return grouped(owners, faces, templates, lengths, facts["keep"], photos)
+    numbers = {name: number for number, name in enumerate(faces)}
+    person = np.array([numbers[name] for name in names], "int32")[person]
+    people = Enrolled(faces, templates, lengths, person, photos)
+    return people if len(faces) == len(names) else people.grouped(facts["keep"])
