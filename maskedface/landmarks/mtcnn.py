@@ -77,12 +77,10 @@ class MtcnnDetector:
             return ()
         scale = min(1.0, MAX_SIDE / max(height, width))
         size = max(1, round(width * scale)), max(1, round(height * scale))
-        small = image if scale == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # the same where it is small
         factors = np.array([width / size[0], height / size[1]])
-        found = self._upright_first(small)
-        return tuple(
-            _scaled(face, factors, height, width) for face in sorted(found, key=lambda f: f.box)
-        )
+        found = sorted(self._upright_first(small), key=lambda face: face.box)
+        return tuple(_scaled(face, factors, height, width) for face in found)
 
     def _upright_first(self, image: np.ndarray) -> list[Detection]:
         found = self._search(image)

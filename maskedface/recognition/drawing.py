@@ -38,11 +38,9 @@ def draw_faces(photo: Photo, faces: Sequence[LabeledFace]) -> np.ndarray:
         is blue, other orange.
     """
     image = read_photo(photo).image
-    scale = min(1.0, MAX_SIDE / max(image.shape[:2]))
     picture = Image.fromarray(image)
-    if scale < 1:
-        width, height = (max(1, round(side * scale)) for side in picture.size)
-        picture = picture.resize((width, height), Image.Resampling.BOX)
+    picture.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX)
+    scale = max(picture.size) / max(image.shape[:2])
     draw = ImageDraw.Draw(picture)
     line = max(1, max(picture.size) // 400)
     font = ImageFont.load_default(max(11, max(picture.size) // 50))
