@@ -13,9 +13,9 @@ from maskedface.landmarks.detection import Detection, check_image, clipped, with
 from maskedface.landmarks.litert import LiteRTModel
 
 _SIDE = 256  # pixels of the model's input
-# mediapipe/modules/face_detection, `face_detection_back_desktop_live.pbtxt`: strides of its anchors,
-# two for each appearance of a stride.
-_STRIDES = (16, 32, 32, 32)
+# mediapipe/modules/face_detection, `face_detection_back_desktop_live.pbtxt`: strides of its anchors and how
+# many have one place, two for each appearance of a stride there (16, 32, 32, 32).
+_ANCHORS = ((16, 2), (32, 6))
 # Ours, by measurement on the people of RMFRD with fewer than 8 masked images (docs/alignment.md).
 # Of the longer side, edges repeated: a face that fills its image is found more often.
 _MARGIN = 0.25
@@ -103,10 +103,10 @@ def _five(points: np.ndarray) -> np.ndarray:
 def _anchors() -> np.ndarray:
     """(x, y) of the model's anchors in pixels of its input, in its order."""
     found = []
-    for stride, count in ((stride, _STRIDES.count(stride)) for stride in dict.fromkeys(_STRIDES)):
+    for stride, count in _ANCHORS:
         cells = (np.arange(_SIDE // stride) + 0.5) * stride
         y, x = np.meshgrid(cells, cells, indexing="ij")
-        found.append(np.repeat(np.stack([x.ravel(), y.ravel()], 1), 2 * count, axis=0))
+        found.append(np.repeat(np.stack([x.ravel(), y.ravel()], 1), count, axis=0))
     return np.concatenate(found)
 
 
