@@ -20,6 +20,7 @@ from collections import Counter
 import _tool
 import cv2
 import numpy as np
+from mesh import MeshDetector
 from no_faces import no_faces
 from points_worth import DETECTORS, embed, points_of, rank_one
 
@@ -29,7 +30,6 @@ from maskedface.datasets.pairs import PairList
 from maskedface.evaluation.verification import fold_accuracies
 from maskedface.images import read_image
 from maskedface.landmarks.aligner import SURE
-from maskedface.landmarks.mesh import MeshDetector
 from maskedface.masking import STYLES, mask_photo
 
 PROBES = 1000  # masks drawn a seed by `drawn`

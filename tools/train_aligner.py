@@ -77,7 +77,7 @@ def main() -> None:
 
 def teach(args: argparse.Namespace) -> None:
     """Keeps canvases of faces with the teacher's points."""
-    from maskedface.landmarks.mesh import MeshDetector
+    from mesh import MeshDetector
 
     rows = rows_to_teach(args.data, args.manifest, args.protocol)
     teacher, aligner = MeshDetector(mirror=True), Aligner(least=0.0)

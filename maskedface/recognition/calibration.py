@@ -132,7 +132,8 @@ def calibrate(
     np.maximum.at(best, photo, scores + _ROUNDING)
     identify = threshold_at(best, fpir)
     offsets = enrolled.templates.offsets
-    if identify > 1 - (0 if offsets is None else offsets.min()):
+    offsets = np.zeros(len(owners), "float32") if offsets is None else offsets
+    if identify > 1 - offsets.min():
         probe = int(scores.argmax())
         raise ValueError(
             "a probe must show somebody else than who is enrolled, or no threshold can be reached. "
@@ -142,10 +143,8 @@ def calibrate(
     impostors, same = _pairs(unit[once], [people[probe] for probe in once])
     level = np.concatenate([same, enrolled.genuine()])
     if len(level):
-        cosines = scores if offsets is None else scores + offsets[nearest]
-        _warn_of_alike(
-            people, [owners[row] for row in nearest], cosines >= np.quantile(level, _USUAL)
-        )
+        alike = scores + offsets[nearest] >= np.quantile(level, _USUAL)
+        _warn_of_alike(people, [owners[row] for row in nearest], alike)
     return Calibration(
         fpir=fpir,
         identify=identify,

@@ -30,7 +30,7 @@ from maskedface.recognition.faces import (
 )
 from maskedface.recognition.gallery import Gallery
 from maskedface.recognition.introducing import introduce
-from maskedface.recognition.photo import Photo, name_of, read_pixels
+from maskedface.recognition.photo import Photo, read_photo
 from maskedface.recognition.remembered import WHOLE
 from maskedface.training import last_run
 from maskedface.training.run import alignment_beside
@@ -149,26 +149,27 @@ class Recognizer:
             "size": size,
         }
         _check_named(name, alignment, onnx_words)
-        made = Gallery(source="dlib" if name == "dlib" else os.path.abspath(name))
+        made = Gallery(source=name if name == "dlib" else os.path.abspath(name))
+        model: keras.Model | Embedder
         if name == "dlib":
-            return cls(models.DlibResNet29(), gallery=made if gallery is None else gallery, **words)
-        if os.path.isfile(name):
-            gallery = made if gallery is None else gallery
-            alignment = alignment or gallery.alignment or None
+            model = models.DlibResNet29()
+        elif os.path.isfile(name):
+            alignment = alignment or (gallery.alignment if gallery is not None else "") or None
             if name.endswith(".json"):
-                return cls(load_ensemble(name), alignment=alignment, gallery=gallery, **words)
-            if name.endswith(".onnx"):
-                embedder = OnnxEmbedder(name, alignment=alignment, **onnx_words)
-                introduce(embedder)
-                return cls(embedder, gallery=gallery, **words)
-            model = load_model(name)
-            alignment = alignment or alignment_beside(name)
-            return cls(model, alignment=alignment, gallery=gallery, **words)
-        run = last_run(name)
-        if gallery is None:
+                model = load_ensemble(name)
+            elif name.endswith(".onnx"):
+                model = OnnxEmbedder(name, alignment=alignment, **onnx_words)
+                introduce(model)
+            else:
+                model, alignment = load_model(name), alignment or alignment_beside(name)
+        else:
+            run = last_run(name)
+            model, alignment = run.model, run.record["alignment"]
             source, masks = os.path.abspath(run.path), run.recipe.enroll_masks
-            gallery = Gallery(source=source, cohort=run.cohort, masks=masks)
-        return cls(run.model, alignment=run.record["alignment"], gallery=gallery, **words)
+            made = Gallery(source=source, cohort=run.cohort, masks=masks)
+        return cls(
+            model, alignment=alignment, gallery=made if gallery is None else gallery, **words
+        )
 
     @property
     def detector(self) -> Detector:
@@ -195,12 +196,12 @@ class Recognizer:
                 faces (`landmarks.detect`).
             ModuleNotFoundError: if the detector wants a package that is not installed.
         """
-        image = read_pixels(photo)
+        image = read_photo(photo).image
         check_image(image)
         if self._aligned_to:
-            return whole_face(image, "alignment", self._aligned_to)
+            return whole_face(image, self._aligned_to)
         found = find_faces(self.detector, image)
-        return found or (whole_face(image, WHOLE, "") if self._fall_back == "always" else ())
+        return found or (whole_face(image, "") if self._fall_back == "always" else ())
 
     def align(self, photo: Photo, face: DetectedFace | None = None) -> np.ndarray:
         """The model's view of a face.
@@ -216,11 +217,12 @@ class Recognizer:
             FaceError: if no face is found.
             ImageError, OSError, ValueError, ModuleNotFoundError: as `detect`.
         """
-        image = read_pixels(photo)
+        file = read_photo(photo)
         if face is None:
-            face = max(self.detect(image), key=lambda one: one.area, default=None)
+            face = max(self.detect(file), key=lambda one: one.area, default=None)
         if face is None:
-            raise FaceError(f"a photograph must show a face. Received: none in {name_of(photo)}")
+            raise FaceError(f"a photograph must show a face. Received: none in {file.name}")
+        image = file.image
         matrix = geometry.chip_matrix(
             *image.shape[:2], source=face.source, target=self.alignment, size=self.embedder.size
         )
@@ -242,11 +244,11 @@ class Recognizer:
             ImageError, OSError, ValueError, ModuleNotFoundError: as `detect`.
         """
         self._check_process()
-        image = read_pixels(photo)
-        faces = self.detect(image) if faces is None else faces
+        file = read_photo(photo)
+        faces = self.detect(file) if faces is None else faces
         if not faces:
             return ()
-        embeddings = self._embed([self.align(image, face) for face in faces])
+        embeddings = self._embed([self.align(file, face) for face in faces])
         return tuple(
             EmbeddedFace(face.box, face.confidence, face.aligned_by, face.source, face.masked, row)
             for face, row in zip(faces, embeddings, strict=True)
@@ -267,15 +269,15 @@ class Recognizer:
                 next one.
             ImageError, OSError, ValueError, ModuleNotFoundError: as `detect`.
         """
-        image = read_pixels(photo)
-        faces = self.detect(image) if faces is None else faces
+        file = read_photo(photo)
+        faces = self.detect(file) if faces is None else faces
         found = sorted(faces, key=lambda face: face.area, reverse=True)
         if not found or (len(found) > 1 and found[0].area < _DOMINATES * found[1].area):
             raise FaceError(
                 "a photograph must show one face, or one far larger than the others. "
-                f"Received: {len(found) or 'no'} face{'s'[: len(found) != 1]} in {name_of(photo)}"
+                f"Received: {len(found) or 'no'} face{'s'[: len(found) != 1]} in {file.name}"
             )
-        return self.embed(image, found[:1])[0]
+        return self.embed(file, found[:1])[0]
 
     def enroll(self, person: str, photos: Iterable[Photo]) -> tuple[EmbeddedFace, ...]:
         """Adds a person's faces to the gallery; where one photograph is refused, none.
@@ -406,22 +408,23 @@ def _check_named(name: str, alignment: str | None, onnx_words: dict[str, Any]) -
 def find_faces(detector: Detector, image: np.ndarray) -> tuple[DetectedFace, ...]:
     """The faces that a detector finds on an image, from left to right."""
     (found,) = detect(detector, [image])
+    masked = [masked_probability(image, face.points) for face in found]
     return tuple(
-        DetectedFace(
-            face.box,
-            face.confidence,
-            face.source,
-            face.points,
-            masked_probability(image, face.points),
-        )
-        for face in found
+        DetectedFace(face.box, face.confidence, face.source, face.points, share)
+        for face, share in zip(found, masked, strict=True)
     )
 
 
-def whole_face(image: np.ndarray, by: str, source: geometry.Source) -> tuple[DetectedFace, ...]:
-    """The whole of an image as its face; of a nearly black or uniform one no face."""
+def whole_face(image: np.ndarray, source: geometry.Source) -> tuple[DetectedFace, ...]:
+    """The whole of an image as its face; of a nearly black or uniform one no face.
+
+    Args:
+        image: uint8 array, shape (height, width, 3).
+        source: where the face lies: an alignment, five points, or "" where nobody knows.
+    """
     if blankness(image):
         return ()
     height, width = image.shape[:2]
     box = (0.0, 0.0, float(width), float(height))
+    by = "crop" if not isinstance(source, str) else "alignment" if source else WHOLE
     return (DetectedFace(box, None, by, source, masked_probability(image, source)),)
