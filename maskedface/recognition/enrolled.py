@@ -13,6 +13,7 @@ from maskedface.evaluation import Cohort, Templates
 from maskedface.evaluation.scoring import normalized
 from maskedface.names import person_name
 from maskedface.recognition.remembered import Remembered, photos_from_file
+from maskedface.recognition.search import ExactSearch
 
 Keep = Literal["mean", "all"]
 _NOTHING = 1e-6  # a sum of unit vectors this short has no direction but rounding's
@@ -60,31 +61,10 @@ class Enrolled:
         """Whose each row is."""
         return [self.names[number] for number in self.person]
 
-    def nearest(self, probe: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The k people most alike, everybody compared; who has several rows counts by the best of them.
-
-        Args:
-            probe: float array, shape (features,); scaled to length 1.
-            k: int >= 1.
-
-        Returns:
-            (int64 numbers of the people, float32 scores: cosines, less the offsets), shape
-            (min(k, people),), the most alike first, the lower number first among equals.
-
-        Raises:
-            ValueError: if `k` is below 1, or the probe's shape is another or not finite.
-        """
-        if k < 1 or np.shape(probe) != self.rows.shape[1:]:
-            raise ValueError(
-                f"k must be at least 1 and probe of shape {self.rows.shape[1:]}. "
-                f"Received: k={k}, probe.shape={np.shape(probe)}"
-            )
-        scores = self.templates.scores(normalized(np.asarray(probe)[None])[0])
-        best = np.maximum.reduceat(scores, np.flatnonzero(np.diff(self.person, prepend=-1)))
-        k = min(k, len(best))
-        near = np.flatnonzero(best >= np.partition(best, -k)[-k])
-        near = near[np.argsort(-best[near], kind="stable")][:k]
-        return near, best[near]
+    @functools.cached_property
+    def index(self) -> ExactSearch:
+        """What searches them."""
+        return ExactSearch(self.templates, self.person)
 
     def genuine(self) -> np.ndarray:
         """About the cosine of another face of theirs to each person's mean, from how alike their faces are:

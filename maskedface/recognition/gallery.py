@@ -271,7 +271,7 @@ class Gallery:
             self.remember, self._now = remember, dataclasses.replace(self._now, photos=kept)
 
     def search(self, embedding: np.ndarray, k: int = 1) -> tuple[Candidate, ...]:
-        """The people most alike, by an exact search: everybody is compared.
+        """The people most alike, by an exact search (`recognition.search.ExactSearch`).
 
         Args:
             embedding: float array, shape (features,).
@@ -286,7 +286,7 @@ class Gallery:
         now = self._now
         if not now.faces:
             raise ValueError("somebody must be enrolled before a search. Received: nobody")
-        numbers, scores = now.nearest(embedding, k)
+        numbers, scores = now.index.best(embedding, k)
         return tuple(
             Candidate(now.names[number], float(score))
             for number, score in zip(numbers, scores, strict=True)
