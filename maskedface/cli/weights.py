@@ -90,7 +90,7 @@ def convert(
     """
     from maskedface.conversion import probe, weights_h5
     from maskedface.models import weights
-    from maskedface.models.resnet50 import RGB_MEAN
+    from maskedface.models.caffe_resnet import RGB_MEAN
 
     weights_h5.sidecar_path(out)  # refuses a wrong ending before any work is done
     facts = weights.load(backbone, source)
