@@ -21,7 +21,8 @@ LEAST_SIDE = 75
 # the same epsilon.
 BN_EPSILON = 1e-3
 BN_MOMENTUM = 0.995
-# How much of a block's branches is added to its shortcut: src/models/inception_resnet_v1.py.
+# How much of a block's branches is added to its shortcut: src/models/inception_resnet_v1.py. The last
+# block8 adds all of it, and has no ReLU.
 SCALES = {"block35": 0.17, "block17": 0.10, "block8": 0.20}
 _LAYOUT = "channels_last"  # whatever Keras is set to
 
@@ -96,8 +97,8 @@ def InceptionResNetV1(
         input_shape: (height, width, 3) in pixels; height and width at least 75, or None for any.
         filters: int >= 2, even, width of the first convolution; 32 is the network, less makes a small
             one for tests.
-        blocks: three ints >= 1: how many of block35, block17 and block8; one block8 without a ReLU
-            comes behind these. (5, 10, 5) is the network.
+        blocks: three ints >= 1: how many of block35, block17 and block8; one block8 without a scale and a
+            ReLU comes behind these. (5, 10, 5) is the network.
         size: int >= 1, numbers of an embedding: 512 in Sandberg's models of 2018, 128 in those of 2017.
         normalization: how 0-255 is scaled. "fixed": (x - 127.5) / 128, for weights of 2018 (Sandberg's
             `fixed_image_standardization`). "per_image": by the mean and standard deviation of all numbers
@@ -128,7 +129,7 @@ def InceptionResNetV1(
             x = _block(x, filters, f"{name}_{block}")
         if reduction:
             x = _reduce(x, filters, reduction)
-    x = _block(x, filters, f"block8_{blocks[2]}", activation="linear")
+    x = _block(x, filters, f"block8_{blocks[2]}", last=True)
     x = layers.GlobalAveragePooling2D(data_format=_LAYOUT, name="pool")(x)
     x = layers.Dense(size, use_bias=False, dtype="float32", name="embedding_dense")(x)
     x = _norm("embedding_bn", dtype="float32")(x)
@@ -174,7 +175,12 @@ def _preprocess(x: keras.KerasTensor, normalization: str) -> keras.KerasTensor:
     # prewhiten's own bound of the deviation is 1 / sqrt(numbers of the image), .004 gray levels: only an
     # image of one gray level lies below it, and is 0 here as there.
     return layers.LayerNormalization(
-        (1, 2, 3), epsilon=1e-7, center=False, scale=False, dtype="float32", name="preprocess_whiten"
+        (1, 2, 3),
+        epsilon=1e-7,
+        center=False,
+        scale=False,
+        dtype="float32",
+        name="preprocess_whiten",
     )(x)
 
 
@@ -187,7 +193,7 @@ def _stem(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
 
 
 def _block(
-    x: keras.KerasTensor, filters: int, name: str, activation: str = "relu"
+    x: keras.KerasTensor, filters: int, name: str, *, last: bool = False
 ) -> keras.KerasTensor:
     kind = name.partition("_")[0]
     branches = _branches(x, filters, _BLOCKS[kind], name)
@@ -199,9 +205,11 @@ def _block(
         kernel_initializer="he_normal",
         name=f"{name}_up",
     )(mixed)
+    if last:
+        return layers.Add(name=f"{name}_add")([x, up])
     up = layers.Rescaling(SCALES[kind], name=f"{name}_scale")(up)
     x = layers.Add(name=f"{name}_add")([x, up])
-    return layers.Activation(activation, name=f"{name}_relu")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
 
 
 def _reduce(x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:

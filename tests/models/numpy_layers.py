@@ -12,7 +12,9 @@ import numpy as np
 Arrays = dict[str, np.ndarray]
 
 
-def convolve(x: np.ndarray, kernel: np.ndarray, stride: int, pad: int | tuple[int, int]) -> np.ndarray:
+def convolve(
+    x: np.ndarray, kernel: np.ndarray, stride: int, pad: int | tuple[int, int]
+) -> np.ndarray:
     # A sum over the kernel's positions, in float64.
     rows, columns = (pad, pad) if isinstance(pad, int) else pad
     x = np.pad(x, ((rows, rows), (columns, columns), (0, 0)))
@@ -56,7 +58,9 @@ def random_conv(
 ) -> None:
     """Adds a kernel whose outputs are as large as its inputs, times `gain`; a bias where `bias` > 0."""
     scale = gain / np.sqrt(np.prod(shape[1:]))
-    arrays[f"{name}.weight"] = (scale * random.standard_normal(shape, np.float32)).astype(np.float32)
+    arrays[f"{name}.weight"] = (scale * random.standard_normal(shape, np.float32)).astype(
+        np.float32
+    )
     if bias:
         arrays[f"{name}.bias"] = random.normal(0, bias, shape[0]).astype(np.float32)
 

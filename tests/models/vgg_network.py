@@ -31,7 +31,9 @@ def random_network(filters: int, units: int, side: int, seed: int = 0) -> Arrays
     return arrays
 
 
-def forward(arrays: Arrays, image: np.ndarray, channels_last: bool = False) -> dict[str, np.ndarray]:
+def forward(
+    arrays: Arrays, image: np.ndarray, channels_last: bool = False
+) -> dict[str, np.ndarray]:
     """Runs the network on one image of (height, width, 3), RGB, 0-255.
 
     Returns {"block1", ..., "block5": (height, width, channels); "fc6", "embedding": (units,)}, float64.
