@@ -14,7 +14,8 @@ from .heads import (
     classifier as classifier,
 )
 from .predicting import predict as predict
-from .presets import PRESETS as PRESETS, Preset as Preset
+from .preset import Preset as Preset
+from .presets import PRESETS as PRESETS
 from .resnet50 import ResNet50 as ResNet50
 from .transforms import fold_batch_norm as fold_batch_norm, with_precision as with_precision
 from .views import (
