@@ -1,4 +1,4 @@
-"""Converts a file of VGGFace2 weights: the command `maskedface weights convert` as a script.
+"""Converts another program's file of weights: the command `maskedface weights convert` as a script.
 
 python tools/convert_weights.py resnet50_ft_weight.pkl --out vggface2_ft.weights.h5
 """

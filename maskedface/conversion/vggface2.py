@@ -1,44 +1,51 @@
-"""The layouts in which the ResNet-50 of VGGFace2 is found, and their way into `models.ResNet50`."""
+"""The layouts in which the ResNet-50 of VGGFace2 is found."""
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
-import keras
-import numpy as np
+from maskedface.conversion.layout import KERAS_VARIABLES, Layout, Shapes, counted, layer_by_layer
 
 # People in VGGFace2's training set (Cao et al. 2018, section 2): the width of the classifier.
 CLASSES = 8631
+# Caffe's means of VGGFace2's training faces (github.com/ox-vgg/vgg_face2).
+SCALING = "x - (131.0912, 103.8827, 91.4953) in R, G, B"
+REFUSED = (
+    (
+        ("dim_proj", "classifier_low_dim"),
+        "weights must be in the geometry of Caffe. Received: the layers dim_proj or "
+        "classifier_low_dim, so the file is of Keras-VGGFace2-ResNet50: it was trained again "
+        "with 'same' padding, a 'valid' max-pool and a batch-norm epsilon of 1e-3, and would "
+        "give wrong features here",
+    ),
+)
+"""(what a name begins with, why such a file is refused)."""
+_IN_A_BLOCK = re.compile(r"layer(\d+)_(\d+)_(.+)")
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How one kind of file names and stores the network.
+def _rename(
+    stem: tuple[str, str], first: tuple[int, int], block: Mapping[str, str], layer: str
+) -> str | None:
+    """`first` are the file's numbers of the first stage and of its first block."""
+    if layer in ("stem_conv", "stem_bn"):
+        return stem[layer == "stem_bn"]
+    match = _IN_A_BLOCK.fullmatch(layer)
+    if match is None or match[3] not in block:
+        return None
+    return block[match[3]].format(int(match[1]) - 1 + first[0], int(match[2]) + first[1])
 
-    Attributes:
-        name: str, what to call the layout.
-        channels: the channel order that its first convolution expects.
-        stem: names of the first convolution and its batch norm.
-        first: numbers of the first stage and of its first block.
-        block: our part of a block -> its name, where {0} and {1} are stage and block.
-        variables: our variable -> the last part of its name, with what joins it.
-        classifier: names of the classifier's kernel and bias, which are not used.
-        classifier_needed: whether the file must hold them.
-        torch_axes: whether kernels are (filters, channels, height, width), as torch has them;
-            Keras has (height, width, channels, filters).
-    """
 
-    name: str
-    channels: Literal["BGR", "RGB"]
-    stem: tuple[str, str]
-    first: tuple[int, int]
-    block: Mapping[str, str]
-    variables: Mapping[str, str]
-    classifier: tuple[str, str]
-    classifier_needed: bool
-    torch_axes: bool
+def _arguments(first: tuple[int, int], block: str, kernel: str, shapes: Shapes) -> dict[str, Any]:
+    """`block` is a tensor of every block, `kernel` the first convolution's."""
+    stages = (block.format(first[0] + stage, "{}") for stage in range(4))
+    shape = shapes[kernel]  # Keras' ends with the filters, torch's begins with them
+    return {
+        "filters": shape[0] if shape[1:] == (3, 7, 7) else shape[-1],
+        "blocks": [counted(shapes, stage, first[1]) for stage in stages],
+    }
 
 
 def _caffe_block(norm: str) -> dict[str, str]:
@@ -50,115 +57,55 @@ def _caffe_block(norm: str) -> dict[str, str]:
     return names | {"downsample_conv": proj, "downsample_bn": proj + norm}
 
 
-_TORCH_VARIABLES = {
-    "kernel": ".weight",
-    "gamma": ".weight",
-    "beta": ".bias",
-    "moving_mean": ".running_mean",
-    "moving_variance": ".running_var",
+_TORCHVISION_BLOCK = {
+    **{f"{kind}{n}": f"layer{{0}}.{{1}}.{kind}{n}" for kind in ("conv", "bn") for n in "123"},
+    "downsample_conv": "layer{0}.{1}.downsample.0",
+    "downsample_bn": "layer{0}.{1}.downsample.1",
 }
 _PYTORCH = Layout(
     # github.com/cydonia999/VGGFace2-pytorch: models/resnet.py has torchvision's names and Caffe's
     # strides, datasets/vgg_face2.py feeds BGR. The classifier must be there: nothing else tells
     # its arrays from torchvision's own, which are for RGB and another geometry.
     name="VGGFace2-pytorch (.pkl)",
+    architecture="ResNet50",
     channels="BGR",
-    stem=("conv1", "bn1"),
-    first=(1, 0),
-    block={
-        **{f"{kind}{n}": f"layer{{0}}.{{1}}.{kind}{n}" for kind in ("conv", "bn") for n in "123"},
-        "downsample_conv": "layer{0}.{1}.downsample.0",
-        "downsample_bn": "layer{0}.{1}.downsample.1",
-    },
-    variables=_TORCH_VARIABLES,
+    scaling=SCALING,
+    signs=("conv1.weight", "layer1.0.conv3.weight"),
+    rename=layer_by_layer(functools.partial(_rename, ("conv1", "bn1"), (1, 0), _TORCHVISION_BLOCK)),
+    arguments=functools.partial(_arguments, (1, 0), "layer{}.{}.conv3.weight", "conv1.weight"),
     classifier=("fc.weight", "fc.bias"),
+    classes=(CLASSES,),
     classifier_needed=True,
-    torch_axes=True,
 )
 _DAG = Layout(
     # robots.ox.ac.uk/~albanie/pytorch-models.html, resnet50_ft_dag.py: its `meta` gives the mean as
     # (131.0912, 103.8827, 91.4953), so RGB.
     name="dag (.pth)",
+    architecture="ResNet50",
     channels="RGB",
-    stem=("conv1_7x7_s2", "conv1_7x7_s2_bn"),
-    first=(2, 1),
-    block=_caffe_block("_bn"),
-    variables=_TORCH_VARIABLES,
+    scaling=SCALING,
+    signs=("conv1_7x7_s2.weight", "conv2_1_3x3.weight"),
+    rename=layer_by_layer(
+        functools.partial(_rename, ("conv1_7x7_s2", "conv1_7x7_s2_bn"), (2, 1), _caffe_block("_bn"))
+    ),
+    arguments=functools.partial(_arguments, (2, 1), "conv{}_{}_3x3.weight", "conv1_7x7_s2.weight"),
     classifier=("classifier.weight", "classifier.bias"),
-    classifier_needed=False,
-    torch_axes=True,
+    classes=(CLASSES,),
 )
 _KERAS = Layout(
     # github.com/rcmalli/keras-vggface, keras_vggface/models.py; utils.py flips RGB to BGR.
     name="keras-vggface (.h5)",
+    architecture="ResNet50",
     channels="BGR",
-    stem=("conv1/7x7_s2", "conv1/7x7_s2/bn"),
-    first=(2, 1),
-    block=_caffe_block("/bn"),
-    variables={name: f"/{name}" for name in _TORCH_VARIABLES},
+    scaling=SCALING,
+    signs=("conv1/7x7_s2/kernel", "conv2_1_3x3/kernel"),
+    rename=layer_by_layer(
+        functools.partial(_rename, ("conv1/7x7_s2", "conv1/7x7_s2/bn"), (2, 1), _caffe_block("/bn"))
+    ),
+    arguments=functools.partial(_arguments, (2, 1), "conv{}_{}_3x3/kernel", "conv1/7x7_s2/kernel"),
+    variables=KERAS_VARIABLES,
     classifier=("classifier/kernel", "classifier/bias"),
-    classifier_needed=False,
+    classes=(CLASSES,),
     torch_axes=False,
 )
 LAYOUTS = (_PYTORCH, _DAG, _KERAS)
-
-
-def detect(names: Mapping[str, np.ndarray]) -> Layout:
-    """Finds the layout of a file from its names alone.
-
-    Args:
-        names: {name: array} as a reader returned it.
-
-    Returns:
-        The layout whose first convolution is there.
-
-    Raises:
-        ValueError: if there is none, or the file is the network re-trained in another geometry.
-    """
-    if any(name.startswith(("dim_proj", "classifier_low_dim")) for name in names):
-        raise ValueError(
-            "weights must be in the geometry of Caffe. Received: the layers dim_proj or "
-            "classifier_low_dim, so the file is of Keras-VGGFace2-ResNet50: it was trained again "
-            "with 'same' padding, a 'valid' max-pool and a batch-norm epsilon of 1e-3, and would "
-            "give wrong features here"
-        )
-    for layout in LAYOUTS:
-        if layout.stem[0] + layout.variables["kernel"] in names:
-            return layout
-    expected = [layout.stem[0] + layout.variables["kernel"] for layout in LAYOUTS]
-    raise ValueError(
-        f"weights must hold one of {expected}. Received: {len(names)} names, the first of them "
-        f"{list(names)[:3]}"
-    )
-
-
-def name_map(backbone: keras.Model, layout: Layout) -> dict[str, keras.Variable]:
-    """Says which variable each tensor of a layout goes to.
-
-    Args:
-        backbone: a `models.ResNet50`, of any width and depth.
-        layout: the layout.
-
-    Returns:
-        {source name: variable}, in the backbone's order, each of its variables once.
-
-    Raises:
-        ValueError: if the backbone is not a `models.ResNet50`.
-    """
-    if not any(layer.name == "stem_bn" for layer in backbone.layers):
-        raise ValueError(
-            f"VGGFace2's weights must go into a models.ResNet50. Received: {backbone.name}"
-        )
-    pairs = {}
-    for layer in backbone.layers:
-        for variable in layer.variables:
-            stage, _, part = layer.name.partition("_")
-            if stage == "stem":
-                source = layout.stem[0 if part == "conv" else 1]
-            else:
-                block, _, part = part.partition("_")
-                counted = int(stage.removeprefix("layer")) - 1, int(block)
-                numbers = (first + n for first, n in zip(layout.first, counted, strict=True))
-                source = layout.block[part].format(*numbers)
-            pairs[source + layout.variables[variable.name]] = variable
-    return pairs

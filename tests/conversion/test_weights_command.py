@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import json
 import runpy
 import sys
@@ -20,9 +19,7 @@ BLOCKS = (1, 1, 1, 1)
 
 
 @pytest.fixture(autouse=True)
-def small_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    small = functools.partial(models.ResNet50, filters=2, blocks=BLOCKS)
-    monkeypatch.setattr(models, "ResNet50", small)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
 
 
@@ -63,7 +60,9 @@ def test_the_sidecar_says_all_that_is_known(converted: Path) -> None:
     facts = json.loads(converted.with_name("ours.json").read_text())
     assert facts["variant"] == "ft" and facts["variant_told_by"] == "user"
     assert facts["layout"] == "VGGFace2-pytorch (.pkl)" and facts["channels"] == "BGR"
-    assert facts["rgb_mean"] == [131.0912, 103.8827, 91.4953]
+    assert facts["scaling"] == "x - (131.0912, 103.8827, 91.4953) in R, G, B"
+    assert facts["precision"] == "float32" and facts["architecture"] == "ResNet50"
+    assert facts["arguments"] == {"filters": 2, "blocks": [1, 1, 1, 1]}
     assert facts["known"] is False and len(facts["source"]["sha256"]) == 64
     assert facts["license"] and facts["origin"] and facts["date"]
     assert len(facts["probe"]["embedding"]) == 64

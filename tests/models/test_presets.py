@@ -14,7 +14,7 @@ import pytest
 from maskedface import geometry, models
 from maskedface.cli import weights as command
 from maskedface.conversion import dlib, file_checks
-from maskedface.conversion.vggface2 import LAYOUTS
+from maskedface.conversion.layouts import LAYOUTS
 from maskedface.models import presets
 from tests.conversion import layout_files
 
@@ -72,11 +72,16 @@ def test_every_file_has_a_name_of_its_own() -> None:
     assert len(names) == len(set(names)) == 7
 
 
-def test_presets_name_the_channels_of_their_files_layout() -> None:
-    layouts = {one.name.partition("(")[2].rstrip(")"): one.channels for one in LAYOUTS}
+def test_presets_name_the_channels_and_the_input_of_their_files_layout() -> None:
+    own = {
+        (one.architecture, one.name.partition("(")[2].rstrip(")")): (one.channels, one.scaling)
+        for one in LAYOUTS
+    }
     for preset in models.PRESETS.values():
-        channels = (layouts | {".dat": "RGB"})[Path(preset.files[0].name).suffix]
-        assert preset.file_channels == channels and preset.channels == "RGB"
+        assert preset.channels == "RGB"
+        if preset.name != "dlib":
+            layout = own[preset.architecture, Path(preset.files[0].name).suffix]
+            assert (preset.file_channels, preset.file_scaling) == layout
 
 
 def test_a_source_file_is_converted_on_the_fly_and_called_unknown(
@@ -141,7 +146,7 @@ def test_a_preset_takes_our_file_only_if_converted_from_the_known_one(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_pickle(tmp_path / "any_name.pkl")
-    command.convert(build(None), str(path), str(folder / "vggface2_ft.weights.h5"))
+    command.convert(str(path), str(folder / "vggface2_ft.weights.h5"))
     with pytest.raises(ValueError, match="or be converted from, the file with sha256 9a95"):
         build("vggface2_ft")
     make_known(monkeypatch, path, "vggface2_ft")
