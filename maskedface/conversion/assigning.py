@@ -72,10 +72,11 @@ def assign(backbone: keras.Model, arrays: dict[str, np.ndarray]) -> Assigned:
             shape, or not finite.
     """
     names = without_prefix(arrays)
-    layout = detect(names)
+    shapes = {bare: arrays[name].shape for bare, name in names.items()}
+    layout = detect(shapes)
     targets = name_map(backbone, layout)
     _check_names(names, targets, layout)
-    _check_classifier({k: arrays[v].shape for k, v in names.items()}, backbone, layout)
+    _check_classifier(shapes, backbone, layout)
     _check_constants({k: arrays[v] for k, v in names.items() if k in layout.constants}, layout)
     _check_values({k: arrays[v] for k, v in names.items() if k in targets}, targets, layout)
     left_over = tuple(name for bare, name in names.items() if bare not in targets)
@@ -189,7 +190,7 @@ def _check_classifier(
         if is_kernel and layout.torch_axes:
             right = {(*one, width, *end) for one in right for end in ((), (1, 1))}
         elif is_kernel:
-            right = {(width, *one) for one in right}
+            right = {(*start, width, *one) for one in right for start in ((), (1, 1))}
         if shapes[name] not in right:
             raise ValueError(
                 f"{name} must be of {' or '.join(map(str, layout.classes))} people, of shape "

@@ -44,8 +44,8 @@ def VGGFace(
     Args:
         weights: None (random), the name of a preset (`models.PRESETS`), or a path, as `models.load_weights`
             takes them.
-        input_shape: (height, width, 3) in pixels; height and width at least 32. Five pools halve the map, and
-            fc6 sees all of it, so the published weights fit where it ends 7 x 7: from 224 to 255 px.
+        input_shape: (height, width, 3) in pixels; height and width at least 32. Five pools halve the map
+            and fc6 sees all of it, so the published weights fit where it ends 7 x 7: from 224 to 255 px.
         filters: int, width of the first block; 64 is VGG-16, less makes a small net for tests.
         units: int, width of fc6 and fc7.
         name: str, the model's name.

@@ -1,4 +1,5 @@
-"""Writes random ResNet-50s and SENet-50s in each layout that VGGFace2's weights are found in, in its file format.
+"""Writes random ResNet-50s and SENet-50s in each layout that VGGFace2's weights are found in, in its
+file format.
 
 Written from the published networks alone; nothing of the package is used.
 """

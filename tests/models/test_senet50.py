@@ -227,7 +227,7 @@ def test_every_stage_at_full_size_equals_monais() -> None:
     state = {
         in_monai(name): torch.from_numpy(
             array[:, :, 0, 0]
-            if ".conv4." in name or ".conv5." in name and array.ndim == 4
+            if ".conv4." in name or (".conv5." in name and array.ndim == 4)
             else array
         )
         for name, array in arrays.items()
