@@ -75,7 +75,7 @@ def assign(backbone: keras.Model, arrays: dict[str, np.ndarray]) -> Assigned:
     shapes = {bare: arrays[name].shape for bare, name in names.items()}
     layout = detect(shapes)
     targets = name_map(backbone, layout)
-    _check_names(names, targets, layout)
+    _check_names(names, targets, backbone, layout)
     _check_classifier(shapes, backbone, layout)
     _check_constants({k: arrays[v] for k, v in names.items() if k in layout.constants}, layout)
     _check_values({k: arrays[v] for k, v in names.items() if k in targets}, targets, layout)
@@ -163,7 +163,9 @@ def _flattened(layer: keras.layers.Layer) -> tuple[int, int, int] | None:
     return (height, width, channels)
 
 
-def _check_names(names: Mapping[str, str], targets: Mapping[str, Target], layout: Layout) -> None:
+def _check_names(
+    names: Mapping[str, str], targets: Mapping[str, Target], backbone: keras.Model, layout: Layout
+) -> None:
     needed = [*targets, *(layout.classifier if layout.classifier_needed else ())]
     missing = [name for name in needed if name not in names]
     may_be_there = {*targets, *layout.classifier, *layout.unused, *layout.constants}
@@ -174,8 +176,8 @@ def _check_names(names: Mapping[str, str], targets: Mapping[str, Target], layout
     ]
     if missing or unknown:
         raise ValueError(
-            f"a file in the layout of {layout.name} must hold every tensor once and no other. "
-            f"Received: {len(missing)} missing {missing[:4]}, {len(unknown)} unknown {unknown[:4]}"
+            f"a file of models.{layout.architecture} in the layout of {layout.name} must hold every "
+            f"tensor of {backbone.name} once and no other. Received: {len(missing)} missing {missing[:4]}, {len(unknown)} unknown {unknown[:4]}"
         )
 
 

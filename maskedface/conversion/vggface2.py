@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from maskedface.conversion.layout import KERAS_VARIABLES, Layout, Shapes, counted, layer_by_layer
@@ -56,6 +56,14 @@ def _arguments(
     return words
 
 
+def _renaming(
+    stem: tuple[str, str], first: tuple[int, int], block: Mapping[str, str], down: str | None
+) -> Callable[[Sequence[str]], Mapping[str, str]]:
+    """A layout's `rename`; without a `down` the network has no excitations."""
+    parts = {ours: name for ours, name in block.items() if down or not ours.startswith("se_")}
+    return layer_by_layer(functools.partial(_rename, stem, first, parts))
+
+
 def _caffe_block(norm: str) -> dict[str, str]:
     # Caffe's names (github.com/ox-vgg/vgg_face2): stages are counted from conv2, blocks from 1.
     parts = {"1": "1x1_reduce", "2": "3x3", "3": "1x1_increase"}
@@ -85,9 +93,7 @@ def _pytorch(architecture: str, down: str | None = None) -> Layout:
         channels="BGR",
         scaling=SCALING,
         signs=("conv1.weight", "layer1.0.conv3.weight", *([down] if down else [])),
-        rename=layer_by_layer(
-            functools.partial(_rename, ("conv1", "bn1"), (1, 0), _TORCHVISION_BLOCK)
-        ),
+        rename=_renaming(("conv1", "bn1"), (1, 0), _TORCHVISION_BLOCK, down),
         arguments=functools.partial(
             _arguments, (1, 0), "layer{}.{}.conv3.weight", "conv1.weight", down
         ),
@@ -107,11 +113,7 @@ def _dag(architecture: str, down: str | None = None) -> Layout:
         channels="RGB",
         scaling=SCALING,
         signs=(kernel, block.format(2, 1), *([down] if down else [])),
-        rename=layer_by_layer(
-            functools.partial(
-                _rename, ("conv1_7x7_s2", "conv1_7x7_s2_bn"), (2, 1), _caffe_block("_bn")
-            )
-        ),
+        rename=_renaming(("conv1_7x7_s2", "conv1_7x7_s2_bn"), (2, 1), _caffe_block("_bn"), down),
         arguments=functools.partial(_arguments, (2, 1), block, kernel, down),
         classifier=("classifier.weight", "classifier.bias"),
         classes=(CLASSES,),
@@ -127,11 +129,7 @@ def _keras(architecture: str, down: str | None = None) -> Layout:
         channels="BGR",
         scaling=SCALING,
         signs=(kernel, block.format(2, 1), *([down] if down else [])),
-        rename=layer_by_layer(
-            functools.partial(
-                _rename, ("conv1/7x7_s2", "conv1/7x7_s2/bn"), (2, 1), _caffe_block("/bn")
-            )
-        ),
+        rename=_renaming(("conv1/7x7_s2", "conv1/7x7_s2/bn"), (2, 1), _caffe_block("/bn"), down),
         arguments=functools.partial(_arguments, (2, 1), block, kernel, down),
         variables=KERAS_VARIABLES,
         classifier=("classifier/kernel", "classifier/bias"),
