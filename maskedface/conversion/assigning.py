@@ -177,7 +177,8 @@ def _check_names(
     if missing or unknown:
         raise ValueError(
             f"a file of models.{layout.architecture} in the layout of {layout.name} must hold every "
-            f"tensor of {backbone.name} once and no other. Received: {len(missing)} missing {missing[:4]}, {len(unknown)} unknown {unknown[:4]}"
+            f"tensor of {backbone.name} once and no other. Received: {len(missing)} missing "
+            f"{missing[:4]}, {len(unknown)} unknown {unknown[:4]}"
         )
 
 

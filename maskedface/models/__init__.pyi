@@ -14,6 +14,7 @@ from .heads import (
     classifier as classifier,
 )
 from .inception_resnet_v1 import InceptionResNetV1 as InceptionResNetV1
+from .iresnet import AdaFaceIR as AdaFaceIR, IResNet as IResNet
 from .predicting import predict as predict
 from .preset import Preset as Preset
 from .presets import PRESETS as PRESETS

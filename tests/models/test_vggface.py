@@ -12,6 +12,7 @@ import pytest
 
 from maskedface import models
 from maskedface.conversion.assigning import assign
+from maskedface.conversion.layouts import detect
 from tests.conversion import layout_files
 from tests.models import vgg_network
 from tests.models.numpy_layers import Arrays, share
@@ -79,6 +80,13 @@ def test_every_stage_equals_plain_numpy(layout: str) -> None:
     found = filled(layout)(image()[None], training=False)
     for name, right in expected().items():
         assert share(right, np.asarray(found[name])[0]) < 2e-5, name
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_layout_decides_the_channel_order(layout: str) -> None:
+    found = detect({name: array.shape for name, array in laid_out(layout).items()})
+    assert found.name.startswith(("vgg_face_dag", "keras-vggface", layout.partition(",")[0]))
+    assert found.channels == ("BGR" if layout == "keras" else "RGB")
 
 
 def test_exchanged_channels_would_be_seen() -> None:
