@@ -218,13 +218,12 @@ def _list() -> None:
     from maskedface.models.presets import PRESETS
 
     table = Table(box=None, pad_edge=False, padding=(0, 1))  # fits into 80 columns
-    for column in ("preset", "architecture", "alignment", "license", "sha256", "size", "here"):
+    for column in ("preset", "architecture", "alignment", "license", "size", "here"):
         table.add_column(column, no_wrap=True)
     for preset in PRESETS.values():
-        size, sha256 = preset.files[0].size, preset.files[0].sha256
+        size = preset.files[0].size
         table.add_row(
             *(preset.name, preset.architecture, preset.alignment, preset.license),
-            "known" if sha256 else "unknown",
             f"{size / 1e6:.1f} MB" if size else "unknown",
             "yes" if _path(preset) else "no",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from maskedface import geometry, models
 from maskedface.cli import weights as command
 from maskedface.conversion import dlib, file_checks
-from maskedface.conversion.layouts import LAYOUTS
+from maskedface.conversion.layouts import LAYOUTS, architectures
 from maskedface.models import presets
 from tests.conversion import layout_files
 
@@ -79,9 +80,18 @@ def test_presets_name_the_channels_and_the_input_of_their_files_layout() -> None
         own.setdefault((one.architecture, ending), set()).add((one.channels, one.scaling))
     for preset in models.PRESETS.values():
         assert preset.channels == "RGB"
-        if preset.name != "dlib":
-            layouts = own[preset.architecture, Path(preset.files[0].name).suffix]
+        ending = Path(preset.files[0].name).suffix
+        if ending not in (".dat", ".onnx"):
+            layouts = own[preset.architecture, ending]
             assert (preset.file_channels, preset.file_scaling) in layouts
+
+
+@pytest.mark.parametrize("name", [name for name in models.PRESETS if name != "dlib"])
+def test_a_presets_words_are_its_architectures(name: str) -> None:
+    preset = models.PRESETS[name]
+    known = inspect.signature(getattr(models, preset.architecture)).parameters
+    assert set(preset.arguments) <= set(known)
+    assert preset.architecture in architectures()
 
 
 def test_a_source_file_is_converted_on_the_fly_and_called_unknown(
