@@ -15,6 +15,7 @@ import pytest
 
 from maskedface import models
 from maskedface.conversion.assigning import assign
+from maskedface.models.frozen_boundary import boundary
 from tests.conversion import layout_files
 from tests.models import facenet_network
 from tests.models.numpy_layers import Arrays, share
@@ -138,6 +139,8 @@ def test_freezing_goes_by_stage() -> None:
     models.freeze(model, "mixed6a")
     learns = {layer.name.split("_")[0] for layer in model.layers if layer.trainable_weights}
     assert learns == {"block17", "mixed7a", "block8", "embedding"}
+    frozen = boundary(model)
+    assert frozen is not None and frozen.name == model.get_layer("mixed6a_concat").output.name
 
 
 @pytest.mark.parametrize("normalization", ["fixed", "per_image"])

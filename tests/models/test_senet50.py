@@ -12,6 +12,7 @@ import pytest
 
 from maskedface import models
 from maskedface.conversion.assigning import assign
+from maskedface.models.frozen_boundary import boundary
 from tests.conversion import layout_files
 from tests.models import caffe_network
 from tests.models.numpy_layers import Arrays, share
@@ -118,6 +119,8 @@ def test_freezing_goes_by_stage() -> None:
     models.freeze(model, "layer3")
     assert not model.get_layer("layer3_0_se_up").trainable
     assert model.get_layer("layer4_0_se_up").trainable
+    frozen = boundary(model)
+    assert frozen is not None and frozen.name == model.get_layer("layer3_0_relu3").output.name
 
 
 def test_other_forms_compute_the_same(tmp_path: Path) -> None:

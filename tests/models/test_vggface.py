@@ -13,6 +13,7 @@ import pytest
 from maskedface import models
 from maskedface.conversion.assigning import assign
 from maskedface.conversion.layouts import detect
+from maskedface.models.frozen_boundary import boundary
 from tests.conversion import layout_files
 from tests.models import vgg_network
 from tests.models.numpy_layers import Arrays, share
@@ -119,6 +120,8 @@ def test_freezing_goes_by_stage() -> None:
     assert models.stages(model) == names and models.alignment_of(model) == "vggface2"
     models.freeze(model, "block5")
     assert not model.get_layer("block5_conv3").trainable and model.get_layer("fc6").trainable
+    frozen = boundary(model)
+    assert frozen is not None and frozen.name == model.get_layer("flatten").output.name
 
 
 def test_a_saved_network_computes_the_same(tmp_path: Path) -> None:
