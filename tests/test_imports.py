@@ -21,7 +21,7 @@ LEAVES = {
 MAY_USE = {
     **{leaf: set() for leaf in LEAVES},
     "masking": {"geometry"},
-    "conversion": {"atomic_file"},
+    "conversion": {"atomic_file", "extras"},
     "images": {"extras"},
     "datasets": {
         *("geometry", "images", "layers", "masking", "atomic_file", "locks", "extras", "names"),

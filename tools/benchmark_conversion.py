@@ -52,7 +52,7 @@ def _run(command: str, source: str) -> int:
     _clear_peak()
     run = {
         "load": lambda: models.load_weights(backbone, source),
-        "convert": lambda: weights.convert(backbone, source, f"{source}.weights.h5"),
+        "convert": lambda: weights.convert(source, f"{source}.weights.h5"),
     }
     seconds = _tool.timed(run[command])
     peak = _tool.megabytes("VmHWM") - before

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import keras
 
-    from maskedface.models.presets import Preset
+    from maskedface.models.preset import Preset
+    from maskedface.models.weights import Source
 
-HELP = "Convert VGGFace2 weights from another program's file, inspect a file, list known ones."
+HELP = "Convert another program's file of weights, inspect a file, list known ones."
+
+SOURCES = ".pkl, .pth, .pt, .ckpt, .safetensors or .h5"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """
     commands = parser.add_subparsers(dest="weights_command", required=True)
     convert_parser = commands.add_parser("convert", help="write a file in our own format")
-    convert_parser.add_argument("source", metavar="SRC", help=".pkl, .pth or .h5 file")
+    convert_parser.add_argument("source", metavar="SRC", help=f"{SOURCES} file")
     convert_parser.add_argument(
         "--out", required=True, metavar="FILE", help="<name>.weights.h5; <name>.json goes beside it"
     )
@@ -37,7 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--verbose", action="store_true", help="print where every tensor went"
     )
     inspect_parser = commands.add_parser("inspect", help="load a file and recompute its probe")
-    inspect_parser.add_argument("file", metavar="FILE", help=".weights.h5, .pkl, .pth or .h5 file")
+    inspect_parser.add_argument("file", metavar="FILE", help=f".weights.h5, .dat, {SOURCES} file")
+    for one in (convert_parser, inspect_parser):
+        one.add_argument(
+            "--network",
+            metavar="NAME",
+            help="the network in models, as ResNet50; by default what the names in the file tell",
+        )
     list_parser = commands.add_parser("list", help="print the presets, or all that is known of one")
     list_parser.add_argument(
         "preset", nargs="?", metavar="PRESET", help="by default a table of all"
@@ -63,24 +72,31 @@ def run(args: argparse.Namespace) -> int:
         else:
             _list()
         return 0
-    from maskedface.models import ResNet50
-
-    backbone = ResNet50(weights=None)
     if args.weights_command == "convert":
-        convert(backbone, args.source, args.out, variant=args.variant, verbose=args.verbose)
+        convert(
+            *(args.source, args.out),
+            network=args.network,
+            variant=args.variant,
+            verbose=args.verbose,
+        )
         return 0
-    return inspect(backbone, args.file)
+    return inspect(args.file, network=args.network)
 
 
 def convert(
-    backbone: keras.Model, source: str, out: str, *, variant: str = "unknown", verbose: bool = False
+    source: str,
+    out: str,
+    *,
+    network: str | None = None,
+    variant: str = "unknown",
+    verbose: bool = False,
 ) -> None:
     """Converts a source file to our own format, and prints what was mapped.
 
     Args:
-        backbone: the `models.ResNet50` that the file must fill.
-        source: path of a .pkl, .pth or .h5 file.
+        source: path of another program's file.
         out: path of the `.weights.h5` file to write; its `.json` sidecar goes beside it.
+        network: the name in `models` of the network that it must be; None for what the file tells.
         variant: "ft", "scratch" or "unknown": what the user says of a file that is not known.
         verbose: whether to print one line a tensor, not one a stage.
 
@@ -89,13 +105,13 @@ def convert(
             not that of a known file, or `out` does not end in `.weights.h5`.
     """
     from maskedface.conversion import probe, weights_h5
-    from maskedface.models import weights
-    from maskedface.models.resnet50 import RGB_MEAN
+    from maskedface.models import alignment_of, weights
 
     weights_h5.sidecar_path(out)  # refuses a wrong ending before any work is done
-    facts = weights.load(backbone, source)
-    if "mapped" not in facts:
-        raise ValueError(f"SRC must be a .pkl, .pth or .h5 file. Received: {source!r}")
+    found, backbone = _open(source, network)
+    if not found.arrays:
+        raise ValueError(f"SRC must be a {SOURCES} file. Received: {source!r}")
+    facts = weights.load(backbone, found)
     if facts["known"] and variant not in (facts["variant"], "unknown"):
         raise ValueError(
             f"--variant must be {facts['variant']!r}, which this file's sha256 tells. "
@@ -106,26 +122,28 @@ def convert(
     facts |= {
         "variant": facts["variant"] if facts["known"] else variant,
         "variant_told_by": told_by,
-        "rgb_mean": list(RGB_MEAN),
+        "architecture": found.architecture,
+        "arguments": found.arguments,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "model": backbone.name,
         "probe": {
-            "image": "maskedface.conversion.drawn_face()",
+            "image": "maskedface.conversion.drawn_face(), as large as the network takes it",
             "embedding": [float(f"{value:.7g}") for value in probe.embedding(backbone)],
         },
     }
     weights_h5.save(backbone, out, facts)
     _print_facts(facts)
     _print_mapped(mapped, facts["left_over"], verbose)
+    print(f"built as: models.{found.architecture}, aligned to {alignment_of(backbone)!r}")
     print(f"wrote: {out} and {weights_h5.sidecar_path(out)}")
 
 
-def inspect(backbone: keras.Model, path: str) -> int:
+def inspect(path: str, *, network: str | None = None) -> int:
     """Loads a file, prints what is known of it, and recomputes the probe.
 
     Args:
-        backbone: the `models.ResNet50` that the file must fill.
         path: a file of ours, or a source file.
+        network: as in `convert`.
 
     Returns:
         0; 1 if the probe is not the sidecar's.
@@ -136,7 +154,8 @@ def inspect(backbone: keras.Model, path: str) -> int:
     from maskedface.conversion import probe
     from maskedface.models import weights
 
-    facts = weights.load(backbone, path)
+    source, backbone = _open(path, network)
+    facts = weights.load(backbone, source)
     _print_facts(facts)
     embedding = probe.embedding(backbone)
     print("probe:", " ".join(f"{value:.5g}" for value in embedding[:6]), "...")
@@ -149,13 +168,38 @@ def inspect(backbone: keras.Model, path: str) -> int:
     return 0 if same else 1
 
 
+def _open(path: str, network: str | None) -> tuple[Source, keras.Model]:
+    """A file, and the network that it is for with random numbers."""
+    from maskedface import models
+    from maskedface.conversion.layouts import architectures
+    from maskedface.models import weights
+    from maskedface.names import did_you_mean
+
+    known = [*architectures(), "DlibResNet29"]
+    if network is not None and network not in known:
+        hint = did_you_mean(network, known)
+        raise ValueError(f"--network must be one of {known}. Received: {network!r}{hint}")
+    source = weights.read_source(path, network)
+    if source.architecture is None:
+        raise ValueError(
+            f"--network must say which of {known} {path!r} holds, which has no .json that says so. "
+            "Received: none"
+        )
+    return source, getattr(models, source.architecture)(None, **source.arguments)
+
+
 def _print_facts(facts: dict[str, Any]) -> None:
     known = "true" if facts["known"] else "false"
     print(f"source: {facts['source']['name']}, {facts['source']['size']:,} bytes")
     print(f"sha256: {facts['source']['sha256']}")
     print(f"known: {known}")
-    for name in ("variant", "alignment", "layout", "channels", "license", "origin", "unverified"):
-        print(f"{name}: {facts.get(name, 'unknown')}")
+    for name in (
+        *("variant", "training_set", "alignment", "layout", "channels", "scaling", "precision"),
+        *("license", "origin", "unverified"),
+    ):
+        print(f"{name.replace('_', ' ')}: {facts.get(name, 'unknown')}")
+    if facts.get("precision", "float32") != "float32":
+        print(f"  its {facts['precision']} values are exact in float32, but were rounded before")
 
 
 def _print_mapped(mapped: dict[str, str], left_over: list[str], verbose: bool) -> None:
@@ -174,13 +218,12 @@ def _list() -> None:
     from maskedface.models.presets import PRESETS
 
     table = Table(box=None, pad_edge=False, padding=(0, 1))  # fits into 80 columns
-    for column in ("preset", "architecture", "alignment", "license", "sha256", "size", "here"):
+    for column in ("preset", "architecture", "alignment", "license", "size", "here"):
         table.add_column(column, no_wrap=True)
     for preset in PRESETS.values():
-        size, sha256 = preset.files[0].size, preset.files[0].sha256
+        size = preset.files[0].size
         table.add_row(
             *(preset.name, preset.architecture, preset.alignment, preset.license),
-            "known" if sha256 else "unknown",
             f"{size / 1e6:.1f} MB" if size else "unknown",
             "yes" if _path(preset) else "no",
         )
@@ -205,8 +248,10 @@ def _show(name: str) -> None:
         if file.url:
             print(f"  download: {file.url}")
     print(f"variant: {preset.variant}")
+    print(f"training set: {preset.training_set}")
     print(f"alignment: {preset.alignment}, at {preset.input_size} px")
     print(f"channels: {preset.channels}; the file's own: {preset.file_channels}")
+    print(f"the file's own input: {preset.file_scaling}")
     print("input range: {:g} to {:g}".format(*preset.input_range))
     print(f"license: {preset.license}, {preset.license_note}")
     print(f"origin: {preset.origin}")

@@ -25,15 +25,18 @@ _ELLIPSES = (
 _TOP, _BOTTOM = (150, 176, 200), (96, 118, 132)  # the background's colors
 
 
-def drawn_face() -> np.ndarray:
+def drawn_face(size: int = SIZE) -> np.ndarray:
     """Draws the fixed face of the probe by integer arithmetic alone.
 
     >>> from maskedface import conversion
     >>> conversion.drawn_face().shape, conversion.drawn_face()[118, 112].tolist()
     ((224, 224, 3), [198, 148, 120])
 
+    Args:
+        size: int, height and width in pixels; other sizes take the nearest of the 224 rows and columns.
+
     Returns:
-        uint8 array of shape (224, 224, 3), RGB, 0-255.
+        uint8 array of shape (size, size, 3), RGB, 0-255.
     """
     y, x = np.mgrid[:SIZE, :SIZE].astype(np.int64)
     down = y[..., None]
@@ -41,7 +44,8 @@ def drawn_face() -> np.ndarray:
     for color, (cx, cy), (a, b) in _ELLIPSES:
         inside = (x - cx) ** 2 * b**2 + (y - cy) ** 2 * a**2 <= (a * b) ** 2
         image[inside] = color
-    face: np.ndarray = image.astype(np.uint8)
+    near = np.arange(size) * SIZE // size
+    face: np.ndarray = image[near][:, near].astype(np.uint8)
     return face
 
 
@@ -49,12 +53,12 @@ def embedding(backbone: keras.Model) -> np.ndarray:
     """What a backbone makes of the drawn face.
 
     Args:
-        backbone: a model that takes images of 224 x 224 px.
+        backbone: a model that takes square images; of any size: 224 px.
 
     Returns:
         float32 array of shape (features,).
     """
-    batch = drawn_face()[None].astype(np.float32)
+    batch = drawn_face(backbone.input_shape[1] or SIZE)[None].astype(np.float32)
     result: np.ndarray = keras.ops.convert_to_numpy(backbone(batch, training=False))[0]
     return result
 

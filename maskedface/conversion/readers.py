@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import os
+import pickle
+from collections import OrderedDict
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from maskedface.conversion import file_checks
 from maskedface.conversion.dlib_reader import read_dlib
 from maskedface.conversion.pickle_reader import read_pickle
+from maskedface.extras import from_extra
 
-__all__ = ["read", "read_dlib", "read_h5", "read_pickle", "read_torch"]
+__all__ = ["read", "read_dlib", "read_h5", "read_pickle", "read_safetensors", "read_torch"]
 
+# Where a checkpoint keeps the network beside its optimizer: Lightning's and most trainers' word,
+# insightface's arcface_torch, and others'.
+CONTAINERS = ("state_dict", "state_dict_backbone", "model_state_dict", "model", "backbone", "net")
 _TORCH = "a torch file that maps names to tensors"
+_SAFETENSORS = "a .safetensors file"
 _H5 = "an .h5 file of weights as Keras 2 wrote them"
 
 
@@ -28,19 +36,21 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     {'conv1.weight': (64, 3, 7, 7)}
 
     Args:
-        path: a file ending in .pkl, .pth, .pt, .h5 or .dat.
+        path: a file ending in .pkl, .pth, .pt, .ckpt, .safetensors, .h5 or .dat.
 
     Returns:
         {name: array} in file order.
 
     Raises:
-        ModuleNotFoundError: for a torch file, if torch is not installed.
+        ModuleNotFoundError: for a torch or .safetensors file, if the package is not installed.
         ValueError: if the ending is none of these, or the file is not what its ending says.
     """
     readers = {
         ".pkl": read_pickle,
         ".pth": read_torch,
         ".pt": read_torch,
+        ".ckpt": read_torch,
+        ".safetensors": read_safetensors,
         ".h5": read_h5,
         ".dat": read_dlib,
     }
@@ -53,13 +63,15 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
 
 def read_torch(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Reads a `.pth` that maps names to tensors (a state dict), by torch's own safe reader.
+    """Reads a torch file that maps names to tensors (a state dict), or a checkpoint that holds one
+    under a word of `CONTAINERS`, by torch's own safe reader: nothing in it is run. What else a checkpoint
+    holds (Lightning's callbacks, settings) is passed over.
 
     Args:
         path: the file.
 
     Returns:
-        {name: array} in file order.
+        {name: array} in file order, each of the file's own number type.
 
     Raises:
         ModuleNotFoundError: if torch is not installed; the message has the pip line.
@@ -74,16 +86,76 @@ def read_torch(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
             "--index-url https://download.pytorch.org/whl/cpu"
         ) from error
     try:
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
+        held = _load_torch(path)
     except Exception as error:  # torch, zipfile and pickle each have their own
         raise ValueError(
             f"weights must be {_TORCH}. Received: path={os.fspath(path)!r}: {error}"
         ) from error
-    _refuse_unless(isinstance(tensors, dict) and len(tensors) > 0, path, type(tensors).__name__)
+    _refuse_unless(isinstance(held, dict) and len(held) > 0, path, type(held).__name__)
+    inside = (held[word] for word in CONTAINERS if isinstance(held.get(word), dict))
+    tensors = next(inside, held)
     for name, tensor in tensors.items():
         found = f"{name!r} -> {type(tensor).__name__}"
         _refuse_unless(isinstance(name, str) and torch.is_tensor(tensor), path, found)
-    return {name: tensor.numpy() for name, tensor in tensors.items()}
+    return {name: _in_numpy(tensor.detach()) for name, tensor in tensors.items()}
+
+
+class _PassedOver:
+    """Stands for a class that no tensor needs. Its objects are empty and do nothing; torch's reader fills
+    exact `OrderedDict`s alone, whatever the file fills them with."""
+
+    def __new__(cls, *args: Any, **options: Any) -> Any:
+        return OrderedDict()
+
+
+def _load_torch(path: str | os.PathLike[str]) -> Any:
+    import torch
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        # Trainers put objects beside the tensors. Their classes are not looked up, but stood in for;
+        # modules that could reach the system stay refused.
+        if not hasattr(torch.serialization, "get_unsafe_globals_in_checkpoint"):  # torch < 2.5
+            raise
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+        with torch.serialization.safe_globals([(_PassedOver, name) for name in names]):
+            return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _in_numpy(tensor: Any) -> np.ndarray:
+    import torch
+
+    if tensor.dtype == torch.bfloat16:  # NumPy itself has no such type
+        bits: np.ndarray = tensor.contiguous().view(torch.int16).numpy()
+        return bits.view(ml_dtypes.bfloat16)
+    array: np.ndarray = tensor.numpy()
+    return array
+
+
+def read_safetensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Reads a `.safetensors` file, which holds tensors by name and nothing that could run.
+
+    Args:
+        path: the file.
+
+    Returns:
+        {name: array} in order of the names, each of the file's own number type.
+
+    Raises:
+        ModuleNotFoundError: if safetensors is not installed; the message has the pip line.
+        ValueError: if the file is cut, or is no such file.
+    """
+    file_checks.check(path, _SAFETENSORS)
+    with from_extra("safetensors", "safetensors"):
+        import safetensors.numpy
+    try:
+        arrays: dict[str, np.ndarray] = safetensors.numpy.load_file(path)
+    except Exception as error:  # its own, and those of NumPy for a number type that it lacks
+        raise ValueError(
+            f"weights must be {_SAFETENSORS}. Received: path={os.fspath(path)!r}: {error}"
+        ) from error
+    return arrays
 
 
 def read_h5(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:

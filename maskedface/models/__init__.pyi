@@ -13,10 +13,15 @@ from .heads import (
     SideBySide as SideBySide,
     classifier as classifier,
 )
+from .inception_resnet_v1 import InceptionResNetV1 as InceptionResNetV1
+from .iresnet import AdaFaceIR as AdaFaceIR, IResNet as IResNet
 from .predicting import predict as predict
-from .presets import PRESETS as PRESETS, Preset as Preset
+from .preset import Preset as Preset
+from .presets import PRESETS as PRESETS
 from .resnet50 import ResNet50 as ResNet50
+from .senet50 import SENet50 as SENet50
 from .transforms import fold_batch_norm as fold_batch_norm, with_precision as with_precision
+from .vggface import VGGFace as VGGFace
 from .views import (
     mirror_join as mirror_join,
     upper_view as upper_view,

@@ -9,9 +9,9 @@ from typing import Any, Generic, ParamSpec
 
 import keras
 
-from maskedface.conversion import weights_h5
-from maskedface.geometry import ALIGNMENTS
-from maskedface.models.presets import Preset, preset_of
+from maskedface.models import weights
+from maskedface.models.preset import Preset
+from maskedface.models.presets import preset_of
 
 P = ParamSpec("P")
 
@@ -46,13 +46,13 @@ class Architecture(Generic[P]):
         alignment: str | None = None,
         load_weights: bool = True,
     ) -> keras.Model:
-        """Builds the network as a preset has it, with its weights.
+        """Builds the network as a preset has it, or in the size that a file tells, with its weights.
 
         Args:
             preset: a name in `models.PRESETS` of this architecture, or the path of a file that
                 `weights=` takes.
-            input_shape: (height, width, 3) in pixels; by default the preset's, or the
-                architecture's where a path is given.
+            input_shape: (height, width, 3) in pixels; by default the preset's. Of a path: what the file
+                tells (a network whose embedding is a dense layer over the map), else the architecture's.
             alignment: what the faces are to be aligned to, a key of `geometry.ALIGNMENTS`; by default
                 the preset's. Of a path: what the `.json` beside it states, else the architecture's.
             load_weights: whether to load the weights; False leaves the network random, and needs no
@@ -74,18 +74,18 @@ class Architecture(Generic[P]):
         (None, 224, 224, 3)
         """
         known = preset_of(preset, architecture=self._name)
-        words = _of_preset(known) if known else _of_file(os.fspath(preset))
         asked = {"input_shape": input_shape, "alignment": alignment}
-        words |= {name: value for name, value in asked.items() if value is not None}
+        words = {name: value for name, value in asked.items() if value is not None}
         build: Callable[..., keras.Model] = self._build
-        return build(preset if load_weights else None, **words)
+        if known:
+            return build(known.name if load_weights else None, **(_of_preset(known) | words))
+        source = weights.read_source(preset, self._name)
+        backbone = build(None, **(source.arguments | words))
+        if load_weights:
+            weights.load_weights(backbone, source)
+        return backbone
 
 
 def _of_preset(preset: Preset) -> dict[str, Any]:
-    return {"input_shape": preset.input_shape, "alignment": preset.alignment}
-
-
-def _of_file(path: str) -> dict[str, Any]:
-    facts = weights_h5.read_sidecar(path) if path.endswith(weights_h5.ENDING) else None
-    stated = (facts or {}).get("alignment")
-    return {"alignment": stated} if stated in ALIGNMENTS else {}
+    own = {"input_shape": preset.input_shape, "alignment": preset.alignment}
+    return own | dict(preset.arguments)

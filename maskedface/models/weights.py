@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
+import numpy as np
 
-from maskedface.conversion import cache, dlib, file_checks, readers, vggface2_weights, weights_h5
-from maskedface.models.presets import PRESETS, Preset, preset_of
+from maskedface.conversion import cache, dlib, file_checks, readers, weights_h5
+from maskedface.conversion.assigning import assign
+from maskedface.conversion.layouts import detect, without_prefix
+from maskedface.geometry import ALIGNMENTS
+from maskedface.models.preset import Preset
+from maskedface.models.presets import PRESETS, preset_of
 
 
-def load_weights(backbone: keras.Model, weights: str | os.PathLike[str] | None) -> None:
+def load_weights(backbone: keras.Model, weights: str | os.PathLike[str] | Source | None) -> None:
     """Fills a freshly built backbone with weights, and logs in one line what they are.
 
     Args:
         backbone: the model, changed in place.
         weights: None leaves it random. A name in `models.PRESETS`: "dlib" is the file of
-            `face-recognition-models`; those of VGGFace2 are looked for in
+            `face-recognition-models`; the others are looked for in
             `conversion.cache.folders()`, and "vggface2_rcmalli" is downloaded where it is missing.
-            Else a path: `.weights.h5` as saved by this very architecture, `.dat` (dlib), or `.pkl`,
-            `.pth`, `.h5` (VGGFace2), converted on the fly.
+            Else a path: `.weights.h5` as saved by this very architecture, `.dat` (dlib), or another
+            program's `.pkl`, `.pth`, `.pt`, `.ckpt`, `.safetensors` or `.h5` in a layout of
+            docs/weights.md, converted on the fly; or what `read_source` made of one.
 
     Raises:
         ModuleNotFoundError: if "dlib" or a torch file is asked for and its package is missing.
@@ -34,31 +41,94 @@ def load_weights(backbone: keras.Model, weights: str | os.PathLike[str] | None) 
     >>> models.load_weights(backbone, "dlib")
     """
     if weights is not None:
-        facts = load(backbone, weights)
-        known = "true" if facts["known"] else "false"
-        logging.getLogger("maskedface").info(
-            "weights: %s: %s, channels %s, variant %s, known: %s",
-            *(facts["source"]["name"], facts["layout"], facts["channels"], facts["variant"], known),
-        )
+        _log(load(backbone, weights))
 
 
-def load(backbone: keras.Model, weights: str | os.PathLike[str]) -> dict[str, Any]:
+def _log(facts: dict[str, Any]) -> None:
+    known = "true" if facts["known"] else "false"
+    logging.getLogger("maskedface").info(
+        "weights: %s: %s, channels %s, variant %s, known: %s",
+        *(facts["source"]["name"], facts["layout"], facts["channels"], facts["variant"], known),
+    )
+
+
+@dataclass
+class Source:
+    """A file of weights, and what it says of the network that it is for.
+
+    Attributes:
+        path: the file.
+        architecture: the name in `models` of its network, or None where the file does not tell.
+        arguments: the words of the architecture that build the network in the file's size, and in the
+            alignment that a sidecar of ours states.
+        arrays: {name: array} of another program's file; {} of ours and of dlib's, which are read when
+            they are loaded.
+    """
+
+    path: str
+    architecture: str | None
+    arguments: dict[str, Any]
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def read_source(path: str | os.PathLike[str], architecture: str | None = None) -> Source:
+    """Reads a file of weights, and finds the network that it is for.
+
+    Args:
+        path: the file, as `load_weights` takes it.
+        architecture: the name in `models` of the network that it must be, or None for any.
+
+    Returns:
+        The source.
+
+    Raises:
+        ModuleNotFoundError: for a torch or .safetensors file, if the package is missing.
+        ValueError: if the file is damaged, or in no layout of the network.
+    """
+    path = os.fspath(path)
+    if path.endswith(".dat"):
+        return Source(path, architecture or "DlibResNet29", {})
+    if path.endswith(weights_h5.ENDING):
+        facts = weights_h5.read_sidecar(path) or {}
+        stated = facts.get("architecture")
+        if architecture and stated not in (None, architecture):
+            raise ValueError(
+                f"{path!r} must hold a models.{architecture}. Received: its sidecar, which says that it "
+                f"holds a models.{stated}"
+            )
+        alignment = facts.get("alignment")
+        words = {"alignment": alignment} if alignment in ALIGNMENTS else {}
+        return Source(path, stated or architecture, {**facts.get("arguments", {}), **words})
+    # An .onnx file's initializers have lost their names: a reader that gives them the names of a layout
+    # by their order in the graph is all that such a file needs here.
+    arrays = readers.read(path)
+    shapes = {bare: arrays[name].shape for bare, name in without_prefix(arrays).items()}
+    layout = detect(shapes, architecture)
+    return Source(path, layout.architecture, layout.arguments(shapes), arrays)
+
+
+def load(backbone: keras.Model, weights: str | os.PathLike[str] | Source) -> dict[str, Any]:
     """Does what `load_weights` does, without logging.
 
     Args:
         backbone: the model, changed in place.
-        weights: a preset's name or a path.
+        weights: a preset's name, a path, or what `read_source` made of one; its arrays are emptied.
 
     Returns:
-        What is known, as a sidecar holds it: "known" (bool), "variant", "alignment", "layout",
-        "channels" (the file's own order), "source" (name, size in bytes, sha256), "license",
-        "origin", "unverified" (str each); after a conversion "mapped" and "left_over" too.
+        What is known, as a sidecar holds it: "known" (bool), "variant", "training_set", "alignment",
+        "layout", "channels" (the file's own order), "source" (name, size in bytes, sha256), "license",
+        "origin", "unverified" (str each); after a conversion "scaling", "precision" (of the file),
+        "mapped" and "left_over" too.
 
     Raises:
         ModuleNotFoundError, OSError, ValueError: as `load_weights`.
     """
-    preset = preset_of(weights, argument="weights")
-    path = _find(preset) if preset else os.fspath(weights)
+    preset, path, arrays = None, "", None
+    if isinstance(weights, Source):
+        path, arrays = weights.path, weights.arrays
+    else:
+        preset = preset_of(weights, argument="weights")
+        path = _find(preset) if preset else os.fspath(weights)
     if path.endswith(weights_h5.ENDING):
         facts = weights_h5.load(backbone, path) or _UNKNOWN | {
             "layout": "our own, without its .json: unverified",
@@ -72,10 +142,12 @@ def load(backbone: keras.Model, weights: str | os.PathLike[str]) -> dict[str, An
     if path.endswith(".dat"):
         dlib.assign(backbone, path)
         return facts | {"layout": "dlib (.dat)", "channels": "RGB"}
-    assigned = vggface2_weights.assign(backbone, readers.read(path))
+    assigned = assign(backbone, readers.read(path) if arrays is None else arrays)
     return facts | {
         "layout": assigned.layout.name,
         "channels": assigned.layout.channels,
+        "scaling": assigned.layout.scaling,
+        "precision": assigned.precision,
         "mapped": assigned.mapped,
         "left_over": list(assigned.left_over),
     }
@@ -84,8 +156,9 @@ def load(backbone: keras.Model, weights: str | os.PathLike[str]) -> dict[str, An
 _UNKNOWN = {
     "known": False,
     "variant": "unknown",
+    "training_set": "unknown",
     "alignment": "unknown",
-    "license": "unknown, as the file is; Oxford's own VGGFace2 weights are CC BY-SA 4.0",
+    "license": "unknown, as the file is",
     "origin": "unknown",
     "unverified": "everything but the layout, which the names inside tell",
 }
@@ -104,6 +177,7 @@ def _describe(path: str) -> dict[str, Any]:
     facts = _UNKNOWN | {"source": source}
     for preset in PRESETS.values():
         told = {
+            "training_set": preset.training_set,
             "alignment": preset.alignment,
             "license": f"{preset.license}, {preset.license_note}",
             "origin": preset.origin,

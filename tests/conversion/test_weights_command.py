@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import json
 from pathlib import Path
 
@@ -18,9 +17,7 @@ BLOCKS = (1, 1, 1, 1)
 
 
 @pytest.fixture(autouse=True)
-def small_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    small = functools.partial(models.ResNet50, filters=2, blocks=BLOCKS)
-    monkeypatch.setattr(models, "ResNet50", small)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
 
 
@@ -61,7 +58,9 @@ def test_the_sidecar_says_all_that_is_known(converted: Path) -> None:
     facts = json.loads(converted.with_name("ours.json").read_text())
     assert facts["variant"] == "ft" and facts["variant_told_by"] == "user"
     assert facts["layout"] == "VGGFace2-pytorch (.pkl)" and facts["channels"] == "BGR"
-    assert facts["rgb_mean"] == [131.0912, 103.8827, 91.4953]
+    assert facts["scaling"] == "x - (131.0912, 103.8827, 91.4953) in R, G, B"
+    assert facts["precision"] == "float32" and facts["architecture"] == "ResNet50"
+    assert facts["arguments"] == {"filters": 2, "blocks": [1, 1, 1, 1]}
     assert facts["known"] is False and len(facts["source"]["sha256"]) == 64
     assert facts["license"] and facts["origin"] and facts["date"]
     assert len(facts["probe"]["embedding"]) == 64
@@ -103,6 +102,61 @@ def test_our_own_file_is_no_source(converted: Path, capsys: pytest.CaptureFixtur
     out = str(converted.with_name("again.weights.h5"))
     assert main(["weights", "convert", str(converted), "--out", out]) == 2
     assert "SRC must be" in capsys.readouterr().err
+
+
+@pytest.fixture
+def iresnet(tmp_path: Path) -> Path:
+    torch = pytest.importorskip("torch")
+    from tests.models.torch_iresnet import InsightFaceNetwork, randomize
+
+    state = randomize(InsightFaceNetwork(2, BLOCKS, 32, 8)).half().state_dict()
+    torch.save({f"module.{name}": one for name, one in state.items()}, tmp_path / "backbone.pth")
+    return tmp_path / "backbone.pth"
+
+
+def test_convert_finds_network_and_size_in_the_file(
+    iresnet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = iresnet.with_name("ours.weights.h5")
+    assert main(["weights", "convert", str(iresnet), "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    for line in (
+        "layout: insightface (.pth)",
+        "scaling: (x - 127.5) / 127.5",
+        "precision: float16",
+        "exact in float32, but were rounded before",
+        "module.conv1.weight -> stem_conv/kernel",
+        "built as: models.IResNet, aligned to 'arcface'",
+    ):
+        assert line in said
+    facts = json.loads(out.with_name("ours.json").read_text())
+    assert facts["architecture"] == "IResNet" and len(facts["probe"]["embedding"]) == 8
+    assert facts["arguments"]["input_shape"] == [32, 32, 3]
+    assert main(["weights", "inspect", str(out)]) == 0
+    assert "probe in the sidecar: the same" in capsys.readouterr().out
+    assert models.IResNet.from_preset(out).output_shape == (None, 8)
+
+
+def test_the_network_asked_for_must_be_the_files(
+    iresnet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(iresnet.with_name("ours.weights.h5"))
+    words = ["weights", "convert", str(iresnet), "--out", out, "--network"]
+    assert main([*words, "IResNet"]) == 0
+    assert main([*words, "AdaFaceIR"]) == 2
+    assert "input_layer.0.weight" in capsys.readouterr().err
+    assert main([*words, "IResNets"]) == 2
+    assert "did you mean IResNet?" in capsys.readouterr().err
+
+
+def test_inspect_asks_for_the_network_where_nothing_tells_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models.DlibResNet29(None).save_weights(tmp_path / "bare.weights.h5")
+    words = ["weights", "inspect", str(tmp_path / "bare.weights.h5")]
+    assert main(words) == 2
+    assert "--network must say which of" in capsys.readouterr().err
+    assert main([*words, "--network", "DlibResNet29"]) == 0
 
 
 def test_list_has_a_line_a_preset(capsys: pytest.CaptureFixture[str]) -> None:

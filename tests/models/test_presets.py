@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from maskedface import geometry, models
 from maskedface.cli import weights as command
 from maskedface.conversion import dlib, file_checks
-from maskedface.conversion.vggface2 import LAYOUTS
+from maskedface.conversion.layouts import LAYOUTS, architectures
 from maskedface.models import presets
 from tests.conversion import layout_files
 
@@ -69,14 +70,28 @@ def test_presets_are_described_in_full() -> None:
 
 def test_every_file_has_a_name_of_its_own() -> None:
     names = [file.name for preset in models.PRESETS.values() for file in preset.files]
-    assert len(names) == len(set(names)) == 7
+    assert len(names) == len(set(names))
 
 
-def test_presets_name_the_channels_of_their_files_layout() -> None:
-    layouts = {one.name.partition("(")[2].rstrip(")"): one.channels for one in LAYOUTS}
+def test_presets_name_the_channels_and_the_input_of_their_files_layout() -> None:
+    own: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for one in LAYOUTS:
+        ending = one.name.partition("(")[2].rstrip(")")
+        own.setdefault((one.architecture, ending), set()).add((one.channels, one.scaling))
     for preset in models.PRESETS.values():
-        channels = (layouts | {".dat": "RGB"})[Path(preset.files[0].name).suffix]
-        assert preset.file_channels == channels and preset.channels == "RGB"
+        assert preset.channels == "RGB"
+        ending = Path(preset.files[0].name).suffix
+        if ending not in (".dat", ".onnx"):
+            layouts = own[preset.architecture, ending]
+            assert (preset.file_channels, preset.file_scaling) in layouts
+
+
+@pytest.mark.parametrize("name", [name for name in models.PRESETS if name != "dlib"])
+def test_a_presets_words_are_its_architectures(name: str) -> None:
+    preset = models.PRESETS[name]
+    known = inspect.signature(getattr(models, preset.architecture)).parameters
+    assert set(preset.arguments) <= set(known)
+    assert preset.architecture in architectures()
 
 
 def test_a_source_file_is_converted_on_the_fly_and_called_unknown(
@@ -141,7 +156,7 @@ def test_a_preset_takes_our_file_only_if_converted_from_the_known_one(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_pickle(tmp_path / "any_name.pkl")
-    command.convert(build(None), str(path), str(folder / "vggface2_ft.weights.h5"))
+    command.convert(str(path), str(folder / "vggface2_ft.weights.h5"))
     with pytest.raises(ValueError, match="or be converted from, the file with sha256 9a95"):
         build("vggface2_ft")
     make_known(monkeypatch, path, "vggface2_ft")

@@ -34,6 +34,11 @@ def tiny() -> keras.Model:
 BUILDS: dict[str, Callable[[], keras.Model]] = {
     "ResNet50": tiny,
     "DlibResNet29": lambda: models.DlibResNet29(None),
+    "SENet50": lambda: models.SENet50(None, (64, 64, 3), filters=4, blocks=(1, 1, 1, 1)),
+    "VGGFace": lambda: models.VGGFace(None, (32, 32, 3), filters=2, units=4),
+    "InceptionResNetV1": lambda: models.InceptionResNetV1(
+        None, (80, 80, 3), filters=2, blocks=(1, 1, 1), normalization="per_image"
+    ),
     "classifier": lambda: models.classifier(tiny(), 3, head=models.LinearHead(hidden=(4,))),
     "cosine classifier": lambda: models.classifier(tiny(), 3, head="cosine", dropout=0.5),
     "folded": lambda: models.fold_batch_norm(tiny()),
