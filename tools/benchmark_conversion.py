@@ -47,7 +47,7 @@ def _run(command: str, source: str) -> int:
     from maskedface import models
     from maskedface.cli import weights
 
-    backbone = models.ResNet50(weights=None)
+    backbone = models.ResNet50(weights=None)  # `convert` builds one of its own in its place
     before = _tool.megabytes("VmRSS")
     _clear_peak()
     run = {
