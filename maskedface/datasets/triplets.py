@@ -29,6 +29,8 @@ def draw_triplets(index: FaceIndex, count: int = 1, *, seed: int = 0) -> np.ndar
     Raises:
         ValueError: if `count` is below 1, or no triplet can be drawn.
     """
+    if count < 1:
+        raise ValueError(f"count must be at least 1. Received: count={count}")
     people = np.array([face.person for face in index.faces])
     photos = np.array([face.photo for face in index.faces])
     bare = np.array([face.domain == "unmasked" for face in index.faces])
@@ -43,9 +45,9 @@ def draw_triplets(index: FaceIndex, count: int = 1, *, seed: int = 0) -> np.ndar
             positives = rng.choice(same if len(same) else own, count)
             negatives = rng.choice(others, count)
             found += [(row, *pair) for pair in zip(positives, negatives, strict=True)]
-    if count < 1 or not found:
+    if not found:
         raise ValueError(
-            "count must be at least 1, and some masked face must have an unmasked one of its person and one "
-            f"of another. Received: count={count}, {len(index)} faces"
+            "some masked face must have an unmasked one of its person and one of another. "
+            f"Received: {len(index)} faces"
         )
     return np.asarray(rng.permutation(np.array(found)))

@@ -16,12 +16,13 @@ _SAMPLES = 50_000  # feature vectors that k-means sees at most: seconds at 128 c
 class BagOfFeatures(keras.layers.Layer):
     """Pools a feature map into a histogram of codewords: how much of it is like each of them.
 
-    Passalis and Tefas, "Learning Bag-of-Features Pooling for Deep Convolutional Neural Networks", ICCV 2017.
-    Each place's feature vector x is a member of each codeword v by exp(-|x - v|^2 / s^2), a radial basis
-    function of its own width s, divided by the sum over all codewords; the histogram is the mean over
-    places. Squares are those of the authors' code (passalis/keras_cbof), which multiplies the histogram by
-    the number of codewords too. Codewords and widths learn by the gradient; `adapt` finds them by k-means
-    first, as that code does. Where a place lies does not count, so a map may be of any size.
+    Passalis and Tefas, "Learning Bag-of-Features Pooling for Deep Convolutional Neural Networks", ICCV
+    2017. Each place's feature vector x is a member of each codeword v by exp(-|x - v|^2 / s^2), a radial
+    basis function of its own width s, divided by the sum over all codewords; the histogram is the mean
+    over places. The squares are those of the authors' code (passalis/keras_cbof), which multiplies the
+    histogram by the number of codewords too. Codewords and widths learn by the gradient; `adapt` finds
+    them by k-means first, as that code does. Where a place lies does not count, so a map may be of any
+    size.
 
     >>> import keras
     >>> import numpy as np
@@ -34,10 +35,10 @@ class BagOfFeatures(keras.layers.Layer):
 
     Args:
         codewords: int >= 2, how many there are.
-        softness: float > 0, the squared width that `adapt` gives all codewords, in units of the mean squared
-            distance of feature vectors to their nearest one. Towards 0 a place counts for its nearest
-            codeword alone. 1 is ours; the authors' code takes the mean distance of two vectors, to the fourth
-            power, in place of the squared width.
+        softness: float > 0, the squared width that `adapt` gives all codewords, in units of the mean
+            squared distance of feature vectors to their nearest one. Towards 0 a place counts for its
+            nearest codeword alone. 1 is ours; the authors' code takes the mean distance of two vectors, to
+            the fourth power, in place of the squared width.
         seed: int, of the k-means' start and of the vectors it sees.
         kwargs: of `keras.layers.Layer`. It computes in float32 under any precision policy.
 
@@ -51,9 +52,7 @@ class BagOfFeatures(keras.layers.Layer):
         ValueError: if an argument is out of its range.
     """
 
-    def __init__(
-        self, codewords: int, softness: float = 1.0, seed: int = 0, **kwargs: Any
-    ) -> None:
+    def __init__(self, codewords: int, softness: float = 1.0, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**{"dtype": "float32", **kwargs})
         if type(codewords) is not int or codewords < 2:
             raise ValueError(f"codewords must be at least 2. Received: codewords={codewords}")
@@ -70,11 +69,11 @@ class BagOfFeatures(keras.layers.Layer):
         self.widths = self.add_weight(name="widths", shape=(self.codewords,), initializer="ones")
 
     def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
-        """Sets the codewords to k-means' centers of the data's feature vectors, and the widths to their spread.
+        """Sets the codewords to k-means' centers of feature vectors, and the widths to their spread.
 
         Args:
-            data: float array, shape (rows, ..., channels), or batches of such, as a `tf.data.Dataset` gives.
-                Of more than 50,000 feature vectors so many are drawn.
+            data: float array, shape (rows, ..., channels), or batches of such, as a `tf.data.Dataset`
+                gives. Of more than 50,000 feature vectors so many are drawn.
             batch_size: int >= 1, rows of an array looked at together; None = 256. Not for batches.
             steps: int >= 1, how many batches to look at; None = all.
 
@@ -91,14 +90,16 @@ class BagOfFeatures(keras.layers.Layer):
             )
         if not self.built:
             self.build((None, vectors.shape[1]))
-            self.built = True
         if vectors.shape[1] != self.codebook.shape[1]:
             raise ValueError(
                 f"data must have {self.codebook.shape[1]} channels. Received: {vectors.shape[1]}"
             )
         from sklearn.cluster import KMeans
+        from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
-        found = KMeans(self.codewords, n_init=1, random_state=self.seed).fit(vectors)
+        # On one core: the same sums on any machine, and no threads that wait for each other on a busy one.
+        with threadpool_limits(1):
+            found = KMeans(self.codewords, n_init=1, random_state=self.seed).fit(vectors)
         spread = max(self.softness * found.inertia_ / len(vectors), 1e-6)
         self.codebook.assign(found.cluster_centers_)
         self.widths.assign(np.full(self.codewords, np.sqrt(spread), "float32"))

@@ -7,8 +7,8 @@ import numpy as np
 from keras import layers
 
 from maskedface.layers import BagOfFeatures
-from maskedface.models.predicting import predict
 from maskedface.models.freezing import stages
+from maskedface.models.predicting import predict
 from maskedface.models.settings import in_float32
 
 
@@ -25,13 +25,13 @@ def bag_of_features(
 ) -> keras.Model:
     """Ends a backbone in a bag of features of the upper half of a stage's map.
 
-    After Hariri, "Efficient Masked Face Recognition Method during the COVID-19 Pandemic", Signal, Image and
-    Video Processing 16 (2022), arXiv 2105.03026: the masked half of the face is discarded, the last
+    After Hariri, "Efficient Masked Face Recognition Method during the COVID-19 Pandemic", Signal, Image
+    and Video Processing 16 (2022), arXiv 2105.03026: the masked half of the face is discarded, the last
     convolution's map is quantized by a codebook of radial basis functions (`layers.BagOfFeatures`), and a
     multilayer perceptron names the person: `models.classifier(model, people,
-    head=models.LinearHead(hidden=[128]))`. **Not as there**: he cuts the image (the first 50 of 10 x 10 blocks
-    of 24 px) in front of the network, here the map is cut behind the stage, so that any backbone runs as it is;
-    a place's feature vector then has seen some of the mask.
+    head=models.LinearHead(hidden=[128]))`. **Not as there**: he cuts the image (the first 50 of 10 x 10
+    blocks of 24 px) in front of the network, here the map is cut behind the stage, so that any backbone
+    runs as it is; a place's feature vector then has seen some of the mask.
 
     >>> import numpy as np
     >>> from maskedface import models

@@ -1,4 +1,4 @@
-"""Embedding unmasking: a small network that moves a masked face's embedding to where the bare one would be."""
+"""Embedding unmasking: a small network that moves a masked face's embedding to where the bare one is."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ def embedding_unmasking(
 
     Boutros, Damer, Kirchbuchner and Kuijper, "Self-restrained triplet loss for accurate masked face
     recognition", Pattern Recognition 124 (2022), arXiv 2103.01716: four dense layers as wide as the
-    embedding, each with batch norm, leaky ReLU of slope .2 behind the first three. Masked faces' embeddings go
-    through it, those of bare faces and the network itself stay as they are. It trains by
+    embedding, each with batch norm, leaky ReLU of slope .2 behind the first three. Masked faces'
+    embeddings go through it, those of bare faces and the network itself stay as they are. It trains by
     `losses.SelfRestrainedTriplet` on masked anchors, with the bare embeddings as labels
-    (`datasets.draw_triplets`); the authors' code uses SGD with Nesterov's momentum .9, rate .1, batches of 512.
+    (`datasets.draw_triplets`); the authors' code uses SGD with Nesterov's momentum .9, rate .1, batches of
+    512.
 
     >>> import numpy as np
     >>> from maskedface import losses, models
@@ -38,13 +39,13 @@ def embedding_unmasking(
         features: int >= 1, of an embedding.
         depth: int >= 1, dense layers.
         width: int >= 1, of all but the last; None = `features`.
-        residual: whether the last layer's output is added to the embedding at unit length, starting at 0, so
-            that training starts from the embedding as it is. Ours: the authors have thousands of times as
-            many faces.
+        residual: whether the last layer's output is added to the embedding at unit length, starting at 0,
+            so that training starts from the embedding as it is. Ours: the authors have thousands of times
+            as many faces.
 
     Returns:
-        A `keras.Model`: float embeddings of any length, shape (batch, features) -> float32 embeddings of the
-        same shape; they are compared by cosine.
+        A `keras.Model`: float embeddings of any length, shape (batch, features) -> float32 embeddings of
+        the same shape; they are compared by cosine.
 
     Raises:
         ValueError: if a number is below 1.
