@@ -38,6 +38,7 @@ from maskedface.evaluation.learners import learner_scores
 STAGE, UPPER, CODEWORDS, HIDDEN, DROPOUT = "layer4", 0.5, 256, (128,), 0.2
 BAG_RATE, BAG_EPOCHS, BATCH = 3e-3, 60, 64
 TRIPLETS, UNMASK_RATE, UNMASK_EPOCHS, UNMASK_BATCH = 4, 0.1, 10, 512
+DEPTH, WIDTH = 2, 512
 BAG_TRIALS = [
     {"stage": "layer2", "softness": 0.1},
     {"stage": "layer3", "softness": 0.1},
@@ -47,10 +48,12 @@ BAG_TRIALS = [
     {"upper": 1.0},
 ]
 UNMASK_TRIALS = [
-    {"residual": False},
     {},
+    {"residual": False},
+    {"epochs": 5},
     {"epochs": 30},
-    {"depth": 2, "width": 512},
+    {"depth": 1},
+    {"depth": 4, "width": 128},
 ]
 KINDS = ("masked", "masked_other_photo", "unmasked")
 
@@ -116,13 +119,16 @@ def fit_unmasking(
     *,
     seed: int,
     epochs: int = UNMASK_EPOCHS,
+    depth: int = DEPTH,
+    width: int = WIDTH,
     residual: bool = True,
-    **words: int,
 ) -> keras.Model:
     """An embedding unmasking model, trained on the index's triplets."""
     keras.utils.set_random_seed(seed)
     rows = datasets.draw_triplets(index, TRIPLETS, seed=seed)
-    model = models.embedding_unmasking(embeddings.shape[1], residual=residual, **words)
+    model = models.embedding_unmasking(
+        embeddings.shape[1], depth=depth, width=width, residual=residual
+    )
     steps = epochs * -(-len(rows) // UNMASK_BATCH)
     rate = keras.optimizers.schedules.CosineDecay(UNMASK_RATE, steps)
     model.compile(

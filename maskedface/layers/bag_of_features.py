@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-_SAMPLES = 50_000  # feature vectors that k-means sees at most: seconds at 128 channels
+_SAMPLES = 10_000  # feature vectors that k-means sees at most; the authors' code takes 5,000
 
 
 @keras.saving.register_keras_serializable(package="maskedface")
@@ -73,7 +73,7 @@ class BagOfFeatures(keras.layers.Layer):
 
         Args:
             data: float array, shape (rows, ..., channels), or batches of such, as a `tf.data.Dataset`
-                gives. Of more than 50,000 feature vectors so many are drawn.
+                gives. Of more than 10,000 feature vectors so many are drawn.
             batch_size: int >= 1, rows of an array looked at together; None = 256. Not for batches.
             steps: int >= 1, how many batches to look at; None = all.
 
