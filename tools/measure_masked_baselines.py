@@ -7,7 +7,8 @@
 Hariri's bag of features of the upper half (`models.bag_of_features`) and the embedding unmasking of Boutros
 et al. (`models.embedding_unmasking`), on DlibResNet29's frozen features, beside nearest class means of the
 network as it is. `mlfw`: rank-1 on people nobody trained on; what moves embeddings is kept in the cache.
-`rmfrd`: a closed set of 40 people, split by image; its unmasking networks are those that `mlfw` left.
+`rmfrd`: a closed set of 40 people, split by image; its unmasking networks are those that `mlfw` left; other
+learners on the embedding are there as controls.
 Prints a Markdown table, several seeds: mean, standard deviation over seeds, [95 % over people].
 
 With --choose: the same on held-out training people alone, for what the constants below were chosen from: a
@@ -22,6 +23,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -36,7 +38,7 @@ from maskedface.evaluation.learners import learner_scores
 
 # Chosen by --choose.
 STAGE, UPPER, CODEWORDS, HIDDEN, DROPOUT = "layer4", 0.5, 256, (128,), 0.2
-BAG_RATE, BAG_EPOCHS, BATCH = 3e-3, 60, 64
+BAG_RATE, BAG_EPOCHS, OPEN_EPOCHS, BATCH = 3e-3, 60, 10, 64
 TRIPLETS, UNMASK_RATE, UNMASK_EPOCHS, UNMASK_BATCH = 4, 0.1, 10, 512
 DEPTH, WIDTH = 2, 512
 BAG_TRIALS = [
@@ -102,12 +104,7 @@ def fit_bag(
     head = models.LinearHead(int(labels.max()) + 1, hidden=HIDDEN, dropout=DROPOUT)
     scale = keras.layers.Rescaling(float(codewords))
     model = keras.Sequential([keras.Input(maps.shape[1:]), bag, scale, head])
-    model.compile(
-        keras.optimizers.Adam(BAG_RATE),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        steps_per_execution=16,
-        jit_compile=False,
-    )
+    compile_classifier(model)
     if epochs:
         model.fit(maps, labels, batch_size=BATCH, epochs=epochs, verbose=0)
     return model
@@ -140,6 +137,28 @@ def fit_unmasking(
     anchors, labels = embeddings[rows[:, 0]], embeddings[rows[:, 1:]]
     model.fit(anchors, labels, batch_size=UNMASK_BATCH, epochs=epochs, verbose=0)
     return model
+
+
+def fit_mlp(embeddings: np.ndarray, labels: np.ndarray, *, seed: int) -> keras.Sequential:
+    """The bag's classifier on the embeddings themselves, of unit variance, trained alike: its control."""
+    keras.utils.set_random_seed(seed)
+    scale = keras.layers.Normalization()
+    scale.adapt(embeddings)
+    head = models.LinearHead(int(labels.max()) + 1, hidden=HIDDEN, dropout=DROPOUT)
+    model = keras.Sequential([keras.Input(embeddings.shape[1:]), scale, head])
+    compile_classifier(model)
+    model.fit(embeddings, labels, batch_size=BATCH, epochs=BAG_EPOCHS, verbose=0)
+    return model
+
+
+def compile_classifier(model: keras.Model) -> None:
+    """Adam and cross-entropy, of logits."""
+    model.compile(
+        keras.optimizers.Adam(BAG_RATE),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        steps_per_execution=16,
+        jit_compile=False,
+    )
 
 
 def masked_rows(index: FaceIndex) -> np.ndarray:
@@ -196,7 +215,13 @@ def rmfrd(args: argparse.Namespace, features: Features) -> None:
     def rows(part: FaceIndex) -> list[int]:
         return [at[face.path] for face in part.faces]
 
-    def means(seed: int, train: FaceIndex, test: FaceIndex, eum: str | None = None) -> Hits:
+    def means(
+        seed: int,
+        train: FaceIndex,
+        test: FaceIndex,
+        eum: str | None = None,
+        learner: Literal["class_means", "logistic"] = "class_means",
+    ) -> Hits:
         seen, asked = (np.array(features.of(index)[rows(part)]) for part in (train, test))
         if eum is not None:
             model = keras.models.load_model(eum, compile=False)
@@ -204,8 +229,13 @@ def rmfrd(args: argparse.Namespace, features: Features) -> None:
                 models.unmask(model, found, masked_rows(part))
                 for found, part in ((seen, train), (asked, test))
             )
-        scores = learner_scores("class_means", seen, train.labels(), asked)
+        scores = learner_scores(learner, seen, train.labels(), asked)
         return closed_set(test, train.people, scores)
+
+    def mlp(seed: int, train: FaceIndex, test: FaceIndex) -> Hits:
+        seen, asked = (np.array(features.of(index)[rows(part)]) for part in (train, test))
+        model = fit_mlp(seen, train.labels(), seed=seed)
+        return closed_set(test, train.people, models.predict(model, asked))
 
     def bag(
         seed: int,
@@ -227,12 +257,29 @@ def rmfrd(args: argparse.Namespace, features: Features) -> None:
         for words in BAG_TRIALS:
             choose("bag", words, over_splits(splits, lambda *parts: bag(*parts, **words)))  # noqa: B023
         return
-    train, test = datasets.split_by_image(many, 0.7, 0)
-    print("| | masked | unmasked |\n|---|---|---|")
-    row("nearest class means, the network as it is", [means(0, train, test)])
-    row("bag of features", [bag(seed, train, test) for seed in range(args.seeds)])
-    moved = [means(0, train, test, str(file)) for file in unmasking_files(args)]
-    row("embedding unmasking, trained on MLFW; class means", moved)
+    if args.by_photo:
+        train, test = datasets.split_by_photo(datasets.with_photo_groups(many), 0.7, 0)
+    else:
+        train, test = datasets.split_by_image(many, 0.7, 0)
+    print(f"| {len(train)} train, {len(test)} test | masked | unmasked |\n|---|---|---|")
+    seeds = range(args.seeds)
+    table = {
+        "nearest class means, the network as it is": lambda: [means(0, train, test)],
+        "logistic regression": lambda: [means(0, train, test, learner="logistic")],
+        "perceptron on the embedding": lambda: [mlp(seed, train, test) for seed in seeds],
+        "bag of features": lambda: [bag(seed, train, test) for seed in seeds],
+        "embedding unmasking": lambda: [
+            means(0, train, test, str(file)) for file in unmasking_files(args)
+        ],
+    }
+    rows_of(table, args.only)
+
+
+def rows_of(table: dict[str, Callable[[], list[Hits]]], only: str) -> None:
+    """Prints the rows whose name has these words."""
+    for name, measure in table.items():
+        if only in name:
+            row(name, measure())
 
 
 def unmasking_files(args: argparse.Namespace) -> list[Path]:
@@ -255,7 +302,7 @@ def mlfw(args: argparse.Namespace, features: Features) -> None:
         found = np.array(features.of(index)[rows(part)])
         return found / np.linalg.norm(found, axis=1, keepdims=True)
 
-    def bag(seed: int, train: FaceIndex, test: FaceIndex, epochs: int = 0) -> Hits:
+    def bag(seed: int, train: FaceIndex, test: FaceIndex, epochs: int = OPEN_EPOCHS) -> Hits:
         maps = features.of(index, STAGE)
         seen, asked = (upper_half(maps[rows(part)], UPPER) for part in (train, test))
         model = fit_bag(seen, train.labels(), seed=seed, epochs=epochs)
@@ -273,16 +320,19 @@ def mlfw(args: argparse.Namespace, features: Features) -> None:
     if args.choose:
         splits = [datasets.split_by_person(train, 0.75, seed) for seed in range(args.seeds)]
         choose("as it is", {}, over_splits(splits, lambda _, __, b: rank_one(b, embeddings(b))))
-        for trial in ({}, {"epochs": 10}):
+        for trial in ({}, {"epochs": 0}):
             choose("bag", trial, over_splits(splits, lambda *three: bag(*three, **trial)))  # noqa: B023
         for trial in UNMASK_TRIALS:
             choose("eum", trial, over_splits(splits, lambda *three: unmasked(*three, **trial)))  # noqa: B023
         return
     print("| | masked | other photo | unmasked |\n|---|---|---|---|")
-    row("the network as it is", [rank_one(test, embeddings(test))])
-    row("histograms of a bag of features", [bag(s, train, test) for s in range(args.seeds)])
-    moved = [unmasked(seed, train, test, keep=True) for seed in range(args.seeds)]
-    row("embedding unmasking", moved)
+    seeds = range(args.seeds)
+    table = {
+        "the network as it is": lambda: [rank_one(test, embeddings(test))],
+        "bag of features": lambda: [bag(seed, train, test) for seed in seeds],
+        "embedding unmasking": lambda: [unmasked(seed, train, test, keep=True) for seed in seeds],
+    }
+    rows_of(table, args.only)
 
 
 def main() -> int:
@@ -301,6 +351,8 @@ def main() -> int:
     parser.add_argument("--alignment", default="")
     parser.add_argument("--cache", required=True, help="folder for features and networks")
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 0 on")
+    parser.add_argument("--only", default="", help="rows whose name has these words")
+    parser.add_argument("--by-photo", action="store_true", help="rmfrd: a photograph on one side")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--choose", action="store_true", help="trials on held-out training people")
     args = parser.parse_args()
