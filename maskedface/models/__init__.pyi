@@ -4,6 +4,7 @@ from .alignment import (
     alignment_of as alignment_of,
     with_alignment as with_alignment,
 )
+from .codebook import bag_of_features as bag_of_features
 from .dlib_resnet29 import DlibResNet29 as DlibResNet29
 from .embedding import FaceEmbedding as FaceEmbedding, embedder as embedder
 from .freezing import freeze as freeze, stages as stages
@@ -21,6 +22,7 @@ from .presets import PRESETS as PRESETS
 from .resnet50 import ResNet50 as ResNet50
 from .senet50 import SENet50 as SENet50
 from .transforms import fold_batch_norm as fold_batch_norm, with_precision as with_precision
+from .unmasking import embedding_unmasking as embedding_unmasking, unmask as unmask
 from .vggface import VGGFace as VGGFace
 from .views import (
     mirror_join as mirror_join,
