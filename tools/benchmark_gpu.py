@@ -105,6 +105,13 @@ def _network(**changes: Any) -> Any:
     return paper_network(recipe, models.ResNet50(None, (SIZE, SIZE, 3)))
 
 
+def _stateless(model: Any) -> tuple[tuple[list[Any], list[Any]], Callable[..., Any]]:
+    """A model's variables, and its output as a function of these and of images."""
+    variables = (model.trainable_variables, model.non_trainable_variables)
+    first, second = ([one.value for one in part] for part in variables)
+    return (first, second), lambda t, n, x: model.stateless_call(t, n, x, training=False)[0]
+
+
 def _jax_forward(faces: np.ndarray) -> Callable[[int], None]:
     import jax
 
@@ -113,12 +120,8 @@ def _jax_forward(faces: np.ndarray) -> Callable[[int], None]:
     backbone = models.with_precision(
         models.fold_batch_norm(models.ResNet50(None, (SIZE, SIZE, 3))), "bfloat16"
     )
-    state = (
-        [v.value for v in backbone.trainable_variables],
-        [v.value for v in backbone.non_trainable_variables],
-    )
-    forward = jax.jit(lambda t, n, x: backbone.stateless_call(t, n, x, training=False)[0])
-    on_device = jax.device_put(faces)
+    state, function = _stateless(backbone)
+    forward, on_device = jax.jit(function), jax.device_put(faces)
 
     def run(steps: int) -> None:
         for _ in range(steps):
@@ -241,14 +244,11 @@ def _away_from_cpu(faces: np.ndarray) -> dict[str, float]:
     from maskedface import models
 
     backbone = models.ResNet50(None, (SIZE, SIZE, 3))
-    state = (
-        [v.value for v in backbone.trainable_variables],
-        [v.value for v in backbone.non_trainable_variables],
-    )
+    state, function = _stateless(backbone)
 
     def embedded(device: Any, precision: str) -> np.ndarray:
         with jax.default_matmul_precision(precision):
-            forward = jax.jit(lambda t, n, x: backbone.stateless_call(t, n, x, training=False)[0])
+            forward = jax.jit(function)
             given = jax.device_put((*state, faces.astype("float32")), device)
             found = np.asarray(forward(*given), "float64")
         return found / np.linalg.norm(found, axis=1, keepdims=True)
