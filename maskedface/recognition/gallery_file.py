@@ -42,7 +42,7 @@ def write(
         ValueError: if `read` would refuse them.
         OSError: if it cannot be written; the file that was there stays.
     """
-    _check(path, facts, arrays)
+    _check(path, facts, arrays, "cohort" in arrays)
     told = {"version": VERSION, **facts, "digests": _digests(arrays)}
     text = json.dumps(told, allow_nan=False).encode()
     # Biometric data: a new file is for its owner alone. By an open file, as NumPy would add an ending.
@@ -86,7 +86,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
         photos, crops = photos_to_file(nothing)
         old = {"photos": photos, "remember": "nothing", "alignment": ""}
         facts, arrays = {"masks": 0, **facts, **old}, arrays | crops
-    _check(path, facts, arrays, has_cohort={1: False, 2: True}.get(version))
+    _check(path, facts, arrays, {1: False, 2: True}.get(version, "cohort" in arrays))
     return facts, arrays
 
 
@@ -105,8 +105,7 @@ def _check(
     path: str | os.PathLike[str],
     facts: Mapping[str, Any],
     arrays: Mapping[str, np.ndarray],
-    *,
-    has_cohort: bool | None = None,
+    has_cohort: bool,
 ) -> None:
     wrong = _wrong(facts, _FACTS)
     if not wrong:
@@ -119,12 +118,11 @@ def _check(
 
 
 def _wrong_arrays(
-    facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray], has_cohort: bool | None
+    facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray], has_cohort: bool
 ) -> list[str]:
     """The names of what does not fit."""
     kinds = {name: (str(array.dtype), array.ndim) for name, array in arrays.items()}
-    with_cohort = "cohort" in arrays if has_cohort is None else has_cohort
-    wanted = _ROWS | _CROPS | (_COHORT if with_cohort else {})
+    wanted = _ROWS | _CROPS | (_COHORT if has_cohort else {})
     if kinds != wanted:
         return sorted(name for name in {*kinds, *wanted} if kinds.get(name) != wanted.get(name))
     rows, lengths, person = (arrays[name] for name in _ROWS)
@@ -143,7 +141,7 @@ def _wrong_arrays(
         "faces": (kept == (1 if facts["keep"] == "mean" else faces)).all(),
         "photos": _are_photos(facts, arrays),
     }
-    if with_cohort:
+    if has_cohort:
         cohort, offsets = arrays["cohort"], arrays["offsets"]
         features = cohort.shape[1] == rows.shape[1] or not len(rows)
         good |= {
