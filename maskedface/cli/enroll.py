@@ -27,14 +27,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from maskedface.cli import recognizing, thresholds
 from maskedface.cli.outputs import check_outputs
 from maskedface.cli.thresholds import add_threshold_arguments
-from maskedface.cli.values import count
-from maskedface.cli.waiting import add_wait
+from maskedface.cli.values import add_wait, count
 from maskedface.locks import locked
 
 if TYPE_CHECKING:
-    from maskedface.cli.thresholds import Chosen
     from maskedface.recognition import Gallery
-    from maskedface.recognition.enrollment import EnrolledPhoto
+    from maskedface.recognition.enrollment import EnrolledPhoto, Probes
 
 _PATIENCE = (
     60.0  # seconds: the lock is held while a change is applied and saved, not while faces are read
@@ -91,19 +89,19 @@ def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface enroll --help`."""
     from maskedface.cli.enrolled import report
     from maskedface.recognition import Gallery
+    from maskedface.recognition.enrollment import enroll_rows
 
     _check_words(args)
-    inputs = [args.gallery, *args.photos, *filter(None, [args.made_from])]
+    inputs = [args.gallery, *args.photos, args.made_from]
     check_outputs(args.json, folder=args.pictures, inputs=inputs)
-    there = os.path.exists(args.gallery)
     # People can be forgotten when the model is long gone.
     if not (args.photos or args.strangers or args.made_from):
-        if not there:
+        if not os.path.exists(args.gallery):
             raise ValueError(
                 f"--gallery must be there to remove from it. Received: {args.gallery!r}"
             )
         with locked(args.gallery, what="enroll --remove", wait=args.wait):
-            gallery = _loaded(args.gallery, args)
+            gallery = _loaded(args)
             _make_room(gallery, args, ())
             gallery.save(args.gallery)
         return report(args, [], gallery, f"forgotten: {len(args.remove)}")
@@ -112,12 +110,16 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(
             f"--from must have somebody enrolled. Received: {args.made_from!r}, nobody"
         )
-    read = _read_photographs(args, _loaded(args.gallery, args) if there else None, old)
+    read = _read_photographs(args, old)
     # What takes long is done: whoever else changes the gallery meanwhile waits a moment, and loses nothing.
     with locked(args.gallery, what="enroll", wait=args.wait):
         gallery = _as_it_is_now(args, read.gallery)
-        _enroll(gallery, args, read)
-        said, missed = thresholds.choose(gallery, args, read.chosen, old)
+        known = _make_room(gallery, args, read.people)
+        if args.existing == "replace":
+            for person in known & {row.person for row in read.enrolled if row.face is not None}:
+                gallery.remove(person)
+        enroll_rows(gallery, read.enrolled)
+        said, missed = thresholds.choose(gallery, args, read.probes, read.folder, old)
         gallery.save(args.gallery)
     return report(args, read.enrolled, gallery, said, missed=missed)
 
@@ -144,63 +146,51 @@ def _check_words(args: argparse.Namespace) -> None:
 
 
 class _Read(NamedTuple):
-    """What was read from photographs, and the gallery as it was when they were read."""
+    """What was read from photographs, and the gallery as it was when they were read; the folder of
+    strangers that the probes come from, or ""."""
 
     gallery: Gallery
     people: set[str]
     enrolled: list[EnrolledPhoto]
-    chosen: Chosen
+    probes: Probes
+    folder: str
 
 
-def _read_photographs(
-    args: argparse.Namespace, gallery: Gallery | None, old: Gallery | None
-) -> _Read:
+def _read_photographs(args: argparse.Namespace, old: Gallery | None) -> _Read:
+    gallery = _loaded(args) if os.path.exists(args.gallery) else None
     for word in ("keep", "masks") if gallery is not None else ():
         given, kept = getattr(args, word), getattr(gallery, word)
         if given not in (None, kept):
             raise ValueError(f"--{word} must be that of the gallery, {kept}. Received: {given}")
-    from maskedface.recognition.enrollment import faces_again, photos_of_people, read_people
+    from maskedface.recognition import enrollment
 
     recognizer = recognizing.read_recognizer(args, gallery)
     if gallery is None:
         gallery = recognizer.gallery = _empty(recognizer.gallery, args, old)
-    person_of = photos_of_people(args.photos, args.person)
+    person_of = enrollment.photos_of_people(args.photos, args.person)
     people = {*person_of.values()} if old is None else {*old.people}
-    of = gallery if gallery.calibration is not None or old is None else old
-    folder, strangers_of = _strangers(args, of)
+    calibrated = gallery if gallery.calibration is not None or old is None else old
+    folder, strangers_of = thresholds.strangers(args, calibrated)
     _make_room(gallery, args, people)  # refused now rather than in the end
     enrolled, strangers = [], []
     if old is not None:
-        enrolled = faces_again(recognizer, old)
+        enrolled = enrollment.faces_again(recognizer, old)
         if args.existing == "replace":
             enrolled = _whole_people(enrolled, gallery)
         _refuse_nobody(enrolled, "a remembered photograph at least must show one face")
     elif person_of:
-        enrolled = read_people(recognizer, person_of)
+        enrolled = enrollment.read_people(recognizer, person_of)
         _refuse_nobody(enrolled, "a photograph at least must show one face")
     if strangers_of:
-        strangers = read_people(recognizer, strangers_of, enroll=False, label="strangers")
+        strangers = enrollment.read_people(
+            recognizer, strangers_of, enroll=False, label="strangers"
+        )
         if args.strangers:
             _refuse_nobody(strangers, "--strangers must hold photographs with one face each")
     if all(row.face is None for row in strangers):
-        folder = None
-    probes = thresholds.probes(strangers if folder else enrolled, folder)
-    return _Read(gallery, people, enrolled, probes)
-
-
-def _strangers(args: argparse.Namespace, gallery: Gallery) -> tuple[str | None, dict[str, str]]:
-    """The folder of strangers, and its photographs with whom each shows; (None, {}) where there is none."""
-    from maskedface.recognition.enrollment import photos_of_people
-
-    folder = thresholds.strangers_folder(args, gallery)
-    if folder is None:
-        return None, {}
-    try:
-        return folder, thresholds.enough(args, photos_of_people([folder]))
-    except (ValueError, OSError):
-        if args.strangers:
-            raise
-        return None, {}  # the gallery's old one, which nobody asked for by name
+        folder = ""
+    probes = enrollment.threshold_probes(strangers if folder else enrolled)
+    return _Read(gallery, people, enrolled, probes, folder)
 
 
 def _refuse_nobody(rows: list[EnrolledPhoto], wanted: str) -> None:
@@ -226,11 +216,11 @@ def _empty(
     )
 
 
-def _loaded(path: str, args: argparse.Namespace) -> Gallery:
-    """A gallery, which remembers what the words say from now on."""
+def _loaded(args: argparse.Namespace) -> Gallery:
+    """The gallery, which remembers what the words say from now on."""
     from maskedface.recognition import Gallery
 
-    gallery = Gallery.load(path)
+    gallery = Gallery.load(args.gallery)
     if args.remember:
         gallery.remember_from_now(args.remember)
     return gallery
@@ -240,7 +230,7 @@ def _as_it_is_now(args: argparse.Namespace, read_for: Gallery) -> Gallery:
     """The gallery, which others may have changed, removed or made while photographs were read."""
     if not os.path.exists(args.gallery):
         return _empty(read_for)
-    gallery = _loaded(args.gallery, args)
+    gallery = _loaded(args)
     gallery.check_model(read_for.fingerprint)
     kind, other = (
         f"--keep {one.keep} --masks {one.masks} --remember {one.remember}"
@@ -254,27 +244,17 @@ def _as_it_is_now(args: argparse.Namespace, read_for: Gallery) -> Gallery:
     return gallery
 
 
-def _make_room(gallery: Gallery, args: argparse.Namespace, people: Iterable[str]) -> list[str]:
+def _make_room(gallery: Gallery, args: argparse.Namespace, people: Iterable[str]) -> set[str]:
     """Forgets those who are to be removed; says whom of the people to enroll it knows."""
     for name in args.remove:
         gallery.remove(name)
-    known = sorted({person for person in people if person in gallery})
+    known = {person for person in people if person in gallery}
     if known and args.existing == "refuse":
         raise ValueError(
             "people must not be enrolled yet, or --existing add or replace be given. "
-            f"Received: {len(known)} who are, the first {known[0]!r}"
+            f"Received: {len(known)} who are, the first {min(known)!r}"
         )
     return known
-
-
-def _enroll(gallery: Gallery, args: argparse.Namespace, read: _Read) -> None:
-    from maskedface.recognition.enrollment import enroll_rows
-
-    known = _make_room(gallery, args, read.people)
-    if args.existing == "replace":
-        for person in {*known} & {row.person for row in read.enrolled if row.face is not None}:
-            gallery.remove(person)
-    enroll_rows(gallery, read.enrolled)
 
 
 def _whole_people(rows: list[EnrolledPhoto], gallery: Gallery) -> list[EnrolledPhoto]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from maskedface.cli import recognizing
-from maskedface.cli.outputs import picture_path, write_picture
+from maskedface.cli.outputs import try_picture
 from maskedface.cli.tables import print_table
 from maskedface.names import shown
 
@@ -49,59 +49,42 @@ def report(
 
 def _write(args: argparse.Namespace, enrolled: list[EnrolledPhoto], gallery: Gallery) -> list[str]:
     """Writes JSON and pictures; says what could not be written."""
+    from maskedface.atomic_file import write_json
+    from maskedface.recognition.drawing import LabeledFace, draw_faces
+
     failed = []
     if args.json:
-        from maskedface.atomic_file import write_json
-
+        facts = {
+            "gallery": args.gallery,
+            "removed": args.remove,
+            "photos": [row.to_dict() for row in enrolled],
+            "people": gallery.people,
+            "calibration": gallery.calibration and gallery.calibration.to_dict(),
+        }
         try:
-            write_json(args.json, _facts(args, enrolled, gallery))
+            write_json(args.json, facts)
         except OSError as error:
             failed.append(str(error))
     for number, row in enumerate(enrolled if args.pictures else (), 1):
-        try:
-            _draw(args.pictures, number, row)
-        except (ValueError, OSError) as error:
-            failed.append(str(error))
-    return failed
+        if row.face is not None:
+            box = LabeledFace(row.face.box, row.person, True)
+            draw = functools.partial(draw_faces, row.path, [box])
+            failed.append(try_picture(args.pictures, number, row.path, draw)[1])
+    return [error for error in failed if error]
 
 
 def _print(enrolled: list[EnrolledPhoto], gallery: Gallery) -> None:
-    from rich.table import Table
-
     from maskedface.masking import SEEMS_MASKED
 
-    table = Table()
-    for column in ("person", "faces added", "in the gallery", "seem masked", "whole image"):
-        table.add_column(column)
+    rows = []
     for name in sorted({row.person for row in enrolled}):
         faces = [row.face for row in enrolled if row.person == name and row.face is not None]
-        table.add_row(
-            recognizing.shown(name),
-            str(len(faces)),
-            str(gallery.people.get(name, 0)),
-            str(sum(face.masked >= SEEMS_MASKED for face in faces)),
-            str(sum(face.aligned_by == "whole image" for face in faces)),
-        )
-    if enrolled:
-        print_table(table)
+        masked = sum(face.masked >= SEEMS_MASKED for face in faces)
+        whole = sum(face.aligned_by == "whole image" for face in faces)
+        rows.append((name, len(faces), gallery.people.get(name, 0), masked, whole))
+    if rows:
+        print_table(("person", "faces added", "in the gallery", "seem masked", "whole image"), rows)
     left_out = [row for row in enrolled if row.error]
     for row in left_out:
         print(f"left out: {shown(row.path or row.person)}: {shown(row.error)}")
     print(f"{len(gallery)} people enrolled, {len(left_out)} photographs left out")
-
-
-def _draw(folder: str, number: int, row: EnrolledPhoto) -> None:
-    from maskedface.recognition.drawing import LabeledFace, draw_faces
-
-    if row.face is not None:
-        picture = draw_faces(row.path, [LabeledFace(row.face.box, row.person, True)])
-        write_picture(picture_path(folder, number, row.path), picture)
-
-
-def _facts(
-    args: argparse.Namespace, enrolled: list[EnrolledPhoto], gallery: Gallery
-) -> dict[str, Any]:
-    photos = [row.to_dict() for row in enrolled]
-    calibration = gallery.calibration and gallery.calibration.to_dict()
-    facts = {"gallery": args.gallery, "removed": args.remove, "photos": photos}
-    return {**facts, "people": gallery.people, "calibration": calibration}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from maskedface.atomic_file import STANDARD_OUTPUT
@@ -105,3 +105,23 @@ def write_picture(path: str, picture: np.ndarray) -> None:
     kind = picture_kind(path)
     with atomic_write(path) as partial:
         Image.fromarray(picture).save(partial, kind)
+
+
+def try_picture(
+    folder: str, number: int, photo: str, draw: Callable[[], np.ndarray]
+) -> tuple[str | None, str]:
+    """Draws a photograph and writes it into a folder; what goes wrong stops nothing.
+
+    Args:
+        folder, number, photo: as for `picture_path`.
+        draw: gives the picture, as for `write_picture`.
+
+    Returns:
+        (the picture's path, ""), or (None, why there is none).
+    """
+    path = picture_path(folder, number, photo)
+    try:
+        write_picture(path, draw())
+    except (ValueError, OSError) as error:
+        return None, str(error)
+    return path, ""

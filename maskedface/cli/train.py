@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 
 from maskedface import recipes
 from maskedface.cli import data
-from maskedface.cli.values import count
-from maskedface.cli.waiting import add_wait
+from maskedface.cli.values import add_wait, count
 from maskedface.names import did_you_mean
 
 if TYPE_CHECKING:

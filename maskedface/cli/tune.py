@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import data
 from maskedface.cli.train import add_backbone_arguments, add_set, parse_seeds, read_recipe
-from maskedface.cli.values import count, seconds
-from maskedface.cli.waiting import add_wait
+from maskedface.cli.values import add_wait, count, seconds
 from maskedface.names import shown
 
 if TYPE_CHECKING:
