@@ -49,7 +49,7 @@ def main() -> int:
 def _run(command: str, source: str) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from maskedface import models
-    from maskedface.cli import weights
+    from maskedface.models.converting import convert_weights
 
     backbone = models.ResNet50(weights=None)
     before = _memory("VmRSS")
@@ -58,7 +58,7 @@ def _run(command: str, source: str) -> int:
     if command == "load":
         models.load_weights(backbone, source)
     else:
-        weights.convert(backbone, source, f"{source}.weights.h5")
+        convert_weights(backbone, source, f"{source}.weights.h5")
     seconds, peak = time.perf_counter() - start, _memory("VmHWM") - before
     print(f"{command}: {seconds:.2f} s, peak {peak:.0f} MB above the empty model")
     return 0

@@ -23,10 +23,11 @@ import numpy as np
 
 from maskedface import datasets
 from maskedface.cli import data
-from maskedface.cli.label_check import contradicted_labels
 from maskedface.datasets import FaceIndex
 from maskedface.evaluation import EmbeddedFaces, check_labels
 from maskedface.landmarks import find_landmarks
+from maskedface.recognition import Recognizer
+from maskedface.recognition.labels import contradicted_labels
 from maskedface.reporting import RunGroup
 from maskedface.training import last_run
 from maskedface.training.lineage import refuse_people
@@ -74,7 +75,7 @@ def measure_injected(args: argparse.Namespace) -> None:
     if args.repeated:
         index = index.with_at_least(2)
     (index,) = data.placed(args, data.wanted_by_model(args.model), index)
-    found = contradicted_labels(args.model, None, index)
+    found = contradicted_labels(Recognizer.load(args.model), index)
     people, domains, photos = (
         np.array(column, object)
         for column in zip(*((f.person, f.domain, f.photo) for f in found.index.faces), strict=True)
@@ -120,7 +121,7 @@ def measure_run(folder: str, model: str, out: str | None) -> None:
     refuse_people(model, index.people)
     if data.wanted_by_model(model) == "aligned":
         index = find_landmarks(index, progress=True)
-    found = contradicted_labels(model, None, index)
+    found = contradicted_labels(Recognizer.load(model), index)
     tested = {face.path for face in test.faces}
     rows = [row for row in found.rows if row["path"] in tested]
     compared = sum(found.index.faces[row].path in tested for row in found.check.rows)

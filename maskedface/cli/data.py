@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from maskedface import datasets
@@ -13,6 +14,8 @@ from maskedface.datasets import FaceIndex
 from maskedface.names import shown
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from maskedface.training import Run
 
 
@@ -122,15 +125,7 @@ def read_parts(args: argparse.Namespace) -> tuple[FaceIndex, FaceIndex]:
         split = getattr(datasets, f"split_{args.split}")
         train, test = split(index, train_fraction=args.train_fraction, seed=args.split_seed)
         return train, test
-    if not args.manifest:
-        raise ValueError("--protocol must come with --manifest. Received: --protocol alone")
-    parts = datasets.read_split(
-        args.manifest, args.protocol, root=args.data, alignment=args.alignment
-    )
-    if not {"train", "test"} <= set(parts):
-        raise ValueError(
-            f"--protocol must have the parts train and test. Received: parts {sorted(parts)}"
-        )
+    parts = _protocol(args, "train", "test")
     others = {name: len(rows) for name, rows in parts.items() if name not in ("train", "test")}
     unused = len(datasets.read_manifest(args.manifest, root=args.data, check_files=False))
     unused -= sum(map(len, parts.values()))
@@ -146,6 +141,29 @@ def read_parts(args: argparse.Namespace) -> tuple[FaceIndex, FaceIndex]:
     is_open = not set(train.people) & set(test.people)
     hold_out = datasets.split_by_person if is_open else datasets.split_by_photo
     return hold_out(train, train_fraction=1 - args.validation, seed=args.split_seed)
+
+
+def protocol_parts(args: argparse.Namespace, *names: str) -> list[FaceIndex]:
+    """The parts of --protocol that have these names, with the rows that the words leave (`selected`).
+
+    Raises:
+        ValueError: if the protocol, a column of --manifest, lacks one.
+    """
+    parts = _protocol(args, *names)
+    return [selected(parts[name], args) for name in names]
+
+
+def _protocol(args: argparse.Namespace, *names: str) -> dict[str, FaceIndex]:
+    if not args.manifest:
+        raise ValueError("--protocol must come with --manifest. Received: --protocol alone")
+    parts = datasets.read_split(
+        args.manifest, args.protocol, root=args.data, alignment=args.alignment
+    )
+    if not {*names} <= {*parts}:
+        raise ValueError(
+            f"--protocol must have the parts {' and '.join(names)}. Received: {sorted(parts)}"
+        )
+    return parts
 
 
 def placed(args: argparse.Namespace, faces: str, *parts: FaceIndex) -> tuple[FaceIndex, ...]:
@@ -233,3 +251,24 @@ def selected(index: FaceIndex, args: argparse.Namespace) -> FaceIndex:
             f"Received: --min-masked {args.min_masked} for {len(index.people)} people"
         )
     return kept
+
+
+def drawn_faces(masked: Sequence[bool], alignment: str, size: int, seed: int) -> np.ndarray:
+    """A drawn photograph of each of some people.
+
+    Args:
+        masked: of each whether they wear a mask.
+        alignment: what the faces are aligned to, a key of `geometry.ALIGNMENTS`.
+        size: int, their height and width in pixels.
+        seed: int.
+
+    Returns:
+        uint8 array, shape (people, size, size, 3), RGB.
+    """
+    import numpy as np
+
+    from maskedface import geometry, synthetic
+
+    matrix = geometry.chip_matrix(112, 112, source="arcface", target=alignment, size=size)
+    faces = [synthetic.draw_face(n, 0, covered, seed=seed) for n, covered in enumerate(masked)]
+    return np.stack([geometry.warp(face, matrix, size) for face in faces])

@@ -23,13 +23,18 @@ also scored over every pair of its images, masked with unmasked and masked with 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+import functools
+import itertools
+from typing import TYPE_CHECKING
 
 from maskedface.cli import data
 from maskedface.cli.recognizing import add_model_alignment
+from maskedface.cli.tables import figure
 from maskedface.cli.values import count, rate
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from maskedface.datasets import FaceIndex
     from maskedface.evaluation.learners import Learner
     from maskedface.training import Run
@@ -127,60 +132,56 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _relearned(groups: dict[str, list[Run]], learner: Learner, join: bool) -> dict[str, Any]:
-    from maskedface.cli.learners import relearn
+def _relearned(groups: dict[str, list[Run]], learner: Learner, join: bool) -> dict[str, list[Run]]:
+    from maskedface.training.rescoring import relearned
 
     if not join:
         return {
-            f"{path} + {learner}": [relearn([run], learner) for run in runs]
+            f"{path} + {learner}": [relearned([run], learner) for run in runs]
             for path, runs in groups.items()
         }
-    counts = {len(runs) for runs in groups.values()}
-    if len(groups) < 2 or len(counts) > 1:
+    counts = {path: len(runs) for path, runs in groups.items()}
+    if len(groups) < 2 or len(set(counts.values())) > 1:
         raise ValueError(
-            "--join must be given two runs at least, of as many seeds each. "
-            f"Received: { ({path: len(runs) for path, runs in groups.items()}) }"
+            f"--join must be given two runs at least, of as many seeds each. Received: {counts}"
         )
     together = zip(*groups.values(), strict=True)
-    return {" & ".join(groups) + f" + {learner}": [relearn(runs, learner) for runs in together]}
+    return {" & ".join(groups) + f" + {learner}": [relearned(runs, learner) for runs in together]}
 
 
 def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> int:
     from maskedface import models
     from maskedface.atomic_file import write_json
     from maskedface.datasets import read_aligned_faces
-    from maskedface.datasets.splits import shared_rows
     from maskedface.training.domain_reports import report_domains
+    from maskedface.training.lineage import refuse_rows
 
     index = data.read_index(args)
-    reports, chips = {}, {}
-    places: dict[str, FaceIndex] = {}
+    for run in itertools.chain(*groups.values()):
+        refuse_rows(run, index)
+
+    @functools.cache
+    def placed(wanted: str) -> FaceIndex:
+        return data.placed(args, wanted, index)[0]
+
+    @functools.cache
+    def chips(wanted: str, size: int, alignment: str) -> np.ndarray:
+        return read_aligned_faces(placed(wanted), size=size, alignment=alignment, progress=True)
+
+    reports = {}
     for path, runs in groups.items():
-        for one in runs:
-            leaked = shared_rows(index, one.split()["train"])
-            if leaked:
-                raise ValueError(
-                    "images to evaluate on must not be ones the run trained on. "
-                    f"Received: {len(leaked)} such, the first {leaked[0]!r}"
-                )
-            people = tuple(one.record["classes"])
-            size, alignment = one.record["image_size"], one.record["alignment"]
-            labels = index.labels(people)
-            wanted = data.wanted_by(one)
-            if wanted not in places:
-                (places[wanted],) = data.placed(args, wanted, index)
-            key = (size, alignment, wanted)
-            if key not in chips:
-                chips[key] = read_aligned_faces(
-                    places[wanted], size=size, alignment=alignment, progress=True
-                )
-            report = report_domains(index, labels, models.predict(one.model, chips[key]))
-            reports[one.path] = report
+        for run in runs:
+            record = run.record
+            faces = chips(data.wanted_by(run), record["image_size"], record["alignment"])
+            labels = index.labels(tuple(record["classes"]))
+            report = report_domains(index, labels, models.predict(run.model, faces))
+            reports[run.path] = report
             for domain, scores in report.items():
                 low, high = scores["accuracy_interval"]
+                value = {"value": scores["accuracy"], "low": low, "high": high}
                 print(
-                    f"{path} seed {one.record['seed']}, {domain}: {scores['faces']} faces, "
-                    f"accuracy {scores['accuracy']:.3f} [{low:.3f}, {high:.3f}]"
+                    f"{path} seed {record['seed']}, {domain}: {scores['faces']} faces, "
+                    f"accuracy {figure(value)}"
                 )
     if args.json:
         write_json(args.json, reports)

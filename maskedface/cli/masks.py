@@ -33,26 +33,21 @@ def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface masks --help`."""
     import numpy as np
 
-    from maskedface import geometry, masking
+    from maskedface import masking
+    from maskedface.cli import data
     from maskedface.cli.outputs import write_picture
-    from maskedface.masking.styles import Style
-    from maskedface.synthetic import draw_face
 
     if (args.picture is None) != (args.points is None):
         raise ValueError("--picture and --points must be given together")
-    styles: tuple[Style, ...] = masking.STYLES
+    styles = masking.STYLES
     if args.picture is not None:
         points = _points(args.points)
         styles = (masking.style_from_picture(args.picture, points), *styles)
     bank = masking.MaskBank.draw(
         styles, alignment=args.alignment, size=args.size, variants=args.columns, seed=args.seed
     )
-    matrix = geometry.chip_matrix(112, 112, source="arcface", target=args.alignment, size=args.size)
-    faces = [
-        geometry.warp(draw_face(person, 0, False, seed=args.seed), matrix, args.size)
-        for person in range(args.columns)
-    ]
-    laid = bank.lay(np.stack(faces * len(styles)), np.arange(len(bank)))
+    faces = data.drawn_faces([False] * args.columns, args.alignment, args.size, args.seed)
+    laid = bank.lay(np.concatenate([faces] * len(styles)), np.arange(len(bank)))
     rows = laid.reshape(len(styles), args.columns, args.size, args.size, 3)
     sheet = rows.transpose(0, 2, 1, 3, 4).reshape(len(styles) * args.size, -1, 3)
     write_picture(args.out, sheet)

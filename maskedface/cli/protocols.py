@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from maskedface import datasets, evaluation
+from maskedface import evaluation
 from maskedface.atomic_file import write_json
 from maskedface.cli import data
 from maskedface.cli.embedding import models_and_faces
-from maskedface.cli.lists import rank_lists, score_pairs, shown_value
-from maskedface.cli.tables import print_table
+from maskedface.cli.lists import rank_lists, score_pairs
+from maskedface.cli.tables import figure, print_table
 from maskedface.datasets.pairs import PAIR_PROTOCOLS
 from maskedface.evaluation.open_set import check_open_set
 from maskedface.recognition import embed_index
@@ -57,66 +57,47 @@ def run_protocol(args: argparse.Namespace) -> int:
 
 
 def _open_set(args: argparse.Namespace) -> dict[str, Any]:
-    parts = datasets.read_split(
-        args.manifest, args.protocol, root=args.data, alignment=args.alignment
-    )
-    if not {"train", "test"} <= set(parts):
-        raise ValueError(
-            f"--protocol must have the parts train and test. Received: parts {sorted(parts)}"
-        )
-    found = {}
-    rows = [data.selected(parts[part], args) for part in ("train", "test")]
+    rows = data.protocol_parts(args, "train", "test")
+    words = {
+        "enrolled": args.enrolled, "draws": args.draws, "fpirs": args.fpir, "fars": args.far
+    }  # fmt: skip
     check_open_set(
         *(evaluation.EmbeddedFaces.of(part.faces, np.empty((len(part), 0))) for part in rows),
-        enrolled=args.enrolled,
-        draws=args.draws,
-        fpirs=args.fpir,
-        fars=args.far,
+        **words,
     )
-    for name, recognizer, shown, lacking in models_and_faces(args, *rows):
-        report = evaluation.open_set_report(
-            *(embed_index(recognizer, part, progress=True) for part in shown),
-            enrolled=args.enrolled,
-            draws=args.draws,
-            fpirs=args.fpir,
-            fars=args.far,
-        )
+    found = {}
+    for name, recognizer, placed, lacking in models_and_faces(args, *rows):
+        embedded = (embed_index(recognizer, part, progress=True) for part in placed)
+        report = evaluation.open_set_report(*embedded, **words)
         found[name] = {"faces_not_found": lacking, **report}
     _print_open_set(found)
     return {"protocol": args.protocol, "models": found}
 
 
 def _print_open_set(found: dict[str, Any]) -> None:
-    from rich.table import Table
-
-    first = next(iter(found.values()))
-    table = Table(
-        title=f"{first['enrolled']} of {first['people']} people enrolled, {first['draws']} draws; "
-        "thresholds from other people"
-    )
-    for column in ("", *found):
-        table.add_column(column)
+    first, models = next(iter(found.values())), found.values()
+    rows: list[list[str]] = []
     for domain in ("masked", "unmasked"):
-        table.add_row(
-            f"{domain} probes: rank-1", *(_spread(m[domain]["rank_1"]) for m in found.values())
-        )
+        label = f"{domain} probes: rank-1"
+        rows.append([label, *(_spread(m[domain]["rank_1"]) for m in models)])
         if domain == "masked":
-            label = "  own bare photo in the gallery too"
-            kept = (_spread(m[domain]["rank_1_own_photo_kept"]) for m in found.values())
-            table.add_row(label, *kept)
+            kept = (_spread(m[domain]["rank_1_own_photo_kept"]) for m in models)
+            rows.append(["  own bare photo in the gallery too", *kept])
         for fpir in first[domain]["fnir"]:
-            at = [m[domain]["fnir"][fpir] for m in found.values()]
+            at = [m[domain]["fnir"][fpir] for m in models]
             cells = (f"{_spread(one)} (FPIR found {one['fpir']['mean']:.3f})" for one in at)
-            table.add_row(f"{domain} probes: FNIR at FPIR {fpir:g}", *cells)
+            rows.append([f"{domain} probes: FNIR at FPIR {fpir:g}", *cells])
     for kind, pairs in first["pairs"].items():
         for far in pairs["at_far"]:
-            at = [m["pairs"][kind]["at_far"][far] for m in found.values()]
-            cells = (
-                f"{shown_value(one['tar'])} (FAR found {one['far']['value']:.4f})" for one in at
-            )
-            table.add_row(f"{kind} pairs: TAR at FAR {far:g}", *cells)
-    print_table(table)
+            at = [m["pairs"][kind]["at_far"][far] for m in models]
+            cells = (f"{figure(one['tar'])} (FAR found {one['far']['value']:.4f})" for one in at)
+            rows.append([f"{kind} pairs: TAR at FAR {far:g}", *cells])
+    title = (
+        f"{first['enrolled']} of {first['people']} people enrolled, {first['draws']} draws; "
+        "thresholds from other people"
+    )
+    print_table(("", *found), rows, title=title)
 
 
-def _spread(figure: dict[str, float]) -> str:
-    return f"{figure['mean']:.3f} ± {figure['sd']:.3f}"
+def _spread(found: dict[str, float]) -> str:
+    return f"{found['mean']:.3f} ± {found['sd']:.3f}"

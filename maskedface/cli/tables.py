@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from maskedface.names import shown
@@ -43,3 +43,13 @@ def print_some(lines: Sequence[str], most: int, hint: str = "") -> None:
         print(f"    {shown(line)}")
     if len(lines) > most:
         print(f"    ... and {len(lines) - most} more{hint}")
+
+
+def figure(found: Mapping[str, float]) -> str:
+    """A figure with its 95 % interval: "value", "low", "high"."""
+    return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+
+
+def change(found: Mapping[str, float]) -> str:
+    """A paired difference with its 95 % interval: "difference", "low", "high"."""
+    return f"{found['difference']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"

@@ -138,27 +138,22 @@ def _read_object(path: str, word: str) -> dict[str, Any]:
 
 
 def _print_search(found: Search) -> None:
-    from rich.table import Table
-
     from maskedface.cli.tables import print_table
     from maskedface.tuning.search_folder import BEST
 
     fields = list(found.arguments["space"])
     ranked = sorted(found.trials, key=lambda r: r.get("score", -1.0), reverse=True)
-    table = Table(title=f"The best of {len(ranked)} trials, on faces held out of training")
-    for column in ("trial", "status", "accuracy", "epochs", "s", *fields):
-        table.add_column(column)
+    rows: list[list[object]] = []
     for record in ranked[:_SHOWN]:
         score = f"{record['score']:.3f}" if "score" in record else record["reason"]
-        facts = (record["trial"], record["status"], score, str(record.get("epochs", "")))
-        values = [_short(record["values"].get(field, "")) for field in fields]
-        table.add_row(*facts, f"{record['seconds']:.0f}", *values)
-    print_table(table)
+        facts = (record["trial"], record["status"], score, record.get("epochs", ""))
+        values = (record["values"].get(field, "") for field in fields)
+        short = (f"{value:.3g}" if isinstance(value, float) else value for value in values)
+        rows.append([*facts, f"{record['seconds']:.0f}", *short])
+    title = f"The best of {len(ranked)} trials, on faces held out of training"
+    print_table(("trial", "status", "accuracy", "epochs", "s", *fields), rows, title=title)
     for field, share in found.importance.items():
         print(f"  {field:<16}{share:4.0%} of what the scores' differences are explained by")
-    if os.path.exists(os.path.join(found.path, BEST)):  # a worker leaves it to its chief
-        print(f"best recipe: {os.path.join(found.path, BEST)}")
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    best = os.path.join(found.path, BEST)
+    if os.path.exists(best):  # a worker leaves it to its chief
+        print(f"best recipe: {best}")

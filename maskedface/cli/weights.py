@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import keras
-
-    from maskedface.models.presets import Preset
-
-HELP = "Convert VGGFace2 weights from another program's file, inspect a file, list known ones."
+from maskedface.cli.tables import print_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds this command's arguments.
-
-    Args:
-        parser: the command's parser, changed in place.
-    """
+    """Adds the command's words to a parser."""
     commands = parser.add_subparsers(dest="weights_command", required=True)
     convert_parser = commands.add_parser("convert", help="write a file in our own format")
     convert_parser.add_argument("source", metavar="SRC", help=".pkl, .pth or .h5 file")
@@ -45,97 +35,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the command.
-
-    Args:
-        args: what `add_arguments` describes.
-
-    Returns:
-        0, or 1 where `inspect` finds another probe than the sidecar's.
-
-    Raises:
-        ModuleNotFoundError, OSError, ValueError: where a file cannot be read or is not what it
-            should be.
-    """
+    """Runs the command: 0, or 1 where `inspect` finds another probe than the sidecar's."""
     if args.weights_command == "list":
-        if args.preset:
-            _show(args.preset)
-        else:
-            _list()
-        return 0
-    from maskedface.models import ResNet50
-
-    backbone = ResNet50(weights=None)
-    if args.weights_command == "convert":
-        convert(backbone, args.source, args.out, variant=args.variant, verbose=args.verbose)
-        return 0
-    return inspect(backbone, args.file)
+        return _show(args.preset) if args.preset else _list()
+    return _convert(args) if args.weights_command == "convert" else _inspect(args.file)
 
 
-def convert(
-    backbone: keras.Model, source: str, out: str, *, variant: str = "unknown", verbose: bool = False
-) -> None:
-    """Converts a source file to our own format, and prints what was mapped.
+def _convert(args: argparse.Namespace) -> int:
+    from maskedface import models
+    from maskedface.conversion.weights_h5 import sidecar_path
+    from maskedface.models.converting import convert_weights
 
-    Args:
-        backbone: the `models.ResNet50` that the file must fill.
-        source: path of a .pkl, .pth or .h5 file.
-        out: path of the `.weights.h5` file to write; its `.json` sidecar goes beside it.
-        variant: "ft", "scratch" or "unknown": what the user says of a file that is not known.
-        verbose: whether to print one line a tensor, not one a stage.
-
-    Raises:
-        ModuleNotFoundError, OSError, ValueError: as `models.load_weights`; also if `variant` is
-            not that of a known file, or `out` does not end in `.weights.h5`.
-    """
-    from maskedface.conversion import probe, weights_h5
-    from maskedface.models import weights
-    from maskedface.models.resnet50 import RGB_MEAN
-
-    weights_h5.sidecar_path(out)  # refuses a wrong ending before any work is done
-    facts = weights.load(backbone, source)
-    if "mapped" not in facts:
-        raise ValueError(f"SRC must be a .pkl, .pth or .h5 file. Received: {source!r}")
-    if facts["known"] and variant not in (facts["variant"], "unknown"):
-        raise ValueError(
-            f"--variant must be {facts['variant']!r}, which this file's sha256 tells. "
-            f"Received: {variant!r}"
-        )
-    mapped = facts.pop("mapped")
-    told_by = "sha256" if facts["known"] else "user" if variant != "unknown" else "nothing"
-    facts |= {
-        "variant": facts["variant"] if facts["known"] else variant,
-        "variant_told_by": told_by,
-        "rgb_mean": list(RGB_MEAN),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "model": backbone.name,
-        "probe": {
-            "image": "maskedface.conversion.drawn_face()",
-            "embedding": [float(f"{value:.7g}") for value in probe.embedding(backbone)],
-        },
-    }
-    weights_h5.save(backbone, out, facts)
+    backbone = models.ResNet50(weights=None)
+    facts = convert_weights(backbone, args.source, args.out, variant=args.variant)
     _print_facts(facts)
-    _print_mapped(mapped, facts["left_over"], verbose)
-    print(f"wrote: {out} and {weights_h5.sidecar_path(out)}")
+    mapped = [f"  {source} -> {path}" for source, path in facts["mapped"].items()]
+    stages = Counter(path.split("_")[0] for path in facts["mapped"].values())
+    print(f"mapped: {len(mapped)} tensors:", ", ".join(f"{n} {s}" for s, n in stages.items()))
+    print("\n".join(mapped if args.verbose else mapped[:1]))
+    print(f"not used: {', '.join(facts['left_over']) or 'none'}")
+    print(f"wrote: {args.out} and {sidecar_path(args.out)}")
+    return 0
 
 
-def inspect(backbone: keras.Model, path: str) -> int:
-    """Loads a file, prints what is known of it, and recomputes the probe.
-
-    Args:
-        backbone: the `models.ResNet50` that the file must fill.
-        path: a file of ours, or a source file.
-
-    Returns:
-        0; 1 if the probe is not the sidecar's.
-
-    Raises:
-        ModuleNotFoundError, OSError, ValueError: as `models.load_weights`.
-    """
+def _inspect(path: str) -> int:
+    from maskedface import models
     from maskedface.conversion import probe
     from maskedface.models import weights
 
+    backbone = models.ResNet50(weights=None)
     facts = weights.load(backbone, path)
     _print_facts(facts)
     embedding = probe.embedding(backbone)
@@ -150,48 +78,37 @@ def inspect(backbone: keras.Model, path: str) -> int:
 
 
 def _print_facts(facts: dict[str, Any]) -> None:
-    known = "true" if facts["known"] else "false"
     print(f"source: {facts['source']['name']}, {facts['source']['size']:,} bytes")
     print(f"sha256: {facts['source']['sha256']}")
-    print(f"known: {known}")
+    print(f"known: {'true' if facts['known'] else 'false'}")
     for name in ("variant", "alignment", "layout", "channels", "license", "origin", "unverified"):
         print(f"{name}: {facts.get(name, 'unknown')}")
 
 
-def _print_mapped(mapped: dict[str, str], left_over: list[str], verbose: bool) -> None:
-    stages = Counter(path.split("_")[0] for path in mapped.values())
-    print(f"mapped: {len(mapped)} tensors:", ", ".join(f"{n} {s}" for s, n in stages.items()))
-    for source, path in mapped.items() if verbose else list(mapped.items())[:1]:
-        print(f"  {source} -> {path}")
-    print(f"not used: {', '.join(left_over) or 'none'}")
-
-
-def _list() -> None:
-    from rich.table import Table
-
-    from maskedface.cli.tables import print_table
+def _list() -> int:
     from maskedface.conversion import cache
-    from maskedface.models.presets import PRESETS
+    from maskedface.models import PRESETS
 
-    table = Table(box=None, pad_edge=False, padding=(0, 1))  # fits into 80 columns
-    for column in ("preset", "architecture", "alignment", "license", "sha256", "size", "here"):
-        table.add_column(column, no_wrap=True)
-    for preset in PRESETS.values():
-        size, sha256 = preset.files[0].size, preset.files[0].sha256
-        table.add_row(
+    rows = [
+        (
             *(preset.name, preset.architecture, preset.alignment, preset.license),
-            "known" if sha256 else "unknown",
-            f"{size / 1e6:.1f} MB" if size else "unknown",
-            "yes" if _path(preset) else "no",
+            "known" if preset.files[0].sha256 else "unknown",
+            f"{preset.files[0].size / 1e6:.1f} MB" if preset.files[0].size else "unknown",
+            "yes" if preset.find() else "no",
         )
-    print_table(table)
+        for preset in PRESETS.values()
+    ]
+    columns = ("preset", "architecture", "alignment", "license", "sha256", "size", "here")
+    # So it fits into 80 columns.
+    print_table(columns, rows, box=None, pad_edge=False, padding=(0, 1))
     print("all that is known of one: maskedface weights list PRESET")
     print("looked for in:", ", ".join(cache.folders()))
+    return 0
 
 
-def _show(name: str) -> None:
+def _show(name: str) -> int:
     from maskedface.conversion import cache
-    from maskedface.models.presets import PRESETS
+    from maskedface.models import PRESETS
     from maskedface.names import did_you_mean
 
     if name not in PRESETS:
@@ -204,25 +121,17 @@ def _show(name: str) -> None:
         print(f"file: {file.name}, {size}, sha256 {file.sha256 or 'unknown'}")
         if file.url:
             print(f"  download: {file.url}")
-    print(f"variant: {preset.variant}")
-    print(f"alignment: {preset.alignment}, at {preset.input_size} px")
-    print(f"channels: {preset.channels}; the file's own: {preset.file_channels}")
-    print("input range: {:g} to {:g}".format(*preset.input_range))
-    print(f"license: {preset.license}, {preset.license_note}")
-    print(f"origin: {preset.origin}")
-    print(f"unverified: {preset.unverified or 'nothing'}")
-    if preset.convert_command:
-        print(f"convert: {preset.convert_command}")
-    print(f"here: {_path(preset) or 'no'}")
-    print("looked for in:", ", ".join(cache.folders()))
-
-
-def _path(preset: Preset) -> str | None:
-    from maskedface.conversion import cache, dlib
-
-    if preset.architecture != "DlibResNet29":
-        return cache.find([f"{preset.name}.weights.h5", *(file.name for file in preset.files)])
-    try:
-        return dlib.locate()
-    except ModuleNotFoundError:
-        return None
+    facts = {
+        "variant": preset.variant,
+        "alignment": f"{preset.alignment}, at {preset.input_size} px",
+        "channels": f"{preset.channels}; the file's own: {preset.file_channels}",
+        "input range": "{:g} to {:g}".format(*preset.input_range),
+        "license": f"{preset.license}, {preset.license_note}",
+        "origin": preset.origin,
+        "unverified": preset.unverified or "nothing",
+        "convert": preset.convert_command,
+        "here": preset.find() or "no",
+        "looked for in": ", ".join(cache.folders()),
+    }
+    print("\n".join(f"{fact}: {told}" for fact, told in facts.items() if told))
+    return 0

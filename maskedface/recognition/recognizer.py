@@ -15,7 +15,6 @@ from maskedface.evaluation.scoring import normalized
 from maskedface.landmarks import Cascade, Detector, detect
 from maskedface.landmarks.detection import check_image
 from maskedface.masking import masked_probability
-from maskedface.models.saved import load_model
 from maskedface.names import person_name
 from maskedface.recognition.calibration import check_threshold
 from maskedface.recognition.embedding import embedder_of, fingerprint
@@ -29,8 +28,7 @@ from maskedface.recognition.faces import (
 from maskedface.recognition.gallery import Gallery
 from maskedface.recognition.photo import Photo, name_of, read_pixels
 from maskedface.recognition.remembered import WHOLE
-from maskedface.training import last_run
-from maskedface.training.run import alignment_beside
+from maskedface.training.named_models import open_model
 
 FallBack = Literal["never", "always"]
 
@@ -124,30 +122,15 @@ class Recognizer:
         >>> friends = Gallery.load("friends.npz")  # doctest: +SKIP
         >>> Recognizer.load(friends.source, gallery=friends)  # doctest: +SKIP
         """
-        name = os.fspath(name)
-        is_file = os.path.isfile(name)
-        if name != "dlib" and not os.path.isdir(name) and not is_file:
-            raise FileNotFoundError(
-                f"a model must be 'dlib', a run's folder or a .keras file. Received: {name!r}"
-            )
-        if alignment is not None and (name == "dlib" or not is_file):
-            raise ValueError(
-                "alignment must come with a .keras file: dlib's network and runs state their own. "
-                f"Received: alignment={alignment!r} for {name!r}"
-            )
-        made = Gallery(source="dlib" if name == "dlib" else os.path.abspath(name))
-        if name == "dlib":
-            return cls(models.DlibResNet29(), gallery=made if gallery is None else gallery, **words)
-        if is_file:
-            gallery = made if gallery is None else gallery
-            model = load_model(name)
-            alignment = alignment or gallery.alignment or alignment_beside(name)
-            return cls(model, alignment=alignment, gallery=gallery, **words)
-        run = last_run(name)
+        found = open_model(name, alignment)
         if gallery is None:
-            source, masks = os.path.abspath(run.path), run.recipe.enroll_masks
-            gallery = Gallery(source=source, cohort=run.cohort, masks=masks)
-        return cls(run.model, alignment=run.record["alignment"], gallery=gallery, **words)
+            masks = 0 if found.run is None else found.run.recipe.enroll_masks
+            cohort = None if found.run is None else found.run.cohort
+            gallery = Gallery(source=found.source, cohort=cohort, masks=masks)
+        # What a gallery remembers of a file comes before what lies beside the file.
+        remembered = gallery.alignment if os.path.isfile(name) else ""
+        alignment = alignment or remembered or found.alignment
+        return cls(found.model, alignment=alignment, gallery=gallery, **words)
 
     @property
     def detector(self) -> Detector:
