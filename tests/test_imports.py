@@ -38,7 +38,7 @@ MAY_USE = {
     "tuning": LEAVES | {"models", "layers", "training"},
     "recognition": {
         *("extras", "models", "geometry", "evaluation", "training", "datasets", "atomic_file"),
-        *("landmarks", "masking", "names", "array_file", "images", "audit"),
+        *("landmarks", "masking", "names", "array_file", "images", "audit", "locks"),
     },
     "exporting": {"models", "extras"},
     "reporting": LEAVES | {"models", "training"},

@@ -80,9 +80,10 @@ def run(args: argparse.Namespace) -> int:
     aligned = landmarks.align(index, progress=True, processes=args.processes)
     datasets.write_manifest(args.out, aligned.index, protocols)
     counts = _counts(index, aligned)
-    rows = [(_described(state), *of.values(), sum(of.values())) for state, of in counts.items()]
-    rows.append(("all", *(sum(row[n] for row in rows) for n in (1, 2, 3))))
-    print_table(("face", "masked", "unmasked", "all"), rows, title="Images", title_style="bold")
+    rows = {_described(state): list(of.values()) for state, of in counts.items()}
+    rows["all"] = [sum(numbers) for numbers in zip(*rows.values(), strict=True)] or [0, 0]
+    cells = [(state, *numbers, sum(numbers)) for state, numbers in rows.items()]
+    print_table(("face", "masked", "unmasked", "all"), cells, title="Images", title_style="bold")
     _print_lacking(aligned)
     summary: dict[str, Any] = {
         "images": len(index),

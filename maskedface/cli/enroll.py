@@ -19,23 +19,19 @@ chosen on strangers; 2 a user error, nothing was written.
 from __future__ import annotations
 
 import argparse
-import dataclasses
+import functools
 import os
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
 
-from maskedface.cli import recognizing, thresholds
+from maskedface.cli import recognizing
 from maskedface.cli.outputs import check_outputs
-from maskedface.cli.thresholds import add_threshold_arguments
-from maskedface.cli.values import add_wait, count
-from maskedface.locks import locked
+from maskedface.cli.values import add_wait, count, rate
 
-if TYPE_CHECKING:
-    from maskedface.recognition import Gallery
-    from maskedface.recognition.enrollment import EnrolledPhoto, Probes
-
-_PATIENCE = (
-    60.0  # seconds: the lock is held while a change is applied and saved, not while faces are read
+# seconds: the lock is held while a change is applied and saved, not while faces are read
+_PATIENCE = 60.0
+# The words that say what is to be done, as `GalleryUpdate` takes them.
+_UPDATE = (
+    *("photos", "person", "remove", "existing", "keep", "masks", "remember"),
+    *("strangers", "fpir", "far", "wait"),
 )
 
 
@@ -77,7 +73,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of a new gallery: enroll each bare face with N drawn masks too, so that a network that "
         "never saw masks finds it under one (10 is a good number; default: the run's recipe, else 0)",
     )
-    add_threshold_arguments(parser)
+    parser.add_argument(
+        "--strangers", metavar="FOLDER", help="people not in the gallery, a folder each"
+    )
+    parser.add_argument(
+        "--fpir",
+        type=rate,
+        metavar="RATE",
+        help="share of strangers' faces that may get a name; default: the gallery's, else 0.01",
+    )
+    parser.add_argument(
+        "--far",
+        type=rate,
+        metavar="RATE",
+        help="share of pairs of strangers that may pass verify; default: the gallery's, else 0.001",
+    )
     parser.add_argument(
         "--pictures", metavar="DIR", help="write each photograph there, with its box"
     )
@@ -89,39 +99,18 @@ def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface enroll --help`."""
     from maskedface.cli.enrolled import report
     from maskedface.recognition import Gallery
-    from maskedface.recognition.enrollment import enroll_rows
+    from maskedface.recognition.gallery_update import GalleryUpdate
 
     _check_words(args)
     inputs = [args.gallery, *args.photos, args.made_from]
     check_outputs(args.json, folder=args.pictures, inputs=inputs)
-    # People can be forgotten when the model is long gone.
-    if not (args.photos or args.strangers or args.made_from):
-        if not os.path.exists(args.gallery):
-            raise ValueError(
-                f"--gallery must be there to remove from it. Received: {args.gallery!r}"
-            )
-        with locked(args.gallery, what="enroll --remove", wait=args.wait):
-            gallery = _loaded(args)
-            _make_room(gallery, args, ())
-            gallery.save(args.gallery)
-        return report(args, [], gallery, f"forgotten: {len(args.remove)}")
-    old = Gallery.load(args.made_from) if args.made_from else None
-    if old is not None and not len(old):
-        raise ValueError(
-            f"--from must have somebody enrolled. Received: {args.made_from!r}, nobody"
-        )
-    read = _read_photographs(args, old)
-    # What takes long is done: whoever else changes the gallery meanwhile waits a moment, and loses nothing.
-    with locked(args.gallery, what="enroll", wait=args.wait):
-        gallery = _as_it_is_now(args, read.gallery)
-        known = _make_room(gallery, args, read.people)
-        if args.existing == "replace":
-            for person in known & {row.person for row in read.enrolled if row.face is not None}:
-                gallery.remove(person)
-        enroll_rows(gallery, read.enrolled)
-        said, missed = thresholds.choose(gallery, args, read.probes, read.folder, old)
-        gallery.save(args.gallery)
-    return report(args, read.enrolled, gallery, said, missed=missed)
+    update = GalleryUpdate(
+        path=args.gallery,
+        recognizer=functools.partial(recognizing.read_recognizer, args),
+        made_from=Gallery.load(args.made_from) if args.made_from else None,
+        **{name: getattr(args, name) for name in _UPDATE},
+    )
+    return report(args, update.apply())
 
 
 def _check_words(args: argparse.Namespace) -> None:
@@ -143,127 +132,3 @@ def _check_words(args: argparse.Namespace) -> None:
             "--from must come without photographs, --person, --alignment, --fall-back and --pictures: that "
             f"gallery knows whom its photographs show and how. Received: --from {args.made_from!r} and more"
         )
-
-
-class _Read(NamedTuple):
-    """What was read from photographs, and the gallery as it was when they were read; the folder of
-    strangers that the probes come from, or ""."""
-
-    gallery: Gallery
-    people: set[str]
-    enrolled: list[EnrolledPhoto]
-    probes: Probes
-    folder: str
-
-
-def _read_photographs(args: argparse.Namespace, old: Gallery | None) -> _Read:
-    gallery = _loaded(args) if os.path.exists(args.gallery) else None
-    for word in ("keep", "masks") if gallery is not None else ():
-        given, kept = getattr(args, word), getattr(gallery, word)
-        if given not in (None, kept):
-            raise ValueError(f"--{word} must be that of the gallery, {kept}. Received: {given}")
-    from maskedface.recognition import enrollment
-
-    recognizer = recognizing.read_recognizer(args, gallery)
-    if gallery is None:
-        gallery = recognizer.gallery = _empty(recognizer.gallery, args, old)
-    person_of = enrollment.photos_of_people(args.photos, args.person)
-    people = {*person_of.values()} if old is None else {*old.people}
-    calibrated = gallery if gallery.calibration is not None or old is None else old
-    folder, strangers_of = thresholds.strangers(args, calibrated)
-    _make_room(gallery, args, people)  # refused now rather than in the end
-    enrolled, strangers = [], []
-    if old is not None:
-        enrolled = enrollment.faces_again(recognizer, old)
-        if args.existing == "replace":
-            enrolled = _whole_people(enrolled, gallery)
-        _refuse_nobody(enrolled, "a remembered photograph at least must show one face")
-    elif person_of:
-        enrolled = enrollment.read_people(recognizer, person_of)
-        _refuse_nobody(enrolled, "a photograph at least must show one face")
-    if strangers_of:
-        strangers = enrollment.read_people(
-            recognizer, strangers_of, enroll=False, label="strangers"
-        )
-        if args.strangers:
-            _refuse_nobody(strangers, "--strangers must hold photographs with one face each")
-    if all(row.face is None for row in strangers):
-        folder = ""
-    probes = enrollment.threshold_probes(strangers if folder else enrolled)
-    return _Read(gallery, people, enrolled, probes, folder)
-
-
-def _refuse_nobody(rows: list[EnrolledPhoto], wanted: str) -> None:
-    if all(row.face is None for row in rows):
-        raise ValueError(f"{wanted}. Received: {len(rows)}, the first: {rows[0].error}")
-
-
-def _empty(
-    gallery: Gallery, args: argparse.Namespace | None = None, old: Gallery | None = None
-) -> Gallery:
-    """A gallery of nobody, for the same model; as the words say, else as the one that it is made from."""
-    from maskedface.recognition import Gallery
-
-    masks = args.masks if args else None
-    return Gallery(
-        gallery.fingerprint,
-        keep=(args and args.keep) or (old or gallery).keep,
-        source=gallery.source,
-        cohort=gallery.cohort,
-        masks=gallery.masks if masks is None else masks,
-        remember=(args and args.remember) or (old or gallery).remember,
-        alignment=gallery.alignment,
-    )
-
-
-def _loaded(args: argparse.Namespace) -> Gallery:
-    """The gallery, which remembers what the words say from now on."""
-    from maskedface.recognition import Gallery
-
-    gallery = Gallery.load(args.gallery)
-    if args.remember:
-        gallery.remember_from_now(args.remember)
-    return gallery
-
-
-def _as_it_is_now(args: argparse.Namespace, read_for: Gallery) -> Gallery:
-    """The gallery, which others may have changed, removed or made while photographs were read."""
-    if not os.path.exists(args.gallery):
-        return _empty(read_for)
-    gallery = _loaded(args)
-    gallery.check_model(read_for.fingerprint)
-    kind, other = (
-        f"--keep {one.keep} --masks {one.masks} --remember {one.remember}"
-        for one in (read_for, gallery)
-    )
-    if kind != other:
-        raise ValueError(
-            "a gallery must be of one kind while photographs are read for it. Received: one that "
-            f"another process made meanwhile, with {other}"
-        )
-    return gallery
-
-
-def _make_room(gallery: Gallery, args: argparse.Namespace, people: Iterable[str]) -> set[str]:
-    """Forgets those who are to be removed; says whom of the people to enroll it knows."""
-    for name in args.remove:
-        gallery.remove(name)
-    known = {person for person in people if person in gallery}
-    if known and args.existing == "refuse":
-        raise ValueError(
-            "people must not be enrolled yet, or --existing add or replace be given. "
-            f"Received: {len(known)} who are, the first {min(known)!r}"
-        )
-    return known
-
-
-def _whole_people(rows: list[EnrolledPhoto], gallery: Gallery) -> list[EnrolledPhoto]:
-    """The rows without the faces of people who are enrolled and would be replaced by fewer photographs."""
-    lacking = {row.person for row in rows if row.error and row.person in gallery}
-    why = "others of this person's photographs are left out, so they stay as they were enrolled"
-    return [
-        dataclasses.replace(row, face=None, hashes=None, error=row.error or why)
-        if row.person in lacking
-        else row
-        for row in rows
-    ]

@@ -69,6 +69,8 @@ def _show(args: argparse.Namespace) -> int:
     check_outputs(folder=args.out)
     recognizer = _recognizers([args.run], args)[args.run]
     run = last_run(args.run) if os.path.isdir(args.run) else None
+    if args.reference is None and run is None:
+        raise ValueError("--reference must be given for a model that names nobody. Received: none")
     paths = photo_files(*args.photos)
     chips = np.stack([recognizer.align(path) for path in paths])
     if args.reference is not None:
@@ -80,8 +82,6 @@ def _show(args: argparse.Namespace) -> int:
     elif run is not None:
         maps = evaluation.grad_cam(run.model, chips)
         words = [run.record["classes"][n] for n in models.predict(run.model, chips).argmax(1)]
-    else:
-        raise ValueError("--reference must be given for a model that names nobody. Received: none")
     area = masking.mask_area(recognizer.alignment, chips.shape[1])
     shares = evaluation.attention_share(maps, area)
     for number, (path, share) in enumerate(zip(paths, shares, strict=True)):
@@ -121,7 +121,8 @@ def _measure(args: argparse.Namespace) -> int:
             f"{len(set(people))} people; evenly spread: {even:.3f})"
         )
     if args.against:
-        shift = evaluation.paired_difference(*found, people)
+        ours, theirs = found
+        shift = evaluation.paired_difference(ours, theirs, people)
         print(f"difference, face by face: {change(shift)}")
     return 0
 

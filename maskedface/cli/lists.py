@@ -92,9 +92,8 @@ def rank_lists(args: argparse.Namespace) -> dict[str, Any]:
     """
     if args.protocol != "c-rmfrd":
         raise ValueError(f"two lists must be c-rmfrd's. Received: --protocol {args.protocol}")
-    gallery, probes, missing = read_gallery_and_probes(
-        *args.list, args.data, alignment=args.alignment
-    )
+    files = args.list[0], args.list[1], args.data
+    gallery, probes, missing = read_gallery_and_probes(*files, alignment=args.alignment)
     index = gallery + probes
     for name in names(args):
         refuse_people(name, index.people)

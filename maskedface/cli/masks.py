@@ -36,10 +36,11 @@ def run(args: argparse.Namespace) -> int:
     from maskedface import masking
     from maskedface.cli import data
     from maskedface.cli.outputs import write_picture
+    from maskedface.masking.styles import Style
 
     if (args.picture is None) != (args.points is None):
         raise ValueError("--picture and --points must be given together")
-    styles = masking.STYLES
+    styles: tuple[Style, ...] = masking.STYLES
     if args.picture is not None:
         points = _points(args.points)
         styles = (masking.style_from_picture(args.picture, points), *styles)

@@ -96,8 +96,10 @@ def load_recognizers(
 def given_threshold(given: float, made: Calibration | None, rate: Literal["fpir", "far"]) -> str:
     """A threshold of the words, and what it does to a rate that the gallery's own was chosen for."""
     told = f"threshold {given:.3f}, as given"
-    chosen = made and (made.identify if rate == "fpir" else made.verify)
-    if made is None or chosen is None or given >= chosen:
+    if made is None:
+        return told
+    chosen = made.identify if rate == "fpir" else made.verify
+    if chosen is None or given >= chosen:
         return told
     above = f"{rate.upper()} is above {getattr(made, rate):g}"
     return f"{told}: below the gallery's {chosen:.3f}, {above}"

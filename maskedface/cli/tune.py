@@ -18,9 +18,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from maskedface.cli import data
-from maskedface.cli.train import add_backbone_arguments, add_set, parse_seeds, read_recipe
-from maskedface.cli.values import add_wait, count, seconds
+from maskedface.cli import data, train
+from maskedface.cli.values import count, seconds
 from maskedface.names import shown
 
 if TYPE_CHECKING:
@@ -32,15 +31,8 @@ _SHOWN = 10  # trials in the table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
-    data.add_data_arguments(parser)
-    data.add_split_arguments(parser)
-    parser.add_argument(
-        "--recipe",
-        required=True,
-        metavar="NAME|FILE",
-        help='a named recipe, or JSON, which may hold a "space"; its values are the first trial',
-    )
-    add_set(parser)
+    recipe = 'a named recipe, or JSON, which may hold a "space"; its values are the first trial'
+    train.add_training_arguments(parser, recipe, "train a trial once a seed")
     parser.add_argument(
         "--space",
         metavar="NAME|FILE",
@@ -50,18 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--algorithm", choices=("random", "bayesian", "hyperband", "grid"), default="bayesian"
     )
     parser.add_argument("--trials", type=count(1), default=30, metavar="N", help="at most so many")
-    parser.add_argument("--seeds", default="0", metavar="N,N", help="train a trial once a seed")
     parser.add_argument("--search-seed", type=count(0), default=0, metavar="N")
     parser.add_argument(
         "--keep-hopeless",
         action="store_true",
         help="train trials to their end that the others beat",
     )
-    add_backbone_arguments(parser)
     parser.add_argument("--search", required=True, metavar="DIR", help="the search folder")
-    parser.add_argument(
-        "--cache", metavar="DIR", help="keep decoded faces and frozen features in this folder"
-    )
     parser.add_argument(
         "--timeout",
         type=seconds,
@@ -69,35 +56,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="of silence, after which a chief ends, or a worker without a chief",
     )
-    add_wait(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface tune --help`."""
     recipe, space = _recipe_and_space(args)
-    seeds = parse_seeds(args.seeds)
-    train, _ = data.read_parts(args)
+    rows, _ = data.read_parts(args)
     # Keras takes seconds to import: wrong words end before it.
     from maskedface import tuning
 
-    (train,) = data.placed(args, recipe.faces, train)
+    (rows,) = data.placed(args, recipe.faces, rows)
     try:
         found = tuning.search(
             recipe,
-            train,
+            rows,
             space=space,
             search_dir=args.search,
             algorithm=args.algorithm,
             trials=args.trials,
-            seeds=seeds,
-            backbone=args.backbone,
-            weights=args.weights,
-            alignment=args.backbone_alignment,
             seed=args.search_seed,
-            cache=args.cache,
             stop_hopeless=not args.keep_hopeless,
             timeout=args.timeout,
-            wait=args.wait,
+            **train.training_words(args),
         )
         _print_search(found)
     except tuning.SearchError as error:
@@ -116,7 +96,7 @@ def _recipe_and_space(args: argparse.Namespace) -> tuple[Recipe, dict[str, Any]]
         space = values.pop("space", None)
         recipe = Recipe.from_json(json.dumps(values))
     else:
-        recipe = read_recipe(args.recipe)
+        recipe = train.read_recipe(args.recipe)
     if args.space in spaces.ALL:
         space = spaces.ALL[args.space]
     elif args.space and os.path.isfile(args.space):

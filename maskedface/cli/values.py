@@ -45,6 +45,14 @@ def count(least: int, most: int | None = None) -> Callable[[str], int]:
     return _number(f"a whole number {wanted}", lambda value: least <= value <= highest, int)
 
 
+def seeds(text: str) -> tuple[int, ...]:
+    """Whole numbers from 0 on, such as "0,1,2"."""
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(f"must be whole numbers like 0,1,2. Received: {text!r}")
+    return tuple(map(int, parts))
+
+
 def add_wait(parser: argparse.ArgumentParser, default: float = 0.0) -> None:
     """Adds --wait, by default so many seconds: what a command does where another process changes the same
     files."""
