@@ -21,7 +21,7 @@ from maskedface.atomic_file import STANDARD_OUTPUT
 from maskedface.cli import data
 from maskedface.cli.outputs import check_outputs
 from maskedface.cli.tables import print_some, print_table
-from maskedface.cli.values import count
+from maskedface.cli.values import add_count
 
 if TYPE_CHECKING:
     from maskedface.datasets import FaceIndex
@@ -42,12 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="picture of the 48 worst; default: beside --out, as NAME.worst.png",
     )
     parser.add_argument("--json", metavar="FILE", help="write counts, and what has no face, there")
-    parser.add_argument(
-        "--processes",
-        type=count(1),
-        metavar="N",
-        help="default: as many as processors for many images",
-    )
+    add_count(parser, "--processes", "default: as many as processors for many images")
     group = parser.add_argument_group("crops")
     group.add_argument(
         "--crops", metavar="DIR", help="write each found face there, warped, and a manifest.csv"
@@ -58,9 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="what to (arcface, dlib, vggface2); default: arcface",
     )
-    group.add_argument(
-        "--crops-size", type=count(1), default=112, metavar="N", help="pixels a side; default: 112"
-    )
+    add_count(group, "--crops-size", "pixels a side", 112)
 
 
 def run(args: argparse.Namespace) -> int:

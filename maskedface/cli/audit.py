@@ -58,12 +58,14 @@ def run(args: argparse.Namespace) -> int:
             f"Received: --model {args.model}, --write-clean {args.write_clean}"
         )
     index = data.read_index(args)
+    wanted = "whole"
     if args.model:
         from maskedface.training.lineage import refuse_people
+        from maskedface.training.named_models import faces_of
 
         refuse_people(args.model, index.people)  # before anything is read
+        wanted = faces_of(args.model)
     if args.landmarks or args.model:
-        wanted = data.wanted_by_model(args.model) if args.model else "whole"
         (index,) = data.placed(args, wanted, index)
     report = audit.audit_images(index, check_domains=not args.no_domain_check)
     print(report.to_text())

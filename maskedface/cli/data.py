@@ -9,14 +9,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from maskedface import datasets
-from maskedface.cli.values import count, rate
+from maskedface.cli.values import add_count, rate
 from maskedface.datasets import FaceIndex
 from maskedface.names import shown
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from maskedface.training import Run
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, *, landmarks: bool = True) -> None:
@@ -49,11 +47,10 @@ def add_data_arguments(parser: argparse.ArgumentParser, *, landmarks: bool = Tru
             "takes images whole, also aligned ones; default: find, where no row says it and the recipe "
             "wants aligned faces",
         )
-    group.add_argument(
+    add_count(
+        group,
         "--min-masked",
-        type=count(1),
-        metavar="N",
-        help="only people with both domains and at least N masked images (the paper: 8)",
+        "only people with both domains and at least N masked images (the paper: 8)",
     )
     group.add_argument(
         "--without-people",
@@ -82,7 +79,7 @@ def add_split_arguments(parser: argparse.ArgumentParser) -> None:
         "tests on other people",
     )
     group.add_argument("--train-fraction", type=rate, default=0.7, metavar="SHARE")
-    group.add_argument("--split-seed", type=count(0), default=0, metavar="N")
+    add_count(group, "--split-seed", "which rows, people or photos are the test", 0, least=0)
 
 
 def read_index(args: argparse.Namespace) -> FaceIndex:
@@ -99,17 +96,13 @@ def read_index(args: argparse.Namespace) -> FaceIndex:
         index = datasets.people_folder(args.data, args.domain, alignment=args.alignment)
     else:
         index = datasets.rmfrd(args.data, alignment=args.alignment)
-    _print_excluded(index)
-    return selected(index, args)
-
-
-def _print_excluded(index: FaceIndex) -> None:
     if index.excluded:
         counts = Counter(reason for _, reason in index.excluded)
         reasons = shown(", ".join(f"{count} {reason}" for reason, count in counts.most_common()))
         print(
             f"{len(index.excluded)} left out when listing (maskedface audit names them): {reasons}"
         )
+    return selected(index, args)
 
 
 def read_parts(args: argparse.Namespace) -> tuple[FaceIndex, FaceIndex]:
@@ -171,8 +164,9 @@ def placed(args: argparse.Namespace, faces: str, *parts: FaceIndex) -> tuple[Fac
 
     Args:
         args: the words.
-        faces: "aligned" or "whole", what is wanted where --landmarks is not given: aligned faces are
-            looked for if no row of any part says where its face lies.
+        faces: "aligned" or "whole", what is wanted where --landmarks is not given (`faces_of` of
+            `training.named_models`): aligned faces are looked for if no row of any part says where its
+            face lies.
         parts: indexes of one root, no path in two of them.
 
     Returns:
@@ -208,22 +202,6 @@ def placed(args: argparse.Namespace, faces: str, *parts: FaceIndex) -> tuple[Fac
         FaceIndex(part.root, [row[face.path] for face in part.faces], part.excluded)
         for part in parts
     )
-
-
-def wanted_by(run: Run) -> str:
-    """How other images are shown to a run's network: as its training rows were, "aligned" or "whole"."""
-    from maskedface.datasets.face_places import is_placed
-
-    return "aligned" if any(map(is_placed, run.split()["train"].faces)) else "whole"
-
-
-def wanted_by_model(name: str) -> str:
-    """The same by a model's name; networks of no run are made for aligned faces."""
-    if not os.path.isdir(name):
-        return "aligned"
-    from maskedface.training import last_run
-
-    return wanted_by(last_run(name))
 
 
 def selected(index: FaceIndex, args: argparse.Namespace) -> FaceIndex:

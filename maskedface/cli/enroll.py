@@ -24,7 +24,7 @@ import os
 
 from maskedface.cli import recognizing
 from maskedface.cli.outputs import check_outputs
-from maskedface.cli.values import add_wait, count, rate
+from maskedface.cli.values import add_count, add_wait, rate
 
 # seconds: the lock is held while a change is applied and saved, not while faces are read
 _PATIENCE = 60.0
@@ -66,12 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to remember of each photograph, to make the gallery again with another network: where "
         "it lies (default of a new gallery), the face itself too, or nothing; of those enrolled no more",
     )
-    parser.add_argument(
+    add_count(
+        parser,
         "--masks",
-        type=count(0, 100),
-        metavar="N",
-        help="of a new gallery: enroll each bare face with N drawn masks too, so that a network that "
+        "of a new gallery: enroll each bare face with N drawn masks too, so that a network that "
         "never saw masks finds it under one (10 is a good number; default: the run's recipe, else 0)",
+        least=0,
+        most=100,
     )
     parser.add_argument(
         "--strangers", metavar="FOLDER", help="people not in the gallery, a folder each"

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 from maskedface.cli import data
 from maskedface.cli.recognizing import add_model_alignment
 from maskedface.cli.tables import figure
-from maskedface.cli.values import count, rate
+from maskedface.cli.values import add_count, rate
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,26 +84,14 @@ def _add_protocol_arguments(parser: argparse.ArgumentParser) -> None:
         help="join each image's embedding with its mirror's, as mirror_join=true does in a recipe; takes "
         "twice the time",
     )
-    group.add_argument(
-        "--enrolled",
-        type=count(1),
-        default=200,
-        metavar="N",
-        help="of a column: people enrolled a draw",
-    )
+    add_count(group, "--enrolled", "of a column: people enrolled a draw", 200)
     group.add_argument(
         "--fpir", type=rate, nargs="+", default=(0.01, 0.1), metavar="RATE", help="of a column"
     )
     group.add_argument(
         "--far", type=rate, nargs="+", default=(0.01, 0.001), metavar="RATE", help="of a column"
     )
-    group.add_argument(
-        "--draws",
-        type=count(1),
-        default=10,
-        metavar="N",
-        help="of a column: draws, by seeds 0, 1, ...",
-    )
+    add_count(group, "--draws", "of a column: draws, by seeds 0, 1, ...", 10)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -155,6 +143,7 @@ def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> 
     from maskedface.datasets import read_aligned_faces
     from maskedface.training.domain_reports import report_domains
     from maskedface.training.lineage import refuse_rows
+    from maskedface.training.named_models import faces_of
 
     index = data.read_index(args)
     for run in itertools.chain(*groups.values()):
@@ -172,7 +161,7 @@ def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> 
     for path, runs in groups.items():
         for run in runs:
             record = run.record
-            faces = chips(data.wanted_by(run), record["image_size"], record["alignment"])
+            faces = chips(faces_of(run), record["image_size"], record["alignment"])
             labels = index.labels(tuple(record["classes"]))
             report = report_domains(index, labels, models.predict(run.model, faces))
             reports[run.path] = report

@@ -15,11 +15,10 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from maskedface.cli import data
-from maskedface.cli.recognizing import add_model_alignment, load_recognizers
+from maskedface.cli.recognizing import add_model_alignment
 from maskedface.cli.tables import change, figure
 from maskedface.names import shown
 
@@ -52,22 +51,18 @@ def run(args: argparse.Namespace) -> int:
     return _measure(args) if args.protocol else _show(args)
 
 
-def _recognizers(names: Sequence[str], args: argparse.Namespace) -> dict[str, Recognizer]:
-    return load_recognizers(
-        names, args.model_alignment, aligned_to=args.alignment, fall_back="always"
-    )
-
-
 def _show(args: argparse.Namespace) -> int:
     import numpy as np
 
     from maskedface import evaluation, masking, models
     from maskedface.cli.outputs import check_outputs, picture_path, write_picture
-    from maskedface.recognition import photo_files
+    from maskedface.recognition import Recognizer, photo_files
     from maskedface.training import last_run
 
     check_outputs(folder=args.out)
-    recognizer = _recognizers([args.run], args)[args.run]
+    recognizer = Recognizer.load(
+        args.run, alignment=args.model_alignment, aligned_to=args.alignment, fall_back="always"
+    )
     run = last_run(args.run) if os.path.isdir(args.run) else None
     if args.reference is None and run is None:
         raise ValueError("--reference must be given for a model that names nobody. Received: none")
@@ -102,18 +97,13 @@ def _embedded(recognizer: Recognizer, chips: np.ndarray) -> np.ndarray:
 
 def _measure(args: argparse.Namespace) -> int:
     from maskedface import evaluation
+    from maskedface.cli.embedding import models_and_faces
 
     (test,) = data.protocol_parts(args, "test")
-    names = [args.run, *([args.against] if args.against else [])]
-    places = {
-        wanted: data.placed(args, wanted, test)[0]
-        for wanted in sorted(set(map(data.wanted_by_model, names)))
-    }
-    recognizers, found = _recognizers(names, args), []
-    for name in names:
-        rows = places[data.wanted_by_model(name)]
-        shares, people, even = _shares(recognizers[name], rows)
-        found.append(shares)
+    names, found = [args.run, *([args.against] if args.against else [])], {}
+    for name, recognizer, (rows,), _ in models_and_faces(args, names, test):
+        shares, people, even = _shares(recognizer, rows)
+        found[name] = shares
         low, high = evaluation.bootstrap_interval(shares, people)
         share = figure({"value": shares.mean(), "low": low, "high": high})
         print(
@@ -121,8 +111,7 @@ def _measure(args: argparse.Namespace) -> int:
             f"{len(set(people))} people; evenly spread: {even:.3f})"
         )
     if args.against:
-        ours, theirs = found
-        shift = evaluation.paired_difference(ours, theirs, people)
+        shift = evaluation.paired_difference(found[args.run], found[args.against], people)
         print(f"difference, face by face: {change(shift)}")
     return 0
 

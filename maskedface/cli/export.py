@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from maskedface.cli import data
 from maskedface.cli.recognizing import add_model_alignment
 from maskedface.cli.tables import print_table
-from maskedface.cli.values import count, share
+from maskedface.cli.values import add_count, share
 
 if TYPE_CHECKING:
     import keras
@@ -55,10 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("embedding", "logits", "probabilities"),
         help="what comes out; default: logits of a run's people, else the embedding",
     )
-    parser.add_argument(
-        "--calibrate", type=count(1), default=100, metavar="N", help="faces for int8"
-    )
-    parser.add_argument("--seed", type=count(0), default=0, help="which faces")
+    add_count(parser, "--calibrate", "faces for int8", 100)
+    add_count(parser, "--seed", "which faces", 0, least=0)
     parser.add_argument(
         "--check",
         type=share,
@@ -170,11 +168,12 @@ def _faces(
     import numpy as np
 
     from maskedface.datasets import FaceIndex, read_aligned_faces
+    from maskedface.training.named_models import faces_of
 
     size, count = model.input_shape[1], _CHECKED + args.calibrate
     index = None if run is None else run.split()["train"]
     if args.data or args.manifest:
-        (index,) = data.placed(args, data.wanted_by_model(args.model), data.read_index(args))
+        (index,) = data.placed(args, faces_of(args.model), data.read_index(args))
         source = f"--data {args.data or args.manifest}"
     elif index is not None and all(map(os.path.isfile, index.paths)):
         source = "the run's training faces"

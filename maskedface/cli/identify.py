@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from maskedface.cli import recognizing
 from maskedface.cli.outputs import check_outputs, try_picture
 from maskedface.cli.tables import print_table
-from maskedface.cli.values import count, score
+from maskedface.cli.values import add_count, score
 from maskedface.names import shown
 
 if TYPE_CHECKING:
@@ -39,9 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SCORE",
         help="name from here on, in [-1, 1], with a cohort in [-2, 2]; default: the gallery's",
     )
-    parser.add_argument(
-        "--candidates", type=count(1), default=3, metavar="N", help="shown for each face"
-    )
+    add_count(parser, "--candidates", "shown for each face", 3)
     parser.add_argument("--pictures", metavar="DIR", help="write each photograph there, with names")
     recognizing.add_recognizer_arguments(parser)
 

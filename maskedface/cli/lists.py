@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from maskedface import datasets, evaluation
-from maskedface.cli.embedding import models_and_faces, names
+from maskedface.cli.embedding import models_and_faces
 from maskedface.cli.tables import change, figure, print_some, print_table
 from maskedface.datasets.face_lists import read_gallery_and_probes
 from maskedface.evaluation.pair_lists import FAR, pair_list_reports
@@ -27,11 +27,15 @@ def score_pairs(args: argparse.Namespace) -> dict[str, Any]:
     """
     file = args.list[0] if args.list else None
     pairs = datasets.read_pairs(args.protocol, args.data, file, alignment=args.alignment)
-    for name in names(args):
+    # The model of --against is the last, if it is not among the others.
+    names = list(dict.fromkeys([*args.runs, *([args.against] if args.against else [])]))
+    for name in names:
         refuse_people(name, pairs.index.people)
     _print_missing(pairs.missing, f"{pairs.lost} pairs")
     embedded, lacking = {}, {}
-    for name, recognizer, (index,), lost in models_and_faces(args, pairs.index, with_cohort=False):
+    for name, recognizer, (index,), lost in models_and_faces(
+        args, names, pairs.index, mirror=args.mirror, with_cohort=False
+    ):
         embedded[name] = embed_index(recognizer, index, templates=False, progress=True)
         lacking[name] = lost
     found = {
@@ -95,14 +99,16 @@ def rank_lists(args: argparse.Namespace) -> dict[str, Any]:
     files = args.list[0], args.list[1], args.data
     gallery, probes, missing = read_gallery_and_probes(*files, alignment=args.alignment)
     index = gallery + probes
-    for name in names(args):
+    for name in args.runs:
         refuse_people(name, index.people)
     _print_missing(missing, f"{len(missing)} faces")
     enrolled = {face.path for face in gallery.relative_to(index.root).faces}
     # match_probes compares "masked" with "unmasked": here they stand for probes and gallery.
     roles = ["unmasked" if face.path in enrolled else "masked" for face in index.faces]
     found: dict[str, Any] = {}
-    for name, recognizer, (placed,), lacking in models_and_faces(args, index):
+    for name, recognizer, (placed,), lacking in models_and_faces(
+        args, args.runs, index, mirror=args.mirror
+    ):
         faces = dataclasses.replace(embed_index(recognizer, placed, progress=True), domains=roles)
         report = evaluation.identification_report(evaluation.match_probes(faces))
         found[name] = {"faces_not_found": lacking, **report}

@@ -11,18 +11,16 @@ from __future__ import annotations
 
 import argparse
 
-from maskedface.cli.values import count
+from maskedface.cli.values import add_count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
     parser.add_argument("--out", required=True, metavar="PNG", help="the picture to write")
     parser.add_argument("--alignment", default="arcface", help="the faces' alignment")
-    parser.add_argument(
-        "--size", type=count(1), default=112, help="the faces' height and width in pixels"
-    )
-    parser.add_argument("--columns", type=count(1), default=10, help="how many masks of each style")
-    parser.add_argument("--seed", type=count(0), default=0, help="of the masks and the faces")
+    add_count(parser, "--size", "the faces' height and width in pixels", 112)
+    add_count(parser, "--columns", "how many masks of each style", 10)
+    add_count(parser, "--seed", "of the masks and the faces", 0, least=0)
     parser.add_argument("--picture", metavar="FILE", help="a picture of a mask, as one more style")
     parser.add_argument(
         "--points", nargs=6, metavar="NAME=X,Y", help="where its six points lie, in its pixels"

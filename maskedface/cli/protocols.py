@@ -66,7 +66,9 @@ def _open_set(args: argparse.Namespace) -> dict[str, Any]:
         **words,
     )
     found = {}
-    for name, recognizer, placed, lacking in models_and_faces(args, *rows):
+    for name, recognizer, placed, lacking in models_and_faces(
+        args, args.runs, *rows, mirror=args.mirror
+    ):
         embedded = (embed_index(recognizer, part, progress=True) for part in placed)
         report = evaluation.open_set_report(*embedded, **words)
         found[name] = {"faces_not_found": lacking, **report}

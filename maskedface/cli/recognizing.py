@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from maskedface.recognition import Gallery, Recognizer
@@ -67,30 +65,6 @@ def read_recognizer(args: argparse.Namespace, gallery: Gallery | None) -> Recogn
         aligned_to=args.alignment,
         fall_back=args.fall_back,
     )
-
-
-def load_recognizers(
-    names: Iterable[str], alignment: str | None, **words: Any
-) -> dict[str, Recognizer]:
-    """Recognizers by their models' names.
-
-    Args:
-        names: "dlib", finished runs' folders and .keras files.
-        alignment: of the files, in place of what they state.
-        words: as for `recognition.Recognizer.load`, of each.
-
-    Raises:
-        ValueError: as `recognition.Recognizer.load`, and if an alignment is given where none is a file.
-        FileNotFoundError: if there is no such model.
-    """
-    from maskedface.recognition import Recognizer
-
-    names = list(names)
-    told = [name for name in names if os.path.isfile(name)] or names
-    return {
-        name: Recognizer.load(name, alignment=alignment if name in told else None, **words)
-        for name in names
-    }
 
 
 def given_threshold(given: float, made: Calibration | None, rate: Literal["fpir", "far"]) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskedface import recipes
 from maskedface.cli import data
-from maskedface.cli.values import add_wait, count, seeds
+from maskedface.cli.values import add_count, add_wait, seeds
 from maskedface.names import did_you_mean
 
 if TYPE_CHECKING:
@@ -29,11 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_training_arguments(parser, f"{', '.join(recipes.ALL)}; or JSON", "one run a seed")
     parser.set_defaults(cache="memory")
     parser.add_argument("--run", required=True, metavar="DIR", help="the run folder")
-    parser.add_argument(
+    add_count(
+        parser,
         "--threads",
-        type=count(1),
-        metavar="N",
-        help="TensorFlow's threads; one number gives one result on any number of cores",
+        "TensorFlow's threads; one number gives one result on any number of cores",
     )
     parser.add_argument(
         "--strategy",

@@ -19,7 +19,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import data, train
-from maskedface.cli.values import count, seconds
+from maskedface.cli.values import add_count, seconds
 from maskedface.names import shown
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--algorithm", choices=("random", "bayesian", "hyperband", "grid"), default="bayesian"
     )
-    parser.add_argument("--trials", type=count(1), default=30, metavar="N", help="at most so many")
-    parser.add_argument("--search-seed", type=count(0), default=0, metavar="N")
+    add_count(parser, "--trials", "at most so many", 30)
+    add_count(parser, "--search-seed", "which trials are drawn", 0, least=0)
     parser.add_argument(
         "--keep-hopeless",
         action="store_true",

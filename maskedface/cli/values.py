@@ -45,6 +45,20 @@ def count(least: int, most: int | None = None) -> Callable[[str], int]:
     return _number(f"a whole number {wanted}", lambda value: least <= value <= highest, int)
 
 
+def add_count(
+    parser: argparse._ActionsContainer,
+    word: str,
+    help: str,
+    default: int | None = None,
+    *,
+    least: int = 1,
+    most: int | None = None,
+) -> None:
+    """Adds a word for a whole number; its help ends with the default, where there is one."""
+    told = help if default is None else f"{help}; default: {default}"
+    parser.add_argument(word, type=count(least, most), default=default, metavar="N", help=told)
+
+
 def seeds(text: str) -> tuple[int, ...]:
     """Whole numbers from 0 on, such as "0,1,2"."""
     parts = text.split(",")

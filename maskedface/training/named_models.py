@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import keras
 
 from maskedface import models
+from maskedface.datasets.face_places import is_placed
 from maskedface.models.saved import load_model
 from maskedface.training.run import Run, alignment_beside, last_run
 
@@ -27,6 +28,29 @@ class NamedModel(NamedTuple):
     alignment: str | None
     source: str
     run: Run | None = None
+
+
+def faces_of(model: str | os.PathLike[str] | Run) -> Literal["aligned", "whole"]:
+    """How other images are shown to a network: to a run's as its training rows were.
+
+    Args:
+        model: a finished run, or a name as for `open_model`; the model itself is not opened.
+
+    Returns:
+        "aligned", by the place of each face, or "whole". A network of no run is made for aligned faces.
+
+    Raises:
+        FileNotFoundError: if a folder is no finished run's.
+
+    >>> from maskedface.training.named_models import faces_of
+    >>> faces_of("dlib")
+    'aligned'
+    """
+    if not isinstance(model, Run):
+        if not os.path.isdir(model):
+            return "aligned"
+        model = last_run(model)
+    return "aligned" if any(map(is_placed, model.split()["train"].faces)) else "whole"
 
 
 def open_model(name: str | os.PathLike[str], alignment: str | None = None) -> NamedModel:

@@ -84,7 +84,7 @@ def test_a_run_trained_on_people_of_the_pairs_is_refused(
     def loads(*_: Any, **__: Any) -> None:
         raise AssertionError("no model is loaded")
 
-    monkeypatch.setattr("maskedface.cli.embedding.load_recognizers", loads)
+    monkeypatch.setattr("maskedface.recognition.Recognizer.load", loads)
     people = {"before": ["p_4", "stranger"], "after": ["other", "p_5" if start == "" else "third"]}
     for name, classes in people.items():
         record = {"classes": classes, "init": "", "backbone": "ResNet50"}
