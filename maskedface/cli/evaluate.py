@@ -31,6 +31,7 @@ from maskedface.cli import data
 from maskedface.cli.recognizing import add_model_alignment
 from maskedface.cli.tables import figure
 from maskedface.cli.values import add_count, rate
+from maskedface.names import did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,9 +108,7 @@ def run(args: argparse.Namespace) -> int:
             f"Received: --model-alignment {args.model_alignment} alone"
         )
     if args.protocol:
-        from maskedface.cli.protocols import run_protocol
-
-        return run_protocol(args)
+        return _on_protocol(args)
     groups = {path: find_runs(path) for path in args.runs}
     if args.data or args.manifest:
         return _on_other_images(groups, args)
@@ -117,6 +116,41 @@ def run(args: argparse.Namespace) -> int:
     if args.learner or args.join:
         results = _relearned(groups, args.learner or "class_means", args.join)
     print_results(results, find_runs(args.against) if args.against else None)
+    return 0
+
+
+def _on_protocol(args: argparse.Namespace) -> int:
+    from maskedface.atomic_file import write_json
+    from maskedface.datasets.pairs import PAIR_PROTOCOLS
+
+    is_list, lists = args.protocol in PAIR_PROTOCOLS, len(args.list or ())
+    if args.against and (not is_list or lists > 1):
+        raise ValueError(
+            "--against must come with a list of pairs, or without --protocol; name models beside each "
+            f"other. Received: --against {args.against} with --protocol {args.protocol}"
+        )
+    if not is_list and not args.manifest:
+        raise ValueError(
+            f"--protocol must be one of {PAIR_PROTOCOLS}, or come with --manifest. "
+            f"Received: {args.protocol!r}{did_you_mean(args.protocol, PAIR_PROTOCOLS)}"
+        )
+    if is_list and args.without_people is not None:
+        raise ValueError(
+            "--without-people must come with a manifest's column: published lists stay whole. "
+            f"Received: --protocol {args.protocol}"
+        )
+    if is_list and not args.data:
+        raise ValueError("--data must be given with --protocol. Received: no --data")
+    if is_list and lists > 2:
+        raise ValueError(f"--list must be one or two files. Received: {lists}")
+    # Keras takes seconds to import: wrong words end before it.
+    from maskedface.cli.lists import rank_lists, score_pairs
+    from maskedface.cli.open_set import score_open_set
+
+    score = score_open_set if not is_list else rank_lists if lists == 2 else score_pairs
+    reports = score(args)
+    if args.json:
+        write_json(args.json, reports)
     return 0
 
 

@@ -71,20 +71,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface export --help`."""
-    from maskedface import exporting
-
-    jobs = _jobs(args)
     if args.check is not None and (not os.path.isdir(args.model) or args.output):
         raise ValueError(
             "--check must come with a run's folder and without --output. "
             f"Received: {args.model!r}, --output {args.output}"
         )
+    jobs = _jobs(args)
     model, facts, run = _read(args)
+    from maskedface import exporting  # wrong words end before Keras is imported
+
     faces, source = _faces(args, model, facts["alignment"], run)
-    # Few faces: half to compare on, half to calibrate with.
-    compared = min(
-        _CHECKED, len(faces) // 2 if len(faces) < _CHECKED + args.calibrate else _CHECKED
-    )
+    # Of few faces half are left to compare on.
+    compared = min(_CHECKED, len(faces) - min(args.calibrate, len(faces) // 2))
     checked, calibration = faces[:compared], faces[compared:]
     if "int8" in args.precision:
         facts["calibration"] = f"{len(calibration)} of {source}"
@@ -111,8 +109,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _jobs(args: argparse.Namespace) -> list[tuple[str, Any, Any]]:
     """(path, format, precision) of each file."""
-    from maskedface.exporting.exported import ENDINGS
-
     kinds = [
         (form, precision)
         for form in dict.fromkeys(args.to)
@@ -125,17 +121,16 @@ def _jobs(args: argparse.Namespace) -> list[tuple[str, Any, Any]]:
         return [(args.out, *kinds[0])]
     if os.path.isfile(args.out):
         raise ValueError(f"--out must be a folder for several files. Received: {args.out!r}")
-    names = {"float32": "", "float16": "-float16", "int8": "-int8"}
+    names = {"float32": "model", "float16": "model-float16", "int8": "model-int8"}
+    endings = {"savedmodel": "", "onnx": ".onnx", "litert": ".tflite"}
     return [
-        (os.path.join(args.out, f"model{names[precision]}{ENDINGS[form]}"), form, precision)
+        (os.path.join(args.out, names[precision] + endings[form]), form, precision)
         for form, precision in kinds
     ]
 
 
 def _read(args: argparse.Namespace) -> tuple[keras.Model, dict[str, Any], Run | None]:
     """The model as it is to be written, what its file shall tell, and the run that it is of."""
-    import keras
-
     from maskedface import models
     from maskedface.training import find_runs
     from maskedface.training.named_models import open_model
@@ -156,6 +151,8 @@ def _read(args: argparse.Namespace) -> tuple[keras.Model, dict[str, Any], Run | 
     if run is not None:
         facts["classes"] = run.record["classes"]
     if wanted == "probabilities":
+        import keras
+
         softmax = keras.layers.Softmax(dtype="float32", name="head_probabilities")
         model = keras.Model(model.input, softmax(model.output), name=model.name)
     return model, facts, run

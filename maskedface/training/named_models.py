@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Literal, NamedTuple
-
-import keras
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from maskedface import models
 from maskedface.datasets.face_places import is_placed
-from maskedface.models.saved import load_model
 from maskedface.training.run import Run, alignment_beside, last_run
+
+if TYPE_CHECKING:
+    import keras
 
 
 class NamedModel(NamedTuple):
@@ -83,6 +83,8 @@ def open_model(name: str | os.PathLike[str], alignment: str | None = None) -> Na
             f"Received: alignment={alignment!r} for {name!r}"
         )
     if is_file:
+        from maskedface.models.saved import load_model  # a wrong name ends before Keras is imported
+
         stated = alignment or alignment_beside(name)
         return NamedModel(load_model(name), stated, os.path.abspath(name))
     if name == "dlib":

@@ -1,4 +1,4 @@
-"""Models compared on a published protocol, or on the open set of a manifest."""
+"""Models compared on the open set of a manifest."""
 
 from __future__ import annotations
 
@@ -8,55 +8,20 @@ from typing import Any
 import numpy as np
 
 from maskedface import evaluation
-from maskedface.atomic_file import write_json
 from maskedface.cli import data
 from maskedface.cli.embedding import models_and_faces
-from maskedface.cli.lists import rank_lists, score_pairs
 from maskedface.cli.tables import figure, print_table
-from maskedface.datasets.pairs import PAIR_PROTOCOLS
 from maskedface.evaluation.open_set import check_open_set
 from maskedface.recognition import embed_index
 
 
-def run_protocol(args: argparse.Namespace) -> int:
-    """Runs `maskedface evaluate --protocol`; see its help.
+def score_open_set(args: argparse.Namespace) -> dict[str, Any]:
+    """The report of each model on a manifest's column, which is printed too.
 
     Raises:
-        ValueError: if words are missing or do not fit together, or the data are too few.
-        FileNotFoundError: if a list, folder or model is missing.
+        ValueError: if the column lacks a part, or its data are too few.
+        FileNotFoundError: if a file, folder or model is missing.
     """
-    is_pairs = args.protocol in PAIR_PROTOCOLS and len(args.list or ()) < 2
-    if args.against and not is_pairs:
-        raise ValueError(
-            "--against must come with a list of pairs, or without --protocol; name models beside each "
-            f"other. Received: --against {args.against} with --protocol {args.protocol}"
-        )
-    if args.protocol not in PAIR_PROTOCOLS:
-        if not args.manifest:
-            raise ValueError(
-                f"--protocol must be one of {PAIR_PROTOCOLS}, or come with --manifest. "
-                f"Received: {args.protocol!r}"
-            )
-        reports = _open_set(args)
-    elif args.without_people is not None:
-        raise ValueError(
-            "--without-people must come with a manifest's column: published lists stay whole. "
-            f"Received: --protocol {args.protocol}"
-        )
-    elif not args.data:
-        raise ValueError("--data must be given with --protocol. Received: no --data")
-    elif args.list and len(args.list) == 2:
-        reports = rank_lists(args)
-    elif args.list and len(args.list) > 2:
-        raise ValueError(f"--list must be one or two files. Received: {len(args.list)}")
-    else:
-        reports = score_pairs(args)
-    if args.json:
-        write_json(args.json, reports)
-    return 0
-
-
-def _open_set(args: argparse.Namespace) -> dict[str, Any]:
     rows = data.protocol_parts(args, "train", "test")
     words = {
         "enrolled": args.enrolled, "draws": args.draws, "fpirs": args.fpir, "fars": args.far
