@@ -121,10 +121,11 @@ def _jobs(args: argparse.Namespace) -> list[tuple[str, Any, Any]]:
         return [(args.out, *kinds[0])]
     if os.path.isfile(args.out):
         raise ValueError(f"--out must be a folder for several files. Received: {args.out!r}")
+    from maskedface.exporting.exported import ENDINGS
+
     names = {"float32": "model", "float16": "model-float16", "int8": "model-int8"}
-    endings = {"savedmodel": "", "onnx": ".onnx", "litert": ".tflite"}
     return [
-        (os.path.join(args.out, names[precision] + endings[form]), form, precision)
+        (os.path.join(args.out, names[precision] + ENDINGS[form]), form, precision)
         for form, precision in kinds
     ]
 
