@@ -156,7 +156,12 @@ def test_listing_and_splitting_load_neither_tensorflow_nor_keras() -> None:
             "s",
         ],
         ["evaluate", "nowhere"],
+        ["evaluate", "dlib", "--protocol", "lfv"],
         ["report", "nowhere"],
+        ["identify", "--gallery", "nowhere", "photo"],
+        ["verify", "nowhere", "photo"],
+        ["enroll", "--gallery", "g.npz", "nowhere"],
+        ["export", "nowhere", "--to", "onnx", "--out", "o.onnx"],
     ],
     ids=" ".join,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 from collections.abc import Iterator, Sequence
 
@@ -45,15 +46,13 @@ def models_and_faces(
     }
     if mirror:
         found = {name: _mirrored(name, one, with_cohort) for name, one in found.items()}
-    placed: dict[str, tuple[FaceIndex, ...]] = {}
+    placed = functools.cache(lambda wanted: data.placed(args, wanted, *parts))
     for name, recognizer in found.items():
         wanted = faces_of(name)
-        if wanted not in placed:
-            placed[wanted] = data.placed(args, wanted, *parts)
         whole = args.landmarks == "none" or (args.landmarks is None and wanted == "whole")
-        faces = [face for part in placed[wanted] for face in part.faces]
+        faces = [face for part in placed(wanted) for face in part.faces]
         lacking = 0 if whole else sum(not is_placed(face) for face in faces)
-        yield name, recognizer, placed[wanted], lacking
+        yield name, recognizer, placed(wanted), lacking
 
 
 def _mirrored(name: str, recognizer: Recognizer, with_cohort: bool) -> Recognizer:

@@ -23,7 +23,7 @@ import functools
 import os
 
 from maskedface.cli import recognizing
-from maskedface.cli.outputs import check_outputs
+from maskedface.cli.outputs import check_inputs, check_outputs
 from maskedface.cli.values import add_count, add_wait, rate
 
 # seconds: the lock is held while a change is applied and saved, not while faces are read
@@ -98,13 +98,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface enroll --help`."""
+    _check_words(args)
+    check_inputs(*args.photos, args.made_from, args.strangers)
+    inputs = [args.gallery, *args.photos, args.made_from]
+    check_outputs(args.json, folder=args.pictures, inputs=inputs)
     from maskedface.cli.enrolled import report
     from maskedface.recognition import Gallery
     from maskedface.recognition.gallery_update import GalleryUpdate
 
-    _check_words(args)
-    inputs = [args.gallery, *args.photos, args.made_from]
-    check_outputs(args.json, folder=args.pictures, inputs=inputs)
     update = GalleryUpdate(
         path=args.gallery,
         recognizer=functools.partial(recognizing.read_recognizer, args),

@@ -34,9 +34,6 @@ from maskedface.cli.values import add_count, rate
 from maskedface.names import did_you_mean
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from maskedface.datasets import FaceIndex
     from maskedface.evaluation.learners import Learner
     from maskedface.training import Run
 
@@ -86,12 +83,9 @@ def _add_protocol_arguments(parser: argparse.ArgumentParser) -> None:
         "twice the time",
     )
     add_count(group, "--enrolled", "of a column: people enrolled a draw", 200)
-    group.add_argument(
-        "--fpir", type=rate, nargs="+", default=(0.01, 0.1), metavar="RATE", help="of a column"
-    )
-    group.add_argument(
-        "--far", type=rate, nargs="+", default=(0.01, 0.001), metavar="RATE", help="of a column"
-    )
+    for word, default in (("--fpir", (0.01, 0.1)), ("--far", (0.01, 0.001))):
+        told = f"of a column; default: {' '.join(map(str, default))}"
+        group.add_argument(word, type=rate, nargs="+", default=default, metavar="RATE", help=told)
     add_count(group, "--draws", "of a column: draws, by seeds 0, 1, ...", 10)
 
 
@@ -183,19 +177,13 @@ def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> 
     for run in itertools.chain(*groups.values()):
         refuse_rows(run, index)
 
-    @functools.cache
-    def placed(wanted: str) -> FaceIndex:
-        return data.placed(args, wanted, index)[0]
-
-    @functools.cache
-    def chips(wanted: str, size: int, alignment: str) -> np.ndarray:
-        return read_aligned_faces(placed(wanted), size=size, alignment=alignment, progress=True)
-
+    placed = functools.cache(lambda wanted: data.placed(args, wanted, index)[0])
     reports = {}
     for path, runs in groups.items():
         for run in runs:
-            record = run.record
-            faces = chips(faces_of(run), record["image_size"], record["alignment"])
+            record, rows = run.record, placed(faces_of(run))
+            size, alignment = record["image_size"], record["alignment"]
+            faces = read_aligned_faces(rows, size=size, alignment=alignment, progress=True)
             labels = index.labels(tuple(record["classes"]))
             report = report_domains(index, labels, models.predict(run.model, faces))
             reports[run.path] = report

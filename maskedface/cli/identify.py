@@ -17,7 +17,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maskedface.cli import recognizing
-from maskedface.cli.outputs import check_outputs, try_picture
+from maskedface.cli.outputs import check_inputs, check_outputs, try_picture
 from maskedface.cli.tables import print_table
 from maskedface.cli.values import add_count, score
 from maskedface.names import shown
@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface identify --help`."""
+    check_inputs(args.gallery, *args.photos)
     from maskedface.atomic_file import is_stream
     from maskedface.recognition import Gallery, identify_all, photo_files
 

@@ -38,12 +38,9 @@ def score_pairs(args: argparse.Namespace) -> dict[str, Any]:
     ):
         embedded[name] = embed_index(recognizer, index, templates=False, progress=True)
         lacking[name] = lost
-    found = {
-        name: {"faces_not_found": lacking[name], **report}
-        for name, report in pair_list_reports(
-            embedded, pairs, baseline=args.against or args.runs[0]
-        ).items()
-    }
+    found = pair_list_reports(embedded, pairs, baseline=args.against or args.runs[0])
+    for name, report in found.items():
+        report["faces_not_found"] = lacking[name]
     _print_pairs(args.protocol, found)
     return {
         "protocol": args.protocol,

@@ -1,4 +1,4 @@
-"""Files that a command leaves: whether they can be written is asked before the work."""
+"""Files that a command reads and leaves: whether it can is asked before the work."""
 
 from __future__ import annotations
 
@@ -43,6 +43,17 @@ def check_outputs(
         _check_folder(os.path.dirname(real))
     if folder is not None:
         _check_folder(os.path.realpath(folder))
+
+
+def check_inputs(*paths: str | None) -> None:
+    """Refuses files and folders that are not there, before what reads them takes seconds to import.
+
+    Raises:
+        FileNotFoundError: if one is missing; None is none.
+    """
+    for path in paths:
+        if path and not os.path.exists(path):
+            raise FileNotFoundError(f"a file to read must exist. Received: {path!r}")
 
 
 def _check_folder(folder: str) -> None:

@@ -13,7 +13,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from maskedface.cli import recognizing
-from maskedface.cli.outputs import check_outputs, picture_kind, write_picture
+from maskedface.cli.outputs import check_inputs, check_outputs, picture_kind, write_picture
 from maskedface.cli.tables import print_table
 from maskedface.cli.values import score
 
@@ -38,12 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface verify --help`."""
-    from maskedface.atomic_file import write_json
-    from maskedface.recognition import Gallery
-
+    check_inputs(args.gallery, *args.photos)
     check_outputs(args.picture, args.json, inputs=(*args.photos, args.gallery))
     if args.picture:
         picture_kind(args.picture)
+    from maskedface.atomic_file import write_json
+    from maskedface.recognition import Gallery
+
     gallery = Gallery.load(args.gallery) if args.gallery else None
     recognizer = recognizing.read_recognizer(args, gallery)
     result = recognizer.verify(*args.photos, threshold=args.threshold)

@@ -207,7 +207,7 @@ def test_strangers_choose_the_threshold(
     [
         ([], "photographs, --from, --remove or --strangers must be given"),
         (["--remove", "nobody"], "a gallery must be there to remove from it"),
-        (["nowhere"], "a photograph must exist"),
+        (["nowhere"], "a file to read must exist"),
     ],
 )
 def test_wrong_words_write_nothing(
