@@ -29,6 +29,8 @@ def report(args: argparse.Namespace, done: Updated) -> int:
     """
     failed = _write(args, done)
     _print(done)
+    if args.remove:
+        print(f"forgotten: {len(args.remove)}")
     for error in failed:
         print(
             f"the gallery is saved, but not all that was asked for: {shown(error)}", file=sys.stderr

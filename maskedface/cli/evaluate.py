@@ -91,9 +91,6 @@ def _add_protocol_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface evaluate --help`."""
-    from maskedface.cli.results import print_results
-    from maskedface.training import find_runs
-
     if args.mirror and not args.protocol:
         raise ValueError("--mirror must come with --protocol. Received: --mirror alone")
     if args.model_alignment and not args.protocol:
@@ -103,6 +100,9 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.protocol:
         return _on_protocol(args)
+    from maskedface.cli.results import print_results
+    from maskedface.training import find_runs
+
     groups = {path: find_runs(path) for path in args.runs}
     if args.data or args.manifest:
         return _on_other_images(groups, args)

@@ -31,7 +31,7 @@ def test_enroll_escapes_people_and_files(capsys: pytest.CaptureFixture[str]) -> 
         EnrolledPhoto(HOSTILE, HOSTILE, FACE, ""),
         EnrolledPhoto(HOSTILE, HOSTILE, None, f"no face in {HOSTILE}"),
     ]
-    words = argparse.Namespace(json=None, pictures=None)
+    words = argparse.Namespace(json=None, pictures=None, remove=[])
     done = Updated(Gallery("f00d"), rows, None, f"from {HOSTILE}")
     assert enrolled.report(words, done) == 1
     check(capsys.readouterr().out)
