@@ -74,6 +74,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         least=0,
         most=100,
     )
+    _add_threshold_arguments(parser)
+    parser.add_argument(
+        "--pictures", metavar="DIR", help="write each photograph there, with its box"
+    )
+    recognizing.add_recognizer_arguments(parser)
+    add_wait(parser, _PATIENCE)
+
+
+def _add_threshold_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strangers", metavar="FOLDER", help="people not in the gallery, a folder each"
     )
@@ -89,11 +98,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RATE",
         help="share of pairs of strangers that may pass verify; default: the gallery's, else 0.001",
     )
-    parser.add_argument(
-        "--pictures", metavar="DIR", help="write each photograph there, with its box"
-    )
-    recognizing.add_recognizer_arguments(parser)
-    add_wait(parser, _PATIENCE)
 
 
 def run(args: argparse.Namespace) -> int:
