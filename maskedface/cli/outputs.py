@@ -11,9 +11,8 @@ from maskedface.atomic_file import STANDARD_OUTPUT
 if TYPE_CHECKING:
     import numpy as np
 
-_LONGEST = (
-    143  # bytes of a name: the least that a file system in use bears (eCryptfs; most bear 255)
-)
+# bytes of a name: the least that a file system in use bears (eCryptfs; most bear 255)
+_LONGEST = 143
 
 
 def check_outputs(
