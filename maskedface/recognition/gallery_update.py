@@ -169,9 +169,7 @@ class GalleryUpdate:
             photos = enrollment.read_people(recognizer, person_of)
             _refuse_nobody(photos, "a photograph at least must show one face")
         if strangers_of:
-            strangers = enrollment.read_people(
-                recognizer, strangers_of, enroll=False, label="strangers"
-            )
+            strangers = enrollment.read_people(recognizer, strangers_of, enroll=False)
             if self.strangers:
                 _refuse_nobody(strangers, "strangers must hold photographs with one face each")
         if all(row.face is None for row in strangers):
@@ -286,7 +284,7 @@ def _whole_people(rows: list[EnrolledPhoto], gallery: Gallery) -> list[EnrolledP
     lacking = {row.person for row in rows if row.error and row.person in gallery}
     why = "others of this person's photographs are left out, so they stay as they were enrolled"
     return [
-        dataclasses.replace(row, face=None, hashes=None, error=row.error or why)
+        dataclasses.replace(row, face=None, error=row.error or why)
         if row.person in lacking
         else row
         for row in rows
