@@ -39,6 +39,7 @@ MAY_USE = {
     "recognition": {
         *("extras", "models", "geometry", "evaluation", "training", "datasets", "atomic_file"),
         *("landmarks", "masking", "names", "array_file", "images", "audit", "engines", "synthetic"),
+        "locks",
     },
     "engines": {"atomic_file", "evaluation", "extras", "geometry", "models"},
     "exporting": {"models", "extras"},
@@ -157,7 +158,12 @@ def test_listing_and_splitting_load_neither_tensorflow_nor_keras() -> None:
             "s",
         ],
         ["evaluate", "nowhere"],
+        ["evaluate", "dlib", "--protocol", "lfv"],
         ["report", "nowhere"],
+        ["identify", "--gallery", "nowhere", "photo"],
+        ["verify", "nowhere", "photo"],
+        ["enroll", "--gallery", "g.npz", "nowhere"],
+        ["export", "nowhere", "--to", "onnx", "--out", "o.onnx"],
     ],
     ids=" ".join,
 )

@@ -45,14 +45,14 @@ def main() -> int:
 
 def _run(command: str, source: str) -> int:
     from maskedface import models
-    from maskedface.cli import weights
+    from maskedface.models.converting import convert_weights
 
     backbone = models.ResNet50(weights=None)  # `convert` builds one of its own in its place
     before = _tool.megabytes("VmRSS")
     _clear_peak()
     run = {
         "load": lambda: models.load_weights(backbone, source),
-        "convert": lambda: weights.convert(source, f"{source}.weights.h5"),
+        "convert": lambda: convert_weights(source, f"{source}.weights.h5"),
     }
     seconds = _tool.timed(run[command])
     peak = _tool.megabytes("VmHWM") - before

@@ -20,13 +20,15 @@ import _tool
 import numpy as np
 
 from maskedface.cli import data
-from maskedface.cli.label_check import contradicted_labels
 from maskedface.datasets import FaceIndex
 from maskedface.evaluation import EmbeddedFaces, check_labels
 from maskedface.landmarks import find_landmarks
+from maskedface.recognition import Recognizer
+from maskedface.recognition.labels import contradicted_labels
 from maskedface.reporting import RunGroup
 from maskedface.training import last_run
 from maskedface.training.lineage import refuse_people
+from maskedface.training.named_models import faces_of
 
 MARGINS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)  # spreads
 
@@ -60,8 +62,8 @@ def measure_injected(args: argparse.Namespace) -> None:
         index = index.where(lambda face: masked[face.person] < args.fewer_masked)
     if args.repeated:
         index = index.with_at_least(2)
-    (index,) = data.placed(args, data.wanted_by_model(args.model), index)
-    found = contradicted_labels(args.model, None, index)
+    (index,) = data.placed(args, faces_of(args.model), index)
+    found = contradicted_labels(Recognizer.load(args.model), index)
     people, domains, photos = (
         np.array(column, object)
         for column in zip(*((f.person, f.domain, f.photo) for f in found.index.faces), strict=True)
@@ -105,9 +107,9 @@ def measure_run(folder: str, model: str, out: str | None) -> None:
     is_open = not set(parts["train"].people) & set(test.people)
     index: FaceIndex = test if is_open else parts["train"] + test
     refuse_people(model, index.people)
-    if data.wanted_by_model(model) == "aligned":
+    if faces_of(model) == "aligned":
         index = find_landmarks(index, progress=True)
-    found = contradicted_labels(model, None, index)
+    found = contradicted_labels(Recognizer.load(model), index)
     tested = {face.path for face in test.faces}
     rows = [row for row in found.rows if row["path"] in tested]
     compared = sum(found.index.faces[row].path in tested for row in found.check.rows)

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import keras
 import numpy as np
 
-from maskedface import geometry, models
+from maskedface import geometry
 from maskedface.audit.file_facts import blankness
 from maskedface.engines import Embedder, KerasEmbedder, OnnxEmbedder
 from maskedface.engines.face_input import Channels, InputRange
@@ -17,7 +17,6 @@ from maskedface.evaluation.scoring import normalized
 from maskedface.landmarks import Cascade, Detector, detect
 from maskedface.landmarks.detection import check_image
 from maskedface.masking import masked_probability
-from maskedface.models.saved import load_model
 from maskedface.names import person_name
 from maskedface.recognition.calibration import check_threshold
 from maskedface.recognition.ensemble_file import load_ensemble
@@ -32,8 +31,7 @@ from maskedface.recognition.gallery import Gallery
 from maskedface.recognition.introducing import introduce
 from maskedface.recognition.photo import Photo, read_photo
 from maskedface.recognition.remembered import WHOLE
-from maskedface.training import last_run
-from maskedface.training.run import alignment_beside
+from maskedface.training.named_models import open_model
 
 FallBack = Literal["never", "always"]
 
@@ -148,28 +146,20 @@ class Recognizer:
             "channels": channels,
             "size": size,
         }
-        _check_named(name, alignment, onnx_words)
-        made = Gallery(source=name if name == "dlib" else os.path.abspath(name))
-        model: keras.Model | Embedder
-        if name == "dlib":
-            model = models.DlibResNet29()
-        elif os.path.isfile(name):
-            alignment = alignment or (gallery.alignment if gallery is not None else "") or None
-            if name.endswith(".json"):
-                model = load_ensemble(name)
-            elif name.endswith(".onnx"):
-                model = OnnxEmbedder(name, alignment=alignment, **onnx_words)
-                introduce(model)
-            else:
-                model, alignment = load_model(name), alignment or alignment_beside(name)
-        else:
-            run = last_run(name)
-            model, alignment = run.model, run.record["alignment"]
-            source, masks = os.path.abspath(run.path), run.recipe.enroll_masks
-            made = Gallery(source=source, cohort=run.cohort, masks=masks)
-        return cls(
-            model, alignment=alignment, gallery=made if gallery is None else gallery, **words
-        )
+        _refuse_words(name, onnx_words)
+        # What a gallery remembers of a file comes before what lies beside the file.
+        if alignment is None and gallery is not None and os.path.isfile(name):
+            alignment = gallery.alignment or None
+        if os.path.isfile(name) and name.endswith((".json", ".onnx")):
+            embedder = _of_file(name, alignment, onnx_words)
+            made = Gallery(source=os.path.abspath(name))
+            return cls(embedder, gallery=made if gallery is None else gallery, **words)
+        found = open_model(name, alignment)
+        if gallery is None:
+            masks = 0 if found.run is None else found.run.recipe.enroll_masks
+            cohort = None if found.run is None else found.run.cohort
+            gallery = Gallery(source=found.source, cohort=cohort, masks=masks)
+        return cls(found.model, alignment=found.alignment, gallery=gallery, **words)
 
     @property
     def detector(self) -> Detector:
@@ -386,23 +376,22 @@ class Recognizer:
         return normalized(self.embedder(rows)[: len(chips)])
 
 
-def _check_named(name: str, alignment: str | None, onnx_words: dict[str, Any]) -> None:
-    is_file = os.path.isfile(name)
-    if name != "dlib" and not os.path.isdir(name) and not is_file:
-        raise FileNotFoundError(
-            f"a model must be 'dlib', a run's folder, a .keras or an .onnx file. Received: {name!r}"
-        )
-    if alignment is not None and (name == "dlib" or not is_file):
-        raise ValueError(
-            "alignment must come with a .keras or .onnx file: dlib's network and runs state their own. "
-            f"Received: alignment={alignment!r} for {name!r}"
-        )
+def _refuse_words(name: str, onnx_words: dict[str, Any]) -> None:
     said = [word for word, value in onnx_words.items() if value is not None]
-    if said and not (is_file and name.endswith(".onnx")):
+    if said and not (os.path.isfile(name) and name.endswith(".onnx")):
         raise ValueError(
             f"{', '.join(said)} must come with an .onnx file: other networks prepare their images "
             f"themselves. Received: {name!r}"
         )
+
+
+def _of_file(path: str, alignment: str | None, onnx_words: dict[str, Any]) -> Embedder:
+    """The network of an .onnx file, or an ensemble's."""
+    if path.endswith(".json"):
+        return load_ensemble(path)
+    embedder = OnnxEmbedder(path, alignment=alignment, **onnx_words)
+    introduce(embedder)
+    return embedder
 
 
 def find_faces(detector: Detector, image: np.ndarray) -> tuple[DetectedFace, ...]:

@@ -101,7 +101,7 @@ def test_a_wrong_ending_of_out_is_refused(source: Path, capsys: pytest.CaptureFi
 def test_our_own_file_is_no_source(converted: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(converted.with_name("again.weights.h5"))
     assert main(["weights", "convert", str(converted), "--out", out]) == 2
-    assert "SRC must be" in capsys.readouterr().err
+    assert "must be a .pkl, .pth or .h5 file" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from maskedface import geometry, models
-from maskedface.cli import weights as command
 from maskedface.conversion import dlib, file_checks
 from maskedface.conversion.layouts import LAYOUTS, architectures
 from maskedface.models import presets
+from maskedface.models.converting import convert_weights
 from tests.conversion import layout_files
 
 BLOCKS = (1, 1, 1, 1)
@@ -156,7 +156,7 @@ def test_a_preset_takes_our_file_only_if_converted_from_the_known_one(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_pickle(tmp_path / "any_name.pkl")
-    command.convert(str(path), str(folder / "vggface2_ft.weights.h5"))
+    convert_weights(str(path), str(folder / "vggface2_ft.weights.h5"))
     with pytest.raises(ValueError, match="or be converted from, the file with sha256 9a95"):
         build("vggface2_ft")
     make_known(monkeypatch, path, "vggface2_ft")
