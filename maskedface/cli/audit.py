@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING
 
 from maskedface.cli import data
-from maskedface.cli.recognizing import add_model
+from maskedface.cli.recognizing import add_model, network_words, refuse_network_words
 from maskedface.cli.tables import print_some
 from maskedface.names import shown
 
@@ -57,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
             "--leave-out-contradicted must come with --model and --write-clean. "
             f"Received: --model {args.model}, --write-clean {args.write_clean}"
         )
+    refuse_network_words(args, [args.model] if args.model else [])
     index = data.read_index(args)
     wanted = "whole"
     if args.model:
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         from maskedface.recognition import Recognizer
         from maskedface.recognition.labels import contradicted_labels
 
-        recognizer = Recognizer.load(args.model, alignment=args.model_alignment)
+        recognizer = Recognizer.load(args.model, **network_words(args, args.model))
         contradicted = contradicted_labels(recognizer, clean)
         _print_contradicted(args.model, contradicted)
         found["label_check"] = {"model": args.model, **contradicted.to_dict()}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import functools
-import os
 from collections.abc import Iterator, Sequence
 
 from maskedface.cli import data
+from maskedface.cli.recognizing import network_words, refuse_network_words
 from maskedface.datasets import FaceIndex
 from maskedface.datasets.face_places import is_placed
 from maskedface.recognition import Gallery, Recognizer
@@ -24,7 +24,7 @@ def models_and_faces(
     """Each model, with the faces as they are shown to it (`data.placed`).
 
     Args:
-        args: the words for images, and --model-alignment.
+        args: the words for images, and those of `recognizing.add_network_words`.
         names: as for `Recognizer.load`.
         parts: as for `data.placed`.
         mirror: whether each embedding is joined with the mirror's.
@@ -37,12 +37,8 @@ def models_and_faces(
         ValueError: if words do not go together.
         FileNotFoundError: if there is no such model.
     """
-    # --model-alignment is for those that are files; Recognizer.load refuses it where none is.
-    told = [name for name in names if os.path.isfile(name)] or names
-    found = {
-        name: Recognizer.load(name, alignment=args.model_alignment if name in told else None)
-        for name in names
-    }
+    refuse_network_words(args, names)
+    found = {name: Recognizer.load(name, **network_words(args, name)) for name in names}
     if mirror:
         found = {name: _mirrored(name, one, with_cohort) for name, one in found.items()}
     placed = functools.cache(lambda wanted: data.placed(args, wanted, *parts))

@@ -28,7 +28,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from maskedface.cli import data
-from maskedface.cli.recognizing import add_model_alignment
+from maskedface.cli.recognizing import add_network_words, refuse_network_words
 from maskedface.cli.tables import figure
 from maskedface.cli.values import add_count, rate
 from maskedface.names import did_you_mean
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--join", action="store_true", help="join the runs' embeddings, seed by seed, into one"
     )
     parser.add_argument("--json", metavar="FILE", help="with images: write the report there")
-    add_model_alignment(parser)
+    add_network_words(parser)
     data.add_data_arguments(parser)
     _add_protocol_arguments(parser)
 
@@ -93,13 +93,9 @@ def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface evaluate --help`."""
     if args.mirror and not args.protocol:
         raise ValueError("--mirror must come with --protocol. Received: --mirror alone")
-    if args.model_alignment and not args.protocol:
-        raise ValueError(
-            "--model-alignment must come with --protocol: runs state their own. "
-            f"Received: --model-alignment {args.model_alignment} alone"
-        )
     if args.protocol:
         return _on_protocol(args)
+    refuse_network_words(args, ())  # runs state their own
     from maskedface.cli.results import print_results
     from maskedface.training import find_runs
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Literal
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal
+
+from maskedface.cli.values import add_count, input_range
 
 if TYPE_CHECKING:
     from maskedface.recognition import Gallery, Recognizer
@@ -14,7 +18,9 @@ def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds --model, --model-alignment, --alignment, --fall-back and --json."""
     group = parser.add_argument_group("recognizer")
     add_model(
-        group, "dlib's network, a finished run's folder or a saved model; default: the gallery's"
+        group,
+        "dlib's network, a finished run's folder, a .keras or .onnx file, or an ensemble's .json; "
+        "default: the gallery's",
     )
     group.add_argument(
         "--alignment",
@@ -31,9 +37,9 @@ def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_model(parser: argparse._ActionsContainer, help: str) -> None:
-    """Adds --model and --model-alignment."""
-    parser.add_argument("--model", metavar="dlib|RUN|FILE.keras", help=help)
-    add_model_alignment(parser)
+    """Adds --model and what a file may not say of itself."""
+    parser.add_argument("--model", metavar="dlib|RUN|FILE", help=help)
+    add_network_words(parser)
 
 
 def add_model_alignment(parser: argparse._ActionsContainer) -> None:
@@ -41,8 +47,75 @@ def add_model_alignment(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--model-alignment",
         metavar="NAME",
-        help="what the faces of a .keras file that states none are aligned to (arcface, dlib, vggface2)",
+        help="what the faces of a .keras or .onnx file that states none are aligned to (arcface, dlib, "
+        "vggface2)",
     )
+
+
+def add_network_words(parser: argparse._ActionsContainer) -> None:
+    """Adds --model-alignment, --input-range, --channels and --input-size."""
+    add_model_alignment(parser)
+    parser.add_argument(
+        "--input-range",
+        type=input_range,
+        metavar="LOW,HIGH",
+        help="of an .onnx file of another program: what 0 and 255 become (--input-range=-1,1), or "
+        "standardized; said once, FILE.onnx.json remembers it",
+    )
+    parser.add_argument(
+        "--channels",
+        choices=("RGB", "BGR"),
+        help="of such a file: the order of its colors; remembered likewise",
+    )
+    add_count(
+        parser, "--input-size", "of such a file that takes any size: its faces' side, in pixels"
+    )
+
+
+def network_words(args: argparse.Namespace, name: str) -> dict[str, Any]:
+    """Of the words of `add_network_words`, those for one network of several: what `Recognizer.load` takes.
+
+    Args:
+        args: the command's words.
+        name: the network's; words for files are not handed to networks that are none.
+    """
+    words = {"alignment": args.model_alignment} if os.path.isfile(name) else {}
+    if name.endswith(".onnx"):
+        words |= {
+            "input_range": args.input_range,
+            "channels": args.channels,
+            "size": args.input_size,
+        }
+    return words
+
+
+def refuse_network_words(args: argparse.Namespace, names: Iterable[str]) -> None:
+    """Refuses words that are for none of the networks.
+
+    Raises:
+        ValueError: if there is such a word.
+    """
+    told = {
+        "--model-alignment": args.model_alignment,
+        "--input-range": args.input_range,
+        "--channels": args.channels,
+        "--input-size": args.input_size,
+    }
+    used = {word for name in names for word in _words_of(name)}
+    for word, value in told.items():
+        if value is not None and word not in used:
+            kind = "a .keras or .onnx file" if word == "--model-alignment" else "an .onnx file"
+            raise ValueError(
+                f"{word} must come with {kind}: other networks state it themselves. "
+                f"Received: {word} {value} for {', '.join(map(repr, names))}"
+            )
+
+
+def _words_of(name: str) -> tuple[str, ...]:
+    if not os.path.isfile(name):
+        return ()
+    of_onnx = ("--input-range", "--channels", "--input-size")
+    return ("--model-alignment", *(of_onnx if name.endswith(".onnx") else ()))
 
 
 def read_recognizer(args: argparse.Namespace, gallery: Gallery | None) -> Recognizer:
@@ -58,9 +131,10 @@ def read_recognizer(args: argparse.Namespace, gallery: Gallery | None) -> Recogn
     name = args.model or (gallery.source if gallery is not None else "")
     if not name:
         raise ValueError("--model must be given. Received: none, and no gallery that names one")
+    refuse_network_words(args, [name])
     return Recognizer.load(
         name,
-        alignment=args.model_alignment,
+        **network_words(args, name),
         gallery=gallery,
         aligned_to=args.alignment,
         fall_back=args.fall_back,

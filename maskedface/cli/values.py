@@ -80,3 +80,18 @@ def add_wait(parser: argparse.ArgumentParser, default: float = 0.0) -> None:
         help="where another process works on the same files wait until it has ended, or for so many "
         f"seconds, then name it and end; default: {default:g}",
     )
+
+
+def input_range(text: str) -> tuple[float, float] | str:
+    """What 0 and 255 become in a network's input, "LOW,HIGH", or "standardized"."""
+    if text == "standardized":
+        return text
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        low = high = math.nan
+    if not (math.isfinite(low) and math.isfinite(high) and low != high):
+        raise argparse.ArgumentTypeError(
+            f"must be LOW,HIGH, two different numbers, or standardized. Received: {text!r}"
+        )
+    return low, high
