@@ -207,7 +207,11 @@ def _print_mapped(mapped: dict[str, str], left_over: list[str], verbose: bool) -
     print(f"mapped: {len(mapped)} tensors:", ", ".join(f"{n} {s}" for s, n in stages.items()))
     for source, path in mapped.items() if verbose else list(mapped.items())[:1]:
         print(f"  {source} -> {path}")
-    print(f"not used: {', '.join(left_over) or 'none'}")
+    counters = [name for name in left_over if name.endswith(".num_batches_tracked")]
+    names = [name for name in left_over if name not in counters]
+    if counters:
+        names.append(f"{len(counters)} num_batches_tracked")
+    print(f"not used: {', '.join(names) or 'none'}")
 
 
 def _list() -> None:

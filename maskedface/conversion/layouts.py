@@ -79,6 +79,11 @@ def detect(shapes: Shapes, architecture: str | None = None) -> Layout:
         if any(name.startswith(beginnings) for name in shapes):
             raise ValueError(what)
     layouts = [one for one in LAYOUTS if architecture in (None, one.architecture)]
+    if not layouts:
+        raise ValueError(
+            f"another program's tensors must be for one of {architectures()}. "
+            f"Received: models.{architecture}"
+        )
     for layout in layouts:
         if all(sign in shapes for sign in layout.signs) and all(
             len(shapes[name]) == count for name, count in layout.axes.items()

@@ -90,6 +90,11 @@ def test_the_network_asked_for_decides() -> None:
         layouts.detect(arrays, "ResNet50")
 
 
+def test_a_network_that_no_file_of_tensors_holds_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"one of \('ResNet50', .*Received: models.DlibResNet29"):
+        layouts.detect(["conv1.weight"], "DlibResNet29")
+
+
 def test_a_prefix_before_prefixes_is_taken_off() -> None:
     names = ["module.backbone.conv1.weight", "module.backbone.bn1.weight"]
     assert layouts.without_prefix(names) == {

@@ -128,6 +128,7 @@ def test_convert_finds_network_and_size_in_the_file(
         "precision: float16",
         "exact in float32, but were rounded before",
         "module.conv1.weight -> stem_conv/kernel",
+        "not used: module.features.weight, 19 num_batches_tracked",
         "built as: models.IResNet, aligned to 'arcface'",
     ):
         assert line in said
