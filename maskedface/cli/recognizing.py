@@ -59,8 +59,8 @@ def add_network_words(parser: argparse._ActionsContainer) -> None:
         "--input-range",
         type=input_range,
         metavar="LOW,HIGH",
-        help="of an .onnx file of another program: what 0 and 255 become (--input-range=-1,1), or "
-        "standardized; said once, FILE.onnx.json remembers it",
+        help="of an .onnx file of another program: what 0 and 255 become (--input-range=-1,1; six numbers "
+        "where red, green and blue differ), or standardized; said once, FILE.onnx.json remembers it",
     )
     parser.add_argument(
         "--channels",

@@ -82,16 +82,18 @@ def add_wait(parser: argparse.ArgumentParser, default: float = 0.0) -> None:
     )
 
 
-def input_range(text: str) -> tuple[float, float] | str:
-    """What 0 and 255 become in a network's input, "LOW,HIGH", or "standardized"."""
+def input_range(text: str) -> tuple[float, ...] | str:
+    """What 0 and 255 become in a network's input: two numbers, six of red, green and blue, or
+    "standardized"."""
     if text == "standardized":
         return text
     try:
-        low, high = map(float, text.split(","))
+        values = tuple(map(float, text.split(",")))
     except ValueError:
-        low = high = math.nan
-    if not (math.isfinite(low) and math.isfinite(high) and low != high):
+        values = ()
+    if len(values) not in (2, 6) or not all(map(math.isfinite, values)):
         raise argparse.ArgumentTypeError(
-            f"must be LOW,HIGH, two different numbers, or standardized. Received: {text!r}"
+            "must be LOW,HIGH, or six numbers, of red, green and blue, or standardized. "
+            f"Received: {text!r}"
         )
-    return low, high
+    return values
