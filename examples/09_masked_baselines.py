@@ -24,17 +24,22 @@ args = parser.parse_args()
 if args.data:
     index = datasets.rmfrd(args.data).people_in_both().with_at_least(4, "masked")
 else:
-    people = 4 if args.smoke else 12
-    index = synthetic.draw_people(f"{args.run}/faces", people=people, photos=4)
+    people = 4 if args.smoke else 24
+    index = synthetic.draw_people(f"{args.run}/faces", people=people, photos=3)
 train, test = datasets.split_by_image(index, train_fraction=0.7, seed=0)
 backbone = models.DlibResNet29.from_preset("dlib")
-seen, asked = (
-    datasets.read_aligned_faces(part, size=150, alignment="dlib") for part in (train, test)
-)
+faces = datasets.read_aligned_faces(index, size=150, alignment="dlib")
+row = {face.path: number for number, face in enumerate(index.faces)}
+
+
+def rows(part):
+    """Where a part's faces lie in the arrays of all."""
+    return [row[face.path] for face in part.faces]
+
 
 # Hariri: a codebook of the upper half of a stage's map, found by k-means, and a small classifier. Both
 # learn; the network up to that stage stays as it is.
-bag = models.bag_of_features(backbone, "layer4", codewords=64, faces=seen)
+bag = models.bag_of_features(backbone, "layer4", codewords=64, faces=faces[rows(train)])
 recipe = recipes.Recipe(
     name="hariri",
     freeze_through="layer4",
@@ -51,20 +56,17 @@ for domain in ("masked", "unmasked"):
 
 # Boutros et al.: the network stays as it is, and a small one moves the embeddings of masked faces to where
 # those of bare faces are. Who is enrolled need not be trained on: here they are others.
-others, enrolled = datasets.split_by_person(train + test, 0.6, seed=0)
-rows = {face.path: row for row, face in enumerate((train + test).faces)}
-embeddings = models.predict(backbone, np.concatenate([seen, asked]))
-known, probes = (
-    embeddings[[rows[face.path] for face in part.faces]] for part in (others, enrolled)
-)
+others, enrolled = datasets.split_by_person(index, 0.6, seed=0)
+embeddings = models.predict(backbone, faces)
+known, probes = embeddings[rows(others)], embeddings[rows(enrolled)]
 triplets = datasets.draw_triplets(others, count=8, seed=0)
 keras.utils.set_random_seed(0)
-eum = models.embedding_unmasking(known.shape[1], residual=True)
+eum = models.embedding_unmasking(known.shape[1], depth=2, width=512, residual=True)
 eum.compile(keras.optimizers.Adam(1e-3), losses.SelfRestrainedTriplet())
 anchors, labels = known[triplets[:, 0]], known[triplets[:, 1:]]
 eum.fit(anchors, labels, batch_size=128, epochs=1 if args.smoke else 10, verbose=0)
 masked = np.array([face.domain == "masked" for face in enrolled.faces])
 for name, found in (("as it is", probes), ("unmasked", models.unmask(eum, probes, masked))):
-    faces = evaluation.EmbeddedFaces.of(enrolled.faces, found)
-    report = evaluation.rank_one_report(faces)["masked"]
+    embedded = evaluation.EmbeddedFaces.of(enrolled.faces, found)
+    report = evaluation.rank_one_report(embedded)["masked"]
     print(f"embedding {name}: rank-1 {report['accuracy']:.3f} of {report['faces']} masked probes")

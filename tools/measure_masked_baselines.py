@@ -36,14 +36,15 @@ from maskedface import datasets, evaluation, layers, losses, models
 from maskedface.datasets import FaceIndex
 from maskedface.evaluation.learners import learner_scores
 
-# Chosen on held-out training people, figures of masked (unmasked) faces over three splits; --choose repeats
-# the shorter part. RMFRD's people with 3 to 7 masked images, nearest class means .529 (.813). Class means of
-# histograms, half the map, 256 words: layer2 .248, layer3 .333, layer4 .458 (.641); three quarters of
-# layer4's map .418, all of it .346. The classifier: 64 words .542 (.606), 256 .562 (.722), 512 .542 (.667);
-# 150 epochs .608 (.717), of a tenth of the images: 60 on the 40 people are more steps than that. A fourth of
-# MLFW's training people, as it is .496 (.866): histograms .419 (.583), after ten epochs of a classifier .465
-# (.552). Unmasking .543; five epochs .546, 30 .525; not residual .023, as batch norm's zero mean is far from
-# this network's embeddings: two people's cosine is about .86.
+# Chosen on held-out training people, figures of masked (unmasked) faces over three splits; --choose
+# repeats the shorter part. RMFRD's people with 3 to 7 masked images, nearest class means .529 (.813).
+# Class means of histograms, half the map, 256 words: layer2 .248, layer3 .333, layer4 .458 (.641);
+# three quarters of layer4's map .418, all of it .346. The classifier: 64 words .542 (.606), 256 .562
+# (.722), 512 .542 (.667); 150 epochs .608 (.717), of a tenth of the images: 60 on the 40 people are
+# more steps than that. A fourth of MLFW's training people, as it is .496 (.866): histograms .419
+# (.583), after ten epochs of a classifier .465 (.552). Unmasking .543; five epochs .546, 30 .525; not
+# residual .023, as batch norm's zero mean is far from this network's embeddings: two people's cosine is
+# about .86.
 STAGE, UPPER, CODEWORDS, HIDDEN, DROPOUT = "layer4", 0.5, 256, (128,), 0.2
 BAG_RATE, BAG_EPOCHS, OPEN_EPOCHS, BATCH = 3e-3, 60, 10, 64
 TRIPLETS, UNMASK_RATE, UNMASK_EPOCHS, UNMASK_BATCH = 4, 0.1, 10, 512
@@ -190,16 +191,21 @@ def closed_set(test: FaceIndex, people: tuple[str, ...], scores: np.ndarray) -> 
     return {kind: (right[rows], names[rows].tolist()) for kind, rows in kinds.items()}
 
 
-def row(name: str, seeds: list[Hits]) -> None:
-    """Prints a row: of each kind the mean over seeds, their spread, the interval over people."""
-    cells = []
-    for kind in seeds[0]:
+def show(name: str, seeds: list[Hits], first: Hits) -> None:
+    """Prints a row, of each kind the mean over seeds, their spread and the interval over people; below, the
+    paired difference to the first row."""
+    cells, changes = [], []
+    for kind, (base, people) in first.items():
         values = [one[kind][0].mean() for one in seeds]
         spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
         hits = np.mean([one[kind][0] for one in seeds], axis=0)
-        low, high = evaluation.bootstrap_interval(hits, seeds[0][kind][1])
+        low, high = evaluation.bootstrap_interval(hits, people)
         cells.append(f"{np.mean(values):.3f}{spread} [{low:.3f}, {high:.3f}]")
+        change = evaluation.paired_difference(hits, base, people)
+        changes.append(f"{change['difference']:+.3f} [{change['low']:+.3f}, {change['high']:+.3f}]")
     print(f"| {name} | {' | '.join(cells)} |", flush=True)
+    if seeds[0] is not first:
+        print(f"| | {' | '.join(changes)} |", flush=True)
 
 
 def over_splits(splits: list, measure: Callable[[int, FaceIndex, FaceIndex], Hits]) -> list[float]:
@@ -283,10 +289,11 @@ def rmfrd(args: argparse.Namespace, features: Features) -> None:
 
 
 def rows_of(table: dict[str, Callable[[], list[Hits]]], only: str) -> None:
-    """Prints the rows whose name has these words."""
-    for name, measure in table.items():
-        if only in name:
-            row(name, measure())
+    """Prints the first row, and those whose name has these words."""
+    first = next(iter(table.values()))()
+    for number, (name, measure) in enumerate(table.items()):
+        if number == 0 or only in name:
+            show(name, measure() if number else first, first[0])
 
 
 def unmasking_files(args: argparse.Namespace) -> list[Path]:
