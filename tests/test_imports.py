@@ -38,8 +38,9 @@ MAY_USE = {
     "tuning": LEAVES | {"models", "layers", "training"},
     "recognition": {
         *("extras", "models", "geometry", "evaluation", "training", "datasets", "atomic_file"),
-        *("landmarks", "masking", "names", "array_file", "images", "audit"),
+        *("landmarks", "masking", "names", "array_file", "images", "audit", "engines", "synthetic"),
     },
+    "engines": {"atomic_file", "evaluation", "extras", "geometry", "models"},
     "exporting": {"models", "extras"},
     "reporting": LEAVES | {"models", "training"},
 }

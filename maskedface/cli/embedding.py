@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from maskedface import models
 from maskedface.cli import data
 from maskedface.cli.recognizing import load_recognizers
 from maskedface.datasets import FaceIndex
@@ -58,7 +57,6 @@ def _mirrored(name: str, recognizer: Recognizer, with_cohort: bool) -> Recognize
         )
     old = recognizer.gallery
     return Recognizer(
-        models.mirror_join(recognizer.embedder),
-        alignment=recognizer.alignment,
+        recognizer.embedder.with_flip(),
         gallery=Gallery(source=old.source, masks=old.masks),
     )

@@ -23,6 +23,7 @@ from maskedface.cli.recognizing import add_model_alignment
 from maskedface.names import shown
 
 if TYPE_CHECKING:
+    import keras
     import numpy as np
 
     from maskedface.recognition import Recognizer
@@ -77,7 +78,7 @@ def _show(args: argparse.Namespace) -> int:
         other = recognizer.align(args.reference)
         embeddings = _embedded(recognizer, np.concatenate([chips, other[None]]))
         references = np.repeat(embeddings[-1:], len(chips), axis=0)
-        maps = evaluation.grad_cam(recognizer.embedder, chips, references=references)
+        maps = evaluation.grad_cam(_network(recognizer), chips, references=references)
         words = [f"cosine {value:.3f}" for value in embeddings[:-1] @ embeddings[-1]]
     else:
         maps = evaluation.grad_cam(model, chips)
@@ -111,10 +112,21 @@ def _predicted(model: Any, chips: np.ndarray) -> np.ndarray:
 
 
 def _embedded(recognizer: Recognizer, chips: np.ndarray) -> np.ndarray:
-    from maskedface import models
     from maskedface.evaluation.scoring import normalized
 
-    return normalized(models.predict(recognizer.embedder, chips))
+    return normalized(recognizer.embedder(chips))
+
+
+def _network(recognizer: Recognizer) -> keras.Model:
+    """The Keras model, whose gradients are asked for."""
+    from maskedface.engines import KerasEmbedder
+
+    if not isinstance(recognizer.embedder, KerasEmbedder):
+        raise ValueError(
+            "RUN must be a Keras network, as an ONNX file gives no gradients. "
+            f"Received: {recognizer.gallery.source!r}"
+        )
+    return recognizer.embedder.model
 
 
 def _measure(args: argparse.Namespace) -> int:
@@ -161,7 +173,7 @@ def _shares(recognizer: Recognizer, test: Any) -> tuple[np.ndarray, list[str], f
     from maskedface import datasets, evaluation, masking
     from maskedface.reporting.grad_cam import masked_with_others
 
-    size = recognizer.embedder.input_shape[1]
+    size = recognizer.embedder.size
     chips = datasets.read_aligned_faces(
         test, size=size, alignment=recognizer.alignment, progress=True
     )
@@ -171,7 +183,7 @@ def _shares(recognizer: Recognizer, test: Any) -> tuple[np.ndarray, list[str], f
         raise ValueError("a masked face must have an unmasked one of another photo. Received: none")
     rows = [row for row, _ in pairs]
     references = np.stack([embeddings[others].mean(axis=0) for _, others in pairs])
-    maps = evaluation.grad_cam(recognizer.embedder, chips[rows], references=references)
+    maps = evaluation.grad_cam(_network(recognizer), chips[rows], references=references)
     area = masking.mask_area(recognizer.alignment, size)
     shares = evaluation.attention_share(maps, area)
     # Nothing at all speaks for the likeness: neither does anything under the mask.

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from maskedface import models
 from maskedface.datasets.photo_groups import photo_groups, photo_hashes
 from maskedface.datasets.sources import check_people
 from maskedface.evaluation.scoring import normalized
@@ -154,7 +153,7 @@ def _with_template(recognizer: Recognizer, image: np.ndarray, face: EmbeddedFace
     if not recognizer.gallery.masks or face.masked >= SEEMS_MASKED or where_is_unknown:
         return face
     (template,), (covered,) = masked_templates(
-        lambda chips: normalized(models.predict(recognizer.embedder, chips)),
+        lambda chips: normalized(recognizer.embedder(chips)),
         recognizer.align(image, face)[None],
         face.embedding[None],
         count=recognizer.gallery.masks,

@@ -11,6 +11,8 @@ import numpy as np
 
 from maskedface import geometry, models
 from maskedface.audit.file_facts import blankness
+from maskedface.engines import Embedder, KerasEmbedder, OnnxEmbedder
+from maskedface.engines.face_input import Channels, InputRange
 from maskedface.evaluation.scoring import normalized
 from maskedface.landmarks import Cascade, Detector, detect
 from maskedface.landmarks.detection import check_image
@@ -18,7 +20,6 @@ from maskedface.masking import masked_probability
 from maskedface.models.saved import load_model
 from maskedface.names import person_name
 from maskedface.recognition.calibration import check_threshold
-from maskedface.recognition.embedding import embedder_of, fingerprint
 from maskedface.recognition.faces import (
     DetectedFace,
     EmbeddedFace,
@@ -27,6 +28,7 @@ from maskedface.recognition.faces import (
     Verification,
 )
 from maskedface.recognition.gallery import Gallery
+from maskedface.recognition.introducing import introduce
 from maskedface.recognition.photo import Photo, name_of, read_pixels
 from maskedface.recognition.remembered import WHOLE
 from maskedface.training import last_run
@@ -46,8 +48,9 @@ class Recognizer:
     TensorFlow would hang.
 
     Args:
-        model: images -> embeddings, or a classifier of this library, whose head is taken off.
-        alignment: the alignment of the model's input, a key of `geometry.ALIGNMENTS`; by default
+        model: images -> embeddings, or a classifier of this library, whose head is taken off; or any
+            `engines.Embedder`, such as a network in an ONNX file.
+        alignment: the alignment of a Keras model's input, a key of `geometry.ALIGNMENTS`; by default
             what the model states (`models.alignment_of`).
         gallery: the people known, made with this model, or an empty one of no model yet, such as
             `Gallery(masks=10)`; by default `Gallery()`.
@@ -72,7 +75,7 @@ class Recognizer:
 
     def __init__(
         self,
-        model: keras.Model,
+        model: keras.Model | Embedder,
         *,
         alignment: str | None = None,
         gallery: Gallery | None = None,
@@ -84,16 +87,21 @@ class Recognizer:
             raise ValueError(
                 f"fall_back must be one of {get_args(FallBack)}. Received: fall_back={fall_back!r}"
             )
-        self.embedder = embedder_of(model)
-        self.alignment = models.alignment_of(self.embedder) if alignment is None else alignment
-        for name in (self.alignment, aligned_to or self.alignment):
-            geometry.alignment_points(name, 1, 1)  # refuses an unknown one
-        self.fingerprint = fingerprint(self.embedder, self.alignment)
+        if isinstance(model, Embedder):
+            if alignment not in (None, model.alignment):
+                raise ValueError(
+                    f"alignment must be the embedder's, {model.alignment!r}. "
+                    f"Received: alignment={alignment!r}"
+                )
+            self.embedder = model
+        else:
+            self.embedder = KerasEmbedder(model, alignment)
+        self.alignment, self.fingerprint = self.embedder.alignment, self.embedder.fingerprint
+        geometry.alignment_points(aligned_to or self.alignment, 1, 1)  # refuses an unknown one
         self.gallery = Gallery() if gallery is None else gallery
         if not self.gallery.fingerprint and not len(self.gallery):
             self.gallery.fingerprint, self.gallery.alignment = self.fingerprint, self.alignment
         self.gallery.check_model(self.fingerprint)
-        self._size = int(self.embedder.input_shape[1])
         self._process = os.getpid()
         self._detector, self._aligned_to, self._fall_back = detector, aligned_to, fall_back
 
@@ -103,45 +111,54 @@ class Recognizer:
         name: str | os.PathLike[str],
         *,
         alignment: str | None = None,
+        input_range: InputRange | None = None,
+        channels: Channels | None = None,
+        size: int | None = None,
         gallery: Gallery | None = None,
         **words: Any,
     ) -> Recognizer:
         """A recognizer with a network that has a name: dlib's, a finished run's or a file's.
 
         A new gallery remembers the name, and has a run's cohort and its masks drawn on those enrolled.
+        What an ONNX file takes is remembered beside it (`engines.OnnxEmbedder.remember`); when it is said
+        for the first time, the input range is checked on drawn faces, and a doubt is logged.
 
         Args:
-            name: "dlib", a finished run's folder, or a .keras file.
-            alignment: of a .keras file, in place of what it states; by default what its gallery remembers.
+            name: "dlib", a finished run's folder, a .keras or an .onnx file.
+            alignment: of a file, in place of what it states; by default what its gallery remembers.
+            input_range, channels, size: of an .onnx file, as for `engines.OnnxEmbedder`.
             gallery: as for `Recognizer`.
             words: detector, aligned_to, fall_back, as for `Recognizer`.
 
         Raises:
             FileNotFoundError: if there is no such model, or the folder is no finished run's.
-            ValueError: as `Recognizer`, and if an alignment is given for something else than a file.
+            ModuleNotFoundError: if ONNX Runtime is needed and not installed; the message has the pip line.
+            ValueError: as `Recognizer` and `engines.OnnxEmbedder`, and if a word is given for something
+                else than such a file.
 
         >>> from maskedface.recognition import Gallery, Recognizer
         >>> friends = Gallery.load("friends.npz")  # doctest: +SKIP
         >>> Recognizer.load(friends.source, gallery=friends)  # doctest: +SKIP
         """
         name = os.fspath(name)
-        is_file = os.path.isfile(name)
-        if name != "dlib" and not os.path.isdir(name) and not is_file:
-            raise FileNotFoundError(
-                f"a model must be 'dlib', a run's folder or a .keras file. Received: {name!r}"
-            )
-        if alignment is not None and (name == "dlib" or not is_file):
-            raise ValueError(
-                "alignment must come with a .keras file: dlib's network and runs state their own. "
-                f"Received: alignment={alignment!r} for {name!r}"
-            )
+        onnx_words: dict[str, Any] = {
+            "input_range": input_range,
+            "channels": channels,
+            "size": size,
+        }
+        _check_named(name, alignment, onnx_words)
         made = Gallery(source="dlib" if name == "dlib" else os.path.abspath(name))
         if name == "dlib":
             return cls(models.DlibResNet29(), gallery=made if gallery is None else gallery, **words)
-        if is_file:
+        if os.path.isfile(name):
             gallery = made if gallery is None else gallery
+            alignment = alignment or gallery.alignment or None
+            if name.endswith(".onnx"):
+                embedder = OnnxEmbedder(name, alignment=alignment, **onnx_words)
+                introduce(embedder)
+                return cls(embedder, gallery=gallery, **words)
             model = load_model(name)
-            alignment = alignment or gallery.alignment or alignment_beside(name)
+            alignment = alignment or alignment_beside(name)
             return cls(model, alignment=alignment, gallery=gallery, **words)
         run = last_run(name)
         if gallery is None:
@@ -201,9 +218,9 @@ class Recognizer:
         if face is None:
             raise FaceError(f"a photograph must show a face. Received: none in {name_of(photo)}")
         matrix = geometry.chip_matrix(
-            *image.shape[:2], source=face.source, target=self.alignment, size=self._size
+            *image.shape[:2], source=face.source, target=self.alignment, size=self.embedder.size
         )
-        return geometry.warp(image, matrix, self._size)
+        return geometry.warp(image, matrix, self.embedder.size)
 
     def embed(
         self, photo: Photo, faces: Sequence[DetectedFace] | None = None
@@ -360,7 +377,26 @@ class Recognizer:
         # Filled up to a power of two, so that few batch sizes are traced.
         rows = np.zeros((1 << (len(chips) - 1).bit_length(), *chips[0].shape), "uint8")
         rows[: len(chips)] = chips
-        return normalized(models.predict(self.embedder, rows)[: len(chips)])
+        return normalized(self.embedder(rows)[: len(chips)])
+
+
+def _check_named(name: str, alignment: str | None, onnx_words: dict[str, Any]) -> None:
+    is_file = os.path.isfile(name)
+    if name != "dlib" and not os.path.isdir(name) and not is_file:
+        raise FileNotFoundError(
+            f"a model must be 'dlib', a run's folder, a .keras or an .onnx file. Received: {name!r}"
+        )
+    if alignment is not None and (name == "dlib" or not is_file):
+        raise ValueError(
+            "alignment must come with a .keras or .onnx file: dlib's network and runs state their own. "
+            f"Received: alignment={alignment!r} for {name!r}"
+        )
+    said = [word for word, value in onnx_words.items() if value is not None]
+    if said and not (is_file and name.endswith(".onnx")):
+        raise ValueError(
+            f"{', '.join(said)} must come with an .onnx file: other networks prepare their images "
+            f"themselves. Received: {name!r}"
+        )
 
 
 def find_faces(detector: Detector, image: np.ndarray) -> tuple[DetectedFace, ...]:

@@ -1,4 +1,4 @@
-"""What a run trains and tests on: rows that are checked, decoded faces, what each epoch shows, batches."""
+"""What a run trains and tests on: rows that are checked, decoded faces, what each epoch shows."""
 
 from __future__ import annotations
 

@@ -24,11 +24,10 @@ from maskedface.locks import make_once
 from maskedface.models.frozen_boundary import boundary
 from maskedface.recipes import Recipe
 from maskedface.training.data import Data
-from maskedface.training.network import Network, changing_variables
+from maskedface.training.network import Network
 
-_VERSION = (
-    4  # of what a feature's values depend on besides the key; a change leaves old files unused
-)
+# Of what a feature's values depend on besides the key; a change leaves old files unused.
+_VERSION = 4
 _BLOCK = 256  # rows between two marks of progress, so that little is lost with a killed run
 
 
@@ -77,35 +76,31 @@ def prepare_inputs(network: Network, data: Data, folder: str, progress: bool) ->
         OSError: if the disk is full.
     """
     recipe, augmentation = network.recipe, data.plan.augmentation
+    learner = network.learner
     prefix = frozen_prefix(recipe, network.backbone, augmentation)
-    if isinstance(prefix, FrozenPrefix):
-        views = 1 + augmentation.mirrors
-        size = prefix.bytes_of(len(data.train), views) + prefix.bytes_of(len(data.test), 1)
-        reason = room(size, folder, recipe.features_budget)
-        said = (
-            reason
-            or f"{size / 2**20:.0f} MiB after {prefix.boundary._keras_history.operation.name}"
-        )
-    else:
+    if isinstance(prefix, str):
         reason = said = prefix
+    else:
+        learner = keras.Model(prefix.boundary, learner.output)
+        size = prefix.bytes_of(len(data.train), 1 + augmentation.mirrors)
+        size += prefix.bytes_of(len(data.test), 1)
+        reason = room(size, folder, recipe.features_budget)
+        place = prefix.boundary._keras_history.operation.name
+        said = reason or f"{size / 2**20:.0f} MiB after {place}"
     note = " (the ordinary loop is used)" if reason else ""
     logging.getLogger("maskedface").info("frozen features: %s%s", said, note)
     facts = {"frozen_features": {"used": not reason, "because": said}}
-    learner = network.learner
-    if isinstance(prefix, str):
-        changing = changing_variables(learner)
-        return Inputs(learner, network.backbone, data.train, data.test, False, changing, facts)
-    tail = keras.Model(prefix.boundary, learner.output)
-    changing = changing_variables(tail)
-    if reason:
-        return Inputs(learner, network.backbone, data.train, data.test, False, changing, facts)
+    changing = list(learner.variables)
+    if reason or isinstance(prefix, str):
+        whole = network.learner, network.backbone, data.train, data.test
+        return Inputs(*whole, False, changing, facts)
     at_end = prefix.boundary is network.backbone.output
     embedder = None if at_end else keras.Model(prefix.boundary, network.backbone.output)
     train, test = (
         read_features(prefix, chips, mirrors=mirrors, folder=folder, progress=progress)
         for chips, mirrors in ((data.train, augmentation.mirrors), (data.test, False))
     )
-    return Inputs(tail, embedder, train, test[:, 0], True, changing, facts)
+    return Inputs(learner, embedder, train, test[:, 0], True, changing, facts)
 
 
 @dataclass(frozen=True)

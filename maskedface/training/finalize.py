@@ -7,7 +7,6 @@ import numpy as np
 
 from maskedface import models
 from maskedface.datasets.augmentation import Augmentation
-from maskedface.datasets.epoch_plan import EpochPlan
 from maskedface.evaluation import Cohort, EmbeddedFaces, rank_one_report
 from maskedface.layers import RandomMask
 from maskedface.masking import masked_templates
@@ -37,12 +36,10 @@ def finalize(folder: str, network: Network, data: Data, inputs: Inputs) -> None:
     """
     recipe, rows = network.recipe, data.rows
     final = _FinalNetwork(network, data, inputs)
-    found = _set_means(final, network, data, rows.is_open and recipe.cohort > 0)
+    found = final.set_means(with_cohort=rows.is_open and recipe.cohort > 0)
     embeddings = refuse_infinite(final.embed_part(inputs.test, data.test), "embeddings")
     if rows.is_open:
-        templates = None
-        if recipe.enroll_masks:
-            templates = final.templates(embeddings, recipe.enroll_masks, network.alignment)
+        templates = final.templates(embeddings) if recipe.enroll_masks else None
         faces = EmbeddedFaces.of(rows.test.faces, embeddings, templates, found)
         finish(folder, final.model(), rank_one_report(faces), faces.arrays(), inputs.facts)
         return
@@ -77,11 +74,36 @@ class _FinalNetwork:
         """Embeddings of any faces: float32 array, shape (faces, features)."""
         return models.predict(self.backbone, chips)
 
-    def embed_masked(self, plan: EpochPlan) -> np.ndarray:
+    def set_means(self, *, with_cohort: bool) -> Cohort | None:
+        """Gives the head the means of the training faces where the recipe ends with them.
+
+        Returns:
+            The cohort of the people trained on where it is wanted. Where no face wears a mask, each
+            counts with a drawn one too: means of unmasked faces alone do not say who is like a masked one.
+        """
+        recipe, plan = self.network.recipe, self.data.plan
+        if recipe.head_final == "trained" and not with_cohort:
+            return None
+        photos = self.data.rows.photos if recipe.head_final == "photo_means" else None
+        embeddings = self.embed_part(self.inputs.train, self.data.train)
+        means = class_means(refuse_infinite(embeddings, "embeddings"), plan.labels, photos)
+        if recipe.head_final != "trained":
+            self.set_centers(means)
+        if not with_cohort:
+            return None
+        if not plan.masked.any():
+            embeddings = np.concatenate([embeddings, self.embed_masked()])
+            means = class_means(embeddings, np.tile(plan.labels, 2), photos and photos * 2)
+        return Cohort(means.T, recipe.cohort)
+
+    def embed_masked(self) -> np.ndarray:
         """Embeddings of the training rows with drawn masks on."""
         chips, found = self.data.train, []
         masks = Augmentation(
-            [RandomMask(1.0)], seed=plan.seed, alignment=self.network.alignment, size=chips.shape[1]
+            [RandomMask(1.0)],
+            seed=self.data.plan.seed,
+            alignment=self.network.alignment,
+            size=chips.shape[1],
         )
         for start in range(0, len(chips), _BLOCK):
             rows = np.arange(start, min(start + _BLOCK, len(chips)))
@@ -90,15 +112,19 @@ class _FinalNetwork:
             found.append(self.embed(np.asarray(images)))
         return np.concatenate(found)
 
-    def templates(self, embeddings: np.ndarray, count: int, alignment: str) -> np.ndarray:
-        """What is enrolled of the test rows: bare faces with drawn masks too (`masked_templates`)."""
+    def templates(self, embeddings: np.ndarray) -> np.ndarray:
+        """What is enrolled of the test rows: unmasked faces with drawn masks too (`masked_templates`)."""
         faces = self.data.rows.test.faces
         rows = np.flatnonzero([face.domain == "unmasked" for face in faces])
         found = embeddings.copy()
         for start in range(0, len(rows), _BLOCK):
             part = rows[start : start + _BLOCK]
             found[part], _ = masked_templates(
-                self.embed, self.data.test[part], embeddings[part], count=count, alignment=alignment
+                self.embed,
+                self.data.test[part],
+                embeddings[part],
+                count=self.network.recipe.enroll_masks,
+                alignment=self.network.alignment,
             )
         return found
 
@@ -124,28 +150,3 @@ class _FinalNetwork:
     def model(self) -> keras.Model:
         """Images -> logits; of an open set whose head names nobody, with the head that was trained."""
         return with_head(self.backbone, self.head)
-
-
-def _set_means(
-    final: _FinalNetwork, network: Network, data: Data, with_cohort: bool
-) -> Cohort | None:
-    """Gives the head the means of the training faces where the recipe ends with them.
-
-    Returns:
-        The cohort of the people trained on where it is wanted. Where no face wears a mask, each counts
-        with a drawn one too: means of bare faces alone do not say who is like a masked one.
-    """
-    recipe, plan = network.recipe, data.plan
-    if recipe.head_final == "trained" and not with_cohort:
-        return None
-    photos = data.rows.photos if recipe.head_final == "photo_means" else None
-    embeddings = final.embed_part(final.inputs.train, data.train)
-    means = class_means(refuse_infinite(embeddings, "embeddings"), plan.labels, photos)
-    if recipe.head_final != "trained":
-        final.set_centers(means)
-    if not with_cohort:
-        return None
-    if not plan.masked.any():
-        embeddings = np.concatenate([embeddings, final.embed_masked(plan)])
-        means = class_means(embeddings, np.tile(plan.labels, 2), photos and photos * 2)
-    return Cohort(means.T, recipe.cohort)

@@ -1,4 +1,4 @@
-"""The network of a run: backbone, head and loss by the recipe, what it starts from, and what it reads."""
+"""The network of a run: backbone, head and loss by the recipe, and the weights that it starts from."""
 
 from __future__ import annotations
 
@@ -206,15 +206,6 @@ class InEpochs(keras.optimizers.schedules.LearningRateSchedule):
     def from_config(cls, config: dict[str, Any]) -> InEpochs:
         schedule = keras.saving.deserialize_keras_object(config["schedule"])
         return cls(**{**config, "schedule": schedule})
-
-
-def changing_variables(model: keras.Model) -> list[keras.Variable]:
-    """A model's variables, each once.
-
-    Args:
-        model: what is trained.
-    """
-    return list({id(variable): variable for variable in model.variables}.values())
 
 
 def _cohort_of_start(recipe: Recipe, before: Run | None) -> Cohort | None:

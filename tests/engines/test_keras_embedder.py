@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 from maskedface import models
-from maskedface.recognition.embedding import embedder_of, fingerprint
+from maskedface.engines.keras_embedder import embedder_of, fingerprint
 
 
 def network(stride: int = 2, offset: float = -1.0) -> keras.Model:

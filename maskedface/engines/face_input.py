@@ -1,0 +1,122 @@
+"""What a network of another program takes its faces as, and the file beside it that remembers this."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from maskedface import geometry
+
+Channels = Literal["RGB", "BGR"]
+STANDARDIZED: Literal["standardized"] = "standardized"
+InputRange = tuple[float, float] | Literal["standardized"]
+
+
+@dataclass(frozen=True)
+class FaceInput:
+    """What a network's faces are to be.
+
+    Attributes:
+        alignment: what they are aligned to, a key of `geometry.ALIGNMENTS`.
+        input_range: (what 0 becomes, what 255 becomes), two floats; or "standardized", each image less its
+            mean and divided by its standard deviation (FaceNet's `prewhiten`).
+        channels: "RGB" or "BGR", the order of the colors.
+        size: int, height and width in pixels.
+    """
+
+    alignment: str
+    input_range: InputRange
+    channels: Channels
+    size: int
+
+    def __post_init__(self) -> None:
+        geometry.alignment_points(self.alignment, 1, 1)
+        if self.channels not in get_args(Channels):
+            raise ValueError(
+                f"channels must be one of {get_args(Channels)}. Received: channels={self.channels!r}"
+            )
+        if self.input_range != STANDARDIZED and not _is_range(self.input_range):
+            raise ValueError(
+                "input_range must be two different finite numbers, what 0 and 255 become, or "
+                f"{STANDARDIZED!r}. Received: input_range={self.input_range!r}"
+            )
+
+    def apply(self, faces: np.ndarray) -> np.ndarray:
+        """uint8 faces, shape (faces, height, width, 3), RGB -> what the network takes, float32."""
+        values = faces.astype("float32")
+        if self.channels == "BGR":
+            values = values[..., ::-1]
+        if isinstance(self.input_range, str):
+            axes = (1, 2, 3)
+            least = 1 / np.sqrt(values[0].size)  # as `prewhiten` has it, for images of one color
+            spread = np.maximum(values.std(axes, keepdims=True), least)
+            changed: np.ndarray = (values - values.mean(axes, keepdims=True)) / spread
+        else:
+            low, high = self.input_range
+            changed = values * np.float32((high - low) / 255) + np.float32(low)
+        return changed
+
+    def words(self) -> str:
+        """In one line, for a reader."""
+        values = self.input_range
+        shown = values if isinstance(values, str) else f"{values[0]:g} to {values[1]:g}"
+        return (
+            f"alignment {self.alignment}, {self.size} px, range {shown}, channels {self.channels}"
+        )
+
+
+def _is_range(value: Any) -> bool:
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(isinstance(one, (int, float)) and np.isfinite(one) for one in value)
+        and value[0] != value[1]
+    )
+
+
+def read_words(path: str, metadata: Mapping[str, str]) -> dict[str, Any]:
+    """What is remembered of a file: by the `.json` beside it, else by what lies inside it.
+
+    Args:
+        path: the network's file.
+        metadata: what lies inside it: {"maskedface": JSON} of a file that `exporting.export` wrote.
+
+    Returns:
+        Arguments of `FaceInput`, any of them, and "sha256"; {} where nothing is known.
+
+    Raises:
+        ValueError: if the `.json` cannot be read.
+    """
+    beside = f"{path}.json"
+    if not os.path.isfile(beside):
+        return _told(json.loads(metadata.get("maskedface", "{}")))
+    try:
+        with open(beside, encoding="utf-8") as file:
+            return _told(json.load(file))
+    except (ValueError, AttributeError) as error:
+        raise ValueError(
+            f"the file beside a network must be JSON that says what it takes; delete it to say it anew. "
+            f"Received: {beside!r} ({error})"
+        ) from error
+
+
+def _told(facts: Mapping[str, Any]) -> dict[str, Any]:
+    known = {"sha256", *(field.name for field in fields(FaceInput))}
+    told = {name: value for name, value in facts.items() if name in known}
+    if isinstance(told.get("input_range"), list):
+        told["input_range"] = tuple(told["input_range"])
+    if (
+        "keras" in facts and "input" in facts
+    ):  # as `exporting.export` writes: all preprocessing inside
+        told |= {"input_range": (0.0, 255.0), "channels": "RGB"}
+    return told
+
+
+def to_remember(given: FaceInput, sha256: str) -> dict[str, Any]:
+    """What the `.json` beside a file says of it."""
+    return {**asdict(given), "sha256": sha256}
