@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+from collections import OrderedDict
 from typing import Any
 
 import ml_dtypes
@@ -62,7 +64,8 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
 def read_torch(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Reads a torch file that maps names to tensors (a state dict), or a checkpoint that holds one
-    under a word of `CONTAINERS`, by torch's own safe reader.
+    under a word of `CONTAINERS`, by torch's own safe reader: nothing in it is run. What else a checkpoint
+    holds (Lightning's callbacks, settings) is passed over.
 
     Args:
         path: the file.
@@ -83,7 +86,7 @@ def read_torch(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
             "--index-url https://download.pytorch.org/whl/cpu"
         ) from error
     try:
-        held = torch.load(path, map_location="cpu", weights_only=True)
+        held = _load_torch(path)
     except Exception as error:  # torch, zipfile and pickle each have their own
         raise ValueError(
             f"weights must be {_TORCH}. Received: path={os.fspath(path)!r}: {error}"
@@ -95,6 +98,29 @@ def read_torch(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         found = f"{name!r} -> {type(tensor).__name__}"
         _refuse_unless(isinstance(name, str) and torch.is_tensor(tensor), path, found)
     return {name: _in_numpy(tensor.detach()) for name, tensor in tensors.items()}
+
+
+class _PassedOver:
+    """Stands for a class that no tensor needs. Its objects are empty and do nothing; torch's reader fills
+    exact `OrderedDict`s alone, whatever the file fills them with."""
+
+    def __new__(cls, *args: Any, **options: Any) -> Any:
+        return OrderedDict()
+
+
+def _load_torch(path: str | os.PathLike[str]) -> Any:
+    import torch
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        # Trainers put objects beside the tensors. Their classes are not looked up, but stood in for;
+        # modules that could reach the system stay refused.
+        if not hasattr(torch.serialization, "get_unsafe_globals_in_checkpoint"):  # torch < 2.5
+            raise
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+        with torch.serialization.safe_globals([(_PassedOver, name) for name in names]):
+            return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _in_numpy(tensor: Any) -> np.ndarray:

@@ -13,6 +13,7 @@ from .heads import (
     SideBySide as SideBySide,
     classifier as classifier,
 )
+from .iresnet import AdaFaceIR as AdaFaceIR, IResNet as IResNet
 from .predicting import predict as predict
 from .preset import Preset as Preset
 from .presets import PRESETS as PRESETS

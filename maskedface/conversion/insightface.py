@@ -1,0 +1,77 @@
+"""The layout of insightface's IResNet, as its trainer `arcface_torch` saves it."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from maskedface.conversion.layout import Layout, Shapes, counted, layer_by_layer
+
+SCALING = "(x - 127.5) / 127.5"
+_LAYERS = {
+    "stem_conv": "conv1",
+    "stem_bn": "bn1",
+    "stem_prelu": "prelu",
+    "embedding_map_bn": "bn2",
+    "embedding_dense": "fc",
+    "embedding_bn": "features",
+}
+_PARTS = {
+    **{name: name for name in ("bn1", "conv1", "bn2", "prelu", "conv2", "bn3")},
+    "downsample_conv": "downsample.0",
+    "downsample_bn": "downsample.1",
+}
+_IN_A_BLOCK = re.compile(r"layer(\d)_(\d+)_(.+)")
+
+
+def ir_arguments(shapes: Shapes, kernel: str, dense: str, blocks: list[int]) -> dict[str, Any]:
+    """The words of `models.IResNet` or `models.AdaFaceIR` for a file.
+
+    Args:
+        shapes: {tensor: shape} of the file.
+        kernel: the first convolution's tensor.
+        dense: the tensor of the dense layer over the last map.
+        blocks: residual blocks a stage.
+
+    Returns:
+        The words; without `input_shape` where the dense layer is not over a square.
+    """
+    filters, (embedding_size, width) = shapes[kernel][0], shapes.get(dense, (512, 0))
+    words: dict[str, Any] = {
+        "blocks": blocks,
+        "filters": filters,
+        "embedding_size": embedding_size,
+    }
+    side = math.isqrt(width // (8 * filters))  # of the last map, which has eight times the filters
+    if side and side * side * 8 * filters == width:
+        words["input_shape"] = [16 * side, 16 * side, 3]
+    return words
+
+
+def _rename(layer: str) -> str | None:
+    match = _IN_A_BLOCK.fullmatch(layer)
+    if match is None:
+        return _LAYERS.get(layer)
+    return f"layer{match[1]}.{match[2]}.{_PARTS[match[3]]}" if match[3] in _PARTS else None
+
+
+def _arguments(shapes: Shapes) -> dict[str, Any]:
+    blocks = [counted(shapes, f"layer{stage}.{{}}.conv1.weight") for stage in (1, 2, 3, 4)]
+    return ir_arguments(shapes, "conv1.weight", "fc.weight", blocks)
+
+
+LAYOUTS = (
+    Layout(
+        # recognition/arcface_torch: backbones/iresnet.py names the tensors and keeps features.weight at
+        # 1; inference.py feeds RGB through (x / 255 - .5) / .5.
+        name="insightface (.pth)",
+        architecture="IResNet",
+        channels="RGB",
+        scaling=SCALING,
+        signs=("conv1.weight", "features.running_mean"),
+        rename=layer_by_layer(_rename),
+        arguments=_arguments,
+        constants={"features.weight": 1.0},
+    ),
+)
