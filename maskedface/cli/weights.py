@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 HELP = "Convert another program's file of weights, inspect a file, list known ones."
 
-SOURCES = ".pkl, .pth, .pt, .ckpt, .safetensors or .h5"
+SOURCES = ".pkl, .pth, .pt, .ckpt, .safetensors, .onnx or .h5"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -198,6 +198,9 @@ def _print_facts(facts: dict[str, Any]) -> None:
         *("license", "origin", "unverified"),
     ):
         print(f"{name.replace('_', ' ')}: {facts.get(name, 'unknown')}")
+    if "probed" in facts:
+        print(f"folded by the exporter: {len(facts['folded'])} batch norms")
+        print(f"probed against the file: {facts['probed']}")
     if facts.get("precision", "float32") != "float32":
         print(f"  its {facts['precision']} values are exact in float32, but were rounded before")
 

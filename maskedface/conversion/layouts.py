@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from maskedface.conversion import adaface, insightface, vggface2
+from maskedface.conversion import adaface, insightface, onnx_ir, vggface2
 from maskedface.conversion.layout import Layout
 
 # A network's own file beside this one holds its layouts. The first whose signs a file has is taken, so one
 # whose signs are a part of another's comes after it.
-LAYOUTS: tuple[Layout, ...] = (*vggface2.LAYOUTS, *insightface.LAYOUTS, *adaface.LAYOUTS)
+LAYOUTS: tuple[Layout, ...] = (
+    *(*vggface2.LAYOUTS, *insightface.LAYOUTS, *adaface.LAYOUTS),
+    *onnx_ir.LAYOUTS,
+)
 """Every layout, in the order in which a file is compared with them."""
 
 # What trainers put in front of every name: DataParallel, Lightning, a model that holds the backbone.

@@ -1,0 +1,103 @@
+"""Compares a converted network with ONNX Runtime on the file that it came from."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import keras
+import numpy as np
+
+from maskedface.conversion import probe
+from maskedface.conversion.assigning import Assigned, assign
+from maskedface.conversion.onnx_ir import OnnxNetwork
+
+# As a share of the largest value. Two libraries' float32 is some 1e-6 apart; a file of half precision
+# rounds after each operation.
+TOLERANCE = 2e-4
+HALF_TOLERANCE = 2e-2
+
+
+def runtime_embedding(
+    path: str | os.PathLike[str], network: OnnxNetwork, channels: str, size: int
+) -> np.ndarray | None:
+    """What ONNX Runtime makes of the drawn face from the file itself.
+
+    Args:
+        path: the file.
+        network: what was found in it.
+        channels: "RGB" or "BGR": what the file takes.
+        size: height and width of its images in pixels.
+
+    Returns:
+        float32 array of shape (features,), or None where ONNX Runtime is not installed.
+
+    Raises:
+        ValueError: if ONNX Runtime cannot run the file.
+    """
+    try:
+        import onnxruntime
+    except ModuleNotFoundError:
+        return None
+    low, high = network.input_range
+    face = probe.drawn_face(size)[..., :: 1 if channels == "RGB" else -1]
+    values = (face / 255 * (high - low) + low).transpose(2, 0, 1)[None]
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    # One image: what makes many fast would only hold the weights once more.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.enable_cpu_mem_arena = False
+    options.add_session_config_entry("session.disable_prepacking", "1")
+    try:
+        session = onnxruntime.InferenceSession(
+            os.fspath(path), options, providers=["CPUExecutionProvider"]
+        )
+        (image,) = session.get_inputs()
+        count = image.shape[0] if isinstance(image.shape[0], int) else 1
+        made = session.run([network.output], {image.name: _batch(values, count, image.type)})
+    except Exception as error:  # ONNX Runtime has its own
+        raise ValueError(
+            f"weights must be an ONNX file that ONNX Runtime can run. Received: {path!r}: {error}"
+        ) from error
+    return np.asarray(made[0][0], np.float32).ravel()
+
+
+def assign_and_check(
+    backbone: keras.Model, network: OnnxNetwork, expected: np.ndarray | None
+) -> tuple[Assigned, float | None]:
+    """Fills a network as `assign` does, and refuses it where it does not give what the file gives.
+
+    Args:
+        backbone: the network, changed in place; as it was where it is refused.
+        network: what was found in the file; its arrays are emptied.
+        expected: of `runtime_embedding`.
+
+    Returns:
+        What was mapped, and how far the embeddings of the drawn face are apart, as a share of the largest
+        value; None where there is nothing to compare with.
+
+    Raises:
+        ValueError: as `assign`; or if they are further apart than `TOLERANCE`, of a file of half precision
+            `HALF_TOLERANCE`.
+    """
+    before = [keras.ops.convert_to_tensor(variable) for variable in backbone.weights]
+    assigned = assign(backbone, network.arrays)
+    if expected is None:
+        return assigned, None
+    found = probe.embedding(backbone)
+    if network.unit:
+        found = found / np.linalg.norm(found)
+    apart = probe.difference(expected, found)
+    most = TOLERANCE if assigned.precision == "float32" else HALF_TOLERANCE
+    if not apart <= most:
+        for variable, value in zip(backbone.weights, before, strict=True):
+            variable.assign(value)
+        raise ValueError(
+            f"a converted network must give what the file gives, to {most:g} of the largest value of "
+            f"the drawn face's embedding. Received: {apart:.2g}"
+        )
+    return assigned, apart
+
+
+def _batch(values: np.ndarray, count: int, type: Any) -> np.ndarray:
+    return values.repeat(count, 0).astype(np.float16 if "16" in type else np.float32)
