@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
+import io
 import os
-from typing import Any
+import subprocess
+import sys
 
 import keras
 import numpy as np
 
-from maskedface.conversion import probe
+from maskedface.conversion import onnx_runtime, probe
 from maskedface.conversion.assigning import Assigned, assign
 from maskedface.conversion.onnx_ir import OnnxNetwork
 
@@ -35,31 +38,28 @@ def runtime_embedding(
     Raises:
         ValueError: if ONNX Runtime cannot run the file.
     """
-    try:
-        import onnxruntime
-    except ModuleNotFoundError:
+    if importlib.util.find_spec("onnxruntime") is None:
         return None
     low, high = network.input_range
     face = probe.drawn_face(size)[..., :: 1 if channels == "RGB" else -1]
-    values = (face / 255 * (high - low) + low).transpose(2, 0, 1)[None]
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    # One image: what makes many fast would only hold the weights once more.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.enable_cpu_mem_arena = False
-    options.add_session_config_entry("session.disable_prepacking", "1")
-    try:
-        session = onnxruntime.InferenceSession(
-            os.fspath(path), options, providers=["CPUExecutionProvider"]
-        )
-        (image,) = session.get_inputs()
-        count = image.shape[0] if isinstance(image.shape[0], int) else 1
-        made = session.run([network.output], {image.name: _batch(values, count, image.type)})
-    except Exception as error:  # ONNX Runtime has its own
+    given, values = io.BytesIO(), face / 255 * (high - low) + low
+    np.save(given, np.ascontiguousarray(values.transpose(2, 0, 1)[None], np.float32))
+    done = subprocess.run(
+        [sys.executable, "-P", onnx_runtime.__file__, os.fspath(path), network.output],
+        input=given.getvalue(),
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines() or [
+            f"exit {done.returncode}"
+        ]
         raise ValueError(
-            f"weights must be an ONNX file that ONNX Runtime can run. Received: {path!r}: {error}"
-        ) from error
-    return np.asarray(made[0][0], np.float32).ravel()
+            "weights must be an ONNX file that ONNX Runtime can run. "
+            f"Received: path={os.fspath(path)!r}: {said[-1]}"
+        )
+    found: np.ndarray = np.load(io.BytesIO(done.stdout), allow_pickle=False)
+    return found
 
 
 def assign_and_check(
@@ -97,7 +97,3 @@ def assign_and_check(
             f"the drawn face's embedding. Received: {apart:.2g}"
         )
     return assigned, apart
-
-
-def _batch(values: np.ndarray, count: int, type: Any) -> np.ndarray:
-    return values.repeat(count, 0).astype(np.float16 if "16" in type else np.float32)

@@ -13,10 +13,12 @@ import numpy as np
 from maskedface.conversion import cache, dlib, file_checks, onnx_probe, readers, weights_h5
 from maskedface.conversion.assigning import assign
 from maskedface.conversion.layouts import detect, without_prefix
-from maskedface.conversion.onnx_ir import OnnxNetwork
+from maskedface.conversion.onnx_ir import OnnxNetwork, read_onnx
 from maskedface.geometry import ALIGNMENTS
 from maskedface.models.preset import Preset
 from maskedface.models.presets import PRESETS, preset_of
+
+_ONNX_SIZE = 112  # of a file whose last map is no square
 
 
 def load_weights(backbone: keras.Model, weights: str | os.PathLike[str] | Source | None) -> None:
@@ -105,13 +107,13 @@ def read_source(path: str | os.PathLike[str], architecture: str | None = None) -
         alignment = facts.get("alignment")
         words = {"alignment": alignment} if alignment in ALIGNMENTS else {}
         return Source(path, stated or architecture, {**facts.get("arguments", {}), **words})
-    onnx = readers.read_onnx(path) if path.lower().endswith(".onnx") else None
+    onnx = read_onnx(path) if path.lower().endswith(".onnx") else None
     arrays = onnx.arrays if onnx else readers.read(path)
     shapes = {bare: arrays[name].shape for bare, name in without_prefix(arrays).items()}
     layout = detect(shapes, architecture)
     source = Source(path, layout.architecture, layout.arguments(shapes), arrays, onnx)
-    if onnx:  # before a network is built, so that two are not held beside the file
-        size = source.arguments.get("input_shape", [112])[0]
+    if onnx:  # before a network is built, so that no three are held
+        size = source.arguments.get("input_shape", [_ONNX_SIZE])[0]
         source.expected = onnx_probe.runtime_embedding(path, onnx, layout.channels, size)
     return source
 
