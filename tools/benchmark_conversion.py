@@ -58,6 +58,7 @@ def _run(command: str, source: str) -> int:
     if command == "load":
         models.load_weights(backbone, source)
     else:
+        del backbone  # the command builds its own
         weights.convert(source, f"{source}.weights.h5")
     seconds, peak = time.perf_counter() - start, _memory("VmHWM") - before
     print(f"{command}: {seconds:.2f} s, peak {peak:.0f} MB above the empty model")

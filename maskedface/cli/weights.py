@@ -210,7 +210,11 @@ def _print_mapped(mapped: dict[str, str], left_over: list[str], verbose: bool) -
     print(f"mapped: {len(mapped)} tensors:", ", ".join(f"{n} {s}" for s, n in stages.items()))
     for source, path in mapped.items() if verbose else list(mapped.items())[:1]:
         print(f"  {source} -> {path}")
-    print(f"not used: {', '.join(left_over) or 'none'}")
+    counters = [name for name in left_over if name.endswith(".num_batches_tracked")]
+    names = [name for name in left_over if name not in counters]
+    if counters:
+        names.append(f"{len(counters)} num_batches_tracked")
+    print(f"not used: {', '.join(names) or 'none'}")
 
 
 def _list() -> None:
@@ -221,13 +225,12 @@ def _list() -> None:
     from maskedface.models.presets import PRESETS
 
     table = Table(box=None, pad_edge=False, padding=(0, 1))  # fits into 80 columns
-    for column in ("preset", "architecture", "alignment", "license", "sha256", "size", "here"):
+    for column in ("preset", "architecture", "alignment", "license", "size", "here"):
         table.add_column(column, no_wrap=True)
     for preset in PRESETS.values():
-        size, sha256 = preset.files[0].size, preset.files[0].sha256
+        size = preset.files[0].size
         table.add_row(
             *(preset.name, preset.architecture, preset.alignment, preset.license),
-            "known" if sha256 else "unknown",
             f"{size / 1e6:.1f} MB" if size else "unknown",
             "yes" if _path(preset) else "no",
         )

@@ -76,6 +76,11 @@ def detect(names: Collection[str], architecture: str | None = None) -> Layout:
         if any(name.startswith(beginnings) for name in names):
             raise ValueError(what)
     layouts = [one for one in LAYOUTS if architecture in (None, one.architecture)]
+    if not layouts:
+        raise ValueError(
+            f"another program's tensors must be for one of {architectures()}. "
+            f"Received: models.{architecture}"
+        )
     for layout in layouts:
         if all(sign in names for sign in layout.signs):
             return layout

@@ -20,12 +20,11 @@ def stages(backbone: keras.Model) -> tuple[str, ...]:
     ('stem', 'layer1', 'layer2', 'layer3', 'layer4')
 
     Args:
-        backbone: a model from `models.ResNet50`, `models.DlibResNet29`, or any other whose layers
-            are named so.
+        backbone: a network of `models`, or any other whose layers are named so.
 
     Returns:
-        Names in order: ("stem", "layer1", ..., "layer4") for ResNet50; DlibResNet29 has a "layer5"
-        and an "embedding" after these.
+        Names in order: ("stem", "layer1", ..., "layer4") for ResNet50; IResNet and AdaFaceIR have an
+        "embedding" after these, DlibResNet29 a "layer5" and an "embedding".
     """
     return tuple(dict.fromkeys(_stage(layer) for layer in backbone.layers if layer.weights))
 

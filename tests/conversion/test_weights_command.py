@@ -106,6 +106,62 @@ def test_our_own_file_is_no_source(converted: Path, capsys: pytest.CaptureFixtur
     assert "SRC must be" in capsys.readouterr().err
 
 
+@pytest.fixture
+def iresnet(tmp_path: Path) -> Path:
+    torch = pytest.importorskip("torch")
+    from tests.models.torch_iresnet import InsightFaceNetwork, randomize
+
+    state = randomize(InsightFaceNetwork(2, BLOCKS, 32, 8)).half().state_dict()
+    torch.save({f"module.{name}": one for name, one in state.items()}, tmp_path / "backbone.pth")
+    return tmp_path / "backbone.pth"
+
+
+def test_convert_finds_network_and_size_in_the_file(
+    iresnet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = iresnet.with_name("ours.weights.h5")
+    assert main(["weights", "convert", str(iresnet), "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    for line in (
+        "layout: insightface (.pth)",
+        "scaling: (x - 127.5) / 127.5",
+        "precision: float16",
+        "exact in float32, but were rounded before",
+        "module.conv1.weight -> stem_conv/kernel",
+        "not used: module.features.weight, 19 num_batches_tracked",
+        "built as: models.IResNet, aligned to 'arcface'",
+    ):
+        assert line in said
+    facts = json.loads(out.with_name("ours.json").read_text())
+    assert facts["architecture"] == "IResNet" and len(facts["probe"]["embedding"]) == 8
+    assert facts["arguments"]["input_shape"] == [32, 32, 3]
+    assert main(["weights", "inspect", str(out)]) == 0
+    assert "probe in the sidecar: the same" in capsys.readouterr().out
+    assert models.IResNet.from_preset(out).output_shape == (None, 8)
+
+
+def test_the_network_asked_for_must_be_the_files(
+    iresnet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(iresnet.with_name("ours.weights.h5"))
+    words = ["weights", "convert", str(iresnet), "--out", out, "--network"]
+    assert main([*words, "IResNet"]) == 0
+    assert main([*words, "AdaFaceIR"]) == 2
+    assert "input_layer.0.weight" in capsys.readouterr().err
+    assert main([*words, "IResNets"]) == 2
+    assert "did you mean IResNet?" in capsys.readouterr().err
+
+
+def test_inspect_asks_for_the_network_where_nothing_tells_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models.DlibResNet29(None).save_weights(tmp_path / "bare.weights.h5")
+    words = ["weights", "inspect", str(tmp_path / "bare.weights.h5")]
+    assert main(words) == 2
+    assert "--network must say which of" in capsys.readouterr().err
+    assert main([*words, "--network", "DlibResNet29"]) == 0
+
+
 def test_list_has_a_line_a_preset(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["weights", "list"]) == 0
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}

@@ -70,6 +70,22 @@ def test_a_saved_model_holds_each_weight_once(backbone: keras.Model, tmp_path: P
 # Many conversions.
 @pytest.mark.long
 @pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("network", [models.IResNet, models.AdaFaceIR])
+def test_networks_with_slopes_and_a_dense_layer_are_exported(
+    network: Any, format: Any, images: np.ndarray, tmp_path: Path
+) -> None:
+    program(format)
+    keras.utils.set_random_seed(0)
+    words = {"blocks": (1, 1, 1, 1), "filters": 4, "embedding_size": 8}
+    backbone = network(None, (SIDE, SIDE, 3), **words)
+    done = exporting.export(backbone, tmp_path / ENDINGS[format], images, format=format)
+    assert done.agreement.relative < 1e-4
+    assert exporting.load(done.path).alignment == "arcface"
+
+
+# Many conversions.
+@pytest.mark.long
+@pytest.mark.parametrize("format", FORMATS)
 def test_classifiers_views_mirrors_and_bfloat16_are_exported(
     format: Any, backbone: keras.Model, images: np.ndarray, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from maskedface import geometry, models
 from maskedface.cli import weights as command
 from maskedface.conversion import dlib, file_checks
-from maskedface.conversion.layouts import LAYOUTS
+from maskedface.conversion.layouts import LAYOUTS, architectures
 from maskedface.models import presets
 from tests.conversion import layout_files
 
@@ -69,7 +70,7 @@ def test_presets_are_described_in_full() -> None:
 
 def test_every_file_has_a_name_of_its_own() -> None:
     names = [file.name for preset in models.PRESETS.values() for file in preset.files]
-    assert len(names) == len(set(names)) == 7
+    assert len(names) == len(set(names)) == 27
 
 
 def test_presets_name_the_channels_and_the_input_of_their_files_layout() -> None:
@@ -79,9 +80,18 @@ def test_presets_name_the_channels_and_the_input_of_their_files_layout() -> None
     }
     for preset in models.PRESETS.values():
         assert preset.channels == "RGB"
-        if preset.name != "dlib":
-            layout = own[preset.architecture, Path(preset.files[0].name).suffix]
+        ending = Path(preset.files[0].name).suffix
+        if ending not in (".dat", ".onnx"):
+            layout = own[preset.architecture, ending]
             assert (preset.file_channels, preset.file_scaling) == layout
+
+
+@pytest.mark.parametrize("name", [name for name in models.PRESETS if name != "dlib"])
+def test_a_presets_words_are_its_architectures(name: str) -> None:
+    preset = models.PRESETS[name]
+    known = inspect.signature(getattr(models, preset.architecture)).parameters
+    assert set(preset.arguments) <= set(known)
+    assert preset.architecture in architectures()
 
 
 def test_a_source_file_is_converted_on_the_fly_and_called_unknown(

@@ -34,6 +34,8 @@ def tiny() -> keras.Model:
 BUILDS: dict[str, Callable[[], keras.Model]] = {
     "ResNet50": tiny,
     "DlibResNet29": lambda: models.DlibResNet29(None),
+    "IResNet": lambda: models.IResNet(None, (32, 32, 3), filters=2, blocks=(1, 1, 1, 1)),
+    "AdaFaceIR": lambda: models.AdaFaceIR(None, (32, 32, 3), filters=2, blocks=(1, 1, 1, 1)),
     "classifier": lambda: models.classifier(tiny(), 3, head=models.LinearHead(hidden=(4,))),
     "cosine classifier": lambda: models.classifier(tiny(), 3, head="cosine", dropout=0.5),
     "folded": lambda: models.fold_batch_norm(tiny()),
