@@ -54,7 +54,11 @@ class Assigned:
     precision: str
 
 
-def assign(backbone: keras.Model, arrays: dict[str, np.ndarray]) -> Assigned:
+def assign(
+    backbone: keras.Model,
+    arrays: dict[str, np.ndarray],
+    before: list[tuple[keras.Variable, np.ndarray]] | None = None,
+) -> Assigned:
     """Fills a network from a file's arrays. Strict both ways, and all is checked before the first
     variable is set: a wrong file changes nothing.
 
@@ -62,6 +66,7 @@ def assign(backbone: keras.Model, arrays: dict[str, np.ndarray]) -> Assigned:
         backbone: a network of `models`, of any width and depth, changed in place.
         arrays: {name: array} as a reader returned it, names with any of `layouts.PREFIXES` in front. It
             is emptied on the way, so that each array can be freed once it is set.
+        before: takes each variable with its value before, where that shall be kept.
 
     Returns:
         What was mapped.
@@ -82,6 +87,8 @@ def assign(backbone: keras.Model, arrays: dict[str, np.ndarray]) -> Assigned:
     types = {arrays[names[bare]].dtype for bare in targets}
     for bare, target in targets.items():
         array = in_keras(arrays.pop(names[bare]), target, layout)
+        if before is not None:
+            before.append((target.variable, np.array(target.variable)))
         target.variable.assign(np.ascontiguousarray(array, dtype=np.float32))
     arrays.clear()
     mapped = {names[bare]: target.variable.path for bare, target in targets.items()}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -302,6 +304,20 @@ def _renamed(name: str, names: Mapping[str, str]) -> str:
     return f"{names[first]}_{rest}" if first in names else name
 
 
+_LAYER = re.compile(
+    r"stem_(conv|bn|prelu)|embedding_(map_bn|dense|bn)"
+    r"|layer(?P<block>\d_\d+)_(bn[123]|conv[12]|prelu|(?P<shortcut>downsample_(conv|bn)))"
+)
+
+
+def _rename(first: bool, names: Sequence[str]) -> dict[str, str]:
+    """The names as they are; `first` says whether the first block's shortcut has layers."""
+    found = [match for name in names if (match := _LAYER.fullmatch(name))]
+    if not first:
+        found = [one for one in found if not one["shortcut"] or one["block"] != "1_0"]
+    return {match[0]: match[0] for match in found}
+
+
 def _arguments(shapes: Shapes) -> dict[str, Any]:
     blocks = [counted(shapes, f"layer{stage}_{{}}_conv1.weight") for stage in (1, 2, 3, 4)]
     return ir_arguments(shapes, "stem_conv.weight", "embedding_dense.weight", blocks)
@@ -316,7 +332,7 @@ LAYOUTS = (
         channels="RGB",
         scaling=SCALING,
         signs=("stem_conv.weight", "layer1_0_downsample_conv.weight"),
-        rename=lambda names: {name: name for name in names},
+        rename=functools.partial(_rename, True),
         arguments=_arguments,
         constants={"embedding_bn.weight": 1.0},
     ),
@@ -326,7 +342,7 @@ LAYOUTS = (
         channels="BGR",
         scaling=SCALING,
         signs=("stem_conv.weight", "embedding_bn.running_mean"),
-        rename=lambda names: {name: name for name in names},
+        rename=functools.partial(_rename, False),
         arguments=_arguments,
         constants={"embedding_bn.weight": 1.0, "embedding_bn.bias": 0.0},
     ),

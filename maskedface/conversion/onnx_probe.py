@@ -80,8 +80,8 @@ def assign_and_check(
         ValueError: as `assign`; or if they are further apart than `TOLERANCE`, of a file of half precision
             `HALF_TOLERANCE`.
     """
-    before = [keras.ops.convert_to_tensor(variable) for variable in backbone.weights]
-    assigned = assign(backbone, network.arrays)
+    before: list[tuple[keras.Variable, np.ndarray]] = []
+    assigned = assign(backbone, network.arrays, before)
     if expected is None:
         return assigned, None
     found = probe.embedding(backbone)
@@ -90,7 +90,7 @@ def assign_and_check(
     apart = probe.difference(expected, found)
     most = TOLERANCE if assigned.precision == "float32" else HALF_TOLERANCE
     if not apart <= most:
-        for variable, value in zip(backbone.weights, before, strict=True):
+        for variable, value in before:
             variable.assign(value)
         raise ValueError(
             f"a converted network must give what the file gives, to {most:g} of the largest value of "

@@ -6,6 +6,7 @@ from .alignment import (
 )
 from .dlib_resnet29 import DlibResNet29 as DlibResNet29
 from .embedding import FaceEmbedding as FaceEmbedding, embedder as embedder
+from .folding import fold_batch_norm as fold_batch_norm
 from .freezing import freeze as freeze, stages as stages
 from .heads import (
     CosineHead as CosineHead,
@@ -18,7 +19,7 @@ from .predicting import predict as predict
 from .preset import Preset as Preset
 from .presets import PRESETS as PRESETS
 from .resnet50 import ResNet50 as ResNet50
-from .transforms import fold_batch_norm as fold_batch_norm, with_precision as with_precision
+from .transforms import with_precision as with_precision
 from .views import (
     mirror_join as mirror_join,
     upper_view as upper_view,
