@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import ml_dtypes
@@ -57,7 +58,7 @@ class Assigned:
 def assign(
     backbone: keras.Model,
     arrays: dict[str, np.ndarray],
-    before: list[tuple[keras.Variable, np.ndarray]] | None = None,
+    before: list[tuple[keras.Variable, Any]] | None = None,
 ) -> Assigned:
     """Fills a network from a file's arrays. Strict both ways, and all is checked before the first
     variable is set: a wrong file changes nothing.
@@ -88,7 +89,10 @@ def assign(
     for bare, target in targets.items():
         array = in_keras(arrays.pop(names[bare]), target, layout)
         if before is not None:
-            before.append((target.variable, np.array(target.variable)))
+            # A tensor of the same memory: TensorFlow gives a variable new memory when it is set.
+            before.append(
+                (target.variable, keras.ops.reshape(target.variable, target.variable.shape))
+            )
         target.variable.assign(np.ascontiguousarray(array, dtype=np.float32))
     arrays.clear()
     mapped = {names[bare]: target.variable.path for bare, target in targets.items()}

@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+from typing import Any
 
 import keras
 import numpy as np
@@ -63,14 +64,16 @@ def runtime_embedding(
 
 
 def assign_and_check(
-    backbone: keras.Model, network: OnnxNetwork, expected: np.ndarray | None
+    backbone: keras.Model, network: OnnxNetwork, expected: np.ndarray | None, *, fresh: bool
 ) -> tuple[Assigned, float | None]:
     """Fills a network as `assign` does, and refuses it where it does not give what the file gives.
 
     Args:
-        backbone: the network, changed in place; as it was where it is refused.
+        backbone: the network, changed in place.
         network: what was found in the file; its arrays are emptied.
         expected: of `runtime_embedding`.
+        fresh: whether the backbone was built for this file and goes with it; otherwise it is as it was
+            where the file is refused, which takes its size in memory once more.
 
     Returns:
         What was mapped, and how far the embeddings of the drawn face are apart, as a share of the largest
@@ -80,7 +83,7 @@ def assign_and_check(
         ValueError: as `assign`; or if they are further apart than `TOLERANCE`, of a file of half precision
             `HALF_TOLERANCE`.
     """
-    before: list[tuple[keras.Variable, np.ndarray]] = []
+    before: list[tuple[keras.Variable, Any]] | None = None if fresh else []
     assigned = assign(backbone, network.arrays, before)
     if expected is None:
         return assigned, None
@@ -90,7 +93,7 @@ def assign_and_check(
     apart = probe.difference(expected, found)
     most = TOLERANCE if assigned.precision == "float32" else HALF_TOLERANCE
     if not apart <= most:
-        for variable, value in before:
+        for variable, value in before or ():
             variable.assign(value)
         raise ValueError(
             f"a converted network must give what the file gives, to {most:g} of the largest value of "

@@ -123,7 +123,8 @@ def load(backbone: keras.Model, weights: str | os.PathLike[str] | Source) -> dic
 
     Args:
         backbone: the model, changed in place.
-        weights: a preset's name, a path, or what `read_source` made of one; its arrays are emptied.
+        weights: a preset's name, a path, or what `read_source` made of one, for which the backbone was
+            built; its arrays are emptied.
 
     Returns:
         What is known, as a sidecar holds it: "known" (bool), "variant", "training_set", "alignment",
@@ -153,14 +154,16 @@ def load(backbone: keras.Model, weights: str | os.PathLike[str] | Source) -> dic
     if path.endswith(".dat"):
         dlib.assign(backbone, path)
         return facts | {"layout": "dlib (.dat)", "channels": "RGB"}
-    return facts | _converted(backbone, source or read_source(path))
+    return facts | _converted(backbone, source or read_source(path), fresh=source is not None)
 
 
-def _converted(backbone: keras.Model, source: Source) -> dict[str, Any]:
+def _converted(backbone: keras.Model, source: Source, *, fresh: bool) -> dict[str, Any]:
     """Fills a backbone from another program's file, and says what became of it."""
     more: dict[str, Any] = {}
     if source.onnx:
-        assigned, apart = onnx_probe.assign_and_check(backbone, source.onnx, source.expected)
+        assigned, apart = onnx_probe.assign_and_check(
+            backbone, source.onnx, source.expected, fresh=fresh
+        )
         more = {
             "folded": list(source.onnx.folded),
             "input_range": list(source.onnx.input_range),
