@@ -7,11 +7,9 @@ Sub-packages are imported when first used, so `import maskedface` loads neither 
 <function rmfrd at ...>
 """
 
-from __future__ import annotations
-
-import importlib
 import os
-from types import ModuleType
+
+import lazy_loader
 
 # TensorFlow switches oneDNN's convolutions on by itself on newer processors alone; a training step is
 # faster with them on others too (`tools/benchmark.py onednn`). It reads this when it is imported.
@@ -19,36 +17,4 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"
 
-_PARTS = (
-    "audit",
-    "conversion",
-    "datasets",
-    "evaluation",
-    "exporting",
-    "geometry",
-    "images",
-    "landmarks",
-    "layers",
-    "losses",
-    "masking",
-    "metrics",
-    "models",
-    "recipes",
-    "recognition",
-    "reporting",
-    "synthetic",
-    "training",
-    "tuning",
-)
-
-__all__ = ["__version__", *_PARTS]
-
-
-def __getattr__(name: str) -> ModuleType:
-    if name in _PARTS:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import zipfile
 from collections.abc import Collection
+from typing import IO
 
 import numpy as np
 
@@ -41,11 +41,12 @@ def read_arrays(
         try:
             with zipfile.ZipFile(opened) as archive:
                 members = _members(archive, os.fstat(opened.fileno()).st_size)
-                return {
-                    name: _parsed(archive.read(member))
-                    for name, member in members.items()
-                    if only is None or name in only
-                }
+                arrays = {}
+                for name, member in members.items():
+                    if only is None or name in only:
+                        with archive.open(member) as stream:
+                            arrays[name] = _parsed(stream)
+                return arrays
         # zipfile and NumPy raise a dozen kinds of errors on a damaged file, MemoryError among them.
         except Exception as error:
             raise DamagedError(
@@ -82,17 +83,10 @@ def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
     return members
 
 
-def _parsed(data: bytes) -> np.ndarray:
-    """An .npy file's array, in the memory of its bytes."""
-    stream = io.BytesIO(data)
-    version = np.lib.format.read_magic(stream)
-    if version != (1, 0):
-        raise ValueError(f"an array of .npy version {version}, where NumPy's savez writes (1, 0)")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    start = stream.tell()
-    if dtype.hasobject:
-        raise ValueError("an array of Python's objects, which would be unpickled")
-    array: np.ndarray = np.ndarray(shape, dtype, data, start, order="F" if fortran else "C")
-    if array.shape != shape or start + array.nbytes != len(data):
+def _parsed(stream: IO[bytes]) -> np.ndarray:
+    """An .npy file's array, where nothing follows it."""
+    array: np.ndarray = np.lib.format.read_array(stream, allow_pickle=False)
+    if stream.read(1):
         raise ValueError("an array's size is not what its header says")
+    array.setflags(write=False)
     return array

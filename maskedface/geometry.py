@@ -40,6 +40,9 @@ class Alignment(NamedTuple):
 # vggface2: the 224-px crop of VGGFace2's networks (face box extended by .3, shorter side 256, centre
 #   224; Cao et al. 2018, section 4.1). No alignment is published: see `docs/decisions.md` for how
 #   these points were measured. The paper's 180 px are this crop, scaled.
+# wide: ArcFace's crop at 1.5 times its scale with 8 of its pixels more on the left and right, 4 above and
+#   12 below, so that the other alignments lie inside and none is enlarged: what networks of several
+#   alignments are given together (`engines.Ensemble`).
 ALIGNMENTS: dict[str, Alignment] = {
     "arcface": Alignment(
         112, ((38.29, 51.70), (73.53, 51.50), (56.03, 71.74), (41.55, 92.37), (70.73, 92.20))
@@ -57,8 +60,19 @@ ALIGNMENTS: dict[str, Alignment] = {
     "vggface2": Alignment(
         224, ((77.0, 90.0), (147.0, 90.0), (112.0, 128.0), (82.0, 163.0), (142.0, 163.0))
     ),
+    "wide": Alignment(
+        192,
+        (
+            (69.685, 83.800),
+            (122.545, 83.500),
+            (96.295, 113.860),
+            (74.575, 144.805),
+            (118.345, 144.550),
+        ),
+    ),
 }
-"""{name: where five points lie in faces aligned so, and how large they are}: "arcface", "dlib", "vggface2".
+"""{name: where five points lie in faces aligned so, and how large they are}: "arcface", "dlib", "vggface2",
+and "wide", which holds all of the others.
 
 A value has `size`, int, the square image's side in pixels, and `points`, five (x, y) in its pixels: left
 eye, right eye, nose tip, left and right mouth corner, as seen by the viewer. `alignment_points` scales

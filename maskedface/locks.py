@@ -51,21 +51,18 @@ def locked(path: str | os.PathLike[str], *, what: str, wait: float = 0.0) -> Ite
             _write_note(descriptor, what)
 
     lock = filelock.FileLock(place, thread_local=False, on_acquired=note)
-    try:
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            if wait == 0:
-                raise
-            logging.getLogger("maskedface").warning(
-                "waiting for %r, %s", os.fspath(path), _holder(place)
-            )
+    with contextlib.suppress(filelock.Timeout):
+        lock.acquire(timeout=0)
+    if wait and not lock.is_locked:
+        told = os.fspath(path), _holder(place)
+        logging.getLogger("maskedface").warning("waiting for %r, %s", *told)
+        with contextlib.suppress(filelock.Timeout):
             lock.acquire(timeout=-1 if wait == math.inf else wait)
-    except filelock.Timeout as error:
+    if not lock.is_locked:
         raise LockedError(
             "path must not be in use by another process; wait (--wait) waits until it is free. "
             f"Received: path={os.fspath(path)!r}, {_holder(place)}"
-        ) from error
+        )
     try:
         yield
     finally:
@@ -114,12 +111,9 @@ def _write_note(descriptor: int, what: str) -> None:
 def _holder(place: str) -> str:
     """Who holds a lock, in words; a note that is being written names nobody."""
     try:
-        descriptor = os.open(place, os.O_RDONLY)
-        try:
-            os.lseek(descriptor, 1, os.SEEK_SET)
-            note = json.loads(os.read(descriptor, _NOTE))
-        finally:
-            os.close(descriptor)
+        with open(place, "rb", buffering=0) as file:
+            file.seek(1)
+            note = json.loads(file.read(_NOTE))
         # As Python writes them: the file may be anybody's.
         process, host, since, what = (note[key] for key in ("process", "host", "since", "what"))
         return f"held by process {process!r} on {host!r} since {since!r} to {what!r}"

@@ -8,13 +8,8 @@ from collections.abc import Iterable
 
 LONGEST = 1_000  # characters: four times the longest name that a folder can have
 _JOINERS = "\u200c\u200d"  # spell Persian and Hindi names, and move nothing else
-_UNSEEN = {
-    "Cc",
-    "Cf",
-    "Cs",
-    "Zl",
-    "Zp",
-}  # control, format (bidirectional too), surrogates, line ends
+# Control, format (bidirectional too), surrogates, line ends.
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def person_name(name: str) -> str:

@@ -10,7 +10,7 @@ from maskedface.landmarks.aligner import SECOND
 from maskedface.landmarks.aligner_network import SIZE
 from maskedface.masking import STYLES
 from maskedface.masking.bank import MaskBank
-from maskedface.masking.patches import draw_patch, style_rng
+from maskedface.masking.patches import draw_patches
 
 ZOOM = 1.2  # canvas pixels a pixel of the 112-px ArcFace alignment
 PLACE = np.array(
@@ -33,14 +33,7 @@ class Samples:
     ) -> None:
         self.images, self.points, self.worn, self.seed = images, points, worn, seed
         self.no_faces = no_faces
-        patches = np.stack(
-            [
-                draw_patch(style, style_rng(style, seed, variant), PLACE, CANVAS, CANVAS)
-                for style in STYLES
-                for variant in range(VARIANTS)
-            ]
-        )
-        bank = MaskBank(patches, PLACE)
+        bank = MaskBank(draw_patches(STYLES, PLACE, CANVAS, variants=VARIANTS, seed=seed), PLACE)
         rng = np.random.default_rng([seed, 0, 0])
         self.masked = np.empty((MASKED, *images.shape), "uint8")
         for view in self.masked:

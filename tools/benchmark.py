@@ -5,7 +5,7 @@
     python tools/benchmark.py embedding              # against ONNX Runtime
     python tools/benchmark.py dlib                   # DlibResNet29 against dlib (pip install dlib-bin)
     python tools/benchmark.py pipeline               # as_tf_dataset against decoding alone
-    python tools/benchmark.py search                 # 1,000,000 people searched, against NumPy in float32
+    python tools/benchmark.py search                 # 1,000,000 people searched, against NumPy's product
     python tools/benchmark.py scaling                # cost and memory as the number of images grows
     python tools/benchmark.py onednn                 # a training step with TensorFlow's oneDNN on and off
 
@@ -30,9 +30,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+import _tool
 import numpy as np
 
 SIZE, PEOPLE, SHARE = 180, 77, 0.7  # the paper's
@@ -45,9 +43,7 @@ def main() -> int:
     Returns:
         The exit code.
     """
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = _tool.parser(__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, command in COMMANDS.items():
         sub = commands.add_parser(name, help=(command.__doc__ or "").splitlines()[0])
@@ -94,13 +90,6 @@ def report(times: dict[str, list[float]], unit: str, against: list[str]) -> dict
     return {"unit": unit, "times": times, "medians": medians}
 
 
-def timed(run: Callable[[], Any]) -> float:
-    """Seconds that a call takes."""
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
-
-
 def random_faces(count: int, size: int = SIZE) -> np.ndarray:
     """uint8 noise, shape (count, size, size, 3)."""
     return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), np.uint8)
@@ -138,44 +127,46 @@ def recipe(args: argparse.Namespace) -> dict[str, Any]:
 def _ours(recipe: Any, data: tuple[np.ndarray, ...], epochs: int) -> float:
     """Seconds of the whole recipe, tracing included; epochs past `epochs` are extrapolated."""
     from maskedface import models
+
+    network = paper_network(recipe, models.ResNet50(None, (SIZE, SIZE, 3)))
+    spent = whole_recipe(network, data, epochs)
+    if epochs == recipe.epochs:
+        return spent["whole"]
+    print(f"    features {spent['features']:.1f} s, an epoch {spent['an epoch']:.2f} s")
+    return spent["whole"] + spent["an epoch"] * (recipe.epochs - epochs)
+
+
+def whole_recipe(network: Any, data: tuple[np.ndarray, ...], epochs: int) -> dict[str, float]:
+    """Trains a network's learner on frozen features, as `train` does.
+
+    Args:
+        network: not compiled.
+        data: training faces, their labels, test faces, their labels.
+        epochs: int, how many of the recipe's.
+
+    Returns:
+        Seconds of the frozen "features", of the "whole" with compiling, and of "an epoch" without.
+    """
     from maskedface.training.batches import RowBatches, TrainingBatches
     from maskedface.training.feature_cache import prepare_inputs
     from maskedface.training.network import compile_network
 
-    network = paper_network(recipe, models.ResNet50(None, (SIZE, SIZE, 3)))
+    recipe = network.recipe
     train, labels, test, test_labels = data
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         faces = data_of(network, train, labels, np.zeros(len(train), bool), test)
         inputs = prepare_inputs(network, faces, folder, progress=False)
-        assert inputs.facts["frozen_features"]["used"], inputs.facts
+        assert inputs.has_features, inputs.facts
         computed = time.perf_counter() - start
+        words = {"batch_size": recipe.batch_size, "epochs": recipe.epochs, "has_features": True}
+        batches = TrainingBatches(inputs.train, faces.plan, **words)
+        validation = RowBatches(inputs.test, test_labels, np.arange(len(test)))
         steps = -(-len(train) // recipe.batch_size)
         compile_network(inputs.learner, network, steps)
-        batches = TrainingBatches(
-            inputs.train,
-            faces.plan,
-            batch_size=recipe.batch_size,
-            epochs=recipe.epochs,
-            has_features=True,
-        )
-        validation = RowBatches(inputs.test, test_labels, np.arange(len(test)))
-        marks = EpochMarks()
-        inputs.learner.fit(
-            batches,
-            epochs=epochs,
-            steps_per_epoch=steps,
-            validation_data=validation,
-            callbacks=[marks.callback()],
-            shuffle=False,
-            verbose=0,
-        )
+        quickest = quickest_epoch(inputs.learner, batches, epochs, steps, validation)
         whole = time.perf_counter() - start
-    if epochs == recipe.epochs:
-        return whole
-    steady = marks.quickest()
-    print(f"    features {computed:.1f} s, an epoch {steady:.2f} s")
-    return whole + steady * (recipe.epochs - epochs)
+    return {"features": computed, "whole": whole, "an epoch": quickest}
 
 
 def paper_network(recipe: Any, backbone: Any, people: int = PEOPLE) -> Any:
@@ -207,23 +198,24 @@ def data_of(
     return Data(Rows(nobody, nobody, False), train, test, plan)
 
 
-class EpochMarks:
-    """When each epoch ended."""
+def quickest_epoch(
+    learner: Any, batches: Any, epochs: int, steps: int, validation: Any = None
+) -> float:
+    """Seconds of the quickest epoch after the first, which compiles; infinite where there is none."""
+    import keras
 
-    def __init__(self) -> None:
-        self.times: list[float] = []
-
-    def callback(self) -> Any:
-        """A Keras callback that notes it."""
-        import keras
-
-        return keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda *_: self.times.append(time.perf_counter())
-        )
-
-    def quickest(self) -> float:
-        """Seconds of the quickest epoch after the first, which compiles; infinite where there is none."""
-        return float(np.diff(self.times).min(initial=np.inf))
+    ends: list[float] = []
+    mark = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: ends.append(time.perf_counter()))
+    learner.fit(
+        batches,
+        epochs=epochs,
+        steps_per_epoch=steps,
+        validation_data=validation,
+        callbacks=[mark],
+        shuffle=False,
+        verbose=0,
+    )
+    return float(np.diff(ends).min(initial=np.inf))
 
 
 def _keras_epoch(recipe: Any, data: tuple[np.ndarray, ...], scale: float) -> Callable[[], float]:
@@ -247,7 +239,7 @@ def _keras_epoch(recipe: Any, data: tuple[np.ndarray, ...], scale: float) -> Cal
     test = batches(data[2], data[3], 64, flip=False)
     quiet = {"verbose": 0, "shuffle": False}
     model.fit(train.take(1), validation_data=test.take(1), **quiet)
-    return lambda: scale * timed(lambda: model.fit(train, validation_data=test, **quiet))
+    return lambda: scale * _tool.timed(lambda: model.fit(train, validation_data=test, **quiet))
 
 
 def _torch_epoch(recipe: Any, data: tuple[np.ndarray, ...], scale: float) -> Callable[[], float]:
@@ -300,7 +292,20 @@ def _torch_epoch(recipe: Any, data: tuple[np.ndarray, ...], scale: float) -> Cal
                 forward(tests[start : start + 64], False)
 
     epoch(1)
-    return lambda: scale * timed(epoch)
+    return lambda: scale * _tool.timed(epoch)
+
+
+def _all_in_turn(
+    args: argparse.Namespace,
+    runs: dict[str, tuple[int, Callable[[], Any]]],
+    unit: str,
+    against: str,
+) -> dict[str, Any]:
+    """Times ways of doing something to so many faces each, after a first time that is not timed."""
+    for _, run in runs.values():
+        run()
+    ways = {k: lambda n=n, run=run: 1000 * _tool.timed(run) / n for k, (n, run) in runs.items()}
+    return report(interleaved(ways, args.rounds), unit, [against])
 
 
 def embedding(args: argparse.Namespace) -> dict[str, Any]:
@@ -333,10 +338,8 @@ def embedding(args: argparse.Namespace) -> dict[str, Any]:
         "ours bfloat16": lambda: models.predict(low, faces),
         "ours float32, not folded": lambda: models.predict(backbone, faces),
     }
-    for run in runs.values():
-        run()
-    ways = {k: lambda run=run: 1000 * timed(run) / len(faces) for k, run in runs.items()}
-    return report(interleaved(ways, args.rounds), "ms an image", ["ONNX Runtime float32"])
+    counted = {name: (len(faces), run) for name, run in runs.items()}
+    return _all_in_turn(args, counted, "ms an image", "ONNX Runtime float32")
 
 
 def dlib(args: argparse.Namespace) -> dict[str, Any]:
@@ -356,10 +359,7 @@ def dlib(args: argparse.Namespace) -> dict[str, Any]:
         "ours float32": (len(faces), lambda: models.predict(ours, faces)),
         "ours bfloat16": (len(faces), lambda: models.predict(low, faces)),
     }
-    for _, run in runs.values():
-        run()
-    ways = {k: lambda n=n, run=run: 1000 * timed(run) / n for k, (n, run) in runs.items()}
-    return report(interleaved(ways, args.rounds), "ms a face", ["dlib"])
+    return _all_in_turn(args, runs, "ms a face", "dlib")
 
 
 def pipeline(args: argparse.Namespace) -> dict[str, Any]:
@@ -396,13 +396,11 @@ def pipeline(args: argparse.Namespace) -> dict[str, Any]:
             kept.append(iter(source))
             collections.deque(kept[-1], maxlen=0)
 
-        runs: dict[str, Callable[[], Any]] = {
-            name: lambda source=source: drain(source) for name, source in sources.items()
+        runs: dict[str, tuple[int, Callable[[], Any]]] = {
+            name: (len(index), lambda source=source: drain(source))
+            for name, source in sources.items()
         }
-        for run in runs.values():
-            run()
-        ways = {k: lambda run=run: 1000 * timed(run) / len(index) for k, run in runs.items()}
-        result = report(interleaved(ways, args.rounds), "ms an image", ["decode_jpeg alone"])
+        result = _all_in_turn(args, runs, "ms an image", "decode_jpeg alone")
         recipe = recipes.PAPER_MASKED
         backbone = models.ResNet50(None, (SIZE, SIZE, 3))
         network = paper_network(recipe, backbone, len(index.people))
@@ -453,10 +451,10 @@ def scaling(args: argparse.Namespace) -> dict[str, Any]:
 
         def run(count: int) -> float:
             with tempfile.TemporaryDirectory() as kept:
-                seconds = timed(
+                seconds = _tool.timed(
                     lambda: read_features(prefix, faces[:count], mirrors=False, folder=kept)
                 )
-            memory[count] = _anonymous_megabytes()
+            memory[count] = _tool.megabytes("RssAnon")
             return seconds
 
         counts = [base, 2 * base, 4 * base]
@@ -485,10 +483,8 @@ def search(args: argparse.Namespace) -> dict[str, Any]:
     probes = rows[: args.probes] + 0.03 * rng.standard_normal(
         (args.probes, args.features), dtype=np.float32
     )
-    start = time.perf_counter()
     ours = ExactSearch(Templates(rows), np.arange(args.people))
     ours.best(probes[0], 10)
-    print(f"building and the first search: {time.perf_counter() - start:.1f} s")
 
     def plain(probe: np.ndarray) -> np.ndarray:
         scores = rows @ (probe / np.linalg.norm(probe))
@@ -497,16 +493,14 @@ def search(args: argparse.Namespace) -> dict[str, Any]:
 
     for probe in probes:
         assert np.array_equal(ours.best(probe, 10)[0], plain(probe)), "the answers differ"
+
+    def each(find: Callable[[np.ndarray], Any]) -> list[float]:
+        return [1000 * _tool.timed(lambda p=p: find(p)) for p in probes]
+
     ways: dict[str, Callable[[], float]] = {
-        "NumPy float32": lambda: (
-            1000 * statistics.median(timed(lambda p=p: plain(p)) for p in probes)
-        ),
-        "ours": lambda: (
-            1000 * statistics.median(timed(lambda p=p: ours.best(p, 10)) for p in probes)
-        ),
-        "ours, fastest probe": lambda: (
-            1000 * min(timed(lambda p=p: ours.best(p, 10)) for p in probes)
-        ),
+        "NumPy float32": lambda: statistics.median(each(plain)),
+        "ours": lambda: statistics.median(each(lambda p: ours.best(p, 10))),
+        "ours, fastest probe": lambda: min(each(lambda p: ours.best(p, 10))),
     }
     return report(interleaved(ways, args.rounds), "ms", ["NumPy float32"])
 
@@ -533,7 +527,7 @@ def onednn(args: argparse.Namespace) -> dict[str, Any]:
         done = subprocess.run(
             [sys.executable, "-c", _STEP],
             env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": switch},
-            cwd=Path(__file__).resolve().parents[1],
+            cwd=_tool.ROOT,
             capture_output=True,
             text=True,
             check=True,
@@ -543,11 +537,6 @@ def onednn(args: argparse.Namespace) -> dict[str, Any]:
     return report(
         interleaved({"off": lambda: run("0"), "on": lambda: run("1")}, args.rounds), "ms", ["off"]
     )
-
-
-def _anonymous_megabytes() -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("RssAnon"))
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {

@@ -9,14 +9,12 @@ megabytes above Keras with the empty model. Linux only: memory is read from /pro
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+import _tool
 
 
 def main() -> int:
@@ -25,12 +23,11 @@ def main() -> int:
     Returns:
         The exit code.
     """
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = _tool.parser(__doc__)
     parser.add_argument("--run", nargs=2, metavar=("COMMAND", "FILE"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run:
         return _run(*arguments.run)
-    sys.path.insert(0, str(ROOT))
     from tests.conversion import layout_files
 
     with tempfile.TemporaryDirectory() as folder:
@@ -47,29 +44,20 @@ def main() -> int:
 
 
 def _run(command: str, source: str) -> int:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from maskedface import models
-    from maskedface.cli import weights
+    from maskedface.models.converting import convert_weights
 
-    backbone = models.ResNet50(weights=None)
-    before = _memory("VmRSS")
+    backbone = models.ResNet50(weights=None)  # `convert` builds one of its own in its place
+    before = _tool.megabytes("VmRSS")
     _clear_peak()
-    start = time.perf_counter()
-    if command == "load":
-        models.load_weights(backbone, source)
-    else:
-        del backbone  # the command builds its own
-        weights.convert(source, f"{source}.weights.h5")
-    seconds, peak = time.perf_counter() - start, _memory("VmHWM") - before
+    run = {
+        "load": lambda: models.load_weights(backbone, source),
+        "convert": lambda: convert_weights(source, f"{source}.weights.h5"),
+    }
+    seconds = _tool.timed(run[command])
+    peak = _tool.megabytes("VmHWM") - before
     print(f"{command}: {seconds:.2f} s, peak {peak:.0f} MB above the empty model")
     return 0
-
-
-def _memory(field: str) -> float:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(field):
-            return int(line.split()[1]) / 1000
-    raise OSError(f"/proc/self/status must have {field}")
 
 
 def _clear_peak() -> None:

@@ -17,23 +17,27 @@ import json
 import os
 import statistics
 import sys
-import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 os.environ["KERAS_BACKEND"] = "jax"
-os.environ.setdefault(
-    "XLA_PYTHON_CLIENT_PREALLOCATE", "false"
-)  # PyTorch needs room on the card too
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+# PyTorch needs room on the card too.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
+import _tool
 import numpy as np
+from benchmark import (
+    PEOPLE,
+    SIZE,
+    data_of,
+    interleaved,
+    paper_network,
+    quickest_epoch,
+    random_faces,
+    whole_recipe,
+)
 
-from tools.benchmark import EpochMarks, data_of, paper_network
-
-SIZE, PEOPLE = 180, 77
 # FLOP a forward pass at 180 px: 4.1 GMAC at 224 px (He et al. 2016), by area; two FLOP a MAC.
 FORWARD = 2 * 4.1e9 * (180 / 224) ** 2
 # A step with layer1-3 frozen: all of it forward, layer4 (about a fifth of the FLOP) backward twice.
@@ -46,9 +50,7 @@ def main() -> int:
     Returns:
         The exit code.
     """
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = _tool.parser(__doc__)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--steps", type=int, default=30, help="timed a round")
     parser.add_argument("--rounds", type=int, default=3)
@@ -61,7 +63,7 @@ def main() -> int:
     if args.smoke:
         args.batch, args.steps, args.rounds, args.images = 4, 1, 1, 40
         args.open_images = 64
-    faces = np.random.default_rng(0).integers(0, 256, (args.batch, SIZE, SIZE, 3), np.uint8)
+    faces = random_faces(args.batch)
     labels = np.arange(args.batch) % PEOPLE
     ways = {
         "forward, Keras on JAX": _jax_forward(faces),
@@ -71,12 +73,12 @@ def main() -> int:
     }
     for run in ways.values():
         run(2)  # compiles
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(args.rounds):
-        for name, run in ways.items():
-            start = time.perf_counter()
-            run(args.steps)
-            times[name].append((time.perf_counter() - start) / args.steps / args.batch)
+    count = args.steps * args.batch
+    an_image = {
+        name: lambda run=run: _tool.timed(lambda: run(args.steps)) / count
+        for name, run in ways.items()
+    }
+    times = interleaved(an_image, args.rounds)
     result: dict[str, Any] = {"arguments": vars(args), "seconds_an_image": times}
     for name, values in times.items():
         work, one = FORWARD if name.startswith("forward") else STEP, statistics.median(values)
@@ -103,6 +105,13 @@ def _network(**changes: Any) -> Any:
     return paper_network(recipe, models.ResNet50(None, (SIZE, SIZE, 3)))
 
 
+def _stateless(model: Any) -> tuple[tuple[list[Any], list[Any]], Callable[..., Any]]:
+    """A model's variables, and its output as a function of these and of images."""
+    variables = (model.trainable_variables, model.non_trainable_variables)
+    first, second = ([one.value for one in part] for part in variables)
+    return (first, second), lambda t, n, x: model.stateless_call(t, n, x, training=False)[0]
+
+
 def _jax_forward(faces: np.ndarray) -> Callable[[int], None]:
     import jax
 
@@ -111,12 +120,8 @@ def _jax_forward(faces: np.ndarray) -> Callable[[int], None]:
     backbone = models.with_precision(
         models.fold_batch_norm(models.ResNet50(None, (SIZE, SIZE, 3))), "bfloat16"
     )
-    state = (
-        [v.value for v in backbone.trainable_variables],
-        [v.value for v in backbone.non_trainable_variables],
-    )
-    forward = jax.jit(lambda t, n, x: backbone.stateless_call(t, n, x, training=False)[0])
-    on_device = jax.device_put(faces)
+    state, function = _stateless(backbone)
+    forward, on_device = jax.jit(function), jax.device_put(faces)
 
     def run(steps: int) -> None:
         for _ in range(steps):
@@ -200,44 +205,12 @@ def _torch(
 
 def _whole_recipe(args: argparse.Namespace) -> dict[str, float]:
     """Seconds of the frozen features, of all epochs with compiling, and of one epoch without."""
-    from maskedface.training.batches import RowBatches, TrainingBatches
-    from maskedface.training.feature_cache import prepare_inputs
-    from maskedface.training.network import compile_network
-
     network = _network(**({"epochs": 1, "batch_size": 8} if args.smoke else {}))
-    recipe = network.recipe
-    random = np.random.default_rng(1)
-    train, test = (
-        random.integers(0, 256, (count, SIZE, SIZE, 3), np.uint8)
-        for count in (round(0.7 * args.images), round(0.3 * args.images))
-    )
-    labels, test_labels = (np.arange(len(x), dtype="int32") % PEOPLE for x in (train, test))
-
-    with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
-        faces = data_of(network, train, labels, np.zeros(len(train), bool), test)
-        inputs = prepare_inputs(network, faces, folder, progress=False)
-        computed = time.perf_counter() - start
-        steps = -(-len(train) // recipe.batch_size)
-        compile_network(inputs.learner, network, steps)
-        ends = EpochMarks()
-        inputs.learner.fit(
-            TrainingBatches(
-                inputs.train,
-                faces.plan,
-                batch_size=recipe.batch_size,
-                epochs=recipe.epochs,
-                has_features=inputs.has_features,
-            ),
-            epochs=recipe.epochs,
-            steps_per_epoch=steps,
-            validation_data=RowBatches(inputs.test, test_labels, np.arange(len(test))),
-            callbacks=[ends.callback()],
-            shuffle=False,
-            verbose=0,
-        )
-    whole = time.perf_counter() - start
-    return {"features": computed, "whole": whole, "an epoch": ends.quickest()}
+    faces = random_faces(args.images)
+    labels = np.arange(len(faces), dtype="int32") % PEOPLE
+    cut = round(0.7 * len(faces))
+    data = faces[:cut], labels[:cut], faces[cut:], labels[cut:]
+    return whole_recipe(network, data, network.recipe.epochs)
 
 
 def _masked_best_epochs(args: argparse.Namespace) -> dict[str, float]:
@@ -246,9 +219,8 @@ def _masked_best_epochs(args: argparse.Namespace) -> dict[str, float]:
     from maskedface.training.batches import TrainingBatches
     from maskedface.training.network import compile_network
 
-    random = np.random.default_rng(2)
     people = max(2, args.open_images // 3)
-    faces = random.integers(0, 256, (args.open_images, 150, 150, 3), np.uint8)
+    faces = random_faces(args.open_images, 150)
     labels = (np.arange(len(faces)) % people).astype("int32")
     masked = np.arange(len(faces)) % 4 > 0  # about MLFW's share
     found = {}
@@ -258,21 +230,9 @@ def _masked_best_epochs(args: argparse.Namespace) -> dict[str, float]:
         plan = data_of(network, faces, labels, masked, faces[:0]).plan
         batches = TrainingBatches(faces, plan, batch_size=recipe.batch_size, epochs=4)
         compile_network(network.learner, network, batches.steps)
-        ends = EpochMarks()
-        network.learner.fit(
-            batches,
-            epochs=4,
-            steps_per_epoch=batches.steps,
-            callbacks=[ends.callback()],
-            shuffle=False,
-            verbose=0,
-        )
-        found[precision] = ends.quickest()
+        found[precision] = quickest_epoch(network.learner, batches, 4, batches.steps)
         print(f"masked_best, {len(faces)} images, {precision}: {found[precision]:.2f} s an epoch")
-    start = time.perf_counter()
-    for step in range(batches.steps):
-        batches[step]
-    found["batches alone"] = time.perf_counter() - start
+    found["batches alone"] = _tool.timed(lambda: [batches[n] for n in range(batches.steps)])
     print(f"its batches alone: {found['batches alone']:.2f} s an epoch")
     return found
 
@@ -284,14 +244,11 @@ def _away_from_cpu(faces: np.ndarray) -> dict[str, float]:
     from maskedface import models
 
     backbone = models.ResNet50(None, (SIZE, SIZE, 3))
-    state = (
-        [v.value for v in backbone.trainable_variables],
-        [v.value for v in backbone.non_trainable_variables],
-    )
+    state, function = _stateless(backbone)
 
     def embedded(device: Any, precision: str) -> np.ndarray:
         with jax.default_matmul_precision(precision):
-            forward = jax.jit(lambda t, n, x: backbone.stateless_call(t, n, x, training=False)[0])
+            forward = jax.jit(function)
             given = jax.device_put((*state, faces.astype("float32")), device)
             found = np.asarray(forward(*given), "float64")
         return found / np.linalg.norm(found, axis=1, keepdims=True)

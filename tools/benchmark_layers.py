@@ -10,17 +10,12 @@ the cores, look at the processor's time.
 
 from __future__ import annotations
 
-import argparse
-import os
 import statistics
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+import _tool
 import cv2
 import numpy as np
 
@@ -64,9 +59,7 @@ def main() -> int:
     Returns:
         The exit code.
     """
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = _tool.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--batches", type=int, default=100, help="read in each round")
     args = parser.parse_args()

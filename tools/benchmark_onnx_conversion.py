@@ -35,11 +35,16 @@ def main() -> int:
     parser.add_argument("--blocks", default="3,13,30,3", help="residual blocks a stage")
     parser.add_argument("--batch", type=int, default=32, help="faces at a time")
     parser.add_argument("--rounds", type=int, default=5, help="of which the median is printed")
+    parser.add_argument(
+        "--without-jax",
+        action="store_true",
+        help="as where JAX is not installed: Keras imports it where it is, which takes 110 MB",
+    )
     parser.add_argument("--run", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     if arguments.run:
-        return _convert(*arguments.run)
+        return _convert(*arguments.run, arguments.without_jax)
     with tempfile.TemporaryDirectory() as folder:
         source, out = Path(folder, "net.onnx"), Path(folder, "ours.weights.h5")
         # In a process of its own, so that torch holds no memory or threads here.
@@ -47,7 +52,8 @@ def main() -> int:
         blocks = ["64", arguments.blocks, str(SIDE), "512"]
         _python("-W", "ignore", "-c", code, str(source), *blocks)
         print(f"file: {source.stat().st_size:,} bytes", flush=True)
-        _python(__file__, "--run", str(source), str(out))
+        words = ["--without-jax"] if arguments.without_jax else []
+        _python(__file__, "--run", str(source), str(out), *words)
         _compare(str(source), str(out), arguments.batch, arguments.rounds)
     return 0
 
@@ -56,19 +62,21 @@ def _python(*words: str) -> None:
     subprocess.run([sys.executable, *words], check=True, cwd=ROOT)
 
 
-def _convert(source: str, out: str) -> int:
+def _convert(source: str, out: str, without_jax: bool) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     start = time.perf_counter()
-    from maskedface.cli import weights
+    if without_jax:
+        sys.modules["jax"] = None  # type: ignore[assignment]
+    from maskedface.models.converting import convert_weights
 
-    weights.convert(source, out)
+    facts = convert_weights(source, out)
     seconds = time.perf_counter() - start
     status = Path("/proc/self/status").read_text().splitlines()
     peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 2**20
     own = os.times()
     print(
         f"convert: {seconds:.1f} s with the start of Keras (processor: {own.user + own.system:.1f} s), "
-        f"at most {peak:.2f} GiB",
+        f"at most {peak:.2f} GiB; {len(facts['folded'])} batch norms folded, {facts['probed']}",
         flush=True,
     )
     return 0

@@ -10,19 +10,16 @@ pipeline to decoding the same files by Pillow. Medians over the rounds.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import _tool
 
 RECORDED = Path(__file__).with_name("ratios.json")
 ALLOWED = 3.0  # times the recorded ratio
@@ -35,9 +32,7 @@ def main() -> int:
     Returns:
         The exit code: 1 where one is too high.
     """
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = _tool.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--record", action="store_true", help="write them to tools/ratios.json")
     args = parser.parse_args()
@@ -75,17 +70,10 @@ def measured(
     ratios: dict[str, list[float]] = {name: [] for name in pairs}
     for number in range(rounds + 1):
         for name, (ours, baseline) in pairs.items():
-            first, second = timed(ours), timed(baseline)
+            first, second = _tool.timed(ours), _tool.timed(baseline)
             if number:  # the first round fills caches
                 ratios[name].append(first / second)
     return {name: statistics.median(values) for name, values in ratios.items()}
-
-
-def timed(run: Callable[[], object]) -> float:
-    """Seconds that a call takes."""
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
 
 
 def ways(folder: Path) -> dict[str, tuple[Callable[[], object], Callable[[], object]]]:
@@ -97,8 +85,7 @@ def ways(folder: Path) -> dict[str, tuple[Callable[[], object], Callable[[], obj
     index = synthetic.draw_people(folder, people=20, photos=_IMAGES // 40, size=112)
 
     def python(*words: str) -> None:
-        root = str(Path(__file__).resolve().parents[1])
-        subprocess.run([sys.executable, *words], check=True, capture_output=True, cwd=root)
+        subprocess.run([sys.executable, *words], check=True, capture_output=True, cwd=_tool.ROOT)
 
     def pipeline() -> None:
         for _ in datasets.as_tf_dataset(index, image_size=112, batch_size=32):

@@ -9,14 +9,9 @@ embeddings as they come.
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
-from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+import _tool
 import numpy as np
 
 from maskedface import datasets, models
@@ -30,16 +25,9 @@ def main() -> int:
     Returns:
         The exit code.
     """
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--manifest", required=True)
-    parser.add_argument("--alignment", default="")
-    args = parser.parse_args()
-    rows = datasets.read_split(
-        args.manifest, "closed_set", root=args.data, alignment=args.alignment
-    )["train"]
+    parser = _tool.parser(__doc__)
+    _tool.add_protocol(parser, "closed_set")
+    rows = _tool.read_protocol(parser.parse_args())["train"]
     faces = datasets.read_aligned_faces(rows, size=150, alignment="dlib")
     embeddings = models.predict(models.DlibResNet29("dlib"), faces)
     place = {face.path: row for row, face in enumerate(rows.faces)}
@@ -52,7 +40,7 @@ def main() -> int:
         for seed in (0, 1, 2):
             train, test = datasets.split_by_photo(rows, 0.7, seed)
             known, asked = ([place[face.path] for face in part.faces] for part in (train, test))
-            masked = np.array([face.domain == "masked" for face in test.faces])
+            masked = test.masked
             scores = learner_scores(learner, embeddings[known], train.labels(), embeddings[asked])
             labels = test.labels(train.people)
             right.append((scores.argmax(1) == labels)[masked].mean())

@@ -13,8 +13,7 @@ seed. The intercept is set so that 0.5 refuses 0.992 of these. Prints what `land
 
 from __future__ import annotations
 
-import argparse
-
+import _tool
 import keras
 import numpy as np
 from aligner_samples import Samples
@@ -36,9 +35,7 @@ SMOOTHING = 0.01
 
 def main() -> None:
     """Reads the command line, writes the weights, prints intercept and slopes."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = _tool.parser(__doc__)
     parser.add_argument("taught", nargs="+")
     for name in ("weights", "rmfrd", "lfw", "out"):
         parser.add_argument(f"--{name}", required=True)
@@ -47,8 +44,7 @@ def main() -> None:
     model = folded(args.weights)
     index = datasets.rmfrd(args.rmfrd)
     people = taught_people(index)
-    manifest = f"{args.lfw}/protocols/manifest.csv"
-    photographs = datasets.read_split(manifest, "open_set", root=args.lfw)["train"].paths[:2400]
+    photographs = _tool.open_set(args.lfw, "train").paths[:2400]
     fit_head(
         model, args.taught, faces_of(index, people[::2]), some_without_face(photographs[1::2], 98)
     )

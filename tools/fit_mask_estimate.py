@@ -12,14 +12,10 @@ people and MFR2, each as it is, in gray, made small and taken whole.
 
 from __future__ import annotations
 
-import argparse
-import os
 from collections import Counter
-from pathlib import Path
 from typing import NamedTuple
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
+import _tool
 import cv2
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -33,7 +29,7 @@ from maskedface.landmarks import find_landmarks
 from maskedface.masking.estimate import mask_features, masked_probability
 from maskedface.synthetic.face_drawing import draw_face
 
-MODULE = Path(__file__).parents[1] / "maskedface" / "masking" / "estimate_coefficients.py"
+MODULE = _tool.ROOT / "maskedface" / "masking" / "estimate_coefficients.py"
 PHOTOGRAPHS = ("MLFW", "RMFRD", "LFW")
 LFW_FACES = 2000
 DRAWN, DRAWN_SHARE = range(1000, 1300), 0.05  # people that no test draws; weight against all others
@@ -65,9 +61,7 @@ class Faces(NamedTuple):
 
 def main() -> None:
     """Fits and writes, or measures."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = _tool.parser(__doc__)
     parser.add_argument("--data", required=True)
     parser.add_argument("--check", action="store_true", help="measure what is there, fit nothing")
     args = parser.parse_args()
@@ -79,9 +73,9 @@ def main() -> None:
 
 def to_fit(data: str) -> dict[str, FaceIndex]:
     """The rows that may be fitted on, by data set."""
-    mlfw = _protocol(f"{data}/mlfw", "train", "arcface").without(MFR2_PEOPLE)
+    mlfw = _tool.open_set(f"{data}/mlfw", "train", "arcface").without(MFR2_PEOPLE)
     few, _ = _rmfrd(f"{data}/rmfrd")
-    lfw = _protocol(f"{data}/lfw", "train")
+    lfw = _tool.open_set(f"{data}/lfw", "train")
     chosen = set(np.random.default_rng(0).permutation(len(lfw))[:LFW_FACES].tolist())
     sample = FaceIndex(lfw.root, [face for row, face in enumerate(lfw.faces) if row in chosen])
     return {"MLFW": mlfw, "RMFRD": few, "LFW": sample}
@@ -90,15 +84,10 @@ def to_fit(data: str) -> dict[str, FaceIndex]:
 def to_measure(data: str) -> dict[str, FaceIndex]:
     """The rows of other people that are reported on, by data set."""
     return {
-        "MLFW open_set=test": _protocol(f"{data}/mlfw", "test", "arcface"),
+        "MLFW open_set=test": _tool.open_set(f"{data}/mlfw", "test", "arcface"),
         "RMFRD, 8 masked or more": _rmfrd(f"{data}/rmfrd")[1],
         "MFR2": datasets.read_pairs("mfr2", f"{data}/mfr2").index,
     }
-
-
-def _protocol(root: str, part: str, alignment: str = "") -> FaceIndex:
-    manifest = f"{root}/protocols/manifest.csv"
-    return datasets.read_split(manifest, "open_set", root=root, alignment=alignment)[part]
 
 
 def _rmfrd(root: str) -> tuple[FaceIndex, FaceIndex]:
@@ -137,7 +126,7 @@ def _faces(index: FaceIndex) -> Faces:
         return mask_features(image, source), mask_features(_gray(image), source)
 
     rows = read_many(read, range(len(index)), label="reading")
-    masked = np.array([face.domain == "masked" for face in index.faces])
+    masked = index.masked
     people = [face.person for face in index.faces]
     return Faces(
         np.concatenate([np.stack(part) for part in zip(*rows, strict=True)]),
@@ -224,7 +213,7 @@ def measure(data: str) -> None:
     """Prints how often the estimate agrees with the labels, by data set, domain and kind of image."""
     for name, index in to_measure(data).items():
         placed = find_landmarks(index, progress=True).where(is_placed)
-        masked = np.array([face.domain == "masked" for face in placed.faces])
+        masked = placed.masked
         found = np.array(
             read_many(
                 lambda row: _kinds(placed, row),  # noqa: B023

@@ -11,8 +11,7 @@ Chips are stored, not drawn again, so another Pillow version changes nothing.
 
 from __future__ import annotations
 
-import argparse
-
+import _tool
 import dlib
 import numpy as np
 
@@ -22,7 +21,7 @@ from maskedface.synthetic import draw_face
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = _tool.parser(__doc__)
     parser.add_argument("file")
     args = parser.parse_args()
     matrix = geometry.chip_matrix(112, 112, source="arcface", target="dlib", size=150)

@@ -17,8 +17,10 @@ import dataclasses
 import time
 from collections import Counter
 
+import _tool
 import cv2
 import numpy as np
+from mesh import MeshDetector
 from no_faces import no_faces
 from points_worth import DETECTORS, embed, points_of, rank_one
 
@@ -28,7 +30,6 @@ from maskedface.datasets.pairs import PairList
 from maskedface.evaluation.verification import fold_accuracies
 from maskedface.images import read_image
 from maskedface.landmarks.aligner import SURE
-from maskedface.landmarks.mesh import MeshDetector
 from maskedface.masking import STYLES, mask_photo
 
 PROBES = 1000  # masks drawn a seed by `drawn`
@@ -36,9 +37,7 @@ PROBES = 1000  # masks drawn a seed by `drawn`
 
 def main() -> None:
     """Reads the command line and prints one measurement."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = _tool.parser(__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("no_faces", "drawn", "stretch"):
         commands.add_parser(name).add_argument("--lfw", required=True)
@@ -63,9 +62,8 @@ def main() -> None:
 
 def held_out(folder: str) -> FaceIndex:
     """LFW's people whom neither the aligner nor any network here was trained on."""
-    manifest = f"{folder}/protocols/manifest.csv"
-    index = datasets.read_manifest(manifest, root=folder)
-    trained = set(datasets.read_split(manifest, "open_set", root=folder)["train"].people)
+    index = datasets.read_manifest(f"{folder}/protocols/manifest.csv", root=folder)
+    trained = set(_tool.open_set(folder, "train").people)
     return index.where(lambda face: face.person not in trained)
 
 
@@ -117,8 +115,7 @@ def found(args: argparse.Namespace) -> None:
 
 def stretch(args: argparse.Namespace) -> None:
     """The median stretch of 1,000 training people's photographs: what `landmarks.squash` calls usual."""
-    manifest = f"{args.lfw}/protocols/manifest.csv"
-    index = datasets.read_split(manifest, "open_set", root=args.lfw)["train"]
+    index = _tool.open_set(args.lfw, "train")
     faces = landmarks.Cascade()([read_image(path) for path in index.paths[::9][:1000]])
     logs = [-np.log(geometry.pixel_aspect(seen[0].points)) for seen in faces if seen]
     low, middle, high = np.quantile(logs, (0.25, 0.5, 0.75))
@@ -178,7 +175,7 @@ def choose(args: argparse.Namespace) -> None:
         chosen += bare[:12] if len(bare) >= 3 else []
     with_bare = {face.person for face in chosen if face.domain == "unmasked"}
     index = FaceIndex(index.root, [face for face in chosen if face.person in with_bare])
-    masked = np.array([face.domain == "masked" for face in index.faces])
+    masked = index.masked
     people = np.array([face.person for face in index.faces])
     images = [read_image(path) for path in index.paths]
     print(f"{masked.sum()} masked and {(~masked).sum()} unmasked images of {len(with_bare)} people")
@@ -238,7 +235,7 @@ def closed_set(detector: landmarks.Detector | None, index: FaceIndex, held: set[
     points = points_of(detector, images)
     spent = 1000 * (time.process_time() - begun) / len(images)
     embeddings, labels = embed(images, points), index.labels()
-    masked = np.array([face.domain == "masked" for face in index.faces])
+    masked = index.masked
     test = np.array([face.path in held for face in index.faces])
     means = np.stack([embeddings[~test & (labels == n)].mean(0) for n in range(len(index.people))])
     means /= np.linalg.norm(means, axis=1, keepdims=True)

@@ -8,11 +8,7 @@ Faces are looked for where nothing says where they lie.
 
 from __future__ import annotations
 
-import argparse
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
+import _tool
 import numpy as np
 
 from maskedface import datasets, images
@@ -27,24 +23,14 @@ OTHER = {"masked": "unmasked", "unmasked": "masked"}
 
 def main() -> None:
     """Reads the command line, prints a line a seed."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    data.add_data_arguments(parser)
-    parser.add_argument("--protocol", help="only the rows of this column of the manifest")
-    parser.add_argument("--part", default="test", help="of the protocol")
+    parser = _tool.parser(__doc__)
+    _tool.add_rows(parser, "test")
     parser.add_argument("--share", type=float, default=0.05, help="of the labels that are flipped")
     parser.add_argument(
         "--threshold", type=float, default=suspect_domains.__kwdefaults__["threshold"]
     )
     args = parser.parse_args()
-    if args.protocol:
-        parts = datasets.read_split(
-            args.manifest, args.protocol, root=args.data, alignment=args.alignment
-        )
-        index = data.selected(parts[args.part], args)
-    else:
-        index = data.read_index(args)
+    index = _tool.read_rows(args)
     (index,) = data.placed(args, "aligned", index)
     index = index.where(is_placed)
     masked = read_many(

@@ -14,8 +14,7 @@ import os
 import sys
 import tempfile
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
+import _tool  # noqa: F401  (quiet)
 import keras
 import numpy as np
 

@@ -12,18 +12,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+import _tool
 import keras
-import numpy as np
 
 from maskedface import datasets, layers, losses, models, recipes, training
-from maskedface.evaluation import bootstrap_interval, paired_difference
+from maskedface.cli.results import difference
 from maskedface.recipes import Recipe
-from maskedface.reporting.run_groups import per_face
+from maskedface.reporting.run_groups import RunGroup, per_face
+from maskedface.reporting.tables import told
 from maskedface.training import Run
 from maskedface.training.backbones import build_backbone
 
@@ -91,22 +88,15 @@ def main() -> int:
     Returns:
         The exit code.
     """
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = _tool.parser(__doc__)
     parser.add_argument("table", choices=TABLES)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--manifest", required=True)
-    parser.add_argument("--protocol", default="closed_set")
-    parser.add_argument("--alignment", default="")
+    _tool.add_protocol(parser, "closed_set")
     parser.add_argument("--backbone", default="DlibResNet29")
     parser.add_argument("--weights", default="dlib")
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 0 on")
     parser.add_argument("--run", required=True)
     args = parser.parse_args()
-    parts = datasets.read_split(
-        args.manifest, args.protocol, root=args.data, alignment=args.alignment
-    )
+    parts = _tool.read_protocol(args)
     runs = {name: _runs(name, recipe, parts, args) for name, recipe in TABLES[args.table].items()}
     base = next(iter(runs.values()))
     print("| | masked | to the first row | unmasked | to the first row |\n|---|---|---|---|---|")
@@ -146,15 +136,8 @@ def _runs(
 
 
 def _cells(group: list[Run], base: list[Run], domain: str) -> list[str]:
-    values, people = per_face(group, domain)
-    accuracies = [run.metrics[domain]["accuracy"] for run in group]
-    spread = f" ± {np.std(accuracies, ddof=1):.3f}" if len(group) > 1 else ""
-    low, high = bootstrap_interval(values, people)
-    shown = f"{np.mean(accuracies):.3f}{spread} [{low:.3f}, {high:.3f}]"
-    if group is base:
-        return [shown, ""]
-    change = paired_difference(values, per_face(base, domain)[0], people)
-    return [shown, f"{change['difference']:+.3f} [{change['low']:+.3f}, {change['high']:+.3f}]"]
+    shown = told(RunGroup("", tuple(group)).figure(domain))
+    return [shown, "" if group is base else difference(*per_face(group, domain), base, domain)]
 
 
 if __name__ == "__main__":

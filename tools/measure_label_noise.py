@@ -14,36 +14,31 @@ compared with too.
 from __future__ import annotations
 
 import argparse
-import os
 from collections import Counter
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
+import _tool
 import numpy as np
 
-from maskedface import datasets
 from maskedface.cli import data
-from maskedface.cli.label_check import contradicted_labels
 from maskedface.datasets import FaceIndex
 from maskedface.evaluation import EmbeddedFaces, check_labels
 from maskedface.landmarks import find_landmarks
+from maskedface.recognition import Recognizer
+from maskedface.recognition.labels import contradicted_labels
 from maskedface.reporting import RunGroup
 from maskedface.training import last_run
 from maskedface.training.lineage import refuse_people
+from maskedface.training.named_models import faces_of
 
 MARGINS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)  # spreads
 
 
 def main() -> None:
     """Reads the command line and measures."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = _tool.parser(__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     injected = commands.add_parser("injected")
-    data.add_data_arguments(injected)
-    injected.add_argument("--protocol", help="the manifest's column")
-    injected.add_argument("--part", default="train", help="of the protocol")
+    _tool.add_rows(injected, "train")
     injected.add_argument("--fewer-masked", type=int, metavar="N")
     injected.add_argument("--repeated", action="store_true")
     injected.add_argument("--share", type=float, default=0.05, help="of the labels that are wrong")
@@ -61,20 +56,14 @@ def main() -> None:
 
 def measure_injected(args: argparse.Namespace) -> None:
     """Prints, a margin and seed, the share of wrong labels found and the share of finds that are wrong."""
-    if args.protocol:
-        parts = datasets.read_split(
-            args.manifest, args.protocol, root=args.data, alignment=args.alignment
-        )
-        index = data.selected(parts[args.part], args)
-    else:
-        index = data.read_index(args)
+    index = _tool.read_rows(args)
     masked = Counter(face.person for face in index.faces if face.domain == "masked")
     if args.fewer_masked:
         index = index.where(lambda face: masked[face.person] < args.fewer_masked)
     if args.repeated:
         index = index.with_at_least(2)
-    (index,) = data.placed(args, data.wanted_by_model(args.model), index)
-    found = contradicted_labels(args.model, None, index)
+    (index,) = data.placed(args, faces_of(args.model), index)
+    found = contradicted_labels(Recognizer.load(args.model), index)
     people, domains, photos = (
         np.array(column, object)
         for column in zip(*((f.person, f.domain, f.photo) for f in found.index.faces), strict=True)
@@ -118,9 +107,9 @@ def measure_run(folder: str, model: str, out: str | None) -> None:
     is_open = not set(parts["train"].people) & set(test.people)
     index: FaceIndex = test if is_open else parts["train"] + test
     refuse_people(model, index.people)
-    if data.wanted_by_model(model) == "aligned":
+    if faces_of(model) == "aligned":
         index = find_landmarks(index, progress=True)
-    found = contradicted_labels(model, None, index)
+    found = contradicted_labels(Recognizer.load(model), index)
     tested = {face.path for face in test.faces}
     rows = [row for row in found.rows if row["path"] in tested]
     compared = sum(found.index.faces[row].path in tested for row in found.check.rows)

@@ -11,10 +11,10 @@ Takes about 30 s for 9,000 images.
 
 from __future__ import annotations
 
-import argparse
 import io
 from collections import defaultdict
 
+import _tool
 import numpy as np
 from PIL import Image, ImageOps
 
@@ -26,7 +26,7 @@ from maskedface.images.reading import read_image
 
 def main() -> None:
     """Reads the command line, prints one line a distance."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = _tool.parser(__doc__)
     parser.add_argument("--data", required=True, help="the folder the manifest's paths start from")
     parser.add_argument("--manifest", required=True, help="a CSV with the column photo filled in")
     arguments = parser.parse_args()

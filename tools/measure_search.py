@@ -15,10 +15,8 @@ import shutil
 import statistics
 import sys
 import tempfile
-from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import _tool
 
 from maskedface import synthetic, tuning
 from maskedface.datasets import FaceIndex
@@ -40,9 +38,7 @@ def main() -> int:
     Returns:
         0; a bound that is not kept raises AssertionError.
     """
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = _tool.parser(__doc__)
     parser.add_argument("what", choices=("sharing", "memory"))
     parser.add_argument("--people", type=int, default=45)
     parser.add_argument("--photos", type=int, default=10, help="a person and domain")

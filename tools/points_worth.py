@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from mesh import MeshDetector
 
 from maskedface import geometry, landmarks, models
 from maskedface.evaluation.scoring import normalized
 from maskedface.landmarks.aligner import Aligner
 from maskedface.landmarks.blazeface import BlazeFaceDetector
 from maskedface.landmarks.finding import main_face
-from maskedface.landmarks.mesh import MeshDetector
 
 Points = list[np.ndarray | None]
 

@@ -30,12 +30,14 @@ import threading
 from collections.abc import Iterator
 from queue import Queue
 
+import _tool
 import cv2
 import keras
 import numpy as np
 from aligner_samples import CANVAS, PLACE, Samples
 
 from maskedface import datasets, geometry
+from maskedface.images import read_image
 from maskedface.landmarks.aligner import Aligner, read_weights
 from maskedface.landmarks.aligner_network import build_aligner
 from maskedface.landmarks.finding import main_face
@@ -47,9 +49,7 @@ HELD_OUT = 0.05  # of the people
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = _tool.parser(__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     teaching = commands.add_parser("teach")
     teaching.add_argument("--data", required=True)
@@ -77,7 +77,7 @@ def main() -> None:
 
 def teach(args: argparse.Namespace) -> None:
     """Keeps canvases of faces with the teacher's points."""
-    from maskedface.landmarks.mesh import MeshDetector
+    from mesh import MeshDetector
 
     rows = rows_to_teach(args.data, args.manifest, args.protocol)
     teacher, aligner = MeshDetector(mirror=True), Aligner(least=0.0)
@@ -85,7 +85,7 @@ def teach(args: argparse.Namespace) -> None:
     points: list[np.ndarray] = []
     people, worn = [], []
     for face, path in zip(rows.faces, rows.paths, strict=True):
-        image = images.read_image(path)
+        image = read_image(path)
         found = aligner([image])[0] if face.domain == "masked" else teacher([image])[0]
         if found:
             best = main_face(found, *image.shape[:2])

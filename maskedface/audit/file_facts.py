@@ -12,12 +12,9 @@ import numpy as np
 from PIL import Image
 
 from maskedface import geometry
-from maskedface.images.formats import PROMISED, content_format
-from maskedface.images.reading import ImageError, decode, open_image, read_file
+from maskedface.images.formats import misnamed
+from maskedface.images.reading import ImageError, decode, is_turned, open_image, read_file
 from maskedface.masking import masked_probability
-
-_EXIF_ORIENTATION = 0x0112
-_TURNING = range(2, 9)  # 1 is upright; others are no orientation, and nothing turns for them
 
 # Images above this many pixels are decoded one at a time, so that many threads do not hold many.
 _LARGE = 16_000_000
@@ -37,7 +34,7 @@ class FileFacts(NamedTuple):
         problem: str, why it cannot be used; "" where it decodes. The rest is then filled.
         digest: bytes, BLAKE2b (128 bits) of the content; b"" where the file cannot be read.
         width, height: int, pixels, as seen upright.
-        orientation: int, EXIF orientation, 2-8; 1 where the image is upright or says nothing.
+        turned: bool, whether its EXIF orientation turns or mirrors it.
         mismatch: str, the content's format where the name promises another, else "".
         masked: float in [0, 1], `masking.masked_probability`; None where it was not asked for.
         blank: str, "nearly black" or "nearly uniform" where hardly anything can be seen, else "".
@@ -47,56 +44,50 @@ class FileFacts(NamedTuple):
     digest: bytes = b""
     width: int = 0
     height: int = 0
-    orientation: int = 1
+    turned: bool = False
     mismatch: str = ""
     masked: float | None = None
     blank: str = ""
 
 
-def read_facts(path: str, source: geometry.Source | None = None, *, max_pixels: int) -> FileFacts:
+def read_facts(path: str, source: geometry.Source | None = None) -> FileFacts:
     """Reads and decodes one file.
 
     Args:
         path: str, the full path.
         source: where the face is, as for `geometry.chip_matrix`; None = the mask is not asked for.
-        max_pixels: int, images with more pixels are not decoded.
 
     Returns:
         `FileFacts`; a file that is missing, unreadable, no image, damaged or too large has its
         `problem` set, nothing is raised for it.
     """
+    digest = b""
     try:
         data = read_file(path)
-    except ImageError as error:
-        return FileFacts(error.reason)
-    except FileNotFoundError:
-        return FileFacts("a link to nothing" if os.path.lexists(path) else "missing")
-    except OSError as error:
-        return FileFacts(f"unreadable: {error.strerror}")
-    digest = hashlib.blake2b(data, digest_size=16).digest()
-    try:
-        with open_image(data, max_pixels=max_pixels) as image:
+        digest = hashlib.blake2b(data, digest_size=16).digest()
+        with open_image(data) as image:
             large = image.width * image.height > _LARGE
             with _ONE_LARGE if large else nullcontext():
                 return _facts(image, path, source, digest)
     except ImageError as error:
         return FileFacts(error.reason, digest)
+    except FileNotFoundError:
+        return FileFacts("a link to nothing" if os.path.lexists(path) else "missing")
+    except OSError as error:
+        return FileFacts(f"unreadable: {error.strerror}")
 
 
 def _facts(
     image: Image.Image, path: str, source: geometry.Source | None, digest: bytes
 ) -> FileFacts:
     pixels = decode(image)
-    orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
-    content = content_format(image)
-    promised = PROMISED.get(os.path.splitext(path)[1].lower(), content)
     return FileFacts(
         "",
         digest,
         pixels.shape[1],
         pixels.shape[0],
-        orientation if orientation in _TURNING else 1,
-        "" if promised == content else content,
+        is_turned(image),
+        misnamed(path, image),
         None if source is None else masked_probability(pixels, source),
         blankness(pixels),
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,6 @@ from maskedface.audit.file_facts import FileFacts, read_facts
 from maskedface.datasets.face_index import DOMAINS, Exclusion, Face, FaceIndex
 from maskedface.datasets.face_places import face_source, is_placed
 from maskedface.images.in_threads import read_many
-from maskedface.images.reading import MAX_PIXELS
 from maskedface.names import shown
 
 _SHOWN = 5  # rows of each list in the text; the JSON has all
@@ -122,9 +122,7 @@ def audit_images(
     index: FaceIndex,
     *,
     progress: bool = True,
-    workers: int | None = None,
     check_domains: bool = True,
-    max_pixels: int = MAX_PIXELS,
 ) -> AuditReport:
     """Reads every file of an index once and reports what is wrong.
 
@@ -137,60 +135,59 @@ def audit_images(
     Args:
         index: the rows.
         progress: whether a progress bar is drawn, on stderr.
-        workers: int >= 1, threads; by default twice the processors, at most 16.
         check_domains: whether to look for images in the wrong domain (`suspect_domains`), among those
             whose rows say where the face lies.
-        max_pixels: int, an image with more is refused by its header, before it is decoded.
 
     Returns:
         An `image_audit.AuditReport`: its attributes hold what was found, `to_text()` sums it up and
         `to_json()` gives all of it as plain values. No file makes this raise: each problem is a row of
         the report.
-
-    Raises:
-        ValueError: if `workers` is below 1.
     """
 
-    def read(row: int) -> FileFacts:
-        face = index.faces[row]
+    def read(face: Face) -> FileFacts:
         source = face_source(face) if check_domains and is_placed(face) else None
-        return read_facts(paths[row], source, max_pixels=max_pixels)
+        return read_facts(os.path.join(index.root, face.path), source)
 
-    paths, rows = index.paths, range(len(index))
-    facts = read_many(read, rows, label="reading", progress=progress, workers=workers)
-    good = [(face, fact) for face, fact in zip(index.faces, facts, strict=True) if not fact.problem]
-    groups = _groups(index.faces, facts)
-    people = {face.path: face.person for face in index.faces}
-    domains = {face.path: face.domain for face in index.faces}
-    per_person = _per_person(index)
-    only_in = {
-        str(domain): tuple(
-            person for person, n in per_person.items() if n[domain] == sum(n.values())
-        )
-        for domain in DOMAINS
+    facts = read_many(read, index.faces, label="reading", progress=progress)
+    rows = list(zip(index.faces, facts, strict=True))
+    good = [(face, fact) for face, fact in rows if not fact.problem]
+    same = defaultdict(list)
+    for face, fact in rows:
+        if fact.digest:
+            same[fact.digest].append(face)
+    groups = sorted(group for group in same.values() if len(group) > 1)
+    counts = Counter((face.person, face.domain) for face in index.faces)
+    per_person = {
+        person: {str(domain): counts[person, domain] for domain in DOMAINS}
+        for person in index.people
     }
     sizes = Counter(f"{fact.width} x {fact.height}" for _, fact in good)
+
+    def listed(name: str) -> list[tuple[str, Any]]:
+        """The paths of the files of which something was found, and what."""
+        found = ((face.path, getattr(fact, name)) for face, fact in rows)
+        return [row for row in found if row[1]]
+
     return AuditReport(
         images=len(index),
         people=len(per_person),
-        undecodable=tuple(
-            Exclusion(face.path, fact.problem)
-            for face, fact in zip(index.faces, facts, strict=True)
-            if fact.problem
-        ),
+        undecodable=tuple(Exclusion(*row) for row in listed("problem")),
         excluded=index.excluded,
-        duplicates=groups,
-        duplicates_across_people=_spanning(groups, people),
-        duplicates_across_domains=_spanning(groups, domains),
-        only_in=only_in,
+        duplicates=_paths(groups),
+        duplicates_across_people=_paths(g for g in groups if len({face.person for face in g}) > 1),
+        duplicates_across_domains=_paths(g for g in groups if len({face.domain for face in g}) > 1),
+        only_in={
+            str(domain): tuple(p for p, n in per_person.items() if n[domain] == sum(n.values()))
+            for domain in DOMAINS
+        },
         single_image=tuple(person for person, n in per_person.items() if sum(n.values()) == 1),
         per_person=per_person,
         sizes=dict(sorted(sizes.items(), key=lambda item: (-item[1], item[0]))),
-        turned=tuple(face.path for face, fact in good if fact.orientation != 1),
-        misnamed=tuple((face.path, fact.mismatch) for face, fact in good if fact.mismatch),
-        blank=tuple((face.path, fact.blank) for face, fact in good if fact.blank),
+        turned=tuple(path for path, _ in listed("turned")),
+        misnamed=tuple(listed("mismatch")),
+        blank=tuple(listed("blank")),
         unaligned=sum(not is_placed(face) for face in index.faces),
-        domain_check=_check_domains(good)
+        domain_check=suspect_domains([face for face, _ in good], [fact.masked for _, fact in good])
         if check_domains
         else DomainCheck(skipped="not asked for"),
     )
@@ -218,31 +215,8 @@ def usable(index: FaceIndex, report: AuditReport) -> FaceIndex:
     return FaceIndex(index.root, kept, (*index.excluded, *report.undecodable))
 
 
-def _groups(faces: Sequence[Face], facts: Sequence[FileFacts]) -> tuple[tuple[str, ...], ...]:
-    same = defaultdict(list)
-    for face, fact in zip(faces, facts, strict=True):
-        if fact.digest:
-            same[fact.digest].append(face.path)
-    return tuple(sorted(tuple(paths) for paths in same.values() if len(paths) > 1))
-
-
-def _spanning(
-    groups: tuple[tuple[str, ...], ...], of: dict[str, Any]
-) -> tuple[tuple[str, ...], ...]:
-    return tuple(group for group in groups if len({of[path] for path in group}) > 1)
-
-
-def _per_person(index: FaceIndex) -> dict[str, dict[str, int]]:
-    counts = {person: dict.fromkeys(map(str, DOMAINS), 0) for person in index.people}
-    for face in index.faces:
-        counts[face.person][face.domain] += 1
-    return counts
-
-
-def _check_domains(good: Sequence[tuple[Face, FileFacts]]) -> DomainCheck:
-    if not good:
-        return DomainCheck(skipped="no image decodes")
-    return suspect_domains([face for face, _ in good], [fact.masked for _, fact in good])
+def _paths(groups: Iterable[Sequence[Face]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(face.path for face in group) for group in groups)
 
 
 def _shown(row: Any) -> str:

@@ -17,9 +17,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from maskedface.atomic_file import STANDARD_OUTPUT
 from maskedface.cli import data
-from maskedface.cli.values import count
-from maskedface.names import shown
+from maskedface.cli.outputs import check_outputs
+from maskedface.cli.tables import print_some, print_table
+from maskedface.cli.values import add_count
 
 if TYPE_CHECKING:
     from maskedface.datasets import FaceIndex
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 5  # images of a kind that are named
 _BEFORE, _STATED = "landmarks before", "alignment stated"
-_Counts = dict[str, dict[str, int]]
+_NOT_FOUND = ("not found", "unreadable", _BEFORE, _STATED)  # the states that name no finder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,12 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="picture of the 48 worst; default: beside --out, as NAME.worst.png",
     )
     parser.add_argument("--json", metavar="FILE", help="write counts, and what has no face, there")
-    parser.add_argument(
-        "--processes",
-        type=count(1),
-        metavar="N",
-        help="default: as many as processors for many images",
-    )
+    add_count(parser, "--processes", "default: as many as processors for many images")
     group = parser.add_argument_group("crops")
     group.add_argument(
         "--crops", metavar="DIR", help="write each found face there, warped, and a manifest.csv"
@@ -56,9 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="what to (arcface, dlib, vggface2); default: arcface",
     )
-    group.add_argument(
-        "--crops-size", type=count(1), default=112, metavar="N", help="pixels a side; default: 112"
-    )
+    add_count(group, "--crops-size", "pixels a side", 112)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -78,7 +73,10 @@ def run(args: argparse.Namespace) -> int:
     aligned = landmarks.align(index, progress=True, processes=args.processes)
     datasets.write_manifest(args.out, aligned.index, protocols)
     counts = _counts(index, aligned)
-    _print_table(counts)
+    rows = {_described(state): list(of.values()) for state, of in counts.items()}
+    rows["all"] = [sum(numbers) for numbers in zip(*rows.values(), strict=True)] or [0, 0]
+    cells = [(state, *numbers, sum(numbers)) for state, numbers in rows.items()]
+    print_table(("face", "masked", "unmasked", "all"), cells, title="Images", title_style="bold")
     _print_lacking(aligned)
     summary: dict[str, Any] = {
         "images": len(index),
@@ -106,20 +104,15 @@ def _checked_outputs(args: argparse.Namespace) -> str:
     """Refuses paths that could not be written in the end; the sheet's, "" for none."""
     sheet = f"{os.path.splitext(args.out)[0]}.worst.png" if args.sheet is None else args.sheet
     sheet = "" if sheet == "none" else sheet
+    json = "" if args.json == STANDARD_OUTPUT else args.json
     for word, path, endings in (
         ("--out", args.out, (".csv",)),
         ("--sheet", sheet, (".png", ".jpg", ".jpeg")),
-        ("--json", args.json, (".json",)),
+        ("--json", json, (".json",)),
     ):
-        if not path or (word, path) == ("--json", "-"):
-            continue
-        if not path.lower().endswith(endings):
+        if path and not path.lower().endswith(endings):
             raise ValueError(f"{word} must end in {' or '.join(endings)}. Received: {path!r}")
-        if os.path.isdir(path):
-            raise ValueError(f"{word} must be a file. Received: {path!r}, a folder")
-        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    if args.manifest and os.path.realpath(args.out) == os.path.realpath(args.manifest):
-        raise ValueError(f"--out must be another file than --manifest. Received: {args.out!r}")
+    check_outputs(args.out, sheet, json, inputs=[args.manifest])
     return sheet
 
 
@@ -137,39 +130,21 @@ def _protocols(args: argparse.Namespace, index: FaceIndex) -> dict[str, dict[str
     }
 
 
-def _counts(index: FaceIndex, aligned: Aligned) -> _Counts:
+def _counts(index: FaceIndex, aligned: Aligned) -> dict[str, dict[str, int]]:
     """{state: {domain: images}}; every row is in one."""
     counted: Counter[tuple[str, str]] = Counter()
     for face in index.faces:
         finding = aligned.findings.get(face.path)
         before = _BEFORE if face.landmarks is not None else _STATED
         counted[before if finding is None else finding.state, face.domain] += 1
-    last = ("not found", "unreadable", _BEFORE, _STATED)
-    states = sorted(
-        {state for state, _ in counted}, key=lambda s: (last.index(s) + 1 if s in last else 0, s)
-    )
-    return {s: {d: counted[s, d] for d in ("masked", "unmasked")} for s in states}
-
-
-def _print_table(counts: _Counts) -> None:
-    from rich.table import Table
-
-    from maskedface.cli.tables import print_table
-
-    table = Table(title="Images", title_style="bold")
-    table.add_column("face", no_wrap=True)
-    for column in ("masked", "unmasked", "all"):
-        table.add_column(column, justify="right", no_wrap=True)
-    rows = {_described(state): list(of.values()) for state, of in counts.items()}
-    rows["all"] = [sum(numbers) for numbers in zip(*rows.values(), strict=True)] or [0, 0]
-    for name, numbers in rows.items():
-        table.add_row(name, *map(str, numbers), str(sum(numbers)))
-    print_table(table)
+    states = {state for state, _ in counted}
+    ordered = sorted(states - {*_NOT_FOUND}) + [state for state in _NOT_FOUND if state in states]
+    return {s: {d: counted[s, d] for d in ("masked", "unmasked")} for s in ordered}
 
 
 def _described(state: str) -> str:
     """A state in words; that of a found face is its finder's name."""
-    if state in ("not found", "unreadable", _BEFORE, _STATED):
+    if state in _NOT_FOUND:
         return state
     if state == "aligner":
         return "found by the aligner alone"
@@ -181,14 +156,12 @@ def _print_lacking(aligned: Aligned) -> None:
     from maskedface.landmarks.sheet import shortened
 
     for state in ("not found", "unreadable"):
-        lacking = sorted(p for p, f in aligned.findings.items() if f.state == state)
+        lacking = sorted((p, f) for p, f in aligned.findings.items() if f.state == state)
         if lacking:
             print(f"{len(lacking)} {state}")
-        for path in lacking[:_SHOWN]:
-            reason = aligned.findings[path].problem
-            print(f"    {shown(shortened(reason or path, 1000))}")  # a reason names its file
-        if len(lacking) > _SHOWN:
-            print(f"    ... and {len(lacking) - _SHOWN} more (--json names all)")
+            # A reason names its file.
+            names = [shortened(finding.problem or path, 1000) for path, finding in lacking]
+            print_some(names, _SHOWN, " (--json names all)")
 
 
 def _write_crops(
@@ -196,23 +169,19 @@ def _write_crops(
 ) -> dict[str, Any]:
     from maskedface.landmarks import write_crops
 
+    alignment, size = args.crops_alignment, args.crops_size
     made = write_crops(
-        index,
-        args.crops,
-        alignment=args.crops_alignment,
-        size=args.crops_size,
-        protocols=protocols,
-        progress=True,
+        index, args.crops, alignment=alignment, size=size, protocols=protocols, progress=True
     )
     manifest = os.path.join(args.crops, "manifest.csv")
     print(
-        f"{manifest}: {len(made)} crops of {args.crops_size} px, aligned as {args.crops_alignment}, "
+        f"{manifest}: {len(made)} crops of {size} px, aligned as {alignment}, "
         f"{len(made.excluded)} images without; train on them with --manifest {shlex.quote(manifest)}"
     )
     return {
         "folder": args.crops,
-        "alignment": args.crops_alignment,
-        "size": args.crops_size,
+        "alignment": alignment,
+        "size": size,
         "images": len(made),
         "without": [list(gone) for gone in made.excluded],
     }

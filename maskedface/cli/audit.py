@@ -7,13 +7,18 @@ maskedface audit --data RMFRD --landmarks find --model dlib --json audit.json
 from __future__ import annotations
 
 import argparse
+import os
 from typing import TYPE_CHECKING
 
 from maskedface.cli import data
-from maskedface.cli.recognizing import add_model_alignment
+from maskedface.cli.recognizing import add_model, network_words, refuse_network_words
+from maskedface.cli.tables import print_some
+from maskedface.names import shown
 
 if TYPE_CHECKING:
-    from maskedface.datasets import FaceIndex
+    from maskedface.recognition.labels import Contradicted
+
+_SHOWN = 5  # faces and people printed; --json has all
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,13 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="do not look for wrong masked/unmasked labels",
     )
     group = parser.add_argument_group("wrong people")
-    group.add_argument(
-        "--model",
-        metavar="dlib|RUN|FILE.keras",
-        help="compare every face with its person's others and with everybody else's by this network, "
+    add_model(
+        group,
+        "compare every face with its person's others and with everybody else's by this network, "
         "which must not have been trained on these people",
     )
-    add_model_alignment(group)
     group.add_argument(
         "--leave-out-contradicted",
         action="store_true",
@@ -46,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface audit --help`."""
-    from maskedface import audit
+    from maskedface import audit, datasets
     from maskedface.atomic_file import write_json
 
     if args.leave_out_contradicted and not (args.model and args.write_clean):
@@ -54,23 +57,28 @@ def run(args: argparse.Namespace) -> int:
             "--leave-out-contradicted must come with --model and --write-clean. "
             f"Received: --model {args.model}, --write-clean {args.write_clean}"
         )
+    refuse_network_words(args, [args.model] if args.model else [])
     index = data.read_index(args)
+    wanted = "whole"
     if args.model:
         from maskedface.training.lineage import refuse_people
+        from maskedface.training.named_models import faces_of
 
         refuse_people(args.model, index.people)  # before anything is read
+        wanted = faces_of(args.model)
     if args.landmarks or args.model:
-        wanted = data.wanted_by_model(args.model) if args.model else "whole"
         (index,) = data.placed(args, wanted, index)
     report = audit.audit_images(index, check_domains=not args.no_domain_check)
     print(report.to_text())
     clean, found = audit.usable(index, report), report.to_json()
     if args.model:
-        from maskedface.cli.label_check import contradicted_labels
+        from maskedface.recognition import Recognizer
+        from maskedface.recognition.labels import contradicted_labels
 
-        contradicted = contradicted_labels(args.model, args.model_alignment, clean)
-        print(contradicted.to_text())
-        found["label_check"] = contradicted.to_json()
+        recognizer = Recognizer.load(args.model, **network_words(args, args.model))
+        contradicted = contradicted_labels(recognizer, clean)
+        _print_contradicted(args.model, contradicted)
+        found["label_check"] = {"model": args.model, **contradicted.to_dict()}
         if args.leave_out_contradicted:
             clean = contradicted.without(clean)
     if args.json:
@@ -80,17 +88,26 @@ def run(args: argparse.Namespace) -> int:
 
         draw_audit(report, args.picture)
     if args.write_clean:
-        _write_clean(args.write_clean, clean, len(index))
+        datasets.write_manifest(args.write_clean, clean)
+        print(
+            f"{args.write_clean}: {len(clean)} of {len(index)} images; use it with "
+            f"--manifest {args.write_clean} --data {os.path.abspath(clean.root)}"
+        )
     return 0
 
 
-def _write_clean(file: str, clean: FaceIndex, images: int) -> None:
-    import os
-
-    from maskedface import datasets
-
-    datasets.write_manifest(file, clean)
+def _print_contradicted(model: str, found: Contradicted) -> None:
+    rows, check = found.rows, found.check
     print(
-        f"{file}: {len(clean)} of {images} images; use it with "
-        f"--manifest {file} --data {os.path.abspath(clean.root)}"
+        f"{len(rows)} faces whose label {shown(model)} contradicts by {check.margin:g} spreads of "
+        f"{check.spread:.3f} or more, of {len(check.rows)} compared; look before removing any"
     )
+    lines = [
+        f"{row['path']}  {row['own_score']:.2f}, {row['other_person']} {row['other_score']:.2f}"
+        for row in rows
+    ]
+    print_some(lines, _SHOWN)
+    nearer = float((check.other > check.own).mean()) if len(check.rows) else 0.0
+    print(f"people by share of faces nearer to somebody else (of all: {nearer:.3f})")
+    people = sorted(check.disagreement().items(), key=lambda item: (-item[1], item[0]))
+    print_some([f"{person}  {share:.2f}" for person, share in people[:_SHOWN]], _SHOWN)

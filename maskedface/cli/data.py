@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from maskedface import datasets
-from maskedface.cli.values import count, rate
+from maskedface.cli.values import add_count, rate
 from maskedface.datasets import FaceIndex
 from maskedface.names import shown
 
 if TYPE_CHECKING:
-    from maskedface.training import Run
+    import numpy as np
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, *, landmarks: bool = True) -> None:
@@ -46,11 +47,10 @@ def add_data_arguments(parser: argparse.ArgumentParser, *, landmarks: bool = Tru
             "takes images whole, also aligned ones; default: find, where no row says it and the recipe "
             "wants aligned faces",
         )
-    group.add_argument(
+    add_count(
+        group,
         "--min-masked",
-        type=count(1),
-        metavar="N",
-        help="only people with both domains and at least N masked images (the paper: 8)",
+        "only people with both domains and at least N masked images (the paper: 8)",
     )
     group.add_argument(
         "--without-people",
@@ -79,7 +79,7 @@ def add_split_arguments(parser: argparse.ArgumentParser) -> None:
         "tests on other people",
     )
     group.add_argument("--train-fraction", type=rate, default=0.7, metavar="SHARE")
-    group.add_argument("--split-seed", type=count(0), default=0, metavar="N")
+    add_count(group, "--split-seed", "which rows, people or photos are the test", 0, least=0)
 
 
 def read_index(args: argparse.Namespace) -> FaceIndex:
@@ -96,17 +96,13 @@ def read_index(args: argparse.Namespace) -> FaceIndex:
         index = datasets.people_folder(args.data, args.domain, alignment=args.alignment)
     else:
         index = datasets.rmfrd(args.data, alignment=args.alignment)
-    _print_excluded(index)
-    return selected(index, args)
-
-
-def _print_excluded(index: FaceIndex) -> None:
     if index.excluded:
         counts = Counter(reason for _, reason in index.excluded)
         reasons = shown(", ".join(f"{count} {reason}" for reason, count in counts.most_common()))
         print(
             f"{len(index.excluded)} left out when listing (maskedface audit names them): {reasons}"
         )
+    return selected(index, args)
 
 
 def read_parts(args: argparse.Namespace) -> tuple[FaceIndex, FaceIndex]:
@@ -122,15 +118,7 @@ def read_parts(args: argparse.Namespace) -> tuple[FaceIndex, FaceIndex]:
         split = getattr(datasets, f"split_{args.split}")
         train, test = split(index, train_fraction=args.train_fraction, seed=args.split_seed)
         return train, test
-    if not args.manifest:
-        raise ValueError("--protocol must come with --manifest. Received: --protocol alone")
-    parts = datasets.read_split(
-        args.manifest, args.protocol, root=args.data, alignment=args.alignment
-    )
-    if not {"train", "test"} <= set(parts):
-        raise ValueError(
-            f"--protocol must have the parts train and test. Received: parts {sorted(parts)}"
-        )
+    parts = _protocol(args, "train", "test")
     others = {name: len(rows) for name, rows in parts.items() if name not in ("train", "test")}
     unused = len(datasets.read_manifest(args.manifest, root=args.data, check_files=False))
     unused -= sum(map(len, parts.values()))
@@ -148,13 +136,37 @@ def read_parts(args: argparse.Namespace) -> tuple[FaceIndex, FaceIndex]:
     return hold_out(train, train_fraction=1 - args.validation, seed=args.split_seed)
 
 
+def protocol_parts(args: argparse.Namespace, *names: str) -> list[FaceIndex]:
+    """The parts of --protocol that have these names, with the rows that the words leave (`selected`).
+
+    Raises:
+        ValueError: if the protocol, a column of --manifest, lacks one.
+    """
+    parts = _protocol(args, *names)
+    return [selected(parts[name], args) for name in names]
+
+
+def _protocol(args: argparse.Namespace, *names: str) -> dict[str, FaceIndex]:
+    if not args.manifest:
+        raise ValueError("--protocol must come with --manifest. Received: --protocol alone")
+    parts = datasets.read_split(
+        args.manifest, args.protocol, root=args.data, alignment=args.alignment
+    )
+    if not {*names} <= {*parts}:
+        raise ValueError(
+            f"--protocol must have the parts {' and '.join(names)}. Received: {sorted(parts)}"
+        )
+    return parts
+
+
 def placed(args: argparse.Namespace, faces: str, *parts: FaceIndex) -> tuple[FaceIndex, ...]:
     """Rows with their faces' places as --landmarks says, and a line about it on stdout.
 
     Args:
         args: the words.
-        faces: "aligned" or "whole", what is wanted where --landmarks is not given: aligned faces are
-            looked for if no row of any part says where its face lies.
+        faces: "aligned" or "whole", what is wanted where --landmarks is not given (`faces_of` of
+            `training.named_models`): aligned faces are looked for if no row of any part says where its
+            face lies.
         parts: indexes of one root, no path in two of them.
 
     Returns:
@@ -192,22 +204,6 @@ def placed(args: argparse.Namespace, faces: str, *parts: FaceIndex) -> tuple[Fac
     )
 
 
-def wanted_by(run: Run) -> str:
-    """How other images are shown to a run's network: as its training rows were, "aligned" or "whole"."""
-    from maskedface.datasets.face_places import is_placed
-
-    return "aligned" if any(map(is_placed, run.split()["train"].faces)) else "whole"
-
-
-def wanted_by_model(name: str) -> str:
-    """The same by a model's name; networks of no run are made for aligned faces."""
-    if not os.path.isdir(name):
-        return "aligned"
-    from maskedface.training import last_run
-
-    return wanted_by(last_run(name))
-
-
 def selected(index: FaceIndex, args: argparse.Namespace) -> FaceIndex:
     """The rows that --without-people and --min-masked leave.
 
@@ -233,3 +229,24 @@ def selected(index: FaceIndex, args: argparse.Namespace) -> FaceIndex:
             f"Received: --min-masked {args.min_masked} for {len(index.people)} people"
         )
     return kept
+
+
+def drawn_faces(masked: Sequence[bool], alignment: str, size: int, seed: int) -> np.ndarray:
+    """A drawn photograph of each of some people.
+
+    Args:
+        masked: of each whether they wear a mask.
+        alignment: what the faces are aligned to, a key of `geometry.ALIGNMENTS`.
+        size: int, their height and width in pixels.
+        seed: int.
+
+    Returns:
+        uint8 array, shape (people, size, size, 3), RGB.
+    """
+    import numpy as np
+
+    from maskedface import geometry, synthetic
+
+    matrix = geometry.chip_matrix(112, 112, source="arcface", target=alignment, size=size)
+    faces = [synthetic.draw_face(n, 0, covered, seed=seed) for n, covered in enumerate(masked)]
+    return np.stack([geometry.warp(face, matrix, size) for face in faces])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from maskedface.cli.values import count
+from maskedface.cli.values import add_count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,9 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run", default="runs/demo", metavar="DIR", help="the folder it all goes to"
     )
-    parser.add_argument("--people", type=count(2), default=16, help="how many people are drawn")
-    parser.add_argument("--photos", type=count(2), default=8, help="photos a person and domain")
-    parser.add_argument("--seed", type=count(0), default=0)
+    add_count(parser, "--people", "how many people are drawn", 16, least=2)
+    add_count(parser, "--photos", "photos a person and domain", 8, least=2)
+    add_count(parser, "--seed", "of the people and of training", 0, least=0)
 
 
 def run(args: argparse.Namespace) -> int:

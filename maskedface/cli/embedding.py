@@ -1,25 +1,33 @@
-"""The faces of a protocol as each model embeds them."""
+"""The faces of a protocol as each model is shown them."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Sequence
 
 from maskedface.cli import data
-from maskedface.cli.recognizing import load_recognizers
+from maskedface.cli.recognizing import network_words, refuse_network_words
 from maskedface.datasets import FaceIndex
 from maskedface.datasets.face_places import is_placed
 from maskedface.recognition import Gallery, Recognizer
+from maskedface.training.named_models import faces_of
 
 
 def models_and_faces(
-    args: argparse.Namespace, *parts: FaceIndex, with_cohort: bool = True
+    args: argparse.Namespace,
+    names: Sequence[str],
+    *parts: FaceIndex,
+    mirror: bool = False,
+    with_cohort: bool = True,
 ) -> Iterator[tuple[str, Recognizer, tuple[FaceIndex, ...], int]]:
-    """Each model of the words, and of --against, with the faces as they are shown to it (`data.placed`).
+    """Each model, with the faces as they are shown to it (`data.placed`).
 
     Args:
-        args: the words of `maskedface evaluate --protocol`.
+        args: the words for images, and those of `recognizing.add_network_words`.
+        names: as for `Recognizer.load`.
         parts: as for `data.placed`.
+        mirror: whether each embedding is joined with the mirror's.
         with_cohort: whether a run's cohort is used.
 
     Yields:
@@ -29,23 +37,17 @@ def models_and_faces(
         ValueError: if words do not go together.
         FileNotFoundError: if there is no such model.
     """
-    found = load_recognizers(names(args), args.model_alignment)
-    if args.mirror:
+    refuse_network_words(args, names)
+    found = {name: Recognizer.load(name, **network_words(args, name)) for name in names}
+    if mirror:
         found = {name: _mirrored(name, one, with_cohort) for name, one in found.items()}
-    placed: dict[str, tuple[FaceIndex, ...]] = {}
+    placed = functools.cache(lambda wanted: data.placed(args, wanted, *parts))
     for name, recognizer in found.items():
-        wanted = data.wanted_by_model(name)
-        if wanted not in placed:
-            placed[wanted] = data.placed(args, wanted, *parts)
+        wanted = faces_of(name)
         whole = args.landmarks == "none" or (args.landmarks is None and wanted == "whole")
-        faces = [face for part in placed[wanted] for face in part.faces]
+        faces = [face for part in placed(wanted) for face in part.faces]
         lacking = 0 if whole else sum(not is_placed(face) for face in faces)
-        yield name, recognizer, placed[wanted], lacking
-
-
-def names(args: argparse.Namespace) -> list[str]:
-    """The models of the words, each once; that of --against is the last, if it is not among the others."""
-    return list(dict.fromkeys([*args.runs, *([args.against] if args.against else [])]))
+        yield name, recognizer, placed(wanted), lacking
 
 
 def _mirrored(name: str, recognizer: Recognizer, with_cohort: bool) -> Recognizer:

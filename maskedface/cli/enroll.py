@@ -19,25 +19,19 @@ chosen on strangers; 2 a user error, nothing was written.
 from __future__ import annotations
 
 import argparse
-import dataclasses
+import functools
 import os
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
 
-from maskedface.cli import recognizing, thresholds
-from maskedface.cli.outputs import check_outputs
-from maskedface.cli.thresholds import add_threshold_arguments
-from maskedface.cli.values import count
-from maskedface.cli.waiting import add_wait
-from maskedface.locks import locked
+from maskedface.cli import recognizing
+from maskedface.cli.outputs import check_inputs, check_outputs
+from maskedface.cli.values import add_count, add_wait, rate
 
-if TYPE_CHECKING:
-    from maskedface.cli.thresholds import Chosen
-    from maskedface.recognition import Gallery
-    from maskedface.recognition.enrollment import EnrolledPhoto
-
-_PATIENCE = (
-    60.0  # seconds: the lock is held while a change is applied and saved, not while faces are read
+# seconds: the lock is held while a change is applied and saved, not while faces are read
+_PATIENCE = 60.0
+# The words that say what is to be done, as `GalleryUpdate` takes them.
+_UPDATE = (
+    *("photos", "person", "remove", "existing", "keep", "masks", "remember"),
+    *("strangers", "fpir", "far", "wait"),
 )
 
 
@@ -72,14 +66,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to remember of each photograph, to make the gallery again with another network: where "
         "it lies (default of a new gallery), the face itself too, or nothing; of those enrolled no more",
     )
-    parser.add_argument(
+    add_count(
+        parser,
         "--masks",
-        type=count(0, 100),
-        metavar="N",
-        help="of a new gallery: enroll each bare face with N drawn masks too, so that a network that "
+        "of a new gallery: enroll each bare face with N drawn masks too, so that a network that "
         "never saw masks finds it under one (10 is a good number; default: the run's recipe, else 0)",
+        least=0,
+        most=100,
     )
-    add_threshold_arguments(parser)
+    _add_threshold_arguments(parser)
     parser.add_argument(
         "--pictures", metavar="DIR", help="write each photograph there, with its box"
     )
@@ -87,39 +82,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_wait(parser, _PATIENCE)
 
 
+def _add_threshold_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--strangers", metavar="FOLDER", help="people not in the gallery, a folder each"
+    )
+    parser.add_argument(
+        "--fpir",
+        type=rate,
+        metavar="RATE",
+        help="share of strangers' faces that may get a name; default: the gallery's, else 0.01",
+    )
+    parser.add_argument(
+        "--far",
+        type=rate,
+        metavar="RATE",
+        help="share of pairs of strangers that may pass verify; default: the gallery's, else 0.001",
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface enroll --help`."""
+    _check_words(args)
+    check_inputs(*args.photos, args.made_from, args.strangers)
+    inputs = [args.gallery, *args.photos, args.made_from]
+    check_outputs(args.json, folder=args.pictures, inputs=inputs)
     from maskedface.cli.enrolled import report
     from maskedface.recognition import Gallery
+    from maskedface.recognition.gallery_update import GalleryUpdate
 
-    _check_words(args)
-    inputs = [args.gallery, *args.photos, *filter(None, [args.made_from])]
-    check_outputs(args.json, folder=args.pictures, inputs=inputs)
-    there = os.path.exists(args.gallery)
-    # People can be forgotten when the model is long gone.
-    if not (args.photos or args.strangers or args.made_from):
-        if not there:
-            raise ValueError(
-                f"--gallery must be there to remove from it. Received: {args.gallery!r}"
-            )
-        with locked(args.gallery, what="enroll --remove", wait=args.wait):
-            gallery = _loaded(args.gallery, args)
-            _make_room(gallery, args, ())
-            gallery.save(args.gallery)
-        return report(args, [], gallery, f"forgotten: {len(args.remove)}")
-    old = Gallery.load(args.made_from) if args.made_from else None
-    if old is not None and not len(old):
-        raise ValueError(
-            f"--from must have somebody enrolled. Received: {args.made_from!r}, nobody"
-        )
-    read = _read_photographs(args, _loaded(args.gallery, args) if there else None, old)
-    # What takes long is done: whoever else changes the gallery meanwhile waits a moment, and loses nothing.
-    with locked(args.gallery, what="enroll", wait=args.wait):
-        gallery = _as_it_is_now(args, read.gallery)
-        _enroll(gallery, args, read)
-        said, missed = thresholds.choose(gallery, args, read.chosen, old)
-        gallery.save(args.gallery)
-    return report(args, read.enrolled, gallery, said, missed=missed)
+    update = GalleryUpdate(
+        path=args.gallery,
+        recognizer=functools.partial(recognizing.read_recognizer, args),
+        made_from=Gallery.load(args.made_from) if args.made_from else None,
+        **{name: getattr(args, name) for name in _UPDATE},
+    )
+    return report(args, update.apply())
 
 
 def _check_words(args: argparse.Namespace) -> None:
@@ -141,149 +138,3 @@ def _check_words(args: argparse.Namespace) -> None:
             "--from must come without photographs, --person, --alignment, --fall-back and --pictures: that "
             f"gallery knows whom its photographs show and how. Received: --from {args.made_from!r} and more"
         )
-
-
-class _Read(NamedTuple):
-    """What was read from photographs, and the gallery as it was when they were read."""
-
-    gallery: Gallery
-    people: set[str]
-    enrolled: list[EnrolledPhoto]
-    chosen: Chosen
-
-
-def _read_photographs(
-    args: argparse.Namespace, gallery: Gallery | None, old: Gallery | None
-) -> _Read:
-    for word in ("keep", "masks") if gallery is not None else ():
-        given, kept = getattr(args, word), getattr(gallery, word)
-        if given not in (None, kept):
-            raise ValueError(f"--{word} must be that of the gallery, {kept}. Received: {given}")
-    from maskedface.recognition.enrollment import faces_again, photos_of_people, read_people
-
-    recognizer = recognizing.read_recognizer(args, gallery)
-    if gallery is None:
-        gallery = recognizer.gallery = _empty(recognizer.gallery, args, old)
-    person_of = photos_of_people(args.photos, args.person)
-    people = {*person_of.values()} if old is None else {*old.people}
-    of = gallery if gallery.calibration is not None or old is None else old
-    folder, strangers_of = _strangers(args, of)
-    _make_room(gallery, args, people)  # refused now rather than in the end
-    enrolled, strangers = [], []
-    if old is not None:
-        enrolled = faces_again(recognizer, old)
-        if args.existing == "replace":
-            enrolled = _whole_people(enrolled, gallery)
-        _refuse_nobody(enrolled, "a remembered photograph at least must show one face")
-    elif person_of:
-        enrolled = read_people(recognizer, person_of)
-        _refuse_nobody(enrolled, "a photograph at least must show one face")
-    if strangers_of:
-        strangers = read_people(recognizer, strangers_of, enroll=False, label="strangers")
-        if args.strangers:
-            _refuse_nobody(strangers, "--strangers must hold photographs with one face each")
-    if all(row.face is None for row in strangers):
-        folder = None
-    probes = thresholds.probes(strangers if folder else enrolled, folder)
-    return _Read(gallery, people, enrolled, probes)
-
-
-def _strangers(args: argparse.Namespace, gallery: Gallery) -> tuple[str | None, dict[str, str]]:
-    """The folder of strangers, and its photographs with whom each shows; (None, {}) where there is none."""
-    from maskedface.recognition.enrollment import photos_of_people
-
-    folder = thresholds.strangers_folder(args, gallery)
-    if folder is None:
-        return None, {}
-    try:
-        return folder, thresholds.enough(args, photos_of_people([folder]))
-    except (ValueError, OSError):
-        if args.strangers:
-            raise
-        return None, {}  # the gallery's old one, which nobody asked for by name
-
-
-def _refuse_nobody(rows: list[EnrolledPhoto], wanted: str) -> None:
-    if all(row.face is None for row in rows):
-        raise ValueError(f"{wanted}. Received: {len(rows)}, the first: {rows[0].error}")
-
-
-def _empty(
-    gallery: Gallery, args: argparse.Namespace | None = None, old: Gallery | None = None
-) -> Gallery:
-    """A gallery of nobody, for the same model; as the words say, else as the one that it is made from."""
-    from maskedface.recognition import Gallery
-
-    masks = args.masks if args else None
-    return Gallery(
-        gallery.fingerprint,
-        keep=(args and args.keep) or (old or gallery).keep,
-        source=gallery.source,
-        cohort=gallery.cohort,
-        masks=gallery.masks if masks is None else masks,
-        remember=(args and args.remember) or (old or gallery).remember,
-        alignment=gallery.alignment,
-    )
-
-
-def _loaded(path: str, args: argparse.Namespace) -> Gallery:
-    """A gallery, which remembers what the words say from now on."""
-    from maskedface.recognition import Gallery
-
-    gallery = Gallery.load(path)
-    if args.remember:
-        gallery.remember_from_now(args.remember)
-    return gallery
-
-
-def _as_it_is_now(args: argparse.Namespace, read_for: Gallery) -> Gallery:
-    """The gallery, which others may have changed, removed or made while photographs were read."""
-    if not os.path.exists(args.gallery):
-        return _empty(read_for)
-    gallery = _loaded(args.gallery, args)
-    gallery.check_model(read_for.fingerprint)
-    kind, other = (
-        f"--keep {one.keep} --masks {one.masks} --remember {one.remember}"
-        for one in (read_for, gallery)
-    )
-    if kind != other:
-        raise ValueError(
-            "a gallery must be of one kind while photographs are read for it. Received: one that "
-            f"another process made meanwhile, with {other}"
-        )
-    return gallery
-
-
-def _make_room(gallery: Gallery, args: argparse.Namespace, people: Iterable[str]) -> list[str]:
-    """Forgets those who are to be removed; says whom of the people to enroll it knows."""
-    for name in args.remove:
-        gallery.remove(name)
-    known = sorted({person for person in people if person in gallery})
-    if known and args.existing == "refuse":
-        raise ValueError(
-            "people must not be enrolled yet, or --existing add or replace be given. "
-            f"Received: {len(known)} who are, the first {known[0]!r}"
-        )
-    return known
-
-
-def _enroll(gallery: Gallery, args: argparse.Namespace, read: _Read) -> None:
-    from maskedface.recognition.enrollment import enroll_rows
-
-    known = _make_room(gallery, args, read.people)
-    if args.existing == "replace":
-        for person in {*known} & {row.person for row in read.enrolled if row.face is not None}:
-            gallery.remove(person)
-    enroll_rows(gallery, read.enrolled)
-
-
-def _whole_people(rows: list[EnrolledPhoto], gallery: Gallery) -> list[EnrolledPhoto]:
-    """The rows without the faces of people who are enrolled and would be replaced by fewer photographs."""
-    lacking = {row.person for row in rows if row.error and row.person in gallery}
-    why = "others of this person's photographs are left out, so they stay as they were enrolled"
-    return [
-        dataclasses.replace(row, face=None, hashes=None, error=row.error or why)
-        if row.person in lacking
-        else row
-        for row in rows
-    ]

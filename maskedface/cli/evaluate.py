@@ -23,14 +23,17 @@ also scored over every pair of its images, masked with unmasked and masked with 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+import functools
+import itertools
+from typing import TYPE_CHECKING
 
 from maskedface.cli import data
-from maskedface.cli.recognizing import add_model_alignment
-from maskedface.cli.values import count, rate
+from maskedface.cli.recognizing import add_network_words, refuse_network_words
+from maskedface.cli.tables import figure
+from maskedface.cli.values import add_count, rate
+from maskedface.names import did_you_mean
 
 if TYPE_CHECKING:
-    from maskedface.datasets import FaceIndex
     from maskedface.evaluation.learners import Learner
     from maskedface.training import Run
 
@@ -53,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--join", action="store_true", help="join the runs' embeddings, seed by seed, into one"
     )
     parser.add_argument("--json", metavar="FILE", help="with images: write the report there")
-    add_model_alignment(parser)
+    add_network_words(parser)
     data.add_data_arguments(parser)
     _add_protocol_arguments(parser)
 
@@ -79,44 +82,23 @@ def _add_protocol_arguments(parser: argparse.ArgumentParser) -> None:
         help="join each image's embedding with its mirror's, as mirror_join=true does in a recipe; takes "
         "twice the time",
     )
-    group.add_argument(
-        "--enrolled",
-        type=count(1),
-        default=200,
-        metavar="N",
-        help="of a column: people enrolled a draw",
-    )
-    group.add_argument(
-        "--fpir", type=rate, nargs="+", default=(0.01, 0.1), metavar="RATE", help="of a column"
-    )
-    group.add_argument(
-        "--far", type=rate, nargs="+", default=(0.01, 0.001), metavar="RATE", help="of a column"
-    )
-    group.add_argument(
-        "--draws",
-        type=count(1),
-        default=10,
-        metavar="N",
-        help="of a column: draws, by seeds 0, 1, ...",
-    )
+    add_count(group, "--enrolled", "of a column: people enrolled a draw", 200)
+    for word, default in (("--fpir", (0.01, 0.1)), ("--far", (0.01, 0.001))):
+        told = f"of a column; default: {' '.join(map(str, default))}"
+        group.add_argument(word, type=rate, nargs="+", default=default, metavar="RATE", help=told)
+    add_count(group, "--draws", "of a column: draws, by seeds 0, 1, ...", 10)
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface evaluate --help`."""
+    if args.mirror and not args.protocol:
+        raise ValueError("--mirror must come with --protocol. Received: --mirror alone")
+    if args.protocol:
+        return _on_protocol(args)
+    refuse_network_words(args, ())  # runs state their own
     from maskedface.cli.results import print_results
     from maskedface.training import find_runs
 
-    if args.mirror and not args.protocol:
-        raise ValueError("--mirror must come with --protocol. Received: --mirror alone")
-    if args.model_alignment and not args.protocol:
-        raise ValueError(
-            "--model-alignment must come with --protocol: runs state their own. "
-            f"Received: --model-alignment {args.model_alignment} alone"
-        )
-    if args.protocol:
-        from maskedface.cli.protocols import run_protocol
-
-        return run_protocol(args)
     groups = {path: find_runs(path) for path in args.runs}
     if args.data or args.manifest:
         return _on_other_images(groups, args)
@@ -127,60 +109,86 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _relearned(groups: dict[str, list[Run]], learner: Learner, join: bool) -> dict[str, Any]:
-    from maskedface.cli.learners import relearn
+def _on_protocol(args: argparse.Namespace) -> int:
+    from maskedface.atomic_file import write_json
+    from maskedface.datasets.pairs import PAIR_PROTOCOLS
+
+    is_list, lists = args.protocol in PAIR_PROTOCOLS, len(args.list or ())
+    if args.against and (not is_list or lists > 1):
+        raise ValueError(
+            "--against must come with a list of pairs, or without --protocol; name models beside each "
+            f"other. Received: --against {args.against} with --protocol {args.protocol}"
+        )
+    if not is_list and not args.manifest:
+        raise ValueError(
+            f"--protocol must be one of {PAIR_PROTOCOLS}, or come with --manifest. "
+            f"Received: {args.protocol!r}{did_you_mean(args.protocol, PAIR_PROTOCOLS)}"
+        )
+    if is_list and args.without_people is not None:
+        raise ValueError(
+            "--without-people must come with a manifest's column: published lists stay whole. "
+            f"Received: --protocol {args.protocol}"
+        )
+    if is_list and not args.data:
+        raise ValueError("--data must be given with --protocol. Received: no --data")
+    if is_list and lists > 2:
+        raise ValueError(f"--list must be one or two files. Received: {lists}")
+    # Keras takes seconds to import: wrong words end before it.
+    from maskedface.cli.lists import rank_lists, score_pairs
+    from maskedface.cli.open_set import score_open_set
+
+    score = score_open_set if not is_list else rank_lists if lists == 2 else score_pairs
+    reports = score(args)
+    if args.json:
+        write_json(args.json, reports)
+    return 0
+
+
+def _relearned(groups: dict[str, list[Run]], learner: Learner, join: bool) -> dict[str, list[Run]]:
+    from maskedface.training.rescoring import relearned
 
     if not join:
         return {
-            f"{path} + {learner}": [relearn([run], learner) for run in runs]
+            f"{path} + {learner}": [relearned([run], learner) for run in runs]
             for path, runs in groups.items()
         }
-    counts = {len(runs) for runs in groups.values()}
-    if len(groups) < 2 or len(counts) > 1:
+    counts = {path: len(runs) for path, runs in groups.items()}
+    if len(groups) < 2 or len(set(counts.values())) > 1:
         raise ValueError(
-            "--join must be given two runs at least, of as many seeds each. "
-            f"Received: { ({path: len(runs) for path, runs in groups.items()}) }"
+            f"--join must be given two runs at least, of as many seeds each. Received: {counts}"
         )
     together = zip(*groups.values(), strict=True)
-    return {" & ".join(groups) + f" + {learner}": [relearn(runs, learner) for runs in together]}
+    return {" & ".join(groups) + f" + {learner}": [relearned(runs, learner) for runs in together]}
 
 
 def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> int:
     from maskedface import models
     from maskedface.atomic_file import write_json
     from maskedface.datasets import read_aligned_faces
-    from maskedface.datasets.splits import shared_rows
     from maskedface.training.domain_reports import report_domains
+    from maskedface.training.lineage import refuse_rows
+    from maskedface.training.named_models import faces_of
 
     index = data.read_index(args)
-    reports, chips = {}, {}
-    places: dict[str, FaceIndex] = {}
+    for run in itertools.chain(*groups.values()):
+        refuse_rows(run, index)
+
+    placed = functools.cache(lambda wanted: data.placed(args, wanted, index)[0])
+    reports = {}
     for path, runs in groups.items():
-        for one in runs:
-            leaked = shared_rows(index, one.split()["train"])
-            if leaked:
-                raise ValueError(
-                    "images to evaluate on must not be ones the run trained on. "
-                    f"Received: {len(leaked)} such, the first {leaked[0]!r}"
-                )
-            people = tuple(one.record["classes"])
-            size, alignment = one.record["image_size"], one.record["alignment"]
-            labels = index.labels(people)
-            wanted = data.wanted_by(one)
-            if wanted not in places:
-                (places[wanted],) = data.placed(args, wanted, index)
-            key = (size, alignment, wanted)
-            if key not in chips:
-                chips[key] = read_aligned_faces(
-                    places[wanted], size=size, alignment=alignment, progress=True
-                )
-            report = report_domains(index, labels, models.predict(one.model, chips[key]))
-            reports[one.path] = report
+        for run in runs:
+            record, rows = run.record, placed(faces_of(run))
+            size, alignment = record["image_size"], record["alignment"]
+            faces = read_aligned_faces(rows, size=size, alignment=alignment, progress=True)
+            labels = index.labels(tuple(record["classes"]))
+            report = report_domains(index, labels, models.predict(run.model, faces))
+            reports[run.path] = report
             for domain, scores in report.items():
                 low, high = scores["accuracy_interval"]
+                value = {"value": scores["accuracy"], "low": low, "high": high}
                 print(
-                    f"{path} seed {one.record['seed']}, {domain}: {scores['faces']} faces, "
-                    f"accuracy {scores['accuracy']:.3f} [{low:.3f}, {high:.3f}]"
+                    f"{path} seed {record['seed']}, {domain}: {scores['faces']} faces, "
+                    f"accuracy {figure(value)}"
                 )
     if args.json:
         write_json(args.json, reports)

@@ -15,17 +15,18 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from maskedface.cli import data
 from maskedface.cli.recognizing import add_model_alignment
+from maskedface.cli.tables import change, figure
 from maskedface.names import shown
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
 
+    from maskedface.datasets import FaceIndex
     from maskedface.recognition import Recognizer
 
 
@@ -51,64 +52,41 @@ def run(args: argparse.Namespace) -> int:
     return _measure(args) if args.protocol else _show(args)
 
 
-def _recognizers(names: Sequence[str], args: argparse.Namespace) -> dict[str, Recognizer]:
-    from maskedface.cli.recognizing import load_recognizers
-
-    return load_recognizers(
-        names, args.model_alignment, aligned_to=args.alignment, fall_back="always"
-    )
-
-
 def _show(args: argparse.Namespace) -> int:
     import numpy as np
 
-    from maskedface import evaluation, masking
+    from maskedface import evaluation, masking, models
     from maskedface.cli.outputs import check_outputs, picture_path, write_picture
-    from maskedface.recognition import photo_files
+    from maskedface.recognition import Recognizer, photo_files
+    from maskedface.training import last_run
 
     check_outputs(folder=args.out)
-    recognizer = _recognizers([args.run], args)[args.run]
-    model, classes = _classifier(args.run)
-    if args.reference is None and not classes:
+    recognizer = Recognizer.load(
+        args.run, alignment=args.model_alignment, aligned_to=args.alignment, fall_back="always"
+    )
+    run = last_run(args.run) if os.path.isdir(args.run) else None
+    if args.reference is None and run is None:
         raise ValueError("--reference must be given for a model that names nobody. Received: none")
     paths = photo_files(*args.photos)
     chips = np.stack([recognizer.align(path) for path in paths])
-    area = masking.mask_area(recognizer.alignment, chips.shape[1])
     if args.reference is not None:
         other = recognizer.align(args.reference)
-        embeddings = _embedded(recognizer, np.concatenate([chips, other[None]]))
-        references = np.repeat(embeddings[-1:], len(chips), axis=0)
+        *embeddings, reference = _embedded(recognizer, np.concatenate([chips, other[None]]))
+        references = np.stack([reference] * len(chips))
         maps = evaluation.grad_cam(_network(recognizer), chips, references=references)
-        words = [f"cosine {value:.3f}" for value in embeddings[:-1] @ embeddings[-1]]
-    else:
-        maps = evaluation.grad_cam(model, chips)
-        words = [classes[n] for n in _predicted(model, chips)]
+        words = [f"cosine {embedding @ reference:.3f}" for embedding in embeddings]
+    elif run is not None:
+        maps = evaluation.grad_cam(run.model, chips)
+        words = [run.record["classes"][n] for n in models.predict(run.model, chips).argmax(1)]
+    area = masking.mask_area(recognizer.alignment, chips.shape[1])
     shares = evaluation.attention_share(maps, area)
     for number, (path, share) in enumerate(zip(paths, shares, strict=True)):
         picture = np.hstack([chips[number], evaluation.overlay(chips[number], maps[number])])
         write_picture(picture_path(args.out, number + 1, path, ".png"), picture)
-        print(
-            f"{shown(path)}: {shown(words[number])}; {share:.2f} of the attention where a mask lies"
-        )
+        told = f"{path}: {words[number]}; {share:.2f} of the attention where a mask lies"
+        print(shown(told))
     print(f"spread evenly it would be {area.mean():.2f}; pictures in {args.out}")
     return 0
-
-
-def _classifier(name: str) -> tuple[Any, list[str]]:
-    """The run's classifier and its people; nobody for a model that names none."""
-    if not os.path.isdir(name):
-        return None, []
-    from maskedface.training import last_run
-
-    found = last_run(name)
-    return found.model, found.record["classes"]
-
-
-def _predicted(model: Any, chips: np.ndarray) -> np.ndarray:
-    from maskedface import models
-
-    found: np.ndarray = models.predict(model, chips).argmax(1)
-    return found
 
 
 def _embedded(recognizer: Recognizer, chips: np.ndarray) -> np.ndarray:
@@ -130,58 +108,41 @@ def _network(recognizer: Recognizer) -> keras.Model:
 
 
 def _measure(args: argparse.Namespace) -> int:
-    from maskedface import datasets, evaluation
+    from maskedface import evaluation
+    from maskedface.cli.embedding import models_and_faces
 
-    if not args.manifest:
-        raise ValueError("--protocol must come with --manifest. Received: --protocol alone")
-    parts = datasets.read_split(
-        args.manifest, args.protocol, root=args.data, alignment=args.alignment
-    )
-    if "test" not in parts:
-        raise ValueError(f"--protocol must have the part test. Received: parts {sorted(parts)}")
-    found = []
-    test = data.selected(parts["test"], args)
-    names = (args.run, *([args.against] if args.against else []))
-    places = {
-        wanted: data.placed(args, wanted, test)[0]
-        for wanted in sorted(set(map(data.wanted_by_model, names)))
-    }
-    recognizers = _recognizers(names, args)
-    for name in names:
-        rows = places[data.wanted_by_model(name)]
-        shares, people, even = _shares(recognizers[name], rows)
-        found.append(shares)
+    (test,) = data.protocol_parts(args, "test")
+    names, found = [args.run, *([args.against] if args.against else [])], {}
+    for name, recognizer, (rows,), _ in models_and_faces(args, names, test):
+        shares, people, even = _shares(recognizer, rows)
+        found[name] = shares
         low, high = evaluation.bootstrap_interval(shares, people)
+        share = figure({"value": shares.mean(), "low": low, "high": high})
         print(
-            f"{name}: {shares.mean():.3f} [{low:.3f}, {high:.3f}] of the attention lies where a mask "
-            f"does ({len(shares)} masked faces of {len(set(people))} people; evenly spread: {even:.3f})"
+            f"{name}: {share} of the attention lies where a mask does ({len(shares)} masked faces of "
+            f"{len(set(people))} people; evenly spread: {even:.3f})"
         )
     if args.against:
-        ours, theirs = found
-        shift = evaluation.paired_difference(ours, theirs, people)
-        print(
-            f"difference, face by face: {shift['difference']:+.3f} "
-            f"[{shift['low']:+.3f}, {shift['high']:+.3f}]"
-        )
+        shift = evaluation.paired_difference(found[args.run], found[args.against], people)
+        print(f"difference, face by face: {change(shift)}")
     return 0
 
 
-def _shares(recognizer: Recognizer, test: Any) -> tuple[np.ndarray, list[str], float]:
+def _shares(recognizer: Recognizer, test: FaceIndex) -> tuple[np.ndarray, list[str], float]:
     """The masked faces' shares, their people, and the share of attention spread evenly."""
     import numpy as np
 
     from maskedface import datasets, evaluation, masking
     from maskedface.reporting.grad_cam import masked_with_others
 
+    pairs = masked_with_others(test)
+    if not pairs:
+        raise ValueError("a masked face must have an unmasked one of another photo. Received: none")
     size = recognizer.embedder.size
     chips = datasets.read_aligned_faces(
         test, size=size, alignment=recognizer.alignment, progress=True
     )
-    embeddings = _embedded(recognizer, chips)
-    pairs = masked_with_others(test)
-    if not pairs:
-        raise ValueError("a masked face must have an unmasked one of another photo. Received: none")
-    rows = [row for row, _ in pairs]
+    embeddings, rows = _embedded(recognizer, chips), [row for row, _ in pairs]
     references = np.stack([embeddings[others].mean(axis=0) for _, others in pairs])
     maps = evaluation.grad_cam(_network(recognizer), chips[rows], references=references)
     area = masking.mask_area(recognizer.alignment, size)

@@ -17,21 +17,23 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import data
-from maskedface.cli.recognizing import add_model_alignment, refuse_alignment
-from maskedface.cli.values import count, share
+from maskedface.cli.recognizing import add_model_alignment
+from maskedface.cli.tables import print_table
+from maskedface.cli.values import add_count, share
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from maskedface.datasets import FaceIndex
     from maskedface.exporting import Exported
     from maskedface.training import Run
 
 _CHECKED = 64  # faces that files are compared on
+_BATCH = 32  # faces that a file is given at a time
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,10 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("embedding", "logits", "probabilities"),
         help="what comes out; default: logits of a run's people, else the embedding",
     )
-    parser.add_argument(
-        "--calibrate", type=count(1), default=100, metavar="N", help="faces for int8"
-    )
-    parser.add_argument("--seed", type=count(0), default=0, help="which faces")
+    add_count(parser, "--calibrate", "faces for int8", 100)
+    add_count(parser, "--seed", "which faces", 0, least=0)
     parser.add_argument(
         "--check",
         type=share,
@@ -71,17 +71,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface export --help`."""
-    import numpy as np
-
-    from maskedface import exporting
-
-    if args.calibrate < 1:
-        raise ValueError(f"--calibrate must be at least 1. Received: {args.calibrate}")
+    if args.check is not None and (not os.path.isdir(args.model) or args.output):
+        raise ValueError(
+            "--check must come with a run's folder and without --output. "
+            f"Received: {args.model!r}, --output {args.output}"
+        )
     jobs = _jobs(args)
-    run = _run_of(args)
-    model, facts, rows = _read(args)
-    faces, source = _faces(args, model, facts["alignment"], rows)
-    calibration, checked = faces[_CHECKED:], faces[:_CHECKED]
+    model, facts, run = _read(args)
+    from maskedface import exporting  # wrong words end before Keras is imported
+
+    faces, source = _faces(args, model, facts["alignment"], run)
+    # Of few faces half are left to compare on.
+    compared = min(_CHECKED, len(faces) - min(args.calibrate, len(faces) // 2))
+    checked, calibration = faces[:compared], faces[compared:]
     if "int8" in args.precision:
         facts["calibration"] = f"{len(calibration)} of {source}"
     print(f"compared on {len(checked)} of {source}")
@@ -99,32 +101,14 @@ def run(args: argparse.Namespace) -> int:
             )
         )
         print(f"{path}: read back, {done[-1].agreement.relative:.1e} from Keras")
-    _print(model, done, np.asarray(checked))
-    if run is None:
+    _print(model, done, checked)
+    if run is None or args.check is None:
         return 0
-    from maskedface.cli.export_check import check_files
-
     return 0 if check_files(run, done, args.check) else 1
-
-
-def _run_of(args: argparse.Namespace) -> Run | None:
-    """The run whose test faces the files are to name; None without --check."""
-    from maskedface.training import find_runs
-
-    if args.check is None:
-        return None
-    if not os.path.isdir(args.model) or args.output:
-        raise ValueError(
-            "--check must come with a run's folder and without --output. "
-            f"Received: {args.model!r}, --output {args.output}"
-        )
-    return find_runs(args.model)[0]
 
 
 def _jobs(args: argparse.Namespace) -> list[tuple[str, Any, Any]]:
     """(path, format, precision) of each file."""
-    from maskedface.exporting.exported import ENDINGS
-
     kinds = [
         (form, precision)
         for form in dict.fromkeys(args.to)
@@ -137,135 +121,133 @@ def _jobs(args: argparse.Namespace) -> list[tuple[str, Any, Any]]:
         return [(args.out, *kinds[0])]
     if os.path.isfile(args.out):
         raise ValueError(f"--out must be a folder for several files. Received: {args.out!r}")
-    names = {"float32": "", "float16": "-float16", "int8": "-int8"}
+    from maskedface.exporting.exported import ENDINGS
+
+    names = {"float32": "model", "float16": "model-float16", "int8": "model-int8"}
     return [
-        (os.path.join(args.out, f"model{names[precision]}{ENDINGS[form]}"), form, precision)
+        (os.path.join(args.out, names[precision] + ENDINGS[form]), form, precision)
         for form, precision in kinds
     ]
 
 
-def _read(args: argparse.Namespace) -> tuple[keras.Model, dict[str, Any], FaceIndex | None]:
-    """The model as it is to be written, what its file shall tell, and the run's training faces."""
-    import keras
-
+def _read(args: argparse.Namespace) -> tuple[keras.Model, dict[str, Any], Run | None]:
+    """The model as it is to be written, what its file shall tell, and the run that it is of."""
     from maskedface import models
-    from maskedface.models.saved import load_model
     from maskedface.training import find_runs
-    from maskedface.training.run import alignment_beside
+    from maskedface.training.named_models import open_model
 
-    refuse_alignment(args.model, args.model_alignment)
-    classes, rows, alignment = None, None, args.model_alignment
-    if args.model == "dlib":
-        model = models.DlibResNet29()
-    elif os.path.isdir(args.model):
-        found = find_runs(args.model)[0]
-        model, rows = found.model, found.split()["train"]
-        classes, alignment = found.record["classes"], found.record["alignment"]
-        wanted = "embedding" if "embeddings" in found.predictions else "logits"
-    elif os.path.isfile(args.model):
-        model = load_model(args.model)
-        alignment = alignment or alignment_beside(args.model)
-    else:
-        raise FileNotFoundError(
-            f"MODEL must be 'dlib', a run's folder or a .keras file. Received: {args.model!r}"
-        )
+    name = find_runs(args.model)[0].path if os.path.isdir(args.model) else args.model
+    model, alignment, _, run = open_model(name, args.model_alignment)
     embedder = models.embedder(model)
-    if classes is None:
-        wanted = "embedding" if embedder is model else "logits"
-    wanted = args.output or wanted
+    is_open = run is not None and "embeddings" in run.predictions
+    wanted = args.output or ("embedding" if is_open or embedder is model else "logits")
     facts: dict[str, Any] = {"model": args.model, "output": wanted}
     facts["alignment"] = alignment or models.alignment_of(embedder)
     if wanted == "embedding":
-        return embedder, facts, rows
+        return embedder, facts, run
     if embedder is model:
         raise ValueError(
             f"--output must be 'embedding' for a model without a head. Received: {wanted}"
         )
-    if classes is not None:
-        facts["classes"] = classes
+    if run is not None:
+        facts["classes"] = run.record["classes"]
     if wanted == "probabilities":
+        import keras
+
         softmax = keras.layers.Softmax(dtype="float32", name="head_probabilities")
         model = keras.Model(model.input, softmax(model.output), name=model.name)
-    return model, facts, rows
+    return model, facts, run
 
 
 def _faces(
-    args: argparse.Namespace, model: keras.Model, alignment: str, rows: FaceIndex | None
+    args: argparse.Namespace, model: keras.Model, alignment: str, run: Run | None
 ) -> tuple[np.ndarray, str]:
     """Different faces in a drawn order, the model's input, and where they come from."""
     import numpy as np
 
-    from maskedface import datasets, geometry, synthetic
-    from maskedface.datasets.aligned_faces import read_aligned_face
+    from maskedface.datasets import FaceIndex, read_aligned_faces
+    from maskedface.training.named_models import faces_of
 
     size, count = model.input_shape[1], _CHECKED + args.calibrate
+    index = None if run is None else run.split()["train"]
     if args.data or args.manifest:
-        (index,) = data.placed(args, data.wanted_by_model(args.model), data.read_index(args))
+        (index,) = data.placed(args, faces_of(args.model), data.read_index(args))
         source = f"--data {args.data or args.manifest}"
-    elif rows is not None and all(map(os.path.isfile, rows.paths)):
-        index, source = rows, "the run's training faces"
+    elif index is not None and all(map(os.path.isfile, index.paths)):
+        source = "the run's training faces"
     else:
-        matrix = geometry.chip_matrix(112, 112, source="arcface", target=alignment, size=size)
-        drawn = [
-            synthetic.draw_face(person, 0, person % 2 == 1, seed=args.seed)
-            for person in range(count)
-        ]
-        return np.stack([geometry.warp(face, matrix, size) for face in drawn]), "drawn faces"
+        masked = [person % 2 == 1 for person in range(count)]
+        return data.drawn_faces(masked, alignment, size, args.seed), "drawn faces"
     order = np.random.default_rng(args.seed).permutation(len(index))[:count]
     if len(order) < 2:
         raise ValueError(f"at least two faces must be there to compare on. Received: {len(order)}")
-    if len(order) < count:  # few faces: half to compare on, half to calibrate with
-        order = (
-            np.resize(order[: len(order) // 2], _CHECKED).tolist()
-            + order[len(order) // 2 :].tolist()
-        )
-    chips = [
-        read_aligned_face(
-            index.paths[row],
-            size=size,
-            alignment=alignment,
-            source=datasets.face_source(index.faces[row]),
-        )
-        for row in order
-    ]
-    return np.stack(chips), source
+    rows = FaceIndex(index.root, [index.faces[row] for row in order])
+    return read_aligned_faces(rows, size=size, alignment=alignment), source
 
 
 def _print(model: keras.Model, done: list[Exported], images: np.ndarray) -> None:
-    from rich.table import Table
-
     from maskedface import exporting, models
-    from maskedface.cli.tables import print_table
     from maskedface.exporting.exported import in_float32
     from maskedface.exporting.timing import time_models
 
-    plain = in_float32(model)
+    plain, several = in_float32(model), images[:32]
     ways: dict[str, Any] = {"Keras": lambda batch: models.predict(plain, batch)}
     ways |= {one.path: exporting.load(one.path) for one in done}
-    single = time_models(ways, images[:1])
-    batch = time_models(ways, images[:32], rounds=3)
-    table = Table(title="times are medians of rounds in turn, and shares of Keras' own")
-    columns = (
-        "file",
-        "precision",
-        "MB",
-        "ms, one face",
-        "ms a face of 32",
-        "difference",
-        "least cosine",
-    )
-    for column in columns:
-        table.add_column(column, no_wrap=True)
+    spent = time_models(ways, images[:1]), time_models(ways, several, rounds=3)
 
     def times(name: str) -> list[str]:
-        return [
-            f"{spent[name]:.2f} ({spent[name] / spent['Keras']:.2f}x)" for spent in (single, batch)
-        ]
+        return [f"{one[name]:.2f} ({one[name] / one['Keras']:.2f}x)" for one in spent]
 
-    table.add_row("Keras", "float32", "", *times("Keras"), "", "")
+    rows = [["Keras", "float32", "", *times("Keras")]]
     for one in done:
-        told = one.agreement
-        megabytes = f"{one.size / 1e6:.1f}"
-        away = f"{told.relative:.1e}", f"{told.cosine:.5f}"
-        table.add_row(os.path.basename(one.path), one.precision, megabytes, *times(one.path), *away)
-    print_table(table)
+        told = [os.path.basename(one.path), one.precision, f"{one.size / 1e6:.1f}"]
+        away = [f"{one.agreement.relative:.1e}", f"{one.agreement.cosine:.5f}"]
+        rows.append([*told, *times(one.path), *away])
+    columns = ["file", "precision", "MB", "ms, one face", f"ms a face of {len(several)}"]
+    title = "times are medians of rounds in turn, and shares of Keras' own"
+    print_table([*columns, "difference", "least cosine"], rows, title=title)
+
+
+def check_files(run: Run, done: Sequence[Exported], most: float) -> bool:
+    """Scores files on a run's test faces, prints them and adds the figures to each file's `.json`.
+
+    The run's side are the predictions that it kept. A file must give what they are: an open run's
+    embeddings, else its people's scores, as `maskedface export` writes them by default.
+
+    Args:
+        run: finished; its test faces must be there still.
+        done: files made from it.
+        most: what a file may lose at most, as a share of the faces of the domain that the recipe is
+            tested on.
+
+    Returns:
+        Whether every file keeps to that.
+    """
+    from maskedface.atomic_file import write_json
+    from maskedface.cli.results import compared, print_results
+    from maskedface.datasets import read_aligned_faces
+    from maskedface.training.rescoring import rescored
+    from maskedface.training.run import read_json
+
+    size, alignment = run.record["image_size"], run.record["alignment"]
+    test = run.split()["test"]
+    chips = read_aligned_faces(test, size=size, alignment=alignment, progress=True)
+    found, keeps = {}, True
+    for one in done:
+        found[one.path] = [rescored(run, _outputs(one.path, chips))]
+        report = {kind: compared(found[one.path], [run], kind) for kind in run.metrics}
+        facts = f"{one.path}.json"
+        write_json(facts, read_json(facts) | {"check": report})
+        tested = [kind for kind in report if kind.split("_")[0] == run.recipe.test_on]
+        keeps &= all(-report[kind]["difference"] <= most for kind in tested)
+    print_results(found, [run])
+    return keeps
+
+
+def _outputs(path: str, chips: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    from maskedface import exporting
+
+    predict, starts = exporting.load(path), range(0, len(chips), _BATCH)
+    return np.concatenate([predict(chips[start : start + _BATCH]) for start in starts])

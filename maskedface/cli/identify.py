@@ -12,16 +12,18 @@ whether it has all photographs.
 from __future__ import annotations
 
 import argparse
+import functools
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maskedface.cli import recognizing
-from maskedface.cli.outputs import check_outputs, picture_path, write_picture
+from maskedface.cli.outputs import check_inputs, check_outputs, try_picture
 from maskedface.cli.tables import print_table
-from maskedface.cli.values import count, score
+from maskedface.cli.values import add_count, score
 from maskedface.names import shown
 
 if TYPE_CHECKING:
+    from maskedface.recognition import Gallery
     from maskedface.recognition.batch import PhotoResult
 
 _SAVED_EVERY = 30.0  # seconds: the whole of it is written anew
@@ -37,15 +39,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SCORE",
         help="name from here on, in [-1, 1], with a cohort in [-2, 2]; default: the gallery's",
     )
-    parser.add_argument(
-        "--candidates", type=count(1), default=3, metavar="N", help="shown for each face"
-    )
+    add_count(parser, "--candidates", "shown for each face", 3)
     parser.add_argument("--pictures", metavar="DIR", help="write each photograph there, with names")
     recognizing.add_recognizer_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface identify --help`."""
+    check_inputs(args.gallery, *args.photos)
+    from maskedface.atomic_file import is_stream
     from maskedface.recognition import Gallery, identify_all, photo_files
 
     gallery = Gallery.load(args.gallery)
@@ -53,13 +55,15 @@ def run(args: argparse.Namespace) -> int:
     check_outputs(args.json, folder=args.pictures, inputs=(*paths, args.gallery))
     recognizer = recognizing.read_recognizer(args, gallery)
     rows: list[_Row] = []
+    # A file is replaced each time; a pipe would get one after the other.
+    saved_every = _SAVED_EVERY if args.json and not is_stream(args.json) else float("inf")
     saved, complete = time.monotonic(), False
     try:
         for result in identify_all(
             recognizer, paths, candidates=args.candidates, threshold=args.threshold
         ):
             rows.append(_with_picture(result, args.pictures, len(rows) + 1))
-            if time.monotonic() > saved + _SAVED_EVERY and _is_replaced(args.json):
+            if time.monotonic() > saved + saved_every:
                 _save(args, rows, complete=False)
                 saved = time.monotonic()
         complete = True
@@ -68,14 +72,10 @@ def run(args: argparse.Namespace) -> int:
             _save(args, rows, complete=complete)
     _print(rows)
     _print_threshold(gallery, args.threshold)
-    return _exit_code(rows)
-
-
-def _is_replaced(path: str | None) -> bool:
-    """Whether a file is written whole each time; a pipe would get one after the other."""
-    from maskedface.atomic_file import is_stream
-
-    return path is not None and not is_stream(path)
+    if any(row.error for row in rows):
+        return 3
+    identities = [row.result.identities for row in rows]
+    return 0 if all(found and all(one.person for one in found) for found in identities) else 1
 
 
 class _Row(NamedTuple):
@@ -103,69 +103,47 @@ def _with_picture(result: PhotoResult, folder: str | None, number: int) -> _Row:
 
     if folder is None or result.error:
         return _Row(result)
-    path = picture_path(folder, number, result.path)
-    try:
-        write_picture(path, draw_identities(result.path, result.identities))
-    except (ValueError, OSError) as error:
-        return _Row(result, None, str(error))
-    return _Row(result, path)
+    draw = functools.partial(draw_identities, result.path, result.identities)
+    return _Row(result, *try_picture(folder, number, result.path, draw))
 
 
 def _save(args: argparse.Namespace, rows: list[_Row], *, complete: bool) -> None:
     from maskedface.atomic_file import write_json
 
     if args.json:
-        facts = {
-            "gallery": args.gallery,
-            "complete": complete,
-            "photos": [row.to_dict() for row in rows],
-        }
-        write_json(args.json, facts)
-
-
-def _exit_code(rows: list[_Row]) -> int:
-    if any(row.error for row in rows):
-        return 3
-    identities = [row.result.identities for row in rows]
-    return 0 if all(found and all(one.person for one in found) for found in identities) else 1
+        photos = [row.to_dict() for row in rows]
+        write_json(args.json, {"gallery": args.gallery, "complete": complete, "photos": photos})
 
 
 def _print(rows: list[_Row]) -> None:
-    from rich.table import Table
+    from rich.text import Text
 
-    table = Table()
-    for column in ("photograph", "face", "person", "score", "next", "mask", "found by"):
-        table.add_column(column)
+    cells: list[tuple[object, ...]] = []
     for row in rows:
-        name = recognizing.shown(row.result.path)
         if row.error:
-            table.add_row(name, "", f"[red]{recognizing.shown(row.error)}")
+            cells.append((row.result.path, "", Text(shown(row.error), "red")))
         elif not row.result.identities:
-            table.add_row(name, "", "no face found")
+            cells.append((row.result.path, "", "no face found"))
         for number, one in enumerate(row.result.identities, 1):
             first, *others = one.candidates
-            table.add_row(
-                name,
-                str(number),
-                recognizing.shown(one.person) or f"unknown ({recognizing.shown(first.person)}?)",
-                f"{first.score:.3f}",
-                ", ".join(f"{recognizing.shown(c.person)} {c.score:.3f}" for c in others),
-                f"{one.face.masked:.2f}",
-                one.face.aligned_by,
+            cells.append(
+                (
+                    row.result.path,
+                    number,
+                    one.person or f"unknown ({first.person}?)",
+                    f"{first.score:.3f}",
+                    ", ".join(f"{other.person} {other.score:.3f}" for other in others),
+                    f"{one.face.masked:.2f}",
+                    one.face.aligned_by,
+                )
             )
-    print_table(table)
+    print_table(("photograph", "face", "person", "score", "next", "mask", "found by"), cells)
 
 
-def _print_threshold(gallery: Any, given: float | None) -> None:
+def _print_threshold(gallery: Gallery, given: float | None) -> None:
     made = gallery.calibration
     if given is not None:
-        below = made is not None and given < made.identify
-        told = (
-            f": below the gallery's {made.identify:.3f}, FPIR is above {made.fpir:g}"
-            if below
-            else ""
-        )
-        print(f"threshold {given:.3f}, as given{told}")
+        print(recognizing.given_threshold(given, made, "fpir"))
     elif made is None:
         print("no threshold: nobody is named. `maskedface enroll --strangers DIR` chooses one")
     else:
@@ -174,4 +152,4 @@ def _print_threshold(gallery: Any, given: float | None) -> None:
             f"{made.people} people ({shown(made.source)}) against {made.gallery} enrolled"
         )
         if made.gallery != len(gallery):
-            print(shown(recognizing.changed_rate(gallery)))
+            print(recognizing.changed_rate(gallery, made))

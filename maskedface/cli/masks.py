@@ -11,18 +11,16 @@ from __future__ import annotations
 
 import argparse
 
-from maskedface.cli.values import count
+from maskedface.cli.values import add_count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
     parser.add_argument("--out", required=True, metavar="PNG", help="the picture to write")
     parser.add_argument("--alignment", default="arcface", help="the faces' alignment")
-    parser.add_argument(
-        "--size", type=count(1), default=112, help="the faces' height and width in pixels"
-    )
-    parser.add_argument("--columns", type=count(1), default=10, help="how many masks of each style")
-    parser.add_argument("--seed", type=count(0), default=0, help="of the masks and the faces")
+    add_count(parser, "--size", "the faces' height and width in pixels", 112)
+    add_count(parser, "--columns", "how many masks of each style", 10)
+    add_count(parser, "--seed", "of the masks and the faces", 0, least=0)
     parser.add_argument("--picture", metavar="FILE", help="a picture of a mask, as one more style")
     parser.add_argument(
         "--points", nargs=6, metavar="NAME=X,Y", help="where its six points lie, in its pixels"
@@ -33,10 +31,10 @@ def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface masks --help`."""
     import numpy as np
 
-    from maskedface import geometry, masking
+    from maskedface import masking
+    from maskedface.cli import data
     from maskedface.cli.outputs import write_picture
     from maskedface.masking.styles import Style
-    from maskedface.synthetic import draw_face
 
     if (args.picture is None) != (args.points is None):
         raise ValueError("--picture and --points must be given together")
@@ -47,12 +45,8 @@ def run(args: argparse.Namespace) -> int:
     bank = masking.MaskBank.draw(
         styles, alignment=args.alignment, size=args.size, variants=args.columns, seed=args.seed
     )
-    matrix = geometry.chip_matrix(112, 112, source="arcface", target=args.alignment, size=args.size)
-    faces = [
-        geometry.warp(draw_face(person, 0, False, seed=args.seed), matrix, args.size)
-        for person in range(args.columns)
-    ]
-    laid = bank.lay(np.stack(faces * len(styles)), np.arange(len(bank)))
+    faces = data.drawn_faces([False] * args.columns, args.alignment, args.size, args.seed)
+    laid = bank.lay(np.concatenate([faces] * len(styles)), np.arange(len(bank)))
     rows = laid.reshape(len(styles), args.columns, args.size, args.size, 3)
     sheet = rows.transpose(0, 2, 1, 3, 4).reshape(len(styles) * args.size, -1, 3)
     write_picture(args.out, sheet)

@@ -1,9 +1,9 @@
-"""Files that a command leaves: whether they can be written is asked before the work."""
+"""Files that a command reads and leaves: whether it can is asked before the work."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from maskedface.atomic_file import STANDARD_OUTPUT
@@ -11,9 +11,8 @@ from maskedface.atomic_file import STANDARD_OUTPUT
 if TYPE_CHECKING:
     import numpy as np
 
-_LONGEST = (
-    143  # bytes of a name: the least that a file system in use bears (eCryptfs; most bear 255)
-)
+# bytes of a name: the least that a file system in use bears (eCryptfs; most bear 255)
+_LONGEST = 143
 
 
 def check_outputs(
@@ -43,6 +42,17 @@ def check_outputs(
         _check_folder(os.path.dirname(real))
     if folder is not None:
         _check_folder(os.path.realpath(folder))
+
+
+def check_inputs(*paths: str | None) -> None:
+    """Refuses files and folders that are not there, before what reads them takes seconds to import.
+
+    Raises:
+        FileNotFoundError: if one is missing; None is none.
+    """
+    for path in paths:
+        if path and not os.path.exists(path):
+            raise FileNotFoundError(f"a file to read must exist. Received: {path!r}")
 
 
 def _check_folder(folder: str) -> None:
@@ -105,3 +115,23 @@ def write_picture(path: str, picture: np.ndarray) -> None:
     kind = picture_kind(path)
     with atomic_write(path) as partial:
         Image.fromarray(picture).save(partial, kind)
+
+
+def try_picture(
+    folder: str, number: int, photo: str, draw: Callable[[], np.ndarray]
+) -> tuple[str | None, str]:
+    """Draws a photograph and writes it into a folder; what goes wrong stops nothing.
+
+    Args:
+        folder, number, photo: as for `picture_path`.
+        draw: gives the picture, as for `write_picture`.
+
+    Returns:
+        (the picture's path, ""), or (None, why there is none).
+    """
+    path = picture_path(folder, number, photo)
+    try:
+        write_picture(path, draw())
+    except (ValueError, OSError) as error:
+        return None, str(error)
+    return path, ""

@@ -15,7 +15,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from types import ModuleType
-from typing import Any
 
 # absl's lines of the level info, and what it says of them.
 _NOTES = re.compile(rb"I\d{4} .*|WARNING: All log messages before absl::InitializeLog\(\).*")
@@ -37,27 +36,14 @@ class _Finder(importlib.abc.MetaPathFinder):
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(fullname)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader)
+            run = spec.loader.exec_module
+
+            def run_quietly(module: ModuleType) -> None:
+                with _without_notes():
+                    run(module)
+
+            spec.loader.exec_module = run_quietly  # type: ignore[method-assign]
         return spec
-
-
-class _Loader(importlib.abc.Loader):
-    """The package's own loader, but for the notes."""
-
-    def __init__(self, own: importlib.abc.Loader) -> None:
-        self._own = own
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
-        return self._own.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        assert module.__spec__ is not None
-        module.__spec__.loader = module.__loader__ = self._own
-        with _without_notes():
-            self._own.exec_module(module)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._own, name)
 
 
 @contextlib.contextmanager

@@ -5,23 +5,23 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from maskedface import names
+from maskedface.cli.values import add_count, input_range
 
 if TYPE_CHECKING:
     from maskedface.recognition import Gallery, Recognizer
+    from maskedface.recognition.calibration import Calibration
 
 
 def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds --model, --model-alignment, --alignment, --fall-back and --json."""
     group = parser.add_argument_group("recognizer")
-    group.add_argument(
-        "--model",
-        metavar="dlib|RUN|FILE.keras",
-        help="dlib's network, a finished run's folder or a saved model; default: the gallery's",
+    add_model(
+        group,
+        "dlib's network, a finished run's folder, a .keras or .onnx file, or an ensemble's .json; "
+        "default: the gallery's",
     )
-    add_model_alignment(group)
     group.add_argument(
         "--alignment",
         default="",
@@ -36,13 +36,86 @@ def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write the results there")
 
 
+def add_model(parser: argparse._ActionsContainer, help: str) -> None:
+    """Adds --model and what a file may not say of itself."""
+    parser.add_argument("--model", metavar="dlib|RUN|FILE", help=help)
+    add_network_words(parser)
+
+
 def add_model_alignment(parser: argparse._ActionsContainer) -> None:
     """Adds --model-alignment."""
     parser.add_argument(
         "--model-alignment",
         metavar="NAME",
-        help="what the faces of a .keras file that states none are aligned to (arcface, dlib, vggface2)",
+        help="what the faces of a .keras or .onnx file that states none are aligned to (arcface, dlib, "
+        "vggface2)",
     )
+
+
+def add_network_words(parser: argparse._ActionsContainer) -> None:
+    """Adds --model-alignment, --input-range, --channels and --input-size."""
+    add_model_alignment(parser)
+    parser.add_argument(
+        "--input-range",
+        type=input_range,
+        metavar="LOW,HIGH",
+        help="of an .onnx file of another program: what 0 and 255 become (--input-range=-1,1; six numbers "
+        "where red, green and blue differ), or standardized; said once, FILE.onnx.json remembers it",
+    )
+    parser.add_argument(
+        "--channels",
+        choices=("RGB", "BGR"),
+        help="of such a file: the order of its colors; remembered likewise",
+    )
+    add_count(
+        parser, "--input-size", "of such a file that takes any size: its faces' side, in pixels"
+    )
+
+
+def network_words(args: argparse.Namespace, name: str) -> dict[str, Any]:
+    """Of the words of `add_network_words`, those for one network of several: what `Recognizer.load` takes.
+
+    Args:
+        args: the command's words.
+        name: the network's; words for files are not handed to networks that are none.
+    """
+    words = {"alignment": args.model_alignment} if os.path.isfile(name) else {}
+    if name.endswith(".onnx"):
+        words |= {
+            "input_range": args.input_range,
+            "channels": args.channels,
+            "size": args.input_size,
+        }
+    return words
+
+
+def refuse_network_words(args: argparse.Namespace, names: Iterable[str]) -> None:
+    """Refuses words that are for none of the networks.
+
+    Raises:
+        ValueError: if there is such a word.
+    """
+    told = {
+        "--model-alignment": args.model_alignment,
+        "--input-range": args.input_range,
+        "--channels": args.channels,
+        "--input-size": args.input_size,
+    }
+    used = {word for name in names for word in _words_of(name)}
+    for word, value in told.items():
+        if value is not None and word not in used:
+            kind = "a .keras or .onnx file" if word == "--model-alignment" else "an .onnx file"
+            raise ValueError(
+                f"{word} must come with {kind}: other networks state it themselves. "
+                f"Received: {word} {value} for {', '.join(map(repr, names))}"
+            )
+
+
+def _words_of(name: str) -> tuple[str, ...]:
+    if not os.path.isfile(name):
+        return ()
+    of_onnx = ("--input-range", "--channels", "--input-size")
+    return ("--model-alignment", *(of_onnx if name.endswith(".onnx") else ()))
 
 
 def read_recognizer(args: argparse.Namespace, gallery: Gallery | None) -> Recognizer:
@@ -53,82 +126,36 @@ def read_recognizer(args: argparse.Namespace, gallery: Gallery | None) -> Recogn
             gallery was made with.
         FileNotFoundError: if there is no such model.
     """
+    from maskedface.recognition import Recognizer
+
     name = args.model or (gallery.source if gallery is not None else "")
     if not name:
         raise ValueError("--model must be given. Received: none, and no gallery that names one")
-    return load_recognizer(
+    refuse_network_words(args, [name])
+    return Recognizer.load(
         name,
-        args.model_alignment,
+        **network_words(args, name),
         gallery=gallery,
         aligned_to=args.alignment,
         fall_back=args.fall_back,
     )
 
 
-def load_recognizer(name: str, alignment: str | None = None, **words: Any) -> Recognizer:
-    """A recognizer by its model's name.
-
-    Args:
-        name: "dlib", a finished run's folder, or a .keras file.
-        alignment: of a .keras file, in place of what it states; by default what its gallery remembers.
-        words: as for `recognition.Recognizer.load`.
-
-    Raises:
-        ValueError: as `recognition.Recognizer.load`, and if an alignment is given for something else.
-        FileNotFoundError: if there is no such model.
-    """
-    from maskedface.recognition import Recognizer
-
-    refuse_alignment(name, alignment)
-    return Recognizer.load(name, alignment=alignment, **words)
+def given_threshold(given: float, made: Calibration | None, rate: Literal["fpir", "far"]) -> str:
+    """A threshold of the words, and what it does to a rate that the gallery's own was chosen for."""
+    told = f"threshold {given:.3f}, as given"
+    if made is None:
+        return told
+    chosen = made.identify if rate == "fpir" else made.verify
+    if chosen is None or given >= chosen:
+        return told
+    above = f"{rate.upper()} is above {getattr(made, rate):g}"
+    return f"{told}: below the gallery's {chosen:.3f}, {above}"
 
 
-def load_recognizers(
-    names: Iterable[str], alignment: str | None, **words: Any
-) -> dict[str, Recognizer]:
-    """Recognizers by their models' names; the alignment is for those that are .keras files.
-
-    Args:
-        names, alignment, words: as for `load_recognizer`, of each.
-
-    Raises:
-        ValueError, FileNotFoundError: as `load_recognizer`; an alignment is refused where none is a file.
-    """
-    names = list(names)
-    files = [name for name in names if os.path.isfile(name)]
-    for name in names[:1] if not files else ():
-        refuse_alignment(name, alignment)
-    return {
-        name: load_recognizer(name, alignment if name in files else None, **words) for name in names
-    }
-
-
-def refuse_alignment(name: str, alignment: str | None) -> None:
-    """Refuses --model-alignment for a model that states its own for certain.
-
-    Raises:
-        ValueError: if the name is "dlib" or a folder's.
-    """
-    if alignment is not None and (name == "dlib" or os.path.isdir(name)):
-        raise ValueError(
-            "--model-alignment must come with a .keras file: dlib's network and runs state their own. "
-            f"Received: --model-alignment {alignment} for {name!r}"
-        )
-
-
-def changed_rate(gallery: Gallery) -> str:
-    """What a gallery's rate has become where more or fewer people are enrolled than it was chosen with;
-    it has thresholds."""
-    made = gallery.calibration
-    assert made is not None
+def changed_rate(gallery: Gallery, made: Calibration) -> str:
+    """What a gallery's rate has become where more or fewer people are enrolled than it was chosen with."""
     return (
         f"{len(gallery)} are enrolled now, not {made.gallery}: expect a FPIR of about "
         f"{made.expected_fpir(len(gallery)):.2g}, not {made.fpir:g}; more where people are alike"
     )
-
-
-def shown(name: str) -> str:
-    """A name or path as a terminal may show it (`names.shown`), which rich takes for no markup."""
-    from rich.markup import escape
-
-    return escape(names.shown(name))

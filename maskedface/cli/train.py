@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from maskedface import recipes
 from maskedface.cli import data
-from maskedface.cli.values import count
-from maskedface.cli.waiting import add_wait
+from maskedface.cli.values import add_count, add_wait, seeds
 from maskedface.names import did_you_mean
 
 if TYPE_CHECKING:
@@ -27,19 +26,13 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
-    data.add_data_arguments(parser)
-    data.add_split_arguments(parser)
-    names = ", ".join(recipes.ALL)
-    parser.add_argument("--recipe", required=True, metavar="NAME|FILE", help=f"{names}; or JSON")
-    add_set(parser)
-    add_backbone_arguments(parser)
+    add_training_arguments(parser, f"{', '.join(recipes.ALL)}; or JSON", "one run a seed")
+    parser.set_defaults(cache="memory")
     parser.add_argument("--run", required=True, metavar="DIR", help="the run folder")
-    parser.add_argument("--seeds", default="0", metavar="N,N", help="one run a seed")
-    parser.add_argument(
+    add_count(
+        parser,
         "--threads",
-        type=count(1),
-        metavar="N",
-        help="TensorFlow's threads; one number gives one result on any number of cores",
+        "TensorFlow's threads; one number gives one result on any number of cores",
     )
     parser.add_argument(
         "--strategy",
@@ -47,16 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("none", "mirrored"),
         help="mirrored splits each batch between all GPUs (docs/gpu.md)",
     )
-    parser.add_argument(
-        "--cache", default="memory", metavar="DIR", help="keep decoded faces in this folder"
-    )
-    add_wait(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface train --help`."""
     recipe = read_recipe(args.recipe).override(*args.set)
-    seeds = parse_seeds(args.seeds)
     train, test = data.read_parts(args)
     # Keras takes seconds to import: wrong words end before it.
     from maskedface import training
@@ -69,22 +57,21 @@ def run(args: argparse.Namespace) -> int:
         train,
         test,
         run_dir=args.run,
-        seeds=seeds,
-        backbone=args.backbone,
-        weights=args.weights,
-        alignment=args.backbone_alignment,
-        cache=args.cache,
         threads=args.threads,
         strategy=args.strategy,
-        wait=args.wait,
+        **training_words(args),
     )
     print_results({recipe.name: runs})
     print(f"run folder: {args.run}")
     return 0
 
 
-def add_set(parser: argparse.ArgumentParser) -> None:
-    """Adds --set."""
+def add_training_arguments(parser: argparse.ArgumentParser, recipe: str, seeds_help: str) -> None:
+    """Adds what says which recipe is trained, on what, from what network: --recipe, --set, --backbone,
+    --weights, --backbone-alignment, --seeds, --cache and --wait, and the words for images and split."""
+    data.add_data_arguments(parser)
+    data.add_split_arguments(parser)
+    parser.add_argument("--recipe", required=True, metavar="NAME|FILE", help=recipe)
     parser.add_argument(
         "--set",
         action="append",
@@ -93,10 +80,6 @@ def add_set(parser: argparse.ArgumentParser) -> None:
         help="change a field of the recipe, or what lies in one (optimizer.learning_rate=1e-5); the "
         "value is JSON or text",
     )
-
-
-def add_backbone_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --backbone, --weights and --backbone-alignment."""
     parser.add_argument(
         "--backbone",
         default="ResNet50",
@@ -110,6 +93,17 @@ def add_backbone_arguments(parser: argparse.ArgumentParser) -> None:
         help="what the backbone's faces are aligned to (arcface, dlib, vggface2); default: what it "
         "states, which a keras.applications class does not",
     )
+    parser.add_argument("--seeds", type=seeds, default=(0,), metavar="N,N", help=seeds_help)
+    parser.add_argument(
+        "--cache", metavar="DIR", help="keep decoded faces and frozen features in this folder"
+    )
+    add_wait(parser)
+
+
+def training_words(args: argparse.Namespace) -> dict[str, Any]:
+    """The words of `add_training_arguments` as `training.train` and `tuning.search` take them."""
+    names = ("seeds", "backbone", "weights", "cache", "wait")
+    return {"alignment": args.backbone_alignment, **{name: getattr(args, name) for name in names}}
 
 
 def read_recipe(name: str) -> Recipe:
@@ -126,15 +120,3 @@ def read_recipe(name: str) -> Recipe:
         f"--recipe must be one of {sorted(recipes.ALL)} or a file. Received: {name!r}"
         f"{did_you_mean(name, recipes.ALL)}"
     )
-
-
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """Reads "0,1,2".
-
-    Raises:
-        ValueError: if it is not a list of whole numbers >= 0.
-    """
-    parts = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts):
-        raise ValueError(f"--seeds must be whole numbers like 0,1,2. Received: {text!r}")
-    return tuple(int(part) for part in parts)

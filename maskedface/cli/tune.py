@@ -18,10 +18,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from maskedface.cli import data
-from maskedface.cli.train import add_backbone_arguments, add_set, parse_seeds, read_recipe
-from maskedface.cli.values import count, seconds
-from maskedface.cli.waiting import add_wait
+from maskedface.cli import data, train
+from maskedface.cli.values import add_count, seconds
 from maskedface.names import shown
 
 if TYPE_CHECKING:
@@ -33,15 +31,8 @@ _SHOWN = 10  # trials in the table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
-    data.add_data_arguments(parser)
-    data.add_split_arguments(parser)
-    parser.add_argument(
-        "--recipe",
-        required=True,
-        metavar="NAME|FILE",
-        help='a named recipe, or JSON, which may hold a "space"; its values are the first trial',
-    )
-    add_set(parser)
+    recipe = 'a named recipe, or JSON, which may hold a "space"; its values are the first trial'
+    train.add_training_arguments(parser, recipe, "train a trial once a seed")
     parser.add_argument(
         "--space",
         metavar="NAME|FILE",
@@ -50,19 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--algorithm", choices=("random", "bayesian", "hyperband", "grid"), default="bayesian"
     )
-    parser.add_argument("--trials", type=count(1), default=30, metavar="N", help="at most so many")
-    parser.add_argument("--seeds", default="0", metavar="N,N", help="train a trial once a seed")
-    parser.add_argument("--search-seed", type=count(0), default=0, metavar="N")
+    add_count(parser, "--trials", "at most so many", 30)
+    add_count(parser, "--search-seed", "which trials are drawn", 0, least=0)
     parser.add_argument(
         "--keep-hopeless",
         action="store_true",
         help="train trials to their end that the others beat",
     )
-    add_backbone_arguments(parser)
     parser.add_argument("--search", required=True, metavar="DIR", help="the search folder")
-    parser.add_argument(
-        "--cache", metavar="DIR", help="keep decoded faces and frozen features in this folder"
-    )
     parser.add_argument(
         "--timeout",
         type=seconds,
@@ -70,35 +56,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="of silence, after which a chief ends, or a worker without a chief",
     )
-    add_wait(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface tune --help`."""
     recipe, space = _recipe_and_space(args)
-    seeds = parse_seeds(args.seeds)
-    train, _ = data.read_parts(args)
+    rows, _ = data.read_parts(args)
     # Keras takes seconds to import: wrong words end before it.
     from maskedface import tuning
 
-    (train,) = data.placed(args, recipe.faces, train)
+    (rows,) = data.placed(args, recipe.faces, rows)
     try:
         found = tuning.search(
             recipe,
-            train,
+            rows,
             space=space,
             search_dir=args.search,
             algorithm=args.algorithm,
             trials=args.trials,
-            seeds=seeds,
-            backbone=args.backbone,
-            weights=args.weights,
-            alignment=args.backbone_alignment,
             seed=args.search_seed,
-            cache=args.cache,
             stop_hopeless=not args.keep_hopeless,
             timeout=args.timeout,
-            wait=args.wait,
+            **train.training_words(args),
         )
         _print_search(found)
     except tuning.SearchError as error:
@@ -117,7 +96,7 @@ def _recipe_and_space(args: argparse.Namespace) -> tuple[Recipe, dict[str, Any]]
         space = values.pop("space", None)
         recipe = Recipe.from_json(json.dumps(values))
     else:
-        recipe = read_recipe(args.recipe)
+        recipe = train.read_recipe(args.recipe)
     if args.space in spaces.ALL:
         space = spaces.ALL[args.space]
     elif args.space and os.path.isfile(args.space):
@@ -139,27 +118,22 @@ def _read_object(path: str, word: str) -> dict[str, Any]:
 
 
 def _print_search(found: Search) -> None:
-    from rich.table import Table
-
     from maskedface.cli.tables import print_table
     from maskedface.tuning.search_folder import BEST
 
     fields = list(found.arguments["space"])
     ranked = sorted(found.trials, key=lambda r: r.get("score", -1.0), reverse=True)
-    table = Table(title=f"The best of {len(ranked)} trials, on faces held out of training")
-    for column in ("trial", "status", "accuracy", "epochs", "s", *fields):
-        table.add_column(column)
+    rows: list[list[object]] = []
     for record in ranked[:_SHOWN]:
         score = f"{record['score']:.3f}" if "score" in record else record["reason"]
-        facts = (record["trial"], record["status"], score, str(record.get("epochs", "")))
-        values = [_short(record["values"].get(field, "")) for field in fields]
-        table.add_row(*facts, f"{record['seconds']:.0f}", *values)
-    print_table(table)
+        facts = (record["trial"], record["status"], score, record.get("epochs", ""))
+        values = (record["values"].get(field, "") for field in fields)
+        short = (f"{value:.3g}" if isinstance(value, float) else value for value in values)
+        rows.append([*facts, f"{record['seconds']:.0f}", *short])
+    title = f"The best of {len(ranked)} trials, on faces held out of training"
+    print_table(("trial", "status", "accuracy", "epochs", "s", *fields), rows, title=title)
     for field, share in found.importance.items():
         print(f"  {field:<16}{share:4.0%} of what the scores' differences are explained by")
-    if os.path.exists(os.path.join(found.path, BEST)):  # a worker leaves it to its chief
-        print(f"best recipe: {os.path.join(found.path, BEST)}")
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    best = os.path.join(found.path, BEST)
+    if os.path.exists(best):  # a worker leaves it to its chief
+        print(f"best recipe: {best}")

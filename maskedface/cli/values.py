@@ -1,81 +1,99 @@
-"""Numbers on the command line, checked before any work: types for argparse."""
+"""Numbers on the command line, checked before any work: types for argparse, and the words they share."""
 
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
+from typing import Any
 
 
-def rate(text: str) -> float:
-    """A share of cases, float in (0, 1)."""
-    value = _number(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"must be a rate between 0 and 1. Received: {text!r}")
-    return value
+def _number(
+    wanted: str, fits: Callable[[Any], bool], kind: type = float, hint: str = ""
+) -> Callable[[str], Any]:
+    """A type of numbers that fit; `wanted` says which."""
+
+    def read(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan  # fits nowhere
+        if not fits(value):
+            raise argparse.ArgumentTypeError(f"must be {wanted}. Received: {text!r}{hint}")
+        return value
+
+    return read
 
 
-def share(text: str) -> float:
-    """A share that may be nothing, float in [0, 1]."""
-    value = _number(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"must be a share in [0, 1]. Received: {text!r}")
-    return value
-
-
-def seconds(text: str) -> float:
-    """A span of time that something takes, float > 0."""
-    value = _number(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be seconds above 0. Received: {text!r}")
-    return value
+rate = _number("a rate between 0 and 1", lambda value: 0 < value < 1)
+share = _number("a share in [0, 1]", lambda value: 0 <= value <= 1)
+seconds = _number("seconds above 0", lambda value: 0 < value < math.inf)
+_patience = _number(
+    "seconds, 0 or more", lambda value: value >= 0, hint=" (--wait alone goes last)"
+)
 
 
 def score(most: float) -> Callable[[str], float]:
-    """Makes a type of thresholds.
-
-    Args:
-        most: float, the highest score there is.
-
-    Returns:
-        str -> float in [-most, most].
-    """
-
-    def threshold(text: str) -> float:
-        value = _number(text)
-        if not -most <= value <= most:
-            raise argparse.ArgumentTypeError(
-                f"must be a score in [{-most:g}, {most:g}]. Received: {text!r}"
-            )
-        return value
-
-    return threshold
+    """A type of scores, float in [-most, most]."""
+    return _number(f"a score in [{-most:g}, {most:g}]", lambda value: -most <= value <= most)
 
 
 def count(least: int, most: int | None = None) -> Callable[[str], int]:
-    """Makes a type of whole numbers.
-
-    Args:
-        least, most: int, the smallest and the largest; None = no largest.
-
-    Returns:
-        str -> int.
-    """
-
-    def whole(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if value < least or (most is not None and value > most):
-            wanted = f"of {least} or more" if most is None else f"in {least}-{most}"
-            raise argparse.ArgumentTypeError(f"must be a whole number {wanted}. Received: {text!r}")
-        return value
-
-    return whole
+    """A type of whole numbers, from the smallest to the largest; None = no largest."""
+    wanted = f"of {least} or more" if most is None else f"in {least}-{most}"
+    highest = math.inf if most is None else most
+    return _number(f"a whole number {wanted}", lambda value: least <= value <= highest, int)
 
 
-def _number(text: str) -> float:
+def add_count(
+    parser: argparse._ActionsContainer,
+    word: str,
+    help: str,
+    default: int | None = None,
+    *,
+    least: int = 1,
+    most: int | None = None,
+) -> None:
+    """Adds a word for a whole number; its help ends with the default, where there is one."""
+    told = help if default is None else f"{help}; default: {default}"
+    parser.add_argument(word, type=count(least, most), default=default, metavar="N", help=told)
+
+
+def seeds(text: str) -> tuple[int, ...]:
+    """Whole numbers from 0 on, such as "0,1,2"."""
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(f"must be whole numbers like 0,1,2. Received: {text!r}")
+    return tuple(map(int, parts))
+
+
+def add_wait(parser: argparse.ArgumentParser, default: float = 0.0) -> None:
+    """Adds --wait, by default so many seconds: what a command does where another process changes the same
+    files."""
+    parser.add_argument(
+        "--wait",
+        type=_patience,
+        nargs="?",
+        const=math.inf,
+        default=default,
+        metavar="SECONDS",
+        help="where another process works on the same files wait until it has ended, or for so many "
+        f"seconds, then name it and end; default: {default:g}",
+    )
+
+
+def input_range(text: str) -> tuple[float, ...] | str:
+    """What 0 and 255 become in a network's input: two numbers, six of red, green and blue, or
+    "standardized"."""
+    if text == "standardized":
+        return text
     try:
-        return float(text)
+        values = tuple(map(float, text.split(",")))
     except ValueError:
-        return float("nan")  # in no range
+        values = ()
+    if len(values) not in (2, 6) or not all(map(math.isfinite, values)):
+        raise argparse.ArgumentTypeError(
+            "must be LOW,HIGH, or six numbers, of red, green and blue, or standardized. "
+            f"Received: {text!r}"
+        )
+    return values

@@ -13,19 +13,19 @@ import argparse
 from typing import TYPE_CHECKING
 
 from maskedface.cli import recognizing
-from maskedface.cli.outputs import check_outputs, picture_kind, write_picture
+from maskedface.cli.outputs import check_inputs, check_outputs, picture_kind, write_picture
 from maskedface.cli.tables import print_table
 from maskedface.cli.values import score
-from maskedface.names import shown
 
 if TYPE_CHECKING:
-    from maskedface.recognition import Verification
+    from maskedface.recognition import Gallery, Verification
+
+_VERDICTS = {True: "the same person", False: "different people", None: "no verdict"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
-    parser.add_argument("first", metavar="PHOTO")
-    parser.add_argument("second", metavar="PHOTO")
+    parser.add_argument("photos", nargs=2, metavar="PHOTO")
     parser.add_argument("--gallery", metavar="FILE", help="take the model and threshold from it")
     parser.add_argument(
         "--threshold", type=score(1), metavar="COSINE", help="the same from here on, in [-1, 1]"
@@ -38,46 +38,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface verify --help`."""
-    from rich.table import Table
-
+    check_inputs(args.gallery, *args.photos)
+    check_outputs(args.picture, args.json, inputs=(*args.photos, args.gallery))
+    if args.picture:
+        picture_kind(args.picture)
     from maskedface.atomic_file import write_json
     from maskedface.recognition import Gallery
 
-    read = (args.first, args.second, args.gallery)
-    check_outputs(args.picture, args.json, inputs=read)
-    if args.picture:
-        picture_kind(args.picture)
     gallery = Gallery.load(args.gallery) if args.gallery else None
     recognizer = recognizing.read_recognizer(args, gallery)
-    result = recognizer.verify(args.first, args.second, threshold=args.threshold)
+    result = recognizer.verify(*args.photos, threshold=args.threshold)
     if args.json:
-        write_json(args.json, {**result.to_dict(), "photos": [args.first, args.second]})
-    table = Table()
-    for column in ("photograph", "mask", "found by"):
-        table.add_column(column)
-    for path, face in zip((args.first, args.second), result.faces, strict=True):
-        table.add_row(recognizing.shown(path), f"{face.masked:.2f}", face.aligned_by)
-    print_table(table)
-    threshold = shown(_threshold(result, args, gallery))
-    print(f"{_verdict(result)}: cosine {result.score:.3f}, {threshold}")
+        write_json(args.json, {**result.to_dict(), "photos": args.photos})
+    rows = [
+        (path, f"{face.masked:.2f}", face.aligned_by)
+        for path, face in zip(args.photos, result.faces, strict=True)
+    ]
+    print_table(("photograph", "mask", "found by"), rows)
+    threshold = _threshold(result, args.threshold is not None, gallery)
+    print(f"{_VERDICTS[result.same]}: cosine {result.score:.3f}, {threshold}")
     if args.picture:
         _draw(args, result)
     return {True: 0, False: 1, None: 3}[result.same]
 
 
-def _verdict(result: Verification) -> str:
-    return {True: "the same person", False: "different people", None: "no verdict"}[result.same]
-
-
-def _threshold(result: Verification, args: argparse.Namespace, gallery: object) -> str:
+def _threshold(result: Verification, is_given: bool, gallery: Gallery | None) -> str:
     if result.threshold is None:
         return "no threshold (give --threshold, or a gallery that has one)"
-    made = getattr(gallery, "calibration", None)
-    if args.threshold is not None or made is None:
-        given = f"threshold {result.threshold:.3f}, as given"
-        if made is None or made.verify is None or result.threshold >= made.verify:
-            return given
-        return f"{given}: below the gallery's {made.verify:.3f}, FAR is above {made.far:g}"
+    made = gallery.calibration if gallery is not None else None
+    if is_given or made is None:
+        return recognizing.given_threshold(result.threshold, made, "far")
     return f"threshold {result.threshold:.3f}: FAR {made.far:g} on faces of {made.people} people"
 
 
@@ -86,10 +76,10 @@ def _draw(args: argparse.Namespace, result: Verification) -> None:
 
     from maskedface.recognition.drawing import LabeledFace, draw_faces
 
-    words = f"{_verdict(result)} {result.score:.2f}"
+    words = f"{_VERDICTS[result.same]} {result.score:.2f}"
     pictures = [
         draw_faces(path, [LabeledFace(face.box, words, bool(result.same))])
-        for path, face in zip((args.first, args.second), result.faces, strict=True)
+        for path, face in zip(args.photos, result.faces, strict=True)
     ]
     height = max(picture.shape[0] for picture in pictures)
     filled = [

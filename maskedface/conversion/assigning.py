@@ -78,10 +78,11 @@ def assign(
             shape, or not finite.
     """
     names = without_prefix(arrays)
-    layout = detect(names)
+    shapes = {bare: arrays[name].shape for bare, name in names.items()}
+    layout = detect(shapes)
     targets = name_map(backbone, layout)
-    _check_names(names, targets, layout)
-    _check_classifier({k: arrays[v].shape for k, v in names.items()}, backbone, layout)
+    _check_names(names, targets, backbone, layout)
+    _check_classifier(shapes, backbone, layout)
     _check_constants({k: arrays[v] for k, v in names.items() if k in layout.constants}, layout)
     _check_values({k: arrays[v] for k, v in names.items() if k in targets}, targets, layout)
     left_over = tuple(name for bare, name in names.items() if bare not in targets)
@@ -173,7 +174,9 @@ def _flattened(layer: keras.layers.Layer) -> tuple[int, int, int] | None:
     return (height, width, channels)
 
 
-def _check_names(names: Mapping[str, str], targets: Mapping[str, Target], layout: Layout) -> None:
+def _check_names(
+    names: Mapping[str, str], targets: Mapping[str, Target], backbone: keras.Model, layout: Layout
+) -> None:
     needed = [*targets, *(layout.classifier if layout.classifier_needed else ())]
     missing = [name for name in needed if name not in names]
     may_be_there = {*targets, *layout.classifier, *layout.unused, *layout.constants}
@@ -184,8 +187,9 @@ def _check_names(names: Mapping[str, str], targets: Mapping[str, Target], layout
     ]
     if missing or unknown:
         raise ValueError(
-            f"a file in the layout of {layout.name} must hold every tensor once and no other. "
-            f"Received: {len(missing)} missing {missing[:4]}, {len(unknown)} unknown {unknown[:4]}"
+            f"a file of models.{layout.architecture} in the layout of {layout.name} must hold every "
+            f"tensor of {backbone.name} once and no other. Received: {len(missing)} missing "
+            f"{missing[:4]}, {len(unknown)} unknown {unknown[:4]}"
         )
 
 
@@ -200,7 +204,7 @@ def _check_classifier(
         if is_kernel and layout.torch_axes:
             right = {(*one, width, *end) for one in right for end in ((), (1, 1))}
         elif is_kernel:
-            right = {(width, *one) for one in right}
+            right = {(*start, width, *one) for one in right for start in ((), (1, 1))}
         if shapes[name] not in right:
             raise ValueError(
                 f"{name} must be of {' or '.join(map(str, layout.classes))} people, of shape "

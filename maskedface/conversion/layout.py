@@ -32,6 +32,7 @@ class Layout:
         scaling: what the file's own network is fed with, x being a pixel of 0 to 255.
         signs: tensors by which a file is known to be in this layout; all of them must be there. A file is
             of the first layout in `layouts.LAYOUTS` whose signs it has.
+        axes: {tensor: how many axes it has}, where its name alone does not tell the layout.
         rename: from the names of our layers with variables, in order, to {our layer: the file's layer}. A
             layer that is left out says that the backbone is another network.
         arguments: from {tensor: shape} to the words of our function that build the network in the file's
@@ -54,6 +55,7 @@ class Layout:
     signs: tuple[str, ...]
     rename: Callable[[Sequence[str]], Mapping[str, str]]
     arguments: Callable[[Shapes], dict[str, Any]]
+    axes: Mapping[str, int] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=lambda: TORCH_VARIABLES)
     torch_axes: bool = True
     classifier: tuple[str, ...] = ()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
-from maskedface.conversion import adaface, insightface, onnx_ir, vggface2
-from maskedface.conversion.layout import Layout
+from maskedface.conversion import adaface, facenet, insightface, onnx_ir, vggface, vggface2
+from maskedface.conversion.layout import Layout, Shapes
 
 # A network's own file beside this one holds its layouts. The first whose signs a file has is taken, so one
 # whose signs are a part of another's comes after it.
 LAYOUTS: tuple[Layout, ...] = (
-    *(*vggface2.LAYOUTS, *insightface.LAYOUTS, *adaface.LAYOUTS),
+    *vggface2.LAYOUTS,
+    *insightface.LAYOUTS,
+    *adaface.LAYOUTS,
+    *facenet.LAYOUTS,
+    *vggface.LAYOUTS,
     *onnx_ir.LAYOUTS,
 )
 """Every layout, in the order in which a file is compared with them."""
@@ -59,11 +63,11 @@ def without_prefix(names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def detect(names: Collection[str], architecture: str | None = None) -> Layout:
-    """Finds the layout of a file from its names alone.
+def detect(shapes: Shapes, architecture: str | None = None) -> Layout:
+    """Finds the layout of a file from its names, and where these do not tell, from numbers of axes.
 
     Args:
-        names: the names without prefixes.
+        shapes: {name without prefixes: shape}.
         architecture: the network that it must be, or None for any.
 
     Returns:
@@ -73,7 +77,7 @@ def detect(names: Collection[str], architecture: str | None = None) -> Layout:
         ValueError: if there is none, or the file is known to be a network that we have not.
     """
     for beginnings, what in _REFUSED:
-        if any(name.startswith(beginnings) for name in names):
+        if any(name.startswith(beginnings) for name in shapes):
             raise ValueError(what)
     layouts = [one for one in LAYOUTS if architecture in (None, one.architecture)]
     if not layouts:
@@ -82,10 +86,12 @@ def detect(names: Collection[str], architecture: str | None = None) -> Layout:
             f"Received: models.{architecture}"
         )
     for layout in layouts:
-        if all(sign in names for sign in layout.signs):
+        if all(sign in shapes for sign in layout.signs) and all(
+            len(shapes[name]) == count for name, count in layout.axes.items()
+        ):
             return layout
     expected = "; ".join(f"{' and '.join(one.signs)} ({one.name})" for one in layouts)
     raise ValueError(
-        f"weights must hold one of these: {expected}. Received: {len(names)} names, the first of them "
-        f"{list(names)[:3]}"
+        f"weights must hold one of these: {expected}. Received: {len(shapes)} names, the first of them "
+        f"{list(shapes)[:3]}"
     )

@@ -1,10 +1,10 @@
-"""The layouts in which the ResNet-50 of VGGFace2 is found."""
+"""The layouts in which the ResNet-50 and the SENet-50 of VGGFace2 are found."""
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from maskedface.conversion.layout import KERAS_VARIABLES, Layout, Shapes, counted, layer_by_layer
@@ -38,14 +38,30 @@ def _rename(
     return block[match[3]].format(int(match[1]) - 1 + first[0], int(match[2]) + first[1])
 
 
-def _arguments(first: tuple[int, int], block: str, kernel: str, shapes: Shapes) -> dict[str, Any]:
-    """`block` is a tensor of every block, `kernel` the first convolution's."""
+def _arguments(
+    first: tuple[int, int], block: str, kernel: str, down: str | None, shapes: Shapes
+) -> dict[str, Any]:
+    """`block` is a tensor of every block, `kernel` the first convolution's, `down` the first that
+    narrows in an excitation."""
     stages = (block.format(first[0] + stage, "{}") for stage in range(4))
     shape = shapes[kernel]  # Keras' ends with the filters, torch's begins with them
-    return {
-        "filters": shape[0] if shape[1:] == (3, 7, 7) else shape[-1],
+    torch_axes = shape[1:] == (3, 7, 7)
+    words: dict[str, Any] = {
+        "filters": shape[0] if torch_axes else shape[-1],
         "blocks": [counted(shapes, stage, first[1]) for stage in stages],
     }
+    if down is not None:
+        narrow, wide = shapes[down][:2] if torch_axes else shapes[down][:1:-1]
+        words["reduction"] = wide // narrow
+    return words
+
+
+def _renaming(
+    stem: tuple[str, str], first: tuple[int, int], block: Mapping[str, str], down: str | None
+) -> Callable[[Sequence[str]], Mapping[str, str]]:
+    """A layout's `rename`; without a `down` the network has no excitations."""
+    parts = {ours: name for ours, name in block.items() if down or not ours.startswith("se_")}
+    return layer_by_layer(functools.partial(_rename, stem, first, parts))
 
 
 def _caffe_block(norm: str) -> dict[str, str]:
@@ -53,59 +69,81 @@ def _caffe_block(norm: str) -> dict[str, str]:
     parts = {"1": "1x1_reduce", "2": "3x3", "3": "1x1_increase"}
     names = {f"conv{n}": f"conv{{0}}_{{1}}_{part}" for n, part in parts.items()}
     names |= {f"bn{n}": f"conv{{0}}_{{1}}_{part}{norm}" for n, part in parts.items()}
+    names |= {f"se_{part}": f"conv{{0}}_{{1}}_1x1_{part}" for part in ("down", "up")}
     proj = "conv{0}_{1}_1x1_proj"
     return names | {"downsample_conv": proj, "downsample_bn": proj + norm}
 
 
 _TORCHVISION_BLOCK = {
     **{f"{kind}{n}": f"layer{{0}}.{{1}}.{kind}{n}" for kind in ("conv", "bn") for n in "123"},
+    "se_down": "layer{0}.{1}.conv4",
+    "se_up": "layer{0}.{1}.conv5",
     "downsample_conv": "layer{0}.{1}.downsample.0",
     "downsample_bn": "layer{0}.{1}.downsample.1",
 }
-_PYTORCH = Layout(
-    # github.com/cydonia999/VGGFace2-pytorch: models/resnet.py has torchvision's names and Caffe's
-    # strides, datasets/vgg_face2.py feeds BGR. The classifier must be there: nothing else tells
-    # its arrays from torchvision's own, which are for RGB and another geometry.
-    name="VGGFace2-pytorch (.pkl)",
-    architecture="ResNet50",
-    channels="BGR",
-    scaling=SCALING,
-    signs=("conv1.weight", "layer1.0.conv3.weight"),
-    rename=layer_by_layer(functools.partial(_rename, ("conv1", "bn1"), (1, 0), _TORCHVISION_BLOCK)),
-    arguments=functools.partial(_arguments, (1, 0), "layer{}.{}.conv3.weight", "conv1.weight"),
-    classifier=("fc.weight", "fc.bias"),
-    classes=(CLASSES,),
-    classifier_needed=True,
-)
-_DAG = Layout(
+
+
+def _pytorch(architecture: str, down: str | None = None) -> Layout:
+    # github.com/cydonia999/VGGFace2-pytorch: models/resnet.py and senet.py have torchvision's names and
+    # Caffe's strides, datasets/vgg_face2.py feeds BGR. ResNet-50's classifier must be there: nothing
+    # else tells its arrays from torchvision's own, which are for RGB and another geometry.
+    return Layout(
+        name="VGGFace2-pytorch (.pkl)",
+        architecture=architecture,
+        channels="BGR",
+        scaling=SCALING,
+        signs=("conv1.weight", "layer1.0.conv3.weight", *([down] if down else [])),
+        rename=_renaming(("conv1", "bn1"), (1, 0), _TORCHVISION_BLOCK, down),
+        arguments=functools.partial(
+            _arguments, (1, 0), "layer{}.{}.conv3.weight", "conv1.weight", down
+        ),
+        classifier=("fc.weight", "fc.bias"),
+        classes=(CLASSES,),
+        classifier_needed=down is None,
+    )
+
+
+def _dag(architecture: str, down: str | None = None) -> Layout:
     # robots.ox.ac.uk/~albanie/pytorch-models.html, resnet50_ft_dag.py: its `meta` gives the mean as
-    # (131.0912, 103.8827, 91.4953), so RGB.
-    name="dag (.pth)",
-    architecture="ResNet50",
-    channels="RGB",
-    scaling=SCALING,
-    signs=("conv1_7x7_s2.weight", "conv2_1_3x3.weight"),
-    rename=layer_by_layer(
-        functools.partial(_rename, ("conv1_7x7_s2", "conv1_7x7_s2_bn"), (2, 1), _caffe_block("_bn"))
-    ),
-    arguments=functools.partial(_arguments, (2, 1), "conv{}_{}_3x3.weight", "conv1_7x7_s2.weight"),
-    classifier=("classifier.weight", "classifier.bias"),
-    classes=(CLASSES,),
-)
-_KERAS = Layout(
+    # (131.0912, 103.8827, 91.4953), so RGB. senet50_ft_dag.py is alike.
+    kernel, block = "conv1_7x7_s2.weight", "conv{}_{}_3x3.weight"
+    return Layout(
+        name="dag (.pth)",
+        architecture=architecture,
+        channels="RGB",
+        scaling=SCALING,
+        signs=(kernel, block.format(2, 1), *([down] if down else [])),
+        rename=_renaming(("conv1_7x7_s2", "conv1_7x7_s2_bn"), (2, 1), _caffe_block("_bn"), down),
+        arguments=functools.partial(_arguments, (2, 1), block, kernel, down),
+        classifier=("classifier.weight", "classifier.bias"),
+        classes=(CLASSES,),
+    )
+
+
+def _keras(architecture: str, down: str | None = None) -> Layout:
     # github.com/rcmalli/keras-vggface, keras_vggface/models.py; utils.py flips RGB to BGR.
-    name="keras-vggface (.h5)",
-    architecture="ResNet50",
-    channels="BGR",
-    scaling=SCALING,
-    signs=("conv1/7x7_s2/kernel", "conv2_1_3x3/kernel"),
-    rename=layer_by_layer(
-        functools.partial(_rename, ("conv1/7x7_s2", "conv1/7x7_s2/bn"), (2, 1), _caffe_block("/bn"))
-    ),
-    arguments=functools.partial(_arguments, (2, 1), "conv{}_{}_3x3/kernel", "conv1/7x7_s2/kernel"),
-    variables=KERAS_VARIABLES,
-    classifier=("classifier/kernel", "classifier/bias"),
-    classes=(CLASSES,),
-    torch_axes=False,
+    kernel, block = "conv1/7x7_s2/kernel", "conv{}_{}_3x3/kernel"
+    return Layout(
+        name="keras-vggface (.h5)",
+        architecture=architecture,
+        channels="BGR",
+        scaling=SCALING,
+        signs=(kernel, block.format(2, 1), *([down] if down else [])),
+        rename=_renaming(("conv1/7x7_s2", "conv1/7x7_s2/bn"), (2, 1), _caffe_block("/bn"), down),
+        arguments=functools.partial(_arguments, (2, 1), block, kernel, down),
+        variables=KERAS_VARIABLES,
+        classifier=("classifier/kernel", "classifier/bias"),
+        classes=(CLASSES,),
+        torch_axes=False,
+    )
+
+
+# A SENet-50 has all names of a ResNet-50 and some more, so its signs come first.
+LAYOUTS = (
+    _pytorch("SENet50", "layer1.0.conv4.weight"),
+    _dag("SENet50", "conv2_1_1x1_down.weight"),
+    _keras("SENet50", "conv2_1_1x1_down/kernel"),
+    _pytorch("ResNet50"),
+    _dag("ResNet50"),
+    _keras("ResNet50"),
 )
-LAYOUTS = (_PYTORCH, _DAG, _KERAS)

@@ -20,3 +20,4 @@ from .splits import (
     take_share as take_share,
 )
 from .tf_dataset import as_tf_dataset as as_tf_dataset
+from .triplets import draw_triplets as draw_triplets

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.lib.format import open_memmap
-from rich.progress import track
 
 from maskedface import geometry
 from maskedface.atomic_file import allocate, atomic_write
 from maskedface.datasets.face_index import FaceIndex
 from maskedface.datasets.face_places import face_source
+from maskedface.images.in_threads import read_many
 from maskedface.images.reading import read_image
 from maskedface.locks import make_once
 
@@ -85,15 +83,23 @@ def read_aligned_faces(
         OSError: if a file cannot be read, or the disk is full.
     """
     shape = (len(index), size, size, 3)
+
+    def fill(chips: np.ndarray) -> np.ndarray:
+        def read(row: int) -> None:
+            read_row(index, row, size=size, alignment=alignment, out=chips[row])
+
+        read_many(read, range(len(index)), label="reading faces", progress=progress)
+        return chips
+
     if cache is None:
-        return _fill(np.empty(shape, "uint8"), index, size, alignment, progress)
+        return fill(np.empty(shape, "uint8"))
     path = os.path.join(os.fspath(cache), f"chips-{_key(index, size, alignment)}.npy")
 
     def make() -> None:
         with atomic_write(path) as partial:
             allocate(partial, lambda file: open_memmap(file, "w+", "uint8", shape))
             chips: np.memmap = open_memmap(partial, "r+")
-            _fill(chips, index, size, alignment, progress)
+            fill(chips)
             chips.flush()
 
     make_once(path, make, what="read faces")
@@ -101,28 +107,26 @@ def read_aligned_faces(
     return mapped
 
 
-def _fill(
-    chips: np.ndarray, index: FaceIndex, size: int, alignment: str, progress: bool
+def read_row(
+    index: FaceIndex, row: int, *, size: int, alignment: str, out: np.ndarray | None = None
 ) -> np.ndarray:
-    for row, chip in enumerate(_read_all(index, size, alignment, progress)):
-        chips[row] = chip
-    return chips
+    """Reads one row of an index, as `read_aligned_face` reads its file.
 
+    Args:
+        index: the rows.
+        row: int, which of them.
+        size, alignment, out: as for `read_aligned_face`.
 
-def _read_all(index: FaceIndex, size: int, alignment: str, progress: bool) -> Iterator[np.ndarray]:
-    """Reads in parallel (Pillow decodes without the interpreter's lock), a block at a time, so that
-    memory stays bounded."""
+    Returns:
+        uint8 array, shape (size, size, 3), RGB, 0-255.
 
-    def read(row: int) -> np.ndarray:
-        face = index.faces[row]
-        path = os.path.join(index.root, face.path)
-        return read_aligned_face(path, size=size, alignment=alignment, source=face_source(face))
-
-    block = 256
-    starts = range(0, len(index), block)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in track(starts, "reading faces", disable=not progress, transient=True):
-            yield from pool.map(read, range(start, min(start + block, len(index))))
+    Raises:
+        ImageError, OSError: as `read_aligned_face`.
+    """
+    face = index.faces[row]
+    path = os.path.join(index.root, face.path)
+    source = face_source(face)
+    return read_aligned_face(path, size=size, alignment=alignment, source=source, out=out)
 
 
 def _key(index: FaceIndex, size: int, alignment: str) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
+from maskedface.layers._compiled import ops_of
 from maskedface.masking.hashed_draws import uniform
 
 # Apart from the streams of `datasets.order`; a layer takes as many as it draws numbers, at most _STREAMS.
@@ -48,12 +50,9 @@ class Augmentation:
         if max(self._counts, default=0) > _STREAMS:
             raise ValueError(f"num_draws must be at most {_STREAMS}. Received: {self._counts}")
         self.num_draws = sum(self._counts)
-        self.draws_all = all(count or not _states(layer) for count, layer in self._each())
+        self.draws_all = all(_draws_of(layer) or not _states(layer) for layer in self.layers)
         self.mirrors = any(map(_is_mirror, self.layers))
         self.is_mirror = len(self.layers) <= 1 and all(map(_is_mirror, self.layers))
-
-    def _each(self) -> list[tuple[int, Any]]:
-        return list(zip(self._counts, self.layers, strict=True))
 
     def draws(self, elements: np.ndarray, epoch: int, masked: np.ndarray) -> np.ndarray:
         """What the layers draw for some images.
@@ -67,16 +66,14 @@ class Augmentation:
             float32 array in [0, 1], shape (batch, num_draws).
         """
         found = np.empty((len(elements), self.num_draws), "float32")
-        column = 0
-        for number, (count, layer) in enumerate(self._each()):
-            for stream in range(count):
+        for number, (layer, part) in enumerate(self._parts(found)):
+            for stream, column in enumerate(part.T):
                 at = _STREAM + _STREAMS * number + stream
                 # float32 rounds the highest up to 1, which would be past the end of any choice.
                 values = uniform(self.seed, epoch, elements, at).astype("float32")
-                found[:, column + stream] = np.minimum(values, np.float32(1 - 2**-24))
+                column[:] = np.minimum(values, np.float32(1 - 2**-24))
             if hasattr(layer, "lays"):
-                found[masked, column] = 1.0  # never
-            column += count
+                part[masked, 0] = 1.0  # never
         return found
 
     def lays(self, draws: np.ndarray) -> np.ndarray:
@@ -125,16 +122,14 @@ class Augmentation:
         return np.random.SeedSequence([self.seed, epoch, step]).generate_state(2)
 
     def _parts(self, draws: Any) -> list[tuple[Any, Any]]:
-        ends = np.cumsum(self._counts)
-        return [
-            (layer, draws[:, int(end) - count : int(end)])
-            for (count, layer), end in zip(self._each(), ends, strict=True)
-        ]
+        """Each layer with its columns of the draws."""
+        ends = np.cumsum(self._counts).tolist()
+        columns = zip(self._counts, ends, strict=True)
+        parts = [draws[:, end - count : end] for count, end in columns]
+        return list(zip(self.layers, parts, strict=True))
 
 
 def _flat(layers: Sequence[Any]) -> list[Any]:
-    import keras
-
     found: list[Any] = []
     for layer in layers:
         found += _flat(layer.layers) if isinstance(layer, keras.Sequential) else [layer]
@@ -159,8 +154,6 @@ def _draws_of(layer: Any) -> int:
 
 
 def _is_mirror(layer: Any) -> bool:
-    import keras
-
     return type(layer) is keras.layers.RandomFlip and layer.mode == "horizontal"
 
 
@@ -171,8 +164,6 @@ def _states(layer: Any) -> list[Any]:
 
 
 def _mirror(images: Any, turned: Any) -> Any:
-    from maskedface.layers._compiled import ops_of
-
     if isinstance(images, np.ndarray):
         images = images.copy()
         images[turned] = images[turned, :, ::-1]
@@ -182,8 +173,6 @@ def _mirror(images: Any, turned: Any) -> Any:
 
 
 def _drawing_itself(layer: Any, images: Any, seed: Any, number: int) -> Any:
-    from maskedface.layers._compiled import ops_of
-
     for place, state in enumerate(_states(layer)):
         # Another start for each layer and each generator in it.
         state.assign(seed + np.array([number, place], "uint32"))

@@ -50,8 +50,7 @@ class EpochPlan:
     Attributes:
         labels: int32 array, shape (rows,), the class of each row.
         masked: bool array, shape (rows,): whether its face wears a mask already.
-        augmentation: what is done to each image.
-        seed: int >= 0.
+        augmentation: what is done to each image; its seed is the plan's.
         sampling: as for `order.plan`.
         with_domains: bool, whether a label has the domain beside it, for losses that ask for it.
         classes: int >= 1, how many people there are; None = as many as there are labels.
@@ -60,14 +59,13 @@ class EpochPlan:
     labels: np.ndarray
     masked: np.ndarray
     augmentation: Augmentation
-    seed: int = 0
     sampling: order.Sampling = "shuffled"
     with_domains: bool = False
     classes: int | None = None
 
     def elements(self, epoch: int) -> np.ndarray:
         """An epoch's elements, in order; as `order.plan`."""
-        return order.plan(self.labels, self.seed, epoch, sampling=self.sampling)
+        return order.plan(self.labels, self.augmentation.seed, epoch, sampling=self.sampling)
 
     def rows(self, elements: np.ndarray) -> np.ndarray:
         """The row of each element: int64 array."""

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
+from maskedface.checks import check_least
 from maskedface.datasets.landmarks import Landmarks
 from maskedface.datasets.person_names import name_key
 
@@ -147,6 +148,11 @@ class FaceIndex:
         """The rows' full paths: the root joined to each row's path."""
         return tuple(os.path.join(self.root, face.path) for face in self.faces)
 
+    @property
+    def masked(self) -> np.ndarray:
+        """Which rows are of the domain "masked": bool array, shape (rows,)."""
+        return np.array([face.domain == "masked" for face in self.faces], bool)
+
     def labels(self, classes: Sequence[str] | None = None) -> np.ndarray:
         """The rows' class labels.
 
@@ -197,9 +203,7 @@ class FaceIndex:
 
     def people_in_both(self) -> FaceIndex:
         """The rows of the people who have at least one masked and one unmasked image."""
-        both = set.intersection(
-            *({f.person for f in self.faces if f.domain == domain} for domain in DOMAINS)
-        )
+        both = {*self.only("masked").people} & {*self.only("unmasked").people}
         return self.where(lambda face: face.person in both)
 
     def with_at_least(self, count: int, domain: Domain | None = None) -> FaceIndex:
@@ -213,8 +217,7 @@ class FaceIndex:
         Raises:
             ValueError: if `count` is below 1 or `domain` is neither.
         """
-        if count < 1:
-            raise ValueError(f"count must be at least 1. Received: count={count}")
+        check_least(count=(count, 1))
         counted = self if domain is None else self.only(domain)
         images = Counter(face.person for face in counted.faces)
         return self.where(lambda face: images[face.person] >= count)

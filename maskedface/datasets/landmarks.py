@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
 
 Point = tuple[float, float]
 
@@ -44,18 +45,22 @@ class Landmarks:
     pixel_aspect: float = 1.0
 
     def __post_init__(self) -> None:
-        points = _rounded(self.points)
-        if len(set(points)) == 1:
+        try:
+            points = np.asarray(self.points, "float64").round(2)
+        except (TypeError, ValueError):
+            points = np.empty(0)
+        if points.shape != (5, 2) or not np.isfinite(points).all():
+            raise ValueError(
+                "points must be five pairs (x, y) of finite numbers. "
+                f"Received: points={self.points!r}"
+            )
+        if not np.ptp(points, axis=0).any():
             raise ValueError(
                 f"points must not all lie in one place. Received: points={self.points}"
             )
         if not isinstance(self.source, str) or not self.source.strip():
             raise ValueError(f"source must not be empty. Received: source={self.source!r}")
-        try:
-            confidence = float(self.confidence)
-        except (TypeError, ValueError):
-            confidence = math.nan
-        if not 0 <= confidence <= 1:
+        if not (isinstance(self.confidence, Real) and 0 <= self.confidence <= 1):
             raise ValueError(
                 f"confidence must be in [0, 1]. Received: confidence={self.confidence!r}"
             )
@@ -63,16 +68,15 @@ class Landmarks:
             raise ValueError(
                 f"pixel_aspect must be in [0.1, 10]. Received: pixel_aspect={self.pixel_aspect!r}"
             )
-        object.__setattr__(self, "points", points)
-        object.__setattr__(self, "confidence", round(confidence, 4))
+        points += 0.0  # makes -0.0 plain, which would be written "-0"
+        object.__setattr__(self, "points", tuple(map(tuple, points.tolist())))
+        object.__setattr__(self, "confidence", round(float(self.confidence), 4))
         object.__setattr__(self, "pixel_aspect", round(float(self.pixel_aspect), 4))
 
     def to_cells(self) -> tuple[str, str, str, str]:
         """The cells of `COLUMNS`, ten numbers x1 y1 x2 y2 .. between blanks first, and of `ASPECT`."""
-        numbers = (
-            f"{number:.2f}".rstrip("0").rstrip(".") for pair in self.points for number in pair
-        )
-        return " ".join(numbers), self.source, f"{self.confidence:g}", f"{self.pixel_aspect:g}"
+        points = " ".join(f"{number:.10g}" for pair in self.points for number in pair)
+        return points, self.source, f"{self.confidence:g}", f"{self.pixel_aspect:g}"
 
     @staticmethod
     def from_cells(points: str, source: str, confidence: str, aspect: str = "") -> Landmarks | None:
@@ -86,31 +90,16 @@ class Landmarks:
             return None
         if not all(cells):
             raise ValueError(f"{', '.join(COLUMNS)} must all be filled, or none. Received: {cells}")
-        words = points.split()
-        if len(words) != 10:
-            raise ValueError(
-                f"landmarks must be ten numbers x1 y1 x2 y2 ... Received: landmarks={points!r}"
-            )
         try:
-            numbers = [float(word) for word in words]
+            numbers = np.array(points.split(), "float64")
             sure, square = float(confidence), float(aspect or "1")
         except ValueError:
             raise ValueError(
                 "landmarks, landmarks_confidence and pixel_aspect must be numbers. "
                 f"Received: {points!r}, {confidence!r} and {aspect!r}"
             ) from None
-        pairs = tuple(zip(numbers[::2], numbers[1::2], strict=True))
-        return Landmarks(pairs, source, sure, square)  # type: ignore[arg-type]  # five: checked again there
-
-
-def _rounded(points: Sequence[Sequence[float]]) -> tuple[Point, ...]:
-    try:
-        # + 0.0 makes -0.0 plain, which would be written "-0".
-        found = tuple((round(float(x), 2) + 0.0, round(float(y), 2) + 0.0) for x, y in points)
-    except (TypeError, ValueError):
-        found = ()
-    if len(found) != 5 or not all(math.isfinite(number) for pair in found for number in pair):
-        raise ValueError(
-            f"points must be five pairs (x, y) of finite numbers. Received: points={points!r}"
-        )
-    return found
+        if len(numbers) != 10:
+            raise ValueError(
+                f"landmarks must be ten numbers x1 y1 x2 y2 ... Received: landmarks={points!r}"
+            )
+        return Landmarks(numbers.reshape(5, 2), source, sure, square)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import cast
 
@@ -16,6 +17,7 @@ from maskedface.datasets.tables import not_utf8, read_table
 _COLUMNS = ("path", "person", "domain", "photo", "alignment")
 _OWN = (*_COLUMNS, *landmarks.COLUMNS, landmarks.ASPECT)  # all others are protocols
 _REQUIRED = ("path", "person", "domain")
+_Rows = dict[int, dict[str, str]]
 
 
 def write_manifest(
@@ -95,8 +97,9 @@ def read_manifest(
 
     Args:
         path: a CSV file with a header; columns path, person and domain are required, photo,
-            alignment and the three of landmarks are read where present, all others are left alone. Cells
-            lie between commas, semicolons or tabs; UTF-8, or UTF-16 with its byte order mark.
+            alignment (named template before) and those of landmarks are read where present, all others
+            are left alone. Cells lie between commas, semicolons or tabs; UTF-8, or UTF-16 with its byte
+            order mark.
         root: the folder the paths start from; by default the manifest's own folder.
         alignment: the alignment of the rows that name none.
         check_files: whether every file must exist.
@@ -106,19 +109,13 @@ def read_manifest(
 
     Raises:
         ValueError: if a required column or cell is missing, landmarks are no `Landmarks` or one of
-            their columns is missing, the alignment's column still has its old name "template", the file
-            is in another encoding or holds no row; the message names the file, and the row.
+            their columns is missing, the file is in another encoding or holds no row; the message names
+            the file, and the row.
         FileNotFoundError: if files are missing; the message counts them and names the first.
         OSError: if the manifest cannot be read.
     """
-    rows = _rows(path)
-    if check_files:
-        _check_encoding(path, rows, _root(path, root))
-    return _index(path, rows, root, alignment, check_files)
-
-
-def _root(path: str | os.PathLike[str], root: str | os.PathLike[str] | None) -> str:
-    return os.path.dirname(os.fspath(path)) or "." if root is None else os.fspath(root)
+    manifest = _Manifest(path, root, alignment, check_files)
+    return manifest.index(manifest.rows)
 
 
 def read_split(
@@ -128,7 +125,6 @@ def read_split(
     root: str | os.PathLike[str] | None = None,
     alignment: str = "",
     check_files: bool = True,
-    alignment_column: str = "alignment",
 ) -> dict[str, FaceIndex]:
     """Reads one protocol column of a manifest.
 
@@ -143,8 +139,6 @@ def read_split(
         path, root, alignment, check_files: as for `read_manifest`.
         protocol: the column; each of its values is a part, rows with an empty cell are in none. "Train"
             and "train " are "train".
-        alignment_column: the column that states the rows' alignment; in run folders of before it
-            is "template".
 
     Returns:
         {part: index}, for example {"test": ..., "train": ...}.
@@ -153,18 +147,15 @@ def read_split(
         ValueError: if the column is missing or empty, and as `read_manifest`.
         FileNotFoundError, OSError: as `read_manifest`.
     """
-    rows = _rows(path, alignment_column)
-    others = _protocols(rows)
-    if protocol not in others:
+    manifest = _Manifest(path, root, alignment, check_files)
+    if protocol not in manifest.protocols:
         raise ValueError(
-            f"protocol must be a column of {os.fspath(path)!r}, one of {others}. "
+            f"protocol must be a column of {manifest.path!r}, one of {manifest.protocols}. "
             f"Received: protocol={protocol!r}"
         )
-    if check_files:
-        _check_encoding(path, rows, _root(path, root))
-    for row in rows.values():
+    for row in manifest.rows.values():
         row[protocol] = row[protocol].strip().casefold()
-    parts = _parts(path, rows, protocol, root, alignment, check_files)
+    parts = manifest.parts(protocol)
     if not parts:
         raise ValueError(f"protocol must name a filled column. Received: protocol={protocol!r}")
     return parts
@@ -185,109 +176,81 @@ def read_protocols(
     Raises:
         ValueError: as `read_manifest`.
     """
-    rows = _rows(path)
-    return {name: _parts(path, rows, name, root, "", False) for name in _protocols(rows)}
+    manifest = _Manifest(path, root, check_files=False)
+    return {name: manifest.parts(name) for name in manifest.protocols}
 
 
-def _protocols(rows: Mapping[int, Mapping[str, str]]) -> list[str]:
-    return [name for name in next(iter(rows.values())) if name not in _OWN]
+class _Manifest:
+    """The rows of a file, {row number, the header's is 1: {column: cell}}, and what is asked of them."""
 
-
-def _parts(
-    path: str | os.PathLike[str],
-    rows: Mapping[int, Mapping[str, str]],
-    protocol: str,
-    root: str | os.PathLike[str] | None,
-    alignment: str,
-    check_files: bool,
-) -> dict[str, FaceIndex]:
-    of: dict[str, dict[int, Mapping[str, str]]] = {}
-    for number, row in rows.items():
-        if row[protocol]:
-            of.setdefault(row[protocol], {})[number] = row
-    return {part: _index(path, of[part], root, alignment, check_files) for part in sorted(of)}
-
-
-def _rows(
-    path: str | os.PathLike[str], alignment_column: str = "alignment"
-) -> dict[int, dict[str, str]]:
-    """{row number, the header's is 1: {column: cell}}."""
-    columns, rows = read_table(path, _REQUIRED)
-    if alignment_column == "alignment" not in columns and "template" in columns:
-        raise ValueError(
-            "a manifest's column of alignments must be named 'alignment': rename the column. "
-            f"Received: {os.fspath(path)!r} with the column 'template'"
-        )
-    given = [name for name in landmarks.COLUMNS if name in columns]
-    if len(given) not in (0, len(landmarks.COLUMNS)):
-        raise ValueError(
-            f"a manifest must have all of the columns {landmarks.COLUMNS}, or none. "
-            f"Received: {os.fspath(path)!r} with {given} alone"
-        )
-    if not rows:
-        raise ValueError(f"a manifest must hold at least one row. Received: {os.fspath(path)!r}")
-    if alignment_column != "alignment" and alignment_column in columns:
-        for row in rows.values():
-            row["alignment"] = row.pop(alignment_column)
-    return rows
-
-
-def _check_encoding(
-    path: str | os.PathLike[str],
-    rows: Mapping[int, Mapping[str, str]],
-    root: str | os.PathLike[str],
-) -> None:
-    """Refuses a manifest in a spreadsheet's encoding. Bytes that are no UTF-8 are right where they are the
-    names of files: then all such files are there."""
-    wrong = {number: row for number, row in rows.items() if not_utf8(("".join(row.values()),))}
-    paths = {number: row["path"] for number, row in wrong.items() if not_utf8((row["path"],))}
-    lost = [n for n, name in paths.items() if not os.path.isfile(os.path.join(root, name))]
-    if wrong and (lost or not paths):
-        number = lost[0] if lost else min(wrong)
-        raise ValueError(
-            "a manifest must be UTF-8 (a spreadsheet's 'CSV UTF-8'). "
-            f"Received: {os.fspath(path)!r} with the header {','.join(wrong[number])!r}, in whose row "
-            f"{number} {not_utf8(wrong[number].values())}"
-        )
-
-
-def _index(
-    path: str | os.PathLike[str],
-    rows: Mapping[int, Mapping[str, str]],
-    root: str | os.PathLike[str] | None,
-    alignment: str,
-    check_files: bool,
-) -> FaceIndex:
-    index = FaceIndex(
-        _root(path, root),
-        (
-            Face(
-                row["path"],
-                row["person"],
-                cast(Domain, row["domain"]),  # FaceIndex checks the value
-                row.get("photo", ""),
-                row.get("alignment") or alignment,
-                _landmarks(path, number, row),
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        root: str | os.PathLike[str] | None,
+        alignment: str = "",
+        check_files: bool = True,
+    ) -> None:
+        self.path, self.alignment, self.check_files = os.fspath(path), alignment, check_files
+        self.root = os.path.dirname(self.path) or "." if root is None else os.fspath(root)
+        self.rows = read_table(path, _REQUIRED)
+        if not self.rows:
+            raise ValueError(f"a manifest must hold at least one row. Received: {self.path!r}")
+        columns = [*next(iter(self.rows.values()))]
+        if "template" in columns and "alignment" not in columns:
+            columns[columns.index("template")] = "alignment"
+            self.rows = {
+                n: dict(zip(columns, row.values(), strict=True)) for n, row in self.rows.items()
+            }
+        given = [name for name in landmarks.COLUMNS if name in columns]
+        if len(given) not in (0, len(landmarks.COLUMNS)):
+            raise ValueError(
+                f"a manifest must have all of the columns {landmarks.COLUMNS}, or none. "
+                f"Received: {self.path!r} with {given} alone"
             )
-            for number, row in rows.items()
-        ),
-    )
-    missing = [full for full in index.paths if check_files and not os.path.isfile(full)]
-    if missing:
-        raise FileNotFoundError(
-            f"every file of a manifest must exist. Received: {os.fspath(path)!r} with "
-            f"{len(missing)} of {len(index)} missing below root={index.root!r}, "
-            f"the first {missing[0]!r}"
-        )
-    return index
+        self.protocols = [name for name in columns if name not in _OWN]
+        if check_files:
+            self._check_encoding()
 
+    def parts(self, protocol: str) -> dict[str, FaceIndex]:
+        """The rows of each value of a column."""
+        of: dict[str, _Rows] = defaultdict(dict)
+        for number, row in self.rows.items():
+            if row[protocol]:
+                of[row[protocol]][number] = row
+        return {part: self.index(of[part]) for part in sorted(of)}
 
-def _landmarks(
-    path: str | os.PathLike[str], number: int, row: Mapping[str, str]
-) -> Landmarks | None:
-    try:
-        return Landmarks.from_cells(
-            *(row.get(name, "") for name in (*landmarks.COLUMNS, landmarks.ASPECT))
-        )
-    except ValueError as error:
-        raise ValueError(f"{os.fspath(path)!r} row {number}: {error}") from None
+    def index(self, rows: _Rows) -> FaceIndex:
+        index = FaceIndex(self.root, (self._face(number, row) for number, row in rows.items()))
+        missing = [full for full in index.paths if self.check_files and not os.path.isfile(full)]
+        if missing:
+            raise FileNotFoundError(
+                f"every file of a manifest must exist. Received: {self.path!r} with "
+                f"{len(missing)} of {len(index)} missing below root={self.root!r}, "
+                f"the first {missing[0]!r}"
+            )
+        return index
+
+    def _face(self, number: int, row: dict[str, str]) -> Face:
+        cells = (row.get(name, "") for name in (*landmarks.COLUMNS, landmarks.ASPECT))
+        try:
+            five = Landmarks.from_cells(*cells)
+        except ValueError as error:
+            raise ValueError(f"{self.path!r} row {number}: {error}") from None
+        domain = cast(Domain, row["domain"])  # FaceIndex checks the value
+        alignment = row.get("alignment") or self.alignment
+        return Face(row["path"], row["person"], domain, row.get("photo", ""), alignment, five)
+
+    def _check_encoding(self) -> None:
+        """Refuses a manifest in a spreadsheet's encoding. Bytes that are no UTF-8 are right where they are
+        the names of files: then all such files are there."""
+        wrong = [n for n, row in self.rows.items() if not_utf8(("".join(row.values()),))]
+        paths = {n: self.rows[n]["path"] for n in wrong if not_utf8((self.rows[n]["path"],))}
+        lost = [n for n, path in paths.items() if not os.path.isfile(os.path.join(self.root, path))]
+        if wrong and (lost or not paths):
+            number = min(lost or wrong)
+            row = self.rows[number]
+            raise ValueError(
+                "a manifest must be UTF-8 (a spreadsheet's 'CSV UTF-8'). "
+                f"Received: {self.path!r} with the header {','.join(row)!r}, in whose row {number} "
+                f"{not_utf8(row.values())}"
+            )

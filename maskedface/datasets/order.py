@@ -11,9 +11,8 @@ from typing import Literal
 import numpy as np
 
 Sampling = Literal["in_order", "shuffled", "balanced", "grouped"]
-GROUP = (
-    4  # rows of one class next to each other: several groups in any batch that is worth its name
-)
+# Rows of one class next to each other: several groups in any batch that is worth its name.
+GROUP = 4
 _ORDER, _BALANCE, _GROUP = 0, 2, 3  # keep the streams of one (seed, epoch) apart
 
 
@@ -66,11 +65,10 @@ def grouped(labels: np.ndarray, seed: int, epoch: int) -> np.ndarray:
     """
     rng = np.random.default_rng([seed, epoch, _GROUP])
     order = rng.permutation(len(labels))
-    order = order[np.argsort(labels[order], kind="stable")]
-    starts = np.flatnonzero(np.diff(labels[order], prepend=-1))
-    place = np.arange(len(labels)) - np.repeat(starts, np.diff(starts, append=len(labels)))
-    groups = np.split(order, np.flatnonzero(place % GROUP == 0)[1:])
-    return np.concatenate([groups[number] for number in rng.permutation(len(groups))])
+    parts = np.stack([labels[order], _times_before(labels[order]) // GROUP])
+    groups, group = np.unique(parts, axis=1, return_inverse=True)
+    ranks = np.argsort(rng.permutation(groups.shape[1]))
+    return order[np.argsort(ranks[group], kind="stable")]
 
 
 def elements(rows: np.ndarray, count: int) -> np.ndarray:
@@ -83,11 +81,7 @@ def elements(rows: np.ndarray, count: int) -> np.ndarray:
     Returns:
         int64 array, shape (n,): row + count * how often the row came up before.
     """
-    order = np.argsort(rows, kind="stable")
-    starts = np.flatnonzero(np.diff(rows[order], prepend=-1))
-    times = np.empty(len(rows), "int64")
-    times[order] = np.arange(len(rows)) - np.repeat(starts, np.diff(starts, append=len(rows)))
-    found: np.ndarray = rows + count * times
+    found: np.ndarray = rows + count * _times_before(rows)
     return found
 
 
@@ -112,3 +106,12 @@ def plan(
     else:
         rows = (balanced if sampling == "balanced" else grouped)(labels, seed, epoch)
     return elements(rows, len(labels))
+
+
+def _times_before(values: np.ndarray) -> np.ndarray:
+    """How often each value came up before."""
+    order = np.argsort(values, kind="stable")
+    starts = np.flatnonzero(np.diff(values[order], prepend=-1))
+    times = np.empty(len(values), "int64")
+    times[order] = np.arange(len(values)) - np.repeat(starts, np.diff(starts, append=len(values)))
+    return times

@@ -104,31 +104,37 @@ def read_pairs(
         )
     path = os.path.join(root, _FILES[protocol]) if file is None else os.fspath(file)
     lines = list(_crmfrd(path) if protocol == "c-rmfrd" else _lfw_or_paths(path))
-    files = NamedFiles(root)
-    domain_of = _domains(protocol, root)
-    names = {name: files.find(name) for line in lines for name in line[:2]}
-    missing = tuple(sorted(name for name, found in names.items() if found is None))
-    kept = [line for line in lines if names[line.first] and names[line.second]]
+    names = (name for line in lines for name in line[:2])
+    index, path_of, missing = _faces(names, root, _domains(protocol, root), alignment)
+    kept = [line for line in lines if line.first in path_of and line.second in path_of]
     if not kept:
         raise ValueError(
             "root must hold the faces of the list. "
-            f"Received: root={os.fspath(root)!r} without all of {len(names)} files of {path!r}, "
+            f"Received: root={os.fspath(root)!r} without {len(missing)} files of {path!r}, "
             f"the first {missing[:1]}"
         )
-    used = {names[name]: name for line in kept for name in line[:2]}
-    index = FaceIndex(
-        root,
-        (
-            Face(found, _person(protocol, name), domain_of(name), alignment=alignment)
-            for found, name in used.items()
-            if found is not None
-        ),
-    )
     row = {face.path: number for number, face in enumerate(index.faces)}
+    first, second = np.array([[row[path_of[name]] for name in line[:2]] for line in kept]).T
     same = np.array([line.same for line in kept])
-    sides = [line.first for line in kept], [line.second for line in kept]
-    first, second = (np.array([row[str(names[name])] for name in side]) for side in sides)
     return PairList(index, first, second, same, _folds(kept), missing, lost=len(lines) - len(kept))
+
+
+def _faces(
+    names: Iterable[str],
+    root: str | os.PathLike[str],
+    domain_of: Callable[[str], Domain],
+    alignment: str,
+) -> tuple[FaceIndex, dict[str, str], tuple[str, ...]]:
+    """The faces of a list that are there, {name: path} of them, and the names of those that are not."""
+    files = NamedFiles(root)
+    found = {name: files.find(name) for name in sorted({*names})}
+    path_of = {name: path for name, path in found.items() if path is not None}
+    faces = {
+        path: Face(path, _person(name), domain_of(name), alignment=alignment)
+        for name, path in path_of.items()
+    }
+    missing = tuple(name for name, path in found.items() if path is None)
+    return FaceIndex(root, faces.values()), path_of, missing
 
 
 def _lfw_or_paths(path: str) -> Iterator[_Line]:
@@ -157,8 +163,8 @@ def _lfw_name(name: str, number: str) -> str:
 
 
 def _crmfrd(path: str) -> Iterator[_Line]:
-    table = read_table(path, ("Input", "Target", "Label"), legacy=_CRMFRD_ENCODING)
-    for number, row in table.rows.items():
+    rows = read_table(path, ("Input", "Target", "Label"), legacy=_CRMFRD_ENCODING)
+    for number, row in rows.items():
         if row["Label"] not in ("0", "1"):
             raise ValueError(
                 "c-RMFRD's column Label must be 0 or 1. "
@@ -169,14 +175,11 @@ def _crmfrd(path: str) -> Iterator[_Line]:
         yield _Line(masked, bare, row["Label"] == "1", None)
 
 
-def _person(protocol: PairProtocol, name: str) -> str:
+def _person(name: str) -> str:
+    """The folder's name; in flat copies what stands before the photo's number."""
     folder, _, file = name.rpartition("/")
-    if protocol in ("lfw", "mlfw", "mfr2"):
-        # Flat copies have no folder: the name stands before the photo's number.
-        return folder.rpartition("/")[2] or "_".join(
-            itertools.takewhile(lambda part: not part[:1].isdecimal(), file.split("_"))
-        )
-    return folder.rpartition("/")[2] or file
+    words = itertools.takewhile(lambda part: not part[:1].isdecimal(), file.split("_"))
+    return folder.rpartition("/")[2] or "_".join(words) or file
 
 
 def _domains(protocol: PairProtocol, root: str | os.PathLike[str]) -> Callable[[str], Domain]:
@@ -241,17 +244,11 @@ def read_face_list(
         FileNotFoundError: if the list or the folder is missing.
     """
     folder = "AFDB_masked_face_dataset" if domain == "masked" else "AFDB_face_dataset"
-    names = sorted({line.strip() for line in read_lines(file, legacy=_CRMFRD_ENCODING)})
-    files = NamedFiles(root)
-    found = {name: files.find(f"{folder}/{name}") for name in names}
-    faces = [
-        Face(path, name.partition("/")[0], domain, alignment=alignment)
-        for name, path in found.items()
-        if path is not None
-    ]
-    if not faces:
+    names = [f"{folder}/{line.strip()}" for line in read_lines(file, legacy=_CRMFRD_ENCODING)]
+    index, _, missing = _faces(names, root, lambda _: domain, alignment)
+    if not len(index):
         raise ValueError(
             f"root must hold faces of the list. Received: root={os.fspath(root)!r} without any of "
-            f"{len(names)} in {folder!r}"
+            f"{len(missing)} in {folder!r}"
         )
-    return FaceIndex(root, faces), tuple(name for name, path in found.items() if path is None)
+    return index, tuple(name.removeprefix(f"{folder}/") for name in missing)

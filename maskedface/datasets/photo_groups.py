@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -29,7 +30,6 @@ def with_photo_groups(
     *,
     max_distance: int = MAX_DISTANCE,
     progress: bool = True,
-    workers: int | None = None,
 ) -> FaceIndex:
     """Fills in the photo of the rows that have none, by near-duplicates within each person.
 
@@ -53,7 +53,6 @@ def with_photo_groups(
             first such name by alphabet).
         max_distance: int in [0, 255], bits in which two hashes of one photo may differ.
         progress: whether a progress bar is drawn, on stderr.
-        workers: int >= 1, threads; by default twice the processors, at most 16.
 
     Returns:
         A `FaceIndex` of the same rows, each with a photo. A new group is named after its first
@@ -62,21 +61,24 @@ def with_photo_groups(
     Raises:
         ImageError: if a file does not decode; `audit.audit_images` and `audit.usable` take such rows out.
         OSError: if a file cannot be read.
-        ValueError: if `max_distance` is out of range, or `workers` below 1.
+        ValueError: if `max_distance` is out of range.
     """
     if not 0 <= max_distance <= BITS:
         raise ValueError(f"max_distance must be in 0-{BITS}. Received: max_distance={max_distance}")
     unknown = {face.person for face in index.faces if not face.photo}
-    rows = [face for face in index.faces if face.person in unknown]
-    paths = [os.path.join(index.root, face.path) for face in rows]
-    hashes = read_many(_hashes, paths, label="Comparing photos", progress=progress, workers=workers)
-    people: dict[str, list[int]] = defaultdict(list)
-    for row, face in enumerate(rows):
-        people[face.person].append(row)
+    rows = sorted(
+        (face for face in index.faces if face.person in unknown), key=lambda face: face.person
+    )
+
+    def hashes_of(face: Face) -> np.ndarray:
+        return photo_hashes(read_image(os.path.join(index.root, face.path)))
+
+    hashes = read_many(hashes_of, rows, label="Comparing photos", progress=progress)
     named: list[Face] = [face for face in index.faces if face.person not in unknown]
-    for members in people.values():
-        both = np.stack([hashes[row] for row in members])
-        named += _name_photos([rows[row] for row in members], photo_groups(both, max_distance))
+    pairs = zip(rows, hashes, strict=True)
+    for _, members in itertools.groupby(pairs, key=lambda pair: pair[0].person):
+        faces, own = zip(*members, strict=True)
+        named += _name_photos(faces, photo_groups(np.stack(own), max_distance))
     return FaceIndex(index.root, named, index.excluded)
 
 
@@ -129,37 +131,25 @@ def linked(rows: np.ndarray, least: float, *others: np.ndarray) -> np.ndarray:
     Returns:
         int array, shape (rows,): equal numbers, from 0 on, are one group.
     """
-    from scipy.sparse import coo_array
+    from scipy.sparse import csr_array, vstack
     from scipy.sparse.csgraph import connected_components
 
-    pairs = [np.empty((2, 0), int)]
-    for start in range(0, len(rows), _BLOCK):
-        part = rows[start : start + _BLOCK]
-        likeness = part @ rows.T
-        for other in others:
-            np.maximum(likeness, part @ other.T, out=likeness)
-        first, second = np.nonzero(likeness >= least)
-        pairs.append(np.stack([first + start, second]))
-    first, second = np.concatenate(pairs, axis=1)
-    links = coo_array((np.ones(len(first), bool), (first, second)), shape=(len(rows),) * 2)
+    if not len(rows):
+        return np.empty(0, int)
+    parts = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
+    links = vstack(
+        [
+            csr_array(np.maximum.reduce([part @ form.T for form in (rows, *others)]) >= least)
+            for part in parts
+        ]
+    )
     return np.asarray(connected_components(links, directed=False)[1])
 
 
-def _hashes(path: str) -> np.ndarray:
-    return photo_hashes(read_image(path))
-
-
-def _name_photos(faces: list[Face], groups: np.ndarray) -> list[Face]:
-    """One person's rows, sorted by path, with the photo of each group on the rows without one."""
+def _name_photos(faces: Sequence[Face], groups: np.ndarray) -> list[Face]:
+    """One person's rows with the photo of each group on those without one."""
+    members = list(zip(groups.tolist(), faces, strict=True))
     names: dict[int, str] = {}
-    for group, face in sorted(zip(groups.tolist(), faces, strict=True), key=_known_first):
+    for group, face in sorted(members, key=lambda m: (not m[1].photo, m[1].photo or m[1].path)):
         names.setdefault(group, face.photo or face.path)
-    return [
-        face._replace(photo=face.photo or names[group])
-        for group, face in zip(groups.tolist(), faces, strict=True)
-    ]
-
-
-def _known_first(member: tuple[int, Face]) -> tuple[bool, str, str]:
-    face = member[1]
-    return not face.photo, face.photo, face.path
+    return [face._replace(photo=face.photo or names[group]) for group, face in members]

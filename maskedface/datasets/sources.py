@@ -252,21 +252,12 @@ def walk(root: str | os.PathLike[str]) -> Iterator[Folder]:
     if not os.path.isdir(root):
         raise FileNotFoundError(f"root must be a folder. Received: root={os.fspath(root)!r}")
     root = os.fspath(root)
-    above = {root: frozenset({_identity(root)})}  # of each folder: itself and all it lies in
+    above = {root: {os.path.realpath(root)}}  # of each folder: itself and all it lies in
     for folder, folders, names in os.walk(root, onerror=surface, followlinks=True):
-        chain, loops = above.pop(folder), []
-        for name in sorted(folders):
-            inner = os.path.join(folder, name)
-            identity = _identity(inner)
-            if identity in chain:
-                loops.append(name)
-            else:
-                above[inner] = chain | {identity}
-        folders[:] = [name for name in sorted(folders) if name not in loops]
+        chain = above.pop(folder)
+        inner = {name: os.path.realpath(os.path.join(folder, name)) for name in sorted(folders)}
+        loops = [name for name, place in inner.items() if place in chain]
+        folders[:] = [name for name in inner if name not in loops]
+        above |= {os.path.join(folder, name): chain | {inner[name]} for name in folders}
         relative = os.path.relpath(folder, root).replace(os.sep, "/")
         yield Folder("" if relative == "." else relative, sorted(names), loops)
-
-
-def _identity(folder: str) -> tuple[int, int]:
-    status = os.stat(folder)
-    return status.st_dev, status.st_ino

@@ -9,12 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Callable, Hashable
-from typing import TypeVar
+from collections.abc import Callable
 
 from maskedface.datasets.face_index import Face, FaceIndex
-
-Key = TypeVar("Key", bound=Hashable)
 
 
 def split_by_image(
@@ -43,9 +40,7 @@ def split_by_image(
     Raises:
         ValueError: if `train_fraction` is out of range or a part would be empty.
     """
-    cells = _grouped(index, lambda face: (face.person, face.domain))
-    kept = _ranked_share(cells, lambda face: face.path, train_fraction, seed)
-    return _parts(index, kept, train_fraction)
+    return _parts(index, _in_share(index, train_fraction, seed), train_fraction)
 
 
 def split_by_photo(
@@ -79,9 +74,7 @@ def split_by_photo(
             "every row must name its photo; datasets.with_photo_groups(index) finds them. "
             f"Received: {unknown} of {len(index)} rows without"
         )
-    people = _grouped(index, lambda face: face.person)
-    kept = _ranked_share(people, lambda face: face.photo, train_fraction, seed)
-    return _parts(index, kept, train_fraction)
+    return _parts(index, _in_share(index, train_fraction, seed, by_photo=True), train_fraction)
 
 
 def split_by_person(
@@ -107,12 +100,11 @@ def split_by_person(
     Raises:
         ValueError: if `train_fraction` is out of range or a part would be empty.
     """
-    kept = {
-        face.path
-        for face in index.faces
-        if int(_hash(seed, face.person), 16) / 2**128 < train_fraction
-    }
-    return _parts(index, kept, train_fraction)
+    return _parts(
+        index,
+        lambda face: int(_hash(seed, face.person), 16) / 2**128 < train_fraction,
+        train_fraction,
+    )
 
 
 def take_share(index: FaceIndex, share: float, seed: int = 0) -> FaceIndex:
@@ -137,13 +129,7 @@ def take_share(index: FaceIndex, share: float, seed: int = 0) -> FaceIndex:
     """
     if not 0 <= share <= 1:
         raise ValueError(f"share must be in [0, 1]. Received: share={share}")
-    if share in (0, 1):
-        return index.where(lambda _: share == 1)
-    kept: set[str] = set()
-    for cell in _grouped(index, lambda face: (face.person, face.domain)).values():
-        ranked = sorted(cell, key=lambda face: _hash(seed, face.person, face.path))
-        kept.update(face.path for face in ranked[: max(1, round(share * len(ranked)))])
-    return index.where(lambda face: face.path in kept)
+    return index.where(_in_share(index, share, seed, leave=0) if share else lambda _: False)
 
 
 def shared_rows(first: FaceIndex, second: FaceIndex) -> tuple[str, ...]:
@@ -169,31 +155,31 @@ def _hash(seed: int, *names: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
-def _grouped(index: FaceIndex, key: Callable[[Face], Key]) -> dict[Key, list[Face]]:
-    groups = defaultdict(list)
+def _in_share(
+    index: FaceIndex, share: float, seed: int, *, by_photo: bool = False, leave: int = 1
+) -> Callable[[Face], bool]:
+    """Whether a row is in a share of its person's photos, or of its person's images of its domain: at
+    least one, and all but `leave` at most where there are several."""
+
+    def unit(face: Face) -> tuple[str, str]:
+        return face.person, face.photo if by_photo else face.path
+
+    cells: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
     for face in index.faces:
-        groups[key(face)].append(face)
-    return groups
+        cells[face.person, "" if by_photo else face.domain].add(unit(face))
+    kept: set[tuple[str, str]] = set()
+    for units in cells.values():
+        ranked = sorted(units, key=lambda names: _hash(seed, *names))
+        kept |= {*ranked[: min(max(1, round(share * len(ranked))), max(1, len(ranked) - leave))]}
+    return lambda face: unit(face) in kept
 
 
-def _ranked_share(
-    cells: dict[Key, list[Face]], unit: Callable[[Face], str], fraction: float, seed: int
-) -> set[str]:
-    kept: set[str] = set()
-    for cell in cells.values():
-        person = cell[0].person
-        units = sorted({unit(face) for face in cell}, key=lambda name: _hash(seed, person, name))
-        count = min(max(1, round(fraction * len(units))), max(1, len(units) - 1))
-        train = set(units[:count])
-        kept.update(face.path for face in cell if unit(face) in train)
-    return kept
-
-
-def _parts(index: FaceIndex, kept: set[str], fraction: float) -> tuple[FaceIndex, FaceIndex]:
+def _parts(
+    index: FaceIndex, in_train: Callable[[Face], bool], fraction: float
+) -> tuple[FaceIndex, FaceIndex]:
     if not 0 < fraction < 1:
         raise ValueError(f"train_fraction must be in (0, 1). Received: train_fraction={fraction}")
-    train = index.where(lambda face: face.path in kept)
-    test = index.where(lambda face: face.path not in kept)
+    train, test = index.where(in_train), index.where(lambda face: not in_train(face))
     if not len(train) or not len(test):
         raise ValueError(
             "both parts of a split must hold images. "

@@ -8,7 +8,6 @@ import csv
 import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 # UTF-32's mark begins as UTF-16's does, so it comes first.
 _MARKS = (
@@ -21,18 +20,6 @@ _MARKS = (
 # What spreadsheets put between cells: of English settings, of most others, of "Unicode text".
 _DELIMITERS = ",;\t"
 _SHOWN = 200  # characters of a header in a message
-
-
-class Table(NamedTuple):
-    """A table with a header.
-
-    Attributes:
-        columns: list of str, the header, without blanks around its names.
-        rows: {row number, the header's is 1: {column: cell}}; rows without a filled cell are left out.
-    """
-
-    columns: list[str]
-    rows: dict[int, dict[str, str]]
 
 
 def read_text(path: str | os.PathLike[str], *, legacy: str = "") -> str:
@@ -58,12 +45,11 @@ def read_text(path: str | os.PathLike[str], *, legacy: str = "") -> str:
             "a text file must hold no zero bytes; UTF-16 must begin with its byte order mark. "
             f"Received: {os.fspath(path)!r}, which begins with {data[:40]!r}: save it as UTF-8"
         )
-    encodings = (marked,) if marked else ("utf-8", legacy) if legacy else ()
-    if not encodings:
-        return data.decode("utf-8", "surrogateescape")
+    encodings = (marked,) if marked else ("utf-8", legacy) if legacy else ("utf-8",)
+    errors = "strict" if marked or legacy else "surrogateescape"
     for encoding in encodings:
         with contextlib.suppress(UnicodeDecodeError):
-            return data.decode(encoding)
+            return data.decode(encoding, errors)
     raise ValueError(
         f"a text file must decode as one of {encodings}. Received: {os.fspath(path)!r}, which begins with "
         f"{data[:40]!r}"
@@ -76,13 +62,19 @@ def read_lines(path: str | os.PathLike[str], *, legacy: str = "") -> list[str]:
     return [line.rstrip("\n") for line in lines if line.strip()]
 
 
-def read_table(path: str | os.PathLike[str], required: Sequence[str], *, legacy: str = "") -> Table:
+def read_table(
+    path: str | os.PathLike[str], required: Sequence[str], *, legacy: str = ""
+) -> dict[int, dict[str, str]]:
     """Reads a table whose cells are parted by commas, semicolons or tabs: by what its header shows.
 
     Args:
         path: a file as for `read_text`.
         required: the columns that must be there.
         legacy: as for `read_text`.
+
+    Returns:
+        {row number, the header's is 1: {column: cell}}, without blanks around the columns' names; rows
+        without a filled cell are left out.
 
     Raises:
         ValueError: if a column is missing or occurs twice, or a row has not as many cells as the header;
@@ -95,7 +87,7 @@ def read_table(path: str | os.PathLike[str], required: Sequence[str], *, legacy:
             reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
             columns = [cell.strip() for cell in next(reader, [])]
             if {*required} <= {*columns}:
-                return Table(columns, dict(_rows(reader, columns, name)))
+                return dict(_rows(reader, columns, name))
     except csv.Error as error:
         raise ValueError(f"a table must be CSV. Received: {name!r} ({error})") from error
     header = text.splitlines()[0][:_SHOWN] if text else ""
@@ -128,13 +120,11 @@ def not_utf8(cells: Iterable[str]) -> str:
     """What is wrong with the first cell whose bytes are no UTF-8, and what encodings of spreadsheets would
     make of it, in words; "" where all are."""
     for cell in cells:
-        try:
-            cell.encode()
-        except UnicodeEncodeError:
-            raw = cell.encode(errors="surrogateescape")
+        raw = cell.encode(errors="surrogateescape")
+        if raw.decode(errors="replace") != cell:
             names = {"Windows-1252": "cp1252", "GB18030": "gb18030"}
-            words = [
+            words = (
                 f"{name} reads {raw.decode(code, 'replace')!r}" for name, code in names.items()
-            ]
+            )
             return f"{raw!r} is not UTF-8: {', '.join(words)}"
     return ""

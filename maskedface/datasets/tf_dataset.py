@@ -5,20 +5,20 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import weakref
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from maskedface.checks import check_least
 from maskedface.datasets import order
-from maskedface.datasets.aligned_faces import read_aligned_face, read_aligned_faces
+from maskedface.datasets.aligned_faces import read_aligned_faces, read_row
 from maskedface.datasets.augmentation import Augmentation
 from maskedface.datasets.epoch_plan import EpochPlan
 from maskedface.datasets.face_index import FaceIndex
-from maskedface.datasets.face_places import face_source
-from maskedface.masking.numpy_calls import numpy_call
 
 Cache = Literal["memory"] | str | os.PathLike[str] | np.ndarray | None
 
@@ -92,31 +92,29 @@ def as_tf_dataset(
         ImageError: if a file cannot be decoded; without a cache TensorFlow wraps it, when the file
             is reached, in an error that names the file.
     """
-    for name, value, least in (
-        ("image_size", image_size, 1),
-        ("batch_size", batch_size, 1),
-        ("seed", seed, 0),
-        ("initial_epoch", initial_epoch, 0),
-        ("the number of rows", len(index), 1),
-    ):
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}. Received: {name}={value}")
+    check_least(image_size=(image_size, 1), batch_size=(batch_size, 1), rows=(len(index), 1))
+    check_least(seed=(seed, 0), initial_epoch=(initial_epoch, 0))
     wanted = (len(index), image_size, image_size, 3)
     if isinstance(cache, np.ndarray) and cache.shape != wanted:
         raise ValueError(f"cache must be an array of shape {wanted}. Received: shape {cache.shape}")
     people = len(index.people if classes is None else classes)
     plan = EpochPlan(
         index.labels(classes),
-        np.array([face.domain == "masked" for face in index.faces]),
+        index.masked,
         Augmentation(augmentation, seed=seed, alignment=alignment, size=image_size),
-        seed,
         sampling or ("shuffled" if shuffle else "in_order"),
         with_domains,
         people,
     )
-    read = _reader(index, image_size, alignment, cache, progress)
-
-    return _dataset(plan, read, wanted, batch_size, initial_epoch)
+    if cache is None:
+        read = functools.partial(_decode, index, image_size, alignment)
+        return _dataset(plan, read, wanted, batch_size, initial_epoch)
+    if not isinstance(cache, np.ndarray):
+        folder = None if cache == "memory" else cache
+        cache = read_aligned_faces(
+            index, size=image_size, alignment=alignment, cache=folder, progress=progress
+        )
+    return dataset_of(plan, cache, batch_size, initial_epoch)
 
 
 def dataset_of(
@@ -130,7 +128,7 @@ def dataset_of(
         batch_size: int >= 1.
         initial_epoch: int >= 0.
     """
-    return _dataset(plan, _copier(chips), chips.shape, batch_size, initial_epoch)
+    return _dataset(plan, functools.partial(_copy, chips), chips.shape, batch_size, initial_epoch)
 
 
 def _dataset(
@@ -158,18 +156,13 @@ def _dataset(
         return images, plan.targets(elements, draws), draws, seed
 
     def begin(turn: tf.Tensor) -> tf.Tensor:
-        return tf.ensure_shape(numpy_call(next_epoch, [turn], tf.int64), [steps])
+        return tf.ensure_shape(_numpy_call(next_epoch, turn, tf.int64), [steps])
 
     def load(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
         types = (tf.uint8, tf.int32, tf.float32, tf.uint32)
-        images, labels, draws, seed = numpy_call(batch, [step], types)
-        columns = [None, (plan.classes or 0) + 1] if plan.with_domains else [None]
-        return (
-            tf.ensure_shape(images, [None, *shape[1:]]),
-            tf.ensure_shape(labels, columns),
-            tf.ensure_shape(draws, [None, augmentation.num_draws]),
-            tf.ensure_shape(seed, [2]),
-        )
+        labels = [None, (plan.classes or 0) + 1] if plan.with_domains else [None]
+        shapes = ([None, *shape[1:]], labels, [None, augmentation.num_draws], [2])
+        return tuple(map(tf.ensure_shape, _numpy_call(batch, step, types), shapes))
 
     def augment(
         images: tf.Tensor, labels: tf.Tensor, draws: tf.Tensor, seed: tf.Tensor
@@ -185,6 +178,26 @@ def _dataset(
     return dataset.prefetch(2)
 
 
+def _numpy_call(function: Callable[[np.ndarray], Any], tensor: tf.Tensor, types: Any) -> Any:
+    """`tf.numpy_function` that lets go of the function with the graph that calls it.
+
+    TensorFlow's own keeps each function, and so all arrays behind it, until the process ends
+    (`script_ops._internal_py_func`). Here it gets a weak reference, and the graph of the caller, which a
+    data set holds, has the strong one.
+    """
+    graph = tf.compat.v1.get_default_graph()
+    graph._maskedface_functions = (*getattr(graph, "_maskedface_functions", ()), function)
+    known = weakref.ref(function)
+
+    def call(array: np.ndarray) -> Any:
+        found = known()
+        if found is None:
+            raise RuntimeError("a data set must be there for as long as it is read")
+        return found(array)
+
+    return tf.numpy_function(call, [tensor], types)
+
+
 def _empty(shape: tuple[int, ...]) -> np.ndarray:
     """An array that TensorFlow takes over as it is; others, at an address not divisible by 64
     (Eigen's widest alignment), it copies."""
@@ -194,33 +207,12 @@ def _empty(shape: tuple[int, ...]) -> np.ndarray:
     return memory[start : start + count].reshape(shape)
 
 
-def _reader(
-    index: FaceIndex, size: int, alignment: str, cache: Cache, progress: bool
-) -> Callable[[np.ndarray, np.ndarray], None]:
-    """A function of row numbers and the array to fill with their images."""
-    if cache is None:
-        return functools.partial(_decode, index, size, alignment)
-    if isinstance(cache, np.ndarray):
-        chips: np.ndarray = cache
-    else:
-        folder = None if cache == "memory" else cache
-        chips = read_aligned_faces(
-            index, size=size, alignment=alignment, cache=folder, progress=progress
-        )
-    return _copier(chips)
-
-
-def _copier(chips: np.ndarray) -> Callable[[np.ndarray, np.ndarray], None]:
-    def copy(rows: np.ndarray, images: np.ndarray) -> None:
-        np.take(chips, rows, axis=0, out=images, mode="clip")  # "raise" would buffer
-
-    return copy
+def _copy(chips: np.ndarray, rows: np.ndarray, images: np.ndarray) -> None:
+    np.take(chips, rows, axis=0, out=images, mode="clip")  # "raise" would buffer
 
 
 def _decode(
     index: FaceIndex, size: int, alignment: str, rows: np.ndarray, images: np.ndarray
 ) -> None:
     for image, row in zip(images, rows, strict=True):
-        face = index.faces[row]
-        path = os.path.join(index.root, face.path)
-        read_aligned_face(path, size=size, alignment=alignment, source=face_source(face), out=image)
+        read_row(index, row, size=size, alignment=alignment, out=image)

@@ -14,7 +14,7 @@ from maskedface import geometry
 
 Channels = Literal["RGB", "BGR"]
 STANDARDIZED: Literal["standardized"] = "standardized"
-InputRange = tuple[float, float] | Literal["standardized"]
+InputRange = tuple[float, ...] | Literal["standardized"]
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,9 @@ class FaceInput:
 
     Attributes:
         alignment: what they are aligned to, a key of `geometry.ALIGNMENTS`.
-        input_range: (what 0 becomes, what 255 becomes), two floats; or "standardized", each image less its
-            mean and divided by its standard deviation (FaceNet's `prewhiten`).
+        input_range: (what 0 becomes, what 255 becomes), two floats; or six, what 0 becomes in red, green
+            and blue, then what 255 becomes, where colors have means of their own; or "standardized", each
+            image less its mean and divided by its standard deviation (FaceNet's `prewhiten`).
         channels: "RGB" or "BGR", the order of the colors.
         size: int, height and width in pixels.
     """
@@ -42,41 +43,45 @@ class FaceInput:
             )
         if self.input_range != STANDARDIZED and not _is_range(self.input_range):
             raise ValueError(
-                "input_range must be two different finite numbers, what 0 and 255 become, or "
-                f"{STANDARDIZED!r}. Received: input_range={self.input_range!r}"
+                "input_range must be two finite numbers, what 0 and 255 become, or six, of red, green and "
+                f"blue, which differ; or {STANDARDIZED!r}. Received: input_range={self.input_range!r}"
             )
 
     def apply(self, faces: np.ndarray) -> np.ndarray:
         """uint8 faces, shape (faces, height, width, 3), RGB -> what the network takes, float32."""
         values = faces.astype("float32")
-        if self.channels == "BGR":
-            values = values[..., ::-1]
         if isinstance(self.input_range, str):
             axes = (1, 2, 3)
             least = 1 / np.sqrt(values[0].size)  # as `prewhiten` has it, for images of one color
             spread = np.maximum(values.std(axes, keepdims=True), least)
             changed: np.ndarray = (values - values.mean(axes, keepdims=True)) / spread
         else:
-            low, high = self.input_range
-            changed = values * np.float32((high - low) / 255) + np.float32(low)
-        return changed
+            low, high = np.array(self.input_range, "float32").reshape(2, -1)
+            changed = values * ((high - low) / 255) + low
+        return changed[..., ::-1] if self.channels == "BGR" else changed
 
     def words(self) -> str:
         """In one line, for a reader."""
         values = self.input_range
-        shown = values if isinstance(values, str) else f"{values[0]:g} to {values[1]:g}"
+        shown = values if isinstance(values, str) else _shown(values)
         return (
             f"alignment {self.alignment}, {self.size} px, range {shown}, channels {self.channels}"
         )
 
 
 def _is_range(value: Any) -> bool:
-    return (
-        isinstance(value, tuple)
-        and len(value) == 2
-        and all(isinstance(one, (int, float)) and np.isfinite(one) for one in value)
-        and value[0] != value[1]
-    )
+    if not isinstance(value, tuple) or len(value) not in (2, 6):
+        return False
+    if not all(isinstance(one, (int, float)) and np.isfinite(one) for one in value):
+        return False
+    low, high = np.reshape(value, (2, -1))
+    return bool((low != high).all())
+
+
+def _shown(values: tuple[float, ...]) -> str:
+    half = len(values) // 2
+    low, high = ("/".join(f"{one:g}" for one in part) for part in (values[:half], values[half:]))
+    return f"{low} to {high}"
 
 
 def read_words(path: str, metadata: Mapping[str, str]) -> dict[str, Any]:

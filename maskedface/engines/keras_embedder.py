@@ -98,7 +98,7 @@ def fingerprint(embedder: keras.Model, alignment: str) -> str:
     """
     digest = hashlib.blake2b(alignment.encode(), digest_size=16)
     names = {name: f"#{row}" for row, name in enumerate(_names(embedder))}
-    settings = _nameless(_without_alignment(embedder.get_config()), names)
+    settings = _plain(embedder.get_config(), names, {})
     digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
     for weight in embedder.weights:
         values = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
@@ -117,20 +117,23 @@ def _names(model: keras.Model) -> list[str]:
     return found
 
 
-def _without_alignment(value: Any, given: dict[Any, Any] | None = None) -> Any:
-    """Settings with each `FaceAlignment` left out, whose readers read what it was given.
+_UNSEEN = ("module", "registered_name", "build_config", "shared_object_id", "trainable")
 
-    So a network has the fingerprint that it had before it stated its alignment.
+
+def _plain(value: Any, names: dict[str, str], given: dict[Any, Any]) -> Any:
+    """Settings without what does not count, layers by numbers, and with each `FaceAlignment` left out,
+    whose readers read what it was given: a network has the fingerprint that it had before it stated its
+    alignment.
 
     Args:
         value: a part of a model's settings.
-        given: {(layer's name, call): the tensor given} of the model that the part is of.
+        names: {a layer's name: what stands for it}.
+        given: {(an alignment's name, call): the tensor given} of the model that the part is of.
     """
-    given = given or {}
     if isinstance(value, list | tuple):
-        return [_without_alignment(part, given) for part in value]
+        return [_plain(part, names, given) for part in value]
     if not isinstance(value, dict):
-        return value
+        return names.get(value, value) if isinstance(value, str) else value
     if isinstance(value.get("layers"), list):
         stating = [one for one in value["layers"] if one["class_name"] == "FaceAlignment"]
         given = {
@@ -144,19 +147,8 @@ def _without_alignment(value: Any, given: dict[Any, Any] | None = None) -> Any:
         while tuple(history[:2]) in given:
             history = [*given[tuple(history[:2])], 0]
         value = value | {"keras_history": history}
-    return {name: _without_alignment(part, given) for name, part in value.items()}
-
-
-_UNSEEN = ("module", "registered_name", "build_config", "shared_object_id", "trainable")
-
-
-def _nameless(value: Any, names: dict[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: _nameless(part, names)
-            for key, part in value.items()
-            if key not in _UNSEEN and part is not None and part is not False
-        }
-    if isinstance(value, list | tuple):
-        return [_nameless(part, names) for part in value]
-    return names.get(value, value) if isinstance(value, str) else value
+    return {
+        key: _plain(part, names, given)
+        for key, part in value.items()
+        if key not in _UNSEEN and part is not None and part is not False
+    }

@@ -41,8 +41,9 @@ class OnnxEmbedder(Embedder):
     Args:
         path: the `.onnx` file.
         alignment: what its faces are aligned to, a key of `geometry.ALIGNMENTS`.
-        input_range: (what 0 becomes, what 255 becomes): (-1, 1) for insightface's and AdaFace's networks;
-            or "standardized" for FaceNet's `prewhiten`.
+        input_range: (what 0 becomes, what 255 becomes): (-1, 1) for insightface's and AdaFace's networks.
+            Six numbers where colors have means of their own: what 0 becomes in red, green and blue, then
+            what 255 becomes. "standardized" for FaceNet's `prewhiten`.
         channels: "RGB" or "BGR" (AdaFace's).
         size: int, height and width of the faces in pixels, where the file takes any.
         output: str, the name of the output to take, where several are vectors.

@@ -10,6 +10,7 @@ from .explanation import (
     grad_cam as grad_cam,
     overlay as overlay,
 )
+from .fusion import fusion_weights as fusion_weights
 from .identification import (
     identification_report as identification_report,
 )

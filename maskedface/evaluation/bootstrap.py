@@ -80,3 +80,9 @@ def paired_difference(
         )
     low, high = bootstrap_interval(values - baseline, people, draws=draws, seed=seed)
     return {"difference": float((values - baseline).mean()), "low": low, "high": high}
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """The mean over seeds or draws, and the standard deviation ("sd"), 0 of a single one."""
+    sd = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return {"mean": float(np.mean(values)), "sd": sd}

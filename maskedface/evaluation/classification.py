@@ -41,7 +41,17 @@ def classification_report(
     >>> round(report["accuracy"], 3), report["macro"]["recall"]
     (0.667, 0.75)
     """
-    predicted = _predicted(labels, logits)
+    if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):
+        raise ValueError(
+            "labels must have shape (faces,) and logits (faces, classes), with a face at least. "
+            f"Received: labels.shape={labels.shape}, logits.shape={logits.shape}"
+        )
+    if labels.min() < 0 or labels.max() >= logits.shape[1]:
+        raise ValueError(
+            f"labels must be in [0, {logits.shape[1]}). "
+            f"Received: from {labels.min()} to {labels.max()}"
+        )
+    predicted = logits.argmax(axis=1)
     present = np.unique(labels)
     people = [str(label) for label in labels] if people is None else people
     low, high = bootstrap_interval(predicted == labels, people)
@@ -59,17 +69,3 @@ def classification_report(
         )[:3]
         report[average] = dict(zip(("precision", "recall", "f1"), map(float, scores), strict=True))
     return report
-
-
-def _predicted(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
-    if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):
-        raise ValueError(
-            "labels must have shape (faces,) and logits (faces, classes), with a face at least. "
-            f"Received: labels.shape={labels.shape}, logits.shape={logits.shape}"
-        )
-    if labels.min() < 0 or labels.max() >= logits.shape[1]:
-        raise ValueError(
-            f"labels must be in [0, {logits.shape[1]}). "
-            f"Received: from {labels.min()} to {labels.max()}"
-        )
-    return np.asarray(logits.argmax(axis=1))

@@ -51,8 +51,7 @@ def threshold_at_fpir(matches: Matches, fpir: float) -> float:
     Raises:
         ValueError: if there are too few unknown probes for this rate.
     """
-    best = matches.best_of_unknown() if (~matches.known).any() else np.empty(0)
-    return threshold_at(best, fpir)
+    return threshold_at(matches.best_of_unknown(), fpir)
 
 
 def identification_report(
@@ -106,9 +105,7 @@ def _at_threshold(matches: Matches, threshold: float) -> dict[str, Any]:
     known = matches.known
     mine = matches.scores[known, matches.own[known]]
     missed = (matches.ranks() > 1) | (mine < np.float32(threshold))
-    named = np.empty(0, bool)
-    if not known.all():
-        named = matches.best_of_unknown() >= np.float32(threshold)
+    named = matches.best_of_unknown() >= np.float32(threshold)
     return {
         "threshold": threshold,
         "fpir": _value(named, matches.unknown_people) if len(named) else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -126,9 +126,9 @@ def match_probes(
     >>> evaluation.match_probes(faces).hits()
     array([1.])
     """
+    _check(faces, probes, own_photo)
     unit, names = faces.unit, np.asarray(faces.people, dtype=object)
     domain = np.asarray(faces.domains, dtype=object)
-    _check(len(unit), names, domain, faces.photos, probes, own_photo)
     in_gallery = domain == "unmasked"
     if enrolled is not None:
         chosen = set(enrolled)
@@ -151,15 +151,9 @@ def match_probes(
     return Matches(rows, tuple(map(str, names[rows])), gallery, scores[rows], own[rows])
 
 
-def _check(
-    count: int,
-    people: np.ndarray,
-    domains: np.ndarray,
-    photos: Sequence[str] | None,
-    probes: str,
-    own_photo: str,
-) -> None:
-    lengths = {count, len(people), len(domains), count if photos is None else len(photos)}
+def _check(faces: EmbeddedFaces, probes: str, own_photo: str) -> None:
+    photos, alike = faces.photos, (faces.unit, faces.people, faces.domains)
+    lengths = {*map(len, alike), *([] if photos is None else [len(photos)])}
     if len(lengths) != 1:
         raise ValueError(
             "embeddings, people, domains and photos must have the same length. "
@@ -186,21 +180,15 @@ def _without_own_photo(
     unit: np.ndarray, people: np.ndarray, photos: np.ndarray, gallery: np.ndarray, own: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which faces share a photograph with their person's gallery faces, for which no other photograph is
-    left, and the unit mean of those that are (only of those that share one)."""
-    faces_of: dict[tuple[str, str], list[int]] = {}
-    total = np.zeros((own.max() + 1, unit.shape[1]), "float32")
-    count = np.zeros(len(total), int)
-    for row in np.flatnonzero(gallery).tolist():
-        faces_of.setdefault((people[row], photos[row]), []).append(row)
-        total[own[row]] += unit[row]
-        count[own[row]] += 1
-    shared, lonely = np.zeros(len(unit), bool), np.zeros(len(unit), bool)
-    rest = np.zeros_like(unit)
-    for row in np.flatnonzero(own >= 0).tolist():
-        same = faces_of.get((people[row], photos[row]), [])
-        if not same:
-            continue
-        shared[row] = True
-        lonely[row] = len(same) == count[own[row]]
-        rest[row] = total[own[row]] - unit[same].sum(axis=0)
-    return shared, lonely, normalized(rest)
+    left, and the unit mean of those that are."""
+    numbers: dict[tuple[str, str], int] = {}
+    of = zip(people.tolist(), photos.tolist(), strict=True)
+    photo = np.array([numbers.setdefault(one, len(numbers)) for one in of])
+    totals, counts = [], []
+    for group in (photo, own):  # gallery faces of the same photograph, and of the person
+        total = np.zeros((group.max() + 1, unit.shape[1]), "float32")
+        np.add.at(total, group[gallery], unit[gallery])
+        totals.append(total[group])
+        counts.append(np.bincount(group[gallery], minlength=len(total))[group])
+    shared = (own >= 0) & (counts[0] > 0)
+    return shared, shared & (counts[0] == counts[1]), normalized(totals[1] - totals[0])

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from maskedface.evaluation.bootstrap import spread
 from maskedface.evaluation.embedded_faces import EmbeddedFaces
 from maskedface.evaluation.identification import identification_report, threshold_at_fpir
 from maskedface.evaluation.matching import Matches, match_probes
@@ -72,8 +73,7 @@ def open_set_report(
     >>> report["masked"]["rank_1"]["mean"], report["masked"]["fnir"][0.5]["mean"]
     (1.0, 0.0)
     """
-    words = {"enrolled": enrolled, "draws": draws, "fpirs": fpirs, "fars": fars}
-    check_open_set(train, test, **words)  # type: ignore[arg-type]
+    check_open_set(train, test, enrolled=enrolled, draws=draws, fpirs=fpirs, fars=fars)
     candidates = [_in_both(part) for part in (train, test)]
     report: dict[str, Any] = {"people": len({*test.people}), "enrolled": enrolled, "draws": draws}
     for domain in ("masked", "unmasked"):
@@ -86,10 +86,10 @@ def check_open_set(
     train: EmbeddedFaces,
     test: EmbeddedFaces,
     *,
-    enrolled: int = 200,
-    draws: int = 10,
-    fpirs: Sequence[float] = (0.01, 0.1),
-    fars: Sequence[float] = (1e-2, 1e-3),
+    enrolled: int,
+    draws: int,
+    fpirs: Sequence[float],
+    fars: Sequence[float],
 ) -> None:
     """Refuses people, draws and rates that `open_set_report` would, before anything is embedded.
 
@@ -158,16 +158,16 @@ def _identification(
         if domain == "masked":
             kept.append(_matches(test, chosen[1], domain, "keep").hits().mean())
     figures: dict[str, Any] = {
-        "rank_1": _spread([report["rank"][1]["value"] for report in reports]),
+        "rank_1": spread([report["rank"][1]["value"] for report in reports]),
         "fnir": {},
         "per_draw": reports,
     }
     if kept:
-        figures["rank_1_own_photo_kept"] = _spread(kept)
+        figures["rank_1_own_photo_kept"] = spread(kept)
     for number, fpir in enumerate(fpirs):
         at = [report["open_set"][number] for report in reports]
-        figures["fnir"][fpir] = _spread([one["fnir"]["value"] for one in at]) | {
-            "fpir": _spread([one["fpir"]["value"] for one in at])
+        figures["fnir"][fpir] = spread([one["fnir"]["value"] for one in at]) | {
+            "fpir": spread([one["fpir"]["value"] for one in at])
         }
     return figures
 
@@ -176,11 +176,6 @@ def _matches(
     faces: EmbeddedFaces, chosen: Sequence[str], domain: Any, own_photo: Any = "leave_out"
 ) -> Matches:
     return match_probes(faces, probes=domain, own_photo=own_photo, enrolled=chosen)
-
-
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    sd = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-    return {"mean": float(np.mean(values)), "sd": sd}
 
 
 def _verification(
@@ -204,8 +199,7 @@ def _verification(
     values = figures(np.ones(len(scores), "float32"))
     bounds = pair_intervals(figures, *people, draws=_BOOTSTRAPS)
     told = [
-        {"value": float(value), "low": float(low), "high": float(high)}
-        for value, (low, high) in zip(values, bounds, strict=True)
+        {"value": float(value), **interval} for value, interval in zip(values, bounds, strict=True)
     ]
     return {
         "genuine": int(same.sum()),

@@ -52,7 +52,7 @@ def pair_intervals(
     *,
     draws: int = DRAWS,
     seed: int = 0,
-) -> np.ndarray:
+) -> list[dict[str, float]]:
     """95 % percentile bootstrap intervals of figures over pairs, drawing whole people.
 
     Args:
@@ -61,7 +61,7 @@ def pair_intervals(
         first, second, draws, seed: as for `pair_weights`.
 
     Returns:
-        float64 array, shape (figures, 2): low and high, NaN where no draw gave a figure.
+        {"low", "high"} of each figure, floats, NaN where no draw gave it.
 
     Raises:
         ValueError: as `pair_weights`.
@@ -69,9 +69,9 @@ def pair_intervals(
     values = np.array(
         [figures(weights) for weights in pair_weights(first, second, draws=draws, seed=seed)]
     )
-    bounds = np.full((values.shape[1], 2), np.nan)
-    for number, column in enumerate(values.T):
+    found = []
+    for column in values.T:
         finite = column[np.isfinite(column)]
-        if len(finite):
-            bounds[number] = np.percentile(finite, [2.5, 97.5])
-    return bounds
+        low, high = np.percentile(finite, [2.5, 97.5]) if len(finite) else (np.nan, np.nan)
+        found.append({"low": float(low), "high": float(high)})
+    return found

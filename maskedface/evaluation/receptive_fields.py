@@ -62,10 +62,9 @@ def last_maps(model: keras.Model, least: int) -> list[keras.KerasTensor]:
         if id(tensor) in seen:
             continue
         seen.add(id(tensor))
-        layer, inputs = _origin(tensor)
-        is_input = isinstance(layer, keras.layers.InputLayer)
+        _, inputs = _origin(tensor)
         sides = tensor.shape[1:3] if len(tensor.shape) == 4 else (0, 0)
-        if is_input:
+        if not inputs:  # the image itself
             raise ValueError(
                 f"model must have a feature map of at least {least} x {least} on every way to its "
                 f"output. Received: {model.name!r}"

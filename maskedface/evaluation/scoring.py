@@ -94,11 +94,7 @@ def cosine_scores(embeddings: np.ndarray, first: np.ndarray, second: np.ndarray)
     >>> evaluation.cosine_scores(faces, np.array([0, 0]), np.array([1, 2])).tolist()
     [1.0, 0.0]
     """
-    return pair_cosines(normalized(embeddings), np.asarray(first), np.asarray(second))
-
-
-def pair_cosines(unit: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """As `cosine_scores`, of embeddings that have length 1 already."""
+    unit, first, second = normalized(embeddings), np.asarray(first), np.asarray(second)
     if first.shape != second.shape or first.ndim != 1:
         raise ValueError(
             "first and second must both have shape (pairs,). "

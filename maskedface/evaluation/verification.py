@@ -116,7 +116,7 @@ def fold_accuracies(
     right = np.empty(len(scores), bool)
     for fold in numbers:
         held_out = np.asarray(folds) == fold
-        threshold = _best_threshold(*_checked(scores[~held_out], same[~held_out]))
+        threshold = _best_threshold(scores[~held_out], same[~held_out])
         right[held_out] = (scores[held_out] >= threshold) == same[held_out]
     return np.array([right[folds == fold].mean() for fold in numbers]), right
 
@@ -169,8 +169,8 @@ def verification_report(
     )
     values = [equal_error_rate(scores, same), *(tar_at_far(scores, same, far) for far in told)]
     eer, *tars = (
-        {"value": value, "low": float(low), "high": float(high), "threshold": threshold}
-        for (value, threshold), (low, high) in zip(values, bounds, strict=True)
+        {"value": value, **interval, "threshold": threshold}
+        for (value, threshold), interval in zip(values, bounds, strict=True)
     )
     report: dict[str, Any] = {
         "genuine": int(same.sum()),
@@ -217,8 +217,8 @@ def tar_difference(
         ours, theirs = (one.figures(weights[one.order], [far])[1:] for one in ordered)
         return np.asarray(ours - theirs)
 
-    ((low, high),) = pair_intervals(difference, *people, draws=draws, seed=seed)
-    return {"difference": tars[0] - tars[1], "low": float(low), "high": float(high)}
+    (interval,) = pair_intervals(difference, *people, draws=draws, seed=seed)
+    return {"difference": tars[0] - tars[1], **interval}
 
 
 def _fold_report(
@@ -234,11 +234,10 @@ def _fold_report(
     def accuracy(weights: np.ndarray) -> np.ndarray:
         return np.array([weights @ right / weights.sum() if weights.any() else np.nan])
 
-    (low, high), *_ = pair_intervals(accuracy, *people, draws=draws, seed=seed)
+    (interval,) = pair_intervals(accuracy, *people, draws=draws, seed=seed)
     return {
         "value": float(accuracies.mean()),
-        "low": float(low),
-        "high": float(high),
+        **interval,
         "standard_error": float(accuracies.std(ddof=1) / np.sqrt(len(accuracies))),
         "folds": len(accuracies),
     }
@@ -277,7 +276,7 @@ class _Ordered:
 
 
 def _best_threshold(scores: np.ndarray, same: np.ndarray) -> float:
-    far, tar, thresholds = roc_curve(same, scores, drop_intermediate=False)
+    far, tar, thresholds = roc(scores, same)
     genuine = same.mean()
     accuracy = tar * genuine + (1 - far) * (1 - genuine)
     best = np.flatnonzero(accuracy >= accuracy.max() - 1e-12)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 import keras
@@ -116,14 +115,15 @@ def export(
 
     Raises:
         ModuleNotFoundError: if a format's package is not installed; the message has the pip line.
-        ValueError: if the words do not fit together, no alignment is stated, or the file does
-            not agree; then nothing is left.
+        ValueError: if the words do not fit together, no alignment is stated, the model's outputs for
+            `images` are all 0 or not finite, or the file does not agree; then nothing is left.
     """
     target = os.path.realpath(path)  # a link stays
     _check(model, target, images, format, precision, calibration)
     told = {**(facts or {}), **_described(model, format, precision)}
     told["alignment"] = told.get("alignment") or models.alignment_of(model)
     plain = in_float32(model)
+    expected = _expected(plain, images[:_CHECKED])
     os.makedirs(os.path.dirname(target), exist_ok=True)
     with tempfile.TemporaryDirectory(dir=os.path.dirname(target), prefix=".export-") as folder:
         made = os.path.join(folder, os.path.basename(target))
@@ -133,7 +133,7 @@ def export(
             writing.write_onnx(plain, made, told)
         else:
             writing.write_litert(plain, made, precision, calibration)
-        agreement = _agreement(plain, made, images[:_CHECKED])
+        agreement = _agreement(expected, made, images[:_CHECKED])
         limit = TOLERANCES[precision] if tolerance is None else tolerance
         if not agreement.relative <= limit:
             raise ValueError(
@@ -143,8 +143,10 @@ def export(
         told["agreement"] = agreement._asdict()
         with open(f"{made}.json", "w", encoding="utf-8") as file:
             json.dump(told, file, indent=2)
-        size = _size(made)
-        _replace(made, target)
+        size = sum(f.stat().st_size for f in (Path(made), *Path(made).rglob("*")) if f.is_file())
+        if os.path.isdir(target):  # an older SavedModel: it goes with the temporary folder
+            os.replace(target, f"{made}.old")
+        os.replace(made, target)
         os.replace(f"{made}.json", f"{target}.json")
     return Exported(target, format, precision, size, agreement)
 
@@ -169,8 +171,20 @@ def in_float32(model: keras.Model) -> keras.Model:
     return plain
 
 
-def _agreement(model: keras.Model, path: str, images: np.ndarray) -> Agreement:
-    expected, predict = models.predict(model, images), loading.load(path)
+def _expected(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """The model's outputs, to compare a file's with."""
+    expected = models.predict(model, images)
+    if not np.isfinite(expected).all() or not expected.any():
+        kind = "not finite" if expected.any() else "all 0"
+        raise ValueError(
+            "the model's outputs must be finite, and not all 0, or no file can be compared with it. "
+            f"Received: outputs for {len(images)} images that are {kind}"
+        )
+    return expected
+
+
+def _agreement(expected: np.ndarray, path: str, images: np.ndarray) -> Agreement:
+    predict = loading.load(path)
     together = predict(images)
     singly = np.concatenate([predict(images[:1]), predict(images[-1:])])
     if together.shape != expected.shape or not np.isfinite(together).all():
@@ -198,34 +212,13 @@ def _described(model: keras.Model, format: str, precision: str) -> dict[str, Any
     }
 
 
-def _replace(made: str, target: str) -> None:
-    """Puts a file or folder where it belongs; an older SavedModel there goes."""
-    if os.path.isdir(target):
-        old = f"{made}.old"
-        os.replace(target, old)  # inside the temporary folder, which is removed
-        os.replace(made, target)
-        shutil.rmtree(old)
-    else:
-        os.replace(made, target)
-
-
-def _size(path: str) -> int:
-    if os.path.isfile(path):
-        return os.path.getsize(path)
-    return sum(
-        os.path.getsize(os.path.join(where, name))
-        for where, _, names in os.walk(path)
-        for name in names
-    )
-
-
 def _check(
     model: keras.Model,
     path: str,
     images: np.ndarray,
     format: str,
     precision: str,
-    calibration: Sequence[Any] | np.ndarray | None,
+    calibration: np.ndarray | None,
 ) -> None:
     if keras.backend.backend() != "tensorflow":
         raise ValueError(

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -72,21 +73,13 @@ def load(path: str | os.PathLike[str]) -> Predictor:
     name = os.fspath(path)
     if not os.path.exists(name):
         raise FileNotFoundError(f"path must be an exported model. Received: {name!r}")
-    if os.path.isdir(name):
-        return Predictor(_saved_model(name), _facts(name))
-    if name.endswith(".onnx"):
-        return Predictor(_onnx(name), _facts(name))
-    if name.endswith(".tflite"):
-        return Predictor(_litert(name), _facts(name))
-    raise ValueError(f"path must be a folder, .onnx or .tflite. Received: {name!r}")
-
-
-def _facts(path: str) -> dict[str, Any]:
-    if not os.path.isfile(f"{path}.json"):
-        return {}
-    with open(f"{path}.json", encoding="utf-8") as file:
-        facts: dict[str, Any] = json.load(file)
-    return facts
+    readers = {"folder": _saved_model, ".onnx": _onnx, ".tflite": _litert}
+    kind = "folder" if os.path.isdir(name) else os.path.splitext(name)[1]
+    if kind not in readers:
+        raise ValueError(f"path must be a folder, .onnx or .tflite. Received: {name!r}")
+    beside = Path(f"{name}.json")
+    facts = json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
+    return Predictor(readers[kind](name), facts)
 
 
 def _saved_model(path: str) -> Predict:
@@ -95,8 +88,7 @@ def _saved_model(path: str) -> Predict:
     loaded = tf.saved_model.load(path)
 
     def predict(images: np.ndarray) -> np.ndarray:
-        found: np.ndarray = loaded.serve(images.astype("float32")).numpy()
-        return found
+        return np.asarray(loaded.serve(images.astype("float32")))
 
     return predict
 
@@ -128,8 +120,7 @@ def _litert(path: str) -> Predict:
         interpreter.set_tensor(given["index"], _as_type(images, given["dtype"]))
         interpreter.invoke()
         made = interpreter.get_output_details()[0]
-        found: np.ndarray = interpreter.get_tensor(made["index"]).astype("float32")
-        return found
+        return np.asarray(interpreter.get_tensor(made["index"]), "float32")
 
     return predict
 

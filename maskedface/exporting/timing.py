@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import time
+import functools
+import timeit
 from collections.abc import Mapping
 
 import numpy as np
@@ -28,11 +29,9 @@ def time_models(
     """
     if rounds < 1:
         raise ValueError(f"rounds must be at least 1. Received: rounds={rounds}")
-    times: dict[str, list[float]] = {name: [] for name in models}
-    for number in range(rounds + 1):
-        for name, predict in models.items():
-            start = time.perf_counter()
-            predict(images)
-            if number:
-                times[name].append(time.perf_counter() - start)
-    return {name: float(np.median(values)) * 1000 / len(images) for name, values in times.items()}
+    times = [
+        [timeit.timeit(functools.partial(predict, images), number=1) for predict in models.values()]
+        for _ in range(rounds + 1)
+    ]
+    medians = np.median(times[1:], axis=0) * 1000 / len(images)
+    return dict(zip(models, medians.tolist(), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from typing import BinaryIO
@@ -24,9 +25,8 @@ _ENDINGS = {
     "PPM": (".pgm", ".ppm", ".pbm", ".pnm"),  # the AT&T and FERET faces
     "HEIF": (".heic", ".heif", ".hif"),
 }
-PILLOW_FORMATS = (*(name for name in _ENDINGS if name != "HEIF"), "DIB")
-PROMISED = {ending: name for name, endings in _ENDINGS.items() for ending in endings}
-IMAGE_EXTENSIONS = frozenset(PROMISED)
+_PILLOW_FORMATS = (*(name for name in _ENDINGS if name != "HEIF"), "DIB")
+_PROMISED = {ending: name for name, endings in _ENDINGS.items() for ending in endings}
 
 # A phone's JPEG with a second picture in it; a bare bitmap.
 _SAME = {"MPO": "JPEG", "DIB": "BMP"}
@@ -51,7 +51,7 @@ def has_image_name(path: str) -> bool:
     Args:
         path: str, the file's path or name.
     """
-    return os.path.splitext(path)[1].lower() in IMAGE_EXTENSIONS
+    return os.path.splitext(path)[1].lower() in _PROMISED
 
 
 def is_tools(path: str) -> bool:
@@ -63,25 +63,33 @@ def is_tools(path: str) -> bool:
     return any(part.startswith(".") or part.lower() in _TOOLS for part in path.split("/"))
 
 
-def content_format(image: Image.Image) -> str:
-    """The format of an opened image, a key of the endings' table; Pillow's own word for any other."""
-    return _SAME.get(image.format or "", image.format or "")
+def misnamed(path: str, image: Image.Image) -> str:
+    """The format of an opened image where its name promises another, a key of the endings' table or
+    Pillow's own word; "" where the name is right or promises nothing.
+
+    Args:
+        path: str, the file's path or name.
+        image: a PIL image.
+    """
+    content = _SAME.get(image.format or "", image.format or "")
+    promised = _PROMISED.get(os.path.splitext(path)[1].lower(), content)
+    return "" if promised == content else content
 
 
-def is_heic(data: bytes) -> bool:
-    """Whether a file's first box says that it holds a HEIC image."""
-    if data[4:8] != b"ftyp":
-        return False
-    box = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
-    return not _HEIC_BRANDS.isdisjoint(box[i : i + 4] for i in range(0, len(box), 4))
+def opener_of(data: bytes) -> Callable[[BinaryIO], Image.Image]:
+    """What opens a file: pillow-heif's class where its first box says that it holds a HEIC image, without
+    telling Pillow of it, which would change the process; else Pillow.
 
-
-def heic_class() -> Callable[[BinaryIO], Image.Image]:
-    """The class that opens a HEIC file, without telling Pillow of it: that would change the process.
+    Args:
+        data: the file's bytes.
 
     Raises:
         ModuleNotFoundError: if pillow-heif is not installed; the message has the pip line.
     """
+    box = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
+    brands = {box[i : i + 4] for i in range(0, len(box), 4)}
+    if data[4:8] != b"ftyp" or _HEIC_BRANDS.isdisjoint(brands):
+        return functools.partial(Image.open, formats=_PILLOW_FORMATS)
     with from_extra("heic", "HEIC images are read by pillow-heif, which"):
         from pillow_heif import HeifImageFile
     found: Callable[[BinaryIO], Image.Image] = HeifImageFile

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import warnings
 from collections.abc import Callable, Sequence
@@ -9,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress
+from rich.progress import track
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -24,40 +25,26 @@ def read_many(
     *,
     label: str,
     progress: bool = True,
-    workers: int | None = None,
 ) -> list[_Result]:
-    """Calls `read` on every item, in threads (Pillow decodes without Python's lock).
+    """Calls `read` on every item, in threads, twice as many as processors, at most 16 (Pillow
+    decodes without Python's lock).
 
     Args:
         read: what to do with one item. The first error it raises ends the work and surfaces.
         items: its arguments.
         label: str, the words beside the progress bar.
         progress: whether a progress bar is drawn, on stderr.
-        workers: int >= 1, the number of threads; by default twice the processors, at most 16.
 
     Returns:
         `[read(item) for item in items]`, in that order.
-
-    Raises:
-        ValueError: if `workers` is below 1.
     """
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers must be at least 1. Received: workers={workers}")
-    threads = workers or min(16, 2 * (os.cpu_count() or 1))
-    bar = Progress(
-        *Progress.get_default_columns(),
-        MofNCompleteColumn(),
-        console=Console(stderr=True),
-        disable=not progress,
-    )
-    results: list[_Result] = []
+    threads = min(16, 2 * (os.cpu_count() or 1))
     # Warning filters are global, and threads that change them (`open_image` does) can leave them
     # changed: this puts them back. Pillow's remarks on odd metadata would also tear the bar.
-    with warnings.catch_warnings(), bar, ThreadPoolExecutor(threads) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
         warnings.simplefilter("ignore")
-        task = bar.add_task(label, total=len(items))
-        for start in range(0, len(items), _CHUNK):
-            for result in pool.map(read, items[start : start + _CHUNK]):
-                results.append(result)
-                bar.advance(task)
-    return results
+        starts = range(0, len(items), _CHUNK)
+        chunks = (pool.map(read, items[start : start + _CHUNK]) for start in starts)
+        results = itertools.chain.from_iterable(chunks)
+        console = Console(stderr=True)
+        return list(track(results, label, total=len(items), console=console, disable=not progress))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import stat
 import warnings
@@ -17,7 +18,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from maskedface.images.formats import PILLOW_FORMATS, heic_class, is_heic
+from maskedface.images.formats import opener_of
 
 # Pillow's own warning level (Image.MAX_IMAGE_PIXELS: a quarter of a GiB of RGB), here a refusal.
 MAX_PIXELS = 89_478_485
@@ -54,13 +55,14 @@ class ImageError(ValueError):
 
 
 def open_image(
-    file: str | os.PathLike[str] | bytes, *, max_pixels: int = MAX_PIXELS
+    file: str | os.PathLike[str] | bytes, *, max_pixels: int = MAX_PIXELS, name: str = ""
 ) -> Image.Image:
     """Opens an image and reads its header only, checking its size before anything is decoded.
 
     Args:
         file: a path, or the file's bytes.
         max_pixels: int, width * height above which the image is refused.
+        name: str, what errors call a file that is given as bytes.
 
     Returns:
         A PIL image, not yet decoded.
@@ -70,12 +72,38 @@ def open_image(
             a folder or a pipe.
         OSError: if the file cannot be read.
     """
-    name = _name_of(file)
-    return _opened(file if isinstance(file, bytes) else read_file(file), name, max_pixels)
+    data, name = _bytes_of(file, name)
+    too_large = f"more than {max_pixels:,} pixels, not decoded"
+    if not data:
+        raise ImageError(f"file must hold an image: {name!r} is empty", "empty file")
+    try:
+        with warnings.catch_warnings():
+            # Our own limit, checked below, speaks for all sizes that Pillow only warns about.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = opener_of(data)(io.BytesIO(data))
+    except Image.DecompressionBombError as error:
+        raise ImageError(
+            f"image must have at most {max_pixels} pixels: {name!r}", too_large
+        ) from error
+    except ModuleNotFoundError as error:
+        raise ImageError(f"file must be readable: {name!r} ({error})", str(error)) from error
+    except Exception as error:  # Pillow's plug-ins raise many kinds on damaged headers
+        known = not isinstance(error, UnidentifiedImageError)
+        reason = f"cut or damaged: {error}" if known else "not an image by its content"
+        raise ImageError(f"file must hold an image: {name!r} ({error})", reason) from error
+    if image.width * image.height > max_pixels:
+        raise ImageError(
+            f"image must have at most {max_pixels} pixels: {name!r} has "
+            f"{image.width} x {image.height}",
+            too_large,
+        )
+    return image
 
 
-def _name_of(file: str | os.PathLike[str] | bytes) -> str:
-    return "bytes" if isinstance(file, bytes) else os.fspath(file)
+def _bytes_of(file: str | os.PathLike[str] | bytes, name: str) -> tuple[bytes, str]:
+    if isinstance(file, bytes):
+        return file, name or "bytes"
+    return read_file(file), name or os.fspath(file)
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
@@ -109,35 +137,9 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _opened(data: bytes, name: str, max_pixels: int) -> Image.Image:
-    too_large = f"more than {max_pixels:,} pixels, not decoded"
-    if not data:
-        raise ImageError(f"file must hold an image: {name!r} is empty", "empty file")
-    try:
-        with warnings.catch_warnings():
-            # Our own limit, checked below, speaks for all sizes that Pillow only warns about.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            file = io.BytesIO(data)
-            image = (
-                heic_class()(file) if is_heic(data) else Image.open(file, formats=PILLOW_FORMATS)
-            )
-    except Image.DecompressionBombError as error:
-        raise ImageError(
-            f"image must have at most {max_pixels} pixels: {name!r}", too_large
-        ) from error
-    except ModuleNotFoundError as error:
-        raise ImageError(f"file must be readable: {name!r} ({error})", str(error)) from error
-    except Exception as error:  # Pillow's plug-ins raise many kinds on damaged headers
-        known = not isinstance(error, UnidentifiedImageError)
-        reason = f"cut or damaged: {error}" if known else "not an image by its content"
-        raise ImageError(f"file must hold an image: {name!r} ({error})", reason) from error
-    if image.width * image.height > max_pixels:
-        raise ImageError(
-            f"image must have at most {max_pixels} pixels: {name!r} has "
-            f"{image.width} x {image.height}",
-            too_large,
-        )
-    return image
+def is_turned(image: Image.Image) -> bool:
+    """Whether an image's EXIF orientation turns or mirrors it: 2-8; no other number means anything."""
+    return image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
 
 
 def decode(image: Image.Image, name: str = "image") -> np.ndarray:
@@ -170,9 +172,7 @@ def decode(image: Image.Image, name: str = "image") -> np.ndarray:
     try:
         pixels = _pixels(image)
     except Exception as error:  # as above: any kind of error may come out of a damaged file
-        raise ImageError(
-            f"image must decode: {name!r} ({error})", f"cut or damaged: {error}"
-        ) from error
+        raise _damaged(name, error) from error
     if deep and pixels.max(initial=0) < _DIMMEST:
         raise ImageError(
             f"image must use the range of its 16 bits: {name!r} reaches no quarter of it; scale its "
@@ -182,17 +182,20 @@ def decode(image: Image.Image, name: str = "image") -> np.ndarray:
     return pixels
 
 
+def _damaged(name: str, error: Exception) -> ImageError:
+    return ImageError(f"image must decode: {name!r} ({error})", f"cut or damaged: {error}")
+
+
 def _pixels(image: Image.Image) -> np.ndarray:
     # Pillow's functions copy the image even where there is nothing to do.
-    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    turned = is_turned(image)
     # Without a file it was decoded already, by whoever gave it to us.
     is_plain = image.mode in ("RGB", "L") and not turned
     if is_plain and isinstance(image, JpegImageFile) and image.fp is not None:
         image.fp.seek(0)
-        data = image.fp.read()
-        header = _jpeg_header(data)
-        if header is not None:
-            return _decode_jpeg(data, header[:2])
+        pixels = _decode_jpeg(image.fp.read())
+        if pixels is not None:
+            return pixels
     upright = ImageOps.exif_transpose(image) if turned else image
     if upright.mode.startswith("I"):  # 16-bit gray: Pillow's own conversion would clip at 255
         gray = np.asarray(upright).astype("float64") / 257
@@ -200,18 +203,18 @@ def _pixels(image: Image.Image) -> np.ndarray:
     return np.array(upright if upright.mode == "RGB" else upright.convert("RGB"))
 
 
-def _jpeg_header(data: bytes) -> tuple[int, int, str] | None:
-    """Height, width and colors; None where simplejpeg knows no such sampling, but Pillow may."""
+def _decode_jpeg(
+    data: bytes, colors: str = "RGB", max_pixels: float = math.inf
+) -> np.ndarray | None:
+    """The same libjpeg-turbo with the same settings as Pillow's, at half its time; None where simplejpeg
+    knows no such sampling, but Pillow may, where colors are to be converted, or it is too large."""
     try:
-        height, width, colors, _ = simplejpeg.decode_jpeg_header(data)
+        height, width, kind, _ = simplejpeg.decode_jpeg_header(data)
     except ValueError:
         return None
-    return int(height), int(width), colors
-
-
-def _decode_jpeg(data: bytes, size: tuple[int, int], colors: str = "RGB") -> np.ndarray:
-    """The same libjpeg-turbo with the same settings as Pillow's, at half its time."""
-    count = size[0] * size[1] * len(colors)
+    if height * width > max_pixels or kind not in ("YCbCr", "RGB", "Gray"):
+        return None
+    count = height * width * len(colors)
     # Into memory at an address divisible by 32 libjpeg-turbo writes past the caches, where the pixels are
     # wanted next: that takes twice as long, and what reads them waits for them.
     memory = np.empty(count + 36, "uint8")
@@ -251,27 +254,16 @@ def read_image(
             values whose range nothing states, or the path leads to a folder or a pipe.
         OSError: if the file cannot be read.
     """
-    name = name or _name_of(file)
-    data = file if isinstance(file, bytes) else read_file(file)
-    size = _plain_jpeg(data, max_pixels)
-    if size is not None:
+    data, name = _bytes_of(file, name)
+    # Nothing may turn it: Pillow's reading of the header would be a third of the time, with the
+    # interpreter's lock held.
+    if data.startswith(_JPEG_START) and _APP1 not in data:
         try:
-            return _decode_jpeg(data, size, "RGB" if channels == 3 else "RGBX")
+            found = _decode_jpeg(data, "RGB" if channels == 3 else "RGBX", max_pixels)
         except Exception as error:
-            raise ImageError(
-                f"image must decode: {name!r} ({error})", f"cut or damaged: {error}"
-            ) from error
-    with _opened(data, name, max_pixels) as image:
+            raise _damaged(name, error) from error
+        if found is not None:
+            return found
+    with open_image(data, max_pixels=max_pixels, name=name) as image:
         pixels = decode(image, name)
     return pixels if channels == 3 else cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
-
-
-def _plain_jpeg(data: bytes, max_pixels: int) -> tuple[int, int] | None:
-    """Height and width of a JPEG that nothing may turn or convert, and whose size is permitted. Pillow's
-    reading of the header would be a third of the time, with the interpreter's lock held."""
-    header = _jpeg_header(data) if data.startswith(_JPEG_START) and _APP1 not in data else None
-    if header is None:
-        return None
-    height, width, colors = header
-    is_plain = height * width <= max_pixels and colors in ("YCbCr", "RGB", "Gray")
-    return (height, width) if is_plain else None

@@ -1,20 +1,5 @@
 """Where faces are on an image, and their five points: detectors, the aligner, a whole index at once."""
 
-from maskedface.landmarks.cascade import Cascade
-from maskedface.landmarks.crops import write_crops
-from maskedface.landmarks.detection import Detection, Detector, detect
-from maskedface.landmarks.finding import align, find_landmarks
-from maskedface.landmarks.mtcnn import MtcnnDetector
-from maskedface.landmarks.sheet import draw_sheet
+import lazy_loader
 
-__all__ = [
-    "Cascade",
-    "Detection",
-    "Detector",
-    "MtcnnDetector",
-    "align",
-    "detect",
-    "draw_sheet",
-    "find_landmarks",
-    "write_crops",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from maskedface.geometry import warp
 from maskedface.landmarks.detection import Detection, check_image, clipped, without_doubles
-from maskedface.landmarks.litert import LiteRTModel, in_threads
+from maskedface.landmarks.litert import LiteRTModel
 
 _SIDE = 256  # pixels of the model's input
-# mediapipe/modules/face_detection, `face_detection_back_desktop_live.pbtxt`: strides of its anchors,
-# two for each appearance of a stride.
-_STRIDES = (16, 32, 32, 32)
+# mediapipe/modules/face_detection, `face_detection_back_desktop_live.pbtxt`: strides of its anchors and how
+# many have one place, two for each appearance of a stride there (16, 32, 32, 32).
+_ANCHORS = ((16, 2), (32, 6))
 # Ours, by measurement on the people of RMFRD with fewer than 8 masked images (docs/alignment.md).
-_MARGIN = (
-    0.25  # of the longer side, edges repeated: a face that fills its image is found more often
-)
+# Of the longer side, edges repeated: a face that fills its image is found more often.
+_MARGIN = 0.25
 _TILE = 640  # pixels from which a photograph is looked at in parts too: smaller faces are found
 _LEAST_SIDE = 24  # pixels of an image: nobody can be told in fewer
 
@@ -42,11 +43,8 @@ class BlazeFaceDetector:
     def __init__(self, least: float = 0.5) -> None:
         if not 0 < least < 1:
             raise ValueError(f"least must be between 0 and 1. Received: least={least}")
-        self._model, self._least, self._anchors = (
-            LiteRTModel("face_detection_back"),
-            least,
-            _anchors(),
-        )
+        self._least, self._anchors = least, _anchors()
+        self._model = LiteRTModel("face_detection_back")
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[tuple[Detection, ...]]:
         """Finds the faces of images, in threads.
@@ -62,22 +60,21 @@ class BlazeFaceDetector:
         """
         for image in images:
             check_image(image)
-        with ThreadPoolExecutor(in_threads(len(images))) as pool:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(self._faces, images))
 
     def _faces(self, image: np.ndarray) -> tuple[Detection, ...]:
         height, width = image.shape[:2]
         if min(height, width) < _LEAST_SIDE:
             return ()
-        found: list[Detection] = []
-        for left, top, side in _windows(height, width):
-            found += self._search(image, left, top, side)
+        windows = _windows(height, width)
+        found = [face for window in windows for face in self._search(image, *window)]
         return tuple(without_doubles(found))
 
     def _search(self, image: np.ndarray, left: float, top: float, side: float) -> list[Detection]:
         zoom = side / _SIDE
         matrix = np.array([[zoom, 0, left + zoom / 2 - 0.5], [0, zoom, top + zoom / 2 - 0.5]])
-        seen = _shrunk(image, matrix)
+        seen = warp(image, matrix, _SIDE)
         first, second = self._model(seen.astype("float32") / 127.5 - 1)
         places, scores = (first, second) if first.shape[-1] == 16 else (second, first)
         shares = 1 / (1 + np.exp(-scores[:, 0].astype("float64").clip(-80, 80)))
@@ -106,10 +103,10 @@ def _five(points: np.ndarray) -> np.ndarray:
 def _anchors() -> np.ndarray:
     """(x, y) of the model's anchors in pixels of its input, in its order."""
     found = []
-    for stride, count in ((stride, _STRIDES.count(stride)) for stride in dict.fromkeys(_STRIDES)):
+    for stride, count in _ANCHORS:
         cells = (np.arange(_SIDE // stride) + 0.5) * stride
         y, x = np.meshgrid(cells, cells, indexing="ij")
-        found.append(np.repeat(np.stack([x.ravel(), y.ravel()], 1), 2 * count, axis=0))
+        found.append(np.repeat(np.stack([x.ravel(), y.ravel()], 1), count, axis=0))
     return np.concatenate(found)
 
 
@@ -131,9 +128,3 @@ def _starts(length: float, part: float) -> list[float]:
         return [(length - part) / 2]
     count = int(np.ceil((length - part) / (0.75 * part))) + 1
     return np.linspace(0, length - part, count).tolist()  # type: ignore[no-any-return]
-
-
-def _shrunk(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    from maskedface.geometry import warp
-
-    return warp(image, matrix, _SIDE)

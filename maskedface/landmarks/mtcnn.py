@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from maskedface.extras import from_extra
-from maskedface.landmarks.cascade import turned_back
+from maskedface.landmarks.cascade import in_quarter_turns
 from maskedface.landmarks.detection import Detection, check_image, clipped, without_doubles
 
 # Our own choices.
@@ -77,22 +77,17 @@ class MtcnnDetector:
             return ()
         scale = min(1.0, MAX_SIDE / max(height, width))
         size = max(1, round(width * scale)), max(1, round(height * scale))
-        small = image if scale == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # the same where it is small
         factors = np.array([width / size[0], height / size[1]])
-        found = self._upright_first(small)
-        return tuple(
-            _scaled(face, factors, height, width) for face in sorted(found, key=lambda f: f.box)
-        )
+        found = sorted(self._upright_first(small), key=lambda face: face.box)
+        return tuple(_scaled(face, factors, height, width) for face in found)
 
     def _upright_first(self, image: np.ndarray) -> list[Detection]:
         found = self._search(image)
         if not self._turn or (found and all(face.confidence >= _SURE for face in found)):
             return found
-        height, width = image.shape[:2]
-        for quarters in (1, 2, 3):
-            turned = self._search(np.ascontiguousarray(np.rot90(image, quarters)))
-            found += [turned_back(face, quarters, height, width) for face in turned]
-        return without_doubles(found)
+        (turned,) = in_quarter_turns(lambda images: [*map(self._search, images)], [image])
+        return without_doubles(found + turned)
 
     def _search(self, image: np.ndarray) -> list[Detection]:
         margin = int(max(image.shape) * _MARGIN) if max(image.shape) <= _CROP_SIDE else 0

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 
-import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from maskedface.atomic_file import atomic_write
-from maskedface.datasets import FaceIndex
 from maskedface.images import ImageError, read_image
 from maskedface.landmarks.finding import Aligned
 
-_SIDE, _TEXT, _GAP, _COLUMNS = (
-    144,
-    30,
-    6,
-    8,
-)  # pixels of an image, of its two lines, between; a row's
+_SIDE, _TEXT, _GAP = 144, 30, 6  # pixels of an image, of its two lines, between
+_COLUMNS = 8
 _LETTERS = 22  # of a name, its end: what fits below an image
 _BACK, _INK, _BAD = (24, 24, 27), (228, 228, 231), (248, 113, 113)
 # Eyes, nose, mouth; each side has its own color, so that a mirrored face is seen.
@@ -53,7 +46,8 @@ def draw_sheet(aligned: Aligned, path: str | os.PathLike[str], count: int = 48) 
     """
     if count < 1:
         raise ValueError(f"count must be at least 1. Received: count={count}")
-    check_ending(path)
+    if os.path.splitext(os.fspath(path))[1].lower() not in (".png", ".jpg", ".jpeg"):
+        raise ValueError(f"path must end in .png or .jpg. Received: path={os.fspath(path)!r}")
     if not aligned.findings:
         raise ValueError(
             "aligned must hold findings. Received: none, as every row said where its face lies"
@@ -71,16 +65,6 @@ def draw_sheet(aligned: Aligned, path: str | os.PathLike[str], count: int = 48) 
     return rows
 
 
-def check_ending(path: str | os.PathLike[str]) -> None:
-    """Refuses a sheet's path that ends for another kind of file.
-
-    Raises:
-        ValueError: if it ends in none of .png, .jpg and .jpeg.
-    """
-    if os.path.splitext(os.fspath(path))[1].lower() not in (".png", ".jpg", ".jpeg"):
-        raise ValueError(f"path must end in .png or .jpg. Received: path={os.fspath(path)!r}")
-
-
 def _worst(aligned: Aligned, count: int) -> list[str]:
     def confidence(path: str) -> float:
         five = aligned.findings[path].landmarks
@@ -96,37 +80,23 @@ def _tile(aligned: Aligned, path: str) -> Image.Image:
     pen = ImageDraw.Draw(tile)
     five = finding.landmarks
     found = "not found" if five is None else f"{five.confidence:.2f} {five.source}"
-    picture = _read(aligned.index, path)
-    if picture is None:  # gone or damaged since it was searched
+    try:
+        picture = Image.fromarray(read_image(os.path.join(aligned.index.root, path)))
+    except (ImageError, OSError):  # gone or damaged since it was searched
         found = "unreadable now"
     else:
-        height, width = picture.shape[:2]
-        zoom = _SIDE / max(height, width)
-        small = max(1, round(width * zoom)), max(1, round(height * zoom))
-        left, top = (_SIDE - small[0]) // 2, (_SIDE - small[1]) // 2
-        shrunk = cv2.resize(picture, small, interpolation=cv2.INTER_AREA)
-        tile.paste(Image.fromarray(shrunk), (left, top))
-        if five is not None:
-            places = (np.array(five.points) + 0.5) * zoom + (left, top)
-            _dots(pen, places.tolist())
+        tile.paste(ImageOps.pad(picture, (_SIDE, _SIDE), Image.Resampling.BOX, _BACK))
+        zoom = _SIDE / max(picture.size)
+        beside = (_SIDE - np.array(picture.size) * zoom) / 2
+        for point, color in zip(five.points if five else (), _COLOURS, strict=False):
+            x, y = (np.array(point) + 0.5) * zoom + beside
+            pen.ellipse((x - 2.5, y - 2.5, x + 2.5, y + 2.5), fill=color, outline=(0, 0, 0))
     # Below the image, where dots of points outside of it may have gone.
     pen.rectangle((0, _SIDE, _SIDE, _SIDE + _TEXT), fill=_BACK)
     font = ImageFont.load_default(11)
     pen.text((1, _SIDE + 1), found, fill=_INK if five else _BAD, font=font)
     pen.text((1, _SIDE + 15), shortened(path), fill=_INK, font=font)
     return tile
-
-
-def _read(index: FaceIndex, path: str) -> np.ndarray | None:
-    try:
-        return read_image(os.path.join(index.root, path))
-    except (ImageError, OSError):
-        return None
-
-
-def _dots(pen: ImageDraw.ImageDraw, places: Sequence[Sequence[float]]) -> None:
-    for (x, y), color in zip(places, _COLOURS, strict=True):
-        pen.ellipse((x - 2.5, y - 2.5, x + 2.5, y + 2.5), fill=color, outline=(0, 0, 0))
 
 
 def shortened(path: str, letters: int = _LETTERS) -> str:

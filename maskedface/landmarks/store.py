@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import hashlib
-import io
+import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from maskedface.datasets import FaceIndex, Landmarks
-
-_COLUMNS = (
-    *("path", "size", "mtime_ns", "landmarks", "source", "confidence", "pixel_aspect"),
-    *("problem", "end"),
-)
-_END = "."  # the last cell: a row that was torn off may look like another whole one
 
 
 @dataclass(frozen=True)
@@ -54,14 +48,14 @@ def default_store(root: str | os.PathLike[str], detector: str) -> str:
     cache = os.environ.get("MASKEDFACE_CACHE") or os.path.join(home, "maskedface")
     text = f"{os.path.realpath(root)}\0{detector}".encode("utf-8", "surrogateescape")
     name = hashlib.blake2b(text, digest_size=12).hexdigest()
-    return os.path.join(cache, f"landmarks-{name}.csv")
+    return os.path.join(cache, f"landmarks-{name}.jsonl")
 
 
 class Store:
-    """Findings by image, in a CSV file that is appended to and never rewritten.
+    """Findings by image, in a file of JSON lines that is appended to and never rewritten.
 
     A row counts while its image has the size and time that it had. Several processes may append: a row
-    goes out in one write; one that a killed process left torn is passed over.
+    goes out in one write; one that a killed process left torn is no JSON, and passed over.
 
     Args:
         path: the file; None keeps findings in memory alone.
@@ -71,12 +65,12 @@ class Store:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
-        self._path, self._rows = path, dict[tuple[str, str, str], Finding]()
+        self._path, self._rows = path, dict[tuple[Any, ...], Finding]()
         if path is None:
             return
         try:
             os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-            os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
+            self._append(b"")
         except OSError as error:
             raise OSError(
                 error.errno,
@@ -84,12 +78,13 @@ class Store:
                 f"Received: {error.strerror}",
                 os.fspath(path),
             ) from error
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-            for (
-                line
-            ) in file:  # each alone: a quotation mark that was torn off must not swallow others
-                with contextlib.suppress(csv.Error):
-                    self._take(next(csv.reader([line]), []))
+        with open(path, "rb") as file:
+            for line in file:
+                # Torn, or written by somebody else.
+                with contextlib.suppress(ValueError, TypeError, RecursionError):
+                    *key, landmarks, problem = json.loads(line)
+                    found = Landmarks(**landmarks) if landmarks else None
+                    self._rows[tuple(key)] = Finding(found, str(problem))
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -110,9 +105,7 @@ class Store:
                 found[face.path] = self._rows[key]
         return found
 
-    def add(
-        self, root: str, findings: Mapping[str, Finding] | Iterable[tuple[str, Finding]]
-    ) -> None:
+    def add(self, root: str, findings: Mapping[str, Finding]) -> None:
         """Keeps findings.
 
         Args:
@@ -122,46 +115,26 @@ class Store:
         Raises:
             OSError: if they cannot be written.
         """
-        text = io.StringIO()
-        writer = csv.writer(text)
-        for path, finding in dict(findings).items():
-            cells = ("",) * 4 if finding.landmarks is None else finding.landmarks.to_cells()
-            problem = " ".join(finding.problem.splitlines())
-            row = [path, *_facts(os.path.join(root, path)), *cells, problem, _END]
-            self._take(row)
-            if "\n" not in path and "\r" not in path:  # else known to this process alone
-                writer.writerow(row)
-        if self._path is None:
-            return
-        data = text.getvalue().encode("utf-8", "surrogateescape")
-        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            if not os.fstat(file).st_size:
-                data = f"{','.join(_COLUMNS)}\r\n".encode() + data
-            # A line's end first ends what a killed process left torn; an empty line is no row.
-            _write(file, b"\r\n" + data)
-        finally:
-            os.close(file)
+        lines = [""]  # a line's end first ends what a killed process left torn
+        for path, finding in findings.items():
+            key = (path, *_facts(os.path.join(root, path)))
+            self._rows[key] = finding
+            landmarks = finding.landmarks and asdict(finding.landmarks)
+            lines.append(json.dumps([*key, landmarks, finding.problem]))
+        if self._path is not None:
+            self._append("\n".join([*lines, ""]).encode())
 
-    def _take(self, row: list[str]) -> None:
-        if len(row) != len(_COLUMNS) or row[-1] != _END:
-            return
-        path, size, time, *cells, problem, _ = row
-        try:
-            self._rows[path, size, time] = Finding(Landmarks.from_cells(*cells), problem)
-        except ValueError:
-            return  # written by somebody else
+    def _append(self, data: bytes) -> None:
+        """Writes to the end, in one go; a new file is its owner's alone."""
+        assert self._path is not None
+        with open(self._path, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write(data)
 
 
-def _write(file: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(file, data) :]
-
-
-def _facts(path: str) -> tuple[str, str]:
-    """A file's size and time, "" where it is not there."""
+def _facts(path: str) -> tuple[int | None, int | None]:
+    """A file's size and time, None where it is not there."""
     try:
         status = os.stat(path)
     except OSError:
-        return "", ""
-    return str(status.st_size), str(status.st_mtime_ns)
+        return None, None
+    return status.st_size, status.st_mtime_ns

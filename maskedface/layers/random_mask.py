@@ -187,10 +187,9 @@ class _Tensors:
 
     def __init__(self, bank: MaskBank) -> None:
         light = bank.light
-        field = light.field.reshape(3, *bank.shape, 3)[:, bank.rows, :, 0]
         self.arrays = (
             np.ascontiguousarray(bank.patches[:, bank.rows]),
-            np.ascontiguousarray(field),
+            np.ascontiguousarray(light.field[:, bank.rows]),
             light.pixels.astype("int32"),
             light.reading,
         )

@@ -8,7 +8,7 @@ output trains with them; where a loss needs the domain, the label array has it b
 | `CosineMargin`, `ArcFace` | label | logits of a cosine head |
 | `CenterLoss` | label | logits, then squared distances of `CenterDistances` |
 | `DomainRanking` | label, domain | logits of a `models.CosineHead` with two centers a person |
-| `SelfRestrainedTriplet` | label[, domain] | embeddings |
+| `SelfRestrainedTriplet` | label[, domain]; or embeddings of positive and negative | embeddings |
 | `Coral`, `PairAlignment` | label, domain | embeddings |
 | `WithEmbeddings` | label, domain | what another loss reads, then the embeddings |
 

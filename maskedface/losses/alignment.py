@@ -78,18 +78,14 @@ class PairAlignment(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         labels, masked = labels_of(y_true), domains_of(y_true) == 1
-        unit = _unit(y_pred)
+        unit = at_unit_length(y_pred)
         partners = ops.logical_and(
             labels[:, None] == labels[None, :], ops.logical_not(masked)[None, :]
         )
         partners = ops.cast(partners, unit.dtype)
-        target = ops.stop_gradient(_unit(ops.matmul(partners, unit)))
+        target = ops.stop_gradient(at_unit_length(ops.matmul(partners, unit)))
         found = ops.logical_and(masked, ops.sum(partners, -1) > 0)
-        found = ops.cast(found, unit.dtype)
-        away = found * (2 - 2 * ops.sum(unit * target, -1))
-        # Keras takes the mean over the batch; the mean over those found is meant.
-        count = ops.cast(ops.shape(away)[0], away.dtype)
-        return away * count / ops.maximum(ops.sum(found), 1)
+        return mean_of(2 - 2 * ops.sum(unit * target, -1), ops.cast(found, unit.dtype))
 
 
 @keras.saving.register_keras_serializable(package="maskedface")
@@ -160,10 +156,17 @@ class WithEmbeddings(keras.losses.Loss):
         return cls(**{**config, **parts})
 
 
-def _unit(vectors: Any) -> Any:
-    """At unit length; the gradient at 0 is finite."""
+def at_unit_length(vectors: Any) -> Any:
+    """At unit length. Below length .001 a vector keeps it times 1,000, so that the gradient of zeros is
+    finite."""
     squares = ops.sum(vectors * vectors, -1, keepdims=True)
     return vectors * ops.rsqrt(ops.maximum(squares, 1e-6))
+
+
+def mean_of(values: Any, found: Any) -> Any:
+    """What Keras' mean over the batch makes the mean over the rows found (1, others 0); 0 without any."""
+    count = ops.cast(ops.shape(values)[0], values.dtype)
+    return found * values * count / ops.maximum(ops.sum(found), 1)
 
 
 def _covariance(vectors: Any, chosen: Any) -> Any:

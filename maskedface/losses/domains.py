@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from maskedface.losses.centers import halves
-from maskedface.losses.margins import CosineMargin, check_scale
+from maskedface.losses.margins import CosineMargin
 from maskedface.losses.targets import domains_of, labels_of
 
 
@@ -75,7 +75,6 @@ class DomainRanking(keras.losses.Loss):
             raise ValueError(f"margin must be in [0, 4). Received: margin={margin}")
         if weight < 0:
             raise ValueError(f"weight must be at least 0. Received: weight={weight}")
-        check_scale(scale)
         self.margin, self.weight, self.scale = margin, weight, scale
         self.identity_margin = identity_margin
         self._identity = CosineMargin(identity_margin, scale)

@@ -15,8 +15,42 @@ from maskedface.losses.targets import labels_of
 _LEAST_SQUARE = 1e-4
 
 
+class _Margin(keras.losses.Loss):
+    """Cross-entropy of a cosine head's logits, of which the right one is lowered."""
+
+    _most = 1.0  # the margin lies below it
+
+    def __init__(
+        self, margin: float, scale: float, label_smoothing: float, name: str, **kwargs: Any
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        if not 0 <= margin < self._most:
+            raise ValueError(f"margin must be in [0, {self._most:.4g}). Received: margin={margin}")
+        if scale <= 0:
+            raise ValueError(f"scale must be above 0. Received: scale={scale}")
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"label_smoothing must be in [0, 1). Received: {label_smoothing}")
+        self.margin, self.scale, self.label_smoothing = margin, scale, label_smoothing
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        people = ops.shape(y_pred)[-1]
+        right = ops.one_hot(labels_of(y_true), people, dtype=y_pred.dtype)
+        cosine = ops.sum(right * y_pred, axis=-1, keepdims=True) / self.scale
+        logits = y_pred - right * (self.scale * self._lowered_by(cosine))
+        target = right * (1 - self.label_smoothing) + self.label_smoothing / people
+        return ops.categorical_crossentropy(target, logits, from_logits=True)
+
+    def _lowered_by(self, cosine: Any) -> Any:
+        """What the margin takes off the right cosine, shape (batch, 1), or one number."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        own = {n: getattr(self, n) for n in ("margin", "scale", "label_smoothing")}
+        return {**super().get_config(), **own}
+
+
 @keras.saving.register_keras_serializable(package="maskedface")
-class CosineMargin(keras.losses.Loss):
+class CosineMargin(_Margin):
     """Cross-entropy in which the right person's cosine must win by a margin (CosFace).
 
     Wang et al., "CosFace: Large Margin Cosine Loss for Deep Face Recognition", CVPR 2018, eq. 4:
@@ -55,25 +89,14 @@ class CosineMargin(keras.losses.Loss):
         name: str = "cosine_margin",
         **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, **kwargs)
-        if not 0 <= margin < 1:
-            raise ValueError(f"margin must be in [0, 1). Received: margin={margin}")
-        check_scale(scale)
-        check_smoothing(label_smoothing)
-        self.margin, self.scale, self.label_smoothing = margin, scale, label_smoothing
+        super().__init__(margin, scale, label_smoothing, name, **kwargs)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        right = _right(y_true, y_pred)
-        logits = y_pred - self.margin * self.scale * right
-        return _cross_entropy(right, logits, self.label_smoothing)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {n: getattr(self, n) for n in ("margin", "scale", "label_smoothing")}
-        return {**super().get_config(), **own}
+    def _lowered_by(self, cosine: Any) -> float:
+        return self.margin
 
 
 @keras.saving.register_keras_serializable(package="maskedface")
-class ArcFace(keras.losses.Loss):
+class ArcFace(_Margin):
     """Cross-entropy in which the right person's angle must win by a margin (ArcFace).
 
     Deng et al., "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", CVPR 2019, eq.
@@ -107,6 +130,8 @@ class ArcFace(keras.losses.Loss):
         ValueError: if an argument is out of its range.
     """
 
+    _most = math.pi / 2
+
     def __init__(
         self,
         margin: float = 0.5,
@@ -115,44 +140,10 @@ class ArcFace(keras.losses.Loss):
         name: str = "arcface",
         **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, **kwargs)
-        if not 0 <= margin < math.pi / 2:
-            raise ValueError(f"margin must be in [0, pi / 2). Received: margin={margin}")
-        check_scale(scale)
-        check_smoothing(label_smoothing)
-        self.margin, self.scale, self.label_smoothing = margin, scale, label_smoothing
+        super().__init__(margin, scale, label_smoothing, name, **kwargs)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        right = _right(y_true, y_pred)
-        cosine = ops.sum(right * y_pred, axis=-1, keepdims=True) / self.scale
-        logits = y_pred + right * self.scale * (self._with_margin(cosine) - cosine)
-        return _cross_entropy(right, logits, self.label_smoothing)
-
-    def _with_margin(self, cosine: Any) -> Any:
+    def _lowered_by(self, cosine: Any) -> Any:
         cos_m, sin_m = math.cos(self.margin), math.sin(self.margin)
         sine = ops.sqrt(ops.maximum(1 - cosine * cosine, _LEAST_SQUARE))
         beyond = cosine - self.margin * sin_m
-        return ops.where(cosine > -cos_m, cosine * cos_m - sine * sin_m, beyond)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {n: getattr(self, n) for n in ("margin", "scale", "label_smoothing")}
-        return {**super().get_config(), **own}
-
-
-def check_scale(scale: float) -> None:
-    if scale <= 0:
-        raise ValueError(f"scale must be above 0. Received: scale={scale}")
-
-
-def check_smoothing(label_smoothing: float) -> None:
-    if not 0 <= label_smoothing < 1:
-        raise ValueError(f"label_smoothing must be in [0, 1). Received: {label_smoothing}")
-
-
-def _right(y_true: Any, y_pred: Any) -> Any:
-    return ops.one_hot(labels_of(y_true), ops.shape(y_pred)[-1], dtype=y_pred.dtype)
-
-
-def _cross_entropy(right: Any, logits: Any, smoothing: float) -> Any:
-    target = right * (1 - smoothing) + smoothing / ops.shape(logits)[-1]
-    return ops.categorical_crossentropy(target, logits, from_logits=True)
+        return cosine - ops.where(cosine > -cos_m, cosine * cos_m - sine * sin_m, beyond)

@@ -1,4 +1,4 @@
-"""The self-restrained triplet loss, with the hardest triplets of each batch."""
+"""The self-restrained triplet loss, of triplets given or of the hardest in each batch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from maskedface.losses.alignment import at_unit_length, mean_of
 from maskedface.losses.targets import domains_of, has_domains, labels_of
 
 _FAR = 9.0  # above any squared distance on the unit sphere
@@ -23,16 +24,21 @@ class SelfRestrainedTriplet(keras.losses.Loss):
     from other people as unmasked faces do, only their own person still pulls. The margin 2 and the
     unit length are those of the authors' code (fdbtrs/Self-restrained-Triplet-Loss).
 
-    Theirs trains a small network on the embeddings of a fixed one and draws triplets at random. Here
-    all three come from the model in training, and each anchor's are the hardest in the batch
-    (Hermans et al., "In Defense of the Triplet Loss for Person Re-Identification", 2017, eq. 5):
-    the farthest positive and the nearest negative. Batches need several faces a person.
+    Theirs trains a small network on the embeddings of a fixed one and draws triplets at random: so it is
+    where the labels are embeddings themselves, each anchor's positive and negative
+    (`models.embedding_unmasking`). With labels of people all three come from the model in training, and
+    each anchor's are the hardest in the batch (Hermans et al., "In Defense of the Triplet Loss for Person
+    Re-Identification", 2017, eq. 5): the farthest positive and the nearest negative. Batches then need
+    several faces a person.
 
     >>> import numpy as np
     >>> from maskedface import losses
     >>> y_true = np.array([[0, 1], [0, 0], [1, 0]])  # person 0 masked and bare, person 1 bare
     >>> embeddings = np.array([[1, 0], [0, 1], [1, 0]], "float32")
     >>> float(losses.SelfRestrainedTriplet(margin=2)(y_true, embeddings))  # 2 - 0 + 2
+    4.0
+    >>> positive, negative = [0, 1], [1, 0]  # the same triplet, its embeddings given
+    >>> float(losses.SelfRestrainedTriplet(2)(np.array([[positive, negative]]), embeddings[:1]))
     4.0
 
     Args:
@@ -41,7 +47,8 @@ class SelfRestrainedTriplet(keras.losses.Loss):
     Call arguments:
         y_true: int, shape (batch, 2): label; domain, 0 unmasked, 1 masked. Anchors are then masked,
             positives and negatives unmasked. With labels alone, shape (batch,) or (batch, 1), each
-            face is an anchor among all others.
+            face is an anchor among all others. Or float, shape (batch, 2, features): of each row, the
+            embedding of its positive and of its negative; y_pred has the anchors.
         y_pred: float embeddings, shape (batch, features); of any length.
 
     Returns:
@@ -64,6 +71,13 @@ class SelfRestrainedTriplet(keras.losses.Loss):
         self.margin = margin
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        if len(y_true.shape) == 3:
+            anchor, positive, negative = map(at_unit_length, (y_pred, y_true[:, 0], y_true[:, 1]))
+            d1, d2, d3 = (
+                ops.sum((one - other) ** 2, -1)
+                for one, other in ((anchor, positive), (anchor, negative), (positive, negative))
+            )
+            return self._hinge(d1, d2, ops.mean(d2), ops.mean(d3))
         same, other = _partners(y_true)
         away = _squared_distances(y_pred)
         # Row numbers of the hardest; argmax and argmin carry no gradient and need none.
@@ -77,10 +91,10 @@ class SelfRestrainedTriplet(keras.losses.Loss):
         rows = ops.take(away, positive, axis=0)
         d3 = ops.squeeze(ops.take_along_axis(rows, negative[:, None], -1), -1)
         mean2, mean3 = ops.sum(anchors * d2) / count, ops.sum(anchors * d3) / count
-        reach = ops.where(mean2 < mean3, d2, mean3)
-        losses = anchors * ops.relu(d1 - reach + self.margin)
-        # Keras takes the mean over the batch; the anchors' mean is meant.
-        return losses * ops.cast(ops.shape(losses)[0], losses.dtype) / count
+        return mean_of(self._hinge(d1, d2, mean2, mean3), anchors)
+
+    def _hinge(self, d1: Any, d2: Any, mean2: Any, mean3: Any) -> Any:
+        return ops.relu(d1 - ops.where(mean2 < mean3, d2, mean3) + self.margin)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "margin": self.margin}
@@ -99,9 +113,7 @@ def _partners(y_true: Any) -> tuple[Any, Any]:
 
 
 def _squared_distances(embeddings: Any) -> Any:
-    """Of each pair, at unit length: shape (batch, batch). Below length .001 a face keeps it times
-    1,000, so that the gradient of an embedding of zeros is finite."""
-    squares = ops.sum(embeddings**2, -1, keepdims=True)
-    unit = embeddings * ops.rsqrt(ops.maximum(squares, 1e-6))
+    """Of each pair, at unit length: shape (batch, batch)."""
+    unit = at_unit_length(embeddings)
     squares = ops.sum(unit**2, -1)
     return squares[:, None] + squares[None, :] - 2 * ops.matmul(unit, ops.transpose(unit))

@@ -7,11 +7,12 @@ from collections.abc import Callable
 import numpy as np
 
 from maskedface.masking.bank import MaskBank
-from maskedface.masking.hashed_draws import fixed_masks
+from maskedface.masking.hashed_draws import uniform
 from maskedface.masking.styles import STYLES
 
 MOST_MASKS = 100  # a template's mean has long settled
 _VARIANTS = 24  # masks drawn of each style, of which every face gets the same
+_FIRST, _ORDER = 3, 4  # streams: of the first variant, and from 4 on of the styles' order
 
 
 def masked_templates(
@@ -56,9 +57,12 @@ def masked_templates(
     if not 1 <= count <= MOST_MASKS:
         raise ValueError(f"count must be in [1, {MOST_MASKS}]. Received: count={count}")
     bank = MaskBank.draw(alignment=alignment, size=faces.shape[1], variants=_VARIANTS)
-    numbers = fixed_masks(np.zeros(1, int), count, styles=len(STYLES), variants=_VARIANTS, seed=0)
+    styles = np.argsort(uniform(0, 0, np.zeros(len(STYLES), int), _ORDER + np.arange(len(STYLES))))
+    first = int(uniform(0, 0, np.zeros(1, int), _FIRST)[0] * _VARIANTS)
     total = np.zeros(embeddings.shape, "float32")
-    for number in numbers[0]:
+    for mask in range(count):
+        turn, style = divmod(mask, len(STYLES))
+        number = styles[style] * _VARIANTS + (first + turn) % _VARIANTS
         masked = _unit(embed(bank.lay(faces, np.full(len(faces), number))))
         total += masked
     return _unit(_unit(embeddings) + _unit(total)), masked

@@ -30,8 +30,7 @@ class FaceLight:
     Attributes:
         pixels: int64 array, shape (points,): the row-major numbers of the pixels that are read.
         reading: float32 array, shape (points * 3, 3): their RGB values @ reading = (a, b, c).
-        field: float32 array, shape (3, height * width * 3): (a, b, c) @ field = the light at each
-            value of the image.
+        field: float32 array, shape (3, height, width): (a, b, c) @ field = the light at each pixel.
     """
 
     def __init__(self, matrix: np.ndarray, height: int, width: int) -> None:
@@ -47,7 +46,7 @@ class FaceLight:
         x, y = alignment_coordinates(matrix, height, width)
         u, v = (x - _CENTRE[0]) / _REACH[0], (y - _CENTRE[1]) / _REACH[1]
         field = np.stack([np.ones_like(u), u.clip(-1.2, 1.2), v.clip(-1.2, 1.2)])
-        self.field = np.repeat(field.reshape(3, -1), 3, axis=1).astype("float32")
+        self.field = field.astype("float32")
 
 
 def gains(read: np.ndarray) -> np.ndarray:

@@ -55,31 +55,22 @@ def mask_photo(image: np.ndarray, points: np.ndarray, style: Style, *, seed: int
     part = laid[top:bottom, left:right]
     if part.size:
         inside = matrix - [[0, 0, left], [0, 0, top]]
-        rng = style_rng(style, seed, 0)
-        patch = _drawn(style, rng, inside, *part.shape[:2], turn=_turn(points))
+        patch = _drawn(style, seed, inside, part.shape[:2], _turn(points))
         part[:] = MaskBank(patch[None], inside).lay(part[None], np.zeros(1, int))[0]
     return laid
 
 
 def _drawn(
-    style: Style,
-    rng: np.random.Generator,
-    matrix: np.ndarray,
-    height: int,
-    width: int,
-    *,
-    turn: float,
+    style: Style, seed: int, matrix: np.ndarray, shape: tuple[int, int], turn: float
 ) -> np.ndarray:
-    """`draw_patch`; a very large one is drawn smaller and enlarged: cloth has no finer detail."""
-    zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))) / _FINEST
-    if zoom <= 1:
-        return draw_patch(style, rng, matrix, height, width, turn=turn)
-    small = (round(height / zoom), round(width / zoom))
-    step = np.array([[small[1] / width], [small[0] / height]])
+    """A patch; a very large one is drawn smaller and enlarged: cloth has no finer detail."""
+    zoom = max(1.0, float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))) / _FINEST)
+    height, width = (max(1, round(side / zoom)) for side in shape)
+    step = np.array([[width / shape[1]], [height / shape[0]]])
     shrunk = matrix * step
     shrunk[:, 2:] += (step - 1) / 2  # pixel centres: the edge is at -.5
-    patch = draw_patch(style, rng, shrunk, *small, turn=turn)
-    return cv2.resize(patch, (width, height), interpolation=cv2.INTER_LINEAR)
+    patch = draw_patch(style, style_rng(style, seed, 0), shrunk, height, width, turn=turn)
+    return cv2.resize(patch, shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def _turn(points: np.ndarray) -> float:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from maskedface.masking.sheet import Fit, Sheet, face_matrix
+from maskedface.checks import check_least
+from maskedface.masking.sheet import Fit, Sheet
 from maskedface.masking.styles import Style
 
 _STRAP = 205.0  # gray level of elastic
@@ -51,18 +52,18 @@ def draw_patch(
     return patch.round().clip(0, 255).astype("uint8")
 
 
-def draw_bank(
-    styles: Sequence[Style], *, alignment: str, size: int, variants: int, seed: int
+def draw_patches(
+    styles: Sequence[Style], matrix: np.ndarray, size: int, *, variants: int, seed: int
 ) -> np.ndarray:
-    """Draws every style several times, as it lies on faces of one alignment and size.
+    """Draws every style several times, as it lies on a face at one place.
 
     A patch depends on the seed, its style's name and its number alone: another choice of styles or
     more variants leave it as it is.
 
     Args:
         styles: what to draw, of different names.
-        alignment: the faces' alignment, a key of `geometry.ALIGNMENTS`.
-        size: int, the faces' height and width in pixels.
+        matrix: as for `draw_patch`.
+        size: int >= 32, the patches' height and width in pixels.
         variants: int >= 1, how many of each style.
         seed: int >= 0.
 
@@ -71,16 +72,12 @@ def draw_bank(
         one style lie together.
 
     Raises:
-        ValueError: if a number is out of range, there are no styles, two have one name, or no
-            alignment has that name.
+        ValueError: if a number is out of range, there are no styles, or two have one name.
     """
     names = [style.name for style in styles]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"styles must have different names, at least one. Received: {names}")
-    for name, value, least in (("size", size, 32), ("variants", variants, 1), ("seed", seed, 0)):
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}. Received: {name}={value}")
-    matrix = face_matrix(alignment, size, size)
+    check_least(size=(size, 32), variants=(variants, 1), seed=(seed, 0))
     return np.stack(
         [
             draw_patch(style, style_rng(style, seed, variant), matrix, size, size)

@@ -179,11 +179,17 @@ def face_matrix(source: str | np.ndarray, height: int, width: int) -> np.ndarray
     return geometry.similarity(geometry.alignment_points("arcface", 112, 112), points)
 
 
+def curve(points: Any, closed: bool = False) -> np.ndarray:
+    """A Catmull-Rom spline through the points, six steps a piece; float64, shape (n, 2)."""
+    p = np.asarray(points, "float64")
+    ends = (p[-1:], p[:2]) if closed else (p[:1], p[-1:])
+    p = np.concatenate([ends[0], p, ends[1]])
+    fours = np.stack([p[i : len(p) - 3 + i] for i in range(4)], 1)
+    line: np.ndarray = (_SPLINE @ fours).reshape(-1, 2)
+    return line if closed else np.concatenate([line, p[-2:-1]])
+
+
 def outline(half: Any) -> np.ndarray:
     """A smooth closed shape from its right half, top to bottom; float64, shape (n, 2)."""
     right = np.asarray(half, "float64")
-    p = np.concatenate([right, right[-2:0:-1] * (-1, 1)])
-    p = np.concatenate([p[-1:], p, p[:2]])
-    fours = np.stack([p[i : len(p) - 3 + i] for i in range(4)], 1)
-    shape: np.ndarray = (_SPLINE @ fours).reshape(-1, 2)
-    return shape
+    return curve(np.concatenate([right, right[-2:0:-1] * (-1, 1)]), closed=True)

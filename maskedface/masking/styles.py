@@ -119,13 +119,14 @@ class MaskStyle:
         names = [pattern.__name__ for pattern in self.patterns]
         if any(getattr(fabric, name, None) not in self.patterns for name in names):
             raise ValueError(f"patterns must be functions of masking.fabric. Received: {names}")
-        return {**_lists(vars(self)), "patterns": names}
+        return {**vars(self), "patterns": names}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> MaskStyle:
         """The style of `get_config`."""
+        values = {name: _tuples(value) for name, value in config.items()}
         patterns = tuple(getattr(fabric, name) for name in config["patterns"])
-        return cls(**{**_tuples(config), "patterns": patterns})
+        return cls(**{**values, "patterns": patterns})
 
     def _folds(self, sheet: Sheet, rng: np.random.Generator) -> np.ndarray:
         light = fabric.pleats(sheet, self.pleats, rng)
@@ -142,15 +143,7 @@ class MaskStyle:
         return light
 
 
-def _lists(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _lists(part) for name, part in value.items()}
-    return [_lists(part) for part in value] if isinstance(value, tuple) else value
-
-
 def _tuples(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _tuples(part) for name, part in value.items()}
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 

@@ -4,6 +4,7 @@ from .alignment import (
     alignment_of as alignment_of,
     with_alignment as with_alignment,
 )
+from .codebook import bag_of_features as bag_of_features
 from .dlib_resnet29 import DlibResNet29 as DlibResNet29
 from .embedding import FaceEmbedding as FaceEmbedding, embedder as embedder
 from .folding import fold_batch_norm as fold_batch_norm
@@ -14,12 +15,16 @@ from .heads import (
     SideBySide as SideBySide,
     classifier as classifier,
 )
+from .inception_resnet_v1 import InceptionResNetV1 as InceptionResNetV1
 from .iresnet import AdaFaceIR as AdaFaceIR, IResNet as IResNet
 from .predicting import predict as predict
 from .preset import Preset as Preset
 from .presets import PRESETS as PRESETS
 from .resnet50 import ResNet50 as ResNet50
+from .senet50 import SENet50 as SENet50
 from .transforms import with_precision as with_precision
+from .unmasking import embedding_unmasking as embedding_unmasking, unmask as unmask
+from .vggface import VGGFace as VGGFace
 from .views import (
     mirror_join as mirror_join,
     upper_view as upper_view,

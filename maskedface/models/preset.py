@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from maskedface.conversion import cache, dlib
+
 Variant = Literal["ft", "scratch", "unknown"]
 Channels = Literal["RGB", "BGR"]
 
@@ -81,6 +83,15 @@ class Preset:
     def input_shape(self) -> tuple[int, int, int]:
         """(height, width, 3) in pixels."""
         return (self.input_size, self.input_size, 3)
+
+    def find(self) -> str | None:
+        """Where one of its files lies on this machine, our own format first; None where none does."""
+        if self.architecture != "DlibResNet29":
+            return cache.find([f"{self.name}.weights.h5", *(file.name for file in self.files)])
+        try:
+            return dlib.locate()
+        except ModuleNotFoundError:
+            return None
 
     @property
     def convert_command(self) -> str:

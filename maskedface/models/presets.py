@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from maskedface.models import presets_iresnet, presets_vggface2
+from maskedface.models import presets_facenet, presets_iresnet, presets_vggface2
 from maskedface.models.preset import Preset
 from maskedface.names import near_names
 
 PRESETS: dict[str, Preset] = {
-    preset.name: preset for preset in (*presets_vggface2.PRESETS, *presets_iresnet.PRESETS)
+    preset.name: preset
+    for preset in (*presets_vggface2.PRESETS, *presets_facenet.PRESETS, *presets_iresnet.PRESETS)
 }
 """Every preset by its name: what `from_preset` and `weights=` take."""
 

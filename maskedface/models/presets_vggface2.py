@@ -1,4 +1,4 @@
-"""The presets of VGGFace2's ResNet-50 and of dlib's network."""
+"""The presets of VGGFace2's ResNet-50 and SENet-50, and of dlib's network."""
 
 from __future__ import annotations
 
@@ -66,6 +66,40 @@ PRESETS = (
         "unknown", "VGGFace2, perhaps MS-Celeb-1M before", "vggface2", 224, "CC BY-SA 4.0", _VGGFACE2,
         "github.com/rcmalli/keras-vggface, release v2.0",
         "that its arrays are Caffe's, and which variant they are; " + _NO_HASH, "BGR",
+        vggface2.SCALING,
+    ),
+    Preset(
+        "senet50_ft", "SENet50", (WeightFile("senet50_ft_weight.pkl"),),
+        "ft", _FT, "vggface2", 224, "CC BY-SA 4.0", _VGGFACE2 + _MS1M, _PICKLES, _NO_HASH, "BGR",
+        vggface2.SCALING,
+    ),
+    Preset(
+        "senet50_scratch", "SENet50", (WeightFile("senet50_scratch_weight.pkl"),),
+        "scratch", _SCRATCH, "vggface2", 224, "CC BY-SA 4.0", _VGGFACE2, _PICKLES, _NO_HASH, "BGR",
+        vggface2.SCALING,
+    ),
+    Preset(
+        "senet50_ft_dag", "SENet50", (WeightFile("senet50_ft_dag.pth"),),
+        "ft", _FT, "vggface2", 224, "CC BY-SA 4.0", _VGGFACE2 + _MS1M, _DAGS,
+        "that it takes RGB, as ResNet-50's dag file; " + _NO_HASH, "RGB",
+        vggface2.SCALING,
+    ),
+    Preset(
+        "senet50_scratch_dag", "SENet50", (WeightFile("senet50_scratch_dag.pth"),),
+        "scratch", _SCRATCH, "vggface2", 224, "CC BY-SA 4.0", _VGGFACE2, _DAGS,
+        "that it takes RGB, as ResNet-50's dag file; " + _NO_HASH, "RGB",
+        vggface2.SCALING,
+    ),
+    Preset(
+        "senet50_rcmalli", "SENet50",
+        tuple(
+            WeightFile(name, url=_RCMALLI + name)
+            for name in ("rcmalli_vggface_tf_notop_senet50.h5", "rcmalli_vggface_tf_senet50.h5")
+        ),
+        "unknown", "VGGFace2, perhaps MS-Celeb-1M before", "vggface2", 224, "CC BY-SA 4.0", _VGGFACE2,
+        "github.com/rcmalli/keras-vggface, release v2.0",
+        "that its arrays are Caffe's, and which variant they are; keras-vggface runs them with a "
+        "batch-norm epsilon of 1e-4, here it is 1e-5; " + _NO_HASH, "BGR",
         vggface2.SCALING,
     ),
 )  # fmt: skip

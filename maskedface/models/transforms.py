@@ -46,7 +46,11 @@ def with_precision(model: keras.Model, precision: Precision) -> keras.Model:
     def build(layer: keras.layers.Layer) -> keras.layers.Layer:
         is_map = not isinstance(layer.output, list | tuple) and len(layer.output.shape) == 4
         scales = isinstance(
-            layer, FaceAlignment | keras.layers.Rescaling | keras.layers.Normalization
+            layer,
+            FaceAlignment
+            | keras.layers.Rescaling
+            | keras.layers.Normalization
+            | keras.layers.LayerNormalization,
         )
         low = precision == "bfloat16" and is_map and not scales
         dtype = "mixed_bfloat16" if low else "float32"

@@ -234,9 +234,7 @@ def _check_hash(preset: Preset | None, path: str, facts: dict[str, Any]) -> None
 def _find(preset: Preset) -> str:
     if preset.architecture == "DlibResNet29":
         return dlib.locate()
-    own = preset.name + weights_h5.ENDING
-    file = preset.files[0]
-    path = cache.find((own, *(one.name for one in preset.files)))
+    file, path = preset.files[0], preset.find()
     if path is None and file.url:
         path = cache.download(file.url)
     if path is None:
@@ -244,7 +242,8 @@ def _find(preset: Preset) -> str:
         raise ValueError(
             f"weights={preset.name!r} must be in {' or '.join(cache.folders())}, as {file.name} "
             f"({size}, sha256 {file.sha256 or 'unknown'}; from {preset.origin}) or converted by: "
-            f"maskedface weights convert {file.name} --out {cache.folders()[0]}/{own}. "
+            f"maskedface weights convert {file.name} --out "
+            f"{cache.folders()[0]}/{preset.name}{weights_h5.ENDING}. "
             "Received: no such file. docs/weights.md says where to get it"
         )
     return path

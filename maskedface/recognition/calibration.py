@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from maskedface.datasets.photo_groups import linked
-from maskedface.evaluation.scoring import normalized, pair_cosines, threshold_at
+from maskedface.evaluation.scoring import cosine_scores, normalized, threshold_at
 from maskedface.names import shown
 from maskedface.recognition.enrolled import Enrolled
 
@@ -132,7 +132,8 @@ def calibrate(
     np.maximum.at(best, photo, scores + _ROUNDING)
     identify = threshold_at(best, fpir)
     offsets = enrolled.templates.offsets
-    if identify > 1 - (0 if offsets is None else offsets.min()):
+    offsets = np.zeros(len(owners), "float32") if offsets is None else offsets
+    if identify > 1 - offsets.min():
         probe = int(scores.argmax())
         raise ValueError(
             "a probe must show somebody else than who is enrolled, or no threshold can be reached. "
@@ -142,10 +143,8 @@ def calibrate(
     impostors, same = _pairs(unit[once], [people[probe] for probe in once])
     level = np.concatenate([same, enrolled.genuine()])
     if len(level):
-        cosines = scores if offsets is None else scores + offsets[nearest]
-        _warn_of_alike(
-            people, [owners[row] for row in nearest], cosines >= np.quantile(level, _USUAL)
-        )
+        alike = scores + offsets[nearest] >= np.quantile(level, _USUAL)
+        _warn_of_alike(people, [owners[row] for row in nearest], alike)
     return Calibration(
         fpir=fpir,
         identify=identify,
@@ -224,5 +223,5 @@ def _pairs(unit: np.ndarray, people: Sequence[str]) -> tuple[np.ndarray, np.ndar
         first, second = np.random.default_rng(0).integers(len(unit), size=(2, 2 * _PAIRS))
     is_same = number[first] == number[second]
     both = [np.flatnonzero(kind & (first != second))[:_PAIRS] for kind in (~is_same, is_same)]
-    impostors, same = (pair_cosines(unit, first[kept], second[kept]) for kept in both)
+    impostors, same = (cosine_scores(unit, first[kept], second[kept]) for kept in both)
     return impostors, same

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from maskedface.masking import SEEMS_MASKED
 from maskedface.names import shown
 from maskedface.recognition.faces import Identity
-from maskedface.recognition.photo import Photo, read_pixels
+from maskedface.recognition.photo import Photo, read_photo
 
 MAX_SIDE = 2048  # pixels of the longer side; larger photographs are scaled down
 # Told apart by people who see no red or green (Okabe and Ito 2008): blue, and vermilion.
@@ -37,12 +37,10 @@ def draw_faces(photo: Photo, faces: Sequence[LabeledFace]) -> np.ndarray:
         uint8 array, shape (height, width, 3): the picture, scaled down to 2,048 px at most. Good news
         is blue, other orange.
     """
-    image = read_pixels(photo)
-    scale = min(1.0, MAX_SIDE / max(image.shape[:2]))
+    image = read_photo(photo).image
     picture = Image.fromarray(image)
-    if scale < 1:
-        width, height = (max(1, round(side * scale)) for side in picture.size)
-        picture = picture.resize((width, height), Image.Resampling.BOX)
+    picture.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX)
+    scale = max(picture.size) / max(image.shape[:2])
     draw = ImageDraw.Draw(picture)
     line = max(1, max(picture.size) // 400)
     font = ImageFont.load_default(max(11, max(picture.size) // 50))

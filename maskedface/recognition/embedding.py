@@ -49,11 +49,27 @@ def embed_index(
     if templates and gallery.masks:
         bare = np.flatnonzero([face.domain == "unmasked" for face in index.faces])
         enrolled = embeddings.copy()
-        enrolled[bare], _ = masked_templates(
-            embedder,
-            chips[bare],
-            embeddings[bare],
-            count=gallery.masks,
-            alignment=embedder.alignment,
-        )
+        enrolled[bare], _ = with_masks(recognizer, chips[bare], embeddings[bare])
     return EmbeddedFaces.of(index.faces, embeddings, enrolled, gallery.cohort)
+
+
+def with_masks(
+    recognizer: Recognizer, chips: np.ndarray, embeddings: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a recognizer's gallery keeps of unmasked faces, and what they are under a drawn mask.
+
+    Args:
+        recognizer: its gallery says how many masks are drawn, at least 1.
+        chips: uint8 array, shape (faces, size, size, 3), the network's input.
+        embeddings: float array, shape (faces, features), theirs.
+
+    Returns:
+        As `masking.masked_templates`.
+    """
+    return masked_templates(
+        recognizer.embedder,
+        chips,
+        embeddings,
+        count=recognizer.gallery.masks,
+        alignment=recognizer.alignment,
+    )

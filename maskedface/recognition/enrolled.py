@@ -24,24 +24,27 @@ class Enrolled:
     """People, and what is kept of their faces.
 
     Args:
-        names: the people, each once.
-        faces: how many faces of each were enrolled.
+        faces: {person: how many of their faces were enrolled}.
         templates: the rows, of unit length, and the cohort they are compared with.
         lengths: float32 array, shape (rows,), > 0: of the sum of unit vectors that a row is.
         person: int32 array, shape (rows,), rising from 0 without a gap: whose row each is.
-        photos: the photographs remembered of each person; of some faces there may be none.
+        photos: {person: the photographs remembered of them}; of some faces there may be none.
     """
 
-    names: tuple[str, ...] = ()
-    faces: tuple[int, ...] = ()
+    faces: dict[str, int] = field(default_factory=dict)
     templates: Templates = field(default_factory=lambda: Templates(np.empty((0, 0), "float32")))
     lengths: np.ndarray = field(default_factory=lambda: np.empty(0, "float32"))
     person: np.ndarray = field(default_factory=lambda: np.empty(0, "int32"))
-    photos: tuple[tuple[Remembered, ...], ...] = ()
+    photos: dict[str, tuple[Remembered, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for array in (self.rows, self.lengths, self.person):
             array.setflags(write=False)
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """The people, by their number."""
+        return tuple(self.faces)
 
     @functools.cached_property
     def numbers(self) -> dict[str, int]:
@@ -68,12 +71,14 @@ class Enrolled:
         float64 array, one number for each person with two faces or more."""
         sums = np.zeros((len(self.names), self.rows.shape[1]))
         np.add.at(sums, self.person, self.rows * self.lengths[:, None])
-        count, squares = np.array(self.faces, "float64"), np.einsum("ij,ij->i", sums, sums)
+        count, squares = (
+            np.array([*self.faces.values()], "float64"),
+            np.einsum("ij,ij->i", sums, sums),
+        )
         several = (count > 1) & (squares > _NOTHING)
         count, squares = count[several], squares[several]
-        alike = (squares - count) / (
-            count * (count - 1)
-        )  # the mean cosine of two of a person's faces
+        # The mean cosine of two of a person's faces.
+        alike = (squares - count) / (count * (count - 1))
         return np.asarray((count * alike / np.sqrt(squares)).clip(-1, 1))
 
     def joined(
@@ -97,72 +102,53 @@ class Enrolled:
         Raises:
             ValueError: if "mean" keeps a person's faces, and they cancel each other.
         """
-        faces = dict(zip(self.names, self.faces, strict=True))
-        remembered = dict(zip(self.names, self.photos, strict=True))
+        faces, remembered = dict(self.faces), dict(self.photos)
         for name, photo in zip(people, photos, strict=True):
             faces[name] = faces.get(name, 0) + 1
             remembered[name] = remembered.get(name, ()) + ((photo,) if photo is not None else ())
+        numbers = {name: number for number, name in enumerate(faces)}
+        new = np.array([numbers[name] for name in people], "int32")
         rows = np.concatenate([self.rows.reshape(-1, unit.shape[1]), unit])
         lengths = np.concatenate([self.lengths, np.ones(len(unit), "float32")])
-        templates = Templates(rows, self.templates.cohort)
-        return grouped([*self.owners, *people], faces, templates, lengths, keep, remembered)
+        person, templates = (
+            np.concatenate([self.person, new]),
+            Templates(rows, self.templates.cohort),
+        )
+        return Enrolled(faces, templates, lengths, person, remembered).grouped(keep)
+
+    def grouped(self, keep: Keep) -> Enrolled:
+        """The same people, the rows of each, which may lie anywhere, brought together.
+
+        Args:
+            keep: as for `Gallery`; "mean" makes one row of a person's.
+
+        Raises:
+            ValueError: if "mean" keeps a person's rows, and they cancel each other.
+        """
+        person, rows, lengths = self.person, self.rows, self.lengths
+        if keep == "mean":
+            sums = np.zeros((len(self.names), rows.shape[1]), "float32")
+            np.add.at(sums, person, rows * lengths[:, None])
+            lengths = np.linalg.norm(sums, axis=1)
+            if (lengths <= _NOTHING).any():
+                raise ValueError(
+                    "a person's embeddings must not cancel each other. "
+                    f"Received: those of {self.names[int(lengths.argmin())]!r}"
+                )
+            rows, person = normalized(sums), np.arange(len(self.names), dtype="int32")
+        order = np.argsort(person, kind="stable")
+        templates = Templates(rows[order], self.templates.cohort)
+        return Enrolled(self.faces, templates, lengths[order], person[order], self.photos)
 
     def without(self, person: str) -> Enrolled:
         """These people but one, who is among them."""
         number = self.numbers[person]
         kept = self.person != number
         rest = self.person[kept]
-        return Enrolled(
-            self.names[:number] + self.names[number + 1 :],
-            self.faces[:number] + self.faces[number + 1 :],
-            self.templates.only(kept),
-            self.lengths[kept],
-            rest - (rest > number),
-            self.photos[:number] + self.photos[number + 1 :],
-        )
-
-
-def grouped(
-    people: Sequence[str],
-    faces: dict[str, int],
-    templates: Templates,
-    lengths: np.ndarray,
-    keep: Keep,
-    photos: Mapping[str, tuple[Remembered, ...]],
-) -> Enrolled:
-    """Rows brought together person by person.
-
-    Args:
-        people: whose each row is.
-        faces: {person: how many of their faces were enrolled}, in the order that they are to have.
-        templates, lengths: as for `Enrolled`, rows in any order.
-        keep: as for `Gallery`.
-        photos: {person: the photographs remembered of them}.
-
-    Raises:
-        ValueError: if "mean" keeps a person's rows, and they cancel each other.
-    """
-    numbers = {name: number for number, name in enumerate(faces)}
-    person, rows = np.array([numbers[name] for name in people], "int32"), templates.vectors
-    if keep == "mean":
-        sums = np.zeros((len(numbers), rows.shape[1]), "float32")
-        np.add.at(sums, person, rows * lengths[:, None])
-        lengths = np.linalg.norm(sums, axis=1)
-        if (lengths <= _NOTHING).any():
-            raise ValueError(
-                "a person's embeddings must not cancel each other. "
-                f"Received: those of {list(faces)[int(lengths.argmin())]!r}"
-            )
-        rows, person = normalized(sums), np.arange(len(numbers), dtype="int32")
-    order = np.argsort(person, kind="stable")
-    return Enrolled(
-        tuple(faces),
-        tuple(faces.values()),
-        Templates(rows[order], templates.cohort),
-        lengths[order],
-        person[order],
-        tuple(photos[name] for name in faces),
-    )
+        faces, photos = dict(self.faces), dict(self.photos)
+        del faces[person], photos[person]
+        rest = rest - (rest > number)
+        return Enrolled(faces, self.templates.only(kept), self.lengths[kept], rest, photos)
 
 
 def from_file(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Enrolled:
@@ -173,18 +159,18 @@ def from_file(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Enr
         facts, arrays: as `gallery_file.read` gives them.
 
     Raises:
-        ValueError: if a name is none, or as `grouped`.
+        ValueError: if a name is none, or as `Enrolled.grouped`.
     """
     rows, lengths, person = (arrays[name] for name in ("rows", "lengths", "person"))
     names = [person_name(name) for name in facts["people"]]
     templates = Templates(rows, Cohort.among(arrays), arrays.get("offsets"))
-    photos = photos_from_file(facts, arrays)
-    if len({*names}) == len(names):
-        return Enrolled(tuple(names), tuple(facts["faces"]), templates, lengths, person, photos)
-    counts = dict.fromkeys(names, 0)
-    remembered: dict[str, tuple[Remembered, ...]] = dict.fromkeys(names, ())
-    for name, count, kept in zip(names, facts["faces"], photos, strict=True):
-        counts[name] += count
-        remembered[name] += kept
-    owners = [names[n] for n in person]
-    return grouped(owners, counts, templates, lengths, facts["keep"], remembered)
+    faces = dict.fromkeys(names, 0)
+    photos: dict[str, tuple[Remembered, ...]] = dict.fromkeys(names, ())
+    of_each = zip(names, facts["faces"], photos_from_file(facts, arrays), strict=True)
+    for name, count, kept in of_each:
+        faces[name] += count
+        photos[name] += kept
+    numbers = {name: number for number, name in enumerate(faces)}
+    person = np.array([numbers[name] for name in names], "int32")[person]
+    people = Enrolled(faces, templates, lengths, person, photos)
+    return people if len(faces) == len(names) else people.grouped(facts["keep"])

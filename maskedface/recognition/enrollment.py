@@ -12,15 +12,15 @@ import numpy as np
 
 from maskedface.datasets.photo_groups import photo_groups, photo_hashes
 from maskedface.datasets.sources import check_people
-from maskedface.evaluation.scoring import normalized
-from maskedface.masking import SEEMS_MASKED, masked_templates
+from maskedface.masking import SEEMS_MASKED
 from maskedface.names import person_name
 from maskedface.recognition.batch import each, photo_files
-from maskedface.recognition.faces import EmbeddedFace
+from maskedface.recognition.embedding import with_masks
+from maskedface.recognition.faces import DetectedFace, EmbeddedFace
 from maskedface.recognition.gallery import Gallery
 from maskedface.recognition.photo import Photo, PhotoFile, read_photo
 from maskedface.recognition.recognizer import Recognizer, find_faces, whole_face
-from maskedface.recognition.remembered import WHOLE, Remembered, remembered, thinned
+from maskedface.recognition.remembered import WHOLE, Remembered, remembered
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +33,12 @@ class EnrolledPhoto:
         face: the `EmbeddedFace`; None where there is none.
         error: str, why there is none: the file is no image, is gone, is another one now, or does not show
             one face; "" where there is one.
-        hashes: what says which photographs are copies (`datasets.photo_groups`), of one with a face.
     """
 
     path: str
     person: str
     face: EmbeddedFace | None
     error: str = ""
-    hashes: np.ndarray | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values: "path", "person", "error", "face" (None where there is none)."""
@@ -95,70 +93,62 @@ def photos_of_people(places: Iterable[str], person: str | None = None) -> dict[s
     return found
 
 
-def face_to_enroll(recognizer: Recognizer, photo: Photo) -> EmbeddedFace:
+def face_to_enroll(
+    recognizer: Recognizer, photo: Photo | Remembered, *, enroll: bool = True
+) -> EmbeddedFace:
     """The face of a photograph of one person, with what the recognizer's gallery keeps of it.
 
     Args:
         recognizer: with the gallery.
-        photo: the photograph.
+        photo: the photograph, or what another gallery remembers of one (of its `photos`).
+        enroll: False for a stranger's, of which nothing is kept.
 
     Returns:
-        The face with `photo`, and with `template` and `covered` where the gallery wants drawn masks,
-        it does not seem to wear one already, and somebody found its mouth (not "whole image").
-
-    Raises:
-        FaceError, ImageError, OSError, ValueError, ModuleNotFoundError: as `Recognizer.one_face`.
-    """
-    file = read_photo(photo)
-    face = _with_template(recognizer, file.image, recognizer.one_face(file))
-    return dataclasses.replace(face, photo=remembered(file, face, recognizer.gallery.remember))
-
-
-def face_again(recognizer: Recognizer, photo: Remembered) -> tuple[np.ndarray, EmbeddedFace]:
-    """The face of a photograph that another gallery remembers, as `face_to_enroll` gives it.
-
-    Args:
-        recognizer: with the new gallery.
-        photo: of the other gallery's `photos`.
-
-    Returns:
-        (the photograph or its crop, uint8 array, shape (height, width, 3), RGB; its face).
+        The face with `hashes` and `photo`, and with `template` and `covered` where the gallery wants drawn
+        masks, it does not seem to wear one already, and somebody found its mouth (not "whole image").
 
     Raises:
         FaceError: if it does not show one face.
-        FileNotFoundError, OSError, ImageError, ValueError: as `Remembered.read`.
+        ImageError, OSError, ValueError: as `Recognizer.detect` and `Remembered.read`.
         ModuleNotFoundError: as `Recognizer.detect`.
     """
-    image, source, remember = photo.read(), photo.source, recognizer.gallery.remember
-    file = PhotoFile(image, photo.path, photo.sha256)
-    if not isinstance(source, str):
-        faces = whole_face(image, "crop", np.array(source))
-    elif source == WHOLE:
-        faces = whole_face(image, WHOLE, "")
-    elif source:
-        faces = whole_face(image, "alignment", source)
-    else:
-        faces = find_faces(recognizer.detector, image)
-    face = _with_template(recognizer, image, recognizer.one_face(file, faces))
-    kept = (
-        thinned(photo, remember)
-        if photo.crop or remember != "crops"
-        else remembered(file, face, remember)
+    file, faces = (
+        _found_before(recognizer, photo)
+        if isinstance(photo, Remembered)
+        else (read_photo(photo), None)
     )
-    return image, dataclasses.replace(face, photo=kept)
+    face = recognizer.one_face(file, faces)
+    face = dataclasses.replace(face, hashes=photo_hashes(file.image))
+    if not enroll:
+        return face
+    how = recognizer.gallery.remember
+    if isinstance(photo, Remembered) and photo.crop and how == "crops":
+        kept: Remembered | None = photo  # not a JPEG file of a JPEG file
+    else:
+        kept = remembered(file, face, how)
+    return dataclasses.replace(_with_template(recognizer, file.image, face), photo=kept)
+
+
+def _found_before(
+    recognizer: Recognizer, photo: Remembered
+) -> tuple[PhotoFile, tuple[DetectedFace, ...]]:
+    """A remembered photograph and its faces, placed as they were; searched for where they were."""
+    image, source = photo.read(), photo.source
+    if not source:
+        faces = find_faces(recognizer.detector, image)
+    elif isinstance(source, str):
+        faces = whole_face(image, "" if source == WHOLE else source)
+    else:
+        faces = whole_face(image, np.array(source))
+    return PhotoFile(image, photo.path, photo.sha256), faces
 
 
 def _with_template(recognizer: Recognizer, image: np.ndarray, face: EmbeddedFace) -> EmbeddedFace:
     where_is_unknown = face.aligned_by == WHOLE
     if not recognizer.gallery.masks or face.masked >= SEEMS_MASKED or where_is_unknown:
         return face
-    (template,), (covered,) = masked_templates(
-        lambda chips: normalized(recognizer.embedder(chips)),
-        recognizer.align(image, face)[None],
-        face.embedding[None],
-        count=recognizer.gallery.masks,
-        alignment=recognizer.alignment,
-    )
+    chip = recognizer.align(image, face)
+    (template,), (covered,) = with_masks(recognizer, chip[None], face.embedding[None])
     return dataclasses.replace(face, template=template, covered=covered)
 
 
@@ -167,7 +157,6 @@ def read_people(
     person_of: Mapping[str, str],
     *,
     enroll: bool = True,
-    label: str = "enrolling",
     progress: bool = True,
 ) -> list[EnrolledPhoto]:
     """The faces of photographs of one person each, before anybody is enrolled by them.
@@ -176,8 +165,7 @@ def read_people(
         recognizer: whose gallery says what is kept of each.
         person_of: {photograph: whom it shows}, of `photos_of_people`.
         enroll: False for strangers, of whom nothing is kept.
-        label: str, beside the progress bar.
-        progress: whether it is drawn, on stderr.
+        progress: whether a progress bar is drawn, on stderr.
 
     Returns:
         One a photograph, in order.
@@ -185,15 +173,14 @@ def read_people(
     Raises:
         ModuleNotFoundError: if the detector wants a package that is not installed.
     """
-
-    def face_of(path: str) -> tuple[EmbeddedFace, np.ndarray]:
-        file = read_photo(path)
-        face = face_to_enroll(recognizer, file) if enroll else recognizer.one_face(file)
-        return face, photo_hashes(file.image)
-
     return [
-        EnrolledPhoto(path, person_of[path], *_face_or_none(found, error))
-        for path, found, error in each(person_of, face_of, label, progress=progress)
+        EnrolledPhoto(path, person_of[path], face, error)
+        for path, face, error in each(
+            person_of,
+            lambda path: face_to_enroll(recognizer, path, enroll=enroll),
+            "enrolling" if enroll else "strangers",
+            progress=progress,
+        )
     ]
 
 
@@ -215,24 +202,16 @@ def faces_again(
         (person, photo) for person, photos in gallery.photos.items() for photo in photos or (None,)
     ]
 
-    def again(item: tuple[str, Remembered | None]) -> tuple[EmbeddedFace, np.ndarray]:
+    def again(item: tuple[str, Remembered | None]) -> EmbeddedFace:
         person, photo = item
         if photo is None:
             raise ValueError(f"a photograph must be remembered. Received: person={person!r}, none")
-        image, face = face_again(recognizer, photo)
-        return face, photo_hashes(image)
+        return face_to_enroll(recognizer, photo)
 
     return [
-        EnrolledPhoto(photo.path if photo else "", person, *_face_or_none(found, error))
-        for (person, photo), found, error in each(listed, again, "enrolling", progress=progress)
+        EnrolledPhoto(photo.path if photo else "", person, face, error)
+        for (person, photo), face, error in each(listed, again, "enrolling", progress=progress)
     ]
-
-
-def _face_or_none(
-    found: tuple[EmbeddedFace, np.ndarray] | None, error: str
-) -> tuple[EmbeddedFace | None, str, np.ndarray | None]:
-    face, hashes = found or (None, None)
-    return face, error, hashes
 
 
 def enroll_again(
@@ -295,20 +274,17 @@ def threshold_probes(rows: Sequence[EnrolledPhoto]) -> Probes:
     Args:
         rows: as `read_people` and `faces_again` give them.
     """
-    good = [
-        (row.face, row.person, row.hashes)
-        for row in rows
-        if row.face is not None and row.hashes is not None
+    seen = [(row.face, row.person) for row in rows if row.face is not None]
+    photos = photo_groups(np.array([face.hashes for face, _ in seen])).tolist() if seen else []
+    probes = [
+        (embedding, person, photo)
+        for kind in ("embedding", "covered")
+        for (face, person), photo in zip(seen, photos, strict=True)
+        if (embedding := getattr(face, kind)) is not None
     ]
-    groups = photo_groups(np.stack([hashes for *_, hashes in good])).tolist() if good else []
-    numbered = [
-        (face, person, photo) for (face, person, _), photo in zip(good, groups, strict=True)
-    ]
-    covered = [one for one in numbered if one[0].covered is not None]
     return Probes(
-        [face.embedding for face, *_ in numbered]
-        + [face.covered for face, *_ in covered if face.covered is not None],
-        [person for _, person, _ in numbered + covered],
-        [photo for *_, photo in numbered + covered],
-        bool(covered),
+        [embedding for embedding, *_ in probes],
+        [person for _, person, _ in probes],
+        [photo for *_, photo in probes],
+        len(probes) > len(seen),
     )

@@ -85,12 +85,15 @@ class EmbeddedFace(DetectedFace):
         template, covered: likewise, of the face with and without drawn masks, and of the face under
             one, where it is to be enrolled in a gallery that wants them; else None.
         photo: what the gallery is to remember of the photograph, where it is to be enrolled; else None.
+        hashes: what says which photographs are copies (`datasets.photo_groups`), where thresholds may be
+            chosen on it; else None.
     """
 
     embedding: np.ndarray
     template: np.ndarray | None = None
     covered: np.ndarray | None = None
     photo: Remembered | None = None
+    hashes: np.ndarray | None = None
 
     @property
     def to_enroll(self) -> np.ndarray:

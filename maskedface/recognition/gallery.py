@@ -20,13 +20,24 @@ from maskedface.recognition.enrolled import Enrolled, Keep, from_file
 from maskedface.recognition.remembered import (
     Remember,
     Remembered,
-    is_photo,
+    checked,
     photos_to_file,
     thinned,
 )
 
 if TYPE_CHECKING:
     from maskedface.recognition.faces import EmbeddedFace
+
+
+_WORDS = (
+    "fingerprint",
+    "keep",
+    "source",
+    "masks",
+    "remember",
+    "alignment",
+)  # of `Gallery`, in a file
+_CHANGING = threading.Lock()  # held while a gallery's people are replaced
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +118,6 @@ class Gallery:
         self.calibration: Calibration | None = None
         nobody = Templates(np.empty((0, 0), "float32"), cohort)
         self._now = Enrolled(templates=nobody)  # replaced as a whole, never changed
-        self._lock = threading.Lock()  # of those who replace it
 
     @property
     def cohort(self) -> Cohort | None:
@@ -117,34 +127,28 @@ class Gallery:
     @property
     def people(self) -> dict[str, int]:
         """{person: how many of their faces were enrolled}, sorted by name."""
-        now = self._now
-        return dict(sorted(zip(now.names, now.faces, strict=True)))
+        return dict(sorted(self._now.faces.items()))
 
     @property
     def photos(self) -> dict[str, tuple[Remembered, ...]]:
         """{person: the photographs remembered of them}, sorted by name; `remember` says what of them."""
-        now = self._now
-        return dict(sorted(zip(now.names, now.photos, strict=True)))
+        return dict(sorted(self._now.photos.items()))
 
     def __len__(self) -> int:
-        return len(self._now.names)
+        return len(self._now.faces)
 
     def __repr__(self) -> str:
         now = self._now
         thresholds = "without thresholds" if self.calibration is None else "with thresholds"
-        return f"<Gallery of {len(now.names)} people, {sum(now.faces)} faces, {thresholds}>"
+        return (
+            f"<Gallery of {len(now.faces)} people, {sum(now.faces.values())} faces, {thresholds}>"
+        )
 
     def __contains__(self, person: object) -> bool:
         try:
-            return isinstance(person, str) and person_name(person) in self._now.numbers
+            return isinstance(person, str) and person_name(person) in self._now.faces
         except ValueError:
             return False  # no name at all
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=threading.Lock())
 
     def check_model(self, fingerprint: str) -> None:
         """Refuses a model whose embeddings cannot be compared with those enrolled.
@@ -185,13 +189,13 @@ class Gallery:
         if not unit.any(axis=1).all():
             raise ValueError("embeddings must not be zero. Received: a row of zeros")
         photos = [None] * len(names) if photos is None else list(photos)
-        wrong = [photo for photo in photos if photo is not None and not is_photo(photo)]
-        if len(photos) != len(names) or wrong:
+        if len(photos) != len(names):
             raise ValueError(
-                "photos must be one a face, as `EmbeddedFace.photo` is. "
-                f"Received: {len(photos)} for {len(names)} faces, {wrong[:1]}"
+                f"photos must be one a face. Received: {len(photos)} for {len(names)} faces"
             )
-        with self._lock:
+        for photo in filter(None, photos):
+            checked(*photo)
+        with _CHANGING:
             now = self._now
             features = now.rows.shape[1] or unit.shape[1]
             if now.templates.cohort is not None:
@@ -202,7 +206,7 @@ class Gallery:
                     f"{features} features. Received: {len(names)} people, shape {unit.shape}"
                 )
             self._now = now.joined(names, unit, self.keep, photos)
-        _warn_of_case(now.numbers, names)
+        _warn_of_case(now.faces, names)
 
     def enroll_faces(self, people: Sequence[str], faces: Sequence[EmbeddedFace]) -> None:
         """Adds faces with what is kept and remembered of each.
@@ -239,12 +243,12 @@ class Gallery:
             ValueError: if nobody of that name is enrolled; the message says which names are near.
         """
         name = person_name(person)
-        with self._lock:
+        with _CHANGING:
             now = self._now
-            if name in now.numbers:
+            if name in now.faces:
                 self._now = now.without(name)
                 return
-        near = ", ".join(map(repr, near_names(name, now.names)))
+        near = ", ".join(map(repr, near_names(name, now.faces)))
         raise ValueError(
             f"person must be enrolled. Received: person={person!r}{near and f'; enrolled are {near}'}"
         )
@@ -259,11 +263,11 @@ class Gallery:
             ValueError: if it is none of these.
         """
         _check_remember(remember)
-        with self._lock:
-            kept = tuple(
-                tuple(one for one in (thinned(photo, remember) for photo in of) if one is not None)
-                for of in self._now.photos
-            )
+        with _CHANGING:
+            kept = {
+                name: tuple(filter(None, (thinned(photo, remember) for photo in of)))
+                for name, of in self._now.photos.items()
+            }
             self.remember, self._now = remember, dataclasses.replace(self._now, photos=kept)
 
     def search(self, embedding: np.ndarray, k: int = 1) -> tuple[Candidate, ...]:
@@ -280,7 +284,7 @@ class Gallery:
             ValueError: if nobody is enrolled, or the embedding has other features.
         """
         now = self._now
-        if not now.names:
+        if not now.faces:
             raise ValueError("somebody must be enrolled before a search. Received: nobody")
         numbers, scores = now.index.best(embedding, k)
         return tuple(
@@ -340,17 +344,11 @@ class Gallery:
             OSError: if it cannot be written.
         """
         now, calibration = self._now, self.calibration
-        photos, crops = photos_to_file(now.photos)
-        facts = {
-            "fingerprint": self.fingerprint,
-            "keep": self.keep,
-            "source": self.source,
-            "people": list(now.names),
-            "faces": list(now.faces),
+        photos, crops = photos_to_file(now.photos.values())
+        facts = {name: getattr(self, name) for name in _WORDS} | {
+            "people": list(now.faces),
+            "faces": list(now.faces.values()),
             "calibration": calibration and calibration.to_dict(),
-            "masks": self.masks,
-            "remember": self.remember,
-            "alignment": self.alignment,
             "photos": photos,
         }
         arrays = {"rows": now.rows, "lengths": now.lengths, "person": now.person, **crops}
@@ -374,19 +372,19 @@ class Gallery:
             FileNotFoundError: if there is no such file.
         """
         facts, arrays = gallery_file.read(path)
-        gallery = cls(
-            facts["fingerprint"],
-            keep=facts["keep"],
-            source=facts["source"],
-            masks=facts["masks"],
-            remember=facts["remember"],
-            alignment=facts["alignment"],
-        )
+        gallery = cls(**{name: facts[name] for name in _WORDS})
         gallery._now = from_file(facts, arrays)
-        if facts["calibration"]:
-            gallery.calibration = _reachable(
-                Calibration(**facts["calibration"]), gallery.cohort, path
+        made = Calibration(**facts["calibration"]) if facts["calibration"] else None
+        # A version before could choose one that no cosine reaches.
+        if made is not None and made.identify > 1 and gallery.cohort is None:
+            logging.getLogger("maskedface").warning(
+                "%s has a threshold that no face reaches, %s: it is taken for 1; choose anew "
+                "(enroll --strangers)",
+                shown(os.fspath(path)),
+                made.identify,
             )
+            made = dataclasses.replace(made, identify=1.0)
+        gallery.calibration = made
         return gallery
 
 
@@ -395,21 +393,6 @@ def _check_remember(remember: object) -> None:
         raise ValueError(
             f"remember must be one of {get_args(Remember)}. Received: remember={remember!r}"
         )
-
-
-def _reachable(
-    made: Calibration, cohort: Cohort | None, path: str | os.PathLike[str]
-) -> Calibration:
-    """Thresholds of a file; 1 in place of one above, which a version before could choose and no cosine
-    reaches."""
-    if cohort is not None or made.identify <= 1:
-        return made
-    logging.getLogger("maskedface").warning(
-        "%s has a threshold that no face reaches, %s: it is taken for 1; choose anew (enroll --strangers)",
-        shown(os.fspath(path)),
-        made.identify,
-    )
-    return dataclasses.replace(made, identify=1.0)
 
 
 def _warn_of_case(known: Mapping[str, int], people: Sequence[str]) -> None:

@@ -14,10 +14,9 @@ from maskedface.array_file import DamagedError, digest, read_arrays
 from maskedface.atomic_file import atomic_write
 from maskedface.geometry import ALIGNMENTS
 from maskedface.names import LONGEST
-from maskedface.recognition.remembered import Remember, are_photos
+from maskedface.recognition.remembered import Remember, photos_from_file, photos_to_file
 
 VERSION = 5  # 1 had no cohort, 2 no masks, 3 no digests, 4 no photographs
-_FACTS_MEMBER, _DIGESTS = "facts", "digests"
 _ROWS = {"rows": ("float32", 2), "lengths": ("float32", 1), "person": ("int32", 1)}
 _CROPS = {"crops": ("uint8", 1), "crop_ends": ("int64", 1)}
 _COHORT = {  # where the gallery has one
@@ -43,9 +42,9 @@ def write(
         ValueError: if `read` would refuse them.
         OSError: if it cannot be written; the file that was there stays.
     """
-    _check(path, facts, arrays)
-    digests = {name: digest(array) for name, array in arrays.items()}
-    text = json.dumps({"version": VERSION, **facts, _DIGESTS: digests}, allow_nan=False).encode()
+    _check(path, facts, arrays, "cohort" in arrays)
+    told = {"version": VERSION, **facts, "digests": _digests(arrays)}
+    text = json.dumps(told, allow_nan=False).encode()
     # Biometric data: a new file is for its owner alone. By an open file, as NumPy would add an ending.
     with atomic_write(path, private=True) as partial, open(partial, "wb") as file:
         np.savez(file, facts=np.frombuffer(text, "uint8"), **arrays)  # type: ignore[arg-type]
@@ -66,10 +65,12 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
     """
     try:
         arrays = read_arrays(path)
-        facts = json.loads(arrays.pop(_FACTS_MEMBER).tobytes())
+        facts = json.loads(arrays.pop("facts").tobytes())
         version = facts.pop("version")
         if type(version) is not int:
             raise TypeError(f"version {version!r}")
+        if 4 <= version <= VERSION:
+            _check_digests(facts.pop("digests", None), arrays)
     except (DamagedError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"path must be a gallery's file, whole. Received: {os.fspath(path)!r} ({error})"
@@ -79,43 +80,34 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
             f"a gallery's file must be of version 1 to {VERSION}, which this release reads; one of a "
             f"later version needs a later release. Received: {os.fspath(path)!r} of version {version!r}"
         )
-    if version >= 4:
-        _check_digests(path, facts.pop(_DIGESTS, None), arrays)
     if version < 5:
         names = facts.get("people")
-        facts |= {
-            "photos": [[] for _ in names] if isinstance(names, list) else [],
-            "remember": "nothing",
-        }
-        arrays |= {"crops": np.empty(0, "uint8"), "crop_ends": np.empty(0, "int64")}
-        facts["alignment"] = ""
-    facts.setdefault("masks", 0)
-    _check(path, facts, arrays, has_cohort={1: False, 2: True}.get(version))
+        nothing = [()] * len(names) if isinstance(names, list) else []
+        photos, crops = photos_to_file(nothing)
+        old = {"photos": photos, "remember": "nothing", "alignment": ""}
+        facts, arrays = {"masks": 0, **facts, **old}, arrays | crops
+    _check(path, facts, arrays, {1: False, 2: True}.get(version, "cohort" in arrays))
     return facts, arrays
 
 
-def _check_digests(
-    path: str | os.PathLike[str], digests: object, arrays: Mapping[str, np.ndarray]
-) -> None:
-    found = {name: digest(array) for name, array in arrays.items()}
-    if found != digests:
-        known = digests if isinstance(digests, dict) else {}
-        other = sorted(name for name in {*found, *known} if found.get(name) != known.get(name))
-        raise ValueError(
-            "path must be a gallery's file, whole, with the arrays that it was written with. "
-            f"Received: {os.fspath(path)!r}, where {other or 'the digests'} differ"
-        )
+def _check_digests(digests: object, arrays: Mapping[str, np.ndarray]) -> None:
+    found, known = _digests(arrays), digests if isinstance(digests, dict) else {}
+    other = sorted(name for name in {*found, *known} if found.get(name) != known.get(name))
+    if other:
+        raise ValueError(f"{other} differ from what was written")
+
+
+def _digests(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
+    return {name: digest(array) for name, array in arrays.items()}
 
 
 def _check(
     path: str | os.PathLike[str],
     facts: Mapping[str, Any],
     arrays: Mapping[str, np.ndarray],
-    *,
-    has_cohort: bool | None = None,
+    has_cohort: bool,
 ) -> None:
-    wrong = [name for name, good in _FACTS.items() if name not in facts or not good(facts[name])]
-    wrong += sorted({*facts} - {*_FACTS})
+    wrong = _wrong(facts, _FACTS)
     if not wrong:
         wrong = _wrong_arrays(facts, arrays, has_cohort)
     if wrong:
@@ -126,12 +118,11 @@ def _check(
 
 
 def _wrong_arrays(
-    facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray], has_cohort: bool | None
+    facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray], has_cohort: bool
 ) -> list[str]:
     """The names of what does not fit."""
     kinds = {name: (str(array.dtype), array.ndim) for name, array in arrays.items()}
-    with_cohort = "cohort" in arrays if has_cohort is None else has_cohort
-    wanted = _ROWS | _CROPS | (_COHORT if with_cohort else {})
+    wanted = _ROWS | _CROPS | (_COHORT if has_cohort else {})
     if kinds != wanted:
         return sorted(name for name in {*kinds, *wanted} if kinds.get(name) != wanted.get(name))
     rows, lengths, person = (arrays[name] for name in _ROWS)
@@ -142,31 +133,37 @@ def _wrong_arrays(
     whole = len(person) == 0 or person[-1] == len(faces) - 1
     if not whole or not np.isin(starts, (0, 1)).all() or (len(faces) and not len(rows)):
         return ["person"]
-    each = np.bincount(person, minlength=len(faces))
-    found = [] if _unit(rows) else ["rows"]
-    if not ((lengths > 0) & (lengths <= faces[person] * (1 + _ROUNDING))).all():
-        found.append("lengths")
-    if not (each == (1 if facts["keep"] == "mean" else faces)).all():
-        found.append("faces")
-    if not are_photos(facts["photos"], facts["faces"], arrays["crop_ends"], len(arrays["crops"])):
-        found.append("photos")
-    return found + (_wrong_cohort(rows, arrays) if with_cohort else [])
-
-
-def _wrong_cohort(rows: np.ndarray, arrays: Mapping[str, np.ndarray]) -> list[str]:
-    cohort, offsets = arrays["cohort"], arrays["offsets"]
-    features = cohort.shape[1] == rows.shape[1] or not len(rows)
+    squares = np.einsum("ij,ij->i", rows, rows)
+    kept = np.bincount(person, minlength=len(faces))
     good = {
-        "cohort": len(cohort) > 1 and features and bool(np.isfinite(cohort).all()),
-        "cohort_nearest": arrays["cohort_nearest"] > 0,
-        "offsets": len(offsets) == len(rows) and bool((np.abs(offsets) <= 1 + _ROUNDING).all()),
+        "rows": (np.abs(squares - 1) <= _ROUNDING).all(),
+        "lengths": ((lengths > 0) & (lengths <= faces[person] * (1 + _ROUNDING))).all(),
+        "faces": (kept == (1 if facts["keep"] == "mean" else faces)).all(),
+        "photos": _are_photos(facts, arrays),
     }
+    if has_cohort:
+        cohort, offsets = arrays["cohort"], arrays["offsets"]
+        features = cohort.shape[1] == rows.shape[1] or not len(rows)
+        good |= {
+            "cohort": len(cohort) > 1 and features and np.isfinite(cohort).all(),
+            "cohort_nearest": arrays["cohort_nearest"] > 0,
+            "offsets": len(offsets) == len(rows) and (np.abs(offsets) <= 1 + _ROUNDING).all(),
+        }
     return [name for name, fits in good.items() if not fits]
 
 
-def _unit(rows: np.ndarray) -> bool:
-    squares = np.einsum("ij,ij->i", rows, rows)
-    return bool((np.abs(squares - 1) <= _ROUNDING).all())
+def _are_photos(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bool:
+    try:
+        photos_from_file(facts, arrays)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return True
+
+
+def _wrong(values: Mapping[str, Any], table: Mapping[str, Callable[[Any], bool]]) -> list[str]:
+    """The names of values that are lacking, not as the table wants them, or not in it."""
+    lacking = [name for name, good in table.items() if name not in values or not good(values[name])]
+    return lacking + sorted({*values} - {*table})
 
 
 def _whole(least: int, most: float = math.inf) -> Callable[[object], bool]:
@@ -187,14 +184,6 @@ def _names(value: object) -> bool:
     return len({*value}) == len(value) and all(0 < len(name) <= LONGEST for name in value)
 
 
-def _thresholds(value: object) -> bool:
-    if value is None:
-        return True
-    if not isinstance(value, dict) or {*value} != {*_CALIBRATION}:
-        return False
-    return all(good(value[name]) for name, good in _CALIBRATION.items())
-
-
 _SCORE, _COSINE = _number(-2 - _ROUNDING, 2 + _ROUNDING), _number(-1 - _ROUNDING, 1 + _ROUNDING)
 _CALIBRATION: dict[str, Callable[[Any], bool]] = {
     "fpir": _number(0, 1),
@@ -212,7 +201,9 @@ _FACTS: dict[str, Callable[[Any], bool]] = {
     "source": _text,
     "people": _names,
     "faces": lambda value: isinstance(value, list) and all(map(_whole(1, 2**53), value)),
-    "calibration": _thresholds,
+    "calibration": lambda value: (
+        value is None or (isinstance(value, dict) and not _wrong(value, _CALIBRATION))
+    ),
     "masks": _whole(0, 100),
     "photos": lambda value: isinstance(value, list),  # the rest together with the crops
     "remember": lambda value: value in get_args(Remember),

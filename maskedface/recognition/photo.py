@@ -26,59 +26,39 @@ class PhotoFile(NamedTuple):
     path: str = ""
     sha256: str = ""
 
+    @property
+    def name(self) -> str:
+        """What an error calls it."""
+        return repr(self.path) if self.path else f"an array of {self.image.shape}"
+
 
 Photo = str | os.PathLike[str] | bytes | np.ndarray | Image.Image | PhotoFile
-
-
-def read_pixels(photo: Photo) -> np.ndarray:
-    """The pixels of a photograph.
-
-    Args:
-        photo: an image file's path or bytes, a PIL image, an array, or what `read_photo` gave.
-
-    Returns:
-        uint8 array, shape (height, width, 3), RGB, upright by its EXIF orientation; an array as it is.
-
-    Raises:
-        ImageError, OSError: as `images.read_image`.
-    """
-    if isinstance(photo, PhotoFile):
-        return photo.image
-    if isinstance(photo, np.ndarray):
-        return photo
-    if not isinstance(photo, Image.Image):
-        return read_image(photo)
-    if photo.width * photo.height > MAX_PIXELS:
-        raise ImageError(
-            f"image must have at most {MAX_PIXELS} pixels. Received: {photo.width} x {photo.height}"
-        )
-    return decode(photo)
 
 
 def read_photo(photo: Photo) -> PhotoFile:
     """Reads a photograph once: what is hashed is what is looked at, whoever writes to the file meanwhile.
 
     Args:
-        photo: as for `read_pixels`.
+        photo: an image file's path or bytes, a PIL image, an array, or what this function gave.
+
+    Returns:
+        Its pixels, upright by its EXIF orientation; an array's and a `PhotoFile`'s as they are.
 
     Raises:
         ImageError, OSError: as `images.read_image`.
     """
     if isinstance(photo, PhotoFile):
         return photo
-    if not isinstance(photo, str | os.PathLike):
-        return PhotoFile(read_pixels(photo))
-    data = read_file(photo)
-    image = read_image(data, name=os.fspath(photo))
-    return PhotoFile(image, os.path.abspath(photo), hashlib.sha256(data).hexdigest())
-
-
-def name_of(photo: Photo) -> str:
-    """What an error calls a photograph."""
-    if isinstance(photo, PhotoFile):
-        return repr(photo.path) if photo.path else name_of(photo.image)
     if isinstance(photo, np.ndarray):
-        return f"an array of {photo.shape}"
+        return PhotoFile(photo)
     if isinstance(photo, bytes):
-        return f"{len(photo)} bytes"
-    return repr(photo)
+        return PhotoFile(read_image(photo))
+    if not isinstance(photo, Image.Image):
+        data = read_file(photo)
+        image = read_image(data, name=os.fspath(photo))
+        return PhotoFile(image, os.path.abspath(photo), hashlib.sha256(data).hexdigest())
+    if photo.width * photo.height > MAX_PIXELS:
+        raise ImageError(
+            f"image must have at most {MAX_PIXELS} pixels. Received: {photo.width} x {photo.height}"
+        )
+    return PhotoFile(decode(photo))

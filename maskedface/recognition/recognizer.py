@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import keras
 import numpy as np
 
-from maskedface import geometry, models
+from maskedface import geometry
 from maskedface.audit.file_facts import blankness
 from maskedface.engines import Embedder, KerasEmbedder, OnnxEmbedder
 from maskedface.engines.face_input import Channels, InputRange
@@ -17,9 +17,9 @@ from maskedface.evaluation.scoring import normalized
 from maskedface.landmarks import Cascade, Detector, detect
 from maskedface.landmarks.detection import check_image
 from maskedface.masking import masked_probability
-from maskedface.models.saved import load_model
 from maskedface.names import person_name
 from maskedface.recognition.calibration import check_threshold
+from maskedface.recognition.ensemble_file import load_ensemble
 from maskedface.recognition.faces import (
     DetectedFace,
     EmbeddedFace,
@@ -29,10 +29,9 @@ from maskedface.recognition.faces import (
 )
 from maskedface.recognition.gallery import Gallery
 from maskedface.recognition.introducing import introduce
-from maskedface.recognition.photo import Photo, name_of, read_pixels
+from maskedface.recognition.photo import Photo, read_photo
 from maskedface.recognition.remembered import WHOLE
-from maskedface.training import last_run
-from maskedface.training.run import alignment_beside
+from maskedface.training.named_models import open_model
 
 FallBack = Literal["never", "always"]
 
@@ -124,7 +123,8 @@ class Recognizer:
         for the first time, the input range is checked on drawn faces, and a doubt is logged.
 
         Args:
-            name: "dlib", a finished run's folder, a .keras or an .onnx file.
+            name: "dlib", a finished run's folder, a .keras or an .onnx file, or an ensemble's .json file
+                (`recognition.save_ensemble`).
             alignment: of a file, in place of what it states; by default what its gallery remembers.
             input_range, channels, size: of an .onnx file, as for `engines.OnnxEmbedder`.
             gallery: as for `Recognizer`.
@@ -146,25 +146,20 @@ class Recognizer:
             "channels": channels,
             "size": size,
         }
-        _check_named(name, alignment, onnx_words)
-        made = Gallery(source="dlib" if name == "dlib" else os.path.abspath(name))
-        if name == "dlib":
-            return cls(models.DlibResNet29(), gallery=made if gallery is None else gallery, **words)
-        if os.path.isfile(name):
-            gallery = made if gallery is None else gallery
-            alignment = alignment or gallery.alignment or None
-            if name.endswith(".onnx"):
-                embedder = OnnxEmbedder(name, alignment=alignment, **onnx_words)
-                introduce(embedder)
-                return cls(embedder, gallery=gallery, **words)
-            model = load_model(name)
-            alignment = alignment or alignment_beside(name)
-            return cls(model, alignment=alignment, gallery=gallery, **words)
-        run = last_run(name)
+        _refuse_words(name, onnx_words)
+        # What a gallery remembers of a file comes before what lies beside the file.
+        if alignment is None and gallery is not None and os.path.isfile(name):
+            alignment = gallery.alignment or None
+        if os.path.isfile(name) and name.endswith((".json", ".onnx")):
+            embedder = _of_file(name, alignment, onnx_words)
+            made = Gallery(source=os.path.abspath(name))
+            return cls(embedder, gallery=made if gallery is None else gallery, **words)
+        found = open_model(name, alignment)
         if gallery is None:
-            source, masks = os.path.abspath(run.path), run.recipe.enroll_masks
-            gallery = Gallery(source=source, cohort=run.cohort, masks=masks)
-        return cls(run.model, alignment=run.record["alignment"], gallery=gallery, **words)
+            masks = 0 if found.run is None else found.run.recipe.enroll_masks
+            cohort = None if found.run is None else found.run.cohort
+            gallery = Gallery(source=found.source, cohort=cohort, masks=masks)
+        return cls(found.model, alignment=found.alignment, gallery=gallery, **words)
 
     @property
     def detector(self) -> Detector:
@@ -191,12 +186,12 @@ class Recognizer:
                 faces (`landmarks.detect`).
             ModuleNotFoundError: if the detector wants a package that is not installed.
         """
-        image = read_pixels(photo)
+        image = read_photo(photo).image
         check_image(image)
         if self._aligned_to:
-            return whole_face(image, "alignment", self._aligned_to)
+            return whole_face(image, self._aligned_to)
         found = find_faces(self.detector, image)
-        return found or (whole_face(image, WHOLE, "") if self._fall_back == "always" else ())
+        return found or (whole_face(image, "") if self._fall_back == "always" else ())
 
     def align(self, photo: Photo, face: DetectedFace | None = None) -> np.ndarray:
         """The model's view of a face.
@@ -212,11 +207,12 @@ class Recognizer:
             FaceError: if no face is found.
             ImageError, OSError, ValueError, ModuleNotFoundError: as `detect`.
         """
-        image = read_pixels(photo)
+        file = read_photo(photo)
         if face is None:
-            face = max(self.detect(image), key=lambda one: one.area, default=None)
+            face = max(self.detect(file), key=lambda one: one.area, default=None)
         if face is None:
-            raise FaceError(f"a photograph must show a face. Received: none in {name_of(photo)}")
+            raise FaceError(f"a photograph must show a face. Received: none in {file.name}")
+        image = file.image
         matrix = geometry.chip_matrix(
             *image.shape[:2], source=face.source, target=self.alignment, size=self.embedder.size
         )
@@ -238,11 +234,11 @@ class Recognizer:
             ImageError, OSError, ValueError, ModuleNotFoundError: as `detect`.
         """
         self._check_process()
-        image = read_pixels(photo)
-        faces = self.detect(image) if faces is None else faces
+        file = read_photo(photo)
+        faces = self.detect(file) if faces is None else faces
         if not faces:
             return ()
-        embeddings = self._embed([self.align(image, face) for face in faces])
+        embeddings = self._embed([self.align(file, face) for face in faces])
         return tuple(
             EmbeddedFace(face.box, face.confidence, face.aligned_by, face.source, face.masked, row)
             for face, row in zip(faces, embeddings, strict=True)
@@ -263,15 +259,15 @@ class Recognizer:
                 next one.
             ImageError, OSError, ValueError, ModuleNotFoundError: as `detect`.
         """
-        image = read_pixels(photo)
-        faces = self.detect(image) if faces is None else faces
+        file = read_photo(photo)
+        faces = self.detect(file) if faces is None else faces
         found = sorted(faces, key=lambda face: face.area, reverse=True)
         if not found or (len(found) > 1 and found[0].area < _DOMINATES * found[1].area):
             raise FaceError(
                 "a photograph must show one face, or one far larger than the others. "
-                f"Received: {len(found) or 'no'} face{'s'[: len(found) != 1]} in {name_of(photo)}"
+                f"Received: {len(found) or 'no'} face{'s'[: len(found) != 1]} in {file.name}"
             )
-        return self.embed(image, found[:1])[0]
+        return self.embed(file, found[:1])[0]
 
     def enroll(self, person: str, photos: Iterable[Photo]) -> tuple[EmbeddedFace, ...]:
         """Adds a person's faces to the gallery; where one photograph is refused, none.
@@ -380,44 +376,44 @@ class Recognizer:
         return normalized(self.embedder(rows)[: len(chips)])
 
 
-def _check_named(name: str, alignment: str | None, onnx_words: dict[str, Any]) -> None:
-    is_file = os.path.isfile(name)
-    if name != "dlib" and not os.path.isdir(name) and not is_file:
-        raise FileNotFoundError(
-            f"a model must be 'dlib', a run's folder, a .keras or an .onnx file. Received: {name!r}"
-        )
-    if alignment is not None and (name == "dlib" or not is_file):
-        raise ValueError(
-            "alignment must come with a .keras or .onnx file: dlib's network and runs state their own. "
-            f"Received: alignment={alignment!r} for {name!r}"
-        )
+def _refuse_words(name: str, onnx_words: dict[str, Any]) -> None:
     said = [word for word, value in onnx_words.items() if value is not None]
-    if said and not (is_file and name.endswith(".onnx")):
+    if said and not (os.path.isfile(name) and name.endswith(".onnx")):
         raise ValueError(
             f"{', '.join(said)} must come with an .onnx file: other networks prepare their images "
             f"themselves. Received: {name!r}"
         )
 
 
+def _of_file(path: str, alignment: str | None, onnx_words: dict[str, Any]) -> Embedder:
+    """The network of an .onnx file, or an ensemble's."""
+    if path.endswith(".json"):
+        return load_ensemble(path)
+    embedder = OnnxEmbedder(path, alignment=alignment, **onnx_words)
+    introduce(embedder)
+    return embedder
+
+
 def find_faces(detector: Detector, image: np.ndarray) -> tuple[DetectedFace, ...]:
     """The faces that a detector finds on an image, from left to right."""
     (found,) = detect(detector, [image])
+    masked = [masked_probability(image, face.points) for face in found]
     return tuple(
-        DetectedFace(
-            face.box,
-            face.confidence,
-            face.source,
-            face.points,
-            masked_probability(image, face.points),
-        )
-        for face in found
+        DetectedFace(face.box, face.confidence, face.source, face.points, share)
+        for face, share in zip(found, masked, strict=True)
     )
 
 
-def whole_face(image: np.ndarray, by: str, source: geometry.Source) -> tuple[DetectedFace, ...]:
-    """The whole of an image as its face; of a nearly black or uniform one no face."""
+def whole_face(image: np.ndarray, source: geometry.Source) -> tuple[DetectedFace, ...]:
+    """The whole of an image as its face; of a nearly black or uniform one no face.
+
+    Args:
+        image: uint8 array, shape (height, width, 3).
+        source: where the face lies: an alignment, five points, or "" where nobody knows.
+    """
     if blankness(image):
         return ()
     height, width = image.shape[:2]
     box = (0.0, 0.0, float(width), float(height))
+    by = "crop" if not isinstance(source, str) else "alignment" if source else WHOLE
     return (DetectedFace(box, None, by, source, masked_probability(image, source)),)

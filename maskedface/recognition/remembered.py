@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import cv2
@@ -30,7 +30,6 @@ _SIDE = 320
 _CHIP = 224  # pixels: any size gives the same corners
 _POINTS = 5
 _FARTHEST = 1e6  # pixels from a crop's corner: a point may lie outside
-_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class Remembered(NamedTuple):
@@ -118,13 +117,31 @@ def thinned(photo: Remembered, how: Remember) -> Remembered | None:
     return Remembered(photo.path, photo.sha256, source)
 
 
-def is_photo(photo: Remembered) -> bool:
-    """Whether a gallery's file can hold it."""
-    return _is_photo([photo.path, photo.sha256, _plain(photo.source)], bool(photo.crop))
+def checked(path: str, sha256: str, source: Any, crop: bytes) -> Remembered:
+    """A photograph as a gallery's file may hold it.
+
+    Args:
+        path, sha256, source, crop: as for `Remembered`, from anywhere.
+
+    Raises:
+        ValueError, TypeError: if they are nothing that a gallery could have remembered.
+    """
+    if isinstance(source, str):
+        fits = source in (WHOLE, *ALIGNMENTS) or not (source or crop)
+    else:
+        source = tuple((float(x), float(y)) for x, y in source)
+        fits = bool(crop) and len(source) == _POINTS and np.abs(source).max() <= _FARTHEST
+    is_file = isinstance(path, str) and re.fullmatch("[0-9a-f]{64}" if path else "", sha256)
+    if not fits or not is_file or not (path or crop):
+        raise ValueError(
+            "a remembered photograph must have a path with its SHA-256 or a crop, and a known place. "
+            f"Received: {path!r}, {sha256!r}, {source!r}, {len(crop)} bytes"
+        )
+    return Remembered(path, sha256, source, crop)
 
 
 def photos_to_file(
-    photos: Sequence[Sequence[Remembered]],
+    photos: Iterable[Sequence[Remembered]],
 ) -> tuple[list[list[list[Any]]], dict[str, np.ndarray]]:
     """What a gallery's file holds of remembered photographs.
 
@@ -135,84 +152,39 @@ def photos_to_file(
         (the fact "photos": per person a list of [path, sha256, source]; the arrays "crops", their files
         one behind the other, and "crop_ends", where each ends, in the photographs' order).
     """
-    facts = [[[one.path, one.sha256, _plain(one.source)] for one in of] for of in photos]
-    crops = [one.crop for of in photos for one in of]
+    people = list(photos)
+    crops = [one.crop for of in people for one in of]
     ends = np.cumsum([len(crop) for crop in crops], dtype="int64")
-    return facts, {"crops": np.frombuffer(b"".join(crops), "uint8"), "crop_ends": ends}
+    arrays = {"crops": np.frombuffer(b"".join(crops), "uint8"), "crop_ends": ends}
+    return [[[one.path, one.sha256, one.source] for one in of] for of in people], arrays
 
 
 def photos_from_file(
     facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
-) -> tuple[tuple[Remembered, ...], ...]:
-    """Remembered photographs, as `photos_to_file` gave them and `are_photos` found them good."""
-    ends = arrays["crop_ends"].tolist()
-    spans = zip([0, *ends], ends, strict=False)
-    return tuple(
-        tuple(
-            Remembered(
-                path, digest, _source(source), arrays["crops"][slice(*next(spans))].tobytes()
-            )
-            for path, digest, source in of
-        )
-        for of in facts["photos"]
-    )
+) -> list[tuple[Remembered, ...]]:
+    """Remembered photographs, as `photos_to_file` gave them: each person's.
 
-
-def are_photos(value: object, faces: Sequence[int], ends: np.ndarray, size: int) -> bool:
-    """Whether a file's fact "photos" is as `photos_to_file` makes it.
-
-    Args:
-        value: the fact.
-        faces: how many faces of each person were enrolled.
-        ends: the array "crop_ends", int64.
-        size: how many bytes "crops" has.
+    Raises:
+        ValueError, TypeError: if they are none, or more than the person's "faces".
     """
-    if not isinstance(value, list) or not all(isinstance(of, list) for of in value):
-        return False
-    if len(value) != len(faces) or any(
-        len(of) > most for of, most in zip(value, faces, strict=True)
-    ):
-        return False
-    photos = [one for of in value for one in of]
-    if not all(isinstance(one, list) and len(one) == 3 for one in photos):
-        return False
-    # Differences could overflow before they are known to be small.
+    photos, crops, ends = facts["photos"], arrays["crops"], arrays["crop_ends"]
+    few = all(len(of) <= most for of, most in zip(photos, facts["faces"], strict=True))
     starts = np.concatenate([np.zeros(1, "int64"), ends])
-    if len(ends) != len(photos) or (starts[1:] < starts[:-1]).any() or starts[-1] != size:
-        return False
-    has_crop = starts[1:] > starts[:-1]
-    return all(_is_photo(one, bool(crop)) for one, crop in zip(photos, has_crop, strict=True))
-
-
-def _is_photo(photo: list[object], has_crop: bool) -> bool:
-    path, digest, source = photo
-    if not isinstance(path, str) or not isinstance(digest, str):
-        return False
-    known = _DIGEST.fullmatch(digest) is not None if path else not digest
-    if not known or not (path or has_crop):
-        return False
-    if isinstance(source, str):
-        return source in (WHOLE, *ALIGNMENTS) or not (source or has_crop)
-    return has_crop and _are_points(source)
-
-
-def _are_points(value: object) -> bool:
-    if not isinstance(value, list) or len(value) != _POINTS:
-        return False
-    pairs = [point for point in value if isinstance(point, list) and len(point) == 2]
-    return len(pairs) == _POINTS and all(
-        type(number) in (int, float) and abs(number) <= _FARTHEST
-        for pair in pairs
-        for number in pair
-    )
-
-
-def _plain(source: str | Points) -> str | list[list[float]]:
-    return source if isinstance(source, str) else [[*point] for point in source]
-
-
-def _source(value: Any) -> str | Points:
-    return value if isinstance(value, str) else tuple((float(x), float(y)) for x, y in value)
+    # Not by differences, which could overflow.
+    rise = (starts[1:] >= starts[:-1]).all() and starts[-1] == len(crops)
+    if not few or not rise or len(ends) != sum(map(len, photos)):
+        raise ValueError(
+            "a person must have as many faces as photographs at least, and each of these its crop's end. "
+            f"Received: {len(ends)} ends for {sum(map(len, photos))} photographs"
+        )
+    spans = map(slice, starts, ends)
+    return [
+        tuple(
+            checked(path, sha256, source, crops[next(spans)].tobytes())
+            for path, sha256, source in of
+        )
+        for of in photos
+    ]
 
 
 def _check_points(points: np.ndarray, shape: tuple[int, ...]) -> None:

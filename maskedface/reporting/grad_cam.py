@@ -135,28 +135,28 @@ def grad_cam_part(groups: Sequence[RunGroup], faces: bool) -> list[dict[str, Any
         `data:` addresses with its share.
     """
     parts: list[dict[str, Any]] = []
-    first = None
+    first: MaskedFaceMaps | None = None
     for group in groups:
         found = masked_face_maps(group)
         if isinstance(found, str):
             parts.append({"label": group.label, "why": found})
             continue
         people = [group.test.faces[row].person for row in found.rows]
+        first = first or found
+        shift = paired_difference(found.shares, first.shares, people)
+        low, high = bootstrap_interval(found.shares, people)
         parts.append(
             {
                 "label": group.label,
                 "why": "",
                 "faces": len(people),
                 "people": len(set(people)),
-                "share": _told(
-                    float(found.shares.mean()), *bootstrap_interval(found.shares, people)
-                ),
+                "share": f"{found.shares.mean():.3f} [{low:.3f}, {high:.3f}]",
                 "even": f"{found.even:.3f}",
-                "change": "" if first is None else _change(found, first, people),
+                "change": "{difference:+.3f} [{low:+.3f}, {high:+.3f}]".format(**shift),
                 "pictures": _shown_faces(found) if faces else [],
             }
         )
-        first = first or found
     return parts
 
 
@@ -170,17 +170,9 @@ def grad_cam_table(parts: Sequence[dict[str, Any]]) -> Table:
     ]
     if len(shown) > 1:
         head = (*head, f"to {shown[0]['label']}, face by face")
-        rows = [(*row, part["change"]) for row, part in zip(rows, shown, strict=True)]
+        changes = ["", *(part["change"] for part in shown[1:])]
+        rows = [(*row, change) for row, change in zip(rows, changes, strict=True)]
     return Table("", head, [("", row) for row in rows])
-
-
-def _told(value: float, low: float, high: float, sign: str = "") -> str:
-    return f"{value:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
-
-
-def _change(found: MaskedFaceMaps, first: MaskedFaceMaps, people: list[str]) -> str:
-    shift = paired_difference(found.shares, first.shares, people)
-    return _told(shift["difference"], shift["low"], shift["high"], "+")
 
 
 def _shown_faces(found: MaskedFaceMaps) -> list[dict[str, str]]:

@@ -9,12 +9,15 @@ from typing import Any
 
 import maskedface
 from maskedface.atomic_file import write_text
+from maskedface.datasets import FaceIndex
 from maskedface.extras import from_extra
 from maskedface.reporting import figures, tables
 from maskedface.reporting.confused_pairs import Confused, worst_pairs
 from maskedface.reporting.data_uri import face_uri
 from maskedface.reporting.grad_cam import grad_cam_part, grad_cam_table
 from maskedface.reporting.run_groups import KINDS, RunGroup
+from maskedface.reporting.svg import draw_svg
+from maskedface.training.run import read_history
 
 
 def write_report(
@@ -59,9 +62,6 @@ def write_report(
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    parts = [
-        _part(f"p{number}", together, faces) for number, together in enumerate(_by_test(groups))
-    ]
     now = datetime.datetime.now(datetime.UTC)
     page = environment.get_template("page.html").render(
         title=title,
@@ -69,7 +69,7 @@ def write_report(
         made=f"{now:%Y-%m-%d %H:%M} UTC",
         faces=faces,
         groups=groups,
-        parts=parts,
+        parts=[_part(together, faces) for together in _by_test(groups)],
         trained_on=tables.trained_on,
         paper_tables=tables.paper_tables([group for group in groups if not group.is_open]),
         has_closed=any(not group.is_open for group in groups),
@@ -87,64 +87,64 @@ def _by_test(groups: Sequence[RunGroup]) -> list[list[RunGroup]]:
     return list(together.values())
 
 
-def _part(name: str, groups: list[RunGroup], faces: bool) -> dict[str, Any]:
+def _part(groups: list[RunGroup], faces: bool) -> dict[str, Any]:
     """Everything about the groups of one test set."""
     first = groups[0]
-    kinds = [kind for kind in KINDS if kind in first.runs[0].metrics]
-    looked = grad_cam_part(groups, faces)
+    attention = grad_cam_part(groups, faces)
+    people = {kind: len(first.matches[0][kind].gallery) for kind in first.kinds}
     return {
-        "name": name,
         "groups": groups,
-        "kinds": {kind: KINDS[kind] for kind in kinds},
+        "kinds": first.kinds,
         "is_open": first.is_open,
         "test_faces": len(first.test),
         "test_people": len(first.test.people),
-        "results": figures.results(f"{name}r", groups),
+        "results": draw_svg(figures.results, groups),
         "domains": tables.domain_table(groups),
-        "images": _images(name, groups),
-        "curves": [_curves(f"{name}c{n}", group) for n, group in enumerate(groups)],
-        "cmc": {kind: figures.cmc_curve(f"{name}{kind}m", groups, kind) for kind in kinds},
-        "roc": {kind: figures.roc_curve(f"{name}{kind}o", groups, kind) for kind in kinds},
-        "attention": looked,
-        "attention_table": grad_cam_table(looked),
-        "confusion": [_confusion(f"{name}x{n}", group, faces) for n, group in enumerate(groups)],
+        "images": _images(groups),
+        "curves": [_curves(group) for group in groups],
+        "cmc": {kind: draw_svg(figures.cmc_curve, groups, kind) for kind in people},
+        "roc": {
+            kind: draw_svg(figures.roc_curve, groups, kind) if count > 1 else ""
+            for kind, count in people.items()
+        },
+        "attention": attention,
+        "attention_table": grad_cam_table(attention),
+        "confusion": [_confusion(group, faces) for group in groups],
     }
 
 
-def _images(name: str, groups: list[RunGroup]) -> list[dict[str, str]]:
+def _images(groups: list[RunGroup]) -> list[dict[str, str]]:
     """Images a person in the test rows, and in each different set of training rows."""
-    first = groups[0]
-    sets = {first.test.faces: (first.test, ["test faces"])}
+    sets: dict[Any, tuple[FaceIndex, list[str]]] = {}
     for group in groups:
         sets.setdefault(group.train.faces, (group.train, []))[1].append(group.label)
+    shown = {f"training faces of {', '.join(labels)}": index for index, labels in sets.values()}
+    shown = {"test faces": groups[0].test, **shown}
     return [
-        {
-            "title": words[0] if number == 0 else f"training faces of {', '.join(words)}",
-            "svg": figures.images_a_person(f"{name}i{number}", index),
-        }
-        for number, (index, words) in enumerate(sets.values())
+        {"title": title, "svg": draw_svg(figures.images_a_person, index)}
+        for title, index in shown.items()
     ]
 
 
-def _curves(name: str, group: RunGroup) -> dict[str, Any]:
-    return {
-        "label": group.label,
-        "recipe": group.recipe,
-        "loss": figures.curve(f"{name}l", group, "loss"),
-        "accuracy": figures.curve(f"{name}a", group, "accuracy"),
-        "is_tested": any("val_loss" in figures.read_history(run) for run in group.runs),
+def _curves(group: RunGroup) -> dict[str, Any]:
+    histories = [read_history(run.path) for run in group.runs]
+    svgs = {
+        quantity: draw_svg(figures.curve, histories, quantity, group.recipe.test_on)
+        for quantity in ("loss", "accuracy")
+        if any(quantity in history for history in histories)
     }
+    is_tested = any("val_loss" in history for history in histories)
+    return {"label": group.label, "recipe": group.recipe, "svgs": svgs, "is_tested": is_tested}
 
 
-def _confusion(name: str, group: RunGroup, faces: bool) -> dict[str, Any]:
-    kind: str = group.recipe.test_on
-    if kind not in group.runs[0].metrics:
-        kind = next(iter(group.runs[0].metrics))
+def _confusion(group: RunGroup, faces: bool) -> dict[str, Any]:
+    test_on: str = group.recipe.test_on
+    kind = test_on if test_on in group.kinds else next(iter(group.runs[0].metrics))
     number = {person: n for n, person in enumerate(group.matches[0][kind].gallery)}
     return {
         "label": group.label,
         "kind": KINDS[kind],
-        "svg": figures.confusion_dots(name, group, kind),
+        "svg": draw_svg(figures.confusion_dots, group, kind),
         "pairs": [_pair(pair, number, faces) for pair in worst_pairs(group, kind)],
     }
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from maskedface.datasets import FaceIndex
 from maskedface.evaluation import EmbeddedFaces, Matches, bootstrap_interval, rank_one_matches
+from maskedface.evaluation.bootstrap import spread
 from maskedface.recipes import Recipe
 from maskedface.training import Run
 from maskedface.training.run import RECORD, read_json
@@ -76,6 +77,11 @@ class RunGroup:
         """Whether the test faces are of people nobody trained on."""
         return "embeddings" in self.runs[0].predictions
 
+    @property
+    def kinds(self) -> dict[str, str]:
+        """The kinds of test faces that the runs have figures of, with what they are called."""
+        return {kind: words for kind, words in KINDS.items() if kind in self.runs[0].metrics}
+
     @functools.cached_property
     def train(self) -> FaceIndex:
         """The rows trained on, of the first seed's run."""
@@ -108,8 +114,7 @@ class RunGroup:
         values, people = per_face(self.runs, kind)
         accuracies = [run.metrics[kind]["accuracy"] for run in self.runs]
         low, high = bootstrap_interval(values, people)
-        sd = float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else 0.0
-        return {"mean": float(np.mean(accuracies)), "sd": sd, "low": low, "high": high}
+        return {**spread(accuracies), "low": low, "high": high}
 
 
 def per_face(runs: Sequence[Run], domain: str) -> tuple[np.ndarray, list[str]]:

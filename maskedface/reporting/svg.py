@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from collections.abc import Callable
@@ -39,15 +40,13 @@ _STYLE: Any = {
 }
 
 
-def draw_svg(
-    draw: Callable[[Any], None], *, name: str, size: tuple[float, float] = (5.0, 3.3)
-) -> str:
-    """Draws one figure.
+def draw_svg(draw: Callable[..., None], *what: Any) -> str:
+    """Draws one figure, 5 x 3.3 inches with text of 11 points.
 
     Args:
-        draw: called with matplotlib's axes; takes its colors from this module.
-        name: str, a word that no other figure of the page has: it goes before the SVG's ids.
-        size: width and height in inches; text is 11 points.
+        draw: called with matplotlib's axes and `what`; takes its colors from this module, and may give
+            the axes' figure another size.
+        what: what it draws.
 
     Returns:
         An `<svg>` element without a size of its own; it fills its frame's width.
@@ -59,19 +58,20 @@ def draw_svg(
         import matplotlib
         from matplotlib.figure import Figure
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=(5.0, 3.3), layout="constrained")
         figure.patch.set_visible(False)
-        draw(figure.add_subplot())
+        draw(figure.add_subplot(), *what)
         text = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(text, format="svg", metadata=nothing)
-    return _themed(text.getvalue(), name)
+    return _themed(text.getvalue())
 
 
-def _themed(svg: str, name: str) -> str:
+def _themed(svg: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    # Its size is the frame's; the ids of one figure must not meet another's.
+    # Its size is the frame's; the ids of one figure must not meet those of another on the page.
+    name = f"f{hashlib.blake2b(svg.encode(), digest_size=6).hexdigest()}"
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{name}-", svg)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +12,8 @@ from maskedface.evaluation.paper_rows import PAPER_ROWS
 from maskedface.recipes import Recipe
 from maskedface.reporting.run_groups import KINDS, RunGroup
 from maskedface.training.run import MANIFEST
+
+_SCORES = ("precision", "recall", "f1")
 
 
 class Table(NamedTuple):
@@ -49,7 +52,7 @@ def paper_tables(groups: Sequence[RunGroup]) -> list[Table]:
     )
     for domain in ("unmasked", "masked"):
         row, name = paper[domain], f"{domain}: the paper, RMFRD"
-        cells = tuple(f"{row[key]:.3f}" for key in ("precision", "recall", "f1"))
+        cells = tuple(f"{row[key]:.3f}" for key in _SCORES)
         one.rows.append(("paper", (name, "", f"{row['accuracy']:.3f}", f"{row['loss']:.3f}")))
         two.rows.append(("paper", (name, "", *cells)))
         for group in groups:
@@ -57,42 +60,28 @@ def paper_tables(groups: Sequence[RunGroup]) -> list[Table]:
             if not reports:
                 continue
             name, faces = f"{domain}: {group.label}", f"{reports[0]['faces']:,}"
-            loss = sum(report["loss"] for report in reports) / len(reports)
+            loss = statistics.fmean(report["loss"] for report in reports)
             one.rows.append(("", (name, faces, told(group.figure(domain)), f"{loss:.3f}")))
-            two.rows.append(
-                ("", (name, faces, *map(_average(reports), ("precision", "recall", "f1"))))
-            )
+            two.rows.append(("", (name, faces, *(_averages(reports, key) for key in _SCORES))))
     return [one, two]
 
 
-def _average(reports: Sequence[Mapping[str, Any]]) -> Any:
-    def cell(score: str) -> str:
-        weighted, macro = (
-            sum(report[average][score] for report in reports) / len(reports)
-            for average in ("weighted", "macro")
-        )
-        return f"{weighted:.3f} ({macro:.3f})"
-
-    return cell
+def _averages(reports: Sequence[Mapping[str, Any]], score: str) -> str:
+    weighted, macro = (
+        statistics.fmean(report[average][score] for report in reports)
+        for average in ("weighted", "macro")
+    )
+    return f"{weighted:.3f} ({macro:.3f})"
 
 
 def domain_table(groups: Sequence[RunGroup]) -> Table:
     """What was trained on, by what was tested on: the share named right, best of a column marked."""
-    kinds = [kind for kind in KINDS if any(kind in group.runs[0].metrics for group in groups)]
-    rows = [
-        (
-            "",
-            (
-                group.label,
-                trained_on(group.recipe, len(group.train)),
-                *(
-                    told(group.figure(kind)) if kind in group.runs[0].metrics else "no such faces"
-                    for kind in kinds
-                ),
-            ),
-        )
-        for group in groups
-    ]
+    kinds = [kind for kind in KINDS if any(kind in group.kinds for group in groups)]
+    rows = []
+    for group in groups:
+        cells = [told(group.figure(k)) if k in group.kinds else "no such faces" for k in kinds]
+        words = trained_on(group.recipe, len(group.train))
+        rows.append(("", (group.label, words, *cells)))
     return Table("", ("run", "trained on", *(f"tested on {KINDS[kind]}" for kind in kinds)), rows)
 
 
@@ -150,7 +139,7 @@ def _provenance(group: RunGroup, private: bool) -> dict[str, str]:
     record = group.runs[0].record
     versions = record["versions"]
     facts = {
-        "manifest, sha256": manifest_hash(group),
+        "manifest, sha256": file_checks.sha256(os.path.join(group.runs[0].path, MANIFEST)),
         "training rows": f"{len(group.train):,} of {len(group.train.people):,} people",
         "test rows": f"{len(group.test):,} of {len(group.test.people):,} people",
         "seeds": ", ".join(str(run.record["seed"]) for run in group.runs),
@@ -168,8 +157,3 @@ def _provenance(group: RunGroup, private: bool) -> dict[str, str]:
 
 def _name(path: str, private: bool) -> str:
     return os.path.basename(path) if private else path
-
-
-def manifest_hash(group: RunGroup) -> str:
-    """The sha256 of the first seed's manifest.csv: the rows, and which part each was in."""
-    return file_checks.sha256(os.path.join(group.runs[0].path, MANIFEST))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from PIL import Image
 
+from maskedface.checks import check_least
 from maskedface.datasets.face_index import Domain, Face, FaceIndex
-from maskedface.synthetic.face_drawing import check_least, draw_face
+from maskedface.synthetic.face_drawing import draw_face
 
 JPEG_QUALITY = 90
 
@@ -77,18 +79,10 @@ def _face(path: str, person: str, domain: Domain, photo: int) -> Face:
 
 def _refuse_to_mix(root: str, planned: set[str]) -> None:
     for folder in ("AFDB_face_dataset", "AFDB_masked_face_dataset"):
-        found = {
-            os.path.relpath(os.path.join(where, name), root).replace(os.sep, "/")
-            for where, _, names in os.walk(os.path.join(root, folder))
-            for name in names
-        }
+        files = (path for path in Path(root, folder).rglob("*") if path.is_file())
+        found = {path.relative_to(root).as_posix() for path in files}
         if found and found != {path for path in planned if path.startswith(folder + "/")}:
             raise FileExistsError(
                 f"{os.path.join(root, folder)!r} holds other files than the people to draw: give "
                 "another root, or delete that folder first"
             )
-
-
-# A field's range stands in its annotation: two numbers to draw between, or a tuple to choose from.
-# Eyes and brows differ little between people and move much between photos: dlib's frozen network
-# then ranks about 3 of 4 masked faces right among 16 people, which leaves room to learn.

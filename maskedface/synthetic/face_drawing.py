@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
-from typing import Annotated, Any, get_type_hints
-
 import numpy as np
 from PIL import Image
 
-from maskedface.synthetic.mask_drawing import CLOTHS, draw_mask
-from maskedface.synthetic.pen import (
-    FINER,
-    MIDDLE,
-    Color,
-    Pen,
-    curve,
-    ellipse,
-    mirrored,
-    mix,
-    on_side,
-    rgb,
-    shade,
-)
+from maskedface.checks import check_least
+from maskedface.masking.sheet import MIDDLE, curve
+from maskedface.synthetic.colors import CLOTHS, IRISES, Color, mix, rgb, shade
+from maskedface.synthetic.mask_drawing import draw_mask
+from maskedface.synthetic.pen import FINER, Pen, ellipse, mirrored, on_side
+from maskedface.synthetic.traits import HAIRLINES, Shot, Traits, drawn
 
 # Everything below is drawn in the pixels of the 112-px ArcFace alignment (`geometry.ALIGNMENTS`).
 _EYES = ((38.29, 51.70), (73.53, 51.50))
 _MOUTH_Y = 92.3
-
-
-# Lightest to darkest; a person's skin lies anywhere between two neighbors.
-_SKINS = ((250, 221, 198), (236, 192, 158), (205, 150, 112), (152, 101, 70), (101, 66, 48))
-_HAIRS = (
-    (30, 26, 28), (62, 42, 32), (104, 68, 42), (150, 146, 144), (84, 40, 52),
-    (158, 112, 62), (214, 176, 110), (146, 62, 34),
-)  # fmt: skip
-_IRISES = (
-    (72, 44, 28), (112, 74, 36), (70, 112, 160), (84, 124, 84), (112, 124, 136), (40, 30, 28),
-)  # fmt: skip
-# Where hair ends on the forehead, left to right: x in half face widths, y below the hairline.
-_HAIRLINES: dict[str, tuple[tuple[float, float], ...]] = {
-    "short": ((-1, 30), (-0.88, 14), (-0.62, 2), (0, 0), (0.62, 2), (0.88, 14), (1, 30)),
-    "parted": ((-1, 32), (-0.9, 16), (-0.6, 0), (-0.42, -9), (0.1, 3), (0.8, 13), (1, 34)),
-    "fringe": ((-1, 40), (-0.94, 18), (-0.6, 10), (-0.2, 12), (0.6, 11), (0.94, 17), (1, 40)),
-    "centre": ((-1, 44), (-0.94, 26), (-0.6, 7), (0, -12), (0.6, 7), (0.94, 26), (1, 44)),
-    "peak": ((-1, 28), (-0.9, 8), (-0.55, -6), (0, 4), (0.55, -6), (0.9, 8), (1, 28)),
-    "curly": ((-1, 34), (-0.86, 13), (-0.5, 4), (0, 1), (0.5, 4), (0.86, 13), (1, 34)),
-}
 
 
 def draw_face(
@@ -79,8 +47,8 @@ def draw_face(
     # One stream a photo; (0, 0) is the person's own. Zeros at the end would not be told apart from
     # nothing, so every list has four numbers.
     rng = np.random.default_rng([seed, person, 2 if masked else 1, photo])
-    traits = _Traits(**_values(_Traits, np.random.default_rng([seed, person, 0, 0])))
-    shot = _Shot(**_values(_Shot, rng))
+    traits = drawn(Traits, np.random.default_rng([seed, person, 0, 0]))
+    shot = drawn(Shot, rng)
     pen = Pen(size, shot)
     _background(pen, rng)
     _head(pen, traits)
@@ -97,106 +65,7 @@ def draw_face(
     return _develop(pen.image.reduce(FINER), shot, rng)
 
 
-def check_least(**numbers: tuple[int, int]) -> None:
-    for name, (value, least) in numbers.items():
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}. Received: {name}={value}")
-
-
-@dataclass(frozen=True)
-class _Traits:
-    """What makes a person. Lengths in alignment pixels, y downwards."""
-
-    tone: Annotated[float, 0, len(_SKINS) - 1.001]
-    hair_color: Annotated[int, tuple(range(len(_HAIRS)))]
-    eye_color: Annotated[int, tuple(range(len(_IRISES)))]
-    brow_dark: Annotated[float, 0.3, 0.6]
-    lip_red: Annotated[float, 0.25, 0.65]
-    style: Annotated[str, tuple(_HAIRLINES)]
-    hairline: Annotated[float, 16, 29]
-    long: Annotated[float, (0, 0, 0, 92, 130)]  # y to which hair falls behind the face
-    part: Annotated[int, (-1, 1)]  # the side that a parting lies on
-    width: Annotated[float, 39, 44.5]  # half the face's
-    jaw: Annotated[float, 0.7, 0.9]  # share of the width
-    chin: Annotated[float, 107, 115]  # y
-    chin_width: Annotated[float, 0.3, 0.52]  # share of the width
-    eye_gap: Annotated[float, -1.4, 1.4]  # outwards from the alignment
-    eye_width: Annotated[float, 7.6, 9.6]
-    eye_height: Annotated[float, 4, 5.9]
-    eye_tilt: Annotated[float, -1.1, 1.6]  # outer corner upwards
-    eye_arc: Annotated[float, 1.7, 2.6]  # power of the upper lid's arc: 2 = parabola
-    iris: Annotated[float, 4, 5]
-    crease: Annotated[float, (0, 1.6, 2.8)]  # height of the fold above the eye
-    lashes: Annotated[float, 1.1, 2.1]
-    brow_y: Annotated[float, -12, -9.2]  # from the eye
-    brow_size: Annotated[float, 2.2, 3.8]
-    brow_arch: Annotated[float, 0.8, 2.8]
-    brow_tilt: Annotated[float, -1.2, 0.4]
-    brow_length: Annotated[float, 9.3, 11.2]
-    nose_width: Annotated[float, 5, 9.5]
-    nose_y: Annotated[float, 72, 77.5]
-    bridge: Annotated[float, 1.5, 4]
-    mouth_width: Annotated[float, 12.4, 16.8]
-    lip_size: Annotated[float, 1.4, 4]
-    beard: Annotated[float, (0, 0, 0, 0.35, 0.8)]  # how thick
-    glasses: Annotated[int, (0, 0, 0, 0, 2, 5)]  # 2 = round, 5 = nearly square
-    freckles: Annotated[int, (0, 0, 0, 12)]
-
-    @property
-    def skin(self) -> Color:
-        return mix(_SKINS[int(self.tone)], _SKINS[int(self.tone) + 1], self.tone % 1)
-
-    @property
-    def hair(self) -> Color:
-        # Dark skin goes with the dark half of the hair colors and with gray.
-        return _HAIRS[self.hair_color % 5 if self.tone > 2 else self.hair_color]
-
-    @property
-    def brow(self) -> Color:
-        return mix(self.hair, (40, 28, 26), self.brow_dark)
-
-
-@dataclass(frozen=True)
-class _Shot:
-    """What makes a photo: pose, expression, wear, light."""
-
-    turn: Annotated[float, -4, 4]  # pixels that the head's rim moves against the features
-    tilt: Annotated[float, -0.07, 0.07]  # radians
-    scale: Annotated[float, 0.96, 1.05]
-    right: Annotated[float, -1.8, 1.8]
-    down: Annotated[float, -1.8, 1.8]
-    open: Annotated[float, 0.55, 1.15]  # the eyes
-    gaze: Annotated[float, -1.8, 1.8]
-    brows: Annotated[float, -2.6, 2.6]
-    smile: Annotated[float, -2.5, 4]
-    gape: Annotated[float, -5, 6]
-    hat: Annotated[int, (0, 0, 1)]
-    glasses: Annotated[int, (0, 1)]  # whether who has glasses wears them
-    gain: Annotated[float, 0.8, 1.15]
-    from_left: Annotated[float, -0.22, 0.22]
-    from_above: Annotated[float, -0.15, 0.15]
-    red: Annotated[float, 0.93, 1.07]
-    blue: Annotated[float, 0.9, 1.1]
-    gamma: Annotated[float, 0.9, 1.12]
-    blur: Annotated[float, 0, 0.25]
-    noise: Annotated[float, 1, 6]
-
-
-@cache
-def _ranges(kind: type) -> dict[str, tuple[Any, ...]]:
-    hints = get_type_hints(kind, include_extras=True)
-    return {name: hint.__metadata__ for name, hint in hints.items()}
-
-
-def _values(kind: type, rng: np.random.Generator) -> dict[str, Any]:
-    values = {}
-    for name, limits in _ranges(kind).items():
-        among = len(limits) == 1
-        values[name] = limits[0][rng.integers(len(limits[0]))] if among else rng.uniform(*limits)
-    return values
-
-
-def _outline(t: _Traits, grow: float = 0.0) -> np.ndarray:
+def _outline(t: Traits, grow: float = 0.0) -> np.ndarray:
     """The head from the top over the right to the chin and back; `grow` pixels larger."""
     w, chin = t.width + grow, t.chin + grow
     half = [(0, -4 - grow), (0.6 * w, 2 - grow), (0.95 * w, 28), (w, 52), (0.96 * w, 74)]
@@ -204,7 +73,7 @@ def _outline(t: _Traits, grow: float = 0.0) -> np.ndarray:
     return mirrored(half)
 
 
-def _crown(t: _Traits, grow: float, low: float) -> np.ndarray:
+def _crown(t: Traits, grow: float, low: float) -> np.ndarray:
     """The part of the outline above y = low, from the left over the top to the right."""
     rim = _outline(t, grow)
     rim = np.roll(rim, len(rim) // 2, axis=0)
@@ -222,7 +91,7 @@ def _background(pen: Pen, rng: np.random.Generator) -> None:
     pen.fill(ellipse(MIDDLE, 138, 62, 32), shirt, 0.5)
 
 
-def _head(pen: Pen, t: _Traits) -> None:
+def _head(pen: Pen, t: Traits) -> None:
     if t.long:
         w = t.width + 7
         half = [(0, -12), (0.8 * w, -4), (w, 40), (w + 2, 0.8 * t.long), (0.8 * w, t.long)]
@@ -244,7 +113,7 @@ def _head(pen: Pen, t: _Traits) -> None:
         pen.fill(ellipse(MIDDLE + x, y, 0.7, 0.7), shade(t.skin, 0.78))
 
 
-def _eyes(pen: Pen, t: _Traits, shot: _Shot) -> None:
+def _eyes(pen: Pen, t: Traits, shot: Shot) -> None:
     for side, corner in zip((-1, 1), _EYES, strict=True):
         at = (corner[0] + side * t.eye_gap, corner[1])
         _eye(pen, t, shot, side, at)
@@ -254,7 +123,7 @@ def _eyes(pen: Pen, t: _Traits, shot: _Shot) -> None:
         pen.stroke(brow, np.array([0.8, 1, 1.1, 0.8, 0.2]) * t.brow_size, t.brow)
 
 
-def _eye(pen: Pen, t: _Traits, shot: _Shot, side: int, at: tuple[float, float]) -> None:
+def _eye(pen: Pen, t: Traits, shot: Shot, side: int, at: tuple[float, float]) -> None:
     wide, high = t.eye_width, t.eye_height * shot.open
     u = np.linspace(-wide, wide, 15)  # from the inner to the outer corner
 
@@ -268,7 +137,7 @@ def _eye(pen: Pen, t: _Traits, shot: _Shot, side: int, at: tuple[float, float]) 
     upper, lower = lids(u)
     pen.fill(place(u * 1.12, upper - 2.4), shade(t.skin, 0.93))
     pen.fill(np.concatenate([place(u, upper), place(u, lower)[::-1]]), (246, 243, 238))
-    iris = _IRISES[t.eye_color]
+    iris = IRISES[t.eye_color]
     for size, color in ((1, shade(iris, 0.6)), (0.82, iris), (0.42, (16, 12, 12))):
         x, y = ellipse(side * shot.gaze, -0.4, t.iris * size, t.iris * size).T
         pen.fill(place(x, y.clip(*lids(x))), color)
@@ -279,7 +148,7 @@ def _eye(pen: Pen, t: _Traits, shot: _Shot, side: int, at: tuple[float, float]) 
         pen.stroke(place(u, upper - t.crease), [0.3, 0.9, 0.9, 0.3], shade(t.skin, 0.72))
 
 
-def _nose(pen: Pen, t: _Traits) -> None:
+def _nose(pen: Pen, t: Traits) -> None:
     y, w = t.nose_y, t.nose_width
     for side in (-1, 1):
         bridge = [(t.bridge + 2, 48), (t.bridge, 56), (w / 2, y - 5)]
@@ -294,7 +163,7 @@ def _nose(pen: Pen, t: _Traits) -> None:
     pen.fill(tip, mix(t.skin, (255, 255, 255), 0.15), -1)
 
 
-def _mouth(pen: Pen, t: _Traits, shot: _Shot) -> None:
+def _mouth(pen: Pen, t: Traits, shot: Shot) -> None:
     if t.beard:
         _beard(pen, t)
     x = np.array([-1, -0.6, -0.2, 0, 0.2, 0.6, 1])
@@ -313,7 +182,7 @@ def _mouth(pen: Pen, t: _Traits, shot: _Shot) -> None:
         pen.fill(between(0 * x, 0.55 * gape * (1 - np.abs(x) ** 3)), (240, 236, 228))
 
 
-def _beard(pen: Pen, t: _Traits) -> None:
+def _beard(pen: Pen, t: Traits) -> None:
     rim = _outline(t, 0.5)
     cheek = [(-0.8, 84), (-0.5, 86), (-0.25, 83), (0, 82), (0.25, 83), (0.5, 86), (0.8, 84)]
     inside = curve(on_side(1, [(x * t.width, y) for x, y in cheek]))
@@ -321,9 +190,9 @@ def _beard(pen: Pen, t: _Traits) -> None:
     pen.fill(beard, mix(t.skin, t.brow, t.beard), 0.6)
 
 
-def _hair(pen: Pen, t: _Traits) -> None:
+def _hair(pen: Pen, t: Traits) -> None:
     w = t.width + 1.5
-    line = on_side(t.part, [(x * w, t.hairline + y) for x, y in _HAIRLINES[t.style]])
+    line = on_side(t.part, [(x * w, t.hairline + y) for x, y in HAIRLINES[t.style]])
     edge = curve(line[:: t.part])
     outer = _crown(t, 3.5, edge[[0, -1], 1].mean())
     pen.fill(np.concatenate([outer, edge[::-1] + np.array([0, 2])]), shade(t.skin, 0.8), 1)
@@ -337,7 +206,7 @@ def _hair(pen: Pen, t: _Traits) -> None:
             pen.fill(ellipse(x, y, 5.5, 5.5), shade(t.hair, (1, 0.88, 1.12)[n % 3]), 1)
 
 
-def _hat(pen: Pen, t: _Traits, rng: np.random.Generator) -> None:
+def _hat(pen: Pen, t: Traits, rng: np.random.Generator) -> None:
     """A knitted cap, down to the forehead."""
     wool, y = CLOTHS[rng.integers(len(CLOTHS))], rng.uniform(24, 32)
     crown, w = _crown(t, 6, y + 6), t.width + 5
@@ -349,7 +218,7 @@ def _hat(pen: Pen, t: _Traits, rng: np.random.Generator) -> None:
         pen.stroke([(x, top - 8), (x, top)], 0.8, shade(wool, 0.74), 1)
 
 
-def _glasses(pen: Pen, t: _Traits) -> None:
+def _glasses(pen: Pen, t: Traits) -> None:
     frame: Color = (34, 32, 38)
     circle = ellipse(0, 0, 1, 1)[[*range(24), 0]]
     ring = np.sign(circle) * np.abs(circle) ** (2 / t.glasses)
@@ -360,7 +229,7 @@ def _glasses(pen: Pen, t: _Traits) -> None:
     pen.stroke([(51.5, 51), (56, 49.5), (60.5, 51)], 1.6, frame)
 
 
-def _develop(image: Image.Image, shot: _Shot, rng: np.random.Generator) -> np.ndarray:
+def _develop(image: Image.Image, shot: Shot, rng: np.random.Generator) -> np.ndarray:
     """Light, blur and noise."""
     tones = 255 * shot.gain * (np.arange(256) / 255) ** shot.gamma
     pixels: np.ndarray = tones[np.asarray(image)] * np.array([shot.red, 1, shot.blue])

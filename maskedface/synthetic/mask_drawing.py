@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 from PIL import Image, ImageDraw
 
-from maskedface.synthetic.pen import Color, Pen, ellipse, mirrored, mix, on_side, shade
-
-CLOTHS = (
-    (120, 176, 214), (236, 238, 240), (46, 48, 54), (150, 206, 190), (226, 160, 178),
-    (60, 84, 140), (178, 60, 62), (122, 140, 92), (232, 200, 120),
-)  # fmt: skip
-
-
-class Traits(Protocol):
-    """What of a person decides how a mask lies: pixels of the alignment, and the skin's color."""
-
-    @property
-    def chin(self) -> float: ...
-    @property
-    def width(self) -> float: ...
-    @property
-    def jaw(self) -> float: ...
-    @property
-    def chin_width(self) -> float: ...
-    @property
-    def skin(self) -> Color: ...
+from maskedface.synthetic.colors import CLOTHS, Color, mix, shade
+from maskedface.synthetic.pen import Pen, ellipse, mirrored, on_side
+from maskedface.synthetic.traits import Traits
 
 
 def draw_mask(pen: Pen, t: Traits, rng: np.random.Generator) -> None:

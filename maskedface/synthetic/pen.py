@@ -3,42 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from maskedface.masking.sheet import MIDDLE, curve, outline
+from maskedface.synthetic.colors import Color, rgb
+from maskedface.synthetic.traits import Shot
+
 FINER = 4  # each pixel is drawn 4 x 4 times finer and averaged down: smooth edges
-MIDDLE, NOSE_Y = 56.0, 71.7  # of the face, in the 112-px ArcFace alignment
-# Catmull and Rom 1974: weights of four neighboring points at six steps between the middle two.
-_SPLINE = (np.arange(6)[:, None] / 6) ** np.arange(4) @ np.array(
-    [[0, 1, 0, 0], [-0.5, 0, 0.5, 0], [1, -2.5, 2, -0.5], [-0.5, 1.5, -1.5, 0.5]]
-)
+NOSE_Y = 71.7  # of the face, in the 112-px ArcFace alignment
 _TURN = np.arange(24) * (2 * np.pi / 24)
 _CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)], 1)
-
-Color = tuple[float, ...]
-
-
-class Pose(Protocol):
-    """How a head stands on a photograph: radians, shares, pixels of the alignment."""
-
-    @property
-    def tilt(self) -> float: ...
-    @property
-    def turn(self) -> float: ...
-    @property
-    def scale(self) -> float: ...
-    @property
-    def right(self) -> float: ...
-    @property
-    def down(self) -> float: ...
 
 
 class Pen:
     """Fills smooth shapes given in alignment pixels, posed as the shot says."""
 
-    def __init__(self, size: int, shot: Pose) -> None:
+    def __init__(self, size: int, shot: Shot) -> None:
         self.image = Image.new("RGB", (size * FINER, size * FINER))
         self.draw = ImageDraw.Draw(self.image)
         self.turn = shot.turn
@@ -68,29 +51,6 @@ class Pen:
         self.fill(np.concatenate([line + across, (line - across)[::-1]]), color, depth)
 
 
-def rgb(color: Color) -> tuple[int, int, int]:
-    red, green, blue = (int(min(max(value, 0), 255)) for value in color)
-    return red, green, blue
-
-
-def mix(first: Sequence[float], second: Sequence[float], share: float) -> Color:
-    return tuple(a + (b - a) * share for a, b in zip(first, second, strict=True))
-
-
-def shade(color: Color, factor: float) -> Color:
-    return tuple(value * factor for value in color)
-
-
-def curve(points: Any, closed: bool = False) -> np.ndarray:
-    """A Catmull-Rom spline through the points, six steps a piece; float64, shape (n, 2)."""
-    p = np.asarray(points, "float64")
-    ends = (p[-1:], p[:2]) if closed else (p[:1], p[-1:])
-    p = np.concatenate([ends[0], p, ends[1]])
-    fours = np.stack([p[i : len(p) - 3 + i] for i in range(4)], 1)
-    line: np.ndarray = (_SPLINE @ fours).reshape(-1, 2)
-    return line if closed else np.concatenate([line, p[-2:-1]])
-
-
 def ellipse(x: float, y: float, rx: float, ry: float) -> np.ndarray:
     return np.array([x, y]) + _CIRCLE * (rx, ry)
 
@@ -102,4 +62,5 @@ def on_side(side: int, points: Sequence[tuple[float, float]]) -> np.ndarray:
 
 def mirrored(half: Sequence[tuple[float, float]]) -> np.ndarray:
     """A smooth closed shape from its right half, top to bottom, x from the middle."""
-    return curve(np.concatenate([on_side(1, half), on_side(-1, half[-2:0:-1])]), closed=True)
+    shape: np.ndarray = outline(half) + np.array([MIDDLE, 0])
+    return shape

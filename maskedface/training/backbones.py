@@ -19,7 +19,10 @@ from maskedface.models.settings import in_float32, refuse_channels_first
 from maskedface.recipes import Recipe
 from maskedface.training.run import Run, alignment_beside, last_run
 
-BACKBONES = ("ResNet50", "DlibResNet29")
+# Those that take images of any size; the others end in a dense layer over the whole map, or keep the size
+# that their weights were trained at.
+_OF_ANY_SIZE = ("ResNet50", "SENet50", "InceptionResNetV1")
+BACKBONES = (*_OF_ANY_SIZE, "DlibResNet29", "IResNet", "AdaFaceIR", "VGGFace")
 RANDOM = "random"  # the weights of a network that nobody trained, where they are meant
 
 
@@ -92,13 +95,14 @@ def build_backbone(
     """Builds a backbone by name, reads one from a file, or copies one.
 
     Args:
-        backbone: "ResNet50", "DlibResNet29", a class of `keras.applications` that scales its input
+        backbone: one of `BACKBONES`, a class of `keras.applications` that scales its input
             itself ("EfficientNetV2B0", "ConvNeXtTiny", "MobileNetV3Small", ...: those with
             `include_preprocessing`), the path of a `.keras` file (images -> embeddings), or such a model,
             functional or sequential, which is copied.
         weights: as the backbone's own `weights` (of `keras.applications`: "imagenet" or a file); None or
             "random" for weights that nobody trained; None where a `.keras` file holds them.
-        image_size: int, input height and width in pixels; a backbone of one size keeps its own.
+        image_size: int, input height and width in pixels; a backbone of one size keeps its own, or that
+            of its weights.
         alignment: what the backbone's faces are aligned to, a key of `geometry.ALIGNMENTS`; None where
             the backbone states it (`models.alignment_of`): ours do, files of models that do, and files
             in a run folder, whose run.json does. It must be given for a class of `keras.applications`.
@@ -117,11 +121,8 @@ def build_backbone(
         return _copied(backbone, weights, image_size, alignment)
     if has_name(backbone) and weights == RANDOM:
         weights = None
-    if backbone == "ResNet50":
-        shape = (image_size, image_size, 3)
-        return models.ResNet50(weights, shape, alignment=alignment or "vggface2")
-    if backbone == "DlibResNet29":
-        return models.DlibResNet29(weights, alignment=alignment or "dlib")
+    if os.fspath(backbone) in BACKBONES:
+        return _of_ours(os.fspath(backbone), weights, image_size, alignment)
     if os.fspath(backbone) in _applications():
         refuse_channels_first()
         if alignment is None:
@@ -152,11 +153,32 @@ def build_backbone(
     return models.with_alignment(found, alignment)
 
 
+def _of_ours(
+    name: str, weights: str | os.PathLike[str] | None, image_size: int, alignment: str | None
+) -> keras.Model:
+    words: dict[str, Any] = {} if alignment is None else {"alignment": alignment}
+    if name in _OF_ANY_SIZE:
+        words["input_shape"] = (image_size, image_size, 3)
+    architecture = getattr(models, name)
+    # From weights it has their depth and size.
+    built: keras.Model = (
+        architecture(None, **words)
+        if weights is None
+        else architecture.from_preset(weights, **words)
+    )
+    return built
+
+
 def has_name(backbone: Backbone) -> bool:
     """Whether a backbone is built by its name, and not a model or a file that holds its weights."""
     if isinstance(backbone, keras.Model):
         return False
     return os.fspath(backbone) in (*BACKBONES, *_applications())
+
+
+def has_any_size(backbone: Backbone) -> bool:
+    """Whether a backbone is built for images of the recipe's size, and has not one of its own."""
+    return has_name(backbone) and backbone not in set(BACKBONES) - set(_OF_ANY_SIZE)
 
 
 def name_of(backbone: Backbone) -> str:

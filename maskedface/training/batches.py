@@ -142,7 +142,7 @@ def _validation(data: Data, inputs: np.ndarray, domain: str) -> RowBatches | Non
         return None
     labels = rows.test.labels(rows.train.people)
     if data.plan.with_domains:
-        masked = np.array([face.domain == "masked" for face in rows.test.faces])
+        masked = rows.test.masked
         labels = with_domain(labels, masked, len(rows.train.people))
     return RowBatches(inputs, labels, chosen)
 

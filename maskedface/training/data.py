@@ -126,9 +126,8 @@ def read_data(
     layers = [layer.build() for layer in recipe.augmentation] if recipe.epochs else []
     plan = EpochPlan(
         rows.train.labels(),
-        np.array([face.domain == "masked" for face in rows.train.faces]),
+        rows.train.masked,
         Augmentation(layers, seed=seed, alignment=seen.alignment, size=seen.size),
-        seed,
         recipe.sampling,
         seen.wants_domains,
         len(rows.train.people),

@@ -101,7 +101,7 @@ class _FinalNetwork:
         chips, found = self.data.train, []
         masks = Augmentation(
             [RandomMask(1.0)],
-            seed=self.data.plan.seed,
+            seed=self.data.plan.augmentation.seed,
             alignment=self.network.alignment,
             size=chips.shape[1],
         )
@@ -114,8 +114,7 @@ class _FinalNetwork:
 
     def templates(self, embeddings: np.ndarray) -> np.ndarray:
         """What is enrolled of the test rows: unmasked faces with drawn masks too (`masked_templates`)."""
-        faces = self.data.rows.test.faces
-        rows = np.flatnonzero([face.domain == "unmasked" for face in faces])
+        rows = np.flatnonzero(~self.data.rows.test.masked)
         found = embeddings.copy()
         for start in range(0, len(rows), _BLOCK):
             part = rows[start : start + _BLOCK]

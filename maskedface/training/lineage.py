@@ -6,8 +6,10 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
+from maskedface.datasets import FaceIndex
 from maskedface.datasets.person_names import same_people
-from maskedface.training.run import RECORD, last_run, read_record
+from maskedface.datasets.splits import shared_rows
+from maskedface.training.run import RECORD, Run, last_run, read_record
 
 
 def lineage(model: str) -> list[tuple[str, dict[str, Any]]]:
@@ -56,6 +58,24 @@ def refuse_people(model: str, people: Iterable[str]) -> None:
                 f"Received: {model!r}, of which {folder!r} was trained on {len(known)} of them, "
                 f"{list(known[:4])}"
             )
+
+
+def refuse_rows(run: Run, index: FaceIndex) -> None:
+    """Refuses images that a run was trained on, before it is tested on them.
+
+    Args:
+        run: finished.
+        index: the rows to test on.
+
+    Raises:
+        ValueError: if some are (`datasets.splits.shared_rows`); the message counts them.
+    """
+    leaked = shared_rows(index, run.split()["train"])
+    if leaked:
+        raise ValueError(
+            "images to evaluate on must not be ones the run trained on. "
+            f"Received: {len(leaked)} such, the first {leaked[0]!r}"
+        )
 
 
 def _around(file: str) -> list[str]:

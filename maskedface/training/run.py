@@ -115,14 +115,8 @@ class Run:
 
     def split(self) -> dict[str, FaceIndex]:
         """{"train": rows trained on, "test": rows tested on}; the files may have gone since."""
-        manifest = self._kept(MANIFEST)
-        return read_split(
-            manifest,
-            _COLUMN,
-            root=self.record["data"],
-            check_files=False,
-            alignment_column=_alignment_column(manifest),
-        )
+        root = self.record["data"]
+        return read_split(self._kept(MANIFEST), _COLUMN, root=root, check_files=False)
 
     def _arrays(self, only: Collection[str] | None = None) -> dict[str, np.ndarray]:
         path = self._kept(PREDICTIONS)
@@ -251,11 +245,15 @@ def alignment_beside(path: str | os.PathLike[str]) -> str | None:
     return found
 
 
-def _alignment_column(manifest: str) -> str:
-    """The name of the column that was "template" once."""
-    with open(manifest, encoding="utf-8", errors="surrogateescape", newline="") as file:
-        columns = next(csv.reader(file), [])
-    return "template" if "template" in columns and "alignment" not in columns else "alignment"
+def read_history(folder: str | os.PathLike[str]) -> dict[str, list[float]]:
+    """A folder's history.csv: {column: a value an epoch}, of whole columns; {} before any epoch."""
+    path = os.path.join(folder, HISTORY)
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = [key for key in (rows[0] if rows else ()) if all(row[key] for row in rows)]
+    return {key: [float(row[key]) for row in rows] for key in names}
 
 
 def read_json(path: str) -> dict[str, Any]:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
-
-from maskedface.training.run import HISTORY
 
 CURVE = "val_accuracy"  # the column of history.csv that trials are compared by
 LEAST_TRIALS = 5  # finished trials that the median rule waits for
@@ -65,21 +61,3 @@ def is_hopeless(curve: Sequence[float], others: Sequence[Sequence[float]]) -> bo
         return False
     averages = [np.mean(other[:reached]) for other in others if len(other) >= reached]
     return len(averages) >= LEAST_TRIALS and bool(max(curve) < np.median(averages))
-
-
-def read_curve(run_dir: str) -> tuple[int, list[float]]:
-    """What a run's history.csv says.
-
-    Args:
-        run_dir: the run folder; it may not exist yet.
-
-    Returns:
-        (the epochs that were run; the accuracy on the validation rows after each, [] where the
-        recipe's loss gives none).
-    """
-    path = os.path.join(run_dir, HISTORY)
-    if not os.path.exists(path):
-        return 0, []
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return len(rows), [float(row[CURVE]) for row in rows if CURVE in row]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 import os
@@ -69,10 +70,17 @@ class FaceHyperModel(keras_tuner.HyperModel):
         super().__init__()
         check_space(space, recipe)
         self.recipe, self.space = recipe, space
-        self.train_rows, self.validation_rows = train, validation
-        self.folder, self.backbone, self.weights = os.fspath(folder), backbone, weights
-        self.alignment = alignment
-        self.cache = os.path.join(self.folder, "cache") if cache is None else os.fspath(cache)
+        self.train_rows, self.folder = train, os.fspath(folder)
+        network: dict[str, Any] = {"backbone": backbone, "weights": weights, "alignment": alignment}
+        self._backbone = functools.partial(build_backbone, **network)
+        self._train = functools.partial(
+            training.train,
+            train=train,
+            test=validation,
+            cache=os.path.join(self.folder, "cache") if cache is None else cache,
+            progress=False,
+            **network,
+        )
 
     def declare_hyperparameters(self, hp: keras_tuner.HyperParameters) -> None:
         """Declares the space to Keras Tuner.
@@ -98,7 +106,7 @@ class FaceHyperModel(keras_tuner.HyperModel):
         the logits."""
         self.declare_hyperparameters(hp)
         recipe = self.recipe_of(hp)
-        base = build_backbone(self.backbone, self.weights, recipe.image_size, self.alignment)
+        base = self._backbone(image_size=recipe.image_size)
         network = network_of(recipe, base, self.train_rows.people)
         steps = -(-len(self.train_rows) // recipe.batch_size)
         compile_network(network.learner, network, steps)
@@ -134,32 +142,11 @@ class FaceHyperModel(keras_tuner.HyperModel):
             run_dir = os.path.join(self.folder, "runs", digest, f"seed-{seed}")
         if recipe.init:
             recipe = recipe.override(init=self._start(recipe, seed))
-        run = self._train(recipe, run_dir, seed, callbacks)
+        run = self._train(recipe=recipe, run_dir=run_dir, seed=seed, callbacks=callbacks)
         if os.path.exists(os.path.join(run_dir, MODEL)):
             os.remove(os.path.join(run_dir, MODEL))  # one a trial would fill the disk
         report = run.metrics[recipe.test_on]
         return {"val_accuracy": report["accuracy"], "val_loss": report["loss"]}
-
-    def _train(
-        self,
-        recipe: Recipe,
-        run_dir: str,
-        seed: int,
-        callbacks: Sequence[keras.callbacks.Callback] = (),
-    ) -> training.Run:
-        return training.train(
-            recipe,
-            self.train_rows,
-            self.validation_rows,
-            run_dir=run_dir,
-            backbone=self.backbone,
-            weights=self.weights,
-            alignment=self.alignment,
-            seed=seed,
-            cache=self.cache,
-            callbacks=callbacks,
-            progress=False,
-        )
 
     def _start(self, recipe: Recipe, seed: int) -> str:
         """The folder of the run that a recipe starts from, trained once for all trials of a seed."""
@@ -171,5 +158,5 @@ class FaceHyperModel(keras_tuner.HyperModel):
         with locked(start, what="train what trials start from", wait=math.inf):
             for step in before:
                 if not os.path.exists(os.path.join(folder, step.name, METRICS)):
-                    self._train(step, os.path.join(folder, step.name), seed)
+                    self._train(recipe=step, run_dir=os.path.join(folder, step.name), seed=seed)
         return start

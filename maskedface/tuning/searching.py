@@ -19,7 +19,7 @@ from maskedface.atomic_file import write_json
 from maskedface.datasets import FaceIndex, split_by_photo, with_photo_groups, write_manifest
 from maskedface.locks import locked
 from maskedface.recipes import Recipe, scenario
-from maskedface.training.backbones import build_backbone, has_name, name_of, refuse_noise
+from maskedface.training.backbones import build_backbone, has_any_size, name_of, refuse_noise
 from maskedface.training.run import read_json
 from maskedface.tuning._keras_tuner_fixes import worker_name
 from maskedface.tuning.hypermodel import FaceHyperModel
@@ -114,7 +114,7 @@ def search(
         space,
         recipe,
         models.stages(base),
-        has_any_size=has_name(backbone) and backbone != "DlibResNet29",
+        has_any_size=has_any_size(backbone),
         own_epochs=algorithm == "hyperband",
     )
     arguments = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import dataclass, field as attribute
 from typing import Any, get_type_hints
 
 import keras_tuner
@@ -17,7 +18,6 @@ or `{"min": a, "max": b}` with, where wanted, `"sampling": "log"` and `"step"`; 
 dict may carry `"when": {field: [values]}`: the field is searched only where another one of the space, named
 before it, has one of these values. JSON holds all of it."""
 
-_KEYS = {"values", "min", "max", "sampling", "step", "when"}
 _NEVER = ("name", "init", "test_on")  # what a trial is measured by must be the same for all
 
 
@@ -33,31 +33,30 @@ def check_space(space: Space, recipe: Recipe) -> None:
             it depends on no choice before it, or the recipe's own value, which is tried first, is not among
             the values.
     """
-    fields = get_type_hints(Recipe)
-    for number, (field, entry) in enumerate(space.items()):
-        root = field.split(".")[0]
-        if root not in fields or field in _NEVER:
+    if not space:
+        raise ValueError("a space must hold at least one field. Received: {}")
+    fields, before = get_type_hints(Recipe), dict[str, _Values]()
+    for field, entry in space.items():
+        if field.split(".")[0] not in fields or field in _NEVER:
             raise ValueError(
                 f"a space's field must be one of a recipe's, but none of {_NEVER}. Received: {field!r}"
             )
-        _check_entry(field, entry)
-        before = list(space)[:number]
-        for parent, values in _when(entry).items():
-            if parent not in before or not set(map(_text, values)) <= set(
-                map(_text, _choices(space[parent]) or ())
-            ):
+        values = _values(field, entry)
+        for parent, chosen in values.when.items():
+            known = before.get(parent)
+            if known is None or known.values is None or not all(map(known.holds, chosen)):
                 raise ValueError(
                     f"when must name a field before {field!r} and some of its choices. "
-                    f"Received: when={_when(entry)}"
+                    f"Received: when={values.when}"
                 )
-        _check_values(field, entry, recipe)
-        if _is_active(entry, recipe) and not _holds(entry, _own(recipe, field, entry)):
+        before[field] = values
+        _check_values(field, values, recipe)
+        own = _own(recipe, field, values)
+        if values.is_active(recipe) and not values.holds(own):
             raise ValueError(
                 f"the space of {field!r} must hold the recipe's own value, which is tried first. "
-                f"Received: {entry} without {_own(recipe, field, entry)!r}"
+                f"Received: {entry} without {own!r}"
             )
-    if not space:
-        raise ValueError("a space must hold at least one field. Received: {}")
 
 
 def declare(space: Space, recipe: Recipe, hp: keras_tuner.HyperParameters) -> None:
@@ -69,11 +68,11 @@ def declare(space: Space, recipe: Recipe, hp: keras_tuner.HyperParameters) -> No
         hp: changed in place. Numbers are declared as such, all else as text.
     """
     for field, entry in space.items():
+        values = _values(field, entry)
         with contextlib.ExitStack() as scopes:
-            for parent, values in _when(entry).items():
-                declared = [_declared(value) for value in values]
-                scopes.enter_context(hp.conditional_scope(parent, declared))
-            _declare_one(hp, field, entry, _own(recipe, field, entry))
+            for parent, chosen in values.when.items():
+                scopes.enter_context(hp.conditional_scope(parent, [*map(_declared, chosen)]))
+            _declare_one(hp, field, values, _own(recipe, field, values))
 
 
 def recipe_of(recipe: Recipe, values: dict[str, Any]) -> Recipe:
@@ -82,7 +81,7 @@ def recipe_of(recipe: Recipe, values: dict[str, Any]) -> Recipe:
     Args:
         recipe: the experiment.
         values: of `keras_tuner.HyperParameters`; names with a "/" are the tuner's own and left out.
-            Fractions are rounded to six digits: they come back from another process in 32 bits.
+            Fractions are rounded to six digits.
 
     Returns:
         The recipe of the trial.
@@ -117,126 +116,107 @@ def fitting_space(
     Raises:
         ValueError: if nothing is left, and as `check_space`.
     """
-    fitting = dict(space)
-    if not has_any_size:
-        fitting.pop("image_size", None)
-    if own_epochs:
-        fitting.pop("epochs", None)
-    through = _choices(fitting.get("freeze_through", []))
-    if through:
-        kept = [stage for stage in through if stage in (*stages, "none", "all")]
-        entry = fitting["freeze_through"]
-        fitting["freeze_through"] = {**entry, "values": kept} if isinstance(entry, dict) else kept
+    left_out = {*(() if has_any_size else ["image_size"]), *(["epochs"] if own_epochs else ())}
+    fitting = {field: entry for field, entry in space.items() if field not in left_out}
+    through = fitting.get("freeze_through", {"min": 0, "max": 1})
+    values = _values("freeze_through", through).values
+    if values is not None:
+        kept = [stage for stage in values if stage in (*stages, "none", "all")]
+        fitting["freeze_through"] = (
+            {**through, "values": kept} if isinstance(through, dict) else kept
+        )
     check_space(fitting, recipe)
     return fitting
 
 
-def _declare_one(hp: keras_tuner.HyperParameters, field: str, entry: Any, own: Any) -> None:
-    choices = _choices(entry)
-    if choices is not None:
-        values = [_declared(value) for value in choices]
-        own = _declared(own)
-        hp.Choice(field, values, default=own if own in values else values[0])
-        return
-    whole = all(type(number) is int for number in (entry["min"], entry["max"]))
-    number = hp.Int if whole and type(own) is not float else hp.Float
-    number(
-        field,
-        entry["min"],
-        entry["max"],
-        step=entry.get("step"),
-        sampling=entry.get("sampling", "linear"),
-        default=own if _holds(entry, own) else entry["min"],
-    )
+@dataclass(frozen=True)
+class _Values:
+    """What a space says of a field, in whichever form: choices, or where these are None a range."""
+
+    values: Any = None
+    min: Any = None
+    max: Any = None
+    sampling: str = "linear"
+    step: Any = None
+    when: dict[str, list[Any]] = attribute(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.values is not None:
+            good = isinstance(self.values, (list, tuple)) and len(self.values) > 0
+            good = good and len(set(map(_text, self.values))) == len(self.values)
+        else:
+            good = all(type(end) in (int, float) for end in (self.min, self.max))
+            good = good and self.min < self.max
+            good = good and (self.sampling == "linear" or (self.sampling == "log" and self.min > 0))
+        if not good:
+            raise ValueError("values must be different ones, or a range")
+
+    def holds(self, value: Any) -> bool:
+        if self.values is None:
+            return type(value) in (int, float) and bool(self.min <= value <= self.max)
+        return _declared(value) in map(_declared, self.values)
+
+    def is_active(self, recipe: Recipe) -> bool:
+        """Whether the recipe's own values are such that the field is searched."""
+        parents = {parent: _Values(values) for parent, values in self.when.items()}
+        return all(one.holds(_own(recipe, parent, one)) for parent, one in parents.items())
 
 
-def _check_entry(field: str, entry: Any) -> None:
-    choices = _choices(entry)
-    if choices is None:
-        good = isinstance(entry, dict) and {"min", "max"} <= set(entry)
-        good = good and all(type(entry[key]) in (int, float) for key in ("min", "max"))
-        good = good and entry["min"] < entry["max"]
-        good = good and entry.get("sampling", "linear") in ("linear", "log")
-        good = good and not (entry.get("sampling") == "log" and entry["min"] <= 0)
-    else:
-        good = isinstance(choices, list) and bool(choices)
-        good = good and len(set(map(_text, choices))) == len(choices)
-    if not good or (isinstance(entry, dict) and not set(entry) <= _KEYS):
+def _values(field: str, entry: Any) -> _Values:
+    try:
+        return _Values(**(entry if isinstance(entry, dict) else {"values": entry}))
+    except (TypeError, ValueError):
         raise ValueError(
             f"the space of {field!r} must be a list of different values, or of a number "
             f'{{"min": a, "max": b, "sampling": "linear" or "log", "step": s}}. Received: {entry!r}'
-        )
+        ) from None
 
 
-def _check_values(field: str, entry: Any, recipe: Recipe) -> None:
+def _declare_one(hp: keras_tuner.HyperParameters, field: str, values: _Values, own: Any) -> None:
+    if values.values is not None:
+        choices = [*map(_declared, values.values)]
+        default = _declared(own) if values.holds(own) else choices[0]
+        hp.Choice(field, choices, default=default)
+        return
+    whole = all(type(number) is int for number in (values.min, values.max))
+    number = hp.Int if whole and type(own) is not float else hp.Float
+    default = own if values.holds(own) else values.min
+    words = {"step": values.step, "sampling": values.sampling, "default": default}
+    number(field, values.min, values.max, **words)
+
+
+def _check_values(field: str, values: _Values, recipe: Recipe) -> None:
     """Tries the values in the recipe, after choices that the field depends on."""
-    choices = _choices(entry)
-    for value in choices if choices is not None else (entry["min"], entry["max"]):
-        settings = {parent: values[0] for parent, values in _when(entry).items()}
-        try:
-            base = recipe_of(recipe, settings)
-        except ValueError:
-            return  # these choices go with others of the space alone
-        _try(field, value, base, needs_others="." not in field)
-
-
-def _try(field: str, value: Any, recipe: Recipe, *, needs_others: bool) -> None:
     try:
-        recipe_of(recipe, {field: value})
-    except ValueError as error:
-        # Another head may be refused for means that a later field takes away.
-        if not (needs_others and str(error).startswith("head must be 'cosine'")):
-            raise ValueError(
-                f"the space of {field!r} must hold values that the recipe takes. "
-                f"Received: {value!r} ({error})"
-            ) from error
+        base = recipe_of(recipe, {parent: chosen[0] for parent, chosen in values.when.items()})
+    except ValueError:
+        return  # these choices go with others of the space alone
+    for value in values.values or (values.min, values.max):
+        try:
+            recipe_of(base, {field: value})
+        except ValueError as error:
+            # Another head may be refused for means that a later field takes away.
+            if "." in field or not str(error).startswith("head must be 'cosine'"):
+                raise ValueError(
+                    f"the space of {field!r} must hold values that the recipe takes. "
+                    f"Received: {value!r} ({error})"
+                ) from error
 
 
-def _own(recipe: Recipe, field: str, entry: Any) -> Any:
+def _own(recipe: Recipe, field: str, values: _Values) -> Any:
     """The recipe's own value, of a part its class's name, or all of it where the choices are such."""
     part = getattr(recipe, field, None)
     if isinstance(part, tuple):  # of augmentation or callbacks
         return [item.to_dict() for item in part]
-    value, choices = recipe.value_at(field), _choices(entry) or ()
-    if isinstance(part, Spec) and value not in choices and not all(map(_is_text, choices)):
-        return part.to_dict()
+    value, choices = recipe.value_at(field), values.values or ()
+    if isinstance(part, Spec) and value not in choices:
+        return value if all(isinstance(choice, str) for choice in choices) else part.to_dict()
     return value
-
-
-def _choices(entry: Any) -> list[Any] | None:
-    """The values of a choice; None of a range."""
-    if isinstance(entry, dict):
-        return entry.get("values")
-    return list(entry) if isinstance(entry, (list, tuple)) else []
-
-
-def _when(entry: Any) -> dict[str, list[Any]]:
-    return entry.get("when", {}) if isinstance(entry, dict) else {}
-
-
-def _is_active(entry: Any, recipe: Recipe) -> bool:
-    for parent, values in _when(entry).items():
-        own = _own(recipe, parent, {"values": values})
-        if _declared(own) not in [_declared(value) for value in values]:
-            return False
-    return True
-
-
-def _holds(entry: Any, value: Any) -> bool:
-    choices = _choices(entry)
-    if choices is None:
-        is_number = type(value) in (int, float)
-        return is_number and bool(entry["min"] <= value <= entry["max"])
-    return _declared(value) in [_declared(choice) for choice in choices]
 
 
 def _declared(value: Any) -> Any:
     """A choice as Keras Tuner takes it: a number, so that it is known to be ordered, or text."""
     return value if type(value) in (int, float) else _text(value)
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
 
 
 def _text(value: Any) -> str:

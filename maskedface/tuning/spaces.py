@@ -42,35 +42,24 @@ its own; batch norm, dropout, hidden layers and class weights are where it is si
 something (uneven classes). The bounds are ours: a decade or more to either side.
 """
 
+_COSINE_HEAD = {"head": ["CosineHead"]}
+_MARGIN_LOSS = {**_COSINE_HEAD, "loss": ["CosineMargin"]}
+
 BEYOND: Space = {
     "head": ["LinearHead", "CosineHead"],
     **{field: entry for field, entry in PAPER.items() if field != "head.hidden"},
     "head.hidden": {"values": [[], [256], [512], [1024]], "when": {"head": ["LinearHead"]}},
-    "head_init": {"values": ["random", "class_means"], "when": {"head": ["CosineHead"]}},
-    "head_final": {"values": ["trained", "class_means"], "when": {"head": ["CosineHead"]}},
-    "loss": {
-        "values": ["SparseCategoricalCrossentropy", "CosineMargin"],
-        "when": {"head": ["CosineHead"]},
-    },
-    "loss.scale": {
-        "min": 8.0,
-        "max": 64.0,
-        "sampling": "log",
-        "when": {"head": ["CosineHead"], "loss": ["CosineMargin"]},
-    },
-    "loss.margin": {
-        "min": 0.0,
-        "max": 0.5,
-        "when": {"head": ["CosineHead"], "loss": ["CosineMargin"]},
-    },
+    "head_init": {"values": ["random", "class_means"], "when": _COSINE_HEAD},
+    "head_final": {"values": ["trained", "class_means"], "when": _COSINE_HEAD},
+    "loss": {"values": ["SparseCategoricalCrossentropy", "CosineMargin"], "when": _COSINE_HEAD},
+    "loss.scale": {"min": 8.0, "max": 64.0, "sampling": "log", "when": _MARGIN_LOSS},
+    "loss.margin": {"min": 0.0, "max": 0.5, "when": _MARGIN_LOSS},
     "sampling": ["shuffled", "balanced"],
 }
 """`PAPER` and the cosine head with its margin loss (`recipes.COSINE_MARGIN`), and balanced sampling."""
 
 FROZEN: Space = {
-    **{
-        field: entry for field, entry in BEYOND.items() if field not in ("image_size", "batch_norm")
-    },
+    **{field: BEYOND[field] for field in BEYOND if field not in ("image_size", "batch_norm")},
     "freeze_through": ["layer3", "layer4", "layer5", "all"],
     "batch_size": [16, 32, 64],
     "epochs": [5, 10, 25],

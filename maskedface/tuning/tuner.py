@@ -9,6 +9,7 @@ import logging
 import math
 import os
 import shutil
+import statistics
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -21,9 +22,9 @@ from keras_tuner.src.distribute.utils import is_chief_oracle
 from maskedface.atomic_file import atomic_write, write_json
 from maskedface.locks import LockedError
 from maskedface.training.checkpoint import STATE
-from maskedface.training.run import METRICS, read_json
+from maskedface.training.run import METRICS, read_history, read_json
 from maskedface.tuning._keras_tuner_fixes import WholeFileTuner, patient, serve
-from maskedface.tuning.early_stopping import TrialStopping, read_curve
+from maskedface.tuning.early_stopping import CURVE, TrialStopping
 from maskedface.tuning.hypermodel import OBJECTIVE, FaceHyperModel
 from maskedface.tuning.search_folder import RECORD, Search, progress_line
 
@@ -144,30 +145,25 @@ class FaceTuner(WholeFileTuner):
         # The curve of a head that is replaced at the end says nothing of the score.
         is_judged = recipe.head_final == "trained"
         others = self._curves() if self.stop_hopeless and is_judged else []
-        scores: list[float] = []
-        losses: list[float] = []
-        curves: list[list[float]] = []
-        epochs: list[int] = []
-        watch: list[keras.callbacks.Callback]
+        found = []
         for seed in self.seeds:
             run_dir = os.path.join(folder, f"seed-{seed}")
             self._go_on(values.get("tuner/trial_id"), seed, run_dir)
-            _, curve = read_curve(run_dir)
-            watch = [
-                TrialStopping(others, wanted, lambda: self.oracle.get_trial(trial.trial_id), curve)
+            begun = read_history(run_dir).get(CURVE, [])
+            watch: list[keras.callbacks.Callback] = [
+                TrialStopping(others, wanted, lambda: self.oracle.get_trial(trial.trial_id), begun)
             ]
             if "tuner/epochs" in values:
                 watch.append(_Keep(run_dir))
-            found = self.hypermodel.fit(
+            report = self.hypermodel.fit(
                 trial.hyperparameters, run_dir=run_dir, seed=seed, callbacks=watch
             )
-            scores.append(found[OBJECTIVE.name])
-            losses.append(found["val_loss"])
-            ran, curve = read_curve(run_dir)
-            epochs.append(ran)
-            curves.append(curve if is_judged else [])
+            history = read_history(run_dir)
+            ran, curve = len(history.get("epoch", [])), history.get(CURVE, []) if is_judged else []
+            found.append((report[OBJECTIVE.name], report["val_loss"], ran, curve))
             if ran < wanted:
                 break  # hopeless: the other seeds need not run
+        scores, losses, epochs, curves = map(list, zip(*found, strict=True))
         if not all(map(math.isfinite, [*scores, *losses])):
             raise keras_tuner.errors.FailedTrialError(
                 f"accuracy and loss must be numbers. Received: {scores} and {losses}"
@@ -175,10 +171,10 @@ class FaceTuner(WholeFileTuner):
         return {
             "status": "stopped" if min(epochs) < wanted else "completed",
             "scores": scores,
-            "score": sum(scores) / len(scores),
-            "loss": sum(losses) / len(losses),
+            "score": statistics.fmean(scores),
+            "loss": statistics.fmean(losses),
             "epochs": min(epochs),
-            "curve": [sum(step) / len(step) for step in zip(*curves, strict=False)],
+            "curve": [statistics.fmean(step) for step in zip(*curves, strict=False)],
         }
 
     def _record(self, trial_id: str) -> dict[str, Any]:
@@ -219,16 +215,16 @@ class _Keep(keras.callbacks.Callback):
 @contextlib.contextmanager
 def _without_retracing_warnings() -> Iterator[None]:
     """Each trial is a new model, of which TensorFlow warns."""
+
+    def is_of_else(record: logging.LogRecord) -> bool:
+        return "retracing" not in record.getMessage()
+
     logger = logging.getLogger("tensorflow")
-    logger.addFilter(_is_no_retracing)
+    logger.addFilter(is_of_else)
     try:
         yield
     finally:
-        logger.removeFilter(_is_no_retracing)
-
-
-def _is_no_retracing(record: logging.LogRecord) -> bool:
-    return "retracing" not in record.getMessage()
+        logger.removeFilter(is_of_else)
 
 
 def memory_mib() -> float:

@@ -166,9 +166,9 @@ def test_bad_words_are_refused_before_anything_is_searched(
     (tmp_path / "file").write_text("")
     bad: list[tuple[Path, list[str | Path], str]] = [
         (tmp_path / "a.txt", [], "--out must end in .csv"),
-        (tmp_path / "folder.csv", [], "--out must be a file"),
+        (tmp_path / "folder.csv", [], "an output must be a file, not a folder"),
         (tmp_path / "file" / "a.csv", [], "file"),
-        (manifest, ["--manifest", manifest], "--out must be another file than --manifest"),
+        (manifest, ["--manifest", manifest], "an output must be a file of its own"),
         (out, ["--sheet", "sheet.csv"], "--sheet must end in .png"),
         (out, ["--json", "sum.txt"], "--json must end in .json"),
         (out, ["--crops", people.root], "folder must lie beside"),

@@ -109,7 +109,7 @@ def test_files_name_the_runs_test_faces(
 def test_a_file_that_names_fewer_ends_with_1(
     run_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from maskedface.cli import export_check
+    from maskedface.cli import export
     from maskedface.exporting import Exported
     from maskedface.exporting.exported import Agreement
     from maskedface.training import Run
@@ -119,14 +119,14 @@ def test_a_file_that_names_fewer_ends_with_1(
     (run_dir / "file.json").write_text("{}")
     labels = found.predictions["labels"]
     wrong = -np.eye(len(found.record["classes"]))[labels]  # one's own score is the lowest
-    monkeypatch.setattr(export_check, "_outputs", lambda path, chips: wrong)
+    monkeypatch.setattr(export, "_outputs", lambda path, chips: wrong)
     lost = found.metrics["masked"]["accuracy"]
     assert lost > 0
-    assert not export_check.check_files(found, [one], most=lost / 2)
-    assert export_check.check_files(found, [one], most=1.0)
+    assert not export.check_files(found, [one], most=lost / 2)
+    assert export.check_files(found, [one], most=1.0)
 
 
 def test_an_unknown_model_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["export", "nothing", "--to", "savedmodel", "--out", str(tmp_path / "m")]
     assert main(words) == 2
-    assert "MODEL must be 'dlib'" in capsys.readouterr().err
+    assert "a model must be 'dlib'" in capsys.readouterr().err

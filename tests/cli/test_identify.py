@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from maskedface import recognition
-from maskedface.cli import identify
+from maskedface.cli import identify, outputs
 from maskedface.cli.main import _Unbroken, main
 from maskedface.recognition import Gallery
 from maskedface.synthetic import draw_face
@@ -67,14 +67,14 @@ def test_a_picture_that_cannot_be_written_is_a_row(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    write = identify.write_picture
+    write = outputs.write_picture
 
     def failing(path: str, picture: np.ndarray) -> None:
         if "0001" in path:
             raise OSError("no room")
         write(path, picture)
 
-    monkeypatch.setattr(identify, "write_picture", failing)
+    monkeypatch.setattr(outputs, "write_picture", failing)
     assert main([*words, "--pictures", str(tmp_path / "pictures")]) == 3
     found = rows(tmp_path)
     assert found["complete"] and [one["picture_error"] for one in found["photos"]] == [

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from maskedface import evaluation, training
-from maskedface.cli import protocols
+from maskedface.cli import open_set
 from maskedface.cli.main import main
 from maskedface.datasets import FaceIndex, Landmarks, read_pairs, split_by_person, write_manifest
 from maskedface.synthetic import draw_face, draw_people
@@ -84,7 +84,7 @@ def test_a_run_trained_on_people_of_the_pairs_is_refused(
     def loads(*_: Any, **__: Any) -> None:
         raise AssertionError("no model is loaded")
 
-    monkeypatch.setattr("maskedface.cli.embedding.load_recognizers", loads)
+    monkeypatch.setattr("maskedface.recognition.Recognizer.load", loads)
     people = {"before": ["p_4", "stranger"], "after": ["other", "p_5" if start == "" else "third"]}
     for name, classes in people.items():
         record = {"classes": classes, "init": "", "backbone": "ResNet50"}
@@ -190,7 +190,7 @@ def test_a_manifests_column_is_an_open_set(
     printed = capsys.readouterr().out
     for row in ("masked probes: FNIR at FPIR 0.25", "masked-masked pairs: TAR at FAR 0.1"):
         assert row in printed
-    monkeypatch.setattr(protocols, "embed_index", None)  # refused before that
+    monkeypatch.setattr(open_set, "embed_index", None)  # refused before that
     assert evaluate(tiny_backbone, *words, "--enrolled", "8") == 2
     assert "must have different people" in capsys.readouterr().err
     assert evaluate(tiny_backbone, *words, "--enrolled", "2", "--fpir", "0.01") == 2

@@ -144,7 +144,7 @@ def test_masks_are_drawn_on_those_enrolled_and_the_gallery_remembers_how_many(
     assert Gallery.load(words[1]).masks == 2
     capsys.readouterr()
     assert main(["enroll", *words, str(people / "p2"), "--person", "c", "--masks", "3"]) == 2
-    assert "--masks must be that of the gallery, 2. Received: 3" in capsys.readouterr().err
+    assert "masks must be that of the gallery, 2. Received: 3" in capsys.readouterr().err
 
 
 def test_a_threshold_for_faces_with_drawn_masks_is_chosen_on_masked_ones_too(
@@ -206,8 +206,8 @@ def test_strangers_choose_the_threshold(
     ("extra", "message"),
     [
         ([], "photographs, --from, --remove or --strangers must be given"),
-        (["--remove", "nobody"], "--gallery must be there to remove from it"),
-        (["nowhere"], "a photograph must exist"),
+        (["--remove", "nobody"], "a gallery must be there to remove from it"),
+        (["nowhere"], "a file to read must exist"),
     ],
 )
 def test_wrong_words_write_nothing(

@@ -15,6 +15,7 @@ from maskedface.recognition.calibration import Calibration
 from maskedface.recognition.enrollment import EnrolledPhoto
 from maskedface.recognition.faces import EmbeddedFace
 from maskedface.recognition.gallery import Candidate
+from maskedface.recognition.gallery_update import Updated
 
 HOSTILE = "\x1b]0;owned\x07\u202egpj"
 FACE = EmbeddedFace((0, 0, 9, 9), None, "alignment", "", 0.1, np.ones(3, "float32"))
@@ -30,8 +31,9 @@ def test_enroll_escapes_people_and_files(capsys: pytest.CaptureFixture[str]) -> 
         EnrolledPhoto(HOSTILE, HOSTILE, FACE, ""),
         EnrolledPhoto(HOSTILE, HOSTILE, None, f"no face in {HOSTILE}"),
     ]
-    words = argparse.Namespace(json=None, pictures=None)
-    assert enrolled.report(words, rows, Gallery("f00d"), f"from {HOSTILE}") == 1
+    words = argparse.Namespace(json=None, pictures=None, remove=[])
+    done = Updated(Gallery("f00d"), rows, None, f"from {HOSTILE}")
+    assert enrolled.report(words, done) == 1
     check(capsys.readouterr().out)
 
 

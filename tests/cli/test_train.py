@@ -89,7 +89,6 @@ def test_a_line_says_where_the_faces_lie(
         (["--set", "augmentation.1.mode=vertical"], "augmentation.1 must be a number below 1"),
         (["--recipe", "none"], "--recipe must be one of"),
         (["--landmarks", "serch"], "--landmarks must be find, none or a file. Received: 'serch'"),
-        (["--seeds", "a"], "--seeds must be whole numbers"),
         (["--min-masked", "9"], "--min-masked must leave at least one person"),
         (["--protocol", "closed_set"], "--protocol must come with --manifest"),
     ],

@@ -57,6 +57,7 @@ def test_what_is_in_range_is_taken() -> None:
         ["train", "--run", "r", "--train-fraction", "1.5"],
         ["train", "--run", "r", "--validation", "nan"],
         ["train", "--run", "r", "--min-masked", "-8"],
+        ["train", "--run", "r", "--seeds", "a"],
         ["tune", "--search", "s", "--trials", "0"],
         ["tune", "--search", "s", "--timeout", "nan"],
         ["export", "r", "--out", "o", "--calibrate", "0"],

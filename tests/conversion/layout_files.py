@@ -1,4 +1,5 @@
-"""Writes random ResNet-50s in each layout that VGGFace2's weights are found in, in its file format.
+"""Writes random ResNet-50s and SENet-50s in each layout that VGGFace2's weights are found in, in its
+file format.
 
 Written from the published networks alone; nothing of the package is used.
 """
@@ -11,17 +12,19 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from tests.models.numpy_layers import Arrays, random_conv, random_conv_bn
+
 CLASSES = 8631
 BLOCKS = (3, 4, 6, 3)
-Arrays = dict[str, np.ndarray]
 
 
-def random_network(filters: int, blocks: tuple[int, ...] = BLOCKS, seed: int = 0) -> Arrays:
-    """A network in VGGFace2-pytorch's names, for BGR input. Each batch norm's variance is what its
-    convolution gives, from 1e-3 to 10, so values stay near 1 and a wrong epsilon is seen."""
+def random_network(
+    filters: int, blocks: tuple[int, ...] = BLOCKS, seed: int = 0, reduction: int = 0
+) -> Arrays:
+    """A network in VGGFace2-pytorch's names, for BGR input; with a `reduction` it is a SENet-50."""
     random = np.random.default_rng(seed)
     arrays: Arrays = {}
-    _conv_bn(arrays, random, "conv1", "bn1", (filters, 3, 7, 7), input_scale=70.0, gain=1.0)
+    random_conv_bn(arrays, random, "conv1", "bn1", (filters, 3, 7, 7), input_scale=70.0, gain=1.0)
     width = filters
     for stage, count in enumerate(blocks):
         inner = filters * 2**stage
@@ -33,35 +36,20 @@ def random_network(filters: int, blocks: tuple[int, ...] = BLOCKS, seed: int = 0
                 (3, (4 * inner, inner, 1, 1), 0.4),
             ):
                 names = f"{name}.conv{number}", f"{name}.bn{number}"
-                _conv_bn(arrays, random, *names, shape, input_scale=0.8, gain=gain)
+                random_conv_bn(arrays, random, *names, shape, input_scale=0.8, gain=gain)
+            if reduction:
+                for part, shape in (
+                    ("conv4", (4 * inner // reduction, 4 * inner, 1, 1)),
+                    ("conv5", (4 * inner, 4 * inner // reduction, 1, 1)),
+                ):
+                    random_conv(arrays, random, f"{name}.{part}", shape, gain=3.0, bias=0.5)
             if block == 0:
                 names = f"{name}.downsample.0", f"{name}.downsample.1"
-                _conv_bn(arrays, random, *names, (4 * inner, width, 1, 1), 0.8, 1.0)
+                random_conv_bn(arrays, random, *names, (4 * inner, width, 1, 1), 0.8, 1.0)
             width = 4 * inner
     arrays["fc.weight"] = random.normal(0, 0.01, (CLASSES, width)).astype(np.float32)
     arrays["fc.bias"] = random.normal(0, 0.01, CLASSES).astype(np.float32)
     return arrays
-
-
-def _conv_bn(
-    arrays: Arrays,
-    random: np.random.Generator,
-    conv: str,
-    norm: str,
-    shape: tuple[int, int, int, int],
-    input_scale: float,
-    gain: float,
-) -> None:
-    filters = shape[0]
-    variance = 10 ** random.uniform(-3, 1, filters)
-    size = np.sqrt(variance / np.prod(shape[1:])) / input_scale
-    arrays[f"{conv}.weight"] = random.normal(0, 1, shape) * size[:, None, None, None]
-    arrays[f"{norm}.weight"] = gain * random.uniform(0.5, 1.5, filters)
-    arrays[f"{norm}.bias"] = random.normal(0, 0.2, filters)
-    arrays[f"{norm}.running_mean"] = random.normal(0, 0.3, filters) * np.sqrt(variance)
-    arrays[f"{norm}.running_var"] = variance
-    for name in list(arrays)[-5:]:
-        arrays[name] = arrays[name].astype(np.float32)
 
 
 def caffe_name(name: str, norm: str) -> str:
@@ -72,7 +60,8 @@ def caffe_name(name: str, norm: str) -> str:
     head = f"conv{int(layer[5:]) + 1}_{int(block) + 1}_"
     if part[0] == "downsample":
         return head + "1x1_proj" + ("" if part[1] == "0" else norm)
-    kind = {"1": "1x1_reduce", "2": "3x3", "3": "1x1_increase"}[part[0][-1]]
+    kinds = ("1x1_reduce", "3x3", "1x1_increase", "1x1_down", "1x1_up")
+    kind = kinds[int(part[0][-1]) - 1]
     return head + kind + ("" if part[0].startswith("conv") else norm)
 
 
@@ -104,6 +93,8 @@ def as_keras(arrays: Arrays, top: bool) -> Arrays:
                 held[f"classifier/{'kernel' if array.ndim == 2 else 'bias'}"] = array.T
             continue
         word = variables.get(variable, "kernel" if array.ndim == 4 else "gamma")
+        if word == "beta" and "conv" in layer:
+            word = "bias"
         target = caffe_name(layer, "/bn").replace("conv1_7x7_s2", "conv1/7x7_s2")
         held[f"{target}/{word}"] = array.transpose(2, 3, 1, 0) if array.ndim == 4 else array
     return held

@@ -235,7 +235,7 @@ def test_images_and_arrays_are_read_alike(drawn: FaceIndex) -> None:
     from maskedface.datasets.epoch_plan import EpochPlan
 
     chips = datasets.read_aligned_faces(drawn, size=40, alignment="dlib")
-    masked = np.array([face.domain == "masked" for face in drawn.faces])
+    masked = drawn.masked
     own = [mask(), Noise(), keras.layers.RandomFlip(**FLIP)]
     plan = EpochPlan(drawn.labels(), masked, of(*own, alignment="dlib", size=40, seed=0))
     shown = datasets.as_tf_dataset(drawn, augmentation=own, cache=chips, **SMALL)

@@ -71,9 +71,8 @@ def test_the_tensorflow_reader_follows_the_plan(drawn: FaceIndex, sampling: Samp
     ]
     plan = EpochPlan(
         drawn.labels(),
-        np.array([face.domain == "masked" for face in drawn.faces]),
+        drawn.masked,
         Augmentation(parts, seed=2, alignment="vggface2", size=64),
-        seed=2,
         sampling=sampling,
         with_domains=True,
     )

@@ -80,16 +80,22 @@ def test_a_missing_file_is_named_and_counted(tmp_path: Path) -> None:
         ("path,person,domain\na.jpg,ada\n", "as many cells as the header. Received: .* row 2"),
         ("path,person,domain\na.jpg,ada,masked,x\n", "as many cells as the header"),
         ("path,person,domain\na.jpg,ada,veiled\n", "domain must be one of"),
-        (
-            "path,person,domain,template\na.jpg,ada,masked,arcface\n",
-            "must be named 'alignment': rename the column. Received: .* column 'template'",
-        ),
     ],
 )
 def test_a_damaged_manifest_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "m.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
         datasets.read_manifest(tmp_path / "m.csv")
+
+
+def test_the_alignments_column_is_known_by_its_name_of_before(tmp_path: Path) -> None:
+    make(tmp_path, "ada/0.jpg")
+    (tmp_path / "m.csv").write_text(
+        "path,person,domain,template,split\nada/0.jpg,ada,masked,dlib,train\n"
+    )
+    parts = datasets.read_split(tmp_path / "m.csv", "split")
+    assert parts["train"].faces[0].alignment == "dlib"
+    assert list(read_protocols(tmp_path / "m.csv")) == ["split"]
 
 
 def test_landmarks_survive_the_manifest(tmp_path: Path) -> None:

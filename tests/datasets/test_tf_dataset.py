@@ -245,5 +245,5 @@ def test_numbers_out_of_range_are_refused(drawn: FaceIndex, options: dict[str, i
 
 
 def test_an_empty_index_is_refused(drawn: FaceIndex) -> None:
-    with pytest.raises(ValueError, match="the number of rows must be at least 1"):
+    with pytest.raises(ValueError, match="rows must be at least 1. Received: rows=0"):
         batches(drawn.where(lambda _: False))

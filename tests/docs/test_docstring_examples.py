@@ -34,7 +34,7 @@ def test_the_examples_of_a_module_run(
     assert runner.summarize(verbose=False).failed == 0
 
 
-@pytest.mark.parametrize("part", maskedface._PARTS)
+@pytest.mark.parametrize("part", maskedface.__all__)
 def test_every_public_function_and_class_has_an_example(part: str) -> None:
     module = importlib.import_module(f"maskedface.{part}")
     objects = {name: getattr(module, name) for name in module.__all__}

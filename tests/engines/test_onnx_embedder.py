@@ -44,6 +44,8 @@ def test_any_batch_and_either_order_of_axes_give_the_same(
         ({"channels": "BGR"}, [-0.6, -1.0, 1.0]),
         ({"input_range": (0.0, 255.0)}, [255.0, 0.0, 51.0]),
         ({"input_range": (0.0, 1.0)}, [1.0, 0.0, 0.2]),
+        ({"input_range": (-1.0, -2.0, -3.0, 1.0, 2.0, 2.0)}, [1.0, -2.0, -2.0]),
+        ({"input_range": (-1.0, -2.0, -3.0, 1.0, 2.0, 2.0), "channels": "BGR"}, [-2.0, -2.0, 1.0]),
         ({"input_range": "standardized"}, [1.389, -0.926, -0.463]),
     ],
 )
@@ -65,6 +67,13 @@ def test_a_file_gets_the_type_that_it_takes(tmp_path: Path, type: int, tolerance
     embedder = OnnxEmbedder(path, **WORDS | {"input_range": range})
     expected = FACES[:, 0, 0] * (range[1] - range[0]) / 255 + range[0]
     np.testing.assert_allclose(embedder(FACES), expected, atol=tolerance)
+
+
+@pytest.mark.parametrize("wrong", [(1.0, 1.0), (0.0,), (0.0, float("nan")), "whitened", (0.0,) * 6])
+def test_a_range_that_is_none_is_refused(tmp_path: Path, wrong: Any) -> None:
+    path = onnx_files.write_mean(tmp_path / "net.onnx", ["n", 3, 32, 32])
+    with pytest.raises(ValueError, match="input_range must be two finite numbers"):
+        OnnxEmbedder(path, **WORDS | {"input_range": wrong})
 
 
 def test_words_said_once_are_remembered_beside_the_file(tmp_path: Path) -> None:

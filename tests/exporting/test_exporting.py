@@ -229,6 +229,19 @@ def test_models_that_give_maps_are_refused(images: np.ndarray, tmp_path: Path) -
         exporting.export(model, tmp_path / "m", images, format="savedmodel")
 
 
+@pytest.mark.parametrize("value", [0.0, float("nan")])
+def test_a_model_whose_outputs_say_nothing_is_refused_before_anything_is_written(
+    value: float, images: np.ndarray, tmp_path: Path
+) -> None:
+    image = keras.Input((SIDE, SIDE, 3))
+    same = keras.layers.Rescaling(0.0, value)(image)
+    silent = keras.Model(image, keras.layers.GlobalAveragePooling2D()(same))
+    model = models.with_alignment(silent, "arcface")
+    with pytest.raises(ValueError, match="outputs must be finite, and not all 0"):
+        exporting.export(model, tmp_path / "new" / "m", images, format="savedmodel")
+    assert not list(tmp_path.iterdir())
+
+
 def test_files_of_no_format_are_not_loaded(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="must be an exported model"):
         exporting.load(tmp_path / "nothing.onnx")

@@ -71,16 +71,16 @@ def test_an_unreadable_image_is_a_finding_and_the_rest_is_found(
 
 def test_nothing_is_searched_twice(index: FaceIndex, tmp_path: Path) -> None:
     first, second = Fake(), Fake()
-    aligned = align(index, first, store=tmp_path / "store.csv")
-    assert align(index, second, store=tmp_path / "store.csv") == aligned
+    aligned = align(index, first, store=tmp_path / "store.jsonl")
+    assert align(index, second, store=tmp_path / "store.jsonl") == aligned
     assert first.seen == list(range(10)) and second.seen == []
 
 
 def test_a_changed_image_is_searched_again(index: FaceIndex, tmp_path: Path) -> None:
-    align(index, Fake(), store=tmp_path / "store.csv")
+    align(index, Fake(), store=tmp_path / "store.jsonl")
     Image.new("RGB", (64, 50), (77, 0, 0)).save(Path(index.root, "0.png"))
     again = Fake()
-    aligned = align(index, again, store=tmp_path / "store.csv")
+    aligned = align(index, again, store=tmp_path / "store.jsonl")
     assert again.seen == [77] and aligned.counts == {"fake": 10}
 
 
@@ -89,11 +89,11 @@ def test_what_could_not_be_read_is_tried_again(index: FaceIndex, tmp_path: Path)
     data, times = path.read_bytes(), path.stat().st_mtime_ns
     path.write_bytes(b"x" * len(data))
     os.utime(path, ns=(times, times))
-    align(index, Fake(), store=tmp_path / "store.csv")
+    align(index, Fake(), store=tmp_path / "store.jsonl")
     path.write_bytes(data)  # of the same size and time, as after a changed permission
     os.utime(path, ns=(times, times))
     again = Fake()
-    assert align(index, again, store=tmp_path / "store.csv").counts["fake"] == 9
+    assert align(index, again, store=tmp_path / "store.jsonl").counts["fake"] == 9
     assert again.seen == [3]
 
 
@@ -103,8 +103,8 @@ def test_a_killed_search_goes_on(
     monkeypatch.setattr(finding, "_CHUNK", 2)
     killed, second = Fake(stops_after=6), Fake()
     with pytest.raises(KeyboardInterrupt):
-        align(index, killed, store=tmp_path / "store.csv")
-    aligned = align(index, second, store=tmp_path / "store.csv")
+        align(index, killed, store=tmp_path / "store.jsonl")
+    aligned = align(index, second, store=tmp_path / "store.jsonl")
     assert killed.seen == [0, 1, 2, 3, 4, 5] and second.seen == [6, 7, 8, 9]
     assert aligned == align(index, Fake())
 
@@ -174,6 +174,6 @@ def test_processes_need_no_script_that_can_be_run_again(drawn: FaceIndex, tmp_pa
         "aligned = landmarks.align(index, store=sys.argv[2], processes=2)\n"
         "print(len(aligned.findings), 'unreadable' in aligned.counts)\n"
     )
-    words = [sys.executable, "-", drawn.root, str(tmp_path / "store.csv")]
+    words = [sys.executable, "-", drawn.root, str(tmp_path / "store.jsonl")]
     done = subprocess.run(words, input=code, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["32", "False"]

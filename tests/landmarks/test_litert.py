@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from maskedface.landmarks import litert
-from maskedface.landmarks.litert import LiteRTModel, in_threads, locate
+from maskedface.landmarks.litert import LiteRTModel, locate
 
 MODELS = ["face_detection_back", "face_landmark"]
 
@@ -74,8 +74,3 @@ def test_outputs_are_copies(model: LiteRTModel) -> None:
     model(np.ones((256, 256, 3), "float32"))
     assert {output.shape for output in first} == {(896, 16), (896, 1)}
     assert all((a == b).all() for a, b in zip(first, before, strict=True))
-
-
-def test_threads_are_no_more_than_images() -> None:
-    assert in_threads(0) == in_threads(1) == 1
-    assert 1 <= in_threads(1000) <= 1000

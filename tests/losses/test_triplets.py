@@ -48,6 +48,34 @@ def test_the_hardest_of_the_batch_are_taken() -> None:
     assert found == pytest.approx(expected, rel=1e-5)
 
 
+def test_triplets_given_while_masked_faces_are_nearer_to_others() -> None:
+    # Anchors at 60 and 30, positives at 0, negatives at 90 and -90: d1 = 1 and 2 - sqrt 3; d2 = 2 - sqrt 3
+    # and 2 - 2 cos 120 = 3, of mean 2.5 - sqrt 3 / 2 = 1.634; d3 = 2 and 2. The mean of d2 is less, so
+    # 1 - (2 - sqrt 3) + 2 = 1 + sqrt 3, and max(0, 2 - sqrt 3 - 3 + 2) = 0: half their sum.
+    y_true = np.stack([[at(0), at(90)], [at(0), at(-90)]])
+    value, slope = value_and_gradient(SelfRestrainedTriplet(2.0), y_true, [at(60), at(30)])
+    assert value == pytest.approx((1 + np.sqrt(3)) / 2, rel=1e-5)
+    # Half of d(d1 - d2): the first anchor moves from 90 degrees to 0; the second's hinge is at rest.
+    pull = np.sin(np.deg2rad(60)) + np.sin(np.deg2rad(30))
+    assert np.allclose(slope[0], pull * at(150), atol=1e-5) and not slope[1].any()
+
+
+def test_triplets_given_once_they_are_as_far() -> None:
+    # Anchors at -60 and -30 of positives at 0, negatives at 90: d2 = 2 + sqrt 3 and 3, d3 = 2. So both are
+    # d1 - 2 + 2: 1 and 2 - sqrt 3. The negatives pull at nobody.
+    y_true = np.stack([[at(0), at(90)]] * 2)
+    value, slope = value_and_gradient(SelfRestrainedTriplet(2.0), y_true, [at(-60), at(-30)])
+    assert value == pytest.approx((3 - np.sqrt(3)) / 2, rel=1e-5)
+    assert np.allclose(slope[0], np.sin(np.deg2rad(60)) * at(-150), atol=1e-5)
+
+
+def test_triplets_given_are_those_found_where_there_is_one() -> None:
+    faces = np.stack([at(0), at(60), at(90)])
+    found = SelfRestrainedTriplet(1.0)(np.array([[0, 0], [0, 1], [1, 0]]), faces)
+    given = SelfRestrainedTriplet(1.0)(faces[[[0, 2]]], faces[1:2])
+    assert float(given) == pytest.approx(float(found), rel=1e-6)
+
+
 def test_length_does_not_count() -> None:
     rng = np.random.default_rng(0)
     y_true = np.stack([np.arange(8) // 2, np.arange(8) % 2], 1)

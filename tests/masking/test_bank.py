@@ -5,7 +5,6 @@ import pytest
 
 from maskedface import geometry
 from maskedface.masking import STYLES, MaskBank
-from maskedface.masking.patches import draw_bank
 from maskedface.masking.sheet import face_matrix
 from maskedface.synthetic import draw_face
 
@@ -15,8 +14,7 @@ MATRIX = face_matrix("arcface", SIZE, SIZE)
 
 @pytest.fixture(scope="module")
 def bank() -> MaskBank:
-    patches = draw_bank(STYLES, alignment="arcface", size=SIZE, variants=1, seed=0)
-    return MaskBank(patches, MATRIX)
+    return MaskBank.draw(alignment="arcface", size=SIZE, variants=1)
 
 
 @pytest.fixture(scope="module")

@@ -3,15 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskedface.masking import STYLES, MaskStyle
-from maskedface.masking.patches import draw_bank, draw_patch
+from maskedface.masking import STYLES, MaskBank, MaskStyle
+from maskedface.masking.patches import draw_patch
 from maskedface.masking.sheet import Fit, Sheet, face_matrix
 from maskedface.masking.styles import Style
 
 
 def bank_of(styles: tuple[Style, ...], **values: int) -> np.ndarray:
     settings = {"size": 112, "variants": 6, "seed": 0, **values}
-    return draw_bank(styles, alignment="arcface", **settings)
+    return MaskBank.draw(styles, alignment="arcface", **settings).patches
 
 
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
@@ -92,4 +92,4 @@ def test_bad_arguments_are_refused(styles: tuple[Style, ...], values: dict[str, 
 
 def test_an_unknown_alignment_is_refused() -> None:
     with pytest.raises(ValueError, match="alignment must be one of"):
-        draw_bank(STYLES[:1], alignment="oval", size=112, variants=1, seed=0)
+        MaskBank.draw(STYLES[:1], alignment="oval", size=112, variants=1)

@@ -1,4 +1,5 @@
-"""VGGFace2's ResNet-50 in plain NumPy, from the published Caffe prototxt and nothing of the package.
+"""VGGFace2's ResNet-50 and SENet-50 in plain NumPy, from the published Caffe prototxts and nothing of
+the package.
 
 Layer by layer: He et al. 2016, with the stride in a block's first 1x1 convolution and in its
 projection, pad 3 for the 7x7, and a 3x3/2 max-pool without padding whose size is rounded up.
@@ -6,11 +7,10 @@ projection, pad 3 for the 7x7, and a 3x3/2 max-pool without padding whose size i
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-Arrays = dict[str, np.ndarray]
+from tests.models.numpy_layers import Arrays, batch_norm, convolve, max_pool
+
 MEAN_BGR = np.array([91.4953, 103.8827, 131.0912])  # of resnet50_ft.prototxt
 
 
@@ -19,21 +19,19 @@ def forward(
 ) -> dict[str, np.ndarray]:
     """Runs the network on one image.
 
-    `arrays` are in VGGFace2-pytorch's names, float32; `image` is (height, width, 3), RGB, 0-255.
+    `arrays` are in VGGFace2-pytorch's names, float32; where a block has a conv4 and a conv5, the network
+    is SENet-50. `image` is (height, width, 3), RGB, 0-255.
     Returns {"stem", "layer1", ..., "layer4": (height, width, channels); "pooled": (channels,)},
     float64. With `torchvision`, strides and pooling are those of torchvision's ResNet-50.
     """
     x = image[:, :, ::-1].astype(np.float64) - MEAN_BGR
 
     def conv_bn(x: np.ndarray, conv: str, norm: str, stride: int, pad: int) -> np.ndarray:
-        x = _convolve(x, arrays[f"{conv}.weight"].astype(np.float64), stride, pad)
-        scale = arrays[f"{norm}.weight"] / np.sqrt(
-            arrays[f"{norm}.running_var"].astype(np.float64) + epsilon
-        )
-        return (x - arrays[f"{norm}.running_mean"]) * scale + arrays[f"{norm}.bias"]
+        x = convolve(x, arrays[f"{conv}.weight"], stride, pad)
+        return batch_norm(x, arrays, norm, epsilon)
 
     x = np.maximum(conv_bn(x, "conv1", "bn1", 2, 3), 0)
-    outputs = {"stem": _max_pool(x, pad=1 if torchvision else 0, ceil=not torchvision)}
+    outputs = {"stem": max_pool(x, 3, pad=1 if torchvision else 0, ceil=not torchvision)}
     x = outputs["stem"]
     for stage in range(1, 5):
         block = 0
@@ -43,6 +41,8 @@ def forward(
             y = np.maximum(conv_bn(x, f"{name}.conv1", f"{name}.bn1", strides[0], 0), 0)
             y = np.maximum(conv_bn(y, f"{name}.conv2", f"{name}.bn2", strides[1], 1), 0)
             y = conv_bn(y, f"{name}.conv3", f"{name}.bn3", 1, 0)
+            if f"{name}.conv4.weight" in arrays:
+                y = y * _excitation(y, arrays, name)
             if block == 0:
                 x = conv_bn(x, f"{name}.downsample.0", f"{name}.downsample.1", stride, 0)
             x = np.maximum(x + y, 0)
@@ -51,27 +51,10 @@ def forward(
     return outputs | {"pooled": x.mean(axis=(0, 1))}
 
 
-def _convolve(x: np.ndarray, kernel: np.ndarray, stride: int, pad: int) -> np.ndarray:
-    # A sum over the kernel's positions; the kernel is (filters, channels, height, width).
-    x = np.pad(x, ((pad, pad), (pad, pad), (0, 0)))
-    size = kernel.shape[2]
-    height, width = ((side - size) // stride + 1 for side in x.shape[:2])
-    result = np.zeros((height, width, kernel.shape[0]))
-    for row in range(size):
-        for column in range(size):
-            part = x[row::stride, column::stride][:height, :width]
-            result += part @ kernel[:, :, row, column].T
-    return result
-
-
-def _max_pool(x: np.ndarray, pad: int, ceil: bool) -> np.ndarray:
-    # Windows of 3 x 3 every 2 pixels; a window at the edge holds what there is of it.
-    sizes = [(side + 2 * pad - 3) / 2 + 1 for side in x.shape[:2]]
-    height, width = (math.ceil(size) if ceil else math.floor(size) for size in sizes)
-    result = np.empty((height, width, x.shape[2]))
-    for row in range(height):
-        for column in range(width):
-            top, left = 2 * row - pad, 2 * column - pad
-            window = x[max(top, 0) : top + 3, max(left, 0) : left + 3]
-            result[row, column] = window.max(axis=(0, 1))
-    return result
+def _excitation(x: np.ndarray, arrays: Arrays, block: str) -> np.ndarray:
+    x = x.mean(axis=(0, 1))
+    for part in ("conv4", "conv5"):
+        kernel = arrays[f"{block}.{part}.weight"].astype(np.float64)
+        x = kernel[:, :, 0, 0] @ x + arrays[f"{block}.{part}.bias"]
+        x = np.maximum(x, 0) if part == "conv4" else 1 / (1 + np.exp(-x))
+    return x

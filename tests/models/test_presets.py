@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from maskedface import geometry, models
-from maskedface.cli import weights as command
 from maskedface.conversion import dlib, file_checks
 from maskedface.conversion.layouts import LAYOUTS, architectures
 from maskedface.models import presets
+from maskedface.models.converting import convert_weights
 from tests.conversion import layout_files
 
 BLOCKS = (1, 1, 1, 1)
@@ -70,20 +70,20 @@ def test_presets_are_described_in_full() -> None:
 
 def test_every_file_has_a_name_of_its_own() -> None:
     names = [file.name for preset in models.PRESETS.values() for file in preset.files]
-    assert len(names) == len(set(names)) == 27
+    assert len(names) == len(set(names))
 
 
 def test_presets_name_the_channels_and_the_input_of_their_files_layout() -> None:
-    own = {
-        (one.architecture, one.name.partition("(")[2].rstrip(")")): (one.channels, one.scaling)
-        for one in LAYOUTS
-    }
+    own: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for one in LAYOUTS:
+        ending = one.name.partition("(")[2].rstrip(")")
+        own.setdefault((one.architecture, ending), set()).add((one.channels, one.scaling))
     for preset in models.PRESETS.values():
         assert preset.channels == "RGB"
         ending = Path(preset.files[0].name).suffix
         if ending not in (".dat", ".onnx"):
-            layout = own[preset.architecture, ending]
-            assert (preset.file_channels, preset.file_scaling) == layout
+            layouts = own[preset.architecture, ending]
+            assert (preset.file_channels, preset.file_scaling) in layouts
 
 
 @pytest.mark.parametrize("name", [name for name in models.PRESETS if name != "dlib"])
@@ -156,7 +156,7 @@ def test_a_preset_takes_our_file_only_if_converted_from_the_known_one(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_pickle(tmp_path / "any_name.pkl")
-    command.convert(str(path), str(folder / "vggface2_ft.weights.h5"))
+    convert_weights(str(path), str(folder / "vggface2_ft.weights.h5"))
     with pytest.raises(ValueError, match="or be converted from, the file with sha256 9a95"):
         build("vggface2_ft")
     make_known(monkeypatch, path, "vggface2_ft")

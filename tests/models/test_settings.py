@@ -34,6 +34,11 @@ def tiny() -> keras.Model:
 BUILDS: dict[str, Callable[[], keras.Model]] = {
     "ResNet50": tiny,
     "DlibResNet29": lambda: models.DlibResNet29(None),
+    "SENet50": lambda: models.SENet50(None, (64, 64, 3), filters=4, blocks=(1, 1, 1, 1)),
+    "VGGFace": lambda: models.VGGFace(None, (32, 32, 3), filters=2, units=4),
+    "InceptionResNetV1": lambda: models.InceptionResNetV1(
+        None, (80, 80, 3), filters=2, blocks=(1, 1, 1), normalization="per_image"
+    ),
     "IResNet": lambda: models.IResNet(None, (32, 32, 3), filters=2, blocks=(1, 1, 1, 1)),
     "AdaFaceIR": lambda: models.AdaFaceIR(None, (32, 32, 3), filters=2, blocks=(1, 1, 1, 1)),
     "classifier": lambda: models.classifier(tiny(), 3, head=models.LinearHead(hidden=(4,))),

@@ -78,9 +78,9 @@ def damaged(path: Path, facts: dict[str, Any], **arrays: Any) -> Path:
         (
             {"version": 5},
             {},
-            r"whole, .*\['crop_ends', 'crops', 'lengths', 'person', 'rows'\] differ",
+            r"whole. .*\['crop_ends', 'crops', 'lengths', 'person', 'rows'\] differ",
         ),
-        ({"version": 4}, {}, "whole, .* differ"),
+        ({"version": 4}, {}, "whole. .* differ"),
         ({"version": 2}, {}, "do not fit together: cohort"),
         ({"version": True}, {}, "must be a gallery's file, whole"),
         ({"people": ["ada", "bo"]}, {}, "do not fit together"),

@@ -12,7 +12,7 @@ import pytest
 
 from maskedface import synthetic
 from maskedface.engines import Embedder, OnnxEmbedder
-from maskedface.recognition import Gallery, Recognizer, embed_index
+from maskedface.recognition import Gallery, Recognizer, embed_index, save_ensemble
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -103,3 +103,42 @@ def test_a_gallery_of_other_words_is_refused(tmp_path: Path, network: Path) -> N
     (network.parent / "net.onnx.json").unlink()
     with pytest.raises(ValueError, match="gallery"):
         Recognizer.load(network, **WORDS | {"channels": "RGB"}, gallery=recognizer.gallery)
+
+
+def test_an_ensembles_file_is_a_network_by_name(tmp_path: Path) -> None:
+    for name, channels in (("one", "RGB"), ("other", "BGR")):
+        path = onnx_files.write_mean(tmp_path / f"{name}.onnx", [1, 3, 32, 32])
+        OnnxEmbedder(path, **WORDS | {"channels": channels}).remember()
+    weights = {str(tmp_path / "one.onnx"): 3.0, str(tmp_path / "other.onnx"): 1.0}
+    save_ensemble(tmp_path / "both.json", weights)
+    recognizer = Recognizer.load(tmp_path / "both.json", aligned_to="arcface")
+    recognizer.enroll("Ada", [ADA])
+    recognizer.gallery.save(tmp_path / "friends.npz")
+    # The files are found beside it, wherever the folder goes.
+    moved = tmp_path.rename(tmp_path.parent / f"{tmp_path.name}-moved")
+    again = Recognizer.load(
+        moved / "both.json", gallery=Gallery.load(moved / "friends.npz"), aligned_to="arcface"
+    )
+    assert again.identify(ADA, threshold=0.99)[0].person == "Ada"
+    assert again.embedder.facts()["members"][0]["weight"] == 0.75
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "{}", '{"ensemble": 3}', '{"ensemble": [{"model": "dlib"}]}']
+)
+def test_another_json_file_is_no_ensemble(tmp_path: Path, text: str) -> None:
+    (tmp_path / "both.json").write_text(text)
+    with pytest.raises(ValueError, match="an ensemble's file must be one"):
+        Recognizer.load(tmp_path / "both.json")
+
+
+@pytest.mark.parametrize(
+    ("path", "weights"),
+    [("both.txt", {"a": 1, "b": 1}), ("both.json", {"a": 1}), ("both.json", {"a": 1, "b": 0})],
+)
+def test_an_ensemble_that_is_none_is_not_written(
+    tmp_path: Path, path: str, weights: dict[str, float]
+) -> None:
+    with pytest.raises(ValueError, match="must"):
+        save_ensemble(tmp_path / path, weights)
+    assert not list(tmp_path.iterdir())

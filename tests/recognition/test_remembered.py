@@ -14,7 +14,7 @@ from PIL import Image
 
 from maskedface import geometry
 from maskedface.recognition import DetectedFace, Gallery, Recognizer, enroll_again, gallery_file
-from maskedface.recognition.enrollment import face_again
+from maskedface.recognition.enrollment import face_to_enroll
 from maskedface.recognition.photo import PhotoFile
 from maskedface.recognition.remembered import Remembered, remembered
 from maskedface.synthetic import draw_face
@@ -219,6 +219,7 @@ ENDS = {"crops": np.zeros(3, "uint8"), "crop_ends": np.array([3, 3], "int64")}
             ENDS | {"crop_ends": np.array([2**63 - 1, -2, 3], "int64")},
         ),
         ([[], [], 7], {}),
+        ([[["a.jpg", HASH, [[10**400, 1]] * 5], ["b.jpg", HASH, ""]], [], []], ENDS),
     ],
 )
 def test_photographs_that_do_not_fit_are_refused(
@@ -259,7 +260,7 @@ def test_a_word_for_what_to_remember_is_checked() -> None:
         Gallery("f00d", remember="all")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="photos must be one a face"):
         Gallery("f00d").enroll(["ada"], np.eye(1), [None, None])
-    with pytest.raises(ValueError, match="photos must be one a face"):
+    with pytest.raises(ValueError, match="a remembered photograph must have a path"):
         Gallery("f00d").enroll(["ada"], np.eye(1), [Remembered("", "", "")])
 
 
@@ -290,7 +291,7 @@ def test_points_that_no_crop_has_are_refused_before_anything_is_warped(
     (one,) = old.photos["ada"]
     hostile = one._replace(source=tuple(map(tuple, points.tolist())))
     with pytest.raises(ValueError, match="must lie in it, apart"):
-        face_again(another(other_model), hostile)
+        face_to_enroll(another(other_model), hostile)
 
 
 @pytest.mark.parametrize("path", ["ada.png", "//host/share/ada.png", "\\\\host\\share\\ada.png"])

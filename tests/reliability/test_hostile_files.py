@@ -139,7 +139,7 @@ def test_a_state_with_objects_is_refused_and_does_not_run(tmp_path: Path) -> Non
     trace = tmp_path / "trace"
     hostile = np.array([Hostile(trace)], object)
     np.savez(tmp_path / "state.npz", variable0=hostile, history=np.array("[]"))
-    with pytest.raises(ValueError, match="an array of Python.s objects"):
+    with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
         checkpoint.read_state(str(tmp_path), [keras.Variable(np.zeros(1, "float32"))])
     assert not trace.exists()
 
@@ -149,7 +149,7 @@ def test_predictions_with_objects_are_refused_and_do_not_run(tmp_path: Path) -> 
     np.savez(tmp_path / "predictions.npz", logits=np.array([Hostile(trace)], object))
     for name in ("run.json", "metrics.json"):
         (tmp_path / name).write_text("{}")
-    with pytest.raises(ValueError, match="an array of Python.s objects"):
+    with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
         _ = Run(str(tmp_path)).predictions
     assert not trace.exists()
 

@@ -80,7 +80,7 @@ def test_a_given_alignment_replaces_the_stated_one(tiny_backbone: Path) -> None:
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_our_backbones_take_an_alignment(name: str) -> None:
-    assert models.alignment_of(build_backbone(name, None, 64, "arcface")) == "arcface"
+    assert models.alignment_of(build_backbone(name, None, 80, "arcface")) == "arcface"
 
 
 def test_an_unknown_alignment_is_refused(tiny_backbone: Path) -> None:

@@ -122,7 +122,7 @@ def test_metrics_are_those_of_the_stored_predictions(
 ) -> None:
     run = finished
     right = run.predictions["logits"].argmax(1) == parts[1].labels()
-    masked = np.array([face.domain == "masked" for face in parts[1].faces])
+    masked = parts[1].masked
     assert run.metrics["masked"]["accuracy"] == pytest.approx(right[masked].mean())
     assert run.metrics["unmasked"]["accuracy"] == pytest.approx(right[~masked].mean())
     assert run.metrics["masked"]["faces"] == masked.sum()

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 
 from maskedface import datasets, layers, models, training
-from maskedface.cli.export_check import _scored
-from maskedface.cli.learners import relearn
 from maskedface.datasets.augmentation import Augmentation
 from maskedface.evaluation import Cohort, EmbeddedFaces, rank_one_report
 from maskedface.evaluation.scoring import normalized, person_means
@@ -19,6 +17,7 @@ from maskedface.recognition import Recognizer, recognizer
 from maskedface.recognition.enrollment import face_to_enroll
 from maskedface.reporting.run_groups import per_face
 from maskedface.training import Run
+from maskedface.training.rescoring import relearned, rescored
 
 MEANS = Recipe(name="means", head="cosine", head_final="class_means", epochs=0, cohort=20)
 
@@ -48,7 +47,7 @@ def test_an_open_sets_cohort_are_the_people_trained_on(open_run: Run) -> None:
     assert report != rank_one_report(EmbeddedFaces.of(test, embeddings))
     for kind in report:
         assert per_face([open_run], kind)[0].mean() == report[kind]["accuracy"]
-    scored = _scored(open_run, open_run.predictions["embeddings"])
+    scored = rescored(open_run, open_run.predictions["embeddings"])
     assert scored.metrics == report
 
 
@@ -136,7 +135,7 @@ def test_people_without_a_masked_face_are_in_the_cohort_with_drawn_masks_too(
 
 
 def test_a_run_joined_with_itself_is_itself(open_run: Run) -> None:
-    joined = relearn([open_run, open_run], "class_means")
+    joined = relearned([open_run, open_run], "class_means")
     assert joined.metrics == open_run.metrics
     assert joined.predictions["cohort"].shape[1] == 2 * open_run.predictions["cohort"].shape[1]
 
@@ -171,8 +170,8 @@ def test_bare_test_faces_are_enrolled_with_drawn_masks(with_masks: Run, open_run
 
 
 def test_whoever_scores_a_run_enrolls_as_it_does(with_masks: Run) -> None:
-    assert _scored(with_masks, with_masks.predictions["embeddings"]).metrics == with_masks.metrics
-    joined = relearn([with_masks, with_masks], "class_means")
+    assert rescored(with_masks, with_masks.predictions["embeddings"]).metrics == with_masks.metrics
+    joined = relearned([with_masks, with_masks], "class_means")
     for kind, report in with_masks.metrics.items():
         assert joined.metrics[kind]["accuracy"] == report["accuracy"]
 

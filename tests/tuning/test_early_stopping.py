@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from maskedface.tuning.early_stopping import TrialStopping, is_hopeless, read_curve
+from maskedface.training.run import read_history
+from maskedface.tuning.early_stopping import TrialStopping, is_hopeless
 
 OTHERS = [[0.4, 0.6, 0.7]] * 3 + [[0.2, 0.3, 0.3]] * 2  # averages to epoch 2: .5, .5, .5, .25, .25
 
@@ -63,8 +64,8 @@ def test_a_loss_without_accuracies_is_never_hopeless_and_ends_after_its_epochs()
 
 
 def test_a_history_is_read_with_and_without_accuracies(tmp_path: Path) -> None:
-    assert read_curve(str(tmp_path)) == (0, [])
+    assert read_history(tmp_path) == {}
     (tmp_path / "history.csv").write_text("epoch,val_accuracy\n0,0.25\n1,0.5\n")
-    assert read_curve(str(tmp_path)) == (2, [0.25, 0.5])
-    (tmp_path / "history.csv").write_text("epoch,loss\n0,0.25\n")
-    assert read_curve(str(tmp_path)) == (1, [])
+    assert read_history(tmp_path) == {"epoch": [0, 1], "val_accuracy": [0.25, 0.5]}
+    (tmp_path / "history.csv").write_text("epoch,loss,val_accuracy\n0,0.25,\n")
+    assert read_history(tmp_path) == {"epoch": [0], "loss": [0.25]}

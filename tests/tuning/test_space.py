@@ -53,9 +53,8 @@ def test_every_kind_of_value_becomes_a_field() -> None:
     assert found == wanted.override(**{"head.hidden": [8, 4]})
 
 
-def test_what_a_worker_rounded_to_32_bits_is_the_same_recipe() -> None:
-    rounded = 9.999999747378752e-05  # 1e-4
-    assert recipe_of(PAPER_MASKED, {PATH: rounded}).value_at(PATH) == 1e-4
+def test_fractions_are_rounded_to_six_digits() -> None:
+    assert recipe_of(PAPER_MASKED, {PATH: 1.0000001e-4}).value_at(PATH) == 1e-4
 
 
 def test_a_field_is_searched_only_where_it_means_something() -> None:

@@ -16,9 +16,8 @@ from maskedface.datasets.face_places import face_source
 from maskedface.datasets.masked_faces.options import CONFIGS, MaskedFacesConfig
 from maskedface.datasets.masked_faces.split_rows import Parts, left_out, read_parts
 from maskedface.geometry import FacePoints, alignment_points
-from maskedface.images.reading import decode, open_image
+from maskedface.images.reading import decode, is_turned, open_image
 
-_EXIF_ORIENTATION = 0x0112
 # What tf.io.decode_image gives as Pillow does; it knows no WebP and TIFF, and makes a film of a GIF.
 _KEPT_FORMATS = ("JPEG", "MPO", "PNG")
 
@@ -85,8 +84,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         try:
             parts = read_parts(root, self.builder_config)
         except (FileNotFoundError, ValueError) as error:
-            kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
-            raise kind(f"{error}\n\n{INSTRUCTIONS}") from error
+            error.add_note(INSTRUCTIONS)
+            raise
         _warn(parts)
         people = tuple(sorted({p for index in parts.splits.values() for p in index.people}))
         self.info.features["person"].names = [_label(person) for person in people]
@@ -128,8 +127,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 def _image_and_points(face: Face, data: bytes) -> tuple[bytes | np.ndarray, np.ndarray]:
     """The file's own bytes; its upright pixels, stored as PNG, where TensorFlow would show others."""
     with open_image(data) as image:
-        turned = image.getexif().get(_EXIF_ORIENTATION, 1) in range(2, 9)
-        kept = image.format in _KEPT_FORMATS and image.mode != "CMYK" and not turned
+        kept = image.format in _KEPT_FORMATS and image.mode != "CMYK" and not is_turned(image)
         pixels = None if kept else decode(image, face.path)
         height, width = (image.height, image.width) if pixels is None else pixels.shape[:2]
     source = face_source(face)

@@ -58,10 +58,9 @@ class MaskedFacesConfig(tfds.core.BuilderConfig):
         return {**values, "domains": self.domains and list(self.domains)}  # as JSON gives it back
 
 
-_OPTIONS = (
-    *("alignment", "landmarks", "domains", "min_masked", "split", "train_fraction", "seed"),
-    "protocol",
-)
+_OPTIONS = [
+    name for name in MaskedFacesConfig.__annotations__ if name not in ("source", "homepage")
+]
 
 CONFIGS = (
     MaskedFacesConfig(
@@ -127,8 +126,7 @@ def config(base: Source, **changes: Any) -> MaskedFacesConfig:
     bases = {one.name: one for one in CONFIGS}
     if base not in bases:
         raise ValueError(f"base must be one of {sorted(bases)}. Received: base={base!r}")
-    old = bases[base].options()
-    allowed = [name for name in _OPTIONS if old[name] is not None]
+    allowed = [name for name in _OPTIONS if getattr(bases[base], name) is not None]
     unknown = sorted(set(changes) - set(allowed))
     if unknown:
         raise ValueError(f"an option of {base!r} must be one of {allowed}. Received: {unknown}")
@@ -169,7 +167,7 @@ def _check(name: str, value: Any) -> None:
     whole = isinstance(value, int) and not isinstance(value, bool)
     rules: dict[str, tuple[bool, str]] = {
         "alignment": (value in ("", *ALIGNMENTS), f"one of {['', *ALIGNMENTS]}"),
-        "landmarks": (value == "" or _is_file(value), "a manifest's path"),
+        "landmarks": (value == "" or os.path.isfile(str(value)), "a manifest's path"),
         "domains": (
             bool(value) and value in (DOMAINS, *((one,) for one in DOMAINS)),
             f"of {DOMAINS}",
@@ -183,7 +181,3 @@ def _check(name: str, value: Any) -> None:
     good, wanted = rules[name]
     if not good:
         raise ValueError(f"{name} must be {wanted}. Received: {name}={value!r}")
-
-
-def _is_file(value: Any) -> bool:
-    return isinstance(value, str | os.PathLike) and os.path.isfile(value)

@@ -7,7 +7,7 @@ import os
 from typing import Any, NamedTuple
 
 from maskedface import audit, datasets
-from maskedface.datasets.face_index import Exclusion, FaceIndex
+from maskedface.datasets.face_index import DOMAINS, Exclusion, FaceIndex
 from maskedface.datasets.masked_faces.options import MaskedFacesConfig
 
 # Where a set laid out as MLFW's keeps its rows and protocols.
@@ -49,12 +49,10 @@ def read_parts(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Part
         ValueError: if the files are of another shape, a split would be empty, or the landmarks' file has
             none of the rows.
     """
-    if options.source == "mfr2":
-        return _with_landmarks(_published_pairs(root, options), options)
-    parts = _protocol(root, options) if options.source == "mlfw" else _by_rule(root, options)
-    parts = _with_landmarks(parts, options)
+    read = {"mfr2": _published_pairs, "mlfw": _protocol}.get(options.source, _by_rule)
+    parts = _with_landmarks(read(root, options), options)
     splits = {
-        name: index.where(lambda face: face.domain in (options.domains or ()))
+        name: index.where(lambda face: face.domain in (options.domains or DOMAINS))
         for name, index in parts.splits.items()
     }
     empty = [name for name, index in splits.items() if not len(index)]
@@ -92,7 +90,7 @@ def _by_rule(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Parts:
 def _people(root: str | os.PathLike[str], *, alignment: str) -> FaceIndex:
     found = [
         datasets.people_folder(os.path.join(root, domain), domain, alignment=alignment)
-        for domain in datasets.face_index.DOMAINS
+        for domain in DOMAINS
         if os.path.isdir(os.path.join(root, domain))
     ]
     if not found:
@@ -108,13 +106,9 @@ def _protocol(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Parts
     parts = datasets.read_split(
         os.path.join(root, MANIFEST), str(options.protocol), root=root, alignment=options.alignment
     )
-    splits: dict[str, FaceIndex] = {}
-    undecodable: tuple[Exclusion, ...] = ()
-    for name, rows in parts.items():
-        usable, bad = _usable(rows)
-        splits[name] = _selected(usable, options)
-        undecodable += bad
-    return Parts(splits, undecodable)
+    found = {name: _usable(rows) for name, rows in parts.items()}
+    splits = {name: _selected(index, options) for name, (index, _) in found.items()}
+    return Parts(splits, tuple(row for _, bad in found.values() for row in bad))
 
 
 def _published_pairs(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Parts:
@@ -133,8 +127,8 @@ def _published_pairs(root: str | os.PathLike[str], options: MaskedFacesConfig) -
 
 def _usable(index: FaceIndex) -> tuple[FaceIndex, tuple[Exclusion, ...]]:
     report = audit.audit_images(index, check_domains=False)
-    usable = audit.usable(index, report)
-    return FaceIndex(index.root, usable.faces, index.excluded), report.undecodable
+    bad = {row.path for row in report.undecodable}
+    return index.where(lambda face: face.path not in bad), report.undecodable
 
 
 def _selected(index: FaceIndex, options: MaskedFacesConfig) -> FaceIndex:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,7 +12,7 @@ import numpy as np
 from maskedface import geometry
 from maskedface.landmarks.blazeface import BlazeFaceDetector
 from maskedface.landmarks.detection import Detection
-from maskedface.landmarks.litert import LiteRTModel, in_threads
+from maskedface.landmarks.litert import LiteRTModel
 
 _SIDE = 192  # pixels of the model's input
 _REACH = 1.5  # of the box that it sees (mediapipe/modules/face_landmark)
@@ -52,7 +53,7 @@ class MeshDetector:
             ValueError: if an image has another shape or type.
         """
         found = self._detector(images)
-        with ThreadPoolExecutor(in_threads(len(images))) as pool:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(self._refined, images, found))
 
     def _refined(self, image: np.ndarray, faces: tuple[Detection, ...]) -> tuple[Detection, ...]:

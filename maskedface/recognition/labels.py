@@ -7,17 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from maskedface import datasets
-from maskedface.cli.recognizing import load_recognizer
-from maskedface.datasets import FaceIndex
+from maskedface.datasets import FaceIndex, with_photo_groups
 from maskedface.datasets.face_index import Exclusion
 from maskedface.datasets.face_places import is_placed
 from maskedface.evaluation import check_labels
 from maskedface.evaluation.label_check import LabelCheck
-from maskedface.names import shown
-from maskedface.recognition import embed_index
-
-_SHOWN = 5  # rows of each list in the text; the JSON has all
+from maskedface.recognition.embedding import embed_index
+from maskedface.recognition.recognizer import Recognizer
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,13 +21,11 @@ class Contradicted:
     """The faces of an index whose person a network contradicts.
 
     Attributes:
-        model: str, the network's name.
         index: the rows that were embedded: those whose place is known, where any is.
         embeddings: float array, shape (rows, features).
         check: `LabelCheck` of these rows.
     """
 
-    model: str
     index: FaceIndex
     embeddings: np.ndarray
     check: LabelCheck
@@ -53,39 +47,17 @@ class Contradicted:
             for place in order
         ]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """All of it as plain values."""
+        shares = self.check.disagreement()
         return {
-            "model": self.model,
             "margin": self.check.margin,
             "spread": round(self.check.spread, 6),
             "faces": len(self.index),
             "compared": len(self.check.rows),
-            "disagreement": {
-                person: round(share, 4) for person, share in self.check.disagreement().items()
-            },
+            "disagreement": {person: round(share, 4) for person, share in shares.items()},
             "contradicted": self.rows,
         }
-
-    def to_text(self) -> str:
-        """A summary to read: counts, the most contradicted faces and people."""
-        rows, compared = self.rows, len(self.check.rows)
-        nearer = float((self.check.other > self.check.own).mean()) if compared else 0.0
-        lines = [
-            f"{len(rows)} faces whose label {shown(self.model)} contradicts by {self.check.margin:g} "
-            f"spreads of {self.check.spread:.3f} or more, of {compared} compared; look before removing any"
-        ]
-        lines += [
-            f"    {shown(row['path'])}  {row['own_score']:.2f}, {shown(row['other_person'])} "
-            f"{row['other_score']:.2f}"
-            for row in rows[:_SHOWN]
-        ]
-        if len(rows) > _SHOWN:
-            lines.append(f"    ... and {len(rows) - _SHOWN} more")
-        people = sorted(self.check.disagreement().items(), key=lambda item: (-item[1], item[0]))
-        lines.append(f"people by share of faces nearer to somebody else (of all: {nearer:.3f})")
-        lines += [f"    {shown(person)}  {share:.2f}" for person, share in people[:_SHOWN]]
-        return "\n".join(lines)
 
     def without(self, index: FaceIndex) -> FaceIndex:
         """An index without the contradicted faces, which move to its `excluded`."""
@@ -97,25 +69,32 @@ class Contradicted:
         return FaceIndex(index.root, kept, (*index.excluded, *gone.values()))
 
 
-def contradicted_labels(model: str, alignment: str | None, index: FaceIndex) -> Contradicted:
+def contradicted_labels(recognizer: Recognizer, index: FaceIndex) -> Contradicted:
     """Embeds an index's faces and compares each with its person's other photographs and everybody else.
 
     Args:
-        model: "dlib", a finished run's folder, or a .keras file, not trained on these people.
-        alignment: of a .keras file that states none; else None.
-        index: rows that decode, with their places as the model wants them. Photographs that nobody named
+        recognizer: of a network not trained on these people (`training.lineage.refuse_people`).
+        index: rows that decode, with their places as the network wants them. Photographs that nobody named
             are found by `datasets.with_photo_groups`.
 
     Returns:
         A `Contradicted`.
 
     Raises:
-        ValueError: as `load_recognizer` and `evaluation.check_labels`.
-        FileNotFoundError: if there is no such model.
+        ValueError: as `evaluation.check_labels`.
+
+    >>> import keras
+    >>> from maskedface import recognition, synthetic
+    >>> from maskedface.recognition.labels import contradicted_labels
+    >>> image = keras.Input((32, 32, 3))
+    >>> network = keras.Model(image, keras.layers.Flatten()(image))  # a stand-in
+    >>> recognizer = recognition.Recognizer(network, aligned_to="arcface", alignment="arcface")
+    >>> found = contradicted_labels(recognizer, synthetic.draw_people("drawn", people=3, photos=2))
+    >>> len(found.index), len(found.check.rows)
+    (12, 12)
     """
     if any(map(is_placed, index.faces)):
         index = index.where(is_placed)  # a face that is not found is no evidence
-    named = datasets.with_photo_groups(index)
-    recognizer = load_recognizer(model, alignment)
+    named = with_photo_groups(index)
     faces = embed_index(recognizer, named, templates=False, progress=True)
-    return Contradicted(model, named, faces.embeddings, check_labels(faces))
+    return Contradicted(named, faces.embeddings, check_labels(faces))

@@ -1,0 +1,53 @@
+"""Triplets of a masked face, a bare one of the same person and a bare one of another."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from maskedface.datasets.face_index import FaceIndex
+
+
+def draw_triplets(index: FaceIndex, count: int = 1, *, seed: int = 0) -> np.ndarray:
+    """Draws triplets for `losses.SelfRestrainedTriplet`.
+
+    >>> from maskedface import datasets
+    >>> rows = [("a", "masked"), ("a", "unmasked"), ("b", "unmasked")]
+    >>> faces = [datasets.Face(f"{n}.jpg", who, domain) for n, (who, domain) in enumerate(rows)]
+    >>> datasets.draw_triplets(datasets.FaceIndex("photos", faces), count=2).tolist()
+    [[0, 1, 2], [0, 1, 2]]
+
+    Args:
+        index: faces of both domains.
+        count: int >= 1, triplets of each masked face.
+        seed: int, another seed draws others.
+
+    Returns:
+        int64 array, shape (triplets, 3), rows of the index: each masked face with a bare one of its person,
+        `count` times; a bare face of that person, of the same photograph where there is one (as where the
+        mask was drawn on it), else any; a bare face of another person. Each as likely; in random order.
+
+    Raises:
+        ValueError: if `count` is below 1, or no triplet can be drawn.
+    """
+    if count < 1:
+        raise ValueError(f"count must be at least 1. Received: count={count}")
+    people = np.array([face.person for face in index.faces])
+    photos = np.array([face.photo for face in index.faces])
+    bare = np.array([face.domain == "unmasked" for face in index.faces])
+    found, rng = [], np.random.default_rng(seed)
+    for person in dict.fromkeys(people[~bare]):
+        own = np.flatnonzero(bare & (people == person))
+        others = np.flatnonzero(bare & (people != person))
+        if not len(own) or not len(others):
+            continue
+        for row in np.flatnonzero(~bare & (people == person)):
+            same = own[photos[own] == photos[row]] if photos[row] else own[:0]
+            positives = rng.choice(same if len(same) else own, count)
+            negatives = rng.choice(others, count)
+            found += [(row, *pair) for pair in zip(positives, negatives, strict=True)]
+    if not found:
+        raise ValueError(
+            "some masked face must have an unmasked one of its person and one of another. "
+            f"Received: {len(index)} faces"
+        )
+    return np.asarray(rng.permutation(np.array(found)))

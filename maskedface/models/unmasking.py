@@ -1,0 +1,104 @@
+"""Embedding unmasking: a small network that moves a masked face's embedding to where the bare one is."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import layers
+
+from maskedface.models.predicting import predict
+from maskedface.models.settings import in_float32
+
+_SLOPE = 0.2  # of the authors' LeakyReLU (fdbtrs/Self-restrained-Triplet-Loss, model/model.py)
+
+
+@in_float32()
+def embedding_unmasking(
+    features: int, *, depth: int = 4, width: int | None = None, residual: bool = False
+) -> keras.Model:
+    """Builds an embedding unmasking model (EUM), to train on the embeddings of a fixed network.
+
+    Boutros, Damer, Kirchbuchner and Kuijper, "Self-restrained triplet loss for accurate masked face
+    recognition", Pattern Recognition 124 (2022), arXiv 2103.01716: four dense layers as wide as the
+    embedding, each with batch norm, leaky ReLU of slope .2 behind the first three. Masked faces'
+    embeddings go through it, those of bare faces and the network itself stay as they are. It trains by
+    `losses.SelfRestrainedTriplet` on masked anchors, with the bare embeddings as labels
+    (`datasets.draw_triplets`); the authors' code uses SGD with Nesterov's momentum .9, rate .1, batches of
+    512.
+
+    >>> import numpy as np
+    >>> from maskedface import losses, models
+    >>> masked, own, others = np.random.default_rng(0).normal(size=(3, 64, 8)).astype("float32")
+    >>> eum = models.embedding_unmasking(8)
+    >>> eum.compile("sgd", losses.SelfRestrainedTriplet())
+    >>> history = eum.fit(masked, np.stack([own, others], axis=1), verbose=0)
+    >>> models.unmask(eum, masked, np.arange(64) < 32).shape  # the first half wears masks
+    (64, 8)
+
+    Args:
+        features: int >= 1, of an embedding.
+        depth: int >= 1, dense layers.
+        width: int >= 1, of all but the last; None = `features`.
+        residual: whether the last layer's output is added to the embedding at unit length, starting at 0,
+            so that training starts from the embedding as it is. Ours: the authors have thousands of times
+            as many faces.
+
+    Returns:
+        A `keras.Model`: float embeddings of any length, shape (batch, features) -> float32 embeddings of
+        the same shape; they are compared by cosine.
+
+    Raises:
+        ValueError: if a number is below 1.
+    """
+    width = features if width is None else width
+    if min(features, depth, width) < 1:
+        raise ValueError(
+            "features, depth and width must be at least 1. "
+            f"Received: features={features}, depth={depth}, width={width}"
+        )
+    embedding = keras.Input((features,), name="embedding")
+    unit = layers.UnitNormalization(name="unmask_unit")(embedding)
+    x = unit if residual else embedding
+    for number in range(1, depth):
+        x = layers.Dense(width, name=f"unmask_dense{number}")(x)
+        x = layers.BatchNormalization(name=f"unmask_norm{number}")(x)
+        x = layers.LeakyReLU(_SLOPE, name=f"unmask_leaky{number}")(x)
+    x = layers.Dense(features, name=f"unmask_dense{depth}")(x)
+    start = "zeros" if residual else "ones"
+    x = layers.BatchNormalization(gamma_initializer=start, name=f"unmask_norm{depth}")(x)
+    if residual:
+        x = layers.Add(name="unmask_add")([unit, x])
+    return keras.Model(embedding, x, name="embedding_unmasking")
+
+
+def unmask(model: keras.Model, embeddings: np.ndarray, masked: np.ndarray) -> np.ndarray:
+    """Sends the embeddings of masked faces through a network, and leaves all others as they are.
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from maskedface import models
+    >>> turned = keras.Sequential([keras.Input((2,)), keras.layers.Rescaling(-1.0)])
+    >>> models.unmask(turned, np.ones((2, 2), "float32"), np.array([True, False])).tolist()
+    [[-1.0, -1.0], [1.0, 1.0]]
+
+    Args:
+        model: embeddings -> embeddings of the same shape (`embedding_unmasking`).
+        embeddings: float array, shape (faces, features).
+        masked: bool array, shape (faces,), which faces wear a mask: where that is not known, what
+            `masking.masked_probability` says of each image is at least `masking.SEEMS_MASKED`.
+
+    Returns:
+        float32 array, shape (faces, features).
+
+    Raises:
+        ValueError: if `masked` is not one bool an embedding.
+    """
+    masked = np.asarray(masked)
+    if masked.shape != (len(embeddings),) or masked.dtype != bool:
+        raise ValueError(
+            f"masked must be {len(embeddings)} bools. Received: {masked.dtype}, shape {masked.shape}"
+        )
+    found = np.array(embeddings, "float32")
+    if masked.any():
+        found[masked] = predict(model, found[masked], batch_size=512)
+    return found

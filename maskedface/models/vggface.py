@@ -1,0 +1,103 @@
+"""VGG-Face: the VGG-16 of "Deep Face Recognition"."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import keras
+from keras import layers
+
+from maskedface.models.alignment import FaceAlignment
+from maskedface.models.architecture import Architecture
+from maskedface.models.settings import in_float32
+from maskedface.models.weights import load_weights
+
+# Means of VGG-Face's training faces, here in RGB order: keras-vggface's utils.py (version 1) gives
+# 93.5940, 104.7624, 129.1863 for B, G, R; Albanie's vgg_face_dag.py the same to more decimals.
+RGB_MEAN = (129.1863, 104.7624, 93.5940)
+# (width as a multiple of the first block's, convolutions) a block: VGG-16 (Simonyan and Zisserman
+# 2015, configuration D), which Parkhi et al. 2015 call D too.
+BLOCKS = ((1, 2), (2, 2), (4, 3), (8, 3), (8, 3))
+_LAYOUT = "channels_last"  # whatever Keras is set to
+
+
+@Architecture
+@in_float32()
+def VGGFace(
+    weights: str | os.PathLike[str] | None = None,
+    input_shape: tuple[int, int, int] = (224, 224, 3),
+    *,
+    filters: int = 64,
+    units: int = 4096,
+    name: str = "vggface",
+    alignment: str = "vggface2",
+) -> keras.Model:
+    """Builds VGG-Face, a VGG-16 with 2,622 people in its training set (Parkhi et al. 2015).
+
+    The classifier (fc8) is left off, and with it dropout, which does nothing outside of training.
+    The embedding is fc7 after its ReLU: that is what fc8 was trained on, and what deepface takes as
+    the embedding, so published figures are of it. Preprocessing (the mean) is inside. All layers but
+    `FaceAlignment` are stock Keras, and the first word of a layer's name is its stage (`models.stages`):
+    block1 ... block5, fc6, fc7.
+
+    Args:
+        weights: None (random), the name of a preset (`models.PRESETS`), or a path, as `models.load_weights`
+            takes them.
+        input_shape: (height, width, 3) in pixels; height and width at least 32. Five pools halve the map
+            and fc6 sees all of it, so the published weights fit where it ends 7 x 7: from 224 to 255 px.
+        filters: int, width of the first block; 64 is VGG-16, less makes a small net for tests.
+        units: int, width of fc6 and fc7.
+        name: str, the model's name.
+        alignment: what the faces are to be aligned to, a key of `geometry.ALIGNMENTS`. No points are
+            published for VGG-Face; "vggface2", of the same group and size, is the nearest we know.
+
+    Returns:
+        A `keras.Model`: RGB images, float or uint8, 0-255, shape (batch, height, width, 3) ->
+        float32 embeddings >= 0, shape (batch, units): 4096 for VGG-Face. They are not normalized.
+
+    Raises:
+        ValueError: if `input_shape` has not 3 channels, has a free side or is too small, no alignment has
+            that name, or the weights do not fit.
+
+    >>> from maskedface import models
+    >>> network = models.VGGFace(None, (32, 32, 3), filters=2, units=8)
+    >>> network.output_shape, models.stages(network)[-2:]
+    ((None, 8), ('fc6', 'fc7'))
+    """
+    _check_shape(input_shape)
+    image = keras.Input(input_shape, name="image")
+    x = FaceAlignment(alignment, name="face_alignment")(image)
+    offset = [-mean for mean in RGB_MEAN]
+    x = layers.Rescaling(1.0, offset, dtype="float32", name="preprocess")(x)
+    for block, (width, count) in enumerate(BLOCKS, start=1):
+        for number in range(1, count + 1):
+            x = layers.Conv2D(
+                filters * width,
+                3,
+                padding="same",
+                data_format=_LAYOUT,
+                activation="relu",
+                kernel_initializer="he_normal",
+                name=f"block{block}_conv{number}",
+            )(x)
+        x = layers.MaxPooling2D(2, 2, data_format=_LAYOUT, name=f"block{block}_pool")(x)
+    x = layers.Flatten(data_format=_LAYOUT, dtype="float32", name="flatten")(x)
+    for part in ("fc6", "fc7"):
+        x = layers.Dense(units, activation="relu", kernel_initializer="he_normal", name=part)(x)
+    model = keras.Model(image, x, name=name)
+    load_weights(model, weights)
+    return model
+
+
+def _check_shape(input_shape: Sequence[int | None]) -> None:
+    sides = input_shape[:2]
+    if len(input_shape) != 3 or input_shape[2] != 3 or not all(isinstance(s, int) for s in sides):
+        raise ValueError(
+            "input_shape must be (height, width, 3), height and width ints. "
+            f"Received: input_shape={tuple(input_shape)}"
+        )
+    if any(side is not None and side < 32 for side in sides):
+        raise ValueError(
+            f"input_shape must be at least (32, 32, 3). Received: input_shape={tuple(input_shape)}"
+        )

@@ -1,0 +1,101 @@
+"""Runs whose test rows are scored by something else than their own network."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from maskedface import models
+from maskedface.datasets import FaceIndex, read_aligned_faces
+from maskedface.evaluation import EmbeddedFaces, rank_one_report
+from maskedface.evaluation.learners import Learner, learner_scores
+from maskedface.evaluation.scoring import normalized
+from maskedface.training.domain_reports import report_domains
+from maskedface.training.run import Run
+
+
+def rescored(run: Run, outputs: np.ndarray) -> Run:
+    """A run as if its network had given something else for the test rows; nothing is written.
+
+    Args:
+        run: finished.
+        outputs: float array, shape (test rows, outputs): the people's scores; of an open set embeddings,
+            where who is enrolled, and the cohort, stay the run's.
+
+    Returns:
+        A `Run` of the same folder whose `predictions` and `metrics` are of these outputs.
+
+    >>> from maskedface import training
+    >>> from maskedface.training.rescoring import rescored
+    >>> run = training.Run("runs/mine")  # doctest: +SKIP
+    >>> rescored(run, run.predictions["logits"]).metrics == run.metrics  # doctest: +SKIP
+    True
+    """
+    test = run.split()["test"]
+    if "embeddings" not in run.predictions:
+        return _with_scores(run, run.predictions["labels"], outputs, test)
+    kept = EmbeddedFaces.among(run.predictions, test.faces)
+    return _with_faces(run, dataclasses.replace(kept, embeddings=outputs))
+
+
+def relearned(runs: Sequence[Run], learner: Learner) -> Run:
+    """Joins the embeddings of runs and fits a learner to those of the training faces.
+
+    Args:
+        runs: one, or several of the same rows; each embedding counts alike. Of an open set the cohorts
+            are joined where every run has one; a learner has none.
+        learner: as for `evaluation.learners.learner_scores`; not used where the test people are others than
+            those trained on: there the embedding alone is scored.
+
+    Returns:
+        A `Run` of the first one's folder, whose `predictions` and `metrics` are the learner's.
+
+    Raises:
+        ValueError: if the runs are not of the same rows, or as `Cohort.joined`.
+
+    >>> from maskedface import training
+    >>> from maskedface.training.rescoring import relearned
+    >>> relearned([training.Run("runs/mine")], "svm").metrics["masked"]["accuracy"]  # doctest: +SKIP
+    0.71
+    """
+    split = runs[0].split()
+    if any(other.split() != split for other in runs[1:]):
+        raise ValueError(
+            "runs must be of the same training and test rows to be joined. "
+            f"Received: others, {[run.path for run in runs]}"
+        )
+    train, test = split["train"], split["test"]
+    of_each = [_embeddings(run, test) for run in runs]
+    if "embeddings" in runs[0].predictions:
+        parts = [
+            dataclasses.replace(EmbeddedFaces.among(run.predictions, test.faces), embeddings=found)
+            for run, found in zip(runs, of_each, strict=True)
+        ]
+        return _with_faces(runs[0], EmbeddedFaces.joined(parts))
+    trained = np.hstack([_embeddings(run, train) for run in runs])
+    scores = learner_scores(learner, trained, train.labels(), np.hstack(of_each))
+    return _with_scores(runs[0], test.labels(train.people), scores, test)
+
+
+def _embeddings(run: Run, rows: FaceIndex) -> np.ndarray:
+    size, alignment = run.record["image_size"], run.record["alignment"]
+    chips = read_aligned_faces(rows, size=size, alignment=alignment)
+    return normalized(models.predict(models.embedder(run.model), chips))
+
+
+def _with_faces(run: Run, faces: EmbeddedFaces) -> Run:
+    return _holding(run, predictions=faces.arrays(), metrics=rank_one_report(faces))
+
+
+def _with_scores(run: Run, labels: np.ndarray, scores: np.ndarray, test: FaceIndex) -> Run:
+    predictions = {"labels": labels, "logits": scores}
+    return _holding(run, predictions=predictions, metrics=report_domains(test, labels, scores))
+
+
+def _holding(run: Run, **values: object) -> Run:
+    """A `Run` whose properties were read already, from here."""
+    found = Run(run.path)
+    vars(found).update(values)
+    return found
