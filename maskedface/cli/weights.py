@@ -8,7 +8,7 @@ from typing import Any
 
 from maskedface.cli.tables import print_table
 
-_SOURCES = ".pkl, .pth, .pt, .ckpt, .safetensors or .h5"
+_SOURCES = ".pkl, .pth, .pt, .ckpt, .safetensors, .onnx or .h5"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,6 +96,9 @@ def _print_facts(facts: dict[str, Any]) -> None:
         *("license", "origin", "unverified"),
     ):
         print(f"{name.replace('_', ' ')}: {facts.get(name, 'unknown')}")
+    if "probed" in facts:
+        print(f"folded by the exporter: {len(facts['folded'])} batch norms")
+        print(f"probed against the file: {facts['probed']}")
     if facts.get("precision", "float32") != "float32":
         print(f"  its {facts['precision']} values are exact in float32, but were rounded before")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import ml_dtypes
@@ -54,7 +55,11 @@ class Assigned:
     precision: str
 
 
-def assign(backbone: keras.Model, arrays: dict[str, np.ndarray]) -> Assigned:
+def assign(
+    backbone: keras.Model,
+    arrays: dict[str, np.ndarray],
+    before: list[tuple[keras.Variable, Any]] | None = None,
+) -> Assigned:
     """Fills a network from a file's arrays. Strict both ways, and all is checked before the first
     variable is set: a wrong file changes nothing.
 
@@ -62,6 +67,7 @@ def assign(backbone: keras.Model, arrays: dict[str, np.ndarray]) -> Assigned:
         backbone: a network of `models`, of any width and depth, changed in place.
         arrays: {name: array} as a reader returned it, names with any of `layouts.PREFIXES` in front. It
             is emptied on the way, so that each array can be freed once it is set.
+        before: takes each variable with its value before, where that shall be kept.
 
     Returns:
         What was mapped.
@@ -83,6 +89,11 @@ def assign(backbone: keras.Model, arrays: dict[str, np.ndarray]) -> Assigned:
     types = {arrays[names[bare]].dtype for bare in targets}
     for bare, target in targets.items():
         array = in_keras(arrays.pop(names[bare]), target, layout)
+        if before is not None:
+            # A tensor of the same memory: TensorFlow gives a variable new memory when it is set.
+            before.append(
+                (target.variable, keras.ops.reshape(target.variable, target.variable.shape))
+            )
         target.variable.assign(np.ascontiguousarray(array, dtype=np.float32))
     arrays.clear()
     mapped = {names[bare]: target.variable.path for bare, target in targets.items()}

@@ -12,10 +12,13 @@ import numpy as np
 
 from maskedface.conversion import file_checks
 from maskedface.conversion.dlib_reader import read_dlib
+from maskedface.conversion.onnx_ir import read_onnx
 from maskedface.conversion.pickle_reader import read_pickle
 from maskedface.extras import from_extra
 
-__all__ = ["read", "read_dlib", "read_h5", "read_pickle", "read_safetensors", "read_torch"]
+__all__ = [
+    *("read", "read_dlib", "read_h5", "read_onnx", "read_pickle", "read_safetensors", "read_torch"),
+]
 
 # Where a checkpoint keeps the network beside its optimizer: Lightning's and most trainers' word,
 # insightface's arcface_torch, and others'.
@@ -36,13 +39,13 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     {'conv1.weight': (64, 3, 7, 7)}
 
     Args:
-        path: a file ending in .pkl, .pth, .pt, .ckpt, .safetensors, .h5 or .dat.
+        path: a file ending in .pkl, .pth, .pt, .ckpt, .safetensors, .onnx, .h5 or .dat.
 
     Returns:
-        {name: array} in file order.
+        {name: array} in file order; of an .onnx file, whose names are lost, by our layers' names.
 
     Raises:
-        ModuleNotFoundError: for a torch or .safetensors file, if the package is not installed.
+        ModuleNotFoundError: for a torch, .safetensors or .onnx file, if the package is not installed.
         ValueError: if the ending is none of these, or the file is not what its ending says.
     """
     readers = {
@@ -51,6 +54,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         ".pt": read_torch,
         ".ckpt": read_torch,
         ".safetensors": read_safetensors,
+        ".onnx": lambda path: read_onnx(path).arrays,
         ".h5": read_h5,
         ".dat": read_dlib,
     }

@@ -7,6 +7,7 @@ from .alignment import (
 from .codebook import bag_of_features as bag_of_features
 from .dlib_resnet29 import DlibResNet29 as DlibResNet29
 from .embedding import FaceEmbedding as FaceEmbedding, embedder as embedder
+from .folding import fold_batch_norm as fold_batch_norm
 from .freezing import freeze as freeze, stages as stages
 from .heads import (
     CosineHead as CosineHead,
@@ -21,7 +22,7 @@ from .preset import Preset as Preset
 from .presets import PRESETS as PRESETS
 from .resnet50 import ResNet50 as ResNet50
 from .senet50 import SENet50 as SENet50
-from .transforms import fold_batch_norm as fold_batch_norm, with_precision as with_precision
+from .transforms import with_precision as with_precision
 from .unmasking import embedding_unmasking as embedding_unmasking, unmask as unmask
 from .vggface import VGGFace as VGGFace
 from .views import (

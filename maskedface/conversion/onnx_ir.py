@@ -1,0 +1,349 @@
+"""Finds ArcFace's or AdaFace's network in the operations of an ONNX file, whose names are lost."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from maskedface.conversion import onnx_reader
+from maskedface.conversion.insightface import SCALING, ir_arguments
+from maskedface.conversion.layout import Layout, Shapes, counted
+from maskedface.conversion.onnx_reader import OnnxGraph, Operation
+
+BN_EPSILON = 1e-5  # PyTorch's, and that of `models.IResNet`
+# What a pixel of 0 and one of 255 may be in the file's image.
+_RANGES = ((-1.0, 1.0), (0.0, 1.0), (0.0, 255.0))
+_STATISTICS = ("weight", "bias", "running_mean", "running_var")
+_AFFINE = ("Sub", "Add", "Mul", "Div")
+# What ONNX takes an attribute for that is not there; those not named here change nothing.
+_CONVOLVES = {"strides": [1, 1], "pads": [0] * 4, "dilations": [1, 1], "auto_pad": "NOTSET"}
+_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "Conv": _CONVOLVES | {"group": 1},
+    "MaxPool": _CONVOLVES | {"ceil_mode": 0},
+    "BatchNormalization": {"epsilon": 1e-5, "training_mode": 0},
+    "Gemm": {"alpha": 1.0, "beta": 1.0, "transA": 0},
+    "Flatten": {"axis": 1},
+}
+
+
+@dataclass(frozen=True)
+class OnnxNetwork:
+    """A network found in an ONNX file.
+
+    Attributes:
+        arrays: {our layer and torch's word for the variable, "stem_conv.weight": array}, of the file's
+            own number types.
+        folded: our batch norms that the exporter folded into the convolution or dense layer before.
+        input_range: (what a pixel of 0 is, what one of 255 is) in the file's image.
+        output: the name of the output that is the embedding.
+        unit: whether the file divides the embedding by its length, as AdaFace does.
+    """
+
+    arrays: dict[str, np.ndarray]
+    folded: tuple[str, ...]
+    input_range: tuple[float, float]
+    output: str
+    unit: bool
+
+
+def read_onnx(path: str | os.PathLike[str]) -> OnnxNetwork:
+    """Reads insightface's IResNet or AdaFace's IR network from an ONNX file, by the flow of its graph.
+
+    Each operation must be the one that the network has at its place, and each is taken once. torch's
+    exporter folds a batch norm into the convolution before it, never into one behind it, where the
+    padding would be another; it leaves the one behind the dense layer, which other optimizers fold. A
+    folded batch norm becomes one that changes nothing but adds the bias, as our convolutions have none.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The network.
+
+    Raises:
+        ModuleNotFoundError: if onnx is not installed; the message has the pip line.
+        ValueError: if the file is cut, no ONNX file, or of another network: the message says what was
+            expected where, and what was found.
+    """
+    graph = onnx_reader.read_graph(path)
+    try:
+        return _Walk(graph).network()
+    except ValueError as error:
+        raise ValueError(f"{error}, in {os.fspath(path)!r}") from error
+
+
+class _Walk:
+    """One way through a graph, from the image to the embedding."""
+
+    def __init__(self, graph: OnnxGraph) -> None:
+        self._graph = graph
+        self._left = {op.name: op for op in graph.operations}
+        self._arrays: dict[str, np.ndarray] = {}
+        self._folded: list[str] = []
+        self._strides: list[int] = []  # of the blocks
+
+    def network(self) -> OnnxNetwork:
+        shape = self._graph.shape
+        if len(shape) != 4 or shape[1] not in (3, None):
+            raise ValueError(
+                f"an ONNX file must take images of (batch, 3, height, width). Received: {shape}"
+            )
+        x, input_range = self._preprocessing(self._graph.image)
+        x = self._prelu(self._conv_norm(x, "stem_conv", "stem_bn", 3), "stem_prelu")
+        while len(self._readers(x)) == 2:
+            x = self._block(x)
+        x = self._dense(self._flatten(self._norm(x, "embedding_map_bn")))
+        output, unit = self._end(x)
+        if self._left or self._graph.unread:
+            left = [f"{op.kind} {op.name!r}" for op in self._left.values()][:4]
+            raise ValueError(
+                "every operation and initializer of an ONNX file must be the network's. Received: "
+                f"{len(self._left)} others {left}, unread {list(self._graph.unread[:4])}"
+            )
+        names = _block_names(self._strides)
+        if "block0_downsample_conv.weight" not in self._arrays and not unit:
+            raise ValueError(
+                "an ONNX file of AdaFace must divide the embedding by its length, as AdaFace's own network "
+                "does: of another's (CVLface's) the order of the colors is not told. "
+                f"Received: the output {output!r} without; convert its checkpoint"
+            )
+        arrays = {_renamed(name, names): array for name, array in self._arrays.items()}
+        folded = tuple(_renamed(name, names) for name in self._folded)
+        return OnnxNetwork(arrays, folded, input_range, output, unit)
+
+    def _readers(self, x: str) -> list[Operation]:
+        return [op for op in self._left.values() if x in op.inputs]
+
+    def _take(self, x: str, kind: str, place: str) -> Operation:
+        """The one operation of a kind that reads a tensor."""
+        readers = self._readers(x)
+        fitting = [op for op in readers if op.kind == kind]
+        if len(fitting) != 1:
+            found = ", ".join(op.kind for op in readers) or "nothing"
+            raise ValueError(
+                f"an ONNX file of an IResNet must have one {kind} behind {x!r}, as {place}. "
+                f"Received: {found}"
+            )
+        return self._left.pop(fitting[0].name)
+
+    def _preprocessing(self, x: str) -> tuple[str, tuple[float, float]]:
+        scale, shift = 1.0, 0.0  # what has been done to the image
+        while len(found := self._readers(x)) == 1 and found[0].kind in _AFFINE:
+            op = self._left.pop(found[0].name)
+            factor, more = _affine(op)
+            scale, shift, x = scale * factor, shift * factor + more, op.name
+        for low, high in _RANGES:
+            if np.allclose([scale * low + shift, scale * high + shift], [-1, 1], atol=1e-5):
+                return x, (low, high)
+        raise ValueError(
+            f"what an ONNX file does to its image must lead from one of {_RANGES} to -1 ... 1, as "
+            f"{SCALING} does. Received: x * {scale:.6g} + {shift:.6g}"
+        )
+
+    def _conv_norm(self, x: str, conv: str, norm: str, size: int, stride: int | None = 1) -> str:
+        """A convolution and its batch norm, in two operations or folded into one."""
+        op = self._take(x, "Conv", conv)
+        if stride is None:  # of a block's last, which tells where a stage begins
+            stride = op.attributes.get("strides", [1])[0]
+            self._strides.append(stride)
+        _check(op, {"strides": [stride] * 2, "pads": [size // 2] * 4})
+        self._arrays[f"{conv}.weight"] = _constant(op, 1)
+        if 2 not in op.constants:
+            return self._norm(op.name, norm)
+        self._fold(norm, op.constants[2])
+        return op.name
+
+    def _norm(self, x: str, name: str) -> str:
+        op = self._take(x, "BatchNormalization", name)
+        _check(op, {"epsilon": BN_EPSILON})
+        for number, statistic in enumerate(_STATISTICS, 1):
+            self._arrays[f"{name}.{statistic}"] = _constant(op, number)
+        return op.name
+
+    def _fold(self, name: str, bias: np.ndarray) -> None:
+        one = np.ones(bias.shape, np.float32)
+        # moving_variance + epsilon is 1 in float32, to the bit.
+        values = (one, bias, 0 * one, one - np.float32(BN_EPSILON))
+        for statistic, value in zip(_STATISTICS, values, strict=True):
+            self._arrays[f"{name}.{statistic}"] = value
+        self._folded.append(name)
+
+    def _prelu(self, x: str, name: str) -> str:
+        op = self._take(x, "PRelu", name)
+        self._arrays[f"{name}.weight"] = _constant(op, 1).ravel()
+        return op.name
+
+    def _block(self, x: str) -> str:
+        name = f"block{len(self._strides)}"
+        y = self._norm(x, f"{name}_bn1")
+        y = self._prelu(self._conv_norm(y, f"{name}_conv1", f"{name}_bn2", 3), f"{name}_prelu")
+        y = self._conv_norm(y, f"{name}_conv2", f"{name}_bn3", 3, None)
+        stride = self._strides[-1]
+        shortcut = x
+        if any(op.kind == "Conv" for op in self._readers(x)):
+            names = (f"{name}_downsample_conv", f"{name}_downsample_bn")
+            shortcut = self._conv_norm(x, *names, 1, stride)
+        elif stride > 1:  # AdaFace's
+            pool = self._take(x, "MaxPool", f"{name}_downsample_pool")
+            _check(pool, {"kernel_shape": [1, 1], "strides": [stride] * 2})
+            shortcut = pool.name
+        add = self._take(y, "Add", f"{name}_add")
+        if sorted(add.inputs) != sorted((y, shortcut)):
+            raise ValueError(
+                f"{add.name!r} must add {y!r} and {shortcut!r}, as {name}_add. "
+                f"Received: {add.inputs}"
+            )
+        return add.name
+
+    def _flatten(self, x: str) -> str:
+        reshapes = any(op.kind == "Reshape" for op in self._readers(x))
+        op = self._take(x, "Reshape" if reshapes else "Flatten", "embedding_flatten")
+        _check(op, {})
+        shape = op.constants.get(1)
+        if shape is not None and len(shape) != 2:
+            raise ValueError(f"{op.name!r} must flatten each image. Received: to {shape.tolist()}")
+        return op.name
+
+    def _dense(self, x: str) -> str:
+        name = "embedding_dense"
+        if any(op.kind == "MatMul" for op in self._readers(x)):
+            product = self._take(x, "MatMul", name)
+            op = self._take(product.name, "Add", name)
+            kernel, bias = _constant(product, 1).T, next(iter(op.constants.values()), None)
+        else:
+            op = self._take(x, "Gemm", name)
+            _check(op, {})
+            kernel, bias = _constant(op, 1), op.constants.get(2)
+            kernel = kernel if op.attributes.get("transB", 0) else kernel.T
+        if bias is None or bias.ndim != 1:
+            raise ValueError(f"{op.name!r} must add one bias a number, as {name}. Received: none")
+        self._arrays |= {f"{name}.weight": kernel, f"{name}.bias": bias}
+        if any(reader.kind == "BatchNormalization" for reader in self._readers(op.name)):
+            return self._norm(op.name, "embedding_bn")
+        self._fold("embedding_bn", 0 * bias)
+        return op.name
+
+    def _end(self, x: str) -> tuple[str, bool]:
+        """The output that is the embedding, and whether the file divides it by its length."""
+        last, ends = x, {x}
+        if self._readers(x):
+            length = self._take(x, "ReduceL2", "the embedding's length")
+            division = self._take(length.name, "Div", "the embedding of unit length")
+            if division.inputs != (x, length.name):
+                raise ValueError(
+                    f"{division.name!r} must divide the embedding by its length. "
+                    f"Received: {division.inputs}"
+                )
+            last, ends = division.name, {x, length.name, division.name}
+        outputs = [name for name, tensor in self._graph.outputs.items() if tensor == last]
+        if not outputs or not ends.issuperset(self._graph.outputs.values()):
+            raise ValueError(
+                f"the output of an ONNX file must be {last!r}. Received: {dict(self._graph.outputs)}"
+            )
+        return outputs[0], last != x
+
+
+def _constant(op: Operation, number: int) -> np.ndarray:
+    if number not in op.constants:
+        raise ValueError(
+            f"{op.kind} {op.name!r} must have its numbers in the file, as its input {number}. "
+            "Received: numbers that the graph computes"
+        )
+    return op.constants[number]
+
+
+def _affine(op: Operation) -> tuple[float, float]:
+    """(factor, what is added) of an operation on the image."""
+    ((number, array),) = op.constants.items() or ((2, np.zeros(0)),)
+    value = float(array.flat[0]) if array.size else 0.0
+    if (
+        not array.size
+        or (array != array.flat[0]).any()
+        or (op.kind == "Div" and not (number and value))
+    ):
+        raise ValueError(
+            f"{op.kind} {op.name!r} must treat all colors of the image alike. "
+            f"Received: {array.ravel()[:3].tolist()}"
+        )
+    if op.kind == "Sub":
+        return (1.0, -value) if number else (-1.0, value)
+    if op.kind == "Add":
+        return 1.0, value
+    return (1 / value if op.kind == "Div" else value), 0.0
+
+
+def _check(op: Operation, expected: Mapping[str, Any]) -> None:
+    defaults = _DEFAULTS.get(op.kind, {})
+    for name, right in {**defaults, **expected}.items():
+        found = op.attributes.get(name, defaults.get(name))
+        found = found.decode() if isinstance(found, bytes) else found
+        same = np.isclose(found, right) if isinstance(right, float) else found == right
+        if not same:
+            raise ValueError(
+                f"{op.kind} {op.name!r} of an ONNX file must have {name} {right}. Received: {found}"
+            )
+
+
+def _block_names(strides: list[int]) -> dict[str, str]:
+    """A stage begins where the stride is 2."""
+    names, stage, block = {}, 0, 0
+    for number, stride in enumerate(strides):
+        stage, block = (stage + 1, 0) if stride == 2 else (stage, block + 1)
+        names[f"block{number}"] = f"layer{stage}_{block}"
+    return names
+
+
+def _renamed(name: str, names: Mapping[str, str]) -> str:
+    first, _, rest = name.partition("_")
+    return f"{names[first]}_{rest}" if first in names else name
+
+
+_LAYER = re.compile(
+    r"stem_(conv|bn|prelu)|embedding_(map_bn|dense|bn)"
+    r"|layer(?P<block>\d_\d+)_(bn[123]|conv[12]|prelu|(?P<shortcut>downsample_(conv|bn)))"
+)
+
+
+def _rename(first: bool, names: Sequence[str]) -> dict[str, str]:
+    """The names as they are; `first` says whether the first block's shortcut has layers."""
+    found = [match for name in names if (match := _LAYER.fullmatch(name))]
+    if not first:
+        found = [one for one in found if not one["shortcut"] or one["block"] != "1_0"]
+    return {match[0]: match[0] for match in found}
+
+
+def _arguments(shapes: Shapes) -> dict[str, Any]:
+    blocks = [counted(shapes, f"layer{stage}_{{}}_conv1.weight") for stage in (1, 2, 3, 4)]
+    return ir_arguments(shapes, "stem_conv.weight", "embedding_dense.weight", blocks)
+
+
+LAYOUTS = (
+    Layout(
+        # The first block's shortcut tells the two networks apart. torch2onnx.py of arcface_torch exports
+        # the network of the .pth as it is; insightface's own files feed RGB (model_zoo/arcface_onnx.py).
+        name="insightface (.onnx)",
+        architecture="IResNet",
+        channels="RGB",
+        scaling=SCALING,
+        signs=("stem_conv.weight", "layer1_0_downsample_conv.weight"),
+        rename=functools.partial(_rename, True),
+        arguments=_arguments,
+        constants={"embedding_bn.weight": 1.0},
+    ),
+    Layout(
+        name="AdaFace (.onnx)",
+        architecture="AdaFaceIR",
+        channels="BGR",
+        scaling=SCALING,
+        signs=("stem_conv.weight", "embedding_bn.running_mean"),
+        rename=functools.partial(_rename, False),
+        arguments=_arguments,
+        constants={"embedding_bn.weight": 1.0, "embedding_bn.bias": 0.0},
+    ),
+)
