@@ -1,10 +1,10 @@
-"""What drawn masks and a margin add to a face network, on people nobody trained on.
+"""What drawn masks and a margin add to a face network, on unseen identities.
 
     python examples/03_beyond_the_paper.py                    # on drawn people, some ten minutes
     python examples/03_beyond_the_paper.py --data MY_FOLDER   # RMFRD's layout; many people help
     python examples/03_beyond_the_paper.py --smoke            # the least that runs it all
 
-Half of the people are trained on; the masked faces of the others are looked for among their bare ones.
+Half of the people are trained on; the masked faces of the others are looked for among their unmasked ones.
 """
 
 import argparse

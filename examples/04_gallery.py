@@ -25,7 +25,7 @@ if args.people:
     }
 else:
     # Drawn faces are aligned already: nothing has to be found in them. The first half is enrolled
-    # by two bare photographs, the second half are strangers; masked faces of all are named.
+    # by two unmasked photographs, the second half are strangers; masked faces of all are named.
     aligned_to, count = "arcface", 6 if args.smoke else 24
     index = synthetic.draw_people(f"{args.run}/faces", people=count, photos=2)
     people, photos = {}, []

@@ -1,11 +1,12 @@
-"""Keep the network that you have for bare faces, and compare masked ones by another.
+"""Keep the network that you have for unmasked faces, and compare masked ones by another.
 
 Everybody is enrolled with both. A face goes to the network meant for it by what it seems, which is
 estimated from its pixels (`masking.masked_probability`), never read from its label. Each network has its
 own scale: ranks can be taken over both, and each gallery has a threshold of its own.
 
 python examples/07_two_networks.py          # drawn people; dlib's network, with and without drawn masks
-python examples/07_two_networks.py --masked runs/best/seed-* --bare runs/mirrored --against runs/frozen-open
+python examples/07_two_networks.py --masked runs/best/seed-* --unmasked runs/mirrored \\
+    --against runs/frozen-open
 python examples/07_two_networks.py --smoke  # the least that runs it all
 """
 
@@ -19,24 +20,24 @@ from maskedface import datasets, evaluation, images, masking, recognition, synth
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--masked", nargs="+", help="finished runs of an open set, one a seed")
-parser.add_argument("--bare", default="dlib", help="a finished run, or a .keras file")
+parser.add_argument("--unmasked", default="dlib", help="a finished run, or a .keras file")
 parser.add_argument("--against", help="a run over the same test rows to show the difference to")
 parser.add_argument("--run", default="runs/example-07")
 parser.add_argument("--smoke", action="store_true")
 args = parser.parse_args()
 
-bare = recognition.Recognizer.load(args.bare, aligned_to="arcface")
+plain = recognition.Recognizer.load(args.unmasked, aligned_to="arcface")
 
 if args.masked:
     runs = [training.last_run(path) for path in args.masked]
     index = runs[0].split()["test"]
     known = (
-        set(training.last_run(args.bare).split()["train"].people)
-        if os.path.isdir(args.bare)
+        set(training.last_run(args.unmasked).split()["train"].people)
+        if os.path.isdir(args.unmasked)
         else set()
     )
     if known & set(index.people):
-        raise SystemExit(f"{args.bare} was trained on people of the test faces")
+        raise SystemExit(f"{args.unmasked} was trained on people of the test faces")
     ours = [evaluation.EmbeddedFaces.among(run.predictions, index.faces) for run in runs]
 else:
     people = 6 if args.smoke else 24
@@ -53,7 +54,7 @@ estimates = [
 ]
 seems_masked = np.array(estimates) >= masking.SEEMS_MASKED
 matches = [evaluation.rank_one_matches(faces) for faces in ours]
-theirs = evaluation.rank_one_matches(recognition.embed_index(bare, index))
+theirs = evaluation.rank_one_matches(recognition.embed_index(plain, index))
 baseline = None
 if args.against:
     run = training.last_run(args.against)
@@ -71,7 +72,7 @@ for kind, found in theirs.items():
     hits = np.mean([one.hits() for one in both], axis=0)
     for name, values in (
         ("masked network alone", np.mean([one[kind].hits() for one in matches], axis=0)),
-        ("bare network alone", found.hits()),
+        ("unmasked network alone", found.hits()),
         ("by mask", hits),
     ):
         low, high = evaluation.bootstrap_interval(values, found.known_people)
@@ -87,11 +88,11 @@ if not args.masked:
     # Photographs: each face is found once and embedded by the network meant for it alone.
     for face, path in zip(index.faces, index.paths, strict=True):
         if face.domain == "unmasked":
-            for recognizer in (bare, masked):
+            for recognizer in (plain, masked):
                 recognizer.enroll(face.person, [path])
     for path in index.paths[:6]:
-        for found in bare.detect(path):
-            meant = masked if found.masked >= masking.SEEMS_MASKED else bare
+        for found in plain.detect(path):
+            meant = masked if found.masked >= masking.SEEMS_MASKED else plain
             (one,) = meant.identify(path, faces=[found])
             first = one.candidates[0]
             print(f"{path}: {first.person} {first.score:.3f}, {found.masked:.2f} masked")

@@ -54,7 +54,7 @@ chosen = {
         head=models.SideBySide([models.CosineHead(), losses.CenterDistances()]),
         loss=losses.CenterLoss(weight=0.003, margin=0.25),
     ),
-    # Two centers a person, of bare and of masked faces; batches of several faces of one person.
+    # Two centers a person, of unmasked and of masked faces; batches of several faces of one person.
     "domain ranking": base.override(
         name="domain_ranking",
         head=models.CosineHead(centers_per_person=2),

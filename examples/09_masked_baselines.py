@@ -55,7 +55,7 @@ for domain in ("masked", "unmasked"):
     print(f"bag of features: {run.metrics[domain]['accuracy']:.3f} of {domain} faces named right")
 
 # Boutros et al.: the network stays as it is, and a small one moves the embeddings of masked faces to where
-# those of bare faces are. Who is enrolled need not be trained on: here they are others.
+# those of unmasked faces are. Who is enrolled need not be trained on: here they are others.
 others, enrolled = datasets.split_by_person(index, 0.6, seed=0)
 embeddings = models.predict(backbone, faces)
 known, probes = embeddings[rows(others)], embeddings[rows(enrolled)]

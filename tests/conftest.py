@@ -68,7 +68,7 @@ def tiny_resnet50(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def open_run(tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """An untrained network on people of an open set, with a cohort and mirrors joined."""
+    """An untrained network on people of an open set, with a cohort and flip augmentation."""
     from maskedface import training
     from maskedface.recipes import Recipe
 

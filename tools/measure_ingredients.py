@@ -59,7 +59,7 @@ TABLES: dict[str, dict[str, Recipe]] = {
         "frozen (no training)": recipes.FROZEN_MEANS,
         "+ small changes": BASE.override(augmentation=(MIRROR, JITTER)),
         "+ drawn masks": DRAWN,
-        "+ both, mirrors joined": CHANGED.override(mirror_join=True),
+        "+ both, with flip augmentation": CHANGED.override(mirror_join=True),
         "ArcFace": BASE.override(loss=losses.ArcFace(margin=0.3)),
         "+ center loss": BASE.override(
             head=models.SideBySide([models.CosineHead(), losses.CenterDistances()]),

@@ -6,7 +6,7 @@
 
 Hariri's bag of features of the upper half (`models.bag_of_features`) and the embedding unmasking of Boutros
 et al. (`models.embedding_unmasking`), on DlibResNet29's frozen features, beside nearest class means of the
-network as it is. `mlfw`: rank-1 on people nobody trained on; what moves embeddings is kept in the cache.
+network as it is. `mlfw`: rank-1 on unseen identities; what moves embeddings is kept in the cache.
 `rmfrd`: a closed set of 40 people, split by image; its unmasking networks are those that `mlfw` left; other
 learners on the embedding are there as controls.
 Prints a Markdown table, several seeds: mean, standard deviation over seeds, [95 % over people].

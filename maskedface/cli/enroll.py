@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_count(
         parser,
         "--masks",
-        "of a new gallery: enroll each bare face with N drawn masks too, so that a network that "
+        "of a new gallery: enroll each unmasked face with N drawn masks too, so that a network that "
         "never saw masks finds it under one (10 is a good number; default: the run's recipe, else 0)",
         least=0,
         most=100,

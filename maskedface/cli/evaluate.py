@@ -28,7 +28,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from maskedface.cli import data
-from maskedface.cli.recognizing import add_network_words, refuse_network_words
+from maskedface.cli.recognizing import add_network_words, given_words
 from maskedface.cli.tables import figure
 from maskedface.cli.values import add_count, rate
 from maskedface.names import did_you_mean
@@ -95,7 +95,10 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("--mirror must come with --protocol. Received: --mirror alone")
     if args.protocol:
         return _on_protocol(args)
-    refuse_network_words(args, ())  # runs state their own
+    for word, value in given_words(args).items():
+        raise ValueError(
+            f"{word} must come with --protocol: runs state their own. Received: {word} {value} alone"
+        )
     from maskedface.cli.results import print_results
     from maskedface.training import find_runs
 

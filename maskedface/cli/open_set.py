@@ -49,7 +49,7 @@ def _print_open_set(found: dict[str, Any]) -> None:
         rows.append([label, *(_spread(m[domain]["rank_1"]) for m in models)])
         if domain == "masked":
             kept = (_spread(m[domain]["rank_1_own_photo_kept"]) for m in models)
-            rows.append(["  own bare photo in the gallery too", *kept])
+            rows.append(["  own unmasked photo in the gallery too", *kept])
         for fpir in first[domain]["fnir"]:
             at = [m[domain]["fnir"][fpir] for m in models]
             cells = (f"{_spread(one)} (FPIR found {one['fpir']['mean']:.3f})" for one in at)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from maskedface.recognition.calibration import Calibration
 
 
+_WORDS = ("--model-alignment", "--input-range", "--channels", "--input-size")
+
+
 def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds --model, --model-alignment, --alignment, --fall-back and --json."""
     group = parser.add_argument_group("recognizer")
@@ -81,12 +84,16 @@ def network_words(args: argparse.Namespace, name: str) -> dict[str, Any]:
     """
     words = {"alignment": args.model_alignment} if os.path.isfile(name) else {}
     if name.endswith(".onnx"):
-        words |= {
-            "input_range": args.input_range,
-            "channels": args.channels,
-            "size": args.input_size,
-        }
+        given = vars(args)  # not every command has all of them
+        of_onnx = {"input_range": "input_range", "channels": "channels", "size": "input_size"}
+        words |= {name: given.get(word) for name, word in of_onnx.items()}
     return words
+
+
+def given_words(args: argparse.Namespace) -> dict[str, Any]:
+    """The words of `add_network_words` that were given: {"--channels": "BGR"}."""
+    found = {word: vars(args).get(word[2:].replace("-", "_")) for word in _WORDS}
+    return {word: value for word, value in found.items() if value is not None}
 
 
 def refuse_network_words(args: argparse.Namespace, names: Iterable[str]) -> None:
@@ -95,15 +102,9 @@ def refuse_network_words(args: argparse.Namespace, names: Iterable[str]) -> None
     Raises:
         ValueError: if there is such a word.
     """
-    told = {
-        "--model-alignment": args.model_alignment,
-        "--input-range": args.input_range,
-        "--channels": args.channels,
-        "--input-size": args.input_size,
-    }
     used = {word for name in names for word in _words_of(name)}
-    for word, value in told.items():
-        if value is not None and word not in used:
+    for word, value in given_words(args).items():
+        if word not in used:
             kind = "a .keras or .onnx file" if word == "--model-alignment" else "an .onnx file"
             raise ValueError(
                 f"{word} must come with {kind}: other networks state it themselves. "
@@ -114,8 +115,7 @@ def refuse_network_words(args: argparse.Namespace, names: Iterable[str]) -> None
 def _words_of(name: str) -> tuple[str, ...]:
     if not os.path.isfile(name):
         return ()
-    of_onnx = ("--input-range", "--channels", "--input-size")
-    return ("--model-alignment", *(of_onnx if name.endswith(".onnx") else ()))
+    return _WORDS if name.endswith(".onnx") else _WORDS[:1]
 
 
 def read_recognizer(args: argparse.Namespace, gallery: Gallery | None) -> Recognizer:

@@ -63,7 +63,7 @@ def _convert(args: argparse.Namespace) -> int:
     names = [name for name in facts["left_over"] if name not in counters]
     names += [f"{len(counters)} num_batches_tracked"] if counters else []
     print(f"not used: {', '.join(names) or 'none'}")
-    print(f"built as: models.{facts['architecture']}")
+    print(f"built as: models.{facts['architecture']}, aligned to {facts['aligned_to']!r}")
     print(f"wrote: {args.out} and {sidecar_path(args.out)}")
     return 0
 

@@ -85,7 +85,7 @@ def read_pairs(
             line `folds pairs`; files `<name>/<name>_0001.*` or `<name>_0001.*`, all unmasked.
             "mlfw": the same, all taken as masked, also where a line names the files themselves and
             ends with 1 or 0. "mfr2": the same lines without the first; who is masked stands in
-            `mfr2_labels.txt`. "rmfvd": lines `path1 path2 label`; `unmasked.*` is the bare face of
+            `mfr2_labels.txt`. "rmfvd": lines `path1 path2 label`; `bare.*` is the unmasked face of
             its folder. "c-rmfrd": a CSV `Input,Target,Label` (GBK, UTF-8) of a masked and an unmasked face.
         root: the folder the faces lie in; for "c-rmfrd" the one that holds RMFRD's AFDB folders.
         file: the list; by default the published name in `root`.

@@ -112,13 +112,13 @@ def people_folder(
     """Lists a folder of people, `<root>/<person>/**/<image>`, all of one domain.
 
     Join two with `+` to get both domains:
-    `people_folder("bare", domain="unmasked") + people_folder("masks", domain="masked")`.
+    `people_folder("unmasked", domain="unmasked") + people_folder("masks", domain="masked")`.
 
     >>> from maskedface import datasets, synthetic
     >>> drawn = synthetic.draw_people("drawn", people=2, photos=3, masked_photos=2, size=32)
-    >>> bare = datasets.people_folder("drawn/AFDB_face_dataset", domain="unmasked")
+    >>> unmasked = datasets.people_folder("drawn/AFDB_face_dataset", domain="unmasked")
     >>> masked = datasets.people_folder("drawn/AFDB_masked_face_dataset", domain="masked")
-    >>> len(bare + masked)
+    >>> len(unmasked + masked)
     10
 
     Args:

@@ -1,4 +1,4 @@
-"""Triplets of a masked face, a bare one of the same person and a bare one of another."""
+"""Triplets of a masked face, an unmasked one of the same person and an unmasked one of another."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ def draw_triplets(index: FaceIndex, count: int = 1, *, seed: int = 0) -> np.ndar
         seed: int, another seed draws others.
 
     Returns:
-        int64 array, shape (triplets, 3), rows of the index: each masked face with a bare one of its person,
-        `count` times; a bare face of that person, of the same photograph where there is one (as where the
-        mask was drawn on it), else any; a bare face of another person. Each as likely; in random order.
+        int64 array, shape (triplets, 3), rows of the index: each masked face with an unmasked one of its
+        person, `count` times; an unmasked face of that person, of the same photograph where there is one
+        (as where the mask was drawn on it), else any; an unmasked face of another person. Each as likely;
+        in random order.
 
     Raises:
         ValueError: if `count` is below 1, or no triplet can be drawn.

@@ -104,7 +104,7 @@ def match_probes(
     Args:
         faces: the faces, what is enrolled of each, and the cohort that those enrolled are compared with.
         probes: the domain of the probes.
-        own_photo: what to do with a probe whose own photograph, bare, is among its person's
+        own_photo: what to do with a probe whose own photograph, unmasked, is among its person's
             gallery faces. "keep": nothing, an optimistic figure; "skip": do not ask it;
             "leave_out": compare it with its person's other photographs alone, and skip it where
             there are none. Unmasked probes are gallery faces themselves: "leave_out" them.

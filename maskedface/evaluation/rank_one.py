@@ -1,4 +1,4 @@
-"""How well an embedding finds people it was not trained on: masked faces among bare ones."""
+"""How well an embedding finds people it was not trained on: masked faces among unmasked ones."""
 
 from __future__ import annotations
 

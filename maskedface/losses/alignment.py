@@ -20,7 +20,7 @@ class Coral(keras.losses.Loss):
 
     >>> import numpy as np
     >>> from maskedface import losses
-    >>> y_true = np.array([[0, 0], [1, 0], [0, 1], [1, 1]])  # two bare faces, two masked ones
+    >>> y_true = np.array([[0, 0], [1, 0], [0, 1], [1, 1]])  # two unmasked faces, two masked ones
     >>> embeddings = np.array([[0], [2], [0], [4]], "float32")  # variances 2 and 8
     >>> float(losses.Coral()(y_true, embeddings))  # (2 - 8)^2 / 4
     9.0
@@ -57,7 +57,7 @@ class PairAlignment(keras.losses.Loss):
 
     >>> import numpy as np
     >>> from maskedface import losses
-    >>> y_true = np.array([[0, 0], [0, 1]])  # one person, bare and masked
+    >>> y_true = np.array([[0, 0], [0, 1]])  # one person, unmasked and masked
     >>> float(losses.PairAlignment()(y_true, np.array([[1, 0], [0, 1]], "float32")))
     2.0
 

@@ -37,7 +37,7 @@ class DomainRanking(keras.losses.Loss):
     >>> from maskedface import losses
     >>> loss = losses.DomainRanking(margin=0.5, weight=1, scale=24)
     >>> masked_face = np.array([[0, 1]])  # of person 0
-    >>> y_pred = 24 * np.array([[0.5, 0.5, 0.5, 0.25]], "float32")  # two people, bare, then masked
+    >>> y_pred = 24 * np.array([[0.5, 0.5, 0.5, 0.25]], "float32")  # two people, unmasked, then masked
     >>> round(float(loss(masked_face, y_pred)), 4)  # log 2 + the ranking's margin
     1.1931
 

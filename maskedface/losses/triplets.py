@@ -33,7 +33,7 @@ class SelfRestrainedTriplet(keras.losses.Loss):
 
     >>> import numpy as np
     >>> from maskedface import losses
-    >>> y_true = np.array([[0, 1], [0, 0], [1, 0]])  # person 0 masked and bare, person 1 bare
+    >>> y_true = np.array([[0, 1], [0, 0], [1, 0]])  # person 0 masked and unmasked, person 1 unmasked
     >>> embeddings = np.array([[1, 0], [0, 1], [1, 0]], "float32")
     >>> float(losses.SelfRestrainedTriplet(margin=2)(y_true, embeddings))  # 2 - 0 + 2
     4.0

@@ -1,4 +1,4 @@
-"""What is enrolled of a bare face, so that the same face under a mask is found: masks drawn on it."""
+"""What is enrolled of an unmasked face, so that the same face under a mask is found: masks drawn on it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def masked_templates(
     count: int,
     alignment: str,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Half each bare face's embedding, half the mean of its embeddings under drawn masks.
+    """Half each unmasked face's embedding, half the mean of its embeddings under drawn masks.
 
     It trains nothing: a network that never saw a mask finds about half of the faces it loses to
     them (docs/results.md). Every face is given the same masks, of different styles as far as there are

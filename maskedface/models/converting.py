@@ -63,7 +63,8 @@ def convert_weights(
         variant: "ft", "scratch" or "unknown": what is known of a file whose sha256 says nothing.
 
     Returns:
-        What the sidecar says, and "mapped": {the source's name of a tensor: ours}.
+        What the sidecar says; "mapped": {the source's name of a tensor: ours}; "aligned_to": str, what the
+        network that was built states.
 
     Raises:
         ModuleNotFoundError, OSError, ValueError: as `models.load_weights`; also if `variant` is
@@ -100,4 +101,4 @@ def convert_weights(
         },
     }
     weights_h5.save(backbone, out, facts)
-    return facts | {"mapped": mapped}
+    return facts | {"mapped": mapped, "aligned_to": models.alignment_of(backbone)}

@@ -1,4 +1,4 @@
-"""Embedding unmasking: a small network that moves a masked face's embedding to where the bare one is."""
+"""Embedding unmasking: a small network moves a masked face's embedding to where the unmasked one is."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def embedding_unmasking(
     Boutros, Damer, Kirchbuchner and Kuijper, "Self-restrained triplet loss for accurate masked face
     recognition", Pattern Recognition 124 (2022), arXiv 2103.01716: four dense layers as wide as the
     embedding, each with batch norm, leaky ReLU of slope .2 behind the first three. Masked faces'
-    embeddings go through it, those of bare faces and the network itself stay as they are. It trains by
-    `losses.SelfRestrainedTriplet` on masked anchors, with the bare embeddings as labels
+    embeddings go through it, those of unmasked faces and the network itself stay as they are. It trains by
+    `losses.SelfRestrainedTriplet` on masked anchors, with the unmasked embeddings as labels
     (`datasets.draw_triplets`); the authors' code uses SGD with Nesterov's momentum .9, rate .1, batches of
     512.
 

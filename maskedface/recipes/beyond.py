@@ -73,11 +73,11 @@ MASKED_BEST = COSINE_MARGIN.override(
     mirror_join=True,
     cohort=60,
 )
-"""The best so far: the whole network, cosine margin, drawn masks, small changes, mirrors joined, and a
-cohort of the people trained on.
+"""The best so far: the whole network, cosine margin, drawn masks, small changes, flip
+augmentation at test time, and a cohort of the people trained on.
 
 Made for thousands of people with few images each, of whom none need be tested on. To name a closed set
-of people, start from such a run: `--recipe masked_best_closed --set init=RUN`. Bare faces can stay with
+of people, start from such a run: `--recipe masked_best_closed --set init=RUN`. Unmasked faces can stay with
 the network it started from (`examples/07_two_networks.py`).
 
 Source: the margin loss is CosFace's (Wang et al. 2018), AdamW and its cosine decay Loshchilov and
@@ -99,7 +99,7 @@ Source, time: as `MASKED_BEST`. Measured figures and commands: `docs/results.md`
 
 MASKED_BEST_CLOSED = FROZEN_MEANS.override(
     name="masked_best_closed",
-    head_init="random",  # and no features: the means are taken at the end, with mirrors joined
+    head_init="random",  # and no features: the means are taken at the end, with flip augmentation
     head_final="photo_means",
     mirror_join=True,
     cohort=60,

@@ -86,8 +86,9 @@ class Recipe:
             this many other people (`evaluation.Cohort`): of an open set with those trained on (where no
             face of theirs wears a mask, each counts with a drawn one too); of a closed set of 0
             epochs with those of the run that it starts from. 0, and any other closed set: none.
-        enroll_masks: int in [0, 100], masks drawn on each bare face that is enrolled in an open set, and in
-            galleries made with the run (`masking.masked_templates`); 0 = none, a closed set has none.
+        enroll_masks: int in [0, 100], masks drawn on each unmasked face that is enrolled in an open set,
+            and in galleries made with the run (`masking.masked_templates`); 0 = none, as a closed set
+            has.
         loss: a `keras.losses.Loss` of (labels, what the head gives). One with a true `wants_domains` is
             given the domain beside the label (`datasets.with_domain`), one with a true `couples_faces`
             cannot be split between devices. By default `losses.CosineMargin` with a cosine head, else

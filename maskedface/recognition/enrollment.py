@@ -268,8 +268,8 @@ def enroll_rows(gallery: Gallery, rows: Iterable[EnrolledPhoto]) -> None:
 
 
 def threshold_probes(rows: Sequence[EnrolledPhoto]) -> Probes:
-    """What thresholds can be chosen on: the faces, bare and where masks are drawn under one, too, as bare
-    faces alone would choose a threshold that lets masked strangers in.
+    """What thresholds can be chosen on: the faces, unmasked and, where masks are drawn, under one too, as
+    unmasked faces alone would choose a threshold that lets masked strangers in.
 
     Args:
         rows: as `read_people` and `faces_again` give them.

@@ -76,8 +76,8 @@ class Gallery:
             when it is told no model.
         cohort: people whom everybody enrolled is compared with (`evaluation.Cohort`), kept in the
             gallery's file; None for plain cosines.
-        masks: int in [0, 100], how many masks a `Recognizer` draws on each bare face that it enrolls, so
-            that it is found under one (`masking.masked_templates`); kept in the file.
+        masks: int in [0, 100], how many masks a `Recognizer` draws on each unmasked face that it enrolls,
+            so that it is found under one (`masking.masked_templates`); kept in the file.
         remember: what a `Recognizer` remembers of each photograph that it enrolls, so that the gallery can
             be made again with another network (`recognition.enroll_again`): "paths" where it lies and its
             SHA-256; "crops" the face itself too, a JPEG file of 320 px a side at most; "nothing". Kept

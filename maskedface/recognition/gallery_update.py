@@ -209,7 +209,7 @@ class GalleryUpdate:
         if not read.folder and (photos < 1 / fpir or len(gallery) < 2):
             wanted = f"FPIR {fpir:g} needs {math.ceil(1 / fpir)} photographs, here are {photos}"
             return Updated(gallery, read.photos, None, wanted)
-        drawn = ", bare and under a drawn mask" if probes.has_covered else ""
+        drawn = ", unmasked and under a drawn mask" if probes.has_covered else ""
         try:
             made = gallery.calibrate(
                 np.stack(probes.embeddings),

@@ -74,7 +74,7 @@ class RunGroup:
 
     @property
     def is_open(self) -> bool:
-        """Whether the test faces are of people nobody trained on."""
+        """Whether the test faces are of unseen identities."""
         return "embeddings" in self.runs[0].predictions
 
     @property

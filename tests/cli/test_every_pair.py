@@ -20,7 +20,7 @@ def evaluate(*words: str | Path) -> int:
 
 @pytest.fixture
 def mfr2(tmp_path: Path) -> Path:
-    """Twelve people with a bare and two masked images, of which a list names few pairs."""
+    """Twelve people with an unmasked and two masked images, of which a list names few pairs."""
     root = tmp_path / "mfr2"
     labels, lines = [], []
     for person in range(12):

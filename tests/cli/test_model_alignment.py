@@ -45,7 +45,7 @@ def test_a_run_states_its_own(
     verify: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*verify, str(tmp_path), "--model-alignment", "dlib"]) == 2
-    assert "alignment must come with a .keras file" in capsys.readouterr().err
+    assert "--model-alignment must come with a .keras or .onnx file" in capsys.readouterr().err
 
 
 def test_an_export_is_told_the_alignment(silent: str, tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def test_a_threshold_for_faces_with_drawn_masks_is_chosen_on_masked_ones_too(
     people: Path, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["enroll", *words, str(people), "--masks", "2", "--fpir", "0.1"]) == 0
-    assert "the faces enrolled, bare and under a drawn mask" in capsys.readouterr().out
+    assert "the faces enrolled, unmasked and under a drawn mask" in capsys.readouterr().out
     made = Gallery.load(words[1]).calibration
     assert made is not None and made.probes == 20  # a photograph counts once
 

@@ -9,7 +9,7 @@ import pytest
 from maskedface import evaluation
 from maskedface.evaluation.identification import cmc, threshold_at_fpir
 
-# Ada: two bare photos and a masked copy of the first; Bo: one bare photo, a mask on another;
+# Ada: two unmasked photos and a masked copy of the first; Bo: one unmasked photo, a mask on another;
 # Cy has a masked face alone.
 FACES = {
     "embeddings": np.array(

@@ -67,7 +67,7 @@ def test_a_cohort_is_taken_off_rank_1_and_thresholds_but_not_off_pairs() -> None
 def test_a_probes_own_photograph_does_not_help_it() -> None:
     test = faces("b", noise=2.0, seed=2)
     bare = {row for row, domain in enumerate(test.domains) if domain == "unmasked"}
-    # Every masked face becomes the bare photograph two rows before it.
+    # Every masked face becomes the unmasked photograph two rows before it.
     rows = test.embeddings.copy()
     photos = list(test.photos)
     for row in range(len(rows)):

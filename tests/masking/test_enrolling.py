@@ -1,4 +1,4 @@
-"""Templates of bare faces with drawn masks."""
+"""Templates of unmasked faces with drawn masks."""
 
 from __future__ import annotations
 

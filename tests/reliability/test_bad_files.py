@@ -108,7 +108,7 @@ def test_ten_thousand_bad_files_are_all_accounted_for_in_bounded_memory(root: Pa
 def identified(recognizer: Recognizer, root: Path, count: int) -> None:
     corpus(root, count)
     paths = photo_files(root)
-    recognizer.gallery.enroll(["ada"], np.ones((1, recognizer.embedder.output_shape[-1])))
+    recognizer.gallery.enroll(["ada"], np.ones((1, recognizer.embedder.features)))
     with nobody():
         results = list(identify_all(recognizer, paths, progress=False))
         good = {path for path in paths if readable(path)}

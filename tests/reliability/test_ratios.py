@@ -12,6 +12,12 @@ import pytest
 TOOL = Path(__file__).parents[2] / "tools" / "check_ratios.py"
 
 
+@pytest.fixture(autouse=True)
+def tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tool imports its neighbors, as Python does for a script."""
+    monkeypatch.syspath_prepend(str(TOOL.parent))
+
+
 def test_three_times_the_recorded_ratio_is_too_slow() -> None:
     too_slow = runpy.run_path(str(TOOL))["too_slow"]
     recorded = json.loads((TOOL.parent / "ratios.json").read_text())
