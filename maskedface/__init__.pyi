@@ -3,6 +3,7 @@ from . import (
     audit as audit,
     conversion as conversion,
     datasets as datasets,
+    engines as engines,
     evaluation as evaluation,
     exporting as exporting,
     geometry as geometry,

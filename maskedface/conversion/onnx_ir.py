@@ -74,7 +74,8 @@ def read_onnx(path: str | os.PathLike[str]) -> OnnxNetwork:
     graph = onnx_reader.read_graph(path)
     try:
         return _Walk(graph).network()
-    except ValueError as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # Those that are no ValueError are of a damaged file: no list where one belongs, ...
         raise ValueError(f"{error}, in {os.fspath(path)!r}") from error
 
 

@@ -43,6 +43,10 @@ class NormalizationCheck:
         stated: `Likenesses` with the words that were said.
         best: `Likenesses` in the range that tells the faces apart best; `stated` where no other does
             clearly better.
+
+    >>> from maskedface import engines
+    >>> engines.NormalizationCheck(stated="as said", best="as said").seems_right
+    True
     """
 
     stated: Likenesses

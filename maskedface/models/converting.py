@@ -15,7 +15,7 @@ from maskedface.models import weights
 from maskedface.models.preset import Variant
 from maskedface.names import did_you_mean
 
-SOURCES = ".pkl, .pth, .pt, .ckpt, .safetensors or .h5"
+SOURCES = ".pkl, .pth, .pt, .ckpt, .safetensors, .onnx or .h5"
 
 
 def open_source(

@@ -19,10 +19,11 @@ Affine = tuple[np.ndarray, np.ndarray]
 class MaximumPReLU(keras.layers.PReLU):
     """A PReLU whose slopes are at most 1, in two passes over the map in place of five.
 
+    >>> import numpy as np
     >>> from maskedface.models.folding import MaximumPReLU
     >>> layer = MaximumPReLU("ones", shared_axes=[1, 2])
-    >>> layer([[[[-2.0, 3.0]]]]).shape
-    (1, 1, 1, 2)
+    >>> tuple(layer(np.ones((1, 4, 4, 2), "float32")).shape)
+    (1, 4, 4, 2)
 
     Input shape:
         as `keras.layers.PReLU`.

@@ -161,6 +161,21 @@ def test_a_fixed_number_of_images(tmp_path: Path) -> None:
     assert share(by_torch(twin("IResNet"), "IResNet"), found) < 2e-5
 
 
+def test_a_map_flattened_by_its_sizes(tmp_path: Path) -> None:
+    class Viewed(twins.InsightFaceNetwork):
+        def forward(self, x: Any) -> Any:
+            x = self.prelu(self.bn1(self.conv1(x)))
+            x = self.bn2(self.layer4(self.layer3(self.layer2(self.layer1(x)))))
+            return {"embedding": self.features(self.fc(x.view(x.size(0), -1)))}
+
+    network = Viewed(4, BLOCKS, SIDE, SIZE)
+    network.load_state_dict(twin("IResNet").state_dict())
+    path = exports.export(exports.Embedding(network), tmp_path / "net.onnx", SIDE)
+    assert {"Shape", "Gather", "Reshape"} <= {node.op_type for node in onnx.load(path).graph.node}
+    found = np.asarray(load(path)(faces(), training=False))
+    assert share(by_torch(network.eval(), "IResNet"), found) < 2e-5
+
+
 def rewritten(source: Path, path: Path, change: Callable[[Any], object], **options: Any) -> Path:
     model = onnx.load(source)
     change(model)
@@ -246,8 +261,25 @@ def in_half(model: Any) -> None:
     del model.graph.value_info[:]
 
 
-def test_a_file_of_half_precision_is_widened(files: Path, tmp_path: Path) -> None:
-    path = rewritten(files / "IResNet_folded.onnx", tmp_path / "net.onnx", in_half)
+def in_half_with_full_ends(model: Any) -> None:
+    in_half(model)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+    nodes = list(model.graph.node)
+    for node in nodes:
+        for names in (node.input, node.output):
+            names[:] = [f"{one}16" if one in ("image", "embedding") else one for one in names]
+    del model.graph.node[:]
+    first = onnx.helper.make_node("Cast", ["image"], ["image16"], to=onnx.TensorProto.FLOAT16)
+    last = onnx.helper.make_node("Cast", ["embedding16"], ["embedding"], to=onnx.TensorProto.FLOAT)
+    model.graph.node.extend([first, *nodes, last])
+
+
+@pytest.mark.parametrize("change", [in_half, in_half_with_full_ends])
+def test_a_file_of_half_precision_is_widened(
+    change: Callable[[Any], None], files: Path, tmp_path: Path
+) -> None:
+    path = rewritten(files / "IResNet_folded.onnx", tmp_path / "net.onnx", change)
     backbone = models.IResNet(None, (SIDE, SIDE, 3), blocks=BLOCKS, filters=4, embedding_size=SIZE)
     facts = weights.load(backbone, path)
     assert facts["precision"] == "float16"
