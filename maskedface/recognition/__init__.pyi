@@ -3,7 +3,6 @@ from .batch import identify_all as identify_all, photo_files as photo_files
 from .drawing import draw_identities as draw_identities
 from .embedding import embed_index as embed_index
 from .enrollment import enroll_again as enroll_again
-from .ensemble_file import save_ensemble as save_ensemble
 from .faces import (
     DetectedFace as DetectedFace,
     FaceError as FaceError,
@@ -11,4 +10,5 @@ from .faces import (
     Verification as Verification,
 )
 from .gallery import Gallery as Gallery
+from .named_embedders import save_ensemble as save_ensemble
 from .recognizer import Recognizer as Recognizer

@@ -11,7 +11,7 @@ import numpy as np
 
 from maskedface import geometry
 from maskedface.audit.file_facts import blankness
-from maskedface.engines import Embedder, KerasEmbedder, OnnxEmbedder
+from maskedface.engines import Embedder, KerasEmbedder
 from maskedface.engines.face_input import Channels, InputRange
 from maskedface.evaluation.scoring import normalized
 from maskedface.landmarks import Cascade, Detector, detect
@@ -19,7 +19,6 @@ from maskedface.landmarks.detection import check_image
 from maskedface.masking import masked_probability
 from maskedface.names import person_name
 from maskedface.recognition.calibration import check_threshold
-from maskedface.recognition.ensemble_file import load_ensemble
 from maskedface.recognition.faces import (
     DetectedFace,
     EmbeddedFace,
@@ -28,10 +27,9 @@ from maskedface.recognition.faces import (
     Verification,
 )
 from maskedface.recognition.gallery import Gallery
-from maskedface.recognition.introducing import introduce
+from maskedface.recognition.named_embedders import open_embedder
 from maskedface.recognition.photo import Photo, read_photo
 from maskedface.recognition.remembered import WHOLE
-from maskedface.training.named_models import open_model
 
 FallBack = Literal["never", "always"]
 
@@ -140,26 +138,17 @@ class Recognizer:
         >>> friends = Gallery.load("friends.npz")  # doctest: +SKIP
         >>> Recognizer.load(friends.source, gallery=friends)  # doctest: +SKIP
         """
-        name = os.fspath(name)
-        onnx_words: dict[str, Any] = {
-            "input_range": input_range,
-            "channels": channels,
-            "size": size,
-        }
-        _refuse_words(name, onnx_words)
         # What a gallery remembers of a file comes before what lies beside the file.
         if alignment is None and gallery is not None and os.path.isfile(name):
             alignment = gallery.alignment or None
-        if os.path.isfile(name) and name.endswith((".json", ".onnx")):
-            embedder = _of_file(name, alignment, onnx_words)
-            made = Gallery(source=os.path.abspath(name))
-            return cls(embedder, gallery=made if gallery is None else gallery, **words)
-        found = open_model(name, alignment)
+        found = open_embedder(
+            name, alignment, input_range=input_range, channels=channels, size=size
+        )
         if gallery is None:
             masks = 0 if found.run is None else found.run.recipe.enroll_masks
             cohort = None if found.run is None else found.run.cohort
             gallery = Gallery(source=found.source, cohort=cohort, masks=masks)
-        return cls(found.model, alignment=found.alignment, gallery=gallery, **words)
+        return cls(found.embedder, gallery=gallery, **words)
 
     @property
     def detector(self) -> Detector:
@@ -374,24 +363,6 @@ class Recognizer:
         rows = np.zeros((1 << (len(chips) - 1).bit_length(), *chips[0].shape), "uint8")
         rows[: len(chips)] = chips
         return normalized(self.embedder(rows)[: len(chips)])
-
-
-def _refuse_words(name: str, onnx_words: dict[str, Any]) -> None:
-    said = [word for word, value in onnx_words.items() if value is not None]
-    if said and not (os.path.isfile(name) and name.endswith(".onnx")):
-        raise ValueError(
-            f"{', '.join(said)} must come with an .onnx file: other networks prepare their images "
-            f"themselves. Received: {name!r}"
-        )
-
-
-def _of_file(path: str, alignment: str | None, onnx_words: dict[str, Any]) -> Embedder:
-    """The network of an .onnx file, or an ensemble's."""
-    if path.endswith(".json"):
-        return load_ensemble(path)
-    embedder = OnnxEmbedder(path, alignment=alignment, **onnx_words)
-    introduce(embedder)
-    return embedder
 
 
 def find_faces(detector: Detector, image: np.ndarray) -> tuple[DetectedFace, ...]:

@@ -12,6 +12,8 @@ from maskedface import engines, geometry, models, synthetic
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("tf2onnx")
+from tests.engines import onnx_files
+
 OWN = (-0.48, 0.52)  # (value - 122) / 256
 
 
@@ -51,9 +53,8 @@ def test_a_wrong_range_is_seen(
     assert (found.best.face_input.input_range == said) == right
 
 
-def test_two_faces_are_too_few(without_preprocessing: Path) -> None:
-    embedder = engines.OnnxEmbedder(
-        without_preprocessing, alignment="dlib", input_range=OWN, channels="RGB"
-    )
+def test_two_faces_are_too_few(tmp_path: Path) -> None:
+    path = onnx_files.write_mean(tmp_path / "net.onnx", ["n", 3, 150, 150])
+    embedder = engines.OnnxEmbedder(path, alignment="dlib", input_range=OWN, channels="RGB")
     with pytest.raises(ValueError, match="at least 3 people"):
         engines.check_normalization(embedder, drawn_faces(2))
