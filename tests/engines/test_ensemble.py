@@ -10,7 +10,7 @@ import pytest
 from maskedface import geometry, synthetic
 from maskedface.engines import Embedder, Ensemble
 from maskedface.evaluation.scoring import normalized
-from maskedface.recognition import Gallery, Recognizer
+from maskedface.recognition import Recognizer
 
 
 class Place(Embedder):
@@ -77,7 +77,7 @@ def test_another_weight_is_another_network() -> None:
 
 def test_a_gallery_takes_an_ensemble() -> None:
     ensemble = Ensemble([place("arcface", 112), place("dlib", 150)], [2, 1])
-    recognizer = Recognizer(ensemble, aligned_to="arcface", gallery=Gallery(masks=1))
+    recognizer = Recognizer(ensemble, aligned_to="arcface")
     for name, face in zip("abcd", faces(224), strict=True):
         recognizer.enroll(name, [face])
     found = [recognizer.identify(face, threshold=0.0)[0].person for face in faces(224)]

@@ -53,8 +53,8 @@ def test_a_backbone_has_the_depth_and_size_of_its_weights(iresnet: Path) -> None
 @pytest.mark.parametrize(
     "words",
     [
-        ("freeze_through=layer3",),
         # Each compiles a network of its own.
+        pytest.param(("freeze_through=layer3",), marks=pytest.mark.long),
         pytest.param(("freeze_through=none", "precision=bfloat16"), marks=pytest.mark.long),
         pytest.param(
             ("freeze_through=none", "optimizer.gradient_accumulation_steps=2"),
