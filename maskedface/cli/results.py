@@ -57,7 +57,7 @@ def _row(group: RunGroup, domain: str, against: Sequence[Run] | None) -> list[ob
         f"{group.label}, {domain}",
         reports[0]["faces"],
         ",".join(str(run.record["seed"]) for run in group.runs),
-        told(group.figure(domain)),
+        told(group, domain),
         f"{np.mean([report['loss'] for report in reports]):.3f}" if "loss" in reports[0] else "",
     ]
     for average in ("weighted", "macro"):

@@ -51,6 +51,10 @@ class KerasEmbedder(Embedder):
     def embed(self, faces: np.ndarray) -> np.ndarray:
         return models.predict(self.model, faces)
 
+    def with_flip(self) -> KerasEmbedder:
+        # In the network itself, so it is what a recipe's mirror_join makes, to the last bit.
+        return KerasEmbedder(models.mirror_join(self.model), self.alignment)
+
 
 def embedder_of(model: keras.Model) -> keras.Model:
     """Takes a classifier's head off.

@@ -30,9 +30,10 @@ class Table(NamedTuple):
     rows: list[tuple[str, tuple[str, ...]]]
 
 
-def told(figure: Mapping[str, float]) -> str:
-    """A share with its spread over seeds and its interval over people, as text."""
-    spread = f" ± {figure['sd']:.3f}" if figure["sd"] else ""
+def told(group: RunGroup, kind: str) -> str:
+    """A group's figure with its spread over seeds, if it has several, and its interval over people."""
+    figure = group.figure(kind)
+    spread = f" ± {figure['sd']:.3f}" if len(group.runs) > 1 else ""
     return f"{figure['mean']:.3f}{spread} [{figure['low']:.3f}, {figure['high']:.3f}]"
 
 
@@ -61,7 +62,7 @@ def paper_tables(groups: Sequence[RunGroup]) -> list[Table]:
                 continue
             name, faces = f"{domain}: {group.label}", f"{reports[0]['faces']:,}"
             loss = statistics.fmean(report["loss"] for report in reports)
-            one.rows.append(("", (name, faces, told(group.figure(domain)), f"{loss:.3f}")))
+            one.rows.append(("", (name, faces, told(group, domain), f"{loss:.3f}")))
             two.rows.append(("", (name, faces, *(_averages(reports, key) for key in _SCORES))))
     return [one, two]
 
@@ -79,7 +80,7 @@ def domain_table(groups: Sequence[RunGroup]) -> Table:
     kinds = [kind for kind in KINDS if any(kind in group.kinds for group in groups)]
     rows = []
     for group in groups:
-        cells = [told(group.figure(k)) if k in group.kinds else "no such faces" for k in kinds]
+        cells = [told(group, k) if k in group.kinds else "no such faces" for k in kinds]
         words = trained_on(group.recipe, len(group.train))
         rows.append(("", (group.label, words, *cells)))
     return Table("", ("run", "trained on", *(f"tested on {KINDS[kind]}" for kind in kinds)), rows)
