@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from typing import Any
@@ -49,6 +50,17 @@ def ir_arguments(shapes: Shapes, kernel: str, dense: str, blocks: list[int]) -> 
     return words
 
 
+def staged_arguments(block: str, kernel: str, dense: str, shapes: Shapes) -> dict[str, Any]:
+    """`ir_arguments` of a file whose names tell the stage.
+
+    Args:
+        block: a tensor that every block has; {} and {} are its stage, 1 to 4, and its number.
+        kernel, dense, shapes: as for `ir_arguments`.
+    """
+    blocks = [counted(shapes, block.format(stage, "{}")) for stage in (1, 2, 3, 4)]
+    return ir_arguments(shapes, kernel, dense, blocks)
+
+
 def _rename(layer: str) -> str | None:
     match = _IN_A_BLOCK.fullmatch(layer)
     if match is None:
@@ -56,9 +68,9 @@ def _rename(layer: str) -> str | None:
     return f"layer{match[1]}.{match[2]}.{_PARTS[match[3]]}" if match[3] in _PARTS else None
 
 
-def _arguments(shapes: Shapes) -> dict[str, Any]:
-    blocks = [counted(shapes, f"layer{stage}.{{}}.conv1.weight") for stage in (1, 2, 3, 4)]
-    return ir_arguments(shapes, "conv1.weight", "fc.weight", blocks)
+_arguments = functools.partial(
+    staged_arguments, "layer{}.{}.conv1.weight", "conv1.weight", "fc.weight"
+)
 
 
 LAYOUTS = (

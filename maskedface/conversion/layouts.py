@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from maskedface.conversion import adaface, facenet, insightface, onnx_ir, vggface, vggface2
+from maskedface.conversion import adaface, facenet, insightface, onnx_layouts, vggface, vggface2
 from maskedface.conversion.layout import Layout, Shapes
 
 # A network's own file beside this one holds its layouts. The first whose signs a file has is taken, so one
@@ -15,7 +15,7 @@ LAYOUTS: tuple[Layout, ...] = (
     *adaface.LAYOUTS,
     *facenet.LAYOUTS,
     *vggface.LAYOUTS,
-    *onnx_ir.LAYOUTS,
+    *onnx_layouts.LAYOUTS,
 )
 """Every layout, in the order in which a file is compared with them."""
 

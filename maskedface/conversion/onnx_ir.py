@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from maskedface.conversion import onnx_reader
-from maskedface.conversion.insightface import SCALING, ir_arguments
-from maskedface.conversion.layout import Layout, Shapes, counted
+from maskedface.conversion.insightface import SCALING
 from maskedface.conversion.onnx_reader import OnnxGraph, Operation
 
 BN_EPSILON = 1e-5  # PyTorch's, and that of `models.IResNet`
@@ -303,48 +300,3 @@ def _block_names(strides: list[int]) -> dict[str, str]:
 def _renamed(name: str, names: Mapping[str, str]) -> str:
     first, _, rest = name.partition("_")
     return f"{names[first]}_{rest}" if first in names else name
-
-
-_LAYER = re.compile(
-    r"stem_(conv|bn|prelu)|embedding_(map_bn|dense|bn)"
-    r"|layer(?P<block>\d_\d+)_(bn[123]|conv[12]|prelu|(?P<shortcut>downsample_(conv|bn)))"
-)
-
-
-def _rename(first: bool, names: Sequence[str]) -> dict[str, str]:
-    """The names as they are; `first` says whether the first block's shortcut has layers."""
-    found = [match for name in names if (match := _LAYER.fullmatch(name))]
-    if not first:
-        found = [one for one in found if not one["shortcut"] or one["block"] != "1_0"]
-    return {match[0]: match[0] for match in found}
-
-
-def _arguments(shapes: Shapes) -> dict[str, Any]:
-    blocks = [counted(shapes, f"layer{stage}_{{}}_conv1.weight") for stage in (1, 2, 3, 4)]
-    return ir_arguments(shapes, "stem_conv.weight", "embedding_dense.weight", blocks)
-
-
-LAYOUTS = (
-    Layout(
-        # The first block's shortcut tells the two networks apart. torch2onnx.py of arcface_torch exports
-        # the network of the .pth as it is; insightface's own files feed RGB (model_zoo/arcface_onnx.py).
-        name="insightface (.onnx)",
-        architecture="IResNet",
-        channels="RGB",
-        scaling=SCALING,
-        signs=("stem_conv.weight", "layer1_0_downsample_conv.weight"),
-        rename=functools.partial(_rename, True),
-        arguments=_arguments,
-        constants={"embedding_bn.weight": 1.0},
-    ),
-    Layout(
-        name="AdaFace (.onnx)",
-        architecture="AdaFaceIR",
-        channels="BGR",
-        scaling=SCALING,
-        signs=("stem_conv.weight", "embedding_bn.running_mean"),
-        rename=functools.partial(_rename, False),
-        arguments=_arguments,
-        constants={"embedding_bn.weight": 1.0, "embedding_bn.bias": 0.0},
-    ),
-)
