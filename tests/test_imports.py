@@ -42,7 +42,7 @@ MAY_USE = {
         "locks",
     },
     "engines": {"atomic_file", "evaluation", "extras", "geometry", "models"},
-    "exporting": {"models", "extras"},
+    "exporting": {"engines", "models", "extras"},
     "reporting": LEAVES | {"models", "training"},
 }
 NOT_ON_WINDOWS = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}

@@ -18,7 +18,7 @@ from maskedface.engines.face_input import (
     read_words,
     to_remember,
 )
-from maskedface.extras import from_extra
+from maskedface.engines.onnx_session import open_session
 
 _BATCH = 32  # faces at a time, where the file takes any number
 _TYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
@@ -82,7 +82,7 @@ class OnnxEmbedder(Embedder):
             raise FileNotFoundError(f"path must be an ONNX file. Received: {self.path!r}")
         with open(self.path, "rb") as file:
             self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        self._session = _session(self.path)
+        self._session = open_session(self.path)
         self._shape = _image_shape(self.path, self._session)
         metadata = self._session.get_modelmeta().custom_metadata_map
         given = {
@@ -179,7 +179,7 @@ class OnnxEmbedder(Embedder):
         return {name: value for name, value in self.__dict__.items() if name != "_session"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _session=_session(state["path"]))
+        self.__dict__.update(state, _session=open_session(state["path"]))
 
 
 class _ImageShape(NamedTuple):
@@ -190,20 +190,6 @@ class _ImageShape(NamedTuple):
     batch: int | None  # None: any number
     size: int | None  # None: any
     channels_first: bool
-
-
-def _session(path: str) -> Any:
-    with from_extra("onnx", "onnxruntime"):
-        import onnxruntime
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = os.cpu_count() or 1
-    options.log_severity_level = 3  # errors alone: other programs' files bring notes of their own
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime has its own
-        raise ValueError(
-            f"path must be an ONNX file that ONNX Runtime can run. Received: {path!r}: {error}"
-        ) from error
 
 
 def _image_shape(path: str, session: Any) -> _ImageShape:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from maskedface.engines.onnx_session import open_session
 from maskedface.extras import from_extra
 
 # RGB images, 0-255, shape (N, height, width, 3), N >= 1 -> float32 vectors, shape (N, outputs).
@@ -94,11 +95,7 @@ def _saved_model(path: str) -> Predict:
 
 
 def _onnx(path: str) -> Predict:
-    with from_extra("onnx", "onnxruntime"):
-        import onnxruntime
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = os.cpu_count() or 1
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = open_session(path)
     name = session.get_inputs()[0].name
 
     def predict(images: np.ndarray) -> np.ndarray:

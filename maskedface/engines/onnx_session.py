@@ -1,0 +1,34 @@
+"""An ONNX file opened by ONNX Runtime."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from maskedface.extras import from_extra
+
+
+def open_session(path: str) -> Any:
+    """Opens an ONNX file on the processor's cores.
+
+    Args:
+        path: the file.
+
+    Returns:
+        An `onnxruntime.InferenceSession`.
+
+    Raises:
+        ModuleNotFoundError: if ONNX Runtime is not installed; the message has the pip line.
+        ValueError: if it is no ONNX file, or one that ONNX Runtime cannot run.
+    """
+    with from_extra("onnx", "onnxruntime"):
+        import onnxruntime
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = os.cpu_count() or 1
+    options.log_severity_level = 3  # errors alone: other programs' files bring notes of their own
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has its own
+        raise ValueError(
+            f"path must be an ONNX file that ONNX Runtime can run. Received: {path!r}: {error}"
+        ) from error
