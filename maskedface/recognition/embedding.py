@@ -47,7 +47,7 @@ def embed_index(
     )
     embeddings, enrolled = embedder(chips), None
     if templates and gallery.masks:
-        bare = np.flatnonzero([face.domain == "unmasked" for face in index.faces])
+        bare = np.flatnonzero(~index.masked)
         enrolled = embeddings.copy()
         enrolled[bare], _ = with_masks(recognizer, chips[bare], embeddings[bare])
     return EmbeddedFaces.of(index.faces, embeddings, enrolled, gallery.cohort)

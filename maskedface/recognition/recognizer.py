@@ -227,7 +227,8 @@ class Recognizer:
         faces = self.detect(file) if faces is None else faces
         if not faces:
             return ()
-        embeddings = self._embed([self.align(file, face) for face in faces])
+        chips = np.stack([self.align(file, face) for face in faces])
+        embeddings = normalized(self.embedder(chips))
         return tuple(
             EmbeddedFace(face.box, face.confidence, face.aligned_by, face.source, face.masked, row)
             for face, row in zip(faces, embeddings, strict=True)
@@ -357,12 +358,6 @@ class Recognizer:
                 "children by multiprocessing's 'spawn'. "
                 f"Received: process {os.getpid()}, forked after process {self._process} made it"
             )
-
-    def _embed(self, chips: Sequence[np.ndarray]) -> np.ndarray:
-        # Filled up to a power of two, so that few batch sizes are traced.
-        rows = np.zeros((1 << (len(chips) - 1).bit_length(), *chips[0].shape), "uint8")
-        rows[: len(chips)] = chips
-        return normalized(self.embedder(rows)[: len(chips)])
 
 
 def find_faces(detector: Detector, image: np.ndarray) -> tuple[DetectedFace, ...]:
