@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from maskedface.recognition.calibration import Calibration
 
 
-_WORDS = ("--model-alignment", "--input-range", "--channels", "--input-size")
+# What may be said of a network's file, and the name that `Recognizer.load` has for it. All but the first
+# are of .onnx files alone.
+_WORDS = {
+    "--model-alignment": "alignment",
+    "--input-range": "input_range",
+    "--channels": "channels",
+    "--input-size": "size",
+}
 
 
 def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,12 +89,8 @@ def network_words(args: argparse.Namespace, name: str) -> dict[str, Any]:
         args: the command's words.
         name: the network's; words for files are not handed to networks that are none.
     """
-    words = {"alignment": args.model_alignment} if os.path.isfile(name) else {}
-    if name.endswith(".onnx"):
-        given = vars(args)  # not every command has all of them
-        of_onnx = {"input_range": "input_range", "channels": "channels", "size": "input_size"}
-        words |= {name: given.get(word) for name, word in of_onnx.items()}
-    return words
+    given = given_words(args)
+    return {_WORDS[word]: given[word] for word in _taken_by(name) if word in given}
 
 
 def given_words(args: argparse.Namespace) -> dict[str, Any]:
@@ -102,7 +105,7 @@ def refuse_network_words(args: argparse.Namespace, names: Iterable[str]) -> None
     Raises:
         ValueError: if there is such a word.
     """
-    used = {word for name in names for word in _words_of(name)}
+    used = {word for name in names for word in _taken_by(name)}
     for word, value in given_words(args).items():
         if word not in used:
             kind = "a .keras or .onnx file" if word == "--model-alignment" else "an .onnx file"
@@ -112,10 +115,12 @@ def refuse_network_words(args: argparse.Namespace, names: Iterable[str]) -> None
             )
 
 
-def _words_of(name: str) -> tuple[str, ...]:
+def _taken_by(name: str) -> tuple[str, ...]:
+    """The words for a network of this name."""
     if not os.path.isfile(name):
         return ()
-    return _WORDS if name.endswith(".onnx") else _WORDS[:1]
+    words = tuple(_WORDS)
+    return words if name.endswith(".onnx") else words[:1]
 
 
 def read_recognizer(args: argparse.Namespace, gallery: Gallery | None) -> Recognizer:
