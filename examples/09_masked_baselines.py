@@ -52,7 +52,7 @@ run = training.train(
     recipe, train, test, run_dir=f"{args.run}/hariri", backbone=bag, progress=False
 )
 for domain in ("masked", "unmasked"):
-    print(f"bag of features: {run.metrics[domain]['accuracy']:.3f} of {domain} faces named right")
+    print(f"bag of features: {run.metrics[domain]['accuracy']:.3f} of {domain} rank-1 accuracy")
 
 # Boutros et al.: the network stays as it is, and a small one moves the embeddings of masked faces to where
 # those of unmasked faces are. Who is enrolled need not be trained on: here they are others.

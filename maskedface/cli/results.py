@@ -47,7 +47,7 @@ def print_results(
             figures = f"{paper['accuracy']:.3f}", f"{paper['loss']:.3f}", scores
             cells = (f"  the paper, {paper['domain']} RMFRD", "", "", *figures)
             rows.append([Text(cell, "dim") for cell in cells])
-    title = "Test faces named right; of people not trained on: rank-1 (95 % interval over people)"
+    title = "Rank-1 accuracy of the test faces (95 % interval over people)"
     print_table(columns, rows, title=title, title_style="bold")
 
 
