@@ -13,6 +13,7 @@ from keras import layers
 from PIL import Image
 
 from maskedface import geometry
+from maskedface.engines import KerasEmbedder
 from maskedface.recognition import DetectedFace, Gallery, Recognizer, enroll_again, gallery_file
 from maskedface.recognition.enrollment import face_to_enroll
 from maskedface.recognition.photo import PhotoFile
@@ -305,13 +306,13 @@ def test_the_bytes_that_were_looked_at_are_the_ones_that_are_hashed(
 ) -> None:
     before = hashlib.sha256(photos["ada"].read_bytes()).hexdigest()
     made = Recognizer(colors_model, alignment="arcface", detector=told(BOX))
-    embed = made._embed
+    embed = KerasEmbedder.__call__
 
-    def meanwhile(chips: Any) -> Any:  # somebody puts another person's picture there
+    def meanwhile(embedder: Any, chips: Any) -> Any:  # somebody puts another person's picture there
         photos["ada"].write_bytes(photos["bo"].read_bytes())
-        return embed(chips)
+        return embed(embedder, chips)
 
-    monkeypatch.setattr(made, "_embed", meanwhile)
+    monkeypatch.setattr(KerasEmbedder, "__call__", meanwhile)
     made.enroll("ada", [photos["ada"]])
     assert made.gallery.photos["ada"][0].sha256 == before
 
