@@ -1,4 +1,4 @@
-"""What an engine and its precision do to identification: rank-1 of masked probes among unmasked class means.
+"""What an engine and its precision do to rank-1 of masked probes among unmasked class means.
 
     python tools/measure_precision.py --data D --manifest D/protocols/manifest.csv --alignment arcface
     python tools/measure_precision.py ... --ways openvino:int8,onnx:int8

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -96,8 +96,8 @@ def compile_model(
     ((4, 64), True)
 
     Args:
-        model: a functional or sequential model, images, RGB, 0-255, of one size -> one array: embeddings, or
-            feature maps. It is compared with what Keras makes of it in float32.
+        model: a functional or sequential model, images, RGB, 0-255, of one size -> one array: embeddings
+            or feature maps. It is compared with what Keras makes of it in float32.
         faces: what to compare on, and for int8 to calibrate on.
         engine: a key of `ENGINES`: "keras", "openvino" or "onnx"; or "auto", the fastest that is installed
             and within the tolerance, measured on some of the faces. "auto" makes each of them once, which
@@ -137,6 +137,21 @@ def calibration_key(calibration: np.ndarray | None) -> str:
     digest = hashlib.blake2b(str(calibration.shape).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(calibration).data)
     return digest.hexdigest()
+
+
+def told(facts: Mapping[str, Any]) -> str:
+    """What is known of a compiled model, in one line for a reader.
+
+    Args:
+        facts: as `CompiledModel.facts` gives them.
+    """
+    line = f"{facts['engine']}, {facts['precision']}"
+    if "difference" in facts:
+        line += f", {facts['difference']:.2g} from Keras"
+    if "rank_one" in facts:
+        line += ", rank-1 {engine:.3f} (Keras {keras:.3f})".format(**facts["rank_one"])
+        line += f" on {facts['compared_on']} faces"
+    return line
 
 
 class _Wanted:
@@ -195,7 +210,8 @@ class _Wanted:
 
 def _fastest(wanted: _Wanted, precision: Precision) -> CompiledModel:
     """The fastest of the engines that are as exact as wanted, told by `logging`."""
-    log, ways = logging.getLogger("maskedface"), []
+    log = logging.getLogger("maskedface")
+    ways: list[tuple[float, int, Engine, Precision, Run]] = []
     for engine, exactness in _ways(precision):
         try:
             check_engine(engine.name, exactness)

@@ -22,8 +22,8 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 
 class Engine(abc.ABC):
-    """A program that runs Keras models. One of your own is a class with a name, its precisions and `compile`;
-    once in `ENGINES`, recipes, embedders and commands know it by its name.
+    """A program that runs Keras models. One of your own is a class with a name, its precisions and
+    `compile`; once in `ENGINES`, recipes and embedders know it by its name.
 
     >>> from maskedface import engines, models
     >>> class Plain(engines.Engine):
@@ -47,15 +47,13 @@ class Engine(abc.ABC):
         """
         return ""
 
-    def refuse(self, precision: Precision) -> None:
-        """Refuses a precision that this machine cannot compute in, or not faster than float32.
+    def why_not(self, precision: Precision) -> str:
+        """Why this machine should not compute in a precision; "" where it can.
 
         Args:
             precision: one of `precisions`.
-
-        Raises:
-            ValueError: if it cannot.
         """
+        return ""
 
     @abc.abstractmethod
     def compile(

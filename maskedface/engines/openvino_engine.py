@@ -37,13 +37,11 @@ class OpenVinoEngine(Engine):
     def version(self) -> str:
         return str(_openvino().__version__)
 
-    def refuse(self, precision: Precision) -> None:
+    def why_not(self, precision: Precision) -> str:
         able = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        if precision == "bfloat16" and "BF16" not in able:
-            raise ValueError(
-                "bfloat16 in OpenVINO wants a processor that computes in it (avx512_bf16, AMX): others "
-                f"are no faster than in float32. Received: one of {', '.join(able)}"
-            )
+        if precision != "bfloat16" or "BF16" in able:
+            return ""
+        return f"a processor without avx512_bf16 or AMX, which has {', '.join(able)}"
 
     def compile(
         self, model: keras.Model, precision: Precision, calibration: np.ndarray | None

@@ -22,7 +22,9 @@ def main(kind: str, path: str, faces: str, output: str) -> None:
     import numpy as np
 
     images = np.load(faces, mmap_mode="r", allow_pickle=False)
-    batches = [images[at : at + _AT_ONCE].astype("float32") for at in range(0, len(images), _AT_ONCE)]
+    batches = [
+        images[at : at + _AT_ONCE].astype("float32") for at in range(0, len(images), _AT_ONCE)
+    ]
     (_openvino if kind == "openvino" else _onnx)(path, batches, output)
 
 

@@ -7,7 +7,9 @@ from maskedface.engines.keras_engine import KerasEngine
 from maskedface.engines.onnx_engine import OnnxEngine
 from maskedface.engines.openvino_engine import OpenVinoEngine
 
-ENGINES: dict[str, Engine] = {one.name: one for one in (KerasEngine(), OpenVinoEngine(), OnnxEngine())}
+ENGINES: dict[str, Engine] = {
+    one.name: one for one in (KerasEngine(), OpenVinoEngine(), OnnxEngine())
+}
 """Every engine by its name; one of your own may join them."""
 
 
@@ -36,4 +38,8 @@ def check_engine(engine: str, precision: str) -> None:
             f"Received: precision={precision!r}"
         )
     found.version()
-    found.refuse(precision)
+    reason = found.why_not(precision)
+    if reason:
+        raise ValueError(
+            f"the engine {engine!r} must be able to compute in {precision}. Received: {reason}"
+        )

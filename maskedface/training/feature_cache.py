@@ -112,7 +112,7 @@ def prepare_inputs(
     at_end = prefix.boundary is network.backbone.output
     embedder = None if at_end else keras.Model(prefix.boundary, network.backbone.output)
     if by_engine(recipe):
-        faces = RealFaces.of(data.train, data.plan.labels)
+        faces = RealFaces.of(data.train, data.plan.labels.tolist())
         tail = None if embedder is None else functools.partial(models.predict, embedder)
         engine = PrefixEngine(prefix.model, tail, faces, recipe, folder, begun or {})
         prefix, facts["engine"] = dataclasses.replace(prefix, engine=engine), engine.facts

@@ -15,7 +15,7 @@ import numpy as np
 
 from maskedface.atomic_file import write_json
 from maskedface.engines import CompiledModel, RealFaces, compile_model
-from maskedface.engines.compiling import calibration_key
+from maskedface.engines.compiling import calibration_key, told
 from maskedface.engines.registry import ENGINES, check_engine
 from maskedface.locks import make_once
 from maskedface.recipes import Recipe
@@ -56,7 +56,8 @@ class PrefixEngine:
         begun: Mapping[str, Any],
     ) -> None:
         self._prefix, self._tail, self._faces = prefix, tail, faces
-        self._tolerance, self._compiled = recipe.engine_tolerance, None
+        self._tolerance = recipe.engine_tolerance
+        self._compiled: CompiledModel | None = None
         engine = begun.get("engine", recipe.engine)
         precision = begun.get("precision", recipe.engine_precision)
         os.makedirs(folder, exist_ok=True)
@@ -103,17 +104,6 @@ class PrefixEngine:
         for faces in (self._faces.images, self._faces.calibration):
             digest.update(calibration_key(faces).encode())
         return digest.hexdigest()
-
-
-def told(facts: Mapping[str, Any]) -> str:
-    """What is known of an engine, in one line: "openvino, int8, .081 from Keras, rank-1 .953 (Keras .961)"."""
-    line = f"{facts['engine']}, {facts['precision']}"
-    if "difference" in facts:
-        line += f", {facts['difference']:.2g} from Keras"
-    if "rank_one" in facts:
-        line += ", rank-1 {engine:.3f} (Keras {keras:.3f})".format(**facts["rank_one"])
-        line += f" on {facts['compared_on']} training faces"
-    return line
 
 
 def begun_with(folder: str) -> dict[str, Any]:
