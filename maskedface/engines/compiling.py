@@ -126,7 +126,8 @@ def compile_model(
     plain = models.computing_float32(model)
     wanted = _Wanted(plain, faces, tolerance, tail)
     if engine != AUTO:
-        return wanted.checked(ENGINES[engine], precision, wanted.made(ENGINES[engine], precision))
+        run = wanted.made(ENGINES[engine], precision)
+        return wanted.checked(ENGINES[engine], precision, run)
     return _fastest(wanted, precision)
 
 

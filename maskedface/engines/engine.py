@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import abc
 import os
+import shutil
+import tempfile
+import threading
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
@@ -68,7 +72,8 @@ class Engine(abc.ABC):
                 how far each tensor's values reach; else None.
 
         Returns:
-            A function: uint8 images, any number of them -> float32 array.
+            A function: uint8 images, any number of them -> float32 array. What takes long may be left to
+            its first call (`Later`): Keras computes what it is compared with before.
 
         Raises:
             ModuleNotFoundError: as `version`.
@@ -81,3 +86,64 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+class Scratch:
+    """A folder for files on the way, which goes with this object or at the end of a `with`.
+
+    Attributes:
+        path: str, where it is.
+    """
+
+    def __init__(self) -> None:
+        self.path = tempfile.mkdtemp(prefix="maskedface-")
+        # Not `TemporaryDirectory`, which warns where it is left to this.
+        self._end = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+    def __enter__(self) -> Scratch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+
+class Later:
+    """A function that is made when it is first called, by one thread while others wait.
+
+    Args:
+        make: makes it.
+    """
+
+    def __init__(self, make: Callable[[], Run]) -> None:
+        self._make, self._lock = make, threading.Lock()
+        self._run: Run | None = None
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Runs the function."""
+        with self._lock:
+            if self._run is None:
+                self._run = self._make()
+                del self._make  # and what it holds
+        return self._run(images)
+
+
+def in_batches(run: Run, images: np.ndarray) -> np.ndarray:
+    """Runs images `BATCH` at a time.
+
+    Args:
+        run: a function of a batch; what it gives is copied.
+        images: uint8 array, shape (N, height, width, 3), N >= 1.
+
+    Returns:
+        float32 array, shape (N, ...).
+    """
+    found = None
+    for start in range(0, len(images), BATCH):
+        batch = images[start : start + BATCH]
+        made = run(batch)
+        if found is None:
+            found = np.empty((len(images), *made.shape[1:]), "float32")
+        found[start : start + len(batch)] = made
+    if found is None:
+        raise ValueError(f"images must have rows. Received: {len(images)} rows")
+    return found

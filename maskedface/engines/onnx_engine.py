@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
-import tempfile
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from maskedface.engines.engine import BATCH, Engine, Precision, Run
+from maskedface.engines.engine import Engine, Later, Precision, Run, Scratch, in_batches
 from maskedface.engines.onnx_session import open_session
-from maskedface.engines.quantizing import quantize
+from maskedface.engines.quantizing import Quantizing
 from maskedface.extras import from_extra
 
 if TYPE_CHECKING:
@@ -37,34 +37,41 @@ class OnnxEngine(Engine):
     def compile(
         self, model: keras.Model, precision: Precision, calibration: np.ndarray | None
     ) -> Run:
-        from maskedface.engines.onnx_writing import write_graph
+        self.version()
+        folder = Scratch()
+        path = os.path.join(folder.path, "model.onnx")
+        _write(model, path)
+        if precision != "int8":
+            with folder:
+                return _run(path)
+        assert calibration is not None
+        quantizing = Quantizing("onnx", path, calibration)
 
-        with tempfile.TemporaryDirectory(prefix="maskedface-") as folder:
-            path = os.path.join(folder, "model.onnx")
-            try:
-                write_graph(model, path)
-            except ModuleNotFoundError:
-                raise
-            except Exception as error:  # each layer that cannot be converted fails in its own way
-                raise ValueError(
-                    "a model must be of layers that ONNX has. "
-                    f"Received: {model.name!r}: {type(error).__name__}: {str(error)[:300]}"
-                ) from error
-            if precision == "int8":
-                assert calibration is not None
-                path = quantize("onnx", path, calibration)
-            session = open_session(path, spin=False)
-        name = session.get_inputs()[0].name
+        def make() -> Run:
+            with folder:
+                return _run(quantizing.wait())
 
-        def run(images: np.ndarray) -> np.ndarray:
-            found = None
-            for start in range(0, len(images), BATCH):
-                batch = images[start : start + BATCH].astype("float32")
-                (made,) = session.run(None, {name: batch})
-                if found is None:
-                    found = np.empty((len(images), *made.shape[1:]), "float32")
-                found[start : start + len(batch)] = made
-            assert found is not None
-            return found
+        return Later(make)
 
-        return run
+
+def _write(model: keras.Model, path: str) -> None:
+    from maskedface.engines.onnx_writing import write_graph
+
+    try:
+        write_graph(model, path)
+    except Exception as error:  # each layer that cannot be converted fails in its own way
+        raise ValueError(
+            "a model must be of layers that ONNX has. "
+            f"Received: {model.name!r}: {type(error).__name__}: {str(error)[:300]}"
+        ) from error
+
+
+def _run(path: str) -> Run:
+    """The file as a function."""
+    session = open_session(path, spin=False)
+    name = session.get_inputs()[0].name
+
+    def infer(batch: np.ndarray) -> np.ndarray:
+        return np.asarray(session.run(None, {name: batch.astype("float32")})[0])
+
+    return functools.partial(in_batches, infer)

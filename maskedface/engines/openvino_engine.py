@@ -6,15 +6,14 @@ import contextlib
 import functools
 import os
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from maskedface.engines.engine import BATCH, Engine, Precision, Run, cores
-from maskedface.engines.quantizing import quantize
+from maskedface.engines.engine import Engine, Later, Precision, Run, Scratch, cores, in_batches
+from maskedface.engines.quantizing import Quantizing
 from maskedface.extras import from_extra
 
 if TYPE_CHECKING:
@@ -46,34 +45,44 @@ class OpenVinoEngine(Engine):
     def compile(
         self, model: keras.Model, precision: Precision, calibration: np.ndarray | None
     ) -> Run:
-        with tempfile.TemporaryDirectory(prefix="maskedface-") as folder:
-            path = os.path.join(folder, "model.xml")
-            self.version()  # imported here first, so that Keras finds it as we want it
-            _write(model, path)
-            if precision == "int8":
-                assert calibration is not None
-                path = quantize("openvino", path, calibration)
-            try:
-                compiled = _compiled(path, precision)
-            except RuntimeError as error:
-                raise ValueError(
-                    f"a model must be one that OpenVINO can run. Received: {model.name!r}: {error}"
-                ) from error
-        output = compiled.output(0)
+        self.version()  # imported here first, so that Keras finds it as we want it
+        folder = Scratch()
+        path = os.path.join(folder.path, "model.xml")
+        _write(model, path)
+        if precision != "int8":
+            with folder:
+                return _run(path, precision, model.name)
+        assert calibration is not None
+        quantizing = Quantizing("openvino", path, calibration)
 
-        def run(images: np.ndarray) -> np.ndarray:
-            request = compiled.create_infer_request()  # of its own: threads may call at once
-            found = None
-            for start in range(0, len(images), BATCH):
-                batch = np.ascontiguousarray(images[start : start + BATCH])
-                made = request.infer({0: batch}, share_inputs=True, share_outputs=True)[output]
-                if found is None:
-                    found = np.empty((len(images), *made.shape[1:]), "float32")
-                found[start : start + len(batch)] = made
-            assert found is not None
-            return found
+        def make() -> Run:
+            with folder:
+                return _run(quantizing.wait(), precision, model.name)
 
-        return run
+        return Later(make)
+
+
+def _run(path: str, precision: Precision, name: str) -> Run:
+    """The file as a function; `name` is the model's, for the message."""
+    try:
+        compiled = _compiled(path, precision)
+    except RuntimeError as error:
+        raise ValueError(
+            f"a model must be one that OpenVINO can run. Received: {name!r}: {error}"
+        ) from error
+    output = compiled.output(0)
+
+    def run(images: np.ndarray) -> np.ndarray:
+        request = compiled.create_infer_request()  # of its own: threads may call at once
+
+        def infer(batch: np.ndarray) -> np.ndarray:
+            given = {0: np.ascontiguousarray(batch)}
+            made = request.infer(given, share_inputs=True, share_outputs=True)
+            return np.asarray(made[output])
+
+        return in_batches(infer, images)
+
+    return run
 
 
 def _write(model: keras.Model, path: str) -> None:

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import weakref
 from typing import Literal
 
 import numpy as np
@@ -38,43 +39,62 @@ def check_calibration(calibration: np.ndarray | None, shape: tuple[int, ...]) ->
         )
 
 
-def quantize(kind: Literal["openvino", "onnx"], path: str, calibration: np.ndarray) -> str:
-    """Writes a network's file in int8, beside it.
+class Quantizing:
+    """A network's file on its way to int8, so that the caller may do something else meanwhile.
 
     In a process of its own: NNCF changes the class of the loggers made after it, prints, and imports
-    PyTorch where that is installed.
+    PyTorch where that is installed. The process ends with this object, also where nobody has waited.
 
     Args:
         kind: whose file it is.
-        path: the file, in float32.
+        path: the file, in float32, in a folder that may be written to.
         calibration: as for `check_calibration`.
-
-    Returns:
-        The new file's path.
 
     Raises:
         ModuleNotFoundError: if a package is not installed; the message has the pip line.
-        ValueError: if it cannot be made; the message has the program's last line.
+        OSError: if the disk is full.
     """
-    for package in _NEEDS[kind]:
-        if importlib.util.find_spec(package) is None:
-            with from_extra(kind, " and ".join(_NEEDS[kind])):
-                raise ModuleNotFoundError(f"no module named {package!r}")
-    faces, made = f"{path}.faces.npy", os.path.join(os.path.dirname(path), f"int8-{kind}")
-    made += os.path.splitext(path)[1]
-    np.save(faces, calibration)
-    done = subprocess.run(
-        [sys.executable, "-P", quantize_program.__file__, kind, path, faces, made],
-        env={**os.environ, **_UNTOLD},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode or not os.path.exists(made):
-        lines = (done.stderr or done.stdout).strip().splitlines() or ["nothing said"]
-        raise ValueError(
-            f"a network must become one in int8. Received: exit code {done.returncode}, {lines[-1]}"
-        )
-    return made
+
+    def __init__(
+        self, kind: Literal["openvino", "onnx"], path: str, calibration: np.ndarray
+    ) -> None:
+        for package in _NEEDS[kind]:
+            if importlib.util.find_spec(package) is None:
+                with from_extra(kind, " and ".join(_NEEDS[kind])):
+                    raise ModuleNotFoundError(f"no module named {package!r}")
+        faces, self._said = f"{path}.faces.npy", f"{path}.txt"
+        self._made = os.path.join(os.path.dirname(path), f"int8-{kind}{os.path.splitext(path)[1]}")
+        np.save(faces, calibration)
+        with open(self._said, "wb") as said:
+            self._program = subprocess.Popen(
+                [sys.executable, "-P", quantize_program.__file__, kind, path, faces, self._made],
+                env={**os.environ, **_UNTOLD},
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+            )
+        self._end = weakref.finalize(self, _stop, self._program)
+
+    def wait(self) -> str:
+        """Waits until it is done.
+
+        Returns:
+            The new file's path.
+
+        Raises:
+            ValueError: if it could not be made; the message has the program's last line.
+        """
+        code = self._program.wait()
+        if code or not os.path.exists(self._made):
+            with open(self._said, encoding="utf-8", errors="replace") as said:
+                lines = said.read().strip().splitlines() or ["nothing said"]
+            raise ValueError(
+                f"a network must become one in int8. Received: exit code {code}, {lines[-1]}"
+            )
+        return self._made
+
+
+def _stop(program: subprocess.Popen[bytes]) -> None:
+    if program.poll() is None:
+        program.kill()
+        program.wait()
