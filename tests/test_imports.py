@@ -34,7 +34,7 @@ MAY_USE = {
     "landmarks": {"datasets", "geometry", "images", "extras", "models", "atomic_file"},
     "layers": {"geometry", "masking"},
     "models": {"conversion", "geometry", "layers", "names"},
-    "training": LEAVES | {"models", "layers"},
+    "training": LEAVES | {"models", "layers", "engines"},
     "tuning": LEAVES | {"models", "layers", "training"},
     "recognition": {
         *("extras", "models", "geometry", "evaluation", "training", "datasets", "atomic_file"),

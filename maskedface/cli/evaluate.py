@@ -28,7 +28,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from maskedface.cli import data
-from maskedface.cli.recognizing import add_network_words, given_words
+from maskedface.cli.recognizing import add_engine, add_network_words, engine_choice, given_words
 from maskedface.cli.tables import figure
 from maskedface.cli.values import add_count, rate
 from maskedface.names import did_you_mean
@@ -57,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", metavar="FILE", help="with images: write the report there")
     add_network_words(parser)
+    add_engine(parser)
     data.add_data_arguments(parser)
     _add_protocol_arguments(parser)
 
@@ -105,6 +106,11 @@ def run(args: argparse.Namespace) -> int:
     groups = {path: find_runs(path) for path in args.runs}
     if args.data or args.manifest:
         return _on_other_images(groups, args)
+    if engine_choice(args) is not None:
+        raise ValueError(
+            "--engine must come with images or --protocol: a run's own results are kept. "
+            f"Received: --engine {args.engine} alone"
+        )
     results = {f"{path} ({runs[0].recipe.name})": runs for path, runs in groups.items()}
     if args.learner or args.join:
         results = _relearned(groups, args.learner or "class_means", args.join)
@@ -165,9 +171,9 @@ def _relearned(groups: dict[str, list[Run]], learner: Learner, join: bool) -> di
 
 
 def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> int:
-    from maskedface import models
     from maskedface.atomic_file import write_json
     from maskedface.datasets import read_aligned_faces
+    from maskedface.recognition.by_engine import run_by_engine
     from maskedface.training.domain_reports import report_domains
     from maskedface.training.lineage import refuse_rows
     from maskedface.training.named_models import faces_of
@@ -177,14 +183,14 @@ def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> 
         refuse_rows(run, index)
 
     placed = functools.cache(lambda wanted: data.placed(args, wanted, index)[0])
-    reports = {}
+    choice, reports = engine_choice(args), {}
     for path, runs in groups.items():
         for run in runs:
             record, rows = run.record, placed(faces_of(run))
             size, alignment = record["image_size"], record["alignment"]
             faces = read_aligned_faces(rows, size=size, alignment=alignment, progress=True)
             labels = index.labels(tuple(record["classes"]))
-            report = report_domains(index, labels, models.predict(run.model, faces))
+            report = report_domains(index, labels, run_by_engine(run, choice)(faces))
             reports[run.path] = report
             for domain, scores in report.items():
                 low, high = scores["accuracy_interval"]

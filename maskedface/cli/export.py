@@ -187,10 +187,9 @@ def _faces(
 
 def _print(model: keras.Model, done: list[Exported], images: np.ndarray) -> None:
     from maskedface import exporting, models
-    from maskedface.exporting.exported import in_float32
     from maskedface.exporting.timing import time_models
 
-    plain, several = in_float32(model), images[:32]
+    plain, several = models.computing_float32(model), images[:32]
     ways: dict[str, Any] = {"Keras": lambda batch: models.predict(plain, batch)}
     ways |= {one.path: exporting.load(one.path) for one in done}
     spent = time_models(ways, images[:1]), time_models(ways, several, rounds=3)

@@ -7,10 +7,10 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
-from maskedface.cli.values import add_count, input_range
+from maskedface.cli.values import add_count, add_engine_words, input_range
 
 if TYPE_CHECKING:
-    from maskedface.recognition import Gallery, Recognizer
+    from maskedface.recognition import EngineChoice, Gallery, Recognizer
     from maskedface.recognition.calibration import Calibration
 
 
@@ -25,7 +25,7 @@ _WORDS = {
 
 
 def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --model, --model-alignment, --alignment, --fall-back and --json."""
+    """Adds --model, --model-alignment, --alignment, --fall-back, the words of `add_engine` and --json."""
     group = parser.add_argument_group("recognizer")
     add_model(
         group,
@@ -43,6 +43,7 @@ def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
         default="never",
         help="where no face is found, take the whole photograph as one: never or always",
     )
+    add_engine(group)
     parser.add_argument("--json", metavar="FILE", help="write the results there")
 
 
@@ -80,6 +81,46 @@ def add_network_words(parser: argparse._ActionsContainer) -> None:
     add_count(
         parser, "--input-size", "of such a file that takes any size: its faces' side, in pixels"
     )
+
+
+def add_engine(parser: argparse._ActionsContainer) -> None:
+    """Adds --engine, --engine-precision and --calibration."""
+    add_engine_words(parser, "what embeds")
+    parser.add_argument(
+        "--calibration",
+        metavar="FOLDER",
+        help="real faces, a folder a person, on which the engine is compared with Keras, and int8 is "
+        "calibrated; nobody of whom figures are reported; default: a run's training faces",
+    )
+
+
+def engine_choice(args: argparse.Namespace) -> EngineChoice | None:
+    """What the words of `add_engine` say, for `Recognizer.load`; None where they say Keras.
+
+    Raises:
+        ValueError: if a word has nothing to do, or the processor cannot compute so.
+        ModuleNotFoundError: if the engine is not installed; the message has the pip line.
+    """
+    engine, precision, folder = map(vars(args).get, ("engine", "engine_precision", "calibration"))
+    if engine is None and precision is None:
+        if folder:
+            raise ValueError(
+                f"--calibration must come with --engine. Received: --calibration {folder} alone"
+            )
+        return None
+    from maskedface import datasets
+    from maskedface.recognition.by_engine import EngineChoice, few_faces
+
+    words: tuple[Any, Any] = (engine or "keras", precision or "float32")
+    EngineChoice(*words)  # refuses them before faces are looked for
+    if not folder:
+        return EngineChoice(*words)
+    from maskedface.landmarks import find_landmarks
+
+    faces = datasets.people_folder(folder, "unmasked", alignment=args.alignment)
+    faces = few_faces(faces)
+    faces = faces if args.alignment else find_landmarks(faces, progress=True)
+    return EngineChoice(*words, faces=faces)
 
 
 def network_words(args: argparse.Namespace, name: str) -> dict[str, Any]:
@@ -141,6 +182,7 @@ def read_recognizer(args: argparse.Namespace, gallery: Gallery | None) -> Recogn
         name,
         **network_words(args, name),
         gallery=gallery,
+        engine=engine_choice(args),
         aligned_to=args.alignment,
         fall_back=args.fall_back,
     )

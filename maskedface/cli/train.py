@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskedface import recipes
 from maskedface.cli import data
-from maskedface.cli.values import add_count, add_wait, seeds
+from maskedface.cli.values import add_count, add_engine_words, add_wait, seeds
 from maskedface.names import did_you_mean
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface train --help`."""
-    recipe = read_recipe(args.recipe).override(*args.set)
+    recipe = with_engine(read_recipe(args.recipe), args)
     train, test = data.read_parts(args)
     # Keras takes seconds to import: wrong words end before it.
     from maskedface import training
@@ -68,7 +68,8 @@ def run(args: argparse.Namespace) -> int:
 
 def add_training_arguments(parser: argparse.ArgumentParser, recipe: str, seeds_help: str) -> None:
     """Adds what says which recipe is trained, on what, from what network: --recipe, --set, --backbone,
-    --weights, --backbone-alignment, --seeds, --cache and --wait, and the words for images and split."""
+    --weights, --backbone-alignment, --seeds, --cache, --engine, --engine-precision and --wait, and the
+    words for images and split."""
     data.add_data_arguments(parser)
     data.add_split_arguments(parser)
     parser.add_argument("--recipe", required=True, metavar="NAME|FILE", help=recipe)
@@ -97,7 +98,15 @@ def add_training_arguments(parser: argparse.ArgumentParser, recipe: str, seeds_h
     parser.add_argument(
         "--cache", metavar="DIR", help="keep decoded faces and frozen features in this folder"
     )
+    add_engine_words(parser, "what computes frozen features")
     add_wait(parser)
+
+
+def with_engine(recipe: Recipe, args: argparse.Namespace) -> Recipe:
+    """The recipe with what --set, --engine and --engine-precision say."""
+    names = ("engine", "engine_precision")
+    words = {name: vars(args)[name] for name in names if vars(args)[name] is not None}
+    return recipe.override(*args.set, **words)
 
 
 def training_words(args: argparse.Namespace) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def _recipe_and_space(args: argparse.Namespace) -> tuple[Recipe, dict[str, Any]]
             f"--space must be one of {sorted(spaces.ALL)} or a file, unless the recipe file has one. "
             f"Received: {args.space!r}"
         )
-    return recipe.override(*args.set), space
+    return train.with_engine(recipe, args), space
 
 
 def _read_object(path: str, word: str) -> dict[str, Any]:

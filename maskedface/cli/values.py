@@ -82,6 +82,20 @@ def add_wait(parser: argparse.ArgumentParser, default: float = 0.0) -> None:
     )
 
 
+def add_engine_words(parser: argparse._ActionsContainer, what: str) -> None:
+    """Adds --engine and --engine-precision, None where they are not given; `what` begins the help."""
+    parser.add_argument(
+        "--engine",
+        choices=("keras", "openvino", "onnx", "auto"),
+        help=f"{what}: auto measures which of those installed is fastest; all are compared with Keras",
+    )
+    parser.add_argument(
+        "--engine-precision",
+        choices=("float32", "bfloat16", "int8"),
+        help="what it computes in; of auto the least exact that it may take",
+    )
+
+
 def input_range(text: str) -> tuple[float, ...] | str:
     """What 0 and 255 become in a network's input: two numbers, six of red, green and blue, or
     "standardized"."""

@@ -61,6 +61,31 @@ def with_precision(model: keras.Model, precision: Precision) -> keras.Model:
     return found
 
 
+def computing_float32(model: keras.Model) -> keras.Model:
+    """The model computing in float32; itself where it does already.
+
+    >>> from maskedface import models
+    >>> backbone = models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1))
+    >>> models.computing_float32(backbone) is backbone
+    True
+
+    Args:
+        model: any functional model, also with models inside; it is left as it is.
+
+    Returns:
+        A model with the same weights.
+    """
+    if all(layer.compute_dtype == "float32" for layer in model._flatten_layers()):
+        return model
+
+    def build(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return type(layer).from_config(layer.get_config() | {"dtype": "float32"})
+
+    plain = keras.models.clone_model(model, clone_function=build, recursive=True)
+    plain.set_weights(model.get_weights())
+    return plain
+
+
 def rebuilt(
     model: keras.Model, build: Callable[[keras.layers.Layer], keras.layers.Layer]
 ) -> keras.Model:

@@ -18,6 +18,7 @@ from maskedface.landmarks import Cascade, Detector, detect
 from maskedface.landmarks.detection import check_image
 from maskedface.masking import masked_probability
 from maskedface.names import person_name
+from maskedface.recognition.by_engine import EngineChoice
 from maskedface.recognition.calibration import check_threshold
 from maskedface.recognition.faces import (
     DetectedFace,
@@ -112,6 +113,7 @@ class Recognizer:
         channels: Channels | None = None,
         size: int | None = None,
         gallery: Gallery | None = None,
+        engine: EngineChoice | None = None,
         **words: Any,
     ) -> Recognizer:
         """A recognizer with a network that has a name: dlib's, a finished run's or a file's.
@@ -125,14 +127,18 @@ class Recognizer:
                 (`recognition.save_ensemble`).
             alignment: of a file, in place of what it states; by default what its gallery remembers.
             input_range, channels, size: of an .onnx file, as for `engines.OnnxEmbedder`.
-            gallery: as for `Recognizer`.
+            gallery: as for `Recognizer`. One that Keras enrolled may be searched by another engine, and the
+                other way around: that it is near enough was compared.
+            engine: what runs the network; by default Keras. `EngineChoice("openvino")` takes some seconds
+                to make, and pays with many photographs.
             words: detector, aligned_to, fall_back, as for `Recognizer`.
 
         Raises:
             FileNotFoundError: if there is no such model, or the folder is no finished run's.
-            ModuleNotFoundError: if ONNX Runtime is needed and not installed; the message has the pip line.
-            ValueError: as `Recognizer` and `engines.OnnxEmbedder`, and if a word is given for something
-                else than such a file.
+            ModuleNotFoundError: if ONNX Runtime or the engine is not installed; the message has the pip
+                line.
+            ValueError: as `Recognizer`, `engines.OnnxEmbedder` and `engines.compile_model`, if a word is
+                given for something else than such a file, or int8 has no real faces to be calibrated on.
 
         >>> from maskedface.recognition import Gallery, Recognizer
         >>> friends = Gallery.load("friends.npz")  # doctest: +SKIP
@@ -142,7 +148,7 @@ class Recognizer:
         if alignment is None and gallery is not None and os.path.isfile(name):
             alignment = gallery.alignment or None
         found = open_embedder(
-            name, alignment, input_range=input_range, channels=channels, size=size
+            name, alignment, engine, input_range=input_range, channels=channels, size=size
         )
         if gallery is None:
             masks = 0 if found.run is None else found.run.recipe.enroll_masks
