@@ -13,10 +13,11 @@ import numpy as np
 
 from maskedface.evaluation import Cohort, Templates
 from maskedface.evaluation.scoring import normalized
+from maskedface.masking import SEEMS_MASKED
 from maskedface.names import near_names, person_name, shown
 from maskedface.recognition import gallery_file
 from maskedface.recognition.calibration import Calibration, calibrate, check_threshold
-from maskedface.recognition.enrolled import Enrolled, Keep, from_file
+from maskedface.recognition.enrolled import Compared, Enrolled, Keep, from_file
 from maskedface.recognition.remembered import (
     Remember,
     Remembered,
@@ -172,6 +173,7 @@ class Gallery:
         people: Sequence[str],
         embeddings: np.ndarray,
         photos: Sequence[Remembered | None] | None = None,
+        unmasked: Sequence[bool] | None = None,
     ) -> None:
         """Adds faces; those of people already there join what is kept of them. Names that differ from those
         of others by case alone are said (`logging`, "maskedface"): they are two people.
@@ -180,6 +182,8 @@ class Gallery:
             people: whom each embedding shows, as for `names.person_name`.
             embeddings: float array, shape (faces, features).
             photos: what to remember of the photograph of each (`EmbeddedFace.photo`); by default nothing.
+            unmasked: whether each is known to wear no mask; by default it is not known of any. It decides
+                which of the default thresholds is used where none were calibrated.
 
         Raises:
             ValueError: if lengths or features differ, a name is none, an embedding is not finite or
@@ -189,9 +193,11 @@ class Gallery:
         if not unit.any(axis=1).all():
             raise ValueError("embeddings must not be zero. Received: a row of zeros")
         photos = [None] * len(names) if photos is None else list(photos)
-        if len(photos) != len(names):
+        bare = [False] * len(names) if unmasked is None else list(unmasked)
+        if not len(photos) == len(bare) == len(names):
             raise ValueError(
-                f"photos must be one a face. Received: {len(photos)} for {len(names)} faces"
+                "photos and unmasked must be one a face. "
+                f"Received: {len(photos)} and {len(bare)} for {len(names)} faces"
             )
         for photo in filter(None, photos):
             checked(*photo)
@@ -205,7 +211,7 @@ class Gallery:
                     "people must name somebody for each embedding, which must have "
                     f"{features} features. Received: {len(names)} people, shape {unit.shape}"
                 )
-            self._now = now.joined(names, unit, self.keep, photos)
+            self._now = now.joined(names, unit, self.keep, photos, bare)
         _warn_of_case(now.faces, names)
 
     def enroll_faces(self, people: Sequence[str], faces: Sequence[EmbeddedFace]) -> None:
@@ -219,7 +225,8 @@ class Gallery:
             ValueError: as `enroll`.
         """
         rows = np.stack([face.to_enroll for face in faces])
-        self.enroll(people, rows, [face.photo for face in faces])
+        bare = [face.masked < SEEMS_MASKED and face.template is None for face in faces]
+        self.enroll(people, rows, [face.photo for face in faces], bare)
 
     def check_threshold(self, threshold: float | None) -> None:
         """Refuses a threshold to name from that no score can have.
@@ -292,6 +299,24 @@ class Gallery:
             for number, score in zip(numbers, scores, strict=True)
         )
 
+    def compared(self, person: str, embedding: np.ndarray) -> tuple[Compared, int]:
+        """How alike a face is to somebody's faces one by one, and how many templates there are.
+
+        Args:
+            person: who is enrolled.
+            embedding: float array, shape (features,), of unit length.
+
+        Returns:
+            (a `recognition.enrolled.Compared`, templates: people, or with `keep="all"` faces).
+
+        Raises:
+            ValueError: if nobody of that name is enrolled.
+        """
+        now = self._now
+        if person not in now.faces:
+            raise ValueError(f"person must be enrolled. Received: person={person!r}")
+        return now.compared(person, embedding), len(now.rows)
+
     def calibrate(
         self,
         embeddings: np.ndarray,
@@ -348,6 +373,7 @@ class Gallery:
         facts = {name: getattr(self, name) for name in _WORDS} | {
             "people": list(now.faces),
             "faces": list(now.faces.values()),
+            "unmasked": [now.unmasked.get(name, 0) for name in now.faces],
             "calibration": calibration and calibration.to_dict(),
             "photos": photos,
         }
