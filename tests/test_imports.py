@@ -15,14 +15,14 @@ from maskedface.training import Run
 PACKAGE = Path(maskedface.__file__).parent
 LEAVES = {
     *("images", "datasets", "geometry", "atomic_file", "locks", "extras", "masking", "conversion"),
-    *("names", "array_file", "checks"),
+    *("names", "array_file", "checks", "progress", "quiet"),
     *("recipes", "evaluation", "losses"),
 }
 MAY_USE = {
     **{leaf: set() for leaf in LEAVES},
     "masking": {"geometry"},
     "conversion": {"atomic_file", "extras"},
-    "images": {"extras"},
+    "images": {"extras", "progress"},
     "datasets": {
         *("geometry", "images", "layers", "masking", "atomic_file", "locks", "extras", "names"),
     },
@@ -31,7 +31,10 @@ MAY_USE = {
     "masked_faces": {"audit", "datasets", "geometry", "images", "masking"},
     "metrics": {"losses"},
     "recipes": {"names"},
-    "landmarks": {"datasets", "geometry", "images", "extras", "models", "atomic_file"},
+    "landmarks": {
+        *("datasets", "geometry", "images", "extras", "models", "atomic_file"),
+        *("progress", "quiet"),
+    },
     "layers": {"geometry", "masking"},
     "models": {"conversion", "geometry", "layers", "names"},
     "training": LEAVES | {"models", "layers"},
@@ -39,7 +42,7 @@ MAY_USE = {
     "recognition": {
         *("extras", "models", "geometry", "evaluation", "training", "datasets", "atomic_file"),
         *("landmarks", "masking", "names", "array_file", "images", "audit", "engines", "synthetic"),
-        "locks",
+        *("locks", "progress"),
     },
     "engines": {"atomic_file", "evaluation", "extras", "geometry", "models"},
     "exporting": {"engines", "models", "extras"},

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words or words[0] not in COMMANDS:
         return _top(words)
     from maskedface.cli.log import shown_log  # what the list of commands needs not
-    from maskedface.cli.quiet import hush_tensorflow
+    from maskedface.quiet import hush_tensorflow
 
     # Before TensorFlow is imported: its start-up notes are not the user's concern.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

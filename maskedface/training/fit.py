@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import keras
 
 from maskedface.models.heads import cosine_head
+from maskedface.progress import in_notebook
 from maskedface.training.batches import make_batches
 from maskedface.training.checkpoint import KeepState, has_ended, read_state, write_history
 from maskedface.training.data import Data
@@ -81,7 +82,7 @@ def _start_from_means(network: Network, data: Data, inputs: Inputs) -> None:
 
 def _verbosity() -> int:
     """Keras' bar on a terminal and in a notebook; in a file or pipe one line an epoch."""
-    return 1 if sys.stdout.isatty() or "ipykernel" in sys.modules else 2
+    return 1 if in_notebook() or (sys.stdout is not None and sys.stdout.isatty()) else 2
 
 
 def _tensorboard(folder: str) -> list[keras.callbacks.Callback]:

@@ -6,6 +6,7 @@ They are written before TensorFlow's logging starts, so `TF_CPP_MIN_LOG_LEVEL` d
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -25,6 +26,19 @@ def hush_tensorflow() -> None:
     waits = any(isinstance(finder, _Finder) for finder in sys.meta_path)
     if "tensorflow" not in sys.modules and not waits:
         sys.meta_path.insert(0, _Finder())
+
+
+def start_quietly(module: str, function: str) -> None:
+    """Starts a process of our own without the notes: what a pool of processes calls first.
+
+    Args:
+        module: the dotted name of what may import TensorFlow; a function given itself would import it
+            before anything is called.
+        function: what to call there, without arguments.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    hush_tensorflow()
+    getattr(importlib.import_module(module), function)()
 
 
 class _Finder(importlib.abc.MetaPathFinder):
