@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import importlib
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -107,11 +108,10 @@ class _NotebookBar:
     """HTML that is replaced in place. (rich's bar needs ipywidgets, and warns without them.)"""
 
     def __init__(self, label: str, total: int) -> None:
-        from IPython import display
-
+        display: Any = importlib.import_module("IPython.display")
         self._label, self._total, self._done, self._drawn = html.escape(label), total, 0, 0.0
-        self._html: Any = display.HTML
-        self._handle: Any = display.display(self._picture(), display_id=True)
+        self._html = display.HTML
+        self._handle = display.display(self._picture(), display_id=True)
 
     def advance(self, count: int) -> None:
         self._done += count

@@ -15,25 +15,29 @@ from maskedface.training import Run
 PACKAGE = Path(maskedface.__file__).parent
 LEAVES = {
     *("images", "datasets", "geometry", "atomic_file", "locks", "extras", "masking", "conversion"),
-    *("names", "array_file", "checks", "progress", "quiet"),
+    *("names", "array_file", "checks", "progress", "quiet", "reprs"),
     *("recipes", "evaluation", "losses"),
 }
 MAY_USE = {
     **{leaf: set() for leaf in LEAVES},
     "masking": {"geometry"},
+    "evaluation": {"reprs"},
     "conversion": {"atomic_file", "extras"},
     "images": {"extras", "progress"},
     "datasets": {
         *("geometry", "images", "layers", "masking", "atomic_file", "locks", "extras", "names"),
+        "reprs",
     },
-    "audit": {"atomic_file", "datasets", "extras", "geometry", "images", "masking", "names"},
+    "audit": {
+        *("atomic_file", "datasets", "extras", "geometry", "images", "masking", "names", "reprs"),
+    },
     "synthetic": {"datasets", "masking"},
     "masked_faces": {"audit", "datasets", "geometry", "images", "masking"},
     "metrics": {"losses"},
     "recipes": {"names"},
     "landmarks": {
         *("datasets", "geometry", "images", "extras", "models", "atomic_file"),
-        *("progress", "quiet"),
+        *("progress", "quiet", "reprs"),
     },
     "layers": {"geometry", "masking"},
     "models": {"conversion", "geometry", "layers", "names"},
@@ -42,7 +46,7 @@ MAY_USE = {
     "recognition": {
         *("extras", "models", "geometry", "evaluation", "training", "datasets", "atomic_file"),
         *("landmarks", "masking", "names", "array_file", "images", "audit", "engines", "synthetic"),
-        *("locks", "progress"),
+        *("locks", "progress", "reprs"),
     },
     "engines": {"atomic_file", "evaluation", "extras", "geometry", "models"},
     "exporting": {"engines", "models", "extras"},

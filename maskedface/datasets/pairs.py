@@ -13,6 +13,7 @@ import numpy as np
 from maskedface.datasets.face_index import Domain, Face, FaceIndex
 from maskedface.datasets.listed_files import NamedFiles
 from maskedface.datasets.tables import read_lines, read_table
+from maskedface.reprs import short_repr
 
 PairProtocol = Literal["lfw", "mlfw", "mfr2", "rmfvd", "c-rmfrd"]
 PAIR_PROTOCOLS: tuple[PairProtocol, ...] = get_args(PairProtocol)
@@ -50,6 +51,8 @@ class PairList:
     folds: np.ndarray
     missing: tuple[str, ...]
     lost: int
+
+    __repr__ = short_repr
 
 
 class _Line(NamedTuple):

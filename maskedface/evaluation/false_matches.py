@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from maskedface.evaluation.scoring import can_tell, normalized
+from maskedface.reprs import short_repr
 
 Condition = Literal["both unmasked", "one masked", "both masked"]
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
@@ -54,6 +55,8 @@ class PairRates:
     genuine: int
     false_matches: tuple[tuple[float, float], ...]
     false_non_matches: tuple[tuple[float, float], ...]
+
+    __repr__ = short_repr
 
     def false_match_rate(self, cosine: float) -> float:
         """The lowest rate in the table that holds for a cosine; 1 below all."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from maskedface.evaluation.embedded_faces import EmbeddedFaces
 from maskedface.evaluation.scoring import Templates, normalized, person_means
+from maskedface.reprs import short_repr
 
 OwnPhoto = Literal["keep", "skip", "leave_out"]
 
@@ -41,6 +42,8 @@ class Matches:
     gallery: tuple[str, ...]
     scores: np.ndarray
     own: np.ndarray
+
+    __repr__ = short_repr
 
     @property
     def known(self) -> np.ndarray:

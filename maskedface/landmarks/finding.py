@@ -28,6 +28,7 @@ from maskedface.landmarks.squash import with_pixel_aspects
 from maskedface.landmarks.store import Finding, Store, default_store
 from maskedface.progress import track
 from maskedface.quiet import start_quietly
+from maskedface.reprs import short_repr
 
 _CHUNK = 64  # images read, searched and kept together
 _MANY = 2000  # images from which several processes are worth their start
@@ -48,6 +49,8 @@ class Aligned:
 
     index: FaceIndex
     findings: dict[str, Finding]
+
+    __repr__ = short_repr
 
     @property
     def counts(self) -> dict[str, int]:

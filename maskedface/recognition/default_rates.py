@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from maskedface.evaluation.false_matches import CONDITIONS, Condition, PairRates, pair_rates
+from maskedface.reprs import short_repr
 
 if TYPE_CHECKING:
     from maskedface.training import Run
@@ -74,6 +75,8 @@ class DefaultRates:
 
     rates: Mapping[Condition, Sequence[PairRates]]
     source: str
+
+    __repr__ = short_repr
 
     def likelihood(self, cosine: float, conditions: Iterable[Condition]) -> Likelihood | None:
         """How alike other pairs are.

@@ -15,6 +15,7 @@ from maskedface.evaluation.scoring import normalized
 from maskedface.names import person_name
 from maskedface.recognition.remembered import Remembered, photos_from_file
 from maskedface.recognition.search import ExactSearch
+from maskedface.reprs import short_repr
 
 Keep = Literal["mean", "all"]
 _NOTHING = 1e-6  # a sum of unit vectors this short has no direction but rounding's
@@ -60,6 +61,8 @@ class Enrolled:
     person: np.ndarray = field(default_factory=lambda: np.empty(0, "int32"))
     photos: dict[str, tuple[Remembered, ...]] = field(default_factory=dict)
     unmasked: dict[str, int] = field(default_factory=dict)
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         for array in (self.rows, self.lengths, self.person):

@@ -12,6 +12,7 @@ from maskedface.recognition.default_rates import Likelihood
 from maskedface.recognition.gallery import Candidate
 from maskedface.recognition.judging import ThresholdFrom, is_unlike
 from maskedface.recognition.words import identity_words, verification_words
+from maskedface.reprs import short_repr
 
 if TYPE_CHECKING:
     from maskedface.recognition.remembered import Remembered
@@ -63,6 +64,8 @@ class DetectedFace:
     source: geometry.Source
     masked: float
 
+    __repr__ = short_repr
+
     @property
     def area(self) -> float:
         """Of the box, in pixels."""
@@ -97,6 +100,8 @@ class EmbeddedFace(DetectedFace):
     covered: np.ndarray | None = None
     photo: Remembered | None = None
     hashes: np.ndarray | None = None
+
+    __repr__ = short_repr
 
     @property
     def to_enroll(self) -> np.ndarray:

@@ -25,6 +25,7 @@ from maskedface.recognition.remembered import (
     photos_to_file,
     thinned,
 )
+from maskedface.reprs import html_table
 
 if TYPE_CHECKING:
     from maskedface.recognition.faces import EmbeddedFace
@@ -38,6 +39,7 @@ _WORDS = (
     "remember",
     "alignment",
 )  # of `Gallery`, in a file
+_SHOWN = 50  # people in a notebook's table
 _CHANGING = threading.Lock()  # held while a gallery's people are replaced
 
 
@@ -144,6 +146,22 @@ class Gallery:
         return (
             f"<Gallery of {len(now.faces)} people, {sum(now.faces.values())} faces, {thresholds}>"
         )
+
+    def _repr_html_(self) -> str:
+        now, made = self._now, self.calibration
+        unmasked = (now.unmasked.get(name, 0) for name in sorted(now.faces))
+        rows: list[tuple[object, ...]] = [
+            (*row, bare) for row, bare in zip(sorted(now.faces.items()), unmasked, strict=True)
+        ]
+        more = [(f"and {len(rows) - _SHOWN} more", "", "")] if len(rows) > _SHOWN else []
+        thresholds = (
+            "no thresholds of its own"
+            if made is None
+            else f"threshold {made.identify:.3f} for an FPIR of {made.fpir:g}"
+        )
+        caption = f"Gallery of {len(rows)} people, {thresholds}"
+        columns = ("person", "faces", "known to be unmasked")
+        return html_table(columns, [*rows[:_SHOWN], *more], caption=caption)
 
     def __contains__(self, person: object) -> bool:
         try:

@@ -15,6 +15,7 @@ from maskedface.training.checkpoint import KeepState, has_ended, read_state, wri
 from maskedface.training.data import Data
 from maskedface.training.distribution import Devices, synchronized_batch_norm
 from maskedface.training.environment import released_memory
+from maskedface.training.epoch_lines import EpochLines
 from maskedface.training.feature_cache import Inputs
 from maskedface.training.means import class_means
 from maskedface.training.network import Network, compile_network
@@ -65,10 +66,11 @@ def fit(
                     *own,  # first: what they change of an epoch is in its state
                     KeepState(folder, history, changing),
                     *_tensorboard(folder),
+                    *([EpochLines(recipe.epochs)] if progress and not _is_watched() else []),
                     *callbacks,
                 ],
                 shuffle=False,  # the batches have their order
-                verbose=_verbosity() if progress else 0,
+                verbose=int(progress and _is_watched()),
             )
     write_history(folder, history)
 
@@ -80,9 +82,9 @@ def _start_from_means(network: Network, data: Data, inputs: Inputs) -> None:
     head.set_centers(means)
 
 
-def _verbosity() -> int:
-    """Keras' bar on a terminal and in a notebook; in a file or pipe one line an epoch."""
-    return 1 if in_notebook() or (sys.stdout is not None and sys.stdout.isatty()) else 2
+def _is_watched() -> bool:
+    """Whether Keras' bar can be drawn: on a terminal and in a notebook. A file or pipe gets lines."""
+    return in_notebook() or (sys.stdout is not None and sys.stdout.isatty())
 
 
 def _tensorboard(folder: str) -> list[keras.callbacks.Callback]:

@@ -19,6 +19,7 @@ from maskedface.datasets import FaceIndex, read_split, write_manifest
 from maskedface.evaluation import Cohort
 from maskedface.evaluation.scoring import COHORT_ARRAYS
 from maskedface.recipes import Recipe
+from maskedface.reprs import Report, html_table
 from maskedface.training.consistency import check_rows
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Run:
     def metrics(self) -> dict[str, Any]:
         """{domain: `evaluation.classification_report`} of each domain in the test rows; of an open
         set `evaluation.rank_one_report`."""
-        return read_json(self._kept(METRICS))
+        return Report(read_json(self._kept(METRICS)))
 
     @functools.cached_property
     def predictions(self) -> dict[str, np.ndarray]:
@@ -112,6 +113,20 @@ class Run:
 
         self.recipe.import_parts()
         return load_model(self._kept(MODEL))
+
+    def _repr_html_(self) -> str:
+        record = self.record
+        rows: list[tuple[str, object]] = [
+            ("recipe", self.recipe.name),
+            ("seed", record["seed"]),
+            ("backbone", record["backbone"]),
+            ("people", len(record["classes"])),
+        ]
+        for kind, scores in self.metrics.items():
+            low, high = scores["accuracy_interval"]
+            told = f"{scores['accuracy']:.3f} [{low:.3f}, {high:.3f}] of {scores['faces']} faces"
+            rows.append((f"rank-1 accuracy, {kind}", told))
+        return html_table((), rows, caption=f"Run {self.path}")
 
     def split(self) -> dict[str, FaceIndex]:
         """{"train": rows trained on, "test": rows tested on}; the files may have gone since."""
