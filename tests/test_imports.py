@@ -20,8 +20,9 @@ LEAVES = {
 }
 MAY_USE = {
     **{leaf: set() for leaf in LEAVES},
+    "geometry": {"names"},
     "masking": {"geometry"},
-    "evaluation": {"reprs"},
+    "evaluation": {"names", "reprs"},
     "conversion": {"atomic_file", "extras"},
     "images": {"extras", "progress"},
     "datasets": {
@@ -32,12 +33,12 @@ MAY_USE = {
         *("atomic_file", "datasets", "extras", "geometry", "images", "masking", "names", "reprs"),
     },
     "synthetic": {"datasets", "masking"},
-    "masked_faces": {"audit", "datasets", "geometry", "images", "masking"},
+    "masked_faces": {"audit", "datasets", "geometry", "images", "masking", "names"},
     "metrics": {"losses"},
     "recipes": {"names"},
     "landmarks": {
         *("datasets", "geometry", "images", "extras", "models", "atomic_file"),
-        *("progress", "quiet", "reprs"),
+        *("names", "progress", "quiet", "reprs"),
     },
     "layers": {"geometry", "masking"},
     "models": {"conversion", "geometry", "layers", "names"},
@@ -48,8 +49,8 @@ MAY_USE = {
         *("landmarks", "masking", "names", "array_file", "images", "audit", "engines", "synthetic"),
         *("locks", "progress", "reprs"),
     },
-    "engines": {"atomic_file", "evaluation", "extras", "geometry", "models"},
-    "exporting": {"engines", "models", "extras"},
+    "engines": {"atomic_file", "evaluation", "extras", "geometry", "models", "names"},
+    "exporting": {"engines", "models", "extras", "names"},
     "reporting": LEAVES | {"models", "training"},
 }
 NOT_ON_WINDOWS = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from maskedface import recipes
 from maskedface.cli import data
 from maskedface.cli.values import add_count, add_wait, seeds
-from maskedface.names import did_you_mean
+from maskedface.names import did_you_mean, near_path
 
 if TYPE_CHECKING:
     from maskedface.recipes import Recipe
@@ -118,5 +118,5 @@ def read_recipe(name: str) -> Recipe:
         return recipes.Recipe.read(name)
     raise ValueError(
         f"--recipe must be one of {sorted(recipes.ALL)} or a file. Received: {name!r}"
-        f"{did_you_mean(name, recipes.ALL)}"
+        f"{did_you_mean(name, recipes.ALL) or near_path(name)}"
     )

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import data, train
 from maskedface.cli.values import add_count, seconds
-from maskedface.names import shown
+from maskedface.names import did_you_mean, shown
 
 if TYPE_CHECKING:
     from maskedface.recipes import Recipe
@@ -104,7 +104,7 @@ def _recipe_and_space(args: argparse.Namespace) -> tuple[Recipe, dict[str, Any]]
     elif args.space or space is None:
         raise ValueError(
             f"--space must be one of {sorted(spaces.ALL)} or a file, unless the recipe file has one. "
-            f"Received: {args.space!r}"
+            f"Received: {args.space!r}{did_you_mean(args.space, spaces.ALL)}"
         )
     return recipe.override(*args.set), space
 

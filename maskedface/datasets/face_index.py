@@ -15,6 +15,7 @@ from maskedface.checks import check_least
 from maskedface.datasets.index_summary import index_facts
 from maskedface.datasets.landmarks import Landmarks
 from maskedface.datasets.person_names import name_key
+from maskedface.names import did_you_mean
 from maskedface.reprs import html_table
 
 Domain = Literal["masked", "unmasked"]
@@ -94,6 +95,7 @@ class FaceIndex:
                 raise ValueError(
                     f"domain must be one of {DOMAINS}. "
                     f"Received: domain={face.domain!r} for path={face.path!r}"
+                    f"{did_you_mean(face.domain, DOMAINS)}"
                 )
             if not face.person:
                 raise ValueError(f"person must not be empty. Received: path={face.path!r}")
@@ -212,7 +214,10 @@ class FaceIndex:
             ValueError: for any other domain.
         """
         if domain not in DOMAINS:
-            raise ValueError(f"domain must be one of {DOMAINS}. Received: domain={domain!r}")
+            raise ValueError(
+                f"domain must be one of {DOMAINS}. "
+                f"Received: domain={domain!r}{did_you_mean(domain, DOMAINS)}"
+            )
         return self.where(lambda face: face.domain == domain)
 
     def without(self, people: Iterable[str]) -> FaceIndex:

@@ -14,7 +14,7 @@ import numpy as np
 from maskedface.evaluation import Cohort, Templates
 from maskedface.evaluation.scoring import normalized
 from maskedface.masking import SEEMS_MASKED
-from maskedface.names import near_names, person_name, shown
+from maskedface.names import did_you_mean, near_names, person_name, shown
 from maskedface.recognition import gallery_file
 from maskedface.recognition.calibration import Calibration, calibrate, check_threshold
 from maskedface.recognition.enrolled import Compared, Enrolled, Keep, from_file
@@ -113,7 +113,7 @@ class Gallery:
         if keep not in get_args(Keep) or not 0 <= masks <= 100:
             raise ValueError(
                 "keep must be 'mean' or 'all', and masks be in [0, 100]. "
-                f"Received: keep={keep!r}, masks={masks}"
+                f"Received: keep={keep!r}, masks={masks}{did_you_mean(keep, get_args(Keep))}"
             )
         _check_remember(remember)
         self.masks, self.remember, self.alignment = masks, remember, alignment
@@ -436,6 +436,7 @@ def _check_remember(remember: object) -> None:
     if remember not in get_args(Remember):
         raise ValueError(
             f"remember must be one of {get_args(Remember)}. Received: remember={remember!r}"
+            f"{did_you_mean(remember, get_args(Remember))}"
         )
 
 

@@ -17,7 +17,7 @@ from maskedface.evaluation.scoring import normalized
 from maskedface.landmarks import Cascade, Detector, detect
 from maskedface.landmarks.detection import check_image
 from maskedface.masking import masked_probability
-from maskedface.names import person_name
+from maskedface.names import did_you_mean, person_name
 from maskedface.recognition.calibration import check_threshold
 from maskedface.recognition.default_rates import DefaultRates, run_rates, shipped_rates_of
 from maskedface.recognition.faces import (
@@ -91,6 +91,7 @@ class Recognizer:
         if fall_back not in get_args(FallBack):
             raise ValueError(
                 f"fall_back must be one of {get_args(FallBack)}. Received: fall_back={fall_back!r}"
+                f"{did_you_mean(fall_back, get_args(FallBack))}"
             )
         if isinstance(model, Embedder):
             if alignment not in (None, model.alignment):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from maskedface import models
 from maskedface.datasets.face_places import is_placed
+from maskedface.names import did_you_mean, near_path
 from maskedface.training.run import Run, alignment_beside, last_run
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def open_model(name: str | os.PathLike[str], alignment: str | None = None) -> Na
     if name != "dlib" and not is_file and not os.path.isdir(name):
         raise FileNotFoundError(
             f"a model must be 'dlib', a run's folder or a .keras file. Received: {name!r}"
+            f"{did_you_mean(name, ('dlib',)) or near_path(name)}"
         )
     if alignment is not None and not is_file:
         raise ValueError(

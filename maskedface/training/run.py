@@ -18,6 +18,7 @@ from maskedface.conversion import file_checks
 from maskedface.datasets import FaceIndex, read_split, write_manifest
 from maskedface.evaluation import Cohort
 from maskedface.evaluation.scoring import COHORT_ARRAYS
+from maskedface.names import near_path
 from maskedface.recipes import Recipe
 from maskedface.reprs import Report, html_table
 from maskedface.training.consistency import check_rows
@@ -72,7 +73,7 @@ class Run:
         if not os.path.isfile(os.path.join(self.path, METRICS)):
             raise FileNotFoundError(
                 f"path must be a finished run's folder, with {METRICS}. "
-                f"Received: path={self.path!r}"
+                f"Received: path={self.path!r}{near_path(self.path)}"
             )
 
     @functools.cached_property
