@@ -30,6 +30,13 @@ def is_interactive() -> bool:
     return in_notebook() or bool(sys.stderr is not None and sys.stderr.isatty())
 
 
+def write_line(text: str) -> None:
+    """Tells progress in a line on standard output, where no bar can be drawn."""
+    if sys.stdout is not None:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+
+
 class Bar:
     """A progress bar, on stderr; in a notebook in the cell's output, by no widget.
 

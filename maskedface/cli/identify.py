@@ -36,18 +36,25 @@ _SAVED_EVERY = 30.0  # seconds: the whole of it is written anew
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
-    parser.add_argument("photos", nargs="+", metavar="PHOTO|FOLDER")
-    parser.add_argument("--gallery", required=True, metavar="FILE", help="whom to recognize")
     parser.add_argument(
+        "photos",
+        nargs="+",
+        metavar="PHOTO|FOLDER",
+        help="photographs, and folders of them at any depth",
+    )
+    group = parser.add_argument_group("gallery")
+    group.add_argument("--gallery", required=True, metavar="FILE", help="whom to recognize")
+    group.add_argument(
         "--threshold",
         type=score(2),
         metavar="SCORE",
-        help="name from here on, in [-1, 1], with a cohort in [-2, 2]; default: the gallery's",
+        help="name from here on, in [-1, 1], with a cohort in [-2, 2]; default: the gallery's, else "
+        "one measured on other people",
     )
-    add_count(parser, "--candidates", "shown for each face", 3)
-    parser.add_argument("--pictures", metavar="DIR", help="write each photograph there, with names")
     recognizing.add_recognizer_arguments(parser)
-    recognizing.add_verbose(parser)
+    output = recognizing.add_output_arguments(parser)
+    add_count(output, "--candidates", "people named for each face in JSON and by --verbose", 3)
+    output.add_argument("--pictures", metavar="DIR", help="write each photograph there, with names")
 
 
 def run(args: argparse.Namespace) -> int:

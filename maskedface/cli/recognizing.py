@@ -30,7 +30,7 @@ _WORDS = {
 
 
 def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --model, --model-alignment, --alignment, --fall-back and --json."""
+    """Adds --model, --model-alignment, --alignment and --fall-back."""
     group = parser.add_argument_group("recognizer")
     add_model(
         group,
@@ -46,9 +46,8 @@ def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
         "--fall-back",
         choices=("never", "always"),
         default="never",
-        help="where no face is found, take the whole photograph as one: never or always",
+        help="where no face is found, take the whole photograph as one",
     )
-    parser.add_argument("--json", metavar="FILE", help="write the results there")
 
 
 def add_model(parser: argparse._ActionsContainer, help: str) -> None:
@@ -151,13 +150,19 @@ def read_recognizer(args: argparse.Namespace, gallery: Gallery | None) -> Recogn
     )
 
 
-def add_verbose(parser: argparse.ArgumentParser) -> None:
-    """Adds --verbose."""
-    parser.add_argument(
-        "--verbose",
-        action="store_true",
-        help="print scores, thresholds and rates too (JSON has them)",
-    )
+def add_output_arguments(
+    parser: argparse.ArgumentParser, *, verbose: bool = True
+) -> argparse._ArgumentGroup:
+    """Adds --json and --verbose; more may be added to the group."""
+    group = parser.add_argument_group("output")
+    group.add_argument("--json", metavar="FILE", help="write the results there")
+    if verbose:
+        group.add_argument(
+            "--verbose",
+            action="store_true",
+            help="print scores, thresholds and rates too (JSON has them)",
+        )
+    return group
 
 
 def given_threshold(given: float, made: Calibration | None, rate: Literal["fpir", "far"]) -> str:

@@ -37,16 +37,20 @@ _VERDICTS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
-    parser.add_argument("photos", nargs=2, metavar="PHOTO")
-    parser.add_argument("--gallery", metavar="FILE", help="take the model and threshold from it")
-    parser.add_argument(
-        "--threshold", type=score(1), metavar="COSINE", help="the same from here on, in [-1, 1]"
-    )
-    parser.add_argument(
-        "--picture", metavar="FILE", help="write both photographs there, with boxes"
+    parser.add_argument("photos", nargs=2, metavar="PHOTO", help="one person on each")
+    group = parser.add_argument_group("threshold")
+    group.add_argument("--gallery", metavar="FILE", help="take the model and threshold from it")
+    group.add_argument(
+        "--threshold",
+        type=score(1),
+        metavar="COSINE",
+        help="the same from here on, in [-1, 1]; default: the gallery's, else one measured on other people",
     )
     recognizing.add_recognizer_arguments(parser)
-    recognizing.add_verbose(parser)
+    output = recognizing.add_output_arguments(parser)
+    output.add_argument(
+        "--picture", metavar="FILE", help="write both photographs there, with boxes"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

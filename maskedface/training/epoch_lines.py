@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from maskedface.progress import write_line
+
 
 class EpochLines(keras.callbacks.Callback):
     """Prints a line after each epoch: "epoch 3/25: 12 s, loss 0.41, accuracy 0.88".
@@ -28,4 +30,4 @@ class EpochLines(keras.callbacks.Callback):
         """Prints the line."""
         spent = time.monotonic() - self._started
         figures = "".join(f", {name} {float(value):.3g}" for name, value in (logs or {}).items())
-        print(f"epoch {epoch + 1}/{self._epochs}: {spent:.0f} s{figures}", flush=True)
+        write_line(f"epoch {epoch + 1}/{self._epochs}: {spent:.0f} s{figures}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from maskedface import models
 from maskedface.datasets.face_places import is_placed
 from maskedface.names import did_you_mean, near_path
-from maskedface.training.run import Run, alignment_beside, last_run
+from maskedface.training.run import Run, alignment_beside, find_run
 
 if TYPE_CHECKING:
     import keras
@@ -50,7 +50,7 @@ def faces_of(model: str | os.PathLike[str] | Run) -> Literal["aligned", "whole"]
     if not isinstance(model, Run):
         if not os.path.isdir(model):
             return "aligned"
-        model = last_run(model)
+        model = find_run(model)
     return "aligned" if any(map(is_placed, model.split()["train"].faces)) else "whole"
 
 
@@ -58,7 +58,7 @@ def open_model(name: str | os.PathLike[str], alignment: str | None = None) -> Na
     """Opens a network by its name.
 
     Args:
-        name: "dlib", a finished run's folder, or a .keras file.
+        name: "dlib", a finished run's folder or one of runs (`find_run`), or a .keras file.
         alignment: of a .keras file, in place of what it, or the run that it lies in, states.
 
     Returns:
@@ -91,5 +91,5 @@ def open_model(name: str | os.PathLike[str], alignment: str | None = None) -> Na
         return NamedModel(load_model(name), stated, os.path.abspath(name))
     if name == "dlib":
         return NamedModel(models.DlibResNet29(), None, name)
-    run = last_run(name)
+    run = find_run(name)
     return NamedModel(run.model, run.record["alignment"], os.path.abspath(run.path), run)

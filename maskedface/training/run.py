@@ -6,6 +6,7 @@ import csv
 import functools
 import glob
 import json
+import logging
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ HISTORY, MODEL, PREDICTIONS, METRICS = (
 )
 FEATURES = "features"  # a run's own, until it is finished
 _COLUMN = "split"
+
+_log = logging.getLogger("maskedface")
 
 
 @dataclass(frozen=True)
@@ -184,6 +187,33 @@ def find_runs(path: str | os.PathLike[str]) -> list[Run]:
     return [last_run(folder) for folder in seeds]
 
 
+def find_run(path: str | os.PathLike[str]) -> Run:
+    """The finished run that a folder stands for where one is wanted: itself, that of the first of several
+    seeds, of several recipes that start from each other the last one's.
+
+    >>> import keras
+    >>> from maskedface import datasets, recipes, synthetic, training
+    >>> people = synthetic.draw_people("people", people=3, photos=2, size=64)
+    >>> net = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> recipe = recipes.Recipe(name="means", head="cosine", head_init="class_means", epochs=0)
+    >>> _ = training.train_scenario(
+    ...     recipe, *datasets.split_by_image(people), run_dir="runs", backbone=net,
+    ...     alignment="arcface", progress=False, seeds=[1, 2])
+    >>> training.find_run("runs").path
+    'runs/seed-1'
+
+    Args:
+        path: the folder.
+
+    Raises:
+        FileNotFoundError: as `find_runs`.
+    """
+    runs = find_runs(path)
+    if len(runs) > 1:
+        _log.info("%s: of %d seeds the first, %s", os.fspath(path), len(runs), runs[0].path)
+    return runs[0]
+
+
 def last_run(path: str | os.PathLike[str], *, but: str | os.PathLike[str] | None = None) -> Run:
     """The finished run in a folder: itself, or that of a recipe that came after the others in it.
 
@@ -224,7 +254,7 @@ def last_run(path: str | os.PathLike[str], *, but: str | os.PathLike[str] | None
     last = [step for step in steps if names[step] not in before]
     if len(last) != 1:
         raise FileNotFoundError(
-            "path must be a run's folder, or hold runs of which one came last. "
+            "path must be a run's folder, or hold runs of which one came last: name one of them. "
             f"Received: path={folder!r} with {sorted(names.values())}"
         )
     return Run(last[0])
