@@ -72,6 +72,10 @@ def fit(
                 shuffle=False,  # the batches have their order
                 verbose=int(progress and _is_watched()),
             )
+    if history:
+        # Averaged weights (`use_ema`) take their place. `fit` does it too, but not of a run that was killed
+        # after its last epoch's state was kept.
+        learner.optimizer.finalize_variable_values(learner.trainable_weights)
     write_history(folder, history)
 
 
