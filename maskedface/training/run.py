@@ -197,10 +197,10 @@ def find_run(path: str | os.PathLike[str]) -> Run:
     >>> net = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
     >>> recipe = recipes.Recipe(name="means", head="cosine", head_init="class_means", epochs=0)
     >>> _ = training.train_scenario(
-    ...     recipe, *datasets.split_by_image(people), run_dir="runs", backbone=net,
+    ...     recipe, *datasets.split_by_image(people), run_dir="two", backbone=net,
     ...     alignment="arcface", progress=False, seeds=[1, 2])
-    >>> training.find_run("runs").path
-    'runs/seed-1'
+    >>> training.find_run("two").path
+    'two/seed-1'
 
     Args:
         path: the folder.
