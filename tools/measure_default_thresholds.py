@@ -30,6 +30,7 @@ import numpy as np
 from maskedface import datasets, geometry, images, masking
 from maskedface.datasets import MFR2_PEOPLE, FaceIndex
 from maskedface.datasets.face_places import is_placed
+from maskedface.evaluation import bootstrap_interval
 from maskedface.evaluation.false_matches import CONDITIONS, pair_rates
 from maskedface.evaluation.pair_bootstrap import pair_intervals
 from maskedface.evaluation.scoring import normalized
@@ -254,8 +255,6 @@ def _check_galleries(
             judged = judge_candidate(rates, gallery, faces[row], best, None)
             named.append(judged.threshold is not None and best.score >= judged.threshold)
             whom.append(people[row])
-    from maskedface.evaluation import bootstrap_interval
-
     low, high = bootstrap_interval(np.array(named, float), whom, draws=1000)
     print(
         f"identify, {size} people enrolled, {DRAWS} galleries: promised FPIR {FPIR:g}, measured "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -92,4 +93,6 @@ def open_model(name: str | os.PathLike[str], alignment: str | None = None) -> Na
     if name == "dlib":
         return NamedModel(models.DlibResNet29(), None, name)
     run = find_run(name)
+    if os.path.abspath(run.path) != os.path.abspath(name):
+        logging.getLogger("maskedface").info("%s: the run %s", name, run.path)
     return NamedModel(run.model, run.record["alignment"], os.path.abspath(run.path), run)

@@ -6,7 +6,6 @@ import csv
 import functools
 import glob
 import json
-import logging
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -36,8 +35,6 @@ HISTORY, MODEL, PREDICTIONS, METRICS = (
 )
 FEATURES = "features"  # a run's own, until it is finished
 _COLUMN = "split"
-
-_log = logging.getLogger("maskedface")
 
 
 @dataclass(frozen=True)
@@ -208,10 +205,7 @@ def find_run(path: str | os.PathLike[str]) -> Run:
     Raises:
         FileNotFoundError: as `find_runs`.
     """
-    runs = find_runs(path)
-    if len(runs) > 1:
-        _log.info("%s: of %d seeds the first, %s", os.fspath(path), len(runs), runs[0].path)
-    return runs[0]
+    return find_runs(path)[0]
 
 
 def last_run(path: str | os.PathLike[str], *, but: str | os.PathLike[str] | None = None) -> Run:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from maskedface import synthetic
+from maskedface import datasets, recipes, synthetic, training
 from maskedface.cli.main import main
 from maskedface.datasets import FaceIndex
 from maskedface.synthetic import draw_face
@@ -29,6 +29,15 @@ def test_a_log_of_25_epochs_is_short(
         f"epoch {n}/25" for n in range(1, 26)
     ]
     assert err == ""
+
+
+def test_training_without_progress_is_silent(
+    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    recipe = recipes.COSINE_MARGIN.override(epochs=1)
+    words = {"run_dir": tmp_path / "run", "backbone": tiny_backbone, "progress": False}
+    training.train(recipe, *datasets.split_by_image(drawn), **words)
+    assert capfd.readouterr() == ("", "")
 
 
 _IMAGES = ["--data", "faces", "--alignment", "arcface"]

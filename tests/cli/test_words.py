@@ -99,7 +99,7 @@ def test_a_folder_of_runs_is_taken_by_every_command(
     assert all(f"{tmp_path / 'several' / name} (means)" in printed for name in ("means", "others"))
     export = ["export", str(seeds), "--to", "savedmodel", "--out", str(tmp_path / "saved")]
     assert main([*export, "--calibrate", "2"]) == 0
-    assert "of 2 seeds the first" in capsys.readouterr().out
+    assert f"{seeds}: the run {seeds / 'seed-0'}\n" in capsys.readouterr().out
     for words in (["report", "--out", str(tmp_path / "page.html")], ["explain", "a", "--out", "x"]):
         assert main([words[0], str(seeds / "absent"), *words[1:]]) == 2
         assert "Received: " in capsys.readouterr().err
