@@ -50,7 +50,7 @@ MAY_USE = {
         *("locks", "progress", "reprs"),
     },
     "engines": {"atomic_file", "evaluation", "extras", "geometry", "models", "names"},
-    "exporting": {"engines", "models", "extras", "names"},
+    "exporting": {"engines", "models", "extras", "names", "quiet"},
     "reporting": LEAVES | {"models", "training"},
 }
 NOT_ON_WINDOWS = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}

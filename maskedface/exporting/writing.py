@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from maskedface.extras import from_extra
+from maskedface.quiet import without_notes
 
 
 def write_saved_model(model: keras.Model, path: str) -> None:
@@ -75,4 +76,5 @@ def write_litert(
             "target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
             "inference_input_type": tf.uint8,
         }
-    model.export(path, format="litert", verbose=False, **words)
+    with without_notes():
+        model.export(path, format="litert", verbose=False, **words)
