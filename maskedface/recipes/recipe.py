@@ -324,6 +324,8 @@ def _class_named(key: str, name: str, old: Spec | None) -> Spec:
     """A class by its name alone, with those of another's arguments that it takes too."""
     name = _HEADS.get(name, name) if key == "head" else name
     modules = _MODULES[key]
+    for module in modules:
+        name = name.removeprefix(f"{module}.")
     if old is None and (key, name) in (("head", "LinearHead"), ("head", "CosineHead")):
         return Spec.named(f"{modules[0]}.{name}")  # needs no Keras
     for module in modules:
