@@ -395,7 +395,9 @@ def _check(key: str, value: Any, kind: Any) -> None:
     else:
         good = type(value) is kind and (kind is not float or math.isfinite(value))
     if not good:
-        raise ValueError(f"{key} must be {wanted}. Received: {key}={value!r}")
+        names = get_args(kind) if get_origin(kind) is Literal else ()
+        near = did_you_mean(value, names)
+        raise ValueError(f"{key} must be {wanted}. Received: {key}={value!r}{near}")
     least, most = _RANGES.get(key, (None, None))
     if (least is not None and value < least) or (most is not None and value > most):
         raise ValueError(f"{key} must be in [{least}, {most}]. Received: {key}={value}")

@@ -13,10 +13,11 @@ import numpy as np
 
 from maskedface.evaluation import Cohort, Templates
 from maskedface.evaluation.scoring import normalized
-from maskedface.names import near_names, person_name, shown
+from maskedface.masking import SEEMS_MASKED
+from maskedface.names import did_you_mean, near_names, person_name, shown
 from maskedface.recognition import gallery_file
 from maskedface.recognition.calibration import Calibration, calibrate, check_threshold
-from maskedface.recognition.enrolled import Enrolled, Keep, from_file
+from maskedface.recognition.enrolled import Compared, Enrolled, Keep, from_file
 from maskedface.recognition.remembered import (
     Remember,
     Remembered,
@@ -24,6 +25,7 @@ from maskedface.recognition.remembered import (
     photos_to_file,
     thinned,
 )
+from maskedface.reprs import html_table
 
 if TYPE_CHECKING:
     from maskedface.recognition.faces import EmbeddedFace
@@ -37,6 +39,7 @@ _WORDS = (
     "remember",
     "alignment",
 )  # of `Gallery`, in a file
+_SHOWN = 50  # people in a notebook's table
 _CHANGING = threading.Lock()  # held while a gallery's people are replaced
 
 
@@ -110,7 +113,7 @@ class Gallery:
         if keep not in get_args(Keep) or not 0 <= masks <= 100:
             raise ValueError(
                 "keep must be 'mean' or 'all', and masks be in [0, 100]. "
-                f"Received: keep={keep!r}, masks={masks}"
+                f"Received: keep={keep!r}, masks={masks}{did_you_mean(keep, get_args(Keep))}"
             )
         _check_remember(remember)
         self.masks, self.remember, self.alignment = masks, remember, alignment
@@ -144,6 +147,22 @@ class Gallery:
             f"<Gallery of {len(now.faces)} people, {sum(now.faces.values())} faces, {thresholds}>"
         )
 
+    def _repr_html_(self) -> str:
+        now, made = self._now, self.calibration
+        unmasked = (now.unmasked.get(name, 0) for name in sorted(now.faces))
+        rows: list[tuple[object, ...]] = [
+            (*row, bare) for row, bare in zip(sorted(now.faces.items()), unmasked, strict=True)
+        ]
+        more = [(f"and {len(rows) - _SHOWN} more", "", "")] if len(rows) > _SHOWN else []
+        thresholds = (
+            "no thresholds of its own"
+            if made is None
+            else f"threshold {made.identify:.3f} for an FPIR of {made.fpir:g}"
+        )
+        caption = f"Gallery of {len(rows)} people, {thresholds}"
+        columns = ("person", "faces", "known to be unmasked")
+        return html_table(columns, [*rows[:_SHOWN], *more], caption=caption)
+
     def __contains__(self, person: object) -> bool:
         try:
             return isinstance(person, str) and person_name(person) in self._now.faces
@@ -172,6 +191,7 @@ class Gallery:
         people: Sequence[str],
         embeddings: np.ndarray,
         photos: Sequence[Remembered | None] | None = None,
+        unmasked: Sequence[bool] | None = None,
     ) -> None:
         """Adds faces; those of people already there join what is kept of them. Names that differ from those
         of others by case alone are said (`logging`, "maskedface"): they are two people.
@@ -180,6 +200,8 @@ class Gallery:
             people: whom each embedding shows, as for `names.person_name`.
             embeddings: float array, shape (faces, features).
             photos: what to remember of the photograph of each (`EmbeddedFace.photo`); by default nothing.
+            unmasked: whether each is known to wear no mask; by default it is not known of any. It decides
+                which of the default thresholds is used where none were calibrated.
 
         Raises:
             ValueError: if lengths or features differ, a name is none, an embedding is not finite or
@@ -189,9 +211,11 @@ class Gallery:
         if not unit.any(axis=1).all():
             raise ValueError("embeddings must not be zero. Received: a row of zeros")
         photos = [None] * len(names) if photos is None else list(photos)
-        if len(photos) != len(names):
+        bare = [False] * len(names) if unmasked is None else list(unmasked)
+        if not len(photos) == len(bare) == len(names):
             raise ValueError(
-                f"photos must be one a face. Received: {len(photos)} for {len(names)} faces"
+                "photos and unmasked must be one a face. "
+                f"Received: {len(photos)} and {len(bare)} for {len(names)} faces"
             )
         for photo in filter(None, photos):
             checked(*photo)
@@ -205,7 +229,7 @@ class Gallery:
                     "people must name somebody for each embedding, which must have "
                     f"{features} features. Received: {len(names)} people, shape {unit.shape}"
                 )
-            self._now = now.joined(names, unit, self.keep, photos)
+            self._now = now.joined(names, unit, self.keep, photos, bare)
         _warn_of_case(now.faces, names)
 
     def enroll_faces(self, people: Sequence[str], faces: Sequence[EmbeddedFace]) -> None:
@@ -219,7 +243,8 @@ class Gallery:
             ValueError: as `enroll`.
         """
         rows = np.stack([face.to_enroll for face in faces])
-        self.enroll(people, rows, [face.photo for face in faces])
+        bare = [face.masked < SEEMS_MASKED and face.template is None for face in faces]
+        self.enroll(people, rows, [face.photo for face in faces], bare)
 
     def check_threshold(self, threshold: float | None) -> None:
         """Refuses a threshold to name from that no score can have.
@@ -292,6 +317,24 @@ class Gallery:
             for number, score in zip(numbers, scores, strict=True)
         )
 
+    def compared(self, person: str, embedding: np.ndarray) -> tuple[Compared, int]:
+        """How alike a face is to somebody's faces one by one, and how many templates there are.
+
+        Args:
+            person: who is enrolled.
+            embedding: float array, shape (features,), of unit length.
+
+        Returns:
+            (a `recognition.enrolled.Compared`, templates: people, or with `keep="all"` faces).
+
+        Raises:
+            ValueError: if nobody of that name is enrolled.
+        """
+        now = self._now
+        if person not in now.faces:
+            raise ValueError(f"person must be enrolled. Received: person={person!r}")
+        return now.compared(person, embedding), len(now.rows)
+
     def calibrate(
         self,
         embeddings: np.ndarray,
@@ -348,6 +391,7 @@ class Gallery:
         facts = {name: getattr(self, name) for name in _WORDS} | {
             "people": list(now.faces),
             "faces": list(now.faces.values()),
+            "unmasked": [now.unmasked.get(name, 0) for name in now.faces],
             "calibration": calibration and calibration.to_dict(),
             "photos": photos,
         }
@@ -392,6 +436,7 @@ def _check_remember(remember: object) -> None:
     if remember not in get_args(Remember):
         raise ValueError(
             f"remember must be one of {get_args(Remember)}. Received: remember={remember!r}"
+            f"{did_you_mean(remember, get_args(Remember))}"
         )
 
 

@@ -15,14 +15,12 @@ import numpy as np
 from maskedface.locks import locked
 from maskedface.recognition import enrollment
 from maskedface.recognition.calibration import Calibration
+from maskedface.recognition.default_rates import FAR, FPIR
 from maskedface.recognition.enrolled import Keep
 from maskedface.recognition.enrollment import EnrolledPhoto, Probes
 from maskedface.recognition.gallery import Gallery
 from maskedface.recognition.recognizer import Recognizer
 from maskedface.recognition.remembered import Remember
-
-# By default one in a hundred strangers' faces gets a name, one in a thousand pairs passes.
-FPIR, FAR = 0.01, 0.001
 
 
 class Updated(NamedTuple):
