@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from maskedface.recognition import Gallery
 
     gallery = Gallery.load(args.gallery) if args.gallery else None
-    recognizer = recognizing.read_recognizer(args, gallery)
+    recognizer = recognizing.read_recognizer(args, gallery, len(args.photos))
     result = recognizer.verify(*args.photos, threshold=args.threshold)
     if args.json:
         write_json(args.json, {**result.to_dict(), "photos": args.photos})
@@ -59,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"{_VERDICTS[result.same]}: cosine {result.score:.3f}, {threshold}")
     if args.picture:
         _draw(args, result)
+    recognizing.keep_network(args, recognizer)
     return {True: 0, False: 1, None: 3}[result.same]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -103,16 +104,25 @@ class Aligner:
     Args:
         model: what `build_aligner` describes, run by Keras; by default the one of the package.
         least: float in [0, 1], the confidence from which an image shows a face.
+        without_keras: whether LiteRT, where it is installed, looks at many crops too: where importing
+            TensorFlow would take longer.
 
     Raises:
         ValueError: if `least` is out of range.
     """
 
-    def __init__(self, model: keras.Model | None = None, *, least: float = SURE) -> None:
+    def __init__(
+        self,
+        model: keras.Model | None = None,
+        *,
+        least: float = SURE,
+        without_keras: bool = False,
+    ) -> None:
         if not 0 <= least <= 1:
             raise ValueError(f"least must be in [0, 1]. Received: least={least}")
         self._litert = _in_litert() if model is None else None
         self._model, self.least = model, least
+        self._few = sys.maxsize if without_keras else _FEW
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[tuple[Detection, ...]]:
         """The face that each image is the crop of.
@@ -209,7 +219,7 @@ class Aligner:
         """What the network says of the crop that each matrix cuts, and of its mirror: float64 arrays, shape
         (images, 11)."""
         network = self._litert
-        if network is None or len(images) > _FEW:
+        if network is None or len(images) > self._few:
             return self._look_by_keras(images, matrices, mirror)
 
         def look(row: int) -> list[np.ndarray]:

@@ -74,13 +74,18 @@ class LiteRTModel:
             Its outputs, copies, without the axis of the batch.
         """
         if not hasattr(self._own, "interpreter"):
-            self._start()
+            self.start()
         interpreter, own = self._own.interpreter, self._own
         interpreter.set_tensor(own.input, values[None])
         interpreter.invoke()
         return [interpreter.get_tensor(output)[0] for output in own.outputs]
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Makes the calling thread's interpreter, which its first call would do.
+
+        Raises:
+            ValueError, RuntimeError: if the file is no network.
+        """
         interpreter = self._make(model_path=self._path, num_threads=1)
         interpreter.allocate_tensors()
         self._own.input = interpreter.get_input_details()[0]["index"]

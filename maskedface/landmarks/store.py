@@ -33,6 +33,12 @@ class Finding:
         return self.landmarks.source if self.landmarks else "not found"
 
 
+def cache_folder() -> str:
+    """`$MASKEDFACE_CACHE`, else `$XDG_CACHE_HOME/maskedface` or `~/.cache/maskedface`."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.environ.get("MASKEDFACE_CACHE") or os.path.join(home, "maskedface")
+
+
 def default_store(root: str | os.PathLike[str], detector: str) -> str:
     """Where landmarks of a folder are kept unless somebody says otherwise.
 
@@ -41,14 +47,11 @@ def default_store(root: str | os.PathLike[str], detector: str) -> str:
         detector: a name of all that decides what is found.
 
     Returns:
-        A file in `$MASKEDFACE_CACHE`, else in `$XDG_CACHE_HOME/maskedface` or `~/.cache/maskedface`;
-        never among the images, whose folder may not be ours to write to.
+        A file in `cache_folder()`; never among the images, whose folder may not be ours to write to.
     """
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    cache = os.environ.get("MASKEDFACE_CACHE") or os.path.join(home, "maskedface")
     text = f"{os.path.realpath(root)}\0{detector}".encode("utf-8", "surrogateescape")
     name = hashlib.blake2b(text, digest_size=12).hexdigest()
-    return os.path.join(cache, f"landmarks-{name}.jsonl")
+    return os.path.join(cache_folder(), f"landmarks-{name}.jsonl")
 
 
 class Store:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maskedface.atomic_file import write_json
-from maskedface.engines import Embedder, Ensemble, KerasEmbedder, OnnxEmbedder
+from maskedface.engines import Embedder, Ensemble, OnnxEmbedder
 from maskedface.recognition.introducing import introduce
 from maskedface.training.named_models import open_model
 
@@ -73,6 +73,8 @@ def open_embedder(
         return NamedEmbedder(embedder, os.path.abspath(name))
     if ending == ".json":
         return NamedEmbedder(_ensemble(name), os.path.abspath(name))
+    from maskedface.engines import KerasEmbedder
+
     found = open_model(name, alignment)
     return NamedEmbedder(KerasEmbedder(found.model, found.alignment), found.source, found.run)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import keras
 import numpy as np
 
 from maskedface import geometry
-from maskedface.engines import Embedder, KerasEmbedder
+from maskedface.engines import Embedder
 from maskedface.engines.face_input import Channels, InputRange
 from maskedface.landmarks import Cascade, Detector
 from maskedface.landmarks.detection import check_image
@@ -27,6 +26,9 @@ from maskedface.recognition.gallery import Gallery
 from maskedface.recognition.named_embedders import open_embedder
 from maskedface.recognition.photo import Photo, PhotoFile, read_photo
 from maskedface.recognition.stages import cut_face, embed_faces, find_faces, whole_face
+
+if TYPE_CHECKING:
+    import keras
 
 FallBack = Literal["never", "always"]
 
@@ -89,6 +91,8 @@ class Recognizer:
                 )
             self.embedder = model
         else:
+            from maskedface.engines import KerasEmbedder
+
             self.embedder = KerasEmbedder(model, alignment)
         self.alignment, self.fingerprint = self.embedder.alignment, self.embedder.fingerprint
         geometry.alignment_points(aligned_to or self.alignment, 1, 1)  # refuses an unknown one
