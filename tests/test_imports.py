@@ -15,7 +15,7 @@ from maskedface.training import Run
 PACKAGE = Path(maskedface.__file__).parent
 LEAVES = {
     *("images", "datasets", "geometry", "atomic_file", "locks", "extras", "masking", "conversion"),
-    *("names", "array_file", "checks"),
+    *("names", "array_file", "checks", "cache_folder"),
     *("recipes", "evaluation", "losses"),
 }
 MAY_USE = {
@@ -25,13 +25,16 @@ MAY_USE = {
     "images": {"extras"},
     "datasets": {
         *("geometry", "images", "layers", "masking", "atomic_file", "locks", "extras", "names"),
+        "cache_folder",
     },
     "audit": {"atomic_file", "datasets", "extras", "geometry", "images", "masking", "names"},
     "synthetic": {"datasets", "masking"},
     "masked_faces": {"audit", "datasets", "geometry", "images", "masking"},
     "metrics": {"losses"},
     "recipes": {"names"},
-    "landmarks": {"datasets", "geometry", "images", "extras", "models", "atomic_file"},
+    "landmarks": {
+        *("datasets", "geometry", "images", "extras", "models", "atomic_file", "cache_folder"),
+    },
     "layers": {"geometry", "masking"},
     "models": {"conversion", "geometry", "layers", "names"},
     "training": LEAVES | {"models", "layers"},
@@ -39,7 +42,7 @@ MAY_USE = {
     "recognition": {
         *("extras", "models", "geometry", "evaluation", "training", "datasets", "atomic_file"),
         *("landmarks", "masking", "names", "array_file", "images", "audit", "engines", "synthetic"),
-        "locks",
+        *("locks", "cache_folder", "conversion", "exporting"),
     },
     "engines": {"atomic_file", "evaluation", "extras", "geometry", "models"},
     "exporting": {"engines", "models", "extras"},

@@ -34,8 +34,8 @@ _LITERT = "ai_edge_litert.interpreter"
 
 
 def hush_tensorflow() -> None:
-    """Keeps notes back when TensorFlow, Keras or LiteRT is imported, if it ever is, and the packages that they
-    try from being imported with them; warnings and errors are shown."""
+    """Keeps back notes when TensorFlow, Keras or LiteRT is imported, if it ever is, and the packages that
+    they try from being imported with them; warnings and errors are shown."""
     waits = any(isinstance(finder, _Finder) for finder in sys.meta_path)
     if not waits and not {"tensorflow", "keras", _LITERT} <= {*sys.modules}:
         sys.meta_path.insert(0, _Finder())

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from maskedface.cache_folder import cache_folder
 from maskedface.datasets import FaceIndex, Landmarks
 
 
@@ -31,12 +32,6 @@ class Finding:
         if self.problem:
             return "unreadable"
         return self.landmarks.source if self.landmarks else "not found"
-
-
-def cache_folder() -> str:
-    """`$MASKEDFACE_CACHE`, else `$XDG_CACHE_HOME/maskedface` or `~/.cache/maskedface`."""
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return os.environ.get("MASKEDFACE_CACHE") or os.path.join(home, "maskedface")
 
 
 def default_store(root: str | os.PathLike[str], detector: str) -> str:

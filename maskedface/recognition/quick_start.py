@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from maskedface import __version__
+from maskedface.cache_folder import cache_folder
 from maskedface.engines import Embedder
 from maskedface.images.in_threads import in_threads
 from maskedface.landmarks.litert import LiteRTModel
-from maskedface.landmarks.store import cache_folder
 
 if TYPE_CHECKING:
     from maskedface.engines import KerasEmbedder
