@@ -74,7 +74,7 @@ def read_aligned_faces(
             alignment), so a changed file makes a new one; it is renamed when complete, so a killed run
             leaves none in use.
         progress: whether to draw a progress bar.
-        out: uint8 array, shape (N, size, size, 3), to be filled and returned where `cache` is None; None = a
+        out: uint8 array, shape (N, size, size, 3), to be filled and returned without `cache`; None = a
             new one.
 
     Returns:
