@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> list[str]:
 
 
 class Counting:
-    """Finds the whole of an image as a face, none on a black one; refuses an image with a certain person."""
+    """Finds the whole of an image as a face, none on a black one; refuses one certain image."""
 
     def __init__(self, refused: np.ndarray | None = None) -> None:
         self.calls: list[int] = []
