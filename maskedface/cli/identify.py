@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     gallery = Gallery.load(args.gallery)
     paths = photo_files(*args.photos)
     check_outputs(args.json, folder=args.pictures, inputs=(*paths, args.gallery))
-    recognizer = recognizing.read_recognizer(args, gallery)
+    recognizer = recognizing.read_recognizer(args, gallery, len(paths))
     rows: list[_Row] = []
     # A file is replaced each time; a pipe would get one after the other.
     saved_every = _SAVED_EVERY if args.json and not is_stream(args.json) else float("inf")
@@ -85,6 +85,7 @@ def run(args: argparse.Namespace) -> int:
             _save(args, rows, complete=complete)
     _print(rows, args.verbose)
     _print_threshold(recognizer, args.threshold, rows)
+    recognizing.keep_network(args, recognizer)
     if any(row.error for row in rows):
         return 3
     identities = [row.result.identities for row in rows]

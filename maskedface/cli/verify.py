@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     from maskedface.recognition import Gallery
 
     gallery = Gallery.load(args.gallery) if args.gallery else None
-    recognizer = recognizing.read_recognizer(args, gallery)
+    recognizer = recognizing.read_recognizer(args, gallery, len(args.photos))
     result = recognizer.verify(*args.photos, threshold=args.threshold)
     if args.json:
         write_json(args.json, {**result.to_dict(), "photos": args.photos})
@@ -73,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
         _print_numbers(args.photos, result)
     if args.picture:
         _draw(args, result)
+    recognizing.keep_network(args, recognizer)
     return {True: 0, False: 1, None: 3}[result.same]
 
 
