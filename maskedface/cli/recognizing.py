@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from maskedface.engines import KerasEmbedder
     from maskedface.recognition import EngineChoice, Gallery, Recognizer
     from maskedface.recognition.calibration import Calibration
-    from maskedface.recognition.default_rates import Likelihood
+    from maskedface.recognition.default_rates import DefaultRates, Likelihood
     from maskedface.recognition.faces import DetectedFace
 
 
@@ -204,8 +204,19 @@ def read_recognizer(args: argparse.Namespace, gallery: Gallery | None, photos: f
         kept = kept_embedder(name, _alignment(name, words, gallery))
         if kept is not None:
             detector = None if args.alignment else Cascade(aligner=Aligner(without_keras=True))
-            return Recognizer(kept, gallery=gallery, detector=detector, **how)
+            rates = _rates(name)
+            return Recognizer(kept, gallery=gallery, detector=detector, rates=rates, **how)
     return Recognizer.load(name, **words, gallery=gallery, engine=engine, **how)
+
+
+def _rates(name: str) -> DefaultRates | None:
+    """Of a run's network; those of others come with the package, or there are none."""
+    if not os.path.isdir(name):
+        return None
+    from maskedface.recognition.default_rates import run_rates
+    from maskedface.training import last_run
+
+    return run_rates(last_run(name))
 
 
 def keep_network(args: argparse.Namespace, recognizer: Recognizer) -> None:
