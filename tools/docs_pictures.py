@@ -145,10 +145,18 @@ def rmfrd(folder: Path) -> Image.Image:
 
 
 def audit(folder: Path) -> Image.Image:
-    """The audit's chart."""
-    out = folder / "audit.png"
-    run("audit", "--data", drawn_runs(folder) / "RMFRD", "--picture", out)
-    return Image.open(out)
+    """The audit's chart, of people with unequal numbers of images and some faults."""
+    faces, out = folder / "audited", folder / "audit.png"
+    if not faces.exists():
+        index = synthetic.draw_people(faces, people=12, photos=8, masked_photos=8, size=64)
+        for number, path in enumerate(index.paths):
+            if number % 16 >= 5 + number // 16 % 12:
+                Path(path).unlink()
+        first, second, *_ = (path for path in index.paths if Path(path).exists())
+        Path(first).write_bytes(Path(first).read_bytes()[:400])
+        Path(second).with_name("copy.jpg").write_bytes(Path(second).read_bytes())
+    run("audit", "--data", faces, "--picture", out)
+    return Image.open(out).resize((900, 675))
 
 
 def rows(folder: Path) -> Image.Image:
@@ -340,20 +348,20 @@ def exported(folder: Path) -> Image.Image:
 def attention(folder: Path) -> Image.Image:
     """Heat maps on masked faces, with a legend."""
     faces = drawn_runs(folder) / "RMFRD" / "AFDB_masked_face_dataset"
-    photos = [faces / f"person_{n:04d}" / "0_0_0.jpg" for n in range(3)]
+    photos = [faces / f"person_{n:04d}" / "0_0_0.jpg" for n in range(1, 3)]
     looked = folder / "looked"
     model = folder / "runs" / "cosine_margin"
     run("explain", model, *photos, "--alignment", "arcface", "--out", looked)
     pictures = [Image.open(one) for one in sorted(looked.iterdir())]
-    sheet = Image.new("RGB", (660, 250), PAPER)
-    for n, picture in enumerate(pictures):
-        sheet.paste(picture.resize((200, 200)), (10 + 214 * n, 6))
+    sheet = Image.new("RGB", (660, 190), PAPER)
+    for n, picture in enumerate(pictures[:2]):
+        sheet.paste(picture.resize((300, 150)), (15 + 330 * n, 6))
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
     ramp = np.tile(np.linspace(0, 1, 400), (14, 1))
     legend = evaluation.overlay(np.full((14, 400, 3), 200, "uint8"), ramp)
-    sheet.paste(Image.fromarray(legend), (130, 216))
-    draw.text((20, 214), "least important", INK, font)
-    draw.text((540, 214), "most important", INK, font)
+    sheet.paste(Image.fromarray(legend), (130, 168))
+    draw.text((20, 166), "least important", INK, font)
+    draw.text((540, 166), "most important", INK, font)
     return sheet
 
 

@@ -1,30 +1,44 @@
-"""Tells mkdocstrings which names a package offers: those of its `.pyi` file, where it has one.
+"""What mkdocstrings does not see by itself in this library (mkdocs.yml names `PublicNames`).
 
-mkdocs.yml names it. A package that imports on first use lists its names in `__init__.pyi` alone, and
-nothing there says that an imported name is for users.
+- Which names a package offers that imports on first use: its `.pyi` file lists them, and nothing there says
+  that an imported name is for users.
+- Examples that stand outside a section of their own: without a fence `>>>` is Markdown for quotations, and
+  `report["masked"]["accuracy"]` a link.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import griffe
 
+_EXAMPLE = re.compile(r"^(?P<indent>[ ]*)>>> .*(?:\n(?P=indent).*\S.*)*", re.MULTILINE)
+
 
 class PublicNames(griffe.Extension):
-    """Makes what a package's `.pyi` file imports from within the library public."""
+    """Makes what a `.pyi` file imports from within the library public, and fences examples."""
 
     def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
         """Called once a package is read, its stubs among it."""
-        self._offer(pkg, pkg.path)
+        self._visit(pkg, pkg.path)
 
-    def _offer(self, module: griffe.Module, root: str) -> None:
-        if module.exports is None and module.is_init_module:
+    def _visit(self, module: griffe.Object, root: str) -> None:
+        if isinstance(module, griffe.Module) and module.is_init_module and module.exports is None:
             module.exports = [
                 name
                 for name, member in module.members.items()
                 if member.is_alias and member.target_path.startswith(f"{root}.")
             ]
-        for inner in module.modules.values():
-            if not inner.is_alias:
-                self._offer(inner, root)
+        if module.docstring:
+            module.docstring.value = fenced(module.docstring.value)
+        for member in module.members.values():
+            if isinstance(member, griffe.Object):
+                self._visit(member, root)
+
+
+def fenced(text: str) -> str:
+    """A docstring with its examples in fences."""
+    return _EXAMPLE.sub(
+        lambda found: "{1}```pycon\n{0}\n{1}```".format(found[0], found["indent"]), text
+    )

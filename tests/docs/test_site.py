@@ -93,3 +93,13 @@ def test_the_site_loads_nothing_from_elsewhere(site: Path) -> None:
 def test_the_site_can_be_searched(site: Path) -> None:
     index = (site / "search" / "search_index.json").read_text(encoding="utf-8")
     assert "cohort score normalization" in index.lower() and "maskedface.recipes.Recipe" in index
+
+
+def test_examples_in_docstrings_are_fenced() -> None:
+    import site_names
+
+    text = 'One.\n\n>>> a["x"]["y"]\n3\n\nArgs:\n    b: int.\n\nExample:\n    >>> 1\n    1'
+    assert site_names.fenced(text) == (
+        'One.\n\n```pycon\n>>> a["x"]["y"]\n3\n```\n\nArgs:\n    b: int.\n\n'
+        "Example:\n    ```pycon\n    >>> 1\n    1\n    ```"
+    )
