@@ -367,13 +367,13 @@ def attention(folder: Path) -> Image.Image:
 
 def masks(folder: Path) -> Image.Image:
     """Every mask style, a row each."""
-    faces = np.stack([synthetic.draw_face(n, 0, False, size=112) for n in range(8)])
+    faces = np.stack([synthetic.draw_face(n, 0, False, size=112) for n in range(7)])
     styles = masking.STYLES
-    bank = masking.MaskBank.draw(styles, alignment="arcface", size=112, variants=8)
+    bank = masking.MaskBank.draw(styles, alignment="arcface", size=112, variants=7)
     laid = bank.lay(np.concatenate([faces] * len(styles)), np.arange(len(bank)))
     pictures = [Image.fromarray(one) for one in laid]
-    rows = [pictures[8 * n : 8 * n + 8] for n in range(len(styles))]
-    return grid(rows, [style.name for style in styles], side=84)
+    rows = [pictures[7 * n : 7 * n + 7] for n in range(len(styles))]
+    return grid(rows, [style.name for style in styles], side=64)
 
 
 def icon(folder: Path) -> Image.Image:

@@ -1,8 +1,8 @@
 """Walks through pages as a reader would: runs every command, takes its time, keeps what is seen.
 
 python -m venv /tmp/walk && /tmp/walk/bin/pip install "DIST/maskedface.whl[demo,detect,report]"
-python tools/walk.py --bin /tmp/walk/bin --out docs/pictures/walk README.md \\
-    docs/tutorials/photographs.md docs/tutorials/paper.md > steps.md
+python tools/walk.py --bin /tmp/walk/bin --out docs/pictures/walk \\
+    docs/tutorials/photographs.md docs/tutorials/paper.md > steps.md   # or --first "maskedface demo"
 
 The commands of `--bin` are run in an empty folder, in a terminal of 100 columns. Each one's last lines
 become an SVG, and what is printed is the part of docs/walkthrough.md from its first step on.
@@ -115,13 +115,16 @@ def main() -> None:
     words.add_argument("pages", nargs="+", type=Path)
     words.add_argument("--bin", required=True, type=Path, help="of the environment walked in")
     words.add_argument("--out", required=True, type=Path)
+    words.add_argument("--first", nargs="*", default=[], help="commands before those of the pages")
     args = words.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
+    first = [["bash", "-c", command] for command in args.first]
+    parts = {"README.md": first, **{str(page): steps(page) for page in args.pages}}
     number = 0
     with tempfile.TemporaryDirectory() as name:
-        for page in args.pages:
+        for page, found in parts.items():
             print(f"## {page}\n", flush=True)
-            for one in steps(page):
+            for one in found:
                 number += 1
                 step = run(one, Path(name), args.bin.resolve())
                 path = args.out / f"step{number:02d}.svg"
