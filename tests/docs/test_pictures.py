@@ -49,5 +49,5 @@ def test_a_picture_is_drawn_again() -> None:
 
     for name in ("people", "alignments"):
         ending, draw = docs_pictures.DRAWN[name]
-        kept = Image.open(ROOT / "docs" / "pictures" / f"{name}.{ending}")
-        assert draw(Path()).size == kept.size
+        with Image.open(ROOT / "docs" / "pictures" / f"{name}.{ending}") as kept:
+            assert draw(Path()).size == kept.size
