@@ -20,11 +20,11 @@ from __future__ import annotations
 
 import argparse
 import functools
-import os
 
 from maskedface.cli import recognizing
 from maskedface.cli.outputs import check_inputs, check_outputs
 from maskedface.cli.values import add_count, add_wait, rate
+from maskedface.recognition.stores.address import is_one, local_file, shown_address
 
 # seconds: the lock is held while a change is applied and saved, not while faces are read
 _PATIENCE = 60.0
@@ -38,7 +38,12 @@ _UPDATE = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
     parser.add_argument("photos", nargs="*", metavar="FOLDER|PHOTO")
-    parser.add_argument("--gallery", required=True, metavar="FILE", help="made where there is none")
+    parser.add_argument(
+        "--gallery",
+        required=True,
+        metavar="FILE|ADDRESS",
+        help="a file, .sqlite for a database in one, or postgresql://...; made where there is none",
+    )
     parser.add_argument("--person", metavar="NAME", help="all photographs are of this person")
     parser.add_argument(
         "--remove", action="append", default=[], metavar="NAME", help="forget this person"
@@ -46,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from",
         dest="made_from",
-        metavar="FILE",
+        metavar="FILE|ADDRESS",
         help="enroll the people of this gallery by the photographs that it remembers",
     )
     parser.add_argument(
@@ -103,17 +108,17 @@ def _add_threshold_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface enroll --help`."""
     _check_words(args)
-    check_inputs(*args.photos, args.made_from, args.strangers)
-    inputs = [args.gallery, *args.photos, args.made_from]
+    check_inputs(*args.photos, local_file(args.made_from), args.strangers)
+    inputs = [local_file(args.gallery), *args.photos, local_file(args.made_from)]
     check_outputs(args.json, folder=args.pictures, inputs=inputs)
     from maskedface.cli.enrolled import report
-    from maskedface.recognition import Gallery
+    from maskedface.recognition import open_store
     from maskedface.recognition.gallery_update import GalleryUpdate
 
     update = GalleryUpdate(
         path=args.gallery,
         recognizer=functools.partial(recognizing.read_recognizer, args),
-        made_from=Gallery.load(args.made_from) if args.made_from else None,
+        made_from=open_store(args.made_from).gallery() if args.made_from else None,
         **{name: getattr(args, name) for name in _UPDATE},
     )
     return report(args, update.apply())
@@ -128,13 +133,15 @@ def _check_words(args: argparse.Namespace) -> None:
         raise ValueError("--gallery must be a file, which is read and written. Received: '-'")
     if not args.made_from:
         return
-    if os.path.realpath(args.made_from) == os.path.realpath(args.gallery):
+    if is_one(args.made_from, args.gallery):
         raise ValueError(
-            f"--from must be another file than --gallery. Received: {args.made_from!r} for both"
+            "--from must be another gallery than --gallery. "
+            f"Received: {shown_address(args.made_from)!r} for both"
         )
     others = [args.photos, args.person, args.alignment, args.pictures, args.fall_back != "never"]
     if any(others):
         raise ValueError(
             "--from must come without photographs, --person, --alignment, --fall-back and --pictures: that "
-            f"gallery knows whom its photographs show and how. Received: --from {args.made_from!r} and more"
+            "gallery knows whom its photographs show and how. "
+            f"Received: --from {shown_address(args.made_from)!r} and more"
         )

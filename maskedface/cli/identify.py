@@ -21,6 +21,7 @@ from maskedface.cli.outputs import check_inputs, check_outputs, try_picture
 from maskedface.cli.tables import print_table
 from maskedface.cli.values import add_count, score
 from maskedface.names import shown
+from maskedface.recognition.stores.address import local_file, shown_address
 
 if TYPE_CHECKING:
     from maskedface.recognition import Gallery
@@ -32,7 +33,9 @@ _SAVED_EVERY = 30.0  # seconds: the whole of it is written anew
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
     parser.add_argument("photos", nargs="+", metavar="PHOTO|FOLDER")
-    parser.add_argument("--gallery", required=True, metavar="FILE", help="whom to recognize")
+    parser.add_argument(
+        "--gallery", required=True, metavar="FILE|ADDRESS", help="whom to recognize"
+    )
     parser.add_argument(
         "--threshold",
         type=score(2),
@@ -46,13 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface identify --help`."""
-    check_inputs(args.gallery, *args.photos)
+    check_inputs(local_file(args.gallery), *args.photos)
     from maskedface.atomic_file import is_stream
-    from maskedface.recognition import Gallery, identify_all, photo_files
+    from maskedface.recognition import identify_all, open_store, photo_files
 
-    gallery = Gallery.load(args.gallery)
+    gallery = open_store(args.gallery).gallery()
     paths = photo_files(*args.photos)
-    check_outputs(args.json, folder=args.pictures, inputs=(*paths, args.gallery))
+    check_outputs(args.json, folder=args.pictures, inputs=(*paths, local_file(args.gallery)))
     recognizer = recognizing.read_recognizer(args, gallery)
     rows: list[_Row] = []
     # A file is replaced each time; a pipe would get one after the other.
@@ -112,7 +115,8 @@ def _save(args: argparse.Namespace, rows: list[_Row], *, complete: bool) -> None
 
     if args.json:
         photos = [row.to_dict() for row in rows]
-        write_json(args.json, {"gallery": args.gallery, "complete": complete, "photos": photos})
+        facts = {"gallery": shown_address(args.gallery), "complete": complete}
+        write_json(args.json, {**facts, "photos": photos})
 
 
 def _print(rows: list[_Row]) -> None:
