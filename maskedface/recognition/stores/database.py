@@ -6,6 +6,7 @@ import abc
 import contextlib
 import dataclasses
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -47,6 +48,7 @@ class Database(abc.ABC):
         self.shown = shown
         self._threads = threading.local()
         self._connections: list[Any] = []
+        weakref.finalize(self, _close, self._connections)  # where nobody says `close`
 
     @abc.abstractmethod
     def connect(self) -> Any:
@@ -121,9 +123,7 @@ class Database(abc.ABC):
 
     def close(self) -> None:
         """Closes every thread's connection."""
-        while self._connections:
-            with contextlib.suppress(Exception):  # it may be lost, or another thread's
-                self._connections.pop().close()
+        _close(self._connections)
         self._threads = threading.local()
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
@@ -243,3 +243,9 @@ class Database(abc.ABC):
         for table, columns, rows in tables:
             if rows:
                 self.insert(table, columns, rows)
+
+
+def _close(connections: list[Any]) -> None:
+    while connections:
+        with contextlib.suppress(Exception):  # it may be lost
+            connections.pop().close()

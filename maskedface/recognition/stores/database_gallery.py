@@ -205,10 +205,9 @@ class DatabaseGallery(Gallery):
         with self._database.reading():
             state = self._state()
             if self._known is None or self._known[0] != state.revision:
-                enrolled = self._read(state).enrolled
-                check_people(self._database.shown, state.words, enrolled)
+                enrolled = self._read(state)
                 if self._database.is_writing:
-                    return enrolled  # by this thread, which may take it back yet
+                    return enrolled  # this thread may take it back yet
                 self._known = state.revision, enrolled
             return self._known[1]
 
@@ -230,10 +229,12 @@ class DatabaseGallery(Gallery):
     def _whole(self) -> Enrolled:
         """Everybody at this moment, with their photographs."""
         with self._database.reading():
-            return self._read(self._state(), photos=True).enrolled
+            return self._read(self._state(), photos=True)
 
-    def _read(self, state: _State, **words: Any) -> StoredPeople:
-        return read_people(self._database, state.features, self._cohort, **words)
+    def _read(self, state: _State, *, photos: bool = False) -> Enrolled:
+        found = read_people(self._database, state.features, self._cohort, photos=photos).enrolled
+        check_people(self._database.shown, state.words, found)
+        return found
 
     def _state(self) -> _State:
         rows = self._database.execute("SELECT revision, words, features FROM gallery")

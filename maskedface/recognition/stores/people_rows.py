@@ -67,12 +67,12 @@ def read_people(
         lengths, less = (np.array([row[n] for row in rows], "float32") for n in (1, 2))
         vectors = database.from_templates([row[3] for row in rows], features)
         kept = read_photos(database, names) if photos else {}
+        ids = dict(zip(faces, numbers, strict=True))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"a gallery's tables must be whole. Received: {database.shown!r} ({error!r})"
         ) from error
     templates = Templates(vectors, cohort, None if cohort is None else less)
-    ids = dict(zip(faces, numbers, strict=True))
     return StoredPeople(
         ids, Enrolled(faces, templates, lengths, person, {**dict.fromkeys(faces, ()), **kept})
     )

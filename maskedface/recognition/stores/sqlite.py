@@ -56,8 +56,8 @@ class SqliteDatabase(Database):
         connection = sqlite3.connect(
             self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
         )
-        # Readers wait for no writer; what is deleted is overwritten; what is kept is on the disk.
-        for words in ("journal_mode = WAL", "secure_delete = ON", "synchronous = FULL"):
+        # What is deleted is overwritten; what is kept is on the disk.
+        for words in ("secure_delete = ON", "synchronous = FULL"):
             connection.execute(f"PRAGMA {words}")
         # A file from anywhere runs nothing: no trigger or view of it is trusted.
         for words in ("foreign_keys = ON", "trusted_schema = OFF", "cell_size_check = ON"):
@@ -113,6 +113,8 @@ class SqliteDatabase(Database):
         milliseconds = int(min(wait * 1000, _LONGEST))
         self.execute(f"PRAGMA busy_timeout = {milliseconds}")
         try:
+            self.version()  # another program's file is refused before it is touched
+            self.execute("PRAGMA journal_mode = WAL")  # readers wait for no writer
             self.execute("BEGIN IMMEDIATE")
         finally:
             self.execute(f"PRAGMA busy_timeout = {int(_PATIENCE * 1000)}")
