@@ -24,8 +24,8 @@ _WORDS = {
 }
 
 
-def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --model, --model-alignment, --alignment, --fall-back and --json."""
+def add_recognizer_arguments(parser: argparse.ArgumentParser, *, json: bool = True) -> None:
+    """Adds --model, --model-alignment, --alignment, --fall-back and, where a command has results, --json."""
     group = parser.add_argument_group("recognizer")
     add_model(
         group,
@@ -43,7 +43,8 @@ def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
         default="never",
         help="where no face is found, take the whole photograph as one: never or always",
     )
-    parser.add_argument("--json", metavar="FILE", help="write the results there")
+    if json:
+        parser.add_argument("--json", metavar="FILE", help="write the results there")
 
 
 def add_model(parser: argparse._ActionsContainer, help: str) -> None:

@@ -95,6 +95,16 @@ class EmbeddedFace(DetectedFace):
     photo: Remembered | None = None
     hashes: np.ndarray | None = None
 
+    @classmethod
+    def of(cls, face: DetectedFace, embedding: np.ndarray) -> EmbeddedFace:
+        """A face with its embedding.
+
+        Args:
+            face: as it was detected.
+            embedding: float32 array, shape (features,), of length 1.
+        """
+        return cls(face.box, face.confidence, face.aligned_by, face.source, face.masked, embedding)
+
     @property
     def to_enroll(self) -> np.ndarray:
         """What a gallery keeps of it: the template, or else the embedding."""

@@ -229,10 +229,7 @@ class Recognizer:
             return ()
         chips = np.stack([self.align(file, face) for face in faces])
         embeddings = normalized(self.embedder(chips))
-        return tuple(
-            EmbeddedFace(face.box, face.confidence, face.aligned_by, face.source, face.masked, row)
-            for face, row in zip(faces, embeddings, strict=True)
-        )
+        return tuple(EmbeddedFace.of(*one) for one in zip(faces, embeddings, strict=True))
 
     def one_face(self, photo: Photo, faces: Sequence[DetectedFace] | None = None) -> EmbeddedFace:
         """The face of a photograph of one person: the only one, or one far larger than the others.
@@ -250,14 +247,26 @@ class Recognizer:
             ImageError, OSError, ValueError, ModuleNotFoundError: as `detect`.
         """
         file = read_photo(photo)
-        faces = self.detect(file) if faces is None else faces
+        face = self.only_face(file, self.detect(file) if faces is None else faces)
+        return self.embed(file, [face])[0]
+
+    def only_face(self, photo: Photo, faces: Sequence[DetectedFace]) -> DetectedFace:
+        """The face of a photograph of one person, before it is embedded (`one_face`).
+
+        Args:
+            photo: the photograph, which an error names.
+            faces: those that `detect` gave for it.
+
+        Raises:
+            FaceError: as `one_face`.
+        """
         found = sorted(faces, key=lambda face: face.area, reverse=True)
         if not found or (len(found) > 1 and found[0].area < _DOMINATES * found[1].area):
             raise FaceError(
                 "a photograph must show one face, or one far larger than the others. "
-                f"Received: {len(found) or 'no'} face{'s'[: len(found) != 1]} in {file.name}"
+                f"Received: {len(found) or 'no'} face{'s'[: len(found) != 1]} in {read_photo(photo).name}"
             )
-        return self.embed(file, found[:1])[0]
+        return found[0]
 
     def enroll(self, person: str, photos: Iterable[Photo]) -> tuple[EmbeddedFace, ...]:
         """Adds a person's faces to the gallery; where one photograph is refused, none.
@@ -310,10 +319,32 @@ class Recognizer:
             OSError, ModuleNotFoundError: as `detect`.
         """
         self.gallery.check_threshold(threshold)
+        return self.name_faces(self.embed(photo, faces), candidates=candidates, threshold=threshold)
+
+    def name_faces(
+        self,
+        faces: Sequence[EmbeddedFace],
+        *,
+        candidates: int = 3,
+        threshold: float | None = None,
+    ) -> tuple[Identity, ...]:
+        """Says who faces are that `embed` gave.
+
+        Args:
+            faces: of one photograph or of several.
+            candidates, threshold: as for `identify`.
+
+        Returns:
+            One `Identity` a face, in order.
+
+        Raises:
+            ValueError: if nobody is enrolled, or the threshold is no score.
+        """
+        self.gallery.check_threshold(threshold)
         if threshold is None and self.gallery.calibration is not None:
             threshold = self.gallery.calibration.identify
         named = []
-        for face in self.embed(photo, faces):
+        for face in faces:
             found = self.gallery.search(face.embedding, candidates)
             accepted = threshold is not None and found[0].score >= threshold
             named.append(Identity(face, found[0].person if accepted else "", found, threshold))
@@ -337,9 +368,26 @@ class Recognizer:
             FaceError, ImageError, OSError, ValueError, ModuleNotFoundError: as `one_face`.
         """
         check_threshold(threshold, 1)
+        return self.compare_faces(self.one_face(first), self.one_face(second), threshold=threshold)
+
+    def compare_faces(
+        self, one: EmbeddedFace, other: EmbeddedFace, *, threshold: float | None = None
+    ) -> Verification:
+        """Says whether two faces that `one_face` or `embed` gave are the same person's.
+
+        Args:
+            one, other: the faces.
+            threshold: as for `verify`.
+
+        Returns:
+            The `Verification`.
+
+        Raises:
+            ValueError: if the threshold is no cosine.
+        """
+        check_threshold(threshold, 1)
         if threshold is None and self.gallery.calibration is not None:
             threshold = self.gallery.calibration.verify
-        one, other = self.one_face(first), self.one_face(second)
         score = float(np.clip(one.embedding @ other.embedding, -1, 1))
         same = None if threshold is None else score >= threshold
         return Verification(score, same, threshold, (one, other))
