@@ -25,7 +25,7 @@ _WORDS = {
 
 
 def add_recognizer_arguments(parser: argparse.ArgumentParser, *, json: bool = True) -> None:
-    """Adds --model, --model-alignment, --alignment, --fall-back and, where a command has results, --json."""
+    """Adds --model, --model-alignment, --alignment, --fall-back; --json where a command has results."""
     group = parser.add_argument_group("recognizer")
     add_model(
         group,

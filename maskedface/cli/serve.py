@@ -27,6 +27,7 @@ _LIMITS = {
     "queue": "waiting",
     "batch": "batch",
     "time_out": "answer_seconds",
+    "read_time_out": "read_seconds",
 }
 
 
@@ -67,6 +68,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_count(limits, "--batch", "photographs looked at together; default: 8")
     limits.add_argument(
         "--time-out", type=seconds, metavar="SECONDS", help="for an answer; default: 60"
+    )
+    limits.add_argument(
+        "--read-time-out",
+        type=seconds,
+        metavar="SECONDS",
+        help="for a request to come; default: 20",
     )
     recognizing.add_recognizer_arguments(parser, json=False)
 

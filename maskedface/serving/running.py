@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 import socket
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from maskedface.extras import from_extra
@@ -77,7 +79,22 @@ def serve(
         name = f"[{host}]" if ":" in host else host
         address = f"http://{name}:{bound.getsockname()[1]}"
         logging.getLogger("maskedface").info("listening on %s", address)
-        uvicorn.Server(config).run([bound])
+        with _unraised():
+            uvicorn.Server(config).run([bound])
+
+
+@contextlib.contextmanager
+def _unraised() -> Iterator[None]:
+    """A signal that uvicorn stopped for, and raises again when it has, ends nothing more."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {one: signal.signal(one, lambda *_: None) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def check_address(host: str, tokens: Tokens) -> None:
