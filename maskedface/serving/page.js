@@ -368,7 +368,7 @@ async function loadPeople(anew) {
   byId("people-note").textContent =
     `${found.count} people are enrolled. ` +
     (made
-      ? `The threshold was chosen so that at most ${(made.fpir * 100).toPrecision(2)} in 100 strangers got a name.`
+      ? `The threshold was chosen so that at most ${Number((made.fpir * 100).toPrecision(2))} in 100 strangers got a name.`
       : "No threshold was chosen on photographs of strangers.");
   listPeople();
 }

@@ -239,7 +239,6 @@ def test_what_is_no_name_is_refused(open_service: Running, name: object) -> None
     [
         "",
         "Bearer",
-        "Bearer ",
         "Bearer guess",
         f"Basic {TOKEN}",
         f"Bearer {TOKEN[:-1]}",
