@@ -43,6 +43,7 @@ MAY_USE = {
     },
     "engines": {"atomic_file", "evaluation", "extras", "geometry", "models"},
     "exporting": {"engines", "models", "extras"},
+    "serving": {"recognition", "extras", "images", "masking", "names", "evaluation", "locks"},
     "reporting": LEAVES | {"models", "training"},
 }
 NOT_ON_WINDOWS = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
@@ -164,6 +165,9 @@ def test_listing_and_splitting_load_neither_tensorflow_nor_keras() -> None:
         ["verify", "nowhere", "photo"],
         ["enroll", "--gallery", "g.npz", "nowhere"],
         ["export", "nowhere", "--to", "onnx", "--out", "o.onnx"],
+        ["gallery", "list", "--gallery", "nowhere.npz"],
+        ["serve", "--gallery", "nowhere.npz"],
+        ["serve", "--gallery", "nowhere.npz", "--model", "dlib", "--host", "0.0.0.0"],
     ],
     ids=" ".join,
 )

@@ -3,11 +3,11 @@
   python tools/benchmark_serving.py                       (8 clients for 60 s, drawn people, dlib's network)
   python tools/benchmark_serving.py --seconds 20 --clients 4 --model FILE.keras
 
-Draws people, enrolls some, times `identify` on a folder of the rest by the difference of two runs, one with
-three times the photographs (so that starting counts for nothing), then lets clients ask a service over HTTP,
-each as fast as it is answered. Status 503 is asked again after Retry-After. Checks that nothing else is answered,
-that each answer is the one of the command, and prints the process' memory after a tenth of the time and at
-the end.
+Draws people, enrolls some, times `identify` on a folder of the rest by the difference of two runs, one
+with three times the photographs (so that starting counts for nothing), then lets clients ask a service over
+HTTP, each as fast as it is answered. Status 503 is asked again after Retry-After. Checks that nothing else
+is answered, that each answer is the one of the command, and prints the process' memory after a tenth of the
+time and at the end.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def folder_rate(gallery: str, photos: list[Path], work: Path) -> tuple[float, di
 def serve(gallery: str, photos: list[Path], expected: dict[str, list[str]], args) -> float:
     """Photographs a second over HTTP."""
     command = [sys.executable, "-m", "maskedface", "serve", "--gallery", gallery, "--port", "0"]
-    log = tempfile.TemporaryFile("w+")  # noqa: SIM115: the process writes to it
+    log = tempfile.TemporaryFile("w+")  # noqa: SIM115
     process = subprocess.Popen(
         command, cwd=_tool.ROOT, stdout=subprocess.PIPE, stderr=log, text=True
     )

@@ -108,8 +108,9 @@ def make_app(
     app.add_middleware(Outermost, guard=guard, service=service)
     for kind in (HTTPException, RequestValidationError):
         app.add_exception_handler(kind, _told)
-    _add_answers(app, service, Budget(limits.held_bytes))
-    _add_people(app, service, Budget(limits.held_bytes))
+    budget = Budget(limits.held_bytes)
+    _add_answers(app, service, budget)
+    _add_people(app, service, budget)
     _add_pages(app, service, guard)
     return app
 
@@ -165,11 +166,9 @@ def _add_people(app: FastAPI, service: Service, budget: Budget) -> None:
     limits = service.limits
 
     @app.get("/v1/people", **openapi.after())
-    def people(after: str = "") -> Any:
+    async def people(after: str = "") -> Any:
         """Lists who is enrolled, by how many faces, a thousand at a time: those after a name."""
-        found, count = service.people(after)
-        made = service.store.gallery().calibration
-        return {"people": found, "count": count, "calibration": made and made.to_dict()}
+        return await service.people(after)
 
     @app.post("/v1/people", status_code=201, **openapi.enrollment())
     async def enroll(request: Request) -> Any:
@@ -204,11 +203,9 @@ def _add_people(app: FastAPI, service: Service, budget: Budget) -> None:
 
 def _add_pages(app: FastAPI, service: Service, guard: Guard) -> None:
     @app.get("/v1/health", **openapi.plain("health"))
-    def health() -> Any:
+    async def health() -> Any:
         """Says whether the service can answer: needs no token, tells of nobody."""
-        try:
-            service.store.gallery()
-        except (OSError, ValueError):
+        if not await service.is_well():
             return JSONResponse({"status": "the gallery cannot be read"}, 503, {"retry-after": "5"})
         return {
             "status": "ok",

@@ -16,6 +16,10 @@ class BusyError(RuntimeError):
     """There is no room in the queue now."""
 
 
+class GalleryError(RuntimeError):
+    """The gallery cannot be read now, or is another model's."""
+
+
 class StoppingError(RuntimeError):
     """The service stops."""
 
@@ -126,7 +130,8 @@ class Batcher:
         try:
             answers = self._work(batch)
         except BaseException as error:
-            logging.getLogger("maskedface").exception("a batch failed")
+            if not isinstance(error, GalleryError):
+                logging.getLogger("maskedface").exception("a batch failed")
             answers = [error] * len(batch)
         for job, answer in zip(batch, answers, strict=True):
             if isinstance(answer, BaseException):

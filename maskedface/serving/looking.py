@@ -16,7 +16,7 @@ from maskedface.recognition.faces import DetectedFace, EmbeddedFace
 from maskedface.recognition.photo import PhotoFile
 from maskedface.recognition.recognizer import Recognizer
 from maskedface.recognition.stores.store import GalleryStore
-from maskedface.serving.batching import Job
+from maskedface.serving.batching import GalleryError, Job
 
 ENROLL, ONE, ALL = "enroll", "one", "all"
 
@@ -41,8 +41,11 @@ class Looker:
             jobs: of kind "all" (a tuple of `EmbeddedFace`), "one" (an `EmbeddedFace`) and "enroll" (an
                 `EnrolledPhoto` of nobody).
         """
-        gallery = self.store.gallery()
-        gallery.check_model(self.recognizer.fingerprint)
+        try:
+            gallery = self.store.gallery()
+            gallery.check_model(self.recognizer.fingerprint)
+        except (OSError, ValueError) as error:
+            raise GalleryError(str(error)) from error
         self.recognizer.gallery = gallery
         # What is enrolled is embedded one by one, with its drawn masks; a network has one user at a time.
         looked = {job: self._pool.submit(self._find, job) for job in jobs if job.kind != ENROLL}

@@ -8,7 +8,7 @@ from typing import Any
 
 from maskedface.extras import from_extra
 from maskedface.locks import LockedError
-from maskedface.serving.batching import BusyError, StoppingError
+from maskedface.serving.batching import BusyError, GalleryError, StoppingError
 from maskedface.serving.guarding import HEADERS, Guard
 from maskedface.serving.service import Service
 
@@ -95,13 +95,15 @@ def response_of(error: Exception) -> JSONResponse:
         return JSONResponse(
             {"error": str(error.detail)}, error.status_code, {**(error.headers or {}), **extra}
         )
-    if isinstance(error, BusyError | StoppingError | LockedError | ConnectionError):
-        words = "the service must be less busy to take more; try again"
-        if isinstance(error, ConnectionError):
-            words = "the gallery's database must be reachable; try again"
-        return JSONResponse({"error": words}, 503, _RETRY)
+    if isinstance(error, BusyError | StoppingError | LockedError):
+        return JSONResponse({"error": "the service must be less busy to take more"}, 503, _RETRY)
     if isinstance(error, TimeoutError):
-        return JSONResponse({"error": "an answer took too long; try again"}, 504)
+        return JSONResponse({"error": "an answer took too long"}, 504)
+    if isinstance(error, GalleryError | OSError):
+        # Where it lies is told to whoever reads the log.
+        logging.getLogger("maskedface").error("the gallery cannot be used: %s", error)
+        words = "the gallery must be one that can be read and written, of the service's model"
+        return JSONResponse({"error": words}, 503, _RETRY)
     if isinstance(error, ValueError):  # ImageError and FaceError among them
         return JSONResponse({"error": str(error)}, 422)
     logging.getLogger("maskedface").error("a request failed", exc_info=error)

@@ -122,11 +122,32 @@ class Service:
         async with self._changes:
             await asyncio.to_thread(self._forget, person, who)
 
-    def people(self, after: str, count: int = _PAGE) -> tuple[dict[str, int], int]:
-        """({person: faces}, sorted, those after a name; how many there are in all)."""
-        everybody = self.store.gallery().people
-        later = [item for item in everybody.items() if item[0] > after]
-        return dict(later[:count]), len(everybody)
+    async def people(self, after: str) -> dict[str, Any]:
+        """Who is enrolled, those after a name, by how many faces; how many in all; the thresholds."""
+
+        def listed() -> dict[str, Any]:
+            gallery = self.store.gallery()
+            everybody, made = gallery.people, gallery.calibration
+            later = [item for item in everybody.items() if item[0] > after]
+            thresholds = made and made.to_dict()
+            return {
+                "people": dict(later[:_PAGE]),
+                "count": len(everybody),
+                "calibration": thresholds,
+            }
+
+        return await asyncio.to_thread(listed)
+
+    async def is_well(self) -> bool:
+        """Whether the gallery is there and can be read."""
+
+        def there() -> bool:
+            return self.store.exists() and self.store.gallery() is not None
+
+        try:
+            return await asyncio.to_thread(there)
+        except (OSError, ValueError):
+            return False
 
     async def _look(
         self, photos: Sequence[bytes], kind: str, finish: Callable[[Any], Any] = lambda found: found

@@ -93,10 +93,9 @@ def shown_address(address: str | os.PathLike[str]) -> str:
         return text
     scheme, rest = text.split("://", 1)
     rest = re.sub(r"(?i)([?&](?:ssl)?password=)[^&]*", rf"\1{_HIDDEN}", rest)
-    place = re.match("[^/?]*", rest)
-    hosts = place.group() if place is not None else ""
-    # A password may hold an @ that nobody escaped: the last one ends it.
-    user, at, host = hosts.rpartition("@")
-    if at and ":" in user:
+    # A password may hold an @ or a slash that nobody escaped: the last @ before the words ends it.
+    place, mark, words = rest.partition("?")
+    user, at, host = place.rpartition("@")
+    if ":" in user:
         user = f"{user.split(':', 1)[0]}:{_HIDDEN}"
-    return f"{scheme}://{user}{at}{host}{rest[len(hosts) :]}"
+    return f"{scheme}://{user}{at}{host}{mark}{words}"

@@ -47,7 +47,7 @@ class Database(abc.ABC):
     def __init__(self, shown: str) -> None:
         self.shown = shown
         self._threads = threading.local()
-        self._connections: list[Any] = []
+        self._connections: list[tuple[threading.Thread, Any]] = []
         weakref.finalize(self, _close, self._connections)  # where nobody says `close`
 
     @abc.abstractmethod
@@ -118,13 +118,23 @@ class Database(abc.ABC):
         if found is None or self.is_lost(found):
             with self.errors():
                 found = self._threads.connection = self.connect()
-            self._connections.append(found)
+            self._forget_ended()
+            self._connections.append((threading.current_thread(), found))
         return found
 
     def close(self) -> None:
         """Closes every thread's connection."""
         _close(self._connections)
         self._threads = threading.local()
+
+    def _forget_ended(self) -> None:
+        """Closes the connections of threads that have ended."""
+        for thread, connection in [*self._connections]:
+            if not thread.is_alive():
+                with contextlib.suppress(Exception):  # it may be lost
+                    connection.close()
+                with contextlib.suppress(ValueError):  # another thread was first
+                    self._connections.remove((thread, connection))
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """Runs a statement, with `%s` where values go.
@@ -245,7 +255,7 @@ class Database(abc.ABC):
                 self.insert(table, columns, rows)
 
 
-def _close(connections: list[Any]) -> None:
+def _close(connections: list[tuple[threading.Thread, Any]]) -> None:
     while connections:
         with contextlib.suppress(Exception):  # it may be lost
-            connections.pop().close()
+            connections.pop()[1].close()

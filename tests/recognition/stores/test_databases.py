@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from maskedface.evaluation import Cohort
 from maskedface.recognition import Gallery, open_store
 from maskedface.recognition.remembered import Remembered
 from maskedface.recognition.stores import database as database_module, database_store, schema
+from maskedface.recognition.stores.address import server_address, shown_address
 from maskedface.recognition.stores.postgres import PostgresStore
 from maskedface.recognition.stores.sqlite import SqliteStore
 from maskedface.recognition.stores.store import GalleryStore
@@ -205,6 +207,59 @@ def test_a_connection_that_the_server_ended_is_made_again() -> None:
         with pytest.raises(ConnectionError):
             gallery.search(face(0))
         assert gallery.search(face(0))[0].person == "person 0"
+
+
+def test_threads_that_end_leave_no_connection() -> None:
+    with PostgresStore(new_address()) as store:
+        fill(store)
+        for _ in range(5):
+            thread = threading.Thread(target=lambda: len(store.gallery()))
+            thread.start()
+            thread.join()
+        assert len(store.database._connections) <= 2
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("postgresql://ada:pass@db/faces", "postgresql://ada:***@db/faces"),
+        ("postgres://ada:p/a@ss@db/faces", "postgres://ada:***@db/faces"),
+        (
+            "postgresql://ada@db/faces?password=pass&x=1",
+            "postgresql://ada@db/faces?password=***&x=1",
+        ),
+        ("postgresql://db/faces?gallery=friends", "postgresql://db/faces?gallery=friends"),
+        ("friends.npz", "friends.npz"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(address: str, shown: str) -> None:
+    assert shown_address(address) == shown
+
+
+@pytest.mark.parametrize(
+    ("address", "connection", "schema"),
+    [
+        ("postgresql://db/faces", "postgresql://db/faces", "maskedface"),
+        (
+            "postgresql:///faces?host=/run/pg&gallery=a1",
+            "postgresql:///faces?host=%2Frun%2Fpg",
+            "maskedface_a1",
+        ),
+        (
+            "postgresql://a:p%40ss@h1,h2:5433/d?sslmode=require",
+            "postgresql://a:p%40ss@h1,h2:5433/d?sslmode=require",
+            "maskedface",
+        ),
+    ],
+)
+def test_an_address_is_taken_apart(address: str, connection: str, schema: str) -> None:
+    assert server_address(address) == (connection, schema)
+
+
+@pytest.mark.parametrize("name", ["", "A", "a-b", "a;b", "1a", "x" * 41, "a&gallery=b"])
+def test_a_gallerys_name_is_plain(name: str) -> None:
+    with pytest.raises(ValueError, match="name in an address"):
+        server_address(f"postgresql://db/faces?gallery={name}")
 
 
 @pytest.mark.parametrize("keep", ["mean", "all"])
