@@ -393,13 +393,18 @@ function listPeople() {
   );
 }
 
+// By the click itself: a dialog's "close" comes later, when it may be open again for somebody else.
+let decide = null;
+byId("forget").addEventListener("cancel", () => decide(false));
+byId("forget").addEventListener("submit", (event) => decide(event.submitter.value === "yes"));
+
 async function forget(name) {
-  const dialog = byId("forget");
   byId("forget-text").textContent = `What is kept of ${name} is deleted. This cannot be undone.`;
-  dialog.returnValue = "no";
-  dialog.showModal();
-  await new Promise((done) => dialog.addEventListener("close", done, { once: true }));
-  if (dialog.returnValue !== "yes") return;
+  byId("forget").showModal();
+  const isSure = await new Promise((done) => {
+    decide = done;
+  });
+  if (!isSure) return;
   const done = await working(null, "Forgetting…", async () => {
     await ask("DELETE", `/v1/people?person=${encodeURIComponent(name)}`);
     await loadPeople(true);

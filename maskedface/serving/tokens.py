@@ -75,6 +75,10 @@ def read_tokens(path: str | None) -> Tokens:
     Raises:
         ValueError: as `Tokens`, or if the file has none, or others than its owner may write to it.
         OSError: if it cannot be read.
+
+    >>> from maskedface import serving
+    >>> len(serving.read_tokens("tokens"))  # doctest: +SKIP
+    1
     """
     if path is None:
         return Tokens(os.environ.get(VARIABLE, "").splitlines())
