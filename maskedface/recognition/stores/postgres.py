@@ -26,7 +26,7 @@ Index = Literal["exact", "hnsw"]
 
 _INDEX = "templates_hnsw"
 # Candidates of the index, compared again in float32: recall and time by tools/benchmark_postgres.py.
-_EF_SEARCH = 200
+_EF_SEARCH = 400
 _INLINE = 1_900  # features that fit a page of 8 kB, beside a row's other columns
 _MOST_INDEXED = 3_999  # features, one fewer than pgvector indexes of half precision
 _FEW = 10_000  # rows that are written anew in under a second
@@ -126,10 +126,7 @@ class PostgresDatabase(Database):
         connection.execute(f"SET search_path = {quoted}")
         connection.execute("SET jit = off")
         if found is not None:
-            from pgvector.psycopg import register_vector
-
-            register_vector(connection)
-            connection.execute(f"SET hnsw.ef_search = {_EF_SEARCH}")
+            _know_vectors(connection)
         return connection
 
     def is_lost(self, connection: Any) -> bool:
@@ -164,9 +161,7 @@ class PostgresDatabase(Database):
             installed = self.execute("SELECT 1 FROM pg_extension WHERE extname = 'vector'")
             if not installed:
                 self.execute("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
-                from pgvector.psycopg import register_vector
-
-                register_vector(self.connection)
+                _know_vectors(self.connection)
         super().migrate()
 
     def hold(self, wait: float) -> None:
@@ -279,6 +274,14 @@ class PostgresDatabase(Database):
             "WHERE nspname = %s AND relname = %s AND indisvalid"
         )
         return bool(self.execute(sql, (self._schema, _INDEX)))
+
+
+def _know_vectors(connection: Any) -> None:
+    """What a connection needs where the extension is there."""
+    from pgvector.psycopg import register_vector
+
+    register_vector(connection)
+    connection.execute(f"SET hnsw.ef_search = {_EF_SEARCH}")
 
 
 def _line(error: Exception) -> str:

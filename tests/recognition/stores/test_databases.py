@@ -17,7 +17,7 @@ from maskedface.recognition import Gallery, open_store
 from maskedface.recognition.remembered import Remembered
 from maskedface.recognition.stores import database as database_module, database_store, schema
 from maskedface.recognition.stores.address import server_address, shown_address
-from maskedface.recognition.stores.postgres import PostgresStore
+from maskedface.recognition.stores.postgres import _EF_SEARCH, PostgresStore
 from maskedface.recognition.stores.sqlite import SqliteStore
 from maskedface.recognition.stores.store import GalleryStore
 from tests.postgres import new_address, server
@@ -207,6 +207,14 @@ def test_a_connection_that_the_server_ended_is_made_again() -> None:
         with pytest.raises(ConnectionError):
             gallery.search(face(0))
         assert gallery.search(face(0))[0].person == "person 0"
+
+
+def test_every_connection_looks_at_as_many_candidates() -> None:
+    with PostgresStore(new_address()) as store:
+        store.database.execute("DROP EXTENSION IF EXISTS vector CASCADE")
+        store.close()
+        fill(store)  # which makes it, on a connection that was there before
+        assert store.database.execute("SHOW hnsw.ef_search") == [(str(_EF_SEARCH),)]
 
 
 def test_threads_that_end_leave_no_connection() -> None:
