@@ -13,6 +13,8 @@ from typing import Literal, NamedTuple, get_args
 import cv2
 import numpy as np
 
+from maskedface.names import did_you_mean
+
 # What is for users; the rest of the library takes more.
 __all__ = ["ALIGNMENTS", "FacePoints", "alignment_points", "chip_matrix", "warp"]
 
@@ -100,6 +102,7 @@ def alignment_points(name: str, height: int, width: int) -> np.ndarray:
     if name not in ALIGNMENTS:
         raise ValueError(
             f"alignment must be one of {sorted(ALIGNMENTS)}. Received: alignment={name!r}"
+            f"{did_you_mean(name, ALIGNMENTS)}"
         )
     size, points = ALIGNMENTS[name]
     # Pixel centres: the image's edge is at -.5, so that is what stays in place.
@@ -248,7 +251,10 @@ def chip_matrix(
         ValueError: for an unknown alignment or fit, or points that cannot be fitted.
     """
     if fit not in get_args(Fit):
-        raise ValueError(f"fit must be one of {get_args(Fit)}. Received: fit={fit!r}")
+        raise ValueError(
+            f"fit must be one of {get_args(Fit)}. "
+            f"Received: fit={fit!r}{did_you_mean(fit, get_args(Fit))}"
+        )
     if isinstance(source, str):
         return _alignment_matrix(height, width, source, target, size).copy()
     found = source if isinstance(source, FacePoints) else FacePoints(source)

@@ -15,35 +15,43 @@ from maskedface.training import Run
 PACKAGE = Path(maskedface.__file__).parent
 LEAVES = {
     *("images", "datasets", "geometry", "atomic_file", "locks", "extras", "masking", "conversion"),
-    *("names", "array_file", "checks"),
+    *("names", "array_file", "checks", "progress", "quiet", "reprs"),
     *("recipes", "evaluation", "losses"),
 }
 MAY_USE = {
     **{leaf: set() for leaf in LEAVES},
+    "geometry": {"names"},
     "masking": {"geometry"},
+    "evaluation": {"names", "reprs"},
     "conversion": {"atomic_file", "extras"},
-    "images": {"extras"},
+    "images": {"extras", "progress"},
     "datasets": {
         *("geometry", "images", "layers", "masking", "atomic_file", "locks", "extras", "names"),
+        "reprs",
     },
-    "audit": {"atomic_file", "datasets", "extras", "geometry", "images", "masking", "names"},
+    "audit": {
+        *("atomic_file", "datasets", "extras", "geometry", "images", "masking", "names", "reprs"),
+    },
     "synthetic": {"datasets", "masking"},
-    "masked_faces": {"audit", "datasets", "geometry", "images", "masking"},
+    "masked_faces": {"audit", "datasets", "geometry", "images", "masking", "names"},
     "metrics": {"losses"},
     "recipes": {"names"},
-    "landmarks": {"datasets", "geometry", "images", "extras", "models", "atomic_file"},
+    "landmarks": {
+        *("datasets", "geometry", "images", "extras", "models", "atomic_file"),
+        *("names", "progress", "quiet", "reprs"),
+    },
     "layers": {"geometry", "masking"},
     "models": {"conversion", "geometry", "layers", "names"},
-    "training": LEAVES | {"models", "layers"},
+    "training": LEAVES | {"models", "layers", "engines"},
     "tuning": LEAVES | {"models", "layers", "training"},
     "recognition": {
         *("extras", "models", "geometry", "evaluation", "training", "datasets", "atomic_file"),
         *("landmarks", "masking", "names", "array_file", "images", "audit", "engines", "synthetic"),
-        "locks",
+        *("locks", "progress", "reprs"),
     },
-    "engines": {"atomic_file", "evaluation", "extras", "geometry", "models"},
-    "exporting": {"engines", "models", "extras"},
     "serving": {"recognition", "extras", "images", "masking", "names", "evaluation", "locks"},
+    "engines": {"atomic_file", "evaluation", "extras", "geometry", "models", "names"},
+    "exporting": {"engines", "models", "extras", "names", "quiet"},
     "reporting": LEAVES | {"models", "training"},
 }
 NOT_ON_WINDOWS = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}

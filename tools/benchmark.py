@@ -2,6 +2,7 @@
 
     python tools/benchmark.py recipe unmasked        # frozen features against model.fit and PyTorch
     python tools/benchmark.py recipe masked
+    python tools/benchmark.py recipe masked --engines   # frozen features by other engines than Keras
     python tools/benchmark.py embedding              # against ONNX Runtime
     python tools/benchmark.py dlib                   # DlibResNet29 against dlib (pip install dlib-bin)
     python tools/benchmark.py pipeline               # as_tf_dataset against decoding alone
@@ -34,6 +35,7 @@ import _tool
 import numpy as np
 
 SIZE, PEOPLE, SHARE = 180, 77, 0.7  # the paper's
+ENGINES = (("openvino", "float32"), ("openvino", "int8"), ("onnx", "int8"))
 Times = dict[str, float]
 
 
@@ -53,6 +55,7 @@ def main() -> int:
         if name == "recipe":
             sub.add_argument("recipe", choices=("unmasked", "masked"))
             sub.add_argument("--tail-epochs", type=int, default=2, help="epochs timed of `masked`")
+            sub.add_argument("--engines", action="store_true", help="model.fit and engines alone")
         if name == "pipeline":
             sub.add_argument("--jpeg-size", type=int, default=250, help="of the files, in pixels")
         if name == "search":
@@ -119,6 +122,14 @@ def recipe(args: argparse.Namespace) -> dict[str, Any]:
         "ours float32": lambda: _ours(chosen, data, tail),
         "ours bfloat16": lambda: _ours(chosen.override(precision="bfloat16"), data, tail),
     }
+    if args.engines:
+        ways = {"model.fit": ways["model.fit"], "ours float32": ways["ours float32"]}
+        for engine, precision in ENGINES:
+            # Rank-1 of noise tells nothing.
+            words = {"engine": engine, "engine_precision": precision, "engine_tolerance": 1.0}
+            ways[f"ours {engine} {precision}"] = lambda words=words: _ours(
+                chosen.override(**words), data, tail
+            )
     print(f"{chosen.name}, {args.images} images: ordinary epochs timed on {part} + {tests} of them")
     print(f"and counted {scale:.1f} times; ours with {tail} of {chosen.epochs} epochs timed")
     return report(interleaved(ways, args.rounds), "s", ["model.fit", "PyTorch"])
@@ -312,7 +323,7 @@ def embedding(args: argparse.Namespace) -> dict[str, Any]:
     """ResNet50 at 180 px: images a second, ours against ONNX Runtime in float32."""
     import onnxruntime
 
-    from maskedface import models
+    from maskedface import engines, models
 
     faces = random_faces(min(args.images, 512))
     backbone = models.ResNet50(None, (SIZE, SIZE, 3))
@@ -338,6 +349,12 @@ def embedding(args: argparse.Namespace) -> dict[str, Any]:
         "ours bfloat16": lambda: models.predict(low, faces),
         "ours float32, not folded": lambda: models.predict(backbone, faces),
     }
+    some = engines.RealFaces(faces[:64], np.arange(64) // 2, faces[64:96])
+    for engine, precision in ENGINES:
+        ready = engines.compile_model(
+            backbone, some, engine=engine, precision=precision, tolerance=1.0
+        )
+        runs[f"ours {engine} {precision}"] = lambda ready=ready: ready(faces)
     counted = {name: (len(faces), run) for name, run in runs.items()}
     return _all_in_turn(args, counted, "ms an image", "ONNX Runtime float32")
 

@@ -37,57 +37,67 @@ _UPDATE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
-    parser.add_argument("photos", nargs="*", metavar="FOLDER|PHOTO")
     parser.add_argument(
-        "--gallery",
-        required=True,
-        metavar="FILE|ADDRESS",
-        help="a file, .sqlite for a database in one, or postgresql://...; made where there is none",
+        "photos",
+        nargs="*",
+        metavar="FOLDER|PHOTO",
+        help="folders of people, a folder each, or with --person photographs",
     )
-    parser.add_argument("--person", metavar="NAME", help="all photographs are of this person")
-    parser.add_argument(
+    _add_people_arguments(parser.add_argument_group("people"))
+    gallery = parser.add_argument_group("gallery")
+    _add_gallery_arguments(gallery)
+    add_wait(gallery, _PATIENCE)
+    _add_threshold_arguments(parser.add_argument_group("thresholds"))
+    recognizing.add_recognizer_arguments(parser)
+    output = recognizing.add_output_arguments(parser, verbose=False)
+    output.add_argument(
+        "--pictures", metavar="DIR", help="write each photograph there, with its box"
+    )
+
+
+def _add_people_arguments(group: argparse._ActionsContainer) -> None:
+    group.add_argument("--person", metavar="NAME", help="all photographs are of this person")
+    group.add_argument(
         "--remove", action="append", default=[], metavar="NAME", help="forget this person"
     )
-    parser.add_argument(
+    group.add_argument(
         "--from",
         dest="made_from",
         metavar="FILE|ADDRESS",
         help="enroll the people of this gallery by the photographs that it remembers",
     )
-    parser.add_argument(
+    group.add_argument(
         "--existing",
         choices=("refuse", "add", "replace"),
         default="refuse",
         help="what to do with people who are enrolled already; default: refuse the command",
     )
-    parser.add_argument(
+
+
+def _add_gallery_arguments(group: argparse._ActionsContainer) -> None:
+    group.add_argument("--gallery", required=True, metavar="FILE", help="made where there is none")
+    group.add_argument(
         "--keep",
         choices=("mean", "all"),
         help="of a new gallery: one mean vector a person (default), or all their faces",
     )
-    parser.add_argument(
+    group.add_argument(
         "--remember",
         choices=("paths", "crops", "nothing"),
         help="what to remember of each photograph, to make the gallery again with another network: where "
         "it lies (default of a new gallery), the face itself too, or nothing; of those enrolled no more",
     )
     add_count(
-        parser,
+        group,
         "--masks",
         "of a new gallery: enroll each unmasked face with N drawn masks too, so that a network that "
         "never saw masks finds it under one (10 is a good number; default: the run's recipe, else 0)",
         least=0,
         most=100,
     )
-    _add_threshold_arguments(parser)
-    parser.add_argument(
-        "--pictures", metavar="DIR", help="write each photograph there, with its box"
-    )
-    recognizing.add_recognizer_arguments(parser)
-    add_wait(parser, _PATIENCE)
 
 
-def _add_threshold_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_threshold_arguments(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--strangers", metavar="FOLDER", help="people not in the gallery, a folder each"
     )

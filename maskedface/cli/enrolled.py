@@ -93,7 +93,10 @@ def _thresholds(done: Updated) -> str:
             f"photographs of {made.people} people, {made.source}, against {made.gallery} enrolled"
         )
     if stay is None:
-        return f"no threshold: {done.reason}. Give --strangers FOLDER, or a larger --fpir"
+        return (
+            f"no threshold of the gallery's own: {done.reason}. identify uses default ones where there are "
+            "any, not calibrated on your people; --strangers FOLDER, or a larger --fpir, chooses your own"
+        )
     told = f"thresholds stay those for {stay.gallery} people enrolled: {done.reason}"
     if len(done.gallery) == stay.gallery:
         return told

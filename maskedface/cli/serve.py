@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="for a request to come; default: 20",
     )
-    recognizing.add_recognizer_arguments(parser, json=False)
+    recognizing.add_recognizer_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:

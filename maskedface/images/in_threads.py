@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from rich.console import Console
-from rich.progress import track
+from maskedface.progress import track
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -46,5 +45,4 @@ def read_many(
         starts = range(0, len(items), _CHUNK)
         chunks = (pool.map(read, items[start : start + _CHUNK]) for start in starts)
         results = itertools.chain.from_iterable(chunks)
-        console = Console(stderr=True)
-        return list(track(results, label, total=len(items), console=console, disable=not progress))
+        return list(track(results, label, len(items), shown=progress))

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from maskedface.datasets import FaceIndex, Landmarks
 from maskedface.images import ImageError, read_image
@@ -28,6 +26,9 @@ from maskedface.landmarks.cascade import Cascade
 from maskedface.landmarks.detection import Detection, Detector, detect
 from maskedface.landmarks.squash import with_pixel_aspects
 from maskedface.landmarks.store import Finding, Store, default_store
+from maskedface.progress import track
+from maskedface.quiet import start_quietly
+from maskedface.reprs import short_repr
 
 _CHUNK = 64  # images read, searched and kept together
 _MANY = 2000  # images from which several processes are worth their start
@@ -48,6 +49,8 @@ class Aligned:
 
     index: FaceIndex
     findings: dict[str, Finding]
+
+    __repr__ = short_repr
 
     @property
     def counts(self) -> dict[str, int]:
@@ -149,8 +152,7 @@ def align(
             searched,
             "finding faces",
             len(chunks),
-            console=Console(stderr=True),
-            disable=not progress or not lacking,
+            shown=progress and bool(lacking),
         ):
             kept.add(index.root, found)
             findings |= found
@@ -176,7 +178,8 @@ def _searched(
     if processes > 1 and chunks:
         # Started anew, not forked: TensorFlow does not survive a fork.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(processes, context, _start_worker) as pool:
+        start = __name__, _start_worker.__name__
+        with ProcessPoolExecutor(processes, context, start_quietly, start) as pool:
             with _without_main():  # the workers start here
                 found = pool.map(search, chunks)
             yield from found

@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from rich.console import Console
-from rich.progress import track
-
 from maskedface.datasets.sources import walk
 from maskedface.images.formats import is_tools
+from maskedface.progress import track
 from maskedface.recognition.faces import Identity
 from maskedface.recognition.recognizer import Recognizer
 
@@ -143,7 +141,7 @@ def each(
         (item, result, ""), or (item, None, why the file or what it shows was refused).
     """
     listed = list(items)
-    for item in track(listed, label, console=Console(stderr=True), disable=not progress):
+    for item in track(listed, label, shown=progress):
         try:
             yield item, read(item), ""
         except (ValueError, OSError) as error:  # ImageError and FaceError among them

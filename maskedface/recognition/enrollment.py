@@ -21,6 +21,7 @@ from maskedface.recognition.gallery import Gallery
 from maskedface.recognition.photo import Photo, PhotoFile, read_photo
 from maskedface.recognition.recognizer import Recognizer, find_faces, whole_face
 from maskedface.recognition.remembered import WHOLE, Remembered, remembered
+from maskedface.reprs import short_repr
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,8 @@ class EnrolledPhoto:
     person: str
     face: EmbeddedFace | None
     error: str = ""
+
+    __repr__ = short_repr
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values: "path", "person", "error", "face" (None where there is none)."""

@@ -13,16 +13,18 @@ import numpy as np
 
 from maskedface.evaluation import Cohort, Templates
 from maskedface.evaluation.scoring import normalized
-from maskedface.names import near_names, person_name, shown
+from maskedface.masking import SEEMS_MASKED
+from maskedface.names import did_you_mean, near_names, person_name, shown
 from maskedface.recognition import gallery_file
 from maskedface.recognition.calibration import Calibration, calibrate, check_threshold
-from maskedface.recognition.enrolled import Enrolled, Keep, from_file
+from maskedface.recognition.enrolled import Compared, Enrolled, Keep, from_file
 from maskedface.recognition.remembered import (
     Remember,
     Remembered,
     checked,
     photos_to_file,
 )
+from maskedface.reprs import html_table
 
 if TYPE_CHECKING:
     from maskedface.recognition.faces import EmbeddedFace
@@ -36,6 +38,7 @@ _WORDS = (
     "remember",
     "alignment",
 )  # of `Gallery`, in a file
+_SHOWN = 50  # people in a notebook's table
 _CHANGING = threading.Lock()  # held while a gallery's people are replaced
 
 
@@ -109,7 +112,7 @@ class Gallery:
         if keep not in get_args(Keep) or not 0 <= masks <= 100:
             raise ValueError(
                 "keep must be 'mean' or 'all', and masks be in [0, 100]. "
-                f"Received: keep={keep!r}, masks={masks}"
+                f"Received: keep={keep!r}, masks={masks}{did_you_mean(keep, get_args(Keep))}"
             )
         check_remember(remember)
         self.masks, self.remember, self.alignment = masks, remember, alignment
@@ -140,6 +143,22 @@ class Gallery:
         faces = self.people.values()
         thresholds = "without thresholds" if self.calibration is None else "with thresholds"
         return f"<Gallery of {len(faces)} people, {sum(faces)} faces, {thresholds}>"
+
+    def _repr_html_(self) -> str:
+        now, made = self._now, self.calibration
+        unmasked = (now.unmasked.get(name, 0) for name in sorted(now.faces))
+        rows: list[tuple[object, ...]] = [
+            (*row, bare) for row, bare in zip(sorted(now.faces.items()), unmasked, strict=True)
+        ]
+        more = [(f"and {len(rows) - _SHOWN} more", "", "")] if len(rows) > _SHOWN else []
+        thresholds = (
+            "no thresholds of its own"
+            if made is None
+            else f"threshold {made.identify:.3f} for an FPIR of {made.fpir:g}"
+        )
+        caption = f"Gallery of {len(rows)} people, {thresholds}"
+        columns = ("person", "faces", "known to be unmasked")
+        return html_table(columns, [*rows[:_SHOWN], *more], caption=caption)
 
     def __contains__(self, person: object) -> bool:
         try:
@@ -177,6 +196,7 @@ class Gallery:
         people: Sequence[str],
         embeddings: np.ndarray,
         photos: Sequence[Remembered | None] | None = None,
+        unmasked: Sequence[bool] | None = None,
     ) -> None:
         """Adds faces; those of people already there join what is kept of them. Names that differ from those
         of others by case alone are said (`logging`, "maskedface"): they are two people.
@@ -185,16 +205,18 @@ class Gallery:
             people: whom each embedding shows, as for `names.person_name`.
             embeddings: float array, shape (faces, features).
             photos: what to remember of the photograph of each (`EmbeddedFace.photo`); by default nothing.
+            unmasked: whether each is known to wear no mask; by default it is not known of any. It decides
+                which of the default thresholds is used where none were calibrated.
 
         Raises:
             ValueError: if lengths or features differ, a name is none, an embedding is not finite or
                 zero, or a mean would be zero.
         """
-        names, unit, photos = self._checked(people, embeddings, photos)
+        names, unit, photos, bare = self._checked(people, embeddings, photos, unmasked)
         with _CHANGING:
             now = self._now
             self._check_features(unit, now.rows.shape[1])
-            self._now = now.joined(names, unit, self.keep, photos)
+            self._now = now.joined(names, unit, self.keep, photos, bare)
         warn_of_case(now.faces, names)
 
     def _checked(
@@ -202,8 +224,9 @@ class Gallery:
         people: Sequence[str],
         embeddings: np.ndarray,
         photos: Sequence[Remembered | None] | None,
-    ) -> tuple[list[str], np.ndarray, list[Remembered | None]]:
-        """Names, rows of unit length and photographs to enroll, as many of each."""
+        unmasked: Sequence[bool] | None,
+    ) -> tuple[list[str], np.ndarray, list[Remembered | None], list[bool]]:
+        """Names, rows of unit length, photographs and who is unmasked, to enroll, as many of each."""
         unit, names = normalized(embeddings), [person_name(name) for name in people]
         if not unit.any(axis=1).all():
             raise ValueError("embeddings must not be zero. Received: a row of zeros")
@@ -213,13 +236,15 @@ class Gallery:
                 f"Received: {len(names)} people, shape {unit.shape}"
             )
         photos = [None] * len(names) if photos is None else list(photos)
-        if len(photos) != len(names):
+        bare = [False] * len(names) if unmasked is None else list(unmasked)
+        if not len(photos) == len(bare) == len(names):
             raise ValueError(
-                f"photos must be one a face. Received: {len(photos)} for {len(names)} faces"
+                "photos and unmasked must be one a face. "
+                f"Received: {len(photos)} and {len(bare)} for {len(names)} faces"
             )
         for photo in filter(None, photos):
             checked(*photo)
-        return names, unit, photos
+        return names, unit, photos, bare
 
     def _check_features(self, unit: np.ndarray, kept: int) -> None:
         """Refuses rows that cannot be compared with those kept, of so many features; 0 = there are none."""
@@ -242,7 +267,8 @@ class Gallery:
             ValueError: as `enroll`.
         """
         rows = np.stack([face.to_enroll for face in faces])
-        self.enroll(people, rows, [face.photo for face in faces])
+        bare = [face.masked < SEEMS_MASKED and face.template is None for face in faces]
+        self.enroll(people, rows, [face.photo for face in faces], bare)
 
     def check_threshold(self, threshold: float | None) -> None:
         """Refuses a threshold to name from that no score can have.
@@ -308,6 +334,24 @@ class Gallery:
             for number, score in zip(numbers, scores, strict=True)
         )
 
+    def compared(self, person: str, embedding: np.ndarray) -> tuple[Compared, int]:
+        """How alike a face is to somebody's faces one by one, and how many templates there are.
+
+        Args:
+            person: who is enrolled.
+            embedding: float array, shape (features,), of unit length.
+
+        Returns:
+            (a `recognition.enrolled.Compared`, templates: people, or with `keep="all"` faces).
+
+        Raises:
+            ValueError: if nobody of that name is enrolled.
+        """
+        now = self._now
+        if person not in now.faces:
+            raise ValueError(f"person must be enrolled. Received: person={person!r}")
+        return now.compared(person, embedding), len(now.rows)
+
     def calibrate(
         self,
         embeddings: np.ndarray,
@@ -368,6 +412,7 @@ class Gallery:
         facts = self.words() | {
             "people": list(now.faces),
             "faces": list(now.faces.values()),
+            "unmasked": [now.unmasked.get(name, 0) for name in now.faces],
             "photos": photos,
         }
         arrays = {"rows": now.rows, "lengths": now.lengths, "person": now.person, **crops}
@@ -440,6 +485,7 @@ def check_remember(remember: object) -> None:
     if remember not in get_args(Remember):
         raise ValueError(
             f"remember must be one of {get_args(Remember)}. Received: remember={remember!r}"
+            f"{did_you_mean(remember, get_args(Remember))}"
         )
 
 

@@ -15,15 +15,13 @@ import numpy as np
 from maskedface.names import person_name
 from maskedface.recognition import enrollment
 from maskedface.recognition.calibration import Calibration
+from maskedface.recognition.default_rates import FAR, FPIR
 from maskedface.recognition.enrolled import Keep
 from maskedface.recognition.enrollment import EnrolledPhoto, Probes
 from maskedface.recognition.gallery import Gallery, unknown_person
 from maskedface.recognition.recognizer import Recognizer
 from maskedface.recognition.remembered import Remember
 from maskedface.recognition.stores.opening import open_store
-
-# By default one in a hundred strangers' faces gets a name, one in a thousand pairs passes.
-FPIR, FAR = 0.01, 0.001
 
 
 class Updated(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import keras
 import numpy as np
@@ -17,8 +17,10 @@ from maskedface.evaluation.scoring import normalized
 from maskedface.landmarks import Cascade, Detector, detect
 from maskedface.landmarks.detection import check_image
 from maskedface.masking import masked_probability
-from maskedface.names import person_name
+from maskedface.names import did_you_mean, person_name
+from maskedface.recognition.by_engine import EngineChoice
 from maskedface.recognition.calibration import check_threshold
+from maskedface.recognition.default_rates import DefaultRates, run_rates, shipped_rates_of
 from maskedface.recognition.faces import (
     DetectedFace,
     EmbeddedFace,
@@ -27,9 +29,13 @@ from maskedface.recognition.faces import (
     Verification,
 )
 from maskedface.recognition.gallery import Gallery
+from maskedface.recognition.judging import is_unlike, judge_candidate, judge_pair
 from maskedface.recognition.named_embedders import open_embedder
 from maskedface.recognition.photo import Photo, read_photo
 from maskedface.recognition.remembered import WHOLE
+
+if TYPE_CHECKING:
+    from maskedface.training import Run
 
 FallBack = Literal["never", "always"]
 
@@ -54,6 +60,8 @@ class Recognizer:
         detector: what finds the faces; by default a `landmarks.Cascade`, made when first needed.
         aligned_to: "" where faces must be found; else the key of `geometry.ALIGNMENTS` that every
             photograph is aligned to already, and no face is searched for.
+        rates: how alike strangers are to the network, for thresholds where the gallery has none of its own
+            (`recognition.default_rates`); by default those shipped for its weights, if any.
         fall_back: where no face is found: "never" takes the photograph for none, "always" the whole of it
             for one. Either way a nearly black or uniform image shows nobody.
 
@@ -79,10 +87,12 @@ class Recognizer:
         detector: Detector | None = None,
         aligned_to: str = "",
         fall_back: FallBack = "never",
+        rates: DefaultRates | None = None,
     ) -> None:
         if fall_back not in get_args(FallBack):
             raise ValueError(
                 f"fall_back must be one of {get_args(FallBack)}. Received: fall_back={fall_back!r}"
+                f"{did_you_mean(fall_back, get_args(FallBack))}"
             )
         if isinstance(model, Embedder):
             if alignment not in (None, model.alignment):
@@ -100,6 +110,8 @@ class Recognizer:
             self.gallery.fingerprint, self.gallery.alignment = self.fingerprint, self.alignment
         self.gallery.check_model(self.fingerprint)
         self._process = os.getpid()
+        self._rates = rates
+        self._run: Run | None = None  # to measure them on
         self._detector, self._aligned_to, self._fall_back = detector, aligned_to, fall_back
 
     @classmethod
@@ -112,6 +124,7 @@ class Recognizer:
         channels: Channels | None = None,
         size: int | None = None,
         gallery: Gallery | None = None,
+        engine: EngineChoice | None = None,
         **words: Any,
     ) -> Recognizer:
         """A recognizer with a network that has a name: dlib's, a finished run's or a file's.
@@ -125,14 +138,18 @@ class Recognizer:
                 (`recognition.save_ensemble`).
             alignment: of a file, in place of what it states; by default what its gallery remembers.
             input_range, channels, size: of an .onnx file, as for `engines.OnnxEmbedder`.
-            gallery: as for `Recognizer`.
+            gallery: as for `Recognizer`. One that Keras enrolled may be searched by another engine, and the
+                other way around: that it is near enough was compared.
+            engine: what runs the network; by default Keras. `EngineChoice("openvino")` takes some seconds
+                to make, and pays with many photographs.
             words: detector, aligned_to, fall_back, as for `Recognizer`.
 
         Raises:
             FileNotFoundError: if there is no such model, or the folder is no finished run's.
-            ModuleNotFoundError: if ONNX Runtime is needed and not installed; the message has the pip line.
-            ValueError: as `Recognizer` and `engines.OnnxEmbedder`, and if a word is given for something
-                else than such a file.
+            ModuleNotFoundError: if ONNX Runtime or the engine is not installed; the message has the pip
+                line.
+            ValueError: as `Recognizer`, `engines.OnnxEmbedder` and `engines.compile_model`, if a word is
+                given for something else than such a file, or int8 has no real faces to be calibrated on.
 
         >>> from maskedface.recognition import Gallery, Recognizer
         >>> friends = Gallery.load("friends.npz")  # doctest: +SKIP
@@ -142,13 +159,25 @@ class Recognizer:
         if alignment is None and gallery is not None and os.path.isfile(name):
             alignment = gallery.alignment or None
         found = open_embedder(
-            name, alignment, input_range=input_range, channels=channels, size=size
+            name, alignment, engine, input_range=input_range, channels=channels, size=size
         )
         if gallery is None:
             masks = 0 if found.run is None else found.run.recipe.enroll_masks
             cohort = None if found.run is None else found.run.cohort
             gallery = Gallery(source=found.source, cohort=cohort, masks=masks)
-        return cls(found.embedder, gallery=gallery, **words)
+        made = cls(found.embedder, gallery=gallery, **words)
+        made._run = found.run
+        return made
+
+    @property
+    def rates(self) -> DefaultRates | None:
+        """How alike strangers are to the network: as given, as shipped for its weights, or as measured on
+        the people that its run was tested on; None where nobody measured it."""
+        if self._rates is None:
+            self._rates = shipped_rates_of(self.fingerprint)
+        if self._rates is None and self._run is not None:
+            self._rates, self._run = run_rates(self._run), None
+        return self._rates
 
     @property
     def detector(self) -> Detector:
@@ -308,8 +337,9 @@ class Recognizer:
             photo: the photograph.
             faces: as for `embed`.
             candidates: int >= 1, how many of the most alike people to return.
-            threshold: a score (`Candidate.score`), in its range; by default the gallery's calibrated one.
-                With neither nobody is named.
+            threshold: a score (`Candidate.score`), in its range; by default the gallery's calibrated one,
+                else one by the network's `rates` for an FPIR of .01. With none of them, and in a gallery
+                too large for what was measured, nobody is named.
 
         Returns:
             One `Identity` a face, from left to right.
@@ -341,13 +371,12 @@ class Recognizer:
             ValueError: if nobody is enrolled, or the threshold is no score.
         """
         self.gallery.check_threshold(threshold)
-        if threshold is None and self.gallery.calibration is not None:
-            threshold = self.gallery.calibration.identify
         named = []
         for face in faces:
             found = self.gallery.search(face.embedding, candidates)
-            accepted = threshold is not None and found[0].score >= threshold
-            named.append(Identity(face, found[0].person if accepted else "", found, threshold))
+            judged = judge_candidate(self.rates, self.gallery, face, found[0], threshold)
+            accepted = judged.threshold is not None and found[0].score >= judged.threshold
+            named.append(Identity(face, found[0].person if accepted else "", found, *judged))
         return tuple(named)
 
     def verify(
@@ -357,8 +386,8 @@ class Recognizer:
 
         Args:
             first, second: as for `one_face`.
-            threshold: float in [-1, 1], a cosine; by default the gallery's calibrated one. With neither
-                there is no verdict.
+            threshold: float in [-1, 1], a cosine; by default the gallery's calibrated one, else one by the
+                network's `rates` for a FAR of .001. With none of them there is no verdict.
 
         Returns:
             The `Verification`.
@@ -386,11 +415,22 @@ class Recognizer:
             ValueError: if the threshold is no cosine.
         """
         check_threshold(threshold, 1)
-        if threshold is None and self.gallery.calibration is not None:
-            threshold = self.gallery.calibration.verify
-        score = float(np.clip(one.embedding @ other.embedding, -1, 1))
-        same = None if threshold is None else score >= threshold
-        return Verification(score, same, threshold, (one, other))
+        calibration = self.gallery.calibration
+        faces = one, other
+        score = float(np.clip(faces[0].embedding @ faces[1].embedding, -1, 1))
+        judged = judge_pair(
+            self.rates, faces, score, threshold, None if calibration is None else calibration.verify
+        )
+        same = None if judged.threshold is None else score >= judged.threshold
+        if (
+            same is False
+            and judged.threshold_from == "default"
+            and not is_unlike(judged.likelihood)
+        ):
+            same = None
+        return Verification(
+            score, same, judged.threshold, faces, judged.threshold_from, judged.likelihood
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_process"}

@@ -23,9 +23,7 @@ from maskedface.serving.words import (
     a_number,
     a_person,
     check_words,
-    identity_words,
     is_yes,
-    verification_words,
 )
 
 with from_extra("serve", "FastAPI"):
@@ -131,12 +129,7 @@ def _add_answers(app: FastAPI, service: Service, budget: Budget) -> None:
         _note(request, body, faces=len(found))
         if service.log.names:
             request.state.facts["people"] = [one.person for one in found]
-        return {
-            "faces": [
-                {**one.to_dict(), "words": identity_words(one, service.calibration)}
-                for one in found
-            ]
-        }
+        return {"faces": [{**one.to_dict(), "words": str(one)} for one in found]}
 
     @app.post("/v1/verify", **openapi.two_photos("threshold"))
     async def verify(request: Request) -> Any:
@@ -148,7 +141,7 @@ def _add_answers(app: FastAPI, service: Service, budget: Budget) -> None:
                 body.one("first"), body.one("second"), a_number(body.words, "threshold")
             )
         _note(request, body, faces=2)
-        return {**found.to_dict(), "words": verification_words(found)}
+        return {**found.to_dict(), "words": str(found)}
 
     @app.post("/v1/embed", **openapi.photo())
     async def embed(request: Request) -> Any:

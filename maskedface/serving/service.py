@@ -11,7 +11,6 @@ from maskedface.extras import from_extra
 from maskedface.masking import SEEMS_MASKED
 from maskedface.names import person_name
 from maskedface.recognition import enrollment
-from maskedface.recognition.calibration import Calibration
 from maskedface.recognition.enrollment import EnrolledPhoto
 from maskedface.recognition.faces import DetectedFace, EmbeddedFace, Identity, Verification
 from maskedface.recognition.recognizer import Recognizer
@@ -52,11 +51,6 @@ class Service:
             room=limits.waiting,
             watch=self.metrics.batches.observe,
         )
-
-    @property
-    def calibration(self) -> Calibration | None:
-        """The gallery's thresholds."""
-        return self.recognizer.gallery.calibration
 
     def close(self) -> None:
         """Answers what waits, and lets go of the store."""

@@ -1,4 +1,4 @@
-"""Words of requests that are no photographs, and results in words for a reader."""
+"""Words of requests that are no photographs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Any
 
 from maskedface.extras import from_extra
 from maskedface.names import person_name
-from maskedface.recognition.calibration import Calibration
-from maskedface.recognition.faces import Identity, Verification
 
 with from_extra("serve", "FastAPI"):
     from starlette.exceptions import HTTPException
@@ -86,33 +84,3 @@ def a_person(value: Any) -> str:
         return person_name(value)
     except ValueError as error:
         raise HTTPException(400, str(error)) from error
-
-
-def identity_words(one: Identity, made: Calibration | None) -> str:
-    """Who a face is, as a reader is told.
-
-    Args:
-        one: the face.
-        made: the gallery's thresholds.
-    """
-    if one.person:
-        by_gallery = made is not None and one.threshold == made.identify
-        rate = (
-            f" (at most 1 in {1 / made.fpir:.0f} strangers got a name)"
-            if made and by_gallery
-            else ""
-        )
-        return f"probably {one.person}{rate}"
-    nearest = one.candidates[0].person
-    if one.threshold is None:
-        return f"cannot tell: no threshold is chosen (nearest: {nearest})"
-    return f"unknown (nearest: {nearest})"
-
-
-def verification_words(found: Verification) -> str:
-    """What is said of two photographs."""
-    return {
-        True: "probably the same person",
-        False: "probably different people",
-        None: "cannot tell: no threshold is chosen",
-    }[found.same]

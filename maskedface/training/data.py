@@ -15,6 +15,7 @@ from maskedface.datasets.face_places import is_placed
 from maskedface.datasets.splits import shared_rows
 from maskedface.evaluation import EmbeddedFaces, rank_one_matches
 from maskedface.recipes import Recipe
+from maskedface.reprs import short_repr
 from maskedface.training.run import Run
 
 
@@ -31,6 +32,8 @@ class Rows:
     train: FaceIndex
     test: FaceIndex
     is_open: bool
+
+    __repr__ = short_repr
 
     @property
     def photos(self) -> list[str]:
@@ -65,6 +68,8 @@ class Data:
     train: np.ndarray
     test: np.ndarray
     plan: EpochPlan
+
+    __repr__ = short_repr
 
 
 def check_rows(

@@ -34,7 +34,7 @@ def test_it_says_what_the_command_says(
     assert answer.status_code == 200
     faces = answer.json()["faces"]
     assert [face.pop("words") for face in faces] == [
-        "probably person 1 (at most 1 in 100 strangers got a name)",
+        "probably person 1",
         f"unknown (nearest: {wanted['faces'][1]['candidates'][0]['person']})",
     ]
     assert rounded(faces) == rounded(wanted["faces"])

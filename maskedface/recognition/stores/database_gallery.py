@@ -12,7 +12,7 @@ from maskedface.evaluation import Cohort, Templates
 from maskedface.evaluation.scoring import normalized
 from maskedface.names import person_name
 from maskedface.recognition.calibration import Calibration
-from maskedface.recognition.enrolled import Enrolled
+from maskedface.recognition.enrolled import Compared, Enrolled
 from maskedface.recognition.gallery import (
     Candidate,
     Gallery,
@@ -124,9 +124,10 @@ class DatabaseGallery(Gallery):
         people: Sequence[str],
         embeddings: np.ndarray,
         photos: Sequence[Remembered | None] | None = None,
+        unmasked: Sequence[bool] | None = None,
     ) -> None:
         """Adds faces, as `Gallery.enroll`, and keeps them."""
-        names, unit, photos = self._checked(people, embeddings, photos)
+        names, unit, photos, bare = self._checked(people, embeddings, photos, unmasked)
         if not names:
             return
         with self._database.writing(WAIT, this_user()):
@@ -134,7 +135,7 @@ class DatabaseGallery(Gallery):
             self._check_features(unit, state.features)
             alike = self._spelt_alike(names)
             before = read_people(self._database, unit.shape[1], self._cohort, names={*names})
-            after = before.enrolled.joined(names, unit, self.keep, photos)
+            after = before.enrolled.joined(names, unit, self.keep, photos, bare)
             if not state.features:
                 self._database.prepare(unit.shape[1])
             ((next_person,),) = self._database.execute("SELECT next_person FROM gallery")
@@ -198,6 +199,16 @@ class DatabaseGallery(Gallery):
             raise ValueError("somebody must be enrolled before a search. Received: nobody")
         most = 1.0 if self._cohort is None else 2.0
         return tuple(Candidate(from_column(name), min(score, most)) for name, score in found)
+
+    def compared(self, person: str, embedding: np.ndarray) -> tuple[Compared, int]:
+        """How alike a face is to somebody's faces, as `Gallery.compared`: they alone are read."""
+        with self._database.reading():
+            features = self._state().features
+            found = read_people(self._database, features, self._cohort, names=[person]).enrolled
+            ((count,),) = self._database.execute("SELECT COUNT(*) FROM templates")
+        if person not in found.faces:
+            raise ValueError(f"person must be enrolled. Received: person={person!r}")
+        return found.compared(person, embedding), int(count)
 
     @property
     def _now(self) -> Enrolled:  # type: ignore[override]

@@ -16,7 +16,7 @@ from maskedface.recognition.remembered import Remembered, checked, photos_to_fil
 from maskedface.recognition.stores.database import Database
 from maskedface.recognition.stores.texts import from_column, name_key, to_column
 
-_PEOPLE = "id", "key", "folded", "name", "faces"
+_PEOPLE = "id", "key", "folded", "name", "faces", "unmasked"
 _TEMPLATES = "person", "number", "length", "less", "template"
 _PHOTOS = "person", "number", "path", "sha256", "source", "crop"
 _HISTORY = "id", "at", "who", "what", "person", "faces"
@@ -54,7 +54,9 @@ def read_people(
         ValueError: if rows are lacking, or are none that a gallery could have.
     """
     where, values = _where(database, names, "id")
-    people = database.execute(f"SELECT id, name, faces FROM people{where} ORDER BY id", values)
+    people = database.execute(
+        f"SELECT id, name, faces, unmasked FROM people{where} ORDER BY id", values
+    )
     where, values = _where(database, names, "person")
     rows = database.execute(
         f"SELECT person, length, less, template FROM templates{where} ORDER BY person, number",
@@ -62,7 +64,8 @@ def read_people(
     )
     numbers = {number: place for place, (number, *_) in enumerate(people)}
     try:
-        faces = {from_column(name): int(count) for _, name, count in people}
+        faces = {from_column(name): int(count) for _, name, count, _ in people}
+        bare = {from_column(name): int(count) for _, name, _, count in people}
         person = np.array([numbers[row[0]] for row in rows], "int32")
         lengths, less = (np.array([row[n] for row in rows], "float32") for n in (1, 2))
         vectors = database.from_templates([row[3] for row in rows], features)
@@ -74,7 +77,7 @@ def read_people(
         ) from error
     templates = Templates(vectors, cohort, None if cohort is None else less)
     return StoredPeople(
-        ids, Enrolled(faces, templates, lengths, person, {**dict.fromkeys(faces, ()), **kept})
+        ids, Enrolled(faces, templates, lengths, person, {**dict.fromkeys(faces, ()), **kept}, bare)
     )
 
 
@@ -112,7 +115,12 @@ def check_people(shown: str, words: Mapping[str, Any], enrolled: Enrolled) -> No
         ValueError: as `gallery_file.check`.
     """
     photos, crops = photos_to_file([()] * len(enrolled.faces))
-    facts = {**words, "people": list(enrolled.faces), "faces": [*enrolled.faces.values()]}
+    facts = {
+        **words,
+        "people": list(enrolled.faces),
+        "faces": [*enrolled.faces.values()],
+        "unmasked": [enrolled.unmasked.get(name, 0) for name in enrolled.faces],
+    }
     arrays = {
         "rows": enrolled.rows,
         "lengths": enrolled.lengths,
@@ -143,9 +151,19 @@ def write_people(
     ids = {**before.ids, **{name: next_person + place for place, name in enumerate(new)}}
     starts = _forget_rows(database, list(before.ids.values()))
     for name, number in before.ids.items():
-        database.execute("UPDATE people SET faces = %s WHERE id = %s", (after.faces[name], number))
+        database.execute(
+            "UPDATE people SET faces = %s, unmasked = %s WHERE id = %s",
+            (after.faces[name], after.unmasked.get(name, 0), number),
+        )
     people = [
-        (ids[name], name_key(name), name_key(name.casefold()), to_column(name), after.faces[name])
+        (
+            ids[name],
+            name_key(name),
+            name_key(name.casefold()),
+            to_column(name),
+            after.faces[name],
+            after.unmasked.get(name, 0),
+        )
         for name in new
     ]
     owners = [ids[name] for name in after.owners]

@@ -32,7 +32,14 @@ _MOST_INDEXED = 3_999  # features, one fewer than pgvector indexes of half preci
 _FEW = 10_000  # rows that are written anew in under a second
 _LONGEST = 2**31 - 1  # milliseconds: 24 days
 _COPIED = {
-    **{"id": "int8", "person": "int8", "faces": "int8", "number": "int4", "length": "float4"},
+    **{
+        "id": "int8",
+        "person": "int8",
+        "faces": "int8",
+        "unmasked": "int8",
+        "number": "int4",
+        "length": "float4",
+    },
     **{"less": "float4", "template": "vector", "crop": "bytea"},
 }
 

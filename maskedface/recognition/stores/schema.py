@@ -28,7 +28,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
             key TEXT NOT NULL UNIQUE,
             folded TEXT NOT NULL,
             name TEXT NOT NULL,
-            faces BIGINT NOT NULL CHECK (faces > 0)
+            faces BIGINT NOT NULL CHECK (faces > 0),
+            unmasked BIGINT NOT NULL
         )""",
         "CREATE INDEX people_folded ON people (folded)",
         """CREATE TABLE templates (

@@ -1,4 +1,5 @@
-"""TensorFlow's notes at its import ("Could not find cuda drivers", oneDNN's), kept off standard error.
+"""TensorFlow's notes at its import ("Could not find cuda drivers", oneDNN's) and at its conversions, kept off
+standard error.
 
 They are written before TensorFlow's logging starts, so `TF_CPP_MIN_LOG_LEVEL` does not stop them.
 """
@@ -6,6 +7,7 @@ They are written before TensorFlow's logging starts, so `TF_CPP_MIN_LOG_LEVEL` d
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -16,8 +18,11 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from types import ModuleType
 
-# absl's lines of the level info, and what it says of them.
-_NOTES = re.compile(rb"I\d{4} .*|WARNING: All log messages before absl::InitializeLog\(\).*")
+# absl's lines of the level info, what it says of them, and what TensorFlow Lite's converter tells.
+_NOTES = re.compile(
+    rb"I\d{4} .*|WARNING: All log messages before absl::InitializeLog\(\).*|INFO: Created TensorFlow Lite .*"
+    rb"|fully_quantize: .*"
+)
 
 
 def hush_tensorflow() -> None:
@@ -25,6 +30,19 @@ def hush_tensorflow() -> None:
     waits = any(isinstance(finder, _Finder) for finder in sys.meta_path)
     if "tensorflow" not in sys.modules and not waits:
         sys.meta_path.insert(0, _Finder())
+
+
+def start_quietly(module: str, function: str) -> None:
+    """Starts a process of our own without the notes: what a pool of processes calls first.
+
+    Args:
+        module: the dotted name of what may import TensorFlow; a function given itself would import it
+            before anything is called.
+        function: what to call there, without arguments.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    hush_tensorflow()
+    getattr(importlib.import_module(module), function)()
 
 
 class _Finder(importlib.abc.MetaPathFinder):
@@ -39,7 +57,7 @@ class _Finder(importlib.abc.MetaPathFinder):
             run = spec.loader.exec_module
 
             def run_quietly(module: ModuleType) -> None:
-                with _without_notes():
+                with without_notes():
                     run(module)
 
             spec.loader.exec_module = run_quietly  # type: ignore[method-assign]
@@ -47,7 +65,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 @contextlib.contextmanager
-def _without_notes() -> Iterator[None]:
+def without_notes() -> Iterator[None]:
     """Holds back what C++ writes to standard error, and then shows it without the notes."""
     try:
         kept = os.dup(2)

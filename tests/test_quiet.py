@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-START = "import sys\nfrom maskedface.cli.quiet import hush_tensorflow\nhush_tensorflow()\n"
+START = "import sys\nfrom maskedface.quiet import hush_tensorflow\nhush_tensorflow()\n"
 
 
 def run(code: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
