@@ -132,6 +132,25 @@ def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.array([[a, -b, c], [b, a, d]])
 
 
+def similarities(source: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """What `similarity` gives for one source and many targets, at once.
+
+    Args:
+        source: float array, shape (points, 2), not all in one place.
+        targets: float array, shape (n, points, 2).
+
+    Returns:
+        float64 array, shape (n, 2, 3).
+    """
+    middle, middles = source.mean(axis=0), targets.mean(axis=1)
+    moved, aims = source - middle, targets - middles[:, None]
+    size = (moved**2).sum()
+    a = (aims * moved).sum(axis=(1, 2)) / size
+    b = (moved[:, 0] * aims[:, :, 1] - moved[:, 1] * aims[:, :, 0]).sum(axis=1) / size
+    turns = np.stack([np.stack([a, -b], 1), np.stack([b, a], 1)], 1)
+    return np.concatenate([turns, (middles - turns @ middle)[:, :, None]], axis=2)
+
+
 def affine(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The map without a bend that carries `source` points nearest to `target` points.
 
@@ -308,12 +327,10 @@ def warp(
     step = int(math.sqrt(abs(a * d - b * c)) + 1e-6)  # image pixels a chip pixel, one way
     if step >= 2:
         height, width = (-(-side // step) for side in image.shape[:2])
-        filled = np.pad(
-            image[:, :, :3],
-            ((0, height * step - image.shape[0]), (0, width * step - image.shape[1]), (0, 0)),
-            mode="edge",
-        )
-        image = cv2.resize(filled, (width, height), interpolation=cv2.INTER_AREA)
+        lower, right = height * step - image.shape[0], width * step - image.shape[1]
+        if lower or right:
+            image = cv2.copyMakeBorder(image, 0, lower, 0, right, cv2.BORDER_REPLICATE)
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         matrix[:, 2] = (matrix[:, 2] + 0.5) / step - 0.5  # pixel centres stand at whole numbers
         matrix[:, :2] /= step
     image = np.ascontiguousarray(image)

@@ -1,12 +1,13 @@
-"""TensorFlow's notes at its import ("Could not find cuda drivers", oneDNN's) and at its conversions, kept off
-standard error.
+"""TensorFlow, Keras and LiteRT imported without their notes, and without what they only try.
 
-They are written before TensorFlow's logging starts, so `TF_CPP_MIN_LOG_LEVEL` does not stop them.
+Notes ("Could not find cuda drivers", oneDNN's) are written before TensorFlow's logging starts, so
+`TF_CPP_MIN_LOG_LEVEL` does not stop them.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -17,18 +18,27 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from types import ModuleType
+from typing import Any
 
-# absl's lines of the level info, what it says of them, and what TensorFlow Lite's converter tells.
+# absl's lines of the level info, what it says of them, and what TensorFlow Lite and its converter tell.
 _NOTES = re.compile(
-    rb"I\d{4} .*|WARNING: All log messages before absl::InitializeLog\(\).*|INFO: Created TensorFlow Lite .*"
-    rb"|fully_quantize: .*"
+    rb"I\d{4} .*|WARNING: All log messages before absl::InitializeLog\(\).*"
+    rb"|INFO: Created TensorFlow Lite .*|fully_quantize: .*"
 )
+# What TensorFlow and Keras import where it is there, for parts of them that no command uses: nearly half of
+# the time that their import takes. JAX may be Keras' backend, so it is hidden from TensorFlow alone.
+_TRIED = {
+    "keras": {"IPython", "matplotlib", "pandas", "scipy", "sklearn"},
+    "tensorflow": {"IPython", "jax", "matplotlib", "pandas", "scipy", "sklearn"},
+}
+_LITERT = "ai_edge_litert.interpreter"
 
 
 def hush_tensorflow() -> None:
-    """Keeps the notes back when TensorFlow is imported, if it ever is; warnings and errors are shown."""
+    """Keeps back notes when TensorFlow, Keras or LiteRT is imported, if it ever is, and the packages that
+    they try from being imported with them; warnings and errors are shown."""
     waits = any(isinstance(finder, _Finder) for finder in sys.meta_path)
-    if "tensorflow" not in sys.modules and not waits:
+    if not waits and not {"tensorflow", "keras", _LITERT} <= {*sys.modules}:
         sys.meta_path.insert(0, _Finder())
 
 
@@ -46,22 +56,47 @@ def start_quietly(module: str, function: str) -> None:
 
 
 class _Finder(importlib.abc.MetaPathFinder):
+    """Stands in front of all others for as long as one of the three was not imported."""
+
+    def __init__(self) -> None:
+        self._left = {*_TRIED, _LITERT} - {*sys.modules}
+        self._importing: list[str] = []
+
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != "tensorflow":
+        hidden = any(fullname in _TRIED[name] for name in self._importing)
+        if hidden:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+        if fullname not in self._left:
             return None
-        sys.meta_path.remove(self)
+        self._left.remove(fullname)
         spec = importlib.util.find_spec(fullname)
         if spec is not None and spec.loader is not None:
             run = spec.loader.exec_module
-
-            def run_quietly(module: ModuleType) -> None:
-                with without_notes():
-                    run(module)
-
-            spec.loader.exec_module = run_quietly  # type: ignore[method-assign]
+            quietly = self._run_litert if fullname == _LITERT else self._run
+            spec.loader.exec_module = functools.partial(quietly, run)  # type: ignore[method-assign]
         return spec
+
+    def _run(self, run: Any, module: ModuleType) -> None:
+        self._importing.append(module.__name__)
+        notes = without_notes() if module.__name__ == "tensorflow" else contextlib.nullcontext()
+        try:
+            with notes:
+                run(module)
+        finally:
+            self._importing.remove(module.__name__)
+
+    def _run_litert(self, run: Any, module: ModuleType) -> None:
+        run(module)
+        allocate = module.Interpreter.allocate_tensors
+
+        def first(interpreter: object) -> None:
+            module.Interpreter.allocate_tensors = allocate
+            with without_notes():
+                allocate(interpreter)
+
+        module.Interpreter.allocate_tensors = first
 
 
 @contextlib.contextmanager

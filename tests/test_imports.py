@@ -15,7 +15,7 @@ from maskedface.training import Run
 PACKAGE = Path(maskedface.__file__).parent
 LEAVES = {
     *("images", "datasets", "geometry", "atomic_file", "locks", "extras", "masking", "conversion"),
-    *("names", "array_file", "checks", "progress", "quiet", "reprs"),
+    *("names", "array_file", "checks", "cache_folder", "progress", "quiet", "reprs"),
     *("recipes", "evaluation", "losses"),
 }
 MAY_USE = {
@@ -27,7 +27,7 @@ MAY_USE = {
     "images": {"extras", "progress"},
     "datasets": {
         *("geometry", "images", "layers", "masking", "atomic_file", "locks", "extras", "names"),
-        "reprs",
+        *("cache_folder", "reprs"),
     },
     "audit": {
         *("atomic_file", "datasets", "extras", "geometry", "images", "masking", "names", "reprs"),
@@ -37,7 +37,7 @@ MAY_USE = {
     "metrics": {"losses"},
     "recipes": {"names"},
     "landmarks": {
-        *("datasets", "geometry", "images", "extras", "models", "atomic_file"),
+        *("datasets", "geometry", "images", "extras", "models", "atomic_file", "cache_folder"),
         *("names", "progress", "quiet", "reprs"),
     },
     "layers": {"geometry", "masking"},
@@ -47,7 +47,7 @@ MAY_USE = {
     "recognition": {
         *("extras", "models", "geometry", "evaluation", "training", "datasets", "atomic_file"),
         *("landmarks", "masking", "names", "array_file", "images", "audit", "engines", "synthetic"),
-        *("locks", "progress", "reprs"),
+        *("locks", "progress", "reprs", "cache_folder", "conversion", "exporting"),
     },
     "serving": {"recognition", "extras", "images", "masking", "names", "evaluation", "locks"},
     "engines": {"atomic_file", "evaluation", "extras", "geometry", "models", "names"},

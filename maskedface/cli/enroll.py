@@ -19,12 +19,16 @@ chosen on strangers; 2 a user error, nothing was written.
 from __future__ import annotations
 
 import argparse
-import functools
+import math
+from typing import TYPE_CHECKING
 
 from maskedface.cli import recognizing
 from maskedface.cli.outputs import check_inputs, check_outputs
 from maskedface.cli.values import add_count, add_wait, rate
 from maskedface.recognition.stores.address import is_one, local_file, shown_address
+
+if TYPE_CHECKING:
+    from maskedface.recognition import Gallery
 
 # seconds: the lock is held while a change is applied and saved, not while faces are read
 _PATIENCE = 60.0
@@ -122,16 +126,35 @@ def run(args: argparse.Namespace) -> int:
     inputs = [local_file(args.gallery), *args.photos, local_file(args.made_from)]
     check_outputs(args.json, folder=args.pictures, inputs=inputs)
     from maskedface.cli.enrolled import report
-    from maskedface.recognition import open_store
+    from maskedface.recognition import Recognizer, open_store
     from maskedface.recognition.gallery_update import GalleryUpdate
+
+    opened: list[Recognizer] = []
+
+    def recognizer(gallery: Gallery | None) -> Recognizer:
+        opened.append(recognizing.read_recognizer(args, gallery, _count(args, gallery)))
+        return opened[-1]
 
     update = GalleryUpdate(
         path=args.gallery,
-        recognizer=functools.partial(recognizing.read_recognizer, args),
+        recognizer=recognizer,
         made_from=open_store(args.made_from).gallery() if args.made_from else None,
         **{name: getattr(args, name) for name in _UPDATE},
     )
-    return report(args, update.apply())
+    code = report(args, update.apply())
+    for one in opened:
+        recognizing.keep_network(args, one)
+    return code
+
+
+def _count(args: argparse.Namespace, gallery: Gallery | None) -> float:
+    """How many faces are embedded; infinitely many where strangers' or another gallery's are, too."""
+    from maskedface.recognition import photo_files
+
+    many = args.strangers or args.made_from or (gallery and gallery.calibration)
+    if many or gallery is None:
+        return math.inf
+    return len(photo_files(*args.photos)) * (1 + gallery.masks)
 
 
 def _check_words(args: argparse.Namespace) -> None:

@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     gallery = open_store(args.gallery).gallery()
     paths = photo_files(*args.photos)
     check_outputs(args.json, folder=args.pictures, inputs=(*paths, local_file(args.gallery)))
-    recognizer = recognizing.read_recognizer(args, gallery)
+    recognizer = recognizing.read_recognizer(args, gallery, len(paths))
     rows: list[_Row] = []
     # A file is replaced each time; a pipe would get one after the other.
     saved_every = _SAVED_EVERY if args.json and not is_stream(args.json) else float("inf")
@@ -86,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
             _save(args, rows, complete=complete)
     _print(rows, args.verbose)
     _print_threshold(recognizer, args.threshold, rows)
+    recognizing.keep_network(args, recognizer)
     if any(row.error for row in rows):
         return 3
     identities = [row.result.identities for row in rows]

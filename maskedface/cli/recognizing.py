@@ -5,20 +5,25 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from maskedface.cli.values import add_count, add_engine_words, input_range
 
 if TYPE_CHECKING:
+    from maskedface.engines import KerasEmbedder
     from maskedface.recognition import EngineChoice, Gallery, Recognizer
     from maskedface.recognition.calibration import Calibration
-    from maskedface.recognition.default_rates import Likelihood
+    from maskedface.recognition.default_rates import DefaultRates, Likelihood
     from maskedface.recognition.faces import DetectedFace
 
 
 _DEFAULT = (
     "dlib"  # the network whose weights anybody can get, and whose default thresholds are shipped
 )
+# Photographs for which LiteRT's start and Keras' speed come out alike: it takes 1.5 times as long for each,
+# and TensorFlow some three seconds to come.
+_FEW = 200
+
 # What may be said of a network's file, and the name that `Recognizer.load` has for it. All but the first
 # are of .onnx files alone.
 _WORDS = {
@@ -168,8 +173,14 @@ def _taken_by(name: str) -> tuple[str, ...]:
     return words if name.endswith(".onnx") else words[:1]
 
 
-def read_recognizer(args: argparse.Namespace, gallery: Gallery | None) -> Recognizer:
-    """The recognizer that the words describe.
+def read_recognizer(args: argparse.Namespace, gallery: Gallery | None, photos: float) -> Recognizer:
+    """The recognizer that the words describe; for few photographs without TensorFlow, where a command
+    before has kept the network for that (`keep_network`).
+
+    Args:
+        args: the command's words.
+        gallery: the people known, or None.
+        photos: how many photographs it is for, about.
 
     Raises:
         ValueError: if the gallery is there and names no model, nor do the words, or it is another one than
@@ -182,14 +193,53 @@ def read_recognizer(args: argparse.Namespace, gallery: Gallery | None) -> Recogn
     if not name:
         raise ValueError("--model must be given. Received: none, and a gallery that names none")
     refuse_network_words(args, [name])
-    return Recognizer.load(
-        name,
-        **network_words(args, name),
-        gallery=gallery,
-        engine=engine_choice(args),
-        aligned_to=args.alignment,
-        fall_back=args.fall_back,
-    )
+    how = {"aligned_to": args.alignment, "fall_back": args.fall_back}
+    words = network_words(args, name)
+    engine = engine_choice(args)
+    if gallery is not None and engine is None and photos <= _FEW:
+        from maskedface.landmarks import Cascade
+        from maskedface.landmarks.aligner import Aligner
+        from maskedface.recognition.quick_start import kept_embedder
+
+        kept = kept_embedder(name, _alignment(name, words, gallery))
+        if kept is not None:
+            detector = None if args.alignment else Cascade(aligner=Aligner(without_keras=True))
+            rates = _rates(name)
+            return Recognizer(kept, gallery=gallery, detector=detector, rates=rates, **how)
+    return Recognizer.load(name, **words, gallery=gallery, engine=engine, **how)
+
+
+def _rates(name: str) -> DefaultRates | None:
+    """Of a run's network; those of others come with the package, or there are none."""
+    if not os.path.isdir(name):
+        return None
+    from maskedface.recognition.default_rates import run_rates
+    from maskedface.training import last_run
+
+    return run_rates(last_run(name))
+
+
+def keep_network(args: argparse.Namespace, recognizer: Recognizer) -> None:
+    """Keeps the network that a command has used for the next one, where that is not done yet.
+
+    Args:
+        args: the command's words.
+        recognizer: as `read_recognizer` gave it.
+    """
+    if recognizer.embedder.engine != "keras":
+        return
+    from maskedface.recognition.quick_start import is_kept, keep
+
+    name = args.model or recognizer.gallery.source
+    alignment = _alignment(name, network_words(args, name), recognizer.gallery)
+    if not is_kept(name, alignment):
+        keep(name, alignment, cast("KerasEmbedder", recognizer.embedder))
+
+
+def _alignment(name: str, words: dict[str, Any], gallery: Gallery) -> str | None:
+    """As `Recognizer.load` takes it: of a file, what is said, else what the gallery remembers."""
+    given: str | None = words.get("alignment")
+    return (given or gallery.alignment or None) if os.path.isfile(name) else given
 
 
 def add_output_arguments(

@@ -14,6 +14,7 @@ Exit codes: 0 stopped by SIGINT or SIGTERM; 2 a user error.
 from __future__ import annotations
 
 import argparse
+import math
 
 from maskedface.cli import recognizing
 from maskedface.cli.outputs import check_inputs
@@ -95,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
 
     with open_store(args.gallery) as store:
         gallery = store.gallery() if store.exists() else None
-        recognizer = recognizing.read_recognizer(args, gallery)
+        recognizer = recognizing.read_recognizer(args, gallery, math.inf)
         if gallery is None:
             with store.changing(new=recognizer.gallery):
                 pass

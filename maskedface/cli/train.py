@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
     add_training_arguments(parser, f"{', '.join(recipes.ALL)}; or JSON", "one run a seed")
-    parser.set_defaults(cache="memory")
+    parser.set_defaults(cache="auto")
     group = parser.add_argument_group("run")
     group.add_argument("--run", required=True, metavar="DIR", help="the run folder")
     add_count(
@@ -111,7 +111,10 @@ def add_training_arguments(parser: argparse.ArgumentParser, recipe: str, seeds_h
     )
     group.add_argument("--seeds", type=seeds, default=(0,), metavar="N,N", help=seeds_help)
     group.add_argument(
-        "--cache", metavar="DIR", help="keep decoded faces and frozen features in this folder"
+        "--cache",
+        metavar="DIR",
+        help="keep decoded faces and frozen features in this folder; default: in memory, or what does not "
+        "fit in a file that goes with the run",
     )
     add_engine_words(group, "what computes frozen features")
     add_wait(group)

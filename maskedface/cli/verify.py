@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     from maskedface.recognition import open_store
 
     gallery = open_store(args.gallery).gallery() if args.gallery else None
-    recognizer = recognizing.read_recognizer(args, gallery)
+    recognizer = recognizing.read_recognizer(args, gallery, len(args.photos))
     result = recognizer.verify(*args.photos, threshold=args.threshold)
     if args.json:
         write_json(args.json, {**result.to_dict(), "photos": args.photos})
@@ -76,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
         _print_numbers(args.photos, result)
     if args.picture:
         _draw(args, result)
+    recognizing.keep_network(args, recognizer)
     return {True: 0, False: 1, None: 3}[result.same]
 
 

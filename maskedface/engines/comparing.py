@@ -13,8 +13,8 @@ from maskedface.evaluation.scoring import normalized
 
 # What an image's outputs may differ by at most: the length of the difference as a share of the length of
 # Keras' outputs. Found on dlib's network and ResNet50, of the face that differs most: 9e-7 in float32 (the
-# order of sums alone differs), 1.1e-2 in bfloat16, .2 in int8, which rank-1 judges: above its limit something
-# is broken rather than rounded.
+# order of sums alone differs), 1.1e-2 in bfloat16, .2 in int8, which rank-1 judges: above its limit
+# something is broken rather than rounded.
 TOLERANCES: dict[Precision, float] = {"float32": 1e-4, "bfloat16": 5e-2, "int8": 0.5}
 COMPARED = 96  # faces, of each person two: they cost Keras two seconds with ResNet50
 CALIBRATED = 32

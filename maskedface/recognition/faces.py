@@ -101,16 +101,6 @@ class EmbeddedFace(DetectedFace):
     photo: Remembered | None = None
     hashes: np.ndarray | None = None
 
-    @classmethod
-    def of(cls, face: DetectedFace, embedding: np.ndarray) -> EmbeddedFace:
-        """A face with its embedding.
-
-        Args:
-            face: as it was detected.
-            embedding: float32 array, shape (features,), of length 1.
-        """
-        return cls(face.box, face.confidence, face.aligned_by, face.source, face.masked, embedding)
-
     __repr__ = short_repr
 
     @property

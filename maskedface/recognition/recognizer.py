@@ -6,17 +6,13 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import keras
 import numpy as np
 
 from maskedface import geometry
-from maskedface.audit.file_facts import blankness
-from maskedface.engines import Embedder, KerasEmbedder
+from maskedface.engines import Embedder
 from maskedface.engines.face_input import Channels, InputRange
-from maskedface.evaluation.scoring import normalized
-from maskedface.landmarks import Cascade, Detector, detect
+from maskedface.landmarks import Cascade, Detector
 from maskedface.landmarks.detection import check_image
-from maskedface.masking import masked_probability
 from maskedface.names import did_you_mean, person_name
 from maskedface.recognition.by_engine import EngineChoice
 from maskedface.recognition.calibration import check_threshold
@@ -31,8 +27,11 @@ from maskedface.recognition.faces import (
 from maskedface.recognition.gallery import Gallery
 from maskedface.recognition.judging import is_unlike, judge_candidate, judge_pair
 from maskedface.recognition.named_embedders import open_embedder
-from maskedface.recognition.photo import Photo, read_photo
-from maskedface.recognition.remembered import WHOLE
+from maskedface.recognition.photo import Photo, PhotoFile, read_photo
+from maskedface.recognition.stages import cut_face, embed_faces, find_faces, whole_face
+
+if TYPE_CHECKING:
+    import keras
 
 if TYPE_CHECKING:
     from maskedface.training import Run
@@ -102,6 +101,8 @@ class Recognizer:
                 )
             self.embedder = model
         else:
+            from maskedface.engines import KerasEmbedder
+
             self.embedder = KerasEmbedder(model, alignment)
         self.alignment, self.fingerprint = self.embedder.alignment, self.embedder.fingerprint
         geometry.alignment_points(aligned_to or self.alignment, 1, 1)  # refuses an unknown one
@@ -182,7 +183,6 @@ class Recognizer:
     @property
     def detector(self) -> Detector:
         """What finds the faces."""
-        self._check_process()
         if self._detector is None:
             self._detector = Cascade()
         return self._detector
@@ -204,12 +204,29 @@ class Recognizer:
                 faces (`landmarks.detect`).
             ModuleNotFoundError: if the detector wants a package that is not installed.
         """
-        image = read_photo(photo).image
-        check_image(image)
+        return self.find([read_photo(photo).image])[0]
+
+    def find(self, images: Sequence[np.ndarray]) -> list[tuple[DetectedFace, ...]]:
+        """Finds the faces of several photographs in one go; `detect` of one.
+
+        Args:
+            images: uint8 arrays, shape (height, width, 3), RGB, of any sizes.
+
+        Returns:
+            One tuple an image: its faces, as `detect` gives them.
+
+        Raises:
+            ValueError, ModuleNotFoundError: as `detect`, where one image is refused.
+        """
+        self._check_process()
+        for image in images:
+            check_image(image)
         if self._aligned_to:
-            return whole_face(image, self._aligned_to)
-        found = find_faces(self.detector, image)
-        return found or (whole_face(image, "") if self._fall_back == "always" else ())
+            return [whole_face(image, self._aligned_to) for image in images]
+        found = find_faces(self.detector, images)
+        if self._fall_back == "never":
+            return found
+        return [faces or whole_face(image, "") for image, faces in zip(images, found, strict=True)]
 
     def align(self, photo: Photo, face: DetectedFace | None = None) -> np.ndarray:
         """The model's view of a face.
@@ -230,11 +247,7 @@ class Recognizer:
             face = max(self.detect(file), key=lambda one: one.area, default=None)
         if face is None:
             raise FaceError(f"a photograph must show a face. Received: none in {file.name}")
-        image = file.image
-        matrix = geometry.chip_matrix(
-            *image.shape[:2], source=face.source, target=self.alignment, size=self.embedder.size
-        )
-        return geometry.warp(image, matrix, self.embedder.size)
+        return cut_face(self.embedder, file.image, face)
 
     def embed(
         self, photo: Photo, faces: Sequence[DetectedFace] | None = None
@@ -251,14 +264,27 @@ class Recognizer:
         Raises:
             ImageError, OSError, ValueError, ModuleNotFoundError: as `detect`.
         """
-        self._check_process()
         file = read_photo(photo)
         faces = self.detect(file) if faces is None else faces
-        if not faces:
-            return ()
-        chips = np.stack([self.align(file, face) for face in faces])
-        embeddings = normalized(self.embedder(chips))
-        return tuple(EmbeddedFace.of(*one) for one in zip(faces, embeddings, strict=True))
+        return self.embed_all([file.image], [faces])[0]
+
+    def embed_all(
+        self, images: Sequence[np.ndarray], faces: Sequence[Sequence[DetectedFace]]
+    ) -> list[tuple[EmbeddedFace, ...]]:
+        """Embeds faces of several photographs in one go; `embed` of one.
+
+        Args:
+            images: uint8 arrays, shape (height, width, 3), RGB, of any sizes.
+            faces: some of those that `find` gave for each.
+
+        Returns:
+            One tuple an image: its faces, in their order.
+
+        Raises:
+            ValueError: as `embed`, where one face is refused.
+        """
+        self._check_process()
+        return embed_faces(self.embedder, images, faces)
 
     def one_face(self, photo: Photo, faces: Sequence[DetectedFace] | None = None) -> EmbeddedFace:
         """The face of a photograph of one person: the only one, or one far larger than the others.
@@ -276,26 +302,8 @@ class Recognizer:
             ImageError, OSError, ValueError, ModuleNotFoundError: as `detect`.
         """
         file = read_photo(photo)
-        face = self.only_face(file, self.detect(file) if faces is None else faces)
+        face = one_of(self.detect(file) if faces is None else faces, file)
         return self.embed(file, [face])[0]
-
-    def only_face(self, photo: Photo, faces: Sequence[DetectedFace]) -> DetectedFace:
-        """The face of a photograph of one person, before it is embedded (`one_face`).
-
-        Args:
-            photo: the photograph, which an error names.
-            faces: those that `detect` gave for it.
-
-        Raises:
-            FaceError: as `one_face`.
-        """
-        found = sorted(faces, key=lambda face: face.area, reverse=True)
-        if not found or (len(found) > 1 and found[0].area < _DOMINATES * found[1].area):
-            raise FaceError(
-                "a photograph must show one face, or one far larger than the others. "
-                f"Received: {len(found) or 'no'} face{'s'[: len(found) != 1]} in {read_photo(photo).name}"
-            )
-        return found[0]
 
     def enroll(self, person: str, photos: Iterable[Photo]) -> tuple[EmbeddedFace, ...]:
         """Adds a person's faces to the gallery; where one photograph is refused, none.
@@ -349,28 +357,23 @@ class Recognizer:
             OSError, ModuleNotFoundError: as `detect`.
         """
         self.gallery.check_threshold(threshold)
-        return self.name_faces(self.embed(photo, faces), candidates=candidates, threshold=threshold)
+        return self.named(self.embed(photo, faces), candidates, threshold)
 
-    def name_faces(
-        self,
-        faces: Sequence[EmbeddedFace],
-        *,
-        candidates: int = 3,
-        threshold: float | None = None,
+    def named(
+        self, faces: Sequence[EmbeddedFace], candidates: int, threshold: float | None
     ) -> tuple[Identity, ...]:
-        """Says who faces are that `embed` gave.
+        """Says who embedded faces are.
 
         Args:
-            faces: of one photograph or of several.
+            faces: of `embed`.
             candidates, threshold: as for `identify`.
 
         Returns:
-            One `Identity` a face, in order.
+            One `Identity` a face.
 
         Raises:
-            ValueError: if nobody is enrolled, or the threshold is no score.
+            ValueError: if nobody is enrolled.
         """
-        self.gallery.check_threshold(threshold)
         named = []
         for face in faces:
             found = self.gallery.search(face.embedding, candidates)
@@ -448,26 +451,20 @@ class Recognizer:
             )
 
 
-def find_faces(detector: Detector, image: np.ndarray) -> tuple[DetectedFace, ...]:
-    """The faces that a detector finds on an image, from left to right."""
-    (found,) = detect(detector, [image])
-    masked = [masked_probability(image, face.points) for face in found]
-    return tuple(
-        DetectedFace(face.box, face.confidence, face.source, face.points, share)
-        for face, share in zip(found, masked, strict=True)
-    )
-
-
-def whole_face(image: np.ndarray, source: geometry.Source) -> tuple[DetectedFace, ...]:
-    """The whole of an image as its face; of a nearly black or uniform one no face.
+def one_of(faces: Sequence[DetectedFace], file: PhotoFile) -> DetectedFace:
+    """The face of a photograph of one person: the only one, or one far larger than the others.
 
     Args:
-        image: uint8 array, shape (height, width, 3).
-        source: where the face lies: an alignment, five points, or "" where nobody knows.
+        faces: those found on it.
+        file: the photograph, for the message.
+
+    Raises:
+        FaceError: as `Recognizer.one_face`.
     """
-    if blankness(image):
-        return ()
-    height, width = image.shape[:2]
-    box = (0.0, 0.0, float(width), float(height))
-    by = "crop" if not isinstance(source, str) else "alignment" if source else WHOLE
-    return (DetectedFace(box, None, by, source, masked_probability(image, source)),)
+    found = sorted(faces, key=lambda face: face.area, reverse=True)
+    if not found or (len(found) > 1 and found[0].area < _DOMINATES * found[1].area):
+        raise FaceError(
+            "a photograph must show one face, or one far larger than the others. "
+            f"Received: {len(found) or 'no'} face{'s'[: len(found) != 1]} in {file.name}"
+        )
+    return found[0]

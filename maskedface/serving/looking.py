@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from maskedface.evaluation.scoring import normalized
 from maskedface.images import read_image
 from maskedface.recognition.enrollment import EnrolledPhoto, face_to_enroll
-from maskedface.recognition.faces import DetectedFace, EmbeddedFace
+from maskedface.recognition.faces import DetectedFace
 from maskedface.recognition.photo import PhotoFile
-from maskedface.recognition.recognizer import Recognizer
+from maskedface.recognition.recognizer import Recognizer, one_of
 from maskedface.recognition.stores.store import GalleryStore
 from maskedface.serving.batching import GalleryError, Job
 
@@ -47,35 +46,50 @@ class Looker:
         except (OSError, ValueError) as error:
             raise GalleryError(str(error)) from error
         self.recognizer.gallery = gallery
-        # What is enrolled is embedded one by one, with its drawn masks; a network has one user at a time.
-        looked = {job: self._pool.submit(self._find, job) for job in jobs if job.kind != ENROLL}
-        found = [looked[job].result() if job in looked else self._find(job) for job in jobs]
-        chips = [chip for one in found if isinstance(one, _Found) for chip in one.chips]
-        rows = normalized(self.recognizer.embedder(np.stack(chips))) if chips else np.empty((0, 0))
-        answers, start = [], 0
-        for one in found:
-            if isinstance(one, _Found):
-                answers.append(one.answer(rows[start : start + len(one.chips)]))
-                start += len(one.chips)
-            else:
-                answers.append(one)
-        return answers
+        found: list[Any] = list(self._pool.map(self._decoded, jobs))
+        many = [
+            place
+            for place, job in enumerate(jobs)
+            if isinstance(found[place], np.ndarray) and job.kind != ENROLL
+        ]
+        for place, answer in zip(many, self._together(jobs, found, many), strict=True):
+            found[place] = answer
+        # What is enrolled is embedded one by one, with its drawn masks.
+        return [self._enrolled(one) if isinstance(one, np.ndarray) else one for one in found]
 
     def close(self) -> None:
         """Ends the threads."""
         self._pool.shutdown()
 
-    def _find(self, job: Job) -> Any:
+    def _decoded(self, job: Job) -> Any:
         try:
-            image = read_image(job.photo, max_pixels=self._max_pixels, name="the photograph")
-            if job.kind == ENROLL:
-                return self._enrolled(image)
-            faces = self.recognizer.detect(image)
-            if job.kind == ONE:
-                faces = (self.recognizer.only_face(PhotoFile(image), faces),)
-            return _Found(faces, [self.recognizer.align(image, face) for face in faces], job.kind)
+            return read_image(job.photo, max_pixels=self._max_pixels, name="the photograph")
         except Exception as error:
             return error
+
+    def _together(self, jobs: Sequence[Job], images: Sequence[Any], places: list[int]) -> list[Any]:
+        """The faces of some photographs, embedded in one go; where that fails one by one, so that no other
+        pays for it."""
+        if not places:
+            return []
+        try:
+            some = [images[place] for place in places]
+            faces, errors = [], {}
+            for place, image, seen in zip(places, some, self.recognizer.find(some), strict=True):
+                try:
+                    faces.append(_wanted(jobs[place], image, seen))
+                except ValueError as error:  # a FaceError
+                    faces.append(())
+                    errors[place] = error
+            embedded = self.recognizer.embed_all(some, faces)
+        except Exception as error:
+            if len(places) == 1:
+                return [error]
+            return [self._together(jobs, images, [place])[0] for place in places]
+        return [
+            errors.get(place, rows[0] if jobs[place].kind == ONE and rows else rows)
+            for place, rows in zip(places, embedded, strict=True)
+        ]
 
     def _enrolled(self, image: np.ndarray) -> EnrolledPhoto:
         try:
@@ -84,15 +98,10 @@ class Looker:
             return EnrolledPhoto("", "", None, str(error))
 
 
-class _Found:
-    """The faces of a photograph, and the network's view of each."""
+def _wanted(job: Job, image: np.ndarray, faces: Sequence[DetectedFace]) -> Sequence[DetectedFace]:
+    """Those of a photograph's faces that a job is about.
 
-    def __init__(self, faces: Sequence[DetectedFace], chips: list[np.ndarray], kind: str) -> None:
-        self.faces, self.chips, self.kind = faces, chips, kind
-
-    def answer(self, rows: np.ndarray) -> Any:
-        """The faces with their embeddings."""
-        embedded = tuple(
-            EmbeddedFace.of(face, row) for face, row in zip(self.faces, rows, strict=True)
-        )
-        return embedded[0] if self.kind == ONE else embedded
+    Raises:
+        FaceError: if it is about one and there is none, or several.
+    """
+    return (one_of(faces, PhotoFile(image)),) if job.kind == ONE else faces

@@ -63,8 +63,10 @@ class Service:
     ) -> tuple[Identity, ...]:
         """Who the faces of a photograph are, as `Recognizer.identify`."""
 
+        self.recognizer.gallery.check_threshold(threshold)
+
         def name(faces: Sequence[EmbeddedFace]) -> tuple[Identity, ...]:
-            return self.recognizer.name_faces(faces, candidates=candidates, threshold=threshold)
+            return self.recognizer.named(faces, candidates, threshold)
 
         (found,) = await self._look([photo], ALL, name)
         self._count([one.face for one in found])
