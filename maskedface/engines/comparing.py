@@ -13,8 +13,8 @@ from maskedface.evaluation.scoring import normalized
 
 # What an image's outputs may differ by at most: the length of the difference as a share of the length of
 # Keras' outputs. Found on dlib's network and ResNet50, of the face that differs most: 9e-7 in float32 (the
-# order of sums alone differs), 1.1e-2 in bfloat16, .2 in int8, which rank-1 judges: above its limit something
-# is broken rather than rounded.
+# order of sums alone differs), 1.1e-2 in bfloat16, .2 in int8, which rank-1 judges: above its limit
+# something is broken rather than rounded.
 TOLERANCES: dict[Precision, float] = {"float32": 1e-4, "bfloat16": 5e-2, "int8": 0.5}
 COMPARED = 96  # faces, of each person two: they cost Keras two seconds with ResNet50
 CALIBRATED = 32
@@ -103,14 +103,15 @@ def choose(people: Sequence[str | int]) -> tuple[np.ndarray, np.ndarray]:
         people: whom each row shows, at least one.
 
     Returns:
-        Two int arrays of rising rows without a common one: two rows of each of up to 48 people, evenly
-        chosen of those who have two, or where nobody has, up to 96 rows; and up to 32 of the others.
+        Two int arrays of rising rows without a common one: two rows of each of up to 48 people (half of the
+        rows at most), evenly chosen of those who have two, or where nobody has, up to 96 rows; and up to 32 of the others.
     """
     rows_of: dict[str | int, list[int]] = {}
     for row, person in enumerate(people):
         rows_of.setdefault(person, []).append(row)
     pairs = [rows[:2] for rows in rows_of.values() if len(rows) > 1]
-    chosen = [pairs[at] for at in _evenly(len(pairs), COMPARED // 2)]
+    most = min(COMPARED // 2, max(2, len(people) // 4))  # half of few rows is left
+    chosen = [pairs[at] for at in _evenly(len(pairs), most)]
     compared = np.sort(np.array(chosen, int).ravel())
     if not len(compared):
         compared = _evenly(max(1, len(people) // 2), COMPARED)
