@@ -67,7 +67,7 @@ def seeds(text: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def add_wait(parser: argparse.ArgumentParser, default: float = 0.0) -> None:
+def add_wait(parser: argparse._ActionsContainer, default: float = 0.0) -> None:
     """Adds --wait, by default so many seconds: what a command does where another process changes the same
     files."""
     parser.add_argument(

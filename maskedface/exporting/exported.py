@@ -14,6 +14,7 @@ import numpy as np
 
 from maskedface import models
 from maskedface.exporting import loading, writing
+from maskedface.names import did_you_mean
 
 Format = Literal["savedmodel", "onnx", "litert"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -209,6 +210,7 @@ def _check(
         raise ValueError(
             f"format must be one of {FORMATS}, precision one of {(*TOLERANCES,)}. "
             f"Received: format={format!r}, precision={precision!r}"
+            f"{did_you_mean(format, FORMATS) or did_you_mean(precision, TOLERANCES)}"
         )
     if precision != "float32" and format != "litert":
         raise ValueError(

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from maskedface.engines.onnx_writing import write_graph
+from maskedface.quiet import without_notes
 
 
 def write_saved_model(model: keras.Model, path: str) -> None:
@@ -70,4 +71,5 @@ def write_litert(
             "target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
             "inference_input_type": tf.uint8,
         }
-    model.export(path, format="litert", verbose=False, **words)
+    with without_notes():
+        model.export(path, format="litert", verbose=False, **words)

@@ -9,6 +9,7 @@ import keras
 
 from maskedface.models.alignment import FaceAlignment
 from maskedface.models.settings import in_float32
+from maskedface.names import did_you_mean
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -41,6 +42,7 @@ def with_precision(model: keras.Model, precision: Precision) -> keras.Model:
     if precision not in ("float32", "bfloat16"):
         raise ValueError(
             f"precision must be 'float32' or 'bfloat16'. Received: precision={precision!r}"
+            f"{did_you_mean(precision, ('float32', 'bfloat16'))}"
         )
 
     def build(layer: keras.layers.Layer) -> keras.layers.Layer:

@@ -17,12 +17,12 @@ Source: as `PAPER_UNMASKED`. Time: not measured by itself; it computes less than
 """
 
 PAPER_MASKED_GPU = PAPER_MASKED.override(
+    "optimizer.learning_rate=2e-4",
     name="paper_masked_gpu",
     init="paper_unmasked_gpu",
     precision="bfloat16",
     jit=True,
     batch_size=128,
-    **{"optimizer.learning_rate": 2e-4},
 )
 """`PAPER_MASKED` in bfloat16 with compiled steps of 128 images.
 

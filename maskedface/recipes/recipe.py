@@ -11,12 +11,11 @@ import os
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Unpack, get_args, get_origin, get_type_hints
 
 from maskedface.names import did_you_mean
+from maskedface.recipes.fields import Domain, RecipeFields
 from maskedface.recipes.spec import Spec, changed, classes_of, value_at
-
-Domain = Literal["masked", "unmasked"]
 
 # field -> (least, most) of its numbers; None = no bound.
 _RANGES: dict[str, tuple[float | None, float | None]] = {
@@ -189,7 +188,7 @@ class Recipe:
                 f"means, mirror_join or a cohort. Received: head={self.head}, {', '.join(wrong)}"
             )
 
-    def override(self, /, *settings: str, **values: Any) -> Recipe:
+    def override(self, /, *settings: str, **values: Unpack[RecipeFields]) -> Recipe:
         """A copy with other values.
 
         A dotted path leads into a part: "optimizer.learning_rate", "augmentation.0.probability". A part
@@ -199,7 +198,8 @@ class Recipe:
         Args:
             settings: "path=value" strings, the value in JSON or, for text, as it stands:
                 `recipe.override("epochs=3", "optimizer=SGD", "optimizer.momentum=0.9")`.
-            values: the same as keyword arguments, a part also as an object; `**{"loss.margin": 0.3}`.
+            values: fields as keyword arguments, a part also as an object (`recipes.fields.RecipeFields`
+                has their types).
 
         Raises:
             ValueError: for an unknown name, a value of the wrong type or one out of range.
@@ -334,6 +334,8 @@ def _class_named(key: str, name: str, old: Spec | None) -> Spec:
     """A class by its name alone, with those of another's arguments that it takes too."""
     name = _HEADS.get(name, name) if key == "head" else name
     modules = _MODULES[key]
+    for module in modules:
+        name = name.removeprefix(f"{module}.")
     if old is None and (key, name) in (("head", "LinearHead"), ("head", "CosineHead")):
         return Spec.named(f"{modules[0]}.{name}")  # needs no Keras
     for module in modules:
@@ -393,7 +395,9 @@ def _check(key: str, value: Any, kind: Any) -> None:
     else:
         good = type(value) is kind and (kind is not float or math.isfinite(value))
     if not good:
-        raise ValueError(f"{key} must be {wanted}. Received: {key}={value!r}")
+        names = get_args(kind) if get_origin(kind) is Literal else ()
+        near = did_you_mean(value, names)
+        raise ValueError(f"{key} must be {wanted}. Received: {key}={value!r}{near}")
     least, most = _RANGES.get(key, (None, None))
     if (least is not None and value < least) or (most is not None and value > most):
         raise ValueError(f"{key} must be in [{least}, {most}]. Received: {key}={value}")

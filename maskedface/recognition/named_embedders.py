@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maskedface.atomic_file import write_json
-from maskedface.engines import Embedder, Ensemble, KerasEmbedder, OnnxEmbedder
+from maskedface.engines import Embedder, Ensemble, OnnxEmbedder
 from maskedface.recognition.by_engine import EngineChoice, by_engine
 from maskedface.recognition.introducing import introduce
 from maskedface.training.named_models import open_model
@@ -85,6 +85,8 @@ def open_embedder(
         return NamedEmbedder(network, os.path.abspath(name))
     if ending == ".json":
         return NamedEmbedder(_ensemble(name, choice), os.path.abspath(name))
+    from maskedface.engines import KerasEmbedder
+
     found = open_model(name, alignment)
     embedder = by_engine(KerasEmbedder(found.model, found.alignment), choice, found.run)
     return NamedEmbedder(embedder, found.source, found.run)

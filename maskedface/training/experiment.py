@@ -27,6 +27,8 @@ from maskedface.training.prefix_engine import begun_with, keep_engine
 from maskedface.training.run import FEATURES, Run
 from maskedface.training.run_dir import open_folder
 
+_NO_FOLDER = ("auto", "memory")  # of `cache`: nothing stays for another run
+
 
 def train(
     recipe: Recipe,
@@ -38,7 +40,7 @@ def train(
     weights: str | os.PathLike[str] | None = None,
     alignment: str | None = None,
     seed: int = 0,
-    cache: str | os.PathLike[str] = "memory",
+    cache: str | os.PathLike[str] = "auto",
     features_dir: str | os.PathLike[str] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     threads: int | None = None,
@@ -90,8 +92,9 @@ def train(
         alignment: what the backbone's faces are aligned to, a key of `geometry.ALIGNMENTS`, in place of
             what it states; it must be given for a backbone that states none (`models.alignment_of`).
         seed: int >= 0.
-        cache: "memory", or a folder for the decoded faces (uint8), 97 KB each at 180 px, and for
-            frozen features; both stay there for other runs.
+        cache: "auto": decoded faces (uint8, 97 KB each at 180 px) are kept in memory, in a mapped file that
+            goes with the run, or not at all, by what the machine has free; "memory"; or a folder for them
+            and for frozen features, where both stay for other runs.
         features_dir: a folder for frozen features alone. By default they go to `cache` if it is a
             folder, else into the run folder until the run is finished.
         callbacks: for `fit`, beside those of the recipe, called after the state of an epoch is kept; one
@@ -150,8 +153,8 @@ def train(
         if open_folder(folder, recipe, rows.train, rows.test, record):
             return Run(os.fspath(run_dir))
         if features_dir is None:
-            features_dir = os.path.join(folder, FEATURES) if cache == "memory" else cache
-        kept = None if cache == "memory" else os.fspath(cache)
+            features_dir = os.path.join(folder, FEATURES) if cache in _NO_FOLDER else cache
+        kept = os.fspath(cache)
         data = read_data(recipe, rows, network, seed=seed, cache=kept, progress=progress)
         inputs = prepare_inputs(
             network, data, os.fspath(features_dir), progress, begun_with(folder)
@@ -203,7 +206,7 @@ def train_scenario(
         raise ValueError(f"seeds must be different numbers, at least one. Received: seeds={seeds}")
     chain, runs = scenario(recipe), []
     shared = os.path.join(run_dir, FEATURES)
-    if arguments.get("cache", "memory") == "memory":
+    if arguments.get("cache", "auto") in _NO_FOLDER:
         arguments.setdefault("features_dir", shared)  # seeds and steps may want the same ones
     with contextlib.ExitStack() as held:
         if arguments.get("strategy", "none") == "none":  # else others of this job come here too

@@ -17,7 +17,6 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.lib.format import open_memmap
-from rich.progress import track
 
 from maskedface import models
 from maskedface.atomic_file import allocate, atomic_write
@@ -25,6 +24,7 @@ from maskedface.datasets.augmentation import Augmentation
 from maskedface.engines import RealFaces
 from maskedface.locks import make_once
 from maskedface.models.frozen_boundary import boundary
+from maskedface.progress import track
 from maskedface.recipes import Recipe
 from maskedface.training.data import Data
 from maskedface.training.network import Network
@@ -292,7 +292,7 @@ def _compute(
     features = open_memmap(partial, "r+")
     done: np.memmap = np.memmap(marks, "uint8", "r+")
     starts = [s for s in range(0, len(chips), _BLOCK) if not done[s : s + _BLOCK].all()]
-    for start in track(starts, "frozen features", disable=not progress, transient=True):
+    for start in track(starts, "frozen features", shown=progress):
         block = np.arange(start, min(start + _BLOCK, len(chips)))
         for view in range(1 + mirrors):
             seen = np.asarray(chips[block])
