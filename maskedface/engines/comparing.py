@@ -103,14 +103,15 @@ def choose(people: Sequence[str | int]) -> tuple[np.ndarray, np.ndarray]:
         people: whom each row shows, at least one.
 
     Returns:
-        Two int arrays of rising rows without a common one: two rows of each of up to 48 people, evenly
-        chosen of those who have two, or where nobody has, up to 96 rows; and up to 32 of the others.
+        Two int arrays of rising rows without a common one: two rows of each of up to 48 people (half of the
+        rows at most), evenly chosen of those who have two, or where nobody has, up to 96 rows; and up to 32 of the others.
     """
     rows_of: dict[str | int, list[int]] = {}
     for row, person in enumerate(people):
         rows_of.setdefault(person, []).append(row)
     pairs = [rows[:2] for rows in rows_of.values() if len(rows) > 1]
-    chosen = [pairs[at] for at in _evenly(len(pairs), COMPARED // 2)]
+    most = min(COMPARED // 2, max(2, len(people) // 4))  # half of few rows is left
+    chosen = [pairs[at] for at in _evenly(len(pairs), most)]
     compared = np.sort(np.array(chosen, int).ravel())
     if not len(compared):
         compared = _evenly(max(1, len(people) // 2), COMPARED)

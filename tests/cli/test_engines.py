@@ -44,7 +44,7 @@ def test_a_gallery_is_enrolled_and_searched_by_engines(
     for person in range(12):
         folder = tmp_path / "people" / f"p{person}"
         folder.mkdir(parents=True)
-        for photo in range(2):
+        for photo in range(3):
             Image.fromarray(draw_face(person, photo, False)).save(folder / f"{photo}.png")
     gallery = ["--gallery", str(tmp_path / "g.npz"), "--alignment", "arcface"]
     people, photo = str(tmp_path / "people"), str(tmp_path / "people" / "p3" / "0.png")
