@@ -1,7 +1,8 @@
-"""TensorFlow's notes at its import ("Could not find cuda drivers", oneDNN's) and at its conversions, kept off
-standard error.
+"""Notes of TensorFlow's import ("Could not find cuda drivers", oneDNN's) and of LiteRT, kept off standard
+error.
 
-They are written before TensorFlow's logging starts, so `TF_CPP_MIN_LOG_LEVEL` does not stop them.
+They are written by C++, the import's before TensorFlow's logging starts, so `TF_CPP_MIN_LOG_LEVEL` does not
+stop them.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from types import ModuleType
 
 # absl's lines of the level info, what it says of them, and what TensorFlow Lite's converter tells.
 _NOTES = re.compile(
-    rb"I\d{4} .*|WARNING: All log messages before absl::InitializeLog\(\).*|INFO: Created TensorFlow Lite .*"
-    rb"|fully_quantize: .*"
+    rb"I\d{4} .*|WARNING: All log messages before absl::InitializeLog\(\).*"
+    rb"|INFO: Created TensorFlow Lite .*|fully_quantize: .*"
 )
 
 
