@@ -1,15 +1,7 @@
-<<<<<<< HEAD
 """TensorFlow, Keras and LiteRT imported without their notes, and without what they only try.
 
 Notes ("Could not find cuda drivers", oneDNN's) are written before TensorFlow's logging starts, so
 `TF_CPP_MIN_LOG_LEVEL` does not stop them.
-=======
-"""Notes of TensorFlow's import ("Could not find cuda drivers", oneDNN's) and of LiteRT, kept off standard
-error.
-
-They are written by C++, the import's before TensorFlow's logging starts, so `TF_CPP_MIN_LOG_LEVEL` does not
-stop them.
->>>>>>> h-verify
 """
 
 from __future__ import annotations
