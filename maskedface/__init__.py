@@ -12,7 +12,7 @@ import os
 import lazy_loader
 
 # TensorFlow switches oneDNN's convolutions on by itself on newer processors alone; a training step is
-# faster with them on others too (`tools/benchmark.py onednn`). It reads this when it is imported.
+# faster with them on others too (`python -m tools.benchmarks onednn`). It reads this when it is imported.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"

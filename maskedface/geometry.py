@@ -13,6 +13,8 @@ from typing import Literal, NamedTuple, get_args
 import cv2
 import numpy as np
 
+from maskedface.names import did_you_mean
+
 # What is for users; the rest of the library takes more.
 __all__ = ["ALIGNMENTS", "FacePoints", "alignment_points", "chip_matrix", "warp"]
 
@@ -100,6 +102,7 @@ def alignment_points(name: str, height: int, width: int) -> np.ndarray:
     if name not in ALIGNMENTS:
         raise ValueError(
             f"alignment must be one of {sorted(ALIGNMENTS)}. Received: alignment={name!r}"
+            f"{did_you_mean(name, ALIGNMENTS)}"
         )
     size, points = ALIGNMENTS[name]
     # Pixel centres: the image's edge is at -.5, so that is what stays in place.
@@ -127,6 +130,25 @@ def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     rows = np.concatenate([np.stack([x, -y, one, zero], 1), np.stack([y, x, zero, one], 1)])
     a, b, c, d = np.linalg.lstsq(rows, np.concatenate(target.T), rcond=None)[0]
     return np.array([[a, -b, c], [b, a, d]])
+
+
+def similarities(source: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """What `similarity` gives for one source and many targets, at once.
+
+    Args:
+        source: float array, shape (points, 2), not all in one place.
+        targets: float array, shape (n, points, 2).
+
+    Returns:
+        float64 array, shape (n, 2, 3).
+    """
+    middle, middles = source.mean(axis=0), targets.mean(axis=1)
+    moved, aims = source - middle, targets - middles[:, None]
+    size = (moved**2).sum()
+    a = (aims * moved).sum(axis=(1, 2)) / size
+    b = (moved[:, 0] * aims[:, :, 1] - moved[:, 1] * aims[:, :, 0]).sum(axis=1) / size
+    turns = np.stack([np.stack([a, -b], 1), np.stack([b, a], 1)], 1)
+    return np.concatenate([turns, (middles - turns @ middle)[:, :, None]], axis=2)
 
 
 def affine(source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -248,7 +270,10 @@ def chip_matrix(
         ValueError: for an unknown alignment or fit, or points that cannot be fitted.
     """
     if fit not in get_args(Fit):
-        raise ValueError(f"fit must be one of {get_args(Fit)}. Received: fit={fit!r}")
+        raise ValueError(
+            f"fit must be one of {get_args(Fit)}. "
+            f"Received: fit={fit!r}{did_you_mean(fit, get_args(Fit))}"
+        )
     if isinstance(source, str):
         return _alignment_matrix(height, width, source, target, size).copy()
     found = source if isinstance(source, FacePoints) else FacePoints(source)
@@ -302,12 +327,10 @@ def warp(
     step = int(math.sqrt(abs(a * d - b * c)) + 1e-6)  # image pixels a chip pixel, one way
     if step >= 2:
         height, width = (-(-side // step) for side in image.shape[:2])
-        filled = np.pad(
-            image[:, :, :3],
-            ((0, height * step - image.shape[0]), (0, width * step - image.shape[1]), (0, 0)),
-            mode="edge",
-        )
-        image = cv2.resize(filled, (width, height), interpolation=cv2.INTER_AREA)
+        lower, right = height * step - image.shape[0], width * step - image.shape[1]
+        if lower or right:
+            image = cv2.copyMakeBorder(image, 0, lower, 0, right, cv2.BORDER_REPLICATE)
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         matrix[:, 2] = (matrix[:, 2] + 0.5) / step - 0.5  # pixel centres stand at whole numbers
         matrix[:, :2] /= step
     image = np.ascontiguousarray(image)

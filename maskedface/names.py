@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import unicodedata
 from collections.abc import Iterable
 
@@ -53,17 +54,34 @@ def near_names(name: str, names: Iterable[str], count: int = 3) -> tuple[str, ..
     return tuple(known for key in near for known in sorted(spelt[key]))[:count]
 
 
-def did_you_mean(name: str, names: Iterable[str]) -> str:
+def did_you_mean(name: object, names: Iterable[str]) -> str:
     """The end of a message about a name that is none of those that there are.
 
     Args:
-        name, names: as for `near_names`.
+        name: what was given; what is no text is like none.
+        names: those that there are.
 
     Returns:
         "; did you mean X?", or "" where none is like it.
     """
-    near = near_names(name, names, 1)
+    near = near_names(name, names, 1) if isinstance(name, str) else ()
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def near_path(path: str | os.PathLike[str]) -> str:
+    """As `did_you_mean`, for a file or folder that is not there: what lies where it was looked for.
+
+    Args:
+        path: as somebody spelt it.
+    """
+    folder, name = os.path.split(os.fspath(path).rstrip("/\\"))
+    if os.path.lexists(os.path.join(folder, name)) or not name:
+        return ""
+    try:
+        near = near_names(name, os.listdir(folder or "."), 1)
+    except OSError:  # the folder is not there either
+        return ""
+    return f"; did you mean {os.path.join(folder, near[0])}?" if near else ""
 
 
 def shown(text: str) -> str:

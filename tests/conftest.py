@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What tests find goes not to the user's own cache, nor comes from there."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MASKEDFACE_QUICK_START", "0")  # a conversion takes seconds
         patch.setenv("MASKEDFACE_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
 

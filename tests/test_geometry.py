@@ -147,3 +147,11 @@ def test_a_squashed_face_fills_the_chip_by_an_affine_fit() -> None:
 def test_another_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="fit must be one of .* Received: fit='bent'"):
         geometry.chip_matrix(9, 9, source="", target="dlib", size=9, fit="bent")  # type: ignore[arg-type]
+
+
+def test_similarities_are_each_ones_similarity() -> None:
+    rng = np.random.default_rng(0)
+    source, targets = rng.normal(50, 20, (5, 2)), rng.normal(300, 90, (7, 5, 2))
+    expected = [geometry.similarity(source, target) for target in targets]
+    np.testing.assert_allclose(geometry.similarities(source, targets), expected, atol=1e-9)
+    assert geometry.similarities(source, targets[:0]).shape == (0, 2, 3)

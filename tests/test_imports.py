@@ -15,34 +15,43 @@ from maskedface.training import Run
 PACKAGE = Path(maskedface.__file__).parent
 LEAVES = {
     *("images", "datasets", "geometry", "atomic_file", "locks", "extras", "masking", "conversion"),
-    *("names", "array_file", "checks"),
+    *("names", "array_file", "checks", "cache_folder", "progress", "quiet", "reprs"),
     *("recipes", "evaluation", "losses"),
 }
 MAY_USE = {
     **{leaf: set() for leaf in LEAVES},
+    "geometry": {"names"},
     "masking": {"geometry"},
+    "evaluation": {"names", "reprs"},
     "conversion": {"atomic_file", "extras"},
-    "images": {"extras"},
+    "images": {"extras", "progress"},
     "datasets": {
         *("geometry", "images", "layers", "masking", "atomic_file", "locks", "extras", "names"),
+        *("cache_folder", "reprs"),
     },
-    "audit": {"atomic_file", "datasets", "extras", "geometry", "images", "masking", "names"},
+    "audit": {
+        *("atomic_file", "datasets", "extras", "geometry", "images", "masking", "names", "reprs"),
+    },
     "synthetic": {"datasets", "masking"},
-    "masked_faces": {"audit", "datasets", "geometry", "images", "masking"},
+    "masked_faces": {"audit", "datasets", "geometry", "images", "masking", "names"},
     "metrics": {"losses"},
     "recipes": {"names"},
-    "landmarks": {"datasets", "geometry", "images", "extras", "models", "atomic_file"},
+    "landmarks": {
+        *("datasets", "geometry", "images", "extras", "models", "atomic_file", "cache_folder"),
+        *("names", "progress", "quiet", "reprs"),
+    },
     "layers": {"geometry", "masking"},
     "models": {"conversion", "geometry", "layers", "names"},
-    "training": LEAVES | {"models", "layers"},
+    "training": LEAVES | {"models", "layers", "engines"},
     "tuning": LEAVES | {"models", "layers", "training"},
     "recognition": {
         *("extras", "models", "geometry", "evaluation", "training", "datasets", "atomic_file"),
         *("landmarks", "masking", "names", "array_file", "images", "audit", "engines", "synthetic"),
-        "locks",
+        *("locks", "progress", "reprs", "cache_folder", "conversion", "exporting"),
     },
-    "engines": {"atomic_file", "evaluation", "extras", "geometry", "models"},
-    "exporting": {"engines", "models", "extras"},
+    "serving": {"recognition", "extras", "images", "masking", "names", "evaluation", "locks"},
+    "engines": {"atomic_file", "evaluation", "extras", "geometry", "models", "names"},
+    "exporting": {"engines", "models", "extras", "names", "quiet"},
     "reporting": LEAVES | {"models", "training"},
 }
 NOT_ON_WINDOWS = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
@@ -164,6 +173,9 @@ def test_listing_and_splitting_load_neither_tensorflow_nor_keras() -> None:
         ["verify", "nowhere", "photo"],
         ["enroll", "--gallery", "g.npz", "nowhere"],
         ["export", "nowhere", "--to", "onnx", "--out", "o.onnx"],
+        ["gallery", "list", "--gallery", "nowhere.npz"],
+        ["serve", "--gallery", "nowhere.npz"],
+        ["serve", "--gallery", "nowhere.npz", "--model", "dlib", "--host", "0.0.0.0"],
     ],
     ids=" ".join,
 )

@@ -27,16 +27,8 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 import _tool
 import numpy as np
-from benchmark import (
-    PEOPLE,
-    SIZE,
-    data_of,
-    interleaved,
-    paper_network,
-    quickest_epoch,
-    random_faces,
-    whole_recipe,
-)
+from benchmarks._frame import PEOPLE, SIZE, interleaved, random_faces
+from benchmarks._paper import data_of, paper_network, quickest_epoch, whole_recipe
 
 # FLOP a forward pass at 180 px: 4.1 GMAC at 224 px (He et al. 2016), by area; two FLOP a MAC.
 FORWARD = 2 * 4.1e9 * (180 / 224) ** 2

@@ -4,8 +4,9 @@
     python tools/check_ratios.py --record    # measures and writes tools/ratios.json
 
 Each figure is a ratio to ordinary work of the same kind, timed in turn with it, so that a slow or busy
-machine changes both: the command line and the import to a bare interpreter, listing to `os.walk`, the
-pipeline to decoding the same files by Pillow. Medians over the rounds.
+machine changes both: the command line and the imports to a bare interpreter, listing to `os.walk`, the
+pipeline to decoding the same files by Pillow. Medians over the rounds. What the benchmarks measure
+(`python -m tools.benchmarks`) takes minutes and other programs; this takes half of one.
 """
 
 from __future__ import annotations
@@ -110,6 +111,10 @@ def ways(folder: Path) -> dict[str, tuple[Callable[[], object], Callable[[], obj
     return {
         "start-up": (lambda: python("-m", "maskedface", "--help"), bare),
         "import datasets": (lambda: python("-c", "from maskedface.datasets import rmfrd"), bare),
+        "import recognizer": (
+            lambda: python("-c", "from maskedface.recognition import Gallery, Recognizer"),
+            bare,
+        ),
         "scan": (listing, walking),
         "pipeline": (pipeline, pillow),
     }

@@ -15,6 +15,7 @@ from maskedface.datasets.face_index import DOMAINS, Exclusion, Face, FaceIndex
 from maskedface.datasets.face_places import face_source, is_placed
 from maskedface.images.in_threads import read_many
 from maskedface.names import shown
+from maskedface.reprs import short_repr
 
 _SHOWN = 5  # rows of each list in the text; the JSON has all
 
@@ -57,6 +58,8 @@ class AuditReport:
     blank: tuple[tuple[str, str], ...]
     unaligned: int
     domain_check: DomainCheck
+
+    __repr__ = short_repr
 
     def to_json(self) -> dict[str, Any]:
         """All of it as plain values for `json.dump`.

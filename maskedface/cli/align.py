@@ -35,14 +35,15 @@ _NOT_FOUND = ("not found", "unreadable", _BEFORE, _STATED)  # the states that na
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
     data.add_data_arguments(parser, landmarks=False)
-    parser.add_argument("--out", required=True, metavar="CSV", help="the manifest to write")
-    parser.add_argument(
+    output = parser.add_argument_group("output")
+    output.add_argument("--out", required=True, metavar="CSV", help="the manifest to write")
+    output.add_argument(
         "--sheet",
         metavar="FILE|none",
         help="picture of the 48 worst; default: beside --out, as NAME.worst.png",
     )
-    parser.add_argument("--json", metavar="FILE", help="write counts, and what has no face, there")
-    add_count(parser, "--processes", "default: as many as processors for many images")
+    output.add_argument("--json", metavar="FILE", help="write counts, and what has no face, there")
+    add_count(output, "--processes", "default: as many as processors for many images")
     group = parser.add_argument_group("crops")
     group.add_argument(
         "--crops", metavar="DIR", help="write each found face there, warped, and a manifest.csv"

@@ -24,12 +24,13 @@ _SHOWN = 5  # faces and people printed; --json has all
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
     data.add_data_arguments(parser)
-    parser.add_argument("--json", metavar="FILE", help="write the whole report there")
-    parser.add_argument("--picture", metavar="FILE", help="draw it as a PNG there")
-    parser.add_argument(
+    group = parser.add_argument_group("report")
+    group.add_argument("--json", metavar="FILE", help="write the whole report there")
+    group.add_argument("--picture", metavar="FILE", help="draw it as a PNG there")
+    group.add_argument(
         "--write-clean", metavar="CSV", help="write a manifest of the images that can be decoded"
     )
-    parser.add_argument(
+    group.add_argument(
         "--no-domain-check",
         action="store_true",
         help="do not look for wrong masked/unmasked labels",

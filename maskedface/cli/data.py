@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from maskedface import datasets
 from maskedface.cli.values import add_count, rate
 from maskedface.datasets import FaceIndex
-from maskedface.names import shown
+from maskedface.names import did_you_mean, near_path, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -179,7 +179,8 @@ def placed(args: argparse.Namespace, faces: str, *parts: FaceIndex) -> tuple[Fac
 
     word, joined = args.landmarks, sum(parts[1:], parts[0])
     if word not in (None, "find", "none") and not os.path.isfile(word):
-        raise ValueError(f"--landmarks must be find, none or a file. Received: {word!r}")
+        near = did_you_mean(word, ("find", "none")) or near_path(word)
+        raise ValueError(f"--landmarks must be find, none or a file. Received: {word!r}{near}")
     if word is None and faces == "aligned" and not any(map(is_placed, joined.faces)):
         word = "find"
     if word == "find":

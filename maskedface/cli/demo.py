@@ -15,12 +15,13 @@ from maskedface.cli.values import add_count
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
-    parser.add_argument(
+    group = parser.add_argument_group("people")
+    group.add_argument(
         "--run", default="runs/demo", metavar="DIR", help="the folder it all goes to"
     )
-    add_count(parser, "--people", "how many people are drawn", 16, least=2)
-    add_count(parser, "--photos", "photos a person and domain", 8, least=2)
-    add_count(parser, "--seed", "of the people and of training", 0, least=0)
+    add_count(group, "--people", "how many people are drawn", 16, least=2)
+    add_count(group, "--photos", "photos a person and domain", 8, least=2)
+    add_count(group, "--seed", "of the people and of training", 0, least=0)
 
 
 def run(args: argparse.Namespace) -> int:

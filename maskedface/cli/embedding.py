@@ -7,7 +7,7 @@ import functools
 from collections.abc import Iterator, Sequence
 
 from maskedface.cli import data
-from maskedface.cli.recognizing import network_words, refuse_network_words
+from maskedface.cli.recognizing import engine_choice, network_words, refuse_network_words
 from maskedface.datasets import FaceIndex
 from maskedface.datasets.face_places import is_placed
 from maskedface.recognition import Gallery, Recognizer
@@ -24,7 +24,7 @@ def models_and_faces(
     """Each model, with the faces as they are shown to it (`data.placed`).
 
     Args:
-        args: the words for images, and those of `recognizing.add_network_words`.
+        args: the words for images, and those of `recognizing.add_network_words` and `add_engine`.
         names: as for `Recognizer.load`.
         parts: as for `data.placed`.
         mirror: whether each embedding is joined with the mirror's.
@@ -38,7 +38,10 @@ def models_and_faces(
         FileNotFoundError: if there is no such model.
     """
     refuse_network_words(args, names)
-    found = {name: Recognizer.load(name, **network_words(args, name)) for name in names}
+    engine = engine_choice(args)
+    found = {
+        name: Recognizer.load(name, **network_words(args, name), engine=engine) for name in names
+    }
     if mirror:
         found = {name: _mirrored(name, one, with_cohort) for name, one in found.items()}
     placed = functools.cache(lambda wanted: data.placed(args, wanted, *parts))

@@ -19,12 +19,16 @@ chosen on strangers; 2 a user error, nothing was written.
 from __future__ import annotations
 
 import argparse
-import functools
-import os
+import math
+from typing import TYPE_CHECKING
 
 from maskedface.cli import recognizing
 from maskedface.cli.outputs import check_inputs, check_outputs
 from maskedface.cli.values import add_count, add_wait, rate
+from maskedface.recognition.stores.address import is_one, local_file, shown_address
+
+if TYPE_CHECKING:
+    from maskedface.recognition import Gallery
 
 # seconds: the lock is held while a change is applied and saved, not while faces are read
 _PATIENCE = 60.0
@@ -37,52 +41,67 @@ _UPDATE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
-    parser.add_argument("photos", nargs="*", metavar="FOLDER|PHOTO")
-    parser.add_argument("--gallery", required=True, metavar="FILE", help="made where there is none")
-    parser.add_argument("--person", metavar="NAME", help="all photographs are of this person")
     parser.add_argument(
+        "photos",
+        nargs="*",
+        metavar="FOLDER|PHOTO",
+        help="folders of people, a folder each, or with --person photographs",
+    )
+    _add_people_arguments(parser.add_argument_group("people"))
+    gallery = parser.add_argument_group("gallery")
+    _add_gallery_arguments(gallery)
+    add_wait(gallery, _PATIENCE)
+    _add_threshold_arguments(parser.add_argument_group("thresholds"))
+    recognizing.add_recognizer_arguments(parser)
+    output = recognizing.add_output_arguments(parser, verbose=False)
+    output.add_argument(
+        "--pictures", metavar="DIR", help="write each photograph there, with its box"
+    )
+
+
+def _add_people_arguments(group: argparse._ActionsContainer) -> None:
+    group.add_argument("--person", metavar="NAME", help="all photographs are of this person")
+    group.add_argument(
         "--remove", action="append", default=[], metavar="NAME", help="forget this person"
     )
-    parser.add_argument(
+    group.add_argument(
         "--from",
         dest="made_from",
-        metavar="FILE",
+        metavar="FILE|ADDRESS",
         help="enroll the people of this gallery by the photographs that it remembers",
     )
-    parser.add_argument(
+    group.add_argument(
         "--existing",
         choices=("refuse", "add", "replace"),
         default="refuse",
         help="what to do with people who are enrolled already; default: refuse the command",
     )
-    parser.add_argument(
+
+
+def _add_gallery_arguments(group: argparse._ActionsContainer) -> None:
+    group.add_argument("--gallery", required=True, metavar="FILE", help="made where there is none")
+    group.add_argument(
         "--keep",
         choices=("mean", "all"),
         help="of a new gallery: one mean vector a person (default), or all their faces",
     )
-    parser.add_argument(
+    group.add_argument(
         "--remember",
         choices=("paths", "crops", "nothing"),
         help="what to remember of each photograph, to make the gallery again with another network: where "
         "it lies (default of a new gallery), the face itself too, or nothing; of those enrolled no more",
     )
     add_count(
-        parser,
+        group,
         "--masks",
         "of a new gallery: enroll each unmasked face with N drawn masks too, so that a network that "
         "never saw masks finds it under one (10 is a good number; default: the run's recipe, else 0)",
         least=0,
         most=100,
     )
-    _add_threshold_arguments(parser)
-    parser.add_argument(
-        "--pictures", metavar="DIR", help="write each photograph there, with its box"
-    )
-    recognizing.add_recognizer_arguments(parser)
-    add_wait(parser, _PATIENCE)
 
 
-def _add_threshold_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_threshold_arguments(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--strangers", metavar="FOLDER", help="people not in the gallery, a folder each"
     )
@@ -103,20 +122,39 @@ def _add_threshold_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface enroll --help`."""
     _check_words(args)
-    check_inputs(*args.photos, args.made_from, args.strangers)
-    inputs = [args.gallery, *args.photos, args.made_from]
+    check_inputs(*args.photos, local_file(args.made_from), args.strangers)
+    inputs = [local_file(args.gallery), *args.photos, local_file(args.made_from)]
     check_outputs(args.json, folder=args.pictures, inputs=inputs)
     from maskedface.cli.enrolled import report
-    from maskedface.recognition import Gallery
+    from maskedface.recognition import Recognizer, open_store
     from maskedface.recognition.gallery_update import GalleryUpdate
+
+    opened: list[Recognizer] = []
+
+    def recognizer(gallery: Gallery | None) -> Recognizer:
+        opened.append(recognizing.read_recognizer(args, gallery, _count(args, gallery)))
+        return opened[-1]
 
     update = GalleryUpdate(
         path=args.gallery,
-        recognizer=functools.partial(recognizing.read_recognizer, args),
-        made_from=Gallery.load(args.made_from) if args.made_from else None,
+        recognizer=recognizer,
+        made_from=open_store(args.made_from).gallery() if args.made_from else None,
         **{name: getattr(args, name) for name in _UPDATE},
     )
-    return report(args, update.apply())
+    code = report(args, update.apply())
+    for one in opened:
+        recognizing.keep_network(args, one)
+    return code
+
+
+def _count(args: argparse.Namespace, gallery: Gallery | None) -> float:
+    """How many faces are embedded; infinitely many where strangers' or another gallery's are, too."""
+    from maskedface.recognition import photo_files
+
+    many = args.strangers or args.made_from or (gallery and gallery.calibration)
+    if many or gallery is None:
+        return math.inf
+    return len(photo_files(*args.photos)) * (1 + gallery.masks)
 
 
 def _check_words(args: argparse.Namespace) -> None:
@@ -128,13 +166,15 @@ def _check_words(args: argparse.Namespace) -> None:
         raise ValueError("--gallery must be a file, which is read and written. Received: '-'")
     if not args.made_from:
         return
-    if os.path.realpath(args.made_from) == os.path.realpath(args.gallery):
+    if is_one(args.made_from, args.gallery):
         raise ValueError(
-            f"--from must be another file than --gallery. Received: {args.made_from!r} for both"
+            "--from must be another gallery than --gallery. "
+            f"Received: {shown_address(args.made_from)!r} for both"
         )
     others = [args.photos, args.person, args.alignment, args.pictures, args.fall_back != "never"]
     if any(others):
         raise ValueError(
             "--from must come without photographs, --person, --alignment, --fall-back and --pictures: that "
-            f"gallery knows whom its photographs show and how. Received: --from {args.made_from!r} and more"
+            "gallery knows whom its photographs show and how. "
+            f"Received: --from {shown_address(args.made_from)!r} and more"
         )

@@ -1,6 +1,7 @@
 """Print the results of finished runs, beside each other and beside the paper's.
 
-Each RUN is a run folder, or a folder of runs with several seeds (seed-0/, seed-1/ ...).
+Each RUN is a finished run's folder or a folder of runs: one a seed (seed-0/, seed-1/ ...), recipes that
+start from each other, of which the last counts, or several that stand beside each other.
 
   maskedface evaluate runs/cosine --against runs/frozen
   maskedface evaluate runs/cosine --learner svm                  (another learner on the embedding)
@@ -8,7 +9,7 @@ Each RUN is a run folder, or a folder of runs with several seeds (seed-0/, seed-
   maskedface evaluate runs/cosine --data OTHER --domain masked   (the same people, other images)
 
 With --protocol the embeddings are compared, not the people of the run: a RUN may then also be "dlib" or a
-.keras file, and faces may be of anybody.
+.keras file, of several seeds the first counts, and faces may be of anybody.
 
   maskedface evaluate dlib --protocol lfw --data LFW                             (a published list of pairs)
   maskedface evaluate runs/cosine --against dlib --protocol mfr2 --data MFR2     (and how far they differ)
@@ -25,10 +26,11 @@ from __future__ import annotations
 import argparse
 import functools
 import itertools
+import os
 from typing import TYPE_CHECKING
 
 from maskedface.cli import data
-from maskedface.cli.recognizing import add_network_words, given_words
+from maskedface.cli.recognizing import add_engine, add_network_words, engine_choice, given_words
 from maskedface.cli.tables import figure
 from maskedface.cli.values import add_count, rate
 from maskedface.names import did_you_mean
@@ -40,23 +42,30 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
-    parser.add_argument("runs", nargs="+", metavar="RUN")
     parser.add_argument(
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help="run folders, or folders of runs; with --protocol any model",
+    )
+    group = parser.add_argument_group("comparison")
+    group.add_argument(
         "--against",
         metavar="RUN",
         help="show the paired difference to this run; with a list of pairs to this model (default: the "
         "first)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--learner",
         choices=("class_means", "logistic", "svm", "knn"),
         help="fit this to the training faces' embeddings in place of each run's own head",
     )
-    parser.add_argument(
+    group.add_argument(
         "--join", action="store_true", help="join the runs' embeddings, seed by seed, into one"
     )
-    parser.add_argument("--json", metavar="FILE", help="with images: write the report there")
-    add_network_words(parser)
+    group.add_argument("--json", metavar="FILE", help="with images: write the report there")
+    add_network_words(parser.add_argument_group("network's file"))
+    add_engine(parser.add_argument_group("engine"))
     data.add_data_arguments(parser)
     _add_protocol_arguments(parser)
 
@@ -100,16 +109,43 @@ def run(args: argparse.Namespace) -> int:
             f"{word} must come with --protocol: runs state their own. Received: {word} {value} alone"
         )
     from maskedface.cli.results import print_results
-    from maskedface.training import find_runs
 
-    groups = {path: find_runs(path) for path in args.runs}
+    groups = {name: runs for path in args.runs for name, runs in _groups(path).items()}
     if args.data or args.manifest:
         return _on_other_images(groups, args)
+    if engine_choice(args) is not None:
+        raise ValueError(
+            "--engine must come with images or --protocol: a run's own results are kept. "
+            f"Received: --engine {args.engine} alone"
+        )
     results = {f"{path} ({runs[0].recipe.name})": runs for path, runs in groups.items()}
     if args.learner or args.join:
         results = _relearned(groups, args.learner or "class_means", args.join)
-    print_results(results, find_runs(args.against) if args.against else None)
+    print_results(results, _against(args.against))
     return 0
+
+
+def _groups(path: str) -> dict[str, list[Run]]:
+    """The runs of a folder: {what to call them: one a seed}; of a folder of other runs each one's."""
+    from maskedface.reporting import find_groups
+    from maskedface.training import find_runs
+
+    try:
+        return {path: find_runs(path)}
+    except FileNotFoundError as error:
+        # Not of one recipe: of several that stand beside each other, as a report shows them.
+        try:
+            groups = find_groups(path)
+        except FileNotFoundError:
+            raise error from None
+    above = os.path.dirname(os.path.normpath(path))
+    return {os.path.join(above, group.label): [*group.runs] for group in groups}
+
+
+def _against(path: str | None) -> list[Run] | None:
+    from maskedface.training import find_runs
+
+    return find_runs(path) if path else None
 
 
 def _on_protocol(args: argparse.Namespace) -> int:
@@ -165,9 +201,9 @@ def _relearned(groups: dict[str, list[Run]], learner: Learner, join: bool) -> di
 
 
 def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> int:
-    from maskedface import models
     from maskedface.atomic_file import write_json
     from maskedface.datasets import read_aligned_faces
+    from maskedface.recognition.by_engine import run_by_engine
     from maskedface.training.domain_reports import report_domains
     from maskedface.training.lineage import refuse_rows
     from maskedface.training.named_models import faces_of
@@ -177,14 +213,14 @@ def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> 
         refuse_rows(run, index)
 
     placed = functools.cache(lambda wanted: data.placed(args, wanted, index)[0])
-    reports = {}
+    choice, reports = engine_choice(args), {}
     for path, runs in groups.items():
         for run in runs:
             record, rows = run.record, placed(faces_of(run))
             size, alignment = record["image_size"], record["alignment"]
             faces = read_aligned_faces(rows, size=size, alignment=alignment, progress=True)
             labels = index.labels(tuple(record["classes"]))
-            report = report_domains(index, labels, models.predict(run.model, faces))
+            report = report_domains(index, labels, run_by_engine(run, choice)(faces))
             reports[run.path] = report
             for domain, scores in report.items():
                 low, high = scores["accuracy_interval"]

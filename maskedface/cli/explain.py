@@ -1,6 +1,7 @@
 """Show what a model looks at, and which share of that lies where a mask would.
 
-RUN is a finished run's folder, "dlib" or a .keras file.
+RUN is "dlib", a .keras file, a finished run's folder or a folder of runs (of several seeds the first
+counts, of recipes that start from each other the last).
 
   maskedface explain runs/mine PHOTO.jpg --out looked      (the person named: what speaks for them)
   maskedface explain dlib PROBE.jpg --reference OTHER.jpg  (what makes the two alike)
@@ -32,13 +33,14 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
-    parser.add_argument("run", metavar="RUN")
-    parser.add_argument("photos", nargs="*", metavar="PHOTO|FOLDER")
-    parser.add_argument("--reference", metavar="PHOTO", help="explain the likeness to this face")
-    parser.add_argument("--out", default="explained", metavar="DIR", help="where pictures go")
-    parser.add_argument("--against", metavar="RUN", help="measure this model too, face by face")
-    parser.add_argument("--protocol", metavar="COLUMN", help="measure on this column's part test")
-    add_model_alignment(parser)
+    parser.add_argument("run", metavar="RUN", help="dlib, a run folder or a .keras file")
+    parser.add_argument("photos", nargs="*", metavar="PHOTO|FOLDER", help="what to explain")
+    group = parser.add_argument_group("explanation")
+    group.add_argument("--reference", metavar="PHOTO", help="explain the likeness to this face")
+    group.add_argument("--out", default="explained", metavar="DIR", help="where pictures go")
+    group.add_argument("--against", metavar="RUN", help="measure this model too, face by face")
+    group.add_argument("--protocol", metavar="COLUMN", help="measure on this column's part test")
+    add_model_alignment(group)
     data.add_data_arguments(parser)
 
 
@@ -58,13 +60,13 @@ def _show(args: argparse.Namespace) -> int:
     from maskedface import evaluation, masking, models
     from maskedface.cli.outputs import check_outputs, picture_path, write_picture
     from maskedface.recognition import Recognizer, photo_files
-    from maskedface.training import last_run
+    from maskedface.training import find_run
 
     check_outputs(folder=args.out)
     recognizer = Recognizer.load(
         args.run, alignment=args.model_alignment, aligned_to=args.alignment, fall_back="always"
     )
-    run = last_run(args.run) if os.path.isdir(args.run) else None
+    run = find_run(args.run) if os.path.isdir(args.run) else None
     if args.reference is None and run is None:
         raise ValueError("--reference must be given for a model that names nobody. Received: none")
     paths = photo_files(*args.photos)

@@ -1,6 +1,7 @@
 """Write a model as a file that runs without this library, read it back and compare it with Keras.
 
-MODEL is "dlib", a finished run's folder or a .keras file.
+MODEL is "dlib", a .keras file, a finished run's folder or a folder of runs (of several seeds the first
+counts, of recipes that start from each other the last).
 
   maskedface export runs/mine --to litert --precision int8 --out mine.tflite
   maskedface export runs/mine --to savedmodel onnx litert --precision float32 float16 int8 --out FOLDER
@@ -38,26 +39,27 @@ _BATCH = 32  # faces that a file is given at a time
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
-    parser.add_argument("model", metavar="MODEL")
-    parser.add_argument(
+    parser.add_argument("model", metavar="MODEL", help="dlib, a run folder or a .keras file")
+    group = parser.add_argument_group("files")
+    group.add_argument(
         "--to", nargs="+", required=True, choices=("savedmodel", "onnx", "litert"), metavar="FORMAT",
         help="savedmodel, onnx, litert",
     )  # fmt: skip
-    parser.add_argument(
+    group.add_argument(
         "--precision", nargs="+", default=["float32"], choices=("float32", "float16", "int8"),
         metavar="PRECISION", help="float32; of litert also float16 and int8",
     )  # fmt: skip
-    parser.add_argument(
+    group.add_argument(
         "--out", required=True, metavar="FILE", help="one file, or for several a folder"
     )
-    parser.add_argument(
+    group.add_argument(
         "--output",
         choices=("embedding", "logits", "probabilities"),
         help="what comes out; default: logits of a run's people, else the embedding",
     )
-    add_count(parser, "--calibrate", "faces for int8", 100)
-    add_count(parser, "--seed", "which faces", 0, least=0)
-    parser.add_argument(
+    add_count(group, "--calibrate", "faces for int8", 100)
+    add_count(group, "--seed", "which faces", 0, least=0)
+    group.add_argument(
         "--check",
         type=share,
         nargs="?",
@@ -65,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="score every file on the run's test faces; none may lose more than this share of them (.01)",
     )
-    add_model_alignment(parser)
+    add_model_alignment(group)
     data.add_data_arguments(parser)
 
 
@@ -133,11 +135,9 @@ def _jobs(args: argparse.Namespace) -> list[tuple[str, Any, Any]]:
 def _read(args: argparse.Namespace) -> tuple[keras.Model, dict[str, Any], Run | None]:
     """The model as it is to be written, what its file shall tell, and the run that it is of."""
     from maskedface import models
-    from maskedface.training import find_runs
     from maskedface.training.named_models import open_model
 
-    name = find_runs(args.model)[0].path if os.path.isdir(args.model) else args.model
-    model, alignment, _, run = open_model(name, args.model_alignment)
+    model, alignment, _, run = open_model(args.model, args.model_alignment)
     embedder = models.embedder(model)
     is_open = run is not None and "embeddings" in run.predictions
     wanted = args.output or ("embedding" if is_open or embedder is model else "logits")
@@ -187,10 +187,9 @@ def _faces(
 
 def _print(model: keras.Model, done: list[Exported], images: np.ndarray) -> None:
     from maskedface import exporting, models
-    from maskedface.exporting.exported import in_float32
     from maskedface.exporting.timing import time_models
 
-    plain, several = in_float32(model), images[:32]
+    plain, several = models.computing_float32(model), images[:32]
     ways: dict[str, Any] = {"Keras": lambda batch: models.predict(plain, batch)}
     ways |= {one.path: exporting.load(one.path) for one in done}
     spent = time_models(ways, images[:1]), time_models(ways, several, rounds=3)

@@ -2,7 +2,9 @@
 
   maskedface identify --gallery friends.npz PHOTO FOLDER --json who.json --pictures annotated
 
-A person is named from the gallery's threshold on (`maskedface enroll` chooses it), else "unknown".
+A person is named from the gallery's threshold on (`maskedface enroll` chooses it where it can), else from a
+default one on, which was measured on other people: "probably Ada". Below it the most alike person is
+"perhaps", where many photographs of one person are no more alike, or a face is "unknown".
 Exit codes: 0 every face of every photograph has a name; 1 a face is unknown, or a photograph shows none;
 2 a user error; 3 a file could not be read, or its picture not written (the others are done).
 --json is written every half minute and at the end, also where the command is stopped: "complete" says
@@ -20,10 +22,14 @@ from maskedface.cli import recognizing
 from maskedface.cli.outputs import check_inputs, check_outputs, try_picture
 from maskedface.cli.tables import print_table
 from maskedface.cli.values import add_count, score
+from maskedface.masking import SEEMS_MASKED
 from maskedface.names import shown
+from maskedface.recognition.default_rates import FPIR
+from maskedface.recognition.stores.address import local_file, shown_address
+from maskedface.recognition.words import how_many
 
 if TYPE_CHECKING:
-    from maskedface.recognition import Gallery
+    from maskedface.recognition import Identity, Recognizer
     from maskedface.recognition.batch import PhotoResult
 
 _SAVED_EVERY = 30.0  # seconds: the whole of it is written anew
@@ -31,29 +37,37 @@ _SAVED_EVERY = 30.0  # seconds: the whole of it is written anew
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
-    parser.add_argument("photos", nargs="+", metavar="PHOTO|FOLDER")
-    parser.add_argument("--gallery", required=True, metavar="FILE", help="whom to recognize")
     parser.add_argument(
+        "photos",
+        nargs="+",
+        metavar="PHOTO|FOLDER",
+        help="photographs, and folders of them at any depth",
+    )
+    group = parser.add_argument_group("gallery")
+    group.add_argument("--gallery", required=True, metavar="FILE|ADDRESS", help="whom to recognize")
+    group.add_argument(
         "--threshold",
         type=score(2),
         metavar="SCORE",
-        help="name from here on, in [-1, 1], with a cohort in [-2, 2]; default: the gallery's",
+        help="name from here on, in [-1, 1], with a cohort in [-2, 2]; default: the gallery's, else "
+        "one measured on other people",
     )
-    add_count(parser, "--candidates", "shown for each face", 3)
-    parser.add_argument("--pictures", metavar="DIR", help="write each photograph there, with names")
     recognizing.add_recognizer_arguments(parser)
+    output = recognizing.add_output_arguments(parser)
+    add_count(output, "--candidates", "people named for each face in JSON and by --verbose", 3)
+    output.add_argument("--pictures", metavar="DIR", help="write each photograph there, with names")
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface identify --help`."""
-    check_inputs(args.gallery, *args.photos)
+    check_inputs(local_file(args.gallery), *args.photos)
     from maskedface.atomic_file import is_stream
-    from maskedface.recognition import Gallery, identify_all, photo_files
+    from maskedface.recognition import identify_all, open_store, photo_files
 
-    gallery = Gallery.load(args.gallery)
+    gallery = open_store(args.gallery).gallery()
     paths = photo_files(*args.photos)
-    check_outputs(args.json, folder=args.pictures, inputs=(*paths, args.gallery))
-    recognizer = recognizing.read_recognizer(args, gallery)
+    check_outputs(args.json, folder=args.pictures, inputs=(*paths, local_file(args.gallery)))
+    recognizer = recognizing.read_recognizer(args, gallery, len(paths))
     rows: list[_Row] = []
     # A file is replaced each time; a pipe would get one after the other.
     saved_every = _SAVED_EVERY if args.json and not is_stream(args.json) else float("inf")
@@ -70,8 +84,9 @@ def run(args: argparse.Namespace) -> int:
     finally:
         if rows:
             _save(args, rows, complete=complete)
-    _print(rows)
-    _print_threshold(gallery, args.threshold)
+    _print(rows, args.verbose)
+    _print_threshold(recognizer, args.threshold, rows)
+    recognizing.keep_network(args, recognizer)
     if any(row.error for row in rows):
         return 3
     identities = [row.result.identities for row in rows]
@@ -112,10 +127,11 @@ def _save(args: argparse.Namespace, rows: list[_Row], *, complete: bool) -> None
 
     if args.json:
         photos = [row.to_dict() for row in rows]
-        write_json(args.json, {"gallery": args.gallery, "complete": complete, "photos": photos})
+        facts = {"gallery": shown_address(args.gallery), "complete": complete}
+        write_json(args.json, {**facts, "photos": photos})
 
 
-def _print(rows: list[_Row]) -> None:
+def _print(rows: list[_Row], verbose: bool) -> None:
     from rich.text import Text
 
     cells: list[tuple[object, ...]] = []
@@ -125,31 +141,46 @@ def _print(rows: list[_Row]) -> None:
         elif not row.result.identities:
             cells.append((row.result.path, "", "no face found"))
         for number, one in enumerate(row.result.identities, 1):
-            first, *others = one.candidates
-            cells.append(
-                (
-                    row.result.path,
-                    number,
-                    one.person or f"unknown ({first.person}?)",
-                    f"{first.score:.3f}",
-                    ", ".join(f"{other.person} {other.score:.3f}" for other in others),
-                    f"{one.face.masked:.2f}",
-                    one.face.aligned_by,
-                )
-            )
-    print_table(("photograph", "face", "person", "score", "next", "mask", "found by"), cells)
+            masked = "masked" if one.face.masked >= SEEMS_MASKED else ""
+            numbers = _numbers(one) if verbose else ()
+            cells.append((row.result.path, number, str(one), masked, *numbers))
+    columns = ("photograph", "face", "person", "mask")
+    more = ("mask, probability", "score", "threshold", "next", "FPIR", "FNMR", "found by")
+    print_table((*columns, *(more if verbose else ())), cells)
 
 
-def _print_threshold(gallery: Gallery, given: float | None) -> None:
-    made = gallery.calibration
+def _numbers(one: Identity) -> tuple[str, ...]:
+    first, *others = one.candidates
+    likelihood = one.likelihood
+    return (
+        f"{one.face.masked:.2f}",
+        f"{first.score:.3f}",
+        "" if one.threshold is None else f"{one.threshold:.3f}",
+        ", ".join(f"{other.person} {other.score:.3f}" for other in others),
+        "" if one.false_positive_rate is None else f"{one.false_positive_rate:.2g}",
+        "" if likelihood is None else f"{likelihood.false_non_match_rate:.2g}",
+        one.face.aligned_by,
+    )
+
+
+def _print_threshold(recognizer: Recognizer, given: float | None, rows: list[_Row]) -> None:
+    gallery, made = recognizer.gallery, recognizer.gallery.calibration
+    found = [one for row in rows for one in row.result.identities]
     if given is not None:
         print(recognizing.given_threshold(given, made, "fpir"))
-    elif made is None:
-        print("no threshold: nobody is named. `maskedface enroll --strangers DIR` chooses one")
-    else:
+    elif made is not None:
         print(
-            f"threshold {made.identify:.3f}: FPIR {made.fpir:g} on {made.probes} faces of "
-            f"{made.people} people ({shown(made.source)}) against {made.gallery} enrolled"
+            f"by the gallery's own threshold: at most {how_many(made.fpir)} faces of strangers got a "
+            f"name, of {made.probes} faces of {made.people} people ({shown(made.source)}) against "
+            f"{made.gallery} enrolled"
         )
         if made.gallery != len(gallery):
             print(recognizing.changed_rate(gallery, made))
+    elif any(one.threshold is not None for one in found):
+        sources = {one.likelihood.source for one in found if one.likelihood is not None}
+        print(
+            f"by default thresholds, not calibrated on your people: at most {how_many(FPIR)} strangers get "
+            f"a name; measured on {', '.join(sorted(sources))}"
+        )
+    if given is None and made is None and any(one.threshold is None for one in found):
+        print(recognizing.no_threshold(recognizer, [one.face for one in found]))

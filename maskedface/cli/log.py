@@ -14,6 +14,8 @@ def shown_log() -> Iterator[None]:
     logger, level = logging.getLogger("maskedface"), logging.getLogger("maskedface").level
     # What Python uses where nobody has set up logging: warnings, their text alone, on standard error.
     handlers = [_Printed(), logging.lastResort or logging.NullHandler()]
+    tensorflow = logging.getLogger("tensorflow")
+    tensorflow.addFilter(_is_news)
     for handler in handlers:
         logger.addHandler(handler)
     logger.setLevel(logging.INFO)
@@ -21,8 +23,14 @@ def shown_log() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
+        tensorflow.removeFilter(_is_news)
         for handler in handlers:
             logger.removeHandler(handler)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not that TensorFlow traces a function for another shape: a note to who writes the code."""
+    return "triggered tf.function retracing" not in str(record.msg)
 
 
 class _Printed(logging.Handler):

@@ -26,6 +26,8 @@ COMMANDS = {
     "evaluate": "print the results of runs, or evaluate one on other images",
     "report": "write one HTML page about runs, with tables, figures and faces",
     "enroll": "add people's photographs to a gallery, or remove people",
+    "gallery": "list a gallery's people, copy it into a database, show who changed it",
+    "serve": "answer over HTTP, with a page to use from a browser",
     "identify": "say who the people in photographs are",
     "verify": "say whether two photographs show one person",
     "explain": "show what a model looks at, and how much of it a mask would cover",
@@ -49,17 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words or words[0] not in COMMANDS:
         return _top(words)
     from maskedface.cli.log import shown_log  # what the list of commands needs not
-    from maskedface.cli.quiet import hush_tensorflow
+    from maskedface.cli.parsing import Parser
+    from maskedface.quiet import hush_tensorflow
 
     # Before TensorFlow is imported: its start-up notes are not the user's concern.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     hush_tensorflow()
     command = importlib.import_module(f"maskedface.cli.{words[0]}")
-    parser = argparse.ArgumentParser(
-        f"maskedface {words[0]}",
-        description=command.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser(f"maskedface {words[0]}", command.__doc__)
     command.add_arguments(parser)
     parsed = parser.parse_args(words[1:])
     # An output file "-" is standard output: what is said to people makes way.

@@ -16,13 +16,14 @@ from maskedface.cli.values import add_count
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
-    parser.add_argument("--out", required=True, metavar="PNG", help="the picture to write")
-    parser.add_argument("--alignment", default="arcface", help="the faces' alignment")
-    add_count(parser, "--size", "the faces' height and width in pixels", 112)
-    add_count(parser, "--columns", "how many masks of each style", 10)
-    add_count(parser, "--seed", "of the masks and the faces", 0, least=0)
-    parser.add_argument("--picture", metavar="FILE", help="a picture of a mask, as one more style")
-    parser.add_argument(
+    group = parser.add_argument_group("sheet")
+    group.add_argument("--out", required=True, metavar="PNG", help="the picture to write")
+    group.add_argument("--alignment", default="arcface", help="the faces' alignment")
+    add_count(group, "--size", "the faces' height and width in pixels", 112)
+    add_count(group, "--columns", "how many masks of each style", 10)
+    add_count(group, "--seed", "of the masks and the faces", 0, least=0)
+    group.add_argument("--picture", metavar="FILE", help="a picture of a mask, as one more style")
+    group.add_argument(
         "--points", nargs=6, metavar="NAME=X,Y", help="where its six points lie, in its pixels"
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from maskedface.atomic_file import STANDARD_OUTPUT
+from maskedface.names import near_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +53,9 @@ def check_inputs(*paths: str | None) -> None:
     """
     for path in paths:
         if path and not os.path.exists(path):
-            raise FileNotFoundError(f"a file to read must exist. Received: {path!r}")
+            raise FileNotFoundError(
+                f"a file to read must exist. Received: {path!r}{near_path(path)}"
+            )
 
 
 def _check_folder(folder: str) -> None:

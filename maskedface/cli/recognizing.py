@@ -5,14 +5,24 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from maskedface.cli.values import add_count, input_range
+from maskedface.cli.values import add_count, add_engine_words, input_range
 
 if TYPE_CHECKING:
-    from maskedface.recognition import Gallery, Recognizer
+    from maskedface.engines import KerasEmbedder
+    from maskedface.recognition import EngineChoice, Gallery, Recognizer
     from maskedface.recognition.calibration import Calibration
+    from maskedface.recognition.default_rates import DefaultRates, Likelihood
+    from maskedface.recognition.faces import DetectedFace
 
+
+_DEFAULT = (
+    "dlib"  # the network whose weights anybody can get, and whose default thresholds are shipped
+)
+# Photographs for which LiteRT's start and Keras' speed come out alike: it takes 1.5 times as long for each,
+# and TensorFlow some three seconds to come.
+_FEW = 200
 
 # What may be said of a network's file, and the name that `Recognizer.load` has for it. All but the first
 # are of .onnx files alone.
@@ -25,12 +35,12 @@ _WORDS = {
 
 
 def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --model, --model-alignment, --alignment, --fall-back and --json."""
+    """Adds --model, --model-alignment, --alignment, --fall-back and the words of `add_engine`."""
     group = parser.add_argument_group("recognizer")
     add_model(
         group,
         "dlib's network, a finished run's folder, a .keras or .onnx file, or an ensemble's .json; "
-        "default: the gallery's",
+        "default: the gallery's, else dlib",
     )
     group.add_argument(
         "--alignment",
@@ -41,9 +51,9 @@ def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
         "--fall-back",
         choices=("never", "always"),
         default="never",
-        help="where no face is found, take the whole photograph as one: never or always",
+        help="where no face is found, take the whole photograph as one",
     )
-    parser.add_argument("--json", metavar="FILE", help="write the results there")
+    add_engine(group)
 
 
 def add_model(parser: argparse._ActionsContainer, help: str) -> None:
@@ -80,6 +90,46 @@ def add_network_words(parser: argparse._ActionsContainer) -> None:
     add_count(
         parser, "--input-size", "of such a file that takes any size: its faces' side, in pixels"
     )
+
+
+def add_engine(parser: argparse._ActionsContainer) -> None:
+    """Adds --engine, --engine-precision and --calibration."""
+    add_engine_words(parser, "what embeds")
+    parser.add_argument(
+        "--calibration",
+        metavar="FOLDER",
+        help="real faces, a folder a person, on which the engine is compared with Keras, and int8 is "
+        "calibrated; nobody of whom figures are reported; default: a run's training faces",
+    )
+
+
+def engine_choice(args: argparse.Namespace) -> EngineChoice | None:
+    """What the words of `add_engine` say, for `Recognizer.load`; None where they say Keras.
+
+    Raises:
+        ValueError: if a word has nothing to do, or the processor cannot compute so.
+        ModuleNotFoundError: if the engine is not installed; the message has the pip line.
+    """
+    engine, precision, folder = map(vars(args).get, ("engine", "engine_precision", "calibration"))
+    if engine is None and precision is None:
+        if folder:
+            raise ValueError(
+                f"--calibration must come with --engine. Received: --calibration {folder} alone"
+            )
+        return None
+    from maskedface import datasets
+    from maskedface.recognition.by_engine import EngineChoice, few_faces
+
+    words: tuple[Any, Any] = (engine or "keras", precision or "float32")
+    EngineChoice(*words)  # refuses them before faces are looked for
+    if not folder:
+        return EngineChoice(*words)
+    from maskedface.landmarks import find_landmarks
+
+    faces = datasets.people_folder(folder, "unmasked", alignment=args.alignment)
+    faces = few_faces(faces)
+    faces = faces if args.alignment else find_landmarks(faces, progress=True)
+    return EngineChoice(*words, faces=faces)
 
 
 def network_words(args: argparse.Namespace, name: str) -> dict[str, Any]:
@@ -123,32 +173,93 @@ def _taken_by(name: str) -> tuple[str, ...]:
     return words if name.endswith(".onnx") else words[:1]
 
 
-def read_recognizer(args: argparse.Namespace, gallery: Gallery | None) -> Recognizer:
-    """The recognizer that the words describe.
+def read_recognizer(args: argparse.Namespace, gallery: Gallery | None, photos: float) -> Recognizer:
+    """The recognizer that the words describe; for few photographs without TensorFlow, where a command
+    before has kept the network for that (`keep_network`).
+
+    Args:
+        args: the command's words.
+        gallery: the people known, or None.
+        photos: how many photographs it is for, about.
 
     Raises:
-        ValueError: if neither the words nor the gallery name a model, or it is another one than the
-            gallery was made with.
+        ValueError: if the gallery is there and names no model, nor do the words, or it is another one than
+            the gallery was made with.
         FileNotFoundError: if there is no such model.
     """
     from maskedface.recognition import Recognizer
 
-    name = args.model or (gallery.source if gallery is not None else "")
+    name = args.model or (_DEFAULT if gallery is None else gallery.source)
     if not name:
-        raise ValueError("--model must be given. Received: none, and no gallery that names one")
+        raise ValueError("--model must be given. Received: none, and a gallery that names none")
     refuse_network_words(args, [name])
-    return Recognizer.load(
-        name,
-        **network_words(args, name),
-        gallery=gallery,
-        aligned_to=args.alignment,
-        fall_back=args.fall_back,
-    )
+    how = {"aligned_to": args.alignment, "fall_back": args.fall_back}
+    words = network_words(args, name)
+    engine = engine_choice(args)
+    if gallery is not None and engine is None and photos <= _FEW:
+        from maskedface.landmarks import Cascade
+        from maskedface.landmarks.aligner import Aligner
+        from maskedface.recognition.quick_start import kept_embedder
+
+        kept = kept_embedder(name, _alignment(name, words, gallery))
+        if kept is not None:
+            detector = None if args.alignment else Cascade(aligner=Aligner(without_keras=True))
+            rates = _rates(name)
+            return Recognizer(kept, gallery=gallery, detector=detector, rates=rates, **how)
+    return Recognizer.load(name, **words, gallery=gallery, engine=engine, **how)
+
+
+def _rates(name: str) -> DefaultRates | None:
+    """Of a run's network; those of others come with the package, or there are none."""
+    if not os.path.isdir(name):
+        return None
+    from maskedface.recognition.default_rates import run_rates
+    from maskedface.training import last_run
+
+    return run_rates(last_run(name))
+
+
+def keep_network(args: argparse.Namespace, recognizer: Recognizer) -> None:
+    """Keeps the network that a command has used for the next one, where that is not done yet.
+
+    Args:
+        args: the command's words.
+        recognizer: as `read_recognizer` gave it.
+    """
+    if recognizer.embedder.engine != "keras":
+        return
+    from maskedface.recognition.quick_start import is_kept, keep
+
+    name = args.model or recognizer.gallery.source
+    alignment = _alignment(name, network_words(args, name), recognizer.gallery)
+    if not is_kept(name, alignment):
+        keep(name, alignment, cast("KerasEmbedder", recognizer.embedder))
+
+
+def _alignment(name: str, words: dict[str, Any], gallery: Gallery) -> str | None:
+    """As `Recognizer.load` takes it: of a file, what is said, else what the gallery remembers."""
+    given: str | None = words.get("alignment")
+    return (given or gallery.alignment or None) if os.path.isfile(name) else given
+
+
+def add_output_arguments(
+    parser: argparse.ArgumentParser, *, verbose: bool = True
+) -> argparse._ArgumentGroup:
+    """Adds --json and --verbose; more may be added to the group."""
+    group = parser.add_argument_group("output")
+    group.add_argument("--json", metavar="FILE", help="write the results there")
+    if verbose:
+        group.add_argument(
+            "--verbose",
+            action="store_true",
+            help="print scores, thresholds and rates too (JSON has them)",
+        )
+    return group
 
 
 def given_threshold(given: float, made: Calibration | None, rate: Literal["fpir", "far"]) -> str:
     """A threshold of the words, and what it does to a rate that the gallery's own was chosen for."""
-    told = f"threshold {given:.3f}, as given"
+    told = f"by the threshold given, {given:.3f}"
     if made is None:
         return told
     chosen = made.identify if rate == "fpir" else made.verify
@@ -156,6 +267,43 @@ def given_threshold(given: float, made: Calibration | None, rate: Literal["fpir"
         return told
     above = f"{rate.upper()} is above {getattr(made, rate):g}"
     return f"{told}: below the gallery's {chosen:.3f}, {above}"
+
+
+def default_threshold(likelihood: Likelihood | None) -> str:
+    """What is said of a default threshold: of whom it was measured."""
+    told = "by the default threshold, not calibrated on your people"
+    if likelihood is None:
+        return told
+    return f"{told}: measured on {likelihood.source} ({likelihood.condition})"
+
+
+def no_threshold(recognizer: Recognizer, faces: Iterable[DetectedFace]) -> str:
+    """Why there is no threshold for faces, and what to do."""
+    from maskedface.recognition.remembered import WHOLE
+
+    gallery = recognizer.gallery
+    if recognizer.rates is None:
+        why = f"nobody measured a default one for {gallery.source or 'this network'}"
+    elif any(face.aligned_by == WHOLE for face in faces):
+        why = "the default one is for faces that were found, and a photograph was taken whole"
+    elif gallery.masks:
+        why = "the default one is for galleries without drawn masks"
+    else:
+        why = f"too few pairs were measured for {len(gallery)} people enrolled"
+    return (
+        f"no threshold: {why}. Choose one on photographs of strangers (maskedface enroll --gallery FILE "
+        "--strangers FOLDER), or give --threshold"
+    )
+
+
+def print_likelihood(likelihood: Likelihood | None) -> None:
+    """The rates of a `Likelihood`, by data set."""
+    if likelihood is not None:
+        rates = ", ".join(f"{data} {rate:.2g}" for data, rate in likelihood.by_data.items())
+        print(
+            f"false match rate, {likelihood.condition}: {rates}; "
+            f"false non-match rate {likelihood.false_non_match_rate:.2g}"
+        )
 
 
 def changed_rate(gallery: Gallery, made: Calibration) -> str:

@@ -1,7 +1,8 @@
 """Write one HTML page about finished runs: tables, figures, confused faces, recipes, provenance.
 
-Each RUN is a run folder, one of several seeds, or a folder of such; give all that should stand beside each
-other. The page needs no network and no script. It shows faces and names unless --no-faces is given.
+Each RUN is a finished run's folder or a folder of runs: one a seed (seed-0/, seed-1/ ...), recipes that
+start from each other, or several that stand beside each other. Give all that should stand on the page. It
+needs no network and no script, and shows faces and names unless --no-faces is given.
 
   maskedface report runs/demo --out report.html
   maskedface report runs/frozen runs/cosine --out report.html --no-faces
@@ -15,12 +16,13 @@ import os
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
-    parser.add_argument("runs", nargs="+", metavar="RUN")
-    parser.add_argument("--out", default="report.html", metavar="FILE", help="the page to write")
-    parser.add_argument(
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders, or folders of runs")
+    group = parser.add_argument_group("page")
+    group.add_argument("--out", default="report.html", metavar="FILE", help="the page to write")
+    group.add_argument(
         "--no-faces", action="store_true", help="leave out faces, names and this machine's paths"
     )
-    parser.add_argument("--title", default="Masked faces, recognized")
+    group.add_argument("--title", default="Masked faces, recognized", help="its headline")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -17,24 +17,27 @@ from typing import TYPE_CHECKING, Any
 
 from maskedface import recipes
 from maskedface.cli import data
-from maskedface.cli.values import add_count, add_wait, seeds
-from maskedface.names import did_you_mean
+from maskedface.cli.values import add_count, add_engine_words, add_wait, seeds
+from maskedface.names import did_you_mean, near_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from maskedface.recipes import Recipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
     add_training_arguments(parser, f"{', '.join(recipes.ALL)}; or JSON", "one run a seed")
-    parser.set_defaults(cache="memory")
-    parser.add_argument("--run", required=True, metavar="DIR", help="the run folder")
+    parser.set_defaults(cache="auto")
+    group = parser.add_argument_group("run")
+    group.add_argument("--run", required=True, metavar="DIR", help="the run folder")
     add_count(
-        parser,
+        group,
         "--threads",
         "TensorFlow's threads; one number gives one result on any number of cores",
     )
-    parser.add_argument(
+    group.add_argument(
         "--strategy",
         default="none",
         choices=("none", "mirrored"),
@@ -44,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface train --help`."""
-    recipe = read_recipe(args.recipe).override(*args.set)
+    recipe = with_engine(read_recipe(args.recipe), args)
+    print_changes(recipe, args.set)
     train, test = data.read_parts(args)
     # Keras takes seconds to import: wrong words end before it.
     from maskedface import training
@@ -66,13 +70,25 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def print_changes(recipe: Recipe, settings: Sequence[str]) -> None:
+    """Says which recipes --set touches where others are trained before this one."""
+    before = [one.name for one in recipes.scenario(recipe)[:-1]]
+    if settings and before:
+        print(
+            f"--set changes {recipe.name} alone ({', '.join(settings)}), not what is trained before it: "
+            f"{', '.join(before)}"
+        )
+
+
 def add_training_arguments(parser: argparse.ArgumentParser, recipe: str, seeds_help: str) -> None:
     """Adds what says which recipe is trained, on what, from what network: --recipe, --set, --backbone,
-    --weights, --backbone-alignment, --seeds, --cache and --wait, and the words for images and split."""
+    --weights, --backbone-alignment, --seeds, --cache, --engine, --engine-precision and --wait, and the
+    words for images and split."""
     data.add_data_arguments(parser)
     data.add_split_arguments(parser)
-    parser.add_argument("--recipe", required=True, metavar="NAME|FILE", help=recipe)
-    parser.add_argument(
+    group = parser.add_argument_group("recipe and network")
+    group.add_argument("--recipe", required=True, metavar="NAME|FILE", help=recipe)
+    group.add_argument(
         "--set",
         action="append",
         default=[],
@@ -80,24 +96,35 @@ def add_training_arguments(parser: argparse.ArgumentParser, recipe: str, seeds_h
         help="change a field of the recipe, or what lies in one (optimizer.learning_rate=1e-5); the "
         "value is JSON or text",
     )
-    parser.add_argument(
+    group.add_argument(
         "--backbone",
         default="ResNet50",
         help="ResNet50, DlibResNet29, a keras.applications class such as EfficientNetV2B0, "
         "or a .keras file",
     )
-    parser.add_argument("--weights", help="the backbone's weights: a preset, a file, or random")
-    parser.add_argument(
+    group.add_argument("--weights", help="the backbone's weights: a preset, a file, or random")
+    group.add_argument(
         "--backbone-alignment",
         metavar="NAME",
         help="what the backbone's faces are aligned to (arcface, dlib, vggface2); default: what it "
         "states, which a keras.applications class does not",
     )
-    parser.add_argument("--seeds", type=seeds, default=(0,), metavar="N,N", help=seeds_help)
-    parser.add_argument(
-        "--cache", metavar="DIR", help="keep decoded faces and frozen features in this folder"
+    group.add_argument("--seeds", type=seeds, default=(0,), metavar="N,N", help=seeds_help)
+    group.add_argument(
+        "--cache",
+        metavar="DIR",
+        help="keep decoded faces and frozen features in this folder; default: in memory, or what does not "
+        "fit in a file that goes with the run",
     )
-    add_wait(parser)
+    add_engine_words(group, "what computes frozen features")
+    add_wait(group)
+
+
+def with_engine(recipe: Recipe, args: argparse.Namespace) -> Recipe:
+    """The recipe with what --set, --engine and --engine-precision say."""
+    names = ("engine", "engine_precision")
+    words = {name: vars(args)[name] for name in names if vars(args)[name] is not None}
+    return recipe.override(*args.set, **words)
 
 
 def training_words(args: argparse.Namespace) -> dict[str, Any]:
@@ -118,5 +145,5 @@ def read_recipe(name: str) -> Recipe:
         return recipes.Recipe.read(name)
     raise ValueError(
         f"--recipe must be one of {sorted(recipes.ALL)} or a file. Received: {name!r}"
-        f"{did_you_mean(name, recipes.ALL)}"
+        f"{did_you_mean(name, recipes.ALL) or near_path(name)}"
     )

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import data, train
 from maskedface.cli.values import add_count, seconds
-from maskedface.names import shown
+from maskedface.names import did_you_mean, shown
 
 if TYPE_CHECKING:
     from maskedface.recipes import Recipe
@@ -33,23 +33,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
     recipe = 'a named recipe, or JSON, which may hold a "space"; its values are the first trial'
     train.add_training_arguments(parser, recipe, "train a trial once a seed")
-    parser.add_argument(
+    group = parser.add_argument_group("search")
+    group.add_argument(
         "--space",
         metavar="NAME|FILE",
         help="paper, beyond, frozen, sgd_to_adam, or a JSON file of fields and dotted paths",
     )
-    parser.add_argument(
+    group.add_argument(
         "--algorithm", choices=("random", "bayesian", "hyperband", "grid"), default="bayesian"
     )
-    add_count(parser, "--trials", "at most so many", 30)
-    add_count(parser, "--search-seed", "which trials are drawn", 0, least=0)
-    parser.add_argument(
+    add_count(group, "--trials", "at most so many", 30)
+    add_count(group, "--search-seed", "which trials are drawn", 0, least=0)
+    group.add_argument(
         "--keep-hopeless",
         action="store_true",
         help="train trials to their end that the others beat",
     )
-    parser.add_argument("--search", required=True, metavar="DIR", help="the search folder")
-    parser.add_argument(
+    group.add_argument("--search", required=True, metavar="DIR", help="the search folder")
+    group.add_argument(
         "--timeout",
         type=seconds,
         default=3600.0,
@@ -61,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface tune --help`."""
     recipe, space = _recipe_and_space(args)
+    train.print_changes(recipe, args.set)
     rows, _ = data.read_parts(args)
     # Keras takes seconds to import: wrong words end before it.
     from maskedface import tuning
@@ -104,9 +106,9 @@ def _recipe_and_space(args: argparse.Namespace) -> tuple[Recipe, dict[str, Any]]
     elif args.space or space is None:
         raise ValueError(
             f"--space must be one of {sorted(spaces.ALL)} or a file, unless the recipe file has one. "
-            f"Received: {args.space!r}"
+            f"Received: {args.space!r}{did_you_mean(args.space, spaces.ALL)}"
         )
-    return recipe.override(*args.set), space
+    return train.with_engine(recipe, args), space
 
 
 def _read_object(path: str, word: str) -> dict[str, Any]:

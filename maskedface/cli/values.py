@@ -67,7 +67,7 @@ def seeds(text: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def add_wait(parser: argparse.ArgumentParser, default: float = 0.0) -> None:
+def add_wait(parser: argparse._ActionsContainer, default: float = 0.0) -> None:
     """Adds --wait, by default so many seconds: what a command does where another process changes the same
     files."""
     parser.add_argument(
@@ -79,6 +79,20 @@ def add_wait(parser: argparse.ArgumentParser, default: float = 0.0) -> None:
         metavar="SECONDS",
         help="where another process works on the same files wait until it has ended, or for so many "
         f"seconds, then name it and end; default: {default:g}",
+    )
+
+
+def add_engine_words(parser: argparse._ActionsContainer, what: str) -> None:
+    """Adds --engine and --engine-precision, None where they are not given; `what` begins the help."""
+    parser.add_argument(
+        "--engine",
+        choices=("keras", "openvino", "onnx", "auto"),
+        help=f"{what}: auto measures which of those installed is fastest; all are compared with Keras",
+    )
+    parser.add_argument(
+        "--engine-precision",
+        choices=("float32", "bfloat16", "int8"),
+        help="what it computes in; of auto the least exact that it may take",
     )
 
 

@@ -1,10 +1,15 @@
 """Say whether two photographs, of one person each, show the same one.
 
+  maskedface verify ONE OTHER
   maskedface verify ONE OTHER --gallery friends.npz      (its model and threshold; no one is looked up)
-  maskedface verify ONE OTHER --model dlib --threshold 0.93
+  maskedface verify ONE OTHER --model RUN --threshold 0.93
 
+Without a threshold, given or chosen for the gallery, a default one is used. It was measured on other
+people: for dlib's network when the library was made, for a run on the people it was tested on. Where
+strangers look this alike too often to call them one person, and one person's photographs too often to call
+them different people, the answer is "cannot tell".
 Exit codes: 0 the same person; 1 different people; 2 a user error, a photograph without exactly one face
-among them; 3 no verdict, because there is no threshold.
+among them; 3 cannot tell, or there is no threshold.
 """
 
 from __future__ import annotations
@@ -16,59 +21,89 @@ from maskedface.cli import recognizing
 from maskedface.cli.outputs import check_inputs, check_outputs, picture_kind, write_picture
 from maskedface.cli.tables import print_table
 from maskedface.cli.values import score
+from maskedface.recognition.stores.address import local_file
+from maskedface.recognition.words import how_many
 
 if TYPE_CHECKING:
-    from maskedface.recognition import Gallery, Verification
+    from collections.abc import Sequence
 
-_VERDICTS = {True: "the same person", False: "different people", None: "no verdict"}
+    from maskedface.recognition import Recognizer, Verification
+
+_VERDICTS = {
+    "same": "the same person",
+    "different": "different people",
+    "cannot tell": "cannot tell",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
-    parser.add_argument("photos", nargs=2, metavar="PHOTO")
-    parser.add_argument("--gallery", metavar="FILE", help="take the model and threshold from it")
-    parser.add_argument(
-        "--threshold", type=score(1), metavar="COSINE", help="the same from here on, in [-1, 1]"
+    parser.add_argument("photos", nargs=2, metavar="PHOTO", help="one person on each")
+    group = parser.add_argument_group("threshold")
+    group.add_argument(
+        "--gallery", metavar="FILE|ADDRESS", help="take the model and threshold from it"
     )
-    parser.add_argument(
-        "--picture", metavar="FILE", help="write both photographs there, with boxes"
+    group.add_argument(
+        "--threshold",
+        type=score(1),
+        metavar="COSINE",
+        help="the same from here on, in [-1, 1]; default: the gallery's, else one measured on other people",
     )
     recognizing.add_recognizer_arguments(parser)
+    output = recognizing.add_output_arguments(parser)
+    output.add_argument(
+        "--picture", metavar="FILE", help="write both photographs there, with boxes"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface verify --help`."""
-    check_inputs(args.gallery, *args.photos)
-    check_outputs(args.picture, args.json, inputs=(*args.photos, args.gallery))
+    check_inputs(local_file(args.gallery), *args.photos)
+    check_outputs(args.picture, args.json, inputs=(*args.photos, local_file(args.gallery)))
     if args.picture:
         picture_kind(args.picture)
     from maskedface.atomic_file import write_json
-    from maskedface.recognition import Gallery
+    from maskedface.recognition import open_store
 
-    gallery = Gallery.load(args.gallery) if args.gallery else None
-    recognizer = recognizing.read_recognizer(args, gallery)
+    gallery = open_store(args.gallery).gallery() if args.gallery else None
+    recognizer = recognizing.read_recognizer(args, gallery, len(args.photos))
     result = recognizer.verify(*args.photos, threshold=args.threshold)
     if args.json:
         write_json(args.json, {**result.to_dict(), "photos": args.photos})
-    rows = [
-        (path, f"{face.masked:.2f}", face.aligned_by)
-        for path, face in zip(args.photos, result.faces, strict=True)
-    ]
-    print_table(("photograph", "mask", "found by"), rows)
-    threshold = _threshold(result, args.threshold is not None, gallery)
-    print(f"{_VERDICTS[result.same]}: cosine {result.score:.3f}, {threshold}")
+    print(result)
+    print(_threshold(result, recognizer))
+    if args.verbose:
+        _print_numbers(args.photos, result)
     if args.picture:
         _draw(args, result)
+    recognizing.keep_network(args, recognizer)
     return {True: 0, False: 1, None: 3}[result.same]
 
 
-def _threshold(result: Verification, is_given: bool, gallery: Gallery | None) -> str:
+def _threshold(result: Verification, recognizer: Recognizer) -> str:
+    """Where the threshold comes from, or what to do where there is none."""
+    made = recognizer.gallery.calibration
     if result.threshold is None:
-        return "no threshold (give --threshold, or a gallery that has one)"
-    made = gallery.calibration if gallery is not None else None
-    if is_given or made is None:
+        return recognizing.no_threshold(recognizer, result.faces)
+    if result.threshold_from == "given":
         return recognizing.given_threshold(result.threshold, made, "far")
-    return f"threshold {result.threshold:.3f}: FAR {made.far:g} on faces of {made.people} people"
+    if result.threshold_from == "gallery" and made is not None:
+        return (
+            f"by the gallery's own threshold: at most {how_many(made.far)} pairs of {made.people} "
+            "strangers pass it"
+        )
+    return recognizing.default_threshold(result.likelihood)
+
+
+def _print_numbers(photos: Sequence[str], result: Verification) -> None:
+    rows = [
+        (path, f"{face.masked:.2f}", face.aligned_by)
+        for path, face in zip(photos, result.faces, strict=True)
+    ]
+    print_table(("photograph", "mask", "found by"), rows)
+    threshold = "none" if result.threshold is None else f"{result.threshold:.3f}"
+    print(f"cosine {result.score:.3f}, threshold {threshold}")
+    recognizing.print_likelihood(result.likelihood)
 
 
 def _draw(args: argparse.Namespace, result: Verification) -> None:
@@ -76,7 +111,7 @@ def _draw(args: argparse.Namespace, result: Verification) -> None:
 
     from maskedface.recognition.drawing import LabeledFace, draw_faces
 
-    words = f"{_VERDICTS[result.same]} {result.score:.2f}"
+    words = _VERDICTS[result.verdict]
     pictures = [
         draw_faces(path, [LabeledFace(face.box, words, bool(result.same))])
         for path, face in zip(args.photos, result.faces, strict=True)

@@ -57,6 +57,7 @@ def read_aligned_faces(
     alignment: str,
     cache: str | os.PathLike[str] | None = None,
     progress: bool = False,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Reads all faces of an index, once.
 
@@ -73,6 +74,8 @@ def read_aligned_faces(
             alignment), so a changed file makes a new one; it is renamed when complete, so a killed run
             leaves none in use.
         progress: whether to draw a progress bar.
+        out: uint8 array, shape (N, size, size, 3), to be filled and returned without `cache`; None = a
+            new one.
 
     Returns:
         uint8 array, shape (N, size, size, 3), RGB, 0-255, in the order of the rows; with `cache`
@@ -92,7 +95,7 @@ def read_aligned_faces(
         return chips
 
     if cache is None:
-        return fill(np.empty(shape, "uint8"))
+        return fill(np.empty(shape, "uint8") if out is None else out)
     path = os.path.join(os.fspath(cache), f"chips-{_key(index, size, alignment)}.npy")
 
     def make() -> None:

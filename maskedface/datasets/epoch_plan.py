@@ -9,6 +9,7 @@ import numpy as np
 
 from maskedface.datasets import order
 from maskedface.datasets.augmentation import Augmentation
+from maskedface.reprs import short_repr
 
 
 def with_domain(labels: np.ndarray, masked: np.ndarray, classes: int) -> np.ndarray:
@@ -62,6 +63,8 @@ class EpochPlan:
     sampling: order.Sampling = "shuffled"
     with_domains: bool = False
     classes: int | None = None
+
+    __repr__ = short_repr
 
     def elements(self, epoch: int) -> np.ndarray:
         """An epoch's elements, in order; as `order.plan`."""

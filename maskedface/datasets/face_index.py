@@ -12,8 +12,11 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from maskedface.checks import check_least
+from maskedface.datasets.index_summary import index_facts
 from maskedface.datasets.landmarks import Landmarks
 from maskedface.datasets.person_names import name_key
+from maskedface.names import did_you_mean
+from maskedface.reprs import html_table
 
 Domain = Literal["masked", "unmasked"]
 DOMAINS: tuple[Domain, ...] = get_args(Domain)
@@ -92,6 +95,7 @@ class FaceIndex:
                 raise ValueError(
                     f"domain must be one of {DOMAINS}. "
                     f"Received: domain={face.domain!r} for path={face.path!r}"
+                    f"{did_you_mean(face.domain, DOMAINS)}"
                 )
             if not face.person:
                 raise ValueError(f"person must not be empty. Received: path={face.path!r}")
@@ -117,6 +121,28 @@ class FaceIndex:
             f"<FaceIndex of {len(self)} images of {len(self.people)} people in {self.root!r}: {kinds}; "
             f"{len(self.excluded)} files left out>"
         )
+
+    def summary(self, print_fn: Callable[[str], object] = print) -> None:
+        """Prints what is in it: people, masked and unmasked images, who has the fewest and the most,
+        folders, where faces lie, what was left out.
+
+        >>> from maskedface import datasets
+        >>> datasets.FaceIndex("photos", [datasets.Face("anna/1.jpg", "anna", "masked")]).summary()
+        folder           photos
+        people           1, 0 of them masked and unmasked
+        images           1: 1 masked, 0 unmasked
+        images a person  1.0; fewest 1 (anna), most 1 (anna)
+        folders          anna 1
+        faces            0 by landmarks, 0 by a stated alignment, 1 not known
+
+        Args:
+            print_fn: what is called with each line.
+        """
+        for what, words in index_facts(self).items():
+            print_fn(f"{what:<17}{words}")
+
+    def _repr_html_(self) -> str:
+        return html_table((), index_facts(self).items(), caption="FaceIndex")
 
     def __add__(self, other: FaceIndex) -> FaceIndex:
         """Both tables' rows in one, under the folder that holds both roots."""
@@ -188,7 +214,10 @@ class FaceIndex:
             ValueError: for any other domain.
         """
         if domain not in DOMAINS:
-            raise ValueError(f"domain must be one of {DOMAINS}. Received: domain={domain!r}")
+            raise ValueError(
+                f"domain must be one of {DOMAINS}. "
+                f"Received: domain={domain!r}{did_you_mean(domain, DOMAINS)}"
+            )
         return self.where(lambda face: face.domain == domain)
 
     def without(self, people: Iterable[str]) -> FaceIndex:

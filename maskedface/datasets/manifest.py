@@ -13,6 +13,7 @@ from maskedface.datasets import landmarks
 from maskedface.datasets.face_index import Domain, Face, FaceIndex
 from maskedface.datasets.landmarks import Landmarks
 from maskedface.datasets.tables import not_utf8, read_table
+from maskedface.names import did_you_mean
 
 _COLUMNS = ("path", "person", "domain", "photo", "alignment")
 _OWN = (*_COLUMNS, *landmarks.COLUMNS, landmarks.ASPECT)  # all others are protocols
@@ -151,7 +152,7 @@ def read_split(
     if protocol not in manifest.protocols:
         raise ValueError(
             f"protocol must be a column of {manifest.path!r}, one of {manifest.protocols}. "
-            f"Received: protocol={protocol!r}"
+            f"Received: protocol={protocol!r}{did_you_mean(protocol, manifest.protocols)}"
         )
     for row in manifest.rows.values():
         row[protocol] = row[protocol].strip().casefold()

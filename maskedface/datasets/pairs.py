@@ -13,6 +13,8 @@ import numpy as np
 from maskedface.datasets.face_index import Domain, Face, FaceIndex
 from maskedface.datasets.listed_files import NamedFiles
 from maskedface.datasets.tables import read_lines, read_table
+from maskedface.names import did_you_mean
+from maskedface.reprs import short_repr
 
 PairProtocol = Literal["lfw", "mlfw", "mfr2", "rmfvd", "c-rmfrd"]
 PAIR_PROTOCOLS: tuple[PairProtocol, ...] = get_args(PairProtocol)
@@ -50,6 +52,8 @@ class PairList:
     folds: np.ndarray
     missing: tuple[str, ...]
     lost: int
+
+    __repr__ = short_repr
 
 
 class _Line(NamedTuple):
@@ -101,6 +105,7 @@ def read_pairs(
     if protocol not in PAIR_PROTOCOLS:
         raise ValueError(
             f"protocol must be one of {PAIR_PROTOCOLS}. Received: protocol={protocol!r}"
+            f"{did_you_mean(protocol, PAIR_PROTOCOLS)}"
         )
     path = os.path.join(root, _FILES[protocol]) if file is None else os.fspath(file)
     lines = list(_crmfrd(path) if protocol == "c-rmfrd" else _lfw_or_paths(path))

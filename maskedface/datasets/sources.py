@@ -210,12 +210,13 @@ def _listed(
             excluded.append(Exclusion(folder.path, "a folder with an image's name"))
         for name in folder.loops:
             excluded.append(Exclusion(folder.inside(name), "a link to a folder above it"))
+        person = home.person  # one string for all of its rows
         for path in map(folder.inside, folder.files):
             reason = _reason(path, home)
             if reason:
                 excluded.append(Exclusion(path, reason))
             else:
-                faces.append(Face(path, home.person, home.domain, "", alignment))
+                faces.append(Face(path, person, home.domain, "", alignment))
     homes -= {home_of(os.path.dirname(face.path)).folder for face in faces}
     excluded += [Exclusion(path, "a person's folder without an image") for path in homes]
     return FaceIndex(root, faces, excluded)

@@ -161,17 +161,18 @@ def _in_share(
     """Whether a row is in a share of its person's photos, or of its person's images of its domain: at
     least one, and all but `leave` at most where there are several."""
 
-    def unit(face: Face) -> tuple[str, str]:
-        return face.person, face.photo if by_photo else face.path
-
-    cells: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+    # Millions of rows: names alone, which are there already. A path is one person's, a photo may be of two.
+    cells: dict[tuple[str, str], set[str]] = defaultdict(set)
     for face in index.faces:
-        cells[face.person, "" if by_photo else face.domain].add(unit(face))
-    kept: set[tuple[str, str]] = set()
-    for units in cells.values():
-        ranked = sorted(units, key=lambda names: _hash(seed, *names))
-        kept |= {*ranked[: min(max(1, round(share * len(ranked))), max(1, len(ranked) - leave))]}
-    return lambda face: unit(face) in kept
+        cell = (face.person, "") if by_photo else (face.person, face.domain)
+        cells[cell].add(face.photo if by_photo else face.path)
+    kept: dict[str, set[str]] = defaultdict(set)
+    while cells:
+        (person, _), names = cells.popitem()
+        ranked = sorted(names, key=lambda name: _hash(seed, person, name))
+        most = min(max(1, round(share * len(ranked))), max(1, len(ranked) - leave))
+        kept[person].update(ranked[:most])
+    return lambda face: (face.photo if by_photo else face.path) in kept[face.person]
 
 
 def _parts(

@@ -15,12 +15,12 @@ import tensorflow as tf
 
 from maskedface.checks import check_least
 from maskedface.datasets import order
-from maskedface.datasets.aligned_faces import read_aligned_faces, read_row
 from maskedface.datasets.augmentation import Augmentation
 from maskedface.datasets.epoch_plan import EpochPlan
+from maskedface.datasets.face_cache import StreamedFaces, cached_faces
 from maskedface.datasets.face_index import FaceIndex
 
-Cache = Literal["memory"] | str | os.PathLike[str] | np.ndarray | None
+Cache = Literal["auto", "memory"] | str | os.PathLike[str] | np.ndarray | None
 
 
 def as_tf_dataset(
@@ -79,7 +79,8 @@ def as_tf_dataset(
         classes: the people in label order; by default the index's own.
         cache: "memory" or a folder decodes each file once and keeps it as uint8
             (`datasets.read_aligned_faces`, whose array may be given itself); None decodes in each epoch and
-            holds only a few batches.
+            holds only a few batches; "auto" takes the first of memory, a mapped file and None for which the
+            machine has room (`datasets.face_cache`).
         progress: whether filling the cache draws a progress bar.
 
     Returns:
@@ -106,29 +107,30 @@ def as_tf_dataset(
         with_domains,
         people,
     )
-    if cache is None:
-        read = functools.partial(_decode, index, image_size, alignment)
-        return _dataset(plan, read, wanted, batch_size, initial_epoch)
-    if not isinstance(cache, np.ndarray):
-        folder = None if cache == "memory" else cache
-        cache = read_aligned_faces(
-            index, size=image_size, alignment=alignment, cache=folder, progress=progress
+    if isinstance(cache, np.ndarray):
+        faces: np.ndarray | StreamedFaces = cache
+    elif cache is None:
+        faces = StreamedFaces(index, image_size, alignment)
+    else:
+        faces = cached_faces(
+            index, size=image_size, alignment=alignment, cache=cache, progress=progress
         )
-    return dataset_of(plan, cache, batch_size, initial_epoch)
+    return dataset_of(plan, faces, batch_size, initial_epoch)
 
 
 def dataset_of(
-    plan: EpochPlan, chips: np.ndarray, batch_size: int, initial_epoch: int
+    plan: EpochPlan, chips: np.ndarray | StreamedFaces, batch_size: int, initial_epoch: int
 ) -> tf.data.Dataset:
     """The data set of a plan that is there already, as `as_tf_dataset` makes it.
 
     Args:
         plan: what each epoch shows.
-        chips: uint8 array, shape (rows, size, size, 3), the faces.
+        chips: uint8 array, shape (rows, size, size, 3), the faces; or `StreamedFaces`.
         batch_size: int >= 1.
         initial_epoch: int >= 0.
     """
-    return _dataset(plan, functools.partial(_copy, chips), chips.shape, batch_size, initial_epoch)
+    read = chips.read if isinstance(chips, StreamedFaces) else functools.partial(_copy, chips)
+    return _dataset(plan, read, chips.shape, batch_size, initial_epoch)
 
 
 def _dataset(
@@ -209,10 +211,3 @@ def _empty(shape: tuple[int, ...]) -> np.ndarray:
 
 def _copy(chips: np.ndarray, rows: np.ndarray, images: np.ndarray) -> None:
     np.take(chips, rows, axis=0, out=images, mode="clip")  # "raise" would buffer
-
-
-def _decode(
-    index: FaceIndex, size: int, alignment: str, rows: np.ndarray, images: np.ndarray
-) -> None:
-    for image, row in zip(images, rows, strict=True):
-        read_row(index, row, size=size, alignment=alignment, out=image)

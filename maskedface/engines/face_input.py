@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from maskedface import geometry
+from maskedface.names import did_you_mean
 
 Channels = Literal["RGB", "BGR"]
 STANDARDIZED: Literal["standardized"] = "standardized"
@@ -40,6 +41,7 @@ class FaceInput:
         if self.channels not in get_args(Channels):
             raise ValueError(
                 f"channels must be one of {get_args(Channels)}. Received: channels={self.channels!r}"
+                f"{did_you_mean(self.channels, get_args(Channels))}"
             )
         if self.input_range != STANDARDIZED and not _is_range(self.input_range):
             raise ValueError(

@@ -8,11 +8,13 @@ from typing import Any
 from maskedface.extras import from_extra
 
 
-def open_session(path: str) -> Any:
+def open_session(path: str, *, spin: bool = True) -> Any:
     """Opens an ONNX file on the processor's cores.
 
     Args:
         path: the file.
+        spin: whether its threads wait for work with their cores busy, which is faster where nobody else
+            wants them.
 
     Returns:
         An `onnxruntime.InferenceSession`.
@@ -25,6 +27,8 @@ def open_session(path: str) -> Any:
         import onnxruntime
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = os.cpu_count() or 1
+    if not spin:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # errors alone: other programs' files bring notes of their own
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -10,6 +10,7 @@ from scipy.special import log_softmax
 from sklearn import metrics
 
 from maskedface.evaluation.bootstrap import bootstrap_interval
+from maskedface.reprs import Report
 
 
 def classification_report(
@@ -68,4 +69,4 @@ def classification_report(
             labels, predicted, labels=present, average=average, zero_division=0
         )[:3]
         report[average] = dict(zip(("precision", "recall", "f1"), map(float, scores), strict=True))
-    return report
+    return Report(report)

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from maskedface.evaluation.scoring import Cohort, normalized
+from maskedface.reprs import short_repr
 
 _EMBEDDINGS, _TEMPLATES = "embeddings", "templates"
 
@@ -55,6 +56,8 @@ class EmbeddedFaces:
     photos: Sequence[str] | None = None
     templates: np.ndarray | None = None
     cohort: Cohort | None = None
+
+    __repr__ = short_repr
 
     @classmethod
     def of(

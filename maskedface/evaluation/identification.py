@@ -10,6 +10,7 @@ import numpy as np
 from maskedface.evaluation.bootstrap import bootstrap_interval
 from maskedface.evaluation.matching import Matches
 from maskedface.evaluation.scoring import threshold_at
+from maskedface.reprs import Report
 
 
 def cmc(matches: Matches, up_to: int = 20) -> np.ndarray:
@@ -91,14 +92,16 @@ def identification_report(
     if not matches.known.any():
         raise ValueError("a probe at least must show somebody enrolled. Received: none")
     known = matches.known_people
-    return {
-        "probes": len(known),
-        "unknown_probes": int((~matches.known).sum()),
-        "people": len(set(known)),
-        "gallery": len(matches.gallery),
-        "rank": {k: _value(matches.hits(k), known) for k in ranks},
-        "open_set": [_at_threshold(matches, float(threshold)) for threshold in thresholds],
-    }
+    return Report(
+        {
+            "probes": len(known),
+            "unknown_probes": int((~matches.known).sum()),
+            "people": len(set(known)),
+            "gallery": len(matches.gallery),
+            "rank": {k: _value(matches.hits(k), known) for k in ranks},
+            "open_set": [_at_threshold(matches, float(threshold)) for threshold in thresholds],
+        }
+    )
 
 
 def _at_threshold(matches: Matches, threshold: float) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from maskedface.evaluation.embedded_faces import EmbeddedFaces
 from maskedface.evaluation.matching import Matches, match_probes
+from maskedface.reprs import short_repr
 
 _DOMAINS: tuple[Literal["masked", "unmasked"], ...] = ("masked", "unmasked")
 
@@ -40,6 +41,8 @@ class LabelCheck:
     other: np.ndarray
     spread: float
     margin: float
+
+    __repr__ = short_repr
 
     @property
     def contradicted(self) -> np.ndarray:

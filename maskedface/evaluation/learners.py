@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from maskedface.evaluation.scoring import normalized, person_means
+from maskedface.names import did_you_mean
 
 Learner = Literal["class_means", "logistic", "svm", "knn"]
 LEARNERS: tuple[Learner, ...] = get_args(Learner)
@@ -41,7 +42,10 @@ def learner_scores(
         ValueError: if the learner is unknown, lengths differ or a class has no face.
     """
     if learner not in LEARNERS:
-        raise ValueError(f"learner must be one of {LEARNERS}. Received: learner={learner!r}")
+        raise ValueError(
+            f"learner must be one of {LEARNERS}. "
+            f"Received: learner={learner!r}{did_you_mean(learner, LEARNERS)}"
+        )
     present = np.unique(labels)
     if len(embeddings) != len(labels) or (present != np.arange(len(present))).any():
         raise ValueError(

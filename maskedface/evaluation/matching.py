@@ -10,6 +10,8 @@ import numpy as np
 
 from maskedface.evaluation.embedded_faces import EmbeddedFaces
 from maskedface.evaluation.scoring import Templates, normalized, person_means
+from maskedface.names import did_you_mean
+from maskedface.reprs import short_repr
 
 OwnPhoto = Literal["keep", "skip", "leave_out"]
 
@@ -41,6 +43,8 @@ class Matches:
     gallery: tuple[str, ...]
     scores: np.ndarray
     own: np.ndarray
+
+    __repr__ = short_repr
 
     @property
     def known(self) -> np.ndarray:
@@ -163,6 +167,7 @@ def _check(faces: EmbeddedFaces, probes: str, own_photo: str) -> None:
         raise ValueError(
             "probes must be 'masked' or 'unmasked', own_photo 'keep', 'skip' or 'leave_out'. "
             f"Received: probes={probes!r}, own_photo={own_photo!r}"
+            f"{did_you_mean(probes, ('masked', 'unmasked'))}"
         )
     if probes == "unmasked" and own_photo != "leave_out":
         raise ValueError(

@@ -15,6 +15,7 @@ from maskedface.evaluation.matching import Matches, match_probes
 from maskedface.evaluation.pair_bootstrap import pair_intervals
 from maskedface.evaluation.pair_drawing import draw_pairs
 from maskedface.evaluation.scoring import can_tell, cosine_scores, threshold_at
+from maskedface.reprs import Report
 
 KINDS = (("masked", "unmasked"), ("masked", "masked"), ("unmasked", "unmasked"))
 _IMPOSTORS = 200_000  # drawn pairs: tells a FAR of 1e-3 by two hundred of them
@@ -79,7 +80,7 @@ def open_set_report(
     for domain in ("masked", "unmasked"):
         report[domain] = _identification(train, test, candidates, domain, enrolled, draws, fpirs)
     report["pairs"] = {"-".join(kinds): _verification(train, test, kinds, fars) for kinds in KINDS}
-    return report
+    return Report(report)
 
 
 def check_open_set(

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from maskedface.evaluation.bootstrap import bootstrap_interval
 from maskedface.evaluation.embedded_faces import EmbeddedFaces
 from maskedface.evaluation.matching import Matches, OwnPhoto, match_probes
+from maskedface.reprs import Report
 
 Domain = Literal["masked", "unmasked"]
 
@@ -21,24 +22,26 @@ _KINDS: dict[str, tuple[Domain, OwnPhoto]] = {
 def rank_one_matches(faces: EmbeddedFaces) -> dict[str, Matches]:
     """Compares each kind of probes with a gallery of one mean of unmasked faces a person.
 
-    Args:
-        faces: the faces, and how they are enrolled and scored.
+        Args:
+            faces: the faces, and how they are enrolled and scored.
 
-    Returns:
-        {"masked": all masked faces of people with an unmasked one; "masked_other_photo": those whose
-        own photograph is not in the gallery; "unmasked": each unmasked face against its person's other
-        photographs}. The last two only where all photographs are known; a kind without probes is left
-        out.
+        Returns:
+            {"masked": all masked faces of people with an unmasked one; "masked_other_photo": those whose
+            own photograph is not in the gallery; "unmasked": each unmasked face against its person's other
+            photographs}. The last two only where all photographs are known; a kind without probes is left
+            out.
 
-    Raises:
-        ValueError: if there is no unmasked face, lengths differ, or as `Cohort.offsets`.
+        Raises:
+            ValueError: if there is no unmasked face, lengths differ, or as `Cohort.offsets`.
 
-    >>> import numpy as np
-    >>> from maskedface import evaluation
-    >>> domains = ["unmasked", "unmasked", "masked"]
-    >>> faces = evaluation.EmbeddedFaces(np.eye(2)[[0, 1, 0]], ["Ada", "Bo", "Ada"], domains)
-    >>> evaluation.rank_one_matches(faces)["masked"].ranks()
-    array([1])
+        >>> import numpy as np
+
+    from maskedface.reprs import Report
+        >>> from maskedface import evaluation
+        >>> domains = ["unmasked", "unmasked", "masked"]
+        >>> faces = evaluation.EmbeddedFaces(np.eye(2)[[0, 1, 0]], ["Ada", "Bo", "Ada"], domains)
+        >>> evaluation.rank_one_matches(faces)["masked"].ranks()
+        array([1])
     """
     known = faces.photos is not None and "" not in faces.photos
     found = {
@@ -80,4 +83,4 @@ def rank_one_report(faces: EmbeddedFaces) -> dict[str, dict[str, Any]]:
             "accuracy": float(hits.mean()),
             "accuracy_interval": list(bootstrap_interval(hits, matches.known_people)),
         }
-    return report
+    return Report(report)

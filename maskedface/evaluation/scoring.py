@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from maskedface.reprs import short_repr
+
 _PAIRS = 65_536  # compared at a time: 64 MB at 128 numbers a face
 _BLOCK = 4_096  # templates at a time: 31 MB of cosines to two thousand people
 COHORT_ARRAYS = _PEOPLE, _NEAREST = "cohort", "cohort_nearest"
@@ -137,6 +139,8 @@ class Cohort:
     people: np.ndarray
     nearest: int
 
+    __repr__ = short_repr
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "people", normalized(self.people))
         if len(self.people) < 2 or self.nearest < 1:
@@ -229,6 +233,8 @@ class Templates:
     vectors: np.ndarray
     cohort: Cohort | None = None
     known_offsets: np.ndarray | None = None
+
+    __repr__ = short_repr
 
     @functools.cached_property
     def offsets(self) -> np.ndarray | None:

@@ -10,6 +10,7 @@ from sklearn.metrics import roc_curve
 
 from maskedface.evaluation.pair_bootstrap import DRAWS, pair_intervals
 from maskedface.evaluation.scoring import threshold_at
+from maskedface.reprs import Report
 
 
 def roc(scores: np.ndarray, same: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -182,7 +183,7 @@ def verification_report(
     }
     if folds is not None:
         report["accuracy"] = _fold_report(scores, same, folds, people, draws, seed)
-    return report
+    return Report(report)
 
 
 def tar_difference(

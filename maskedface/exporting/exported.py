@@ -14,6 +14,7 @@ import numpy as np
 
 from maskedface import models
 from maskedface.exporting import loading, writing
+from maskedface.names import did_you_mean
 
 Format = Literal["savedmodel", "onnx", "litert"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -122,7 +123,7 @@ def export(
     _check(model, target, images, format, precision, calibration)
     told = {**(facts or {}), **_described(model, format, precision)}
     told["alignment"] = told.get("alignment") or models.alignment_of(model)
-    plain = in_float32(model)
+    plain = models.computing_float32(model)
     expected = _expected(plain, images[:_CHECKED])
     os.makedirs(os.path.dirname(target), exist_ok=True)
     with tempfile.TemporaryDirectory(dir=os.path.dirname(target), prefix=".export-") as folder:
@@ -149,26 +150,6 @@ def export(
         os.replace(made, target)
         os.replace(f"{made}.json", f"{target}.json")
     return Exported(target, format, precision, size, agreement)
-
-
-def in_float32(model: keras.Model) -> keras.Model:
-    """The model computing in float32; itself where it does already.
-
-    Args:
-        model: any functional model, also with models inside; it is left as it is.
-
-    Returns:
-        A model with the same weights.
-    """
-    if all(layer.compute_dtype == "float32" for layer in model._flatten_layers()):
-        return model
-
-    def rebuilt(layer: keras.layers.Layer) -> keras.layers.Layer:
-        return type(layer).from_config(layer.get_config() | {"dtype": "float32"})
-
-    plain = keras.models.clone_model(model, clone_function=rebuilt, recursive=True)
-    plain.set_weights(model.get_weights())
-    return plain
 
 
 def _expected(model: keras.Model, images: np.ndarray) -> np.ndarray:
@@ -229,6 +210,7 @@ def _check(
         raise ValueError(
             f"format must be one of {FORMATS}, precision one of {(*TOLERANCES,)}. "
             f"Received: format={format!r}, precision={precision!r}"
+            f"{did_you_mean(format, FORMATS) or did_you_mean(precision, TOLERANCES)}"
         )
     if precision != "float32" and format != "litert":
         raise ValueError(

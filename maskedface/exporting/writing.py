@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import warnings
 from typing import Any
 
 import keras
 import numpy as np
 
-from maskedface.extras import from_extra
+from maskedface.engines.onnx_writing import write_graph
+from maskedface.quiet import without_notes
 
 
 def write_saved_model(model: keras.Model, path: str) -> None:
@@ -35,13 +35,9 @@ def write_onnx(model: keras.Model, path: str, facts: dict[str, Any]) -> None:
     Raises:
         ModuleNotFoundError: if a package is not installed; the message has the pip line.
     """
-    with from_extra("onnx", "onnx and tf2onnx"):
-        import onnx
-        import tf2onnx  # noqa: F401  (Keras uses it)
-    model(np.zeros((1, *model.input_shape[1:]), "float32"))  # Keras asks that it was called once
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Keras looks for names that NumPy 2 no longer has
-        model.export(path, format="onnx", verbose=False)
+    write_graph(model, path)
+    import onnx
+
     made = onnx.load(path)
     onnx.helper.set_model_props(made, {"maskedface": json.dumps(facts)})
     onnx.checker.check_model(made)
@@ -75,4 +71,5 @@ def write_litert(
             "target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
             "inference_input_type": tf.uint8,
         }
-    model.export(path, format="litert", verbose=False, **words)
+    with without_notes():
+        model.export(path, format="litert", verbose=False, **words)

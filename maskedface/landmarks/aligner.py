@@ -5,22 +5,34 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from maskedface import geometry
-from maskedface.landmarks.aligner_network import SIZE, build_aligner
-from maskedface.landmarks.detection import Detection, check_image, clipped
+from maskedface.images.in_threads import in_threads
+from maskedface.landmarks.detection import Box, Detection, check_image, clipped
+from maskedface.landmarks.litert import LiteRTModel
+
+if TYPE_CHECKING:
+    import keras
+
+SIZE = 112  # pixels a side of the crop that the network sees
 
 # The confidence from which a crop counts as a face: it refuses 99 % of images without one
 # (docs/alignment.md; `tools/measure_alignment.py no_faces`).
 SURE = 0.5
 
 SECOND = 150  # pixels of the 112-px ArcFace alignment that a crop made by points spans
-_WEIGHTS = os.path.join(os.path.dirname(__file__), "aligner.npz")
-_BATCH = 64  # crops that the network sees at once
+_WEIGHTS, LITERT = (
+    os.path.join(os.path.dirname(__file__), f"aligner.{ending}") for ending in ("npz", "tflite")
+)
+_BATCH = 64  # crops that Keras' network sees at once
+# Crops of one call that LiteRT is asked for: there it takes a third of Keras' time for a single one, but
+# 1.3 times as long for many (oneDNN, AVX-512), and it is there without TensorFlow's import.
+_FEW = 48
 _MIRRORED = [1, 0, 2, 4, 3]
 # Where a face may lie in an image that it fills, as (middle x, middle y, side) in shares of the longer
 # side: whole with a little margin, tighter, and the parts where heads are cut off.
@@ -38,12 +50,24 @@ def load_aligner() -> keras.Model:
         `build_aligner()`'s network with its batch norms folded into its convolutions; made once.
         `aligner.json` beside its weights says on what it was trained, how, and how far it is off.
     """
+    import keras
+
+    from maskedface.landmarks.aligner_network import build_aligner
     from maskedface.models import fold_batch_norm
 
     with keras.device("cpu:0"):
         model = fold_batch_norm(build_aligner())
         model.set_weights(read_weights(_WEIGHTS))
     return model
+
+
+@functools.cache
+def _in_litert() -> LiteRTModel | None:
+    """The same network in a file of LiteRT's (`tools/convert_aligner.py`); None without LiteRT."""
+    try:
+        return LiteRTModel(LITERT)
+    except ModuleNotFoundError:
+        return None
 
 
 def read_weights(path: str) -> list[np.ndarray]:
@@ -74,20 +98,31 @@ class Aligner:
     """Finds the five points of faces in crops, in one or two passes of a small network.
 
     As a detector it takes each image for the crop of one face. `refine` starts from points that
-    something else found.
+    something else found. Few crops are looked at by LiteRT where it is installed, without importing
+    TensorFlow, many by Keras: points differ by float32's rounding, hundredths of a pixel at most.
 
     Args:
-        model: what `build_aligner` describes; by default `load_aligner()`.
+        model: what `build_aligner` describes, run by Keras; by default the one of the package.
         least: float in [0, 1], the confidence from which an image shows a face.
+        without_keras: whether LiteRT, where it is installed, looks at many crops too: where importing
+            TensorFlow would take longer.
 
     Raises:
         ValueError: if `least` is out of range.
     """
 
-    def __init__(self, model: keras.Model | None = None, *, least: float = SURE) -> None:
+    def __init__(
+        self,
+        model: keras.Model | None = None,
+        *,
+        least: float = SURE,
+        without_keras: bool = False,
+    ) -> None:
         if not 0 <= least <= 1:
             raise ValueError(f"least must be in [0, 1]. Received: least={least}")
-        self._model, self.least = load_aligner() if model is None else model, least
+        self._litert = _in_litert() if model is None else None
+        self._model, self.least = model, least
+        self._few = sys.maxsize if without_keras else _FEW
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[tuple[Detection, ...]]:
         """The face that each image is the crop of.
@@ -119,12 +154,14 @@ class Aligner:
         for image in images:
             check_image(image)
         count = len(_WHOLE)
-        starts = [_square(image, *place) for image in images for place in _WHOLE]
-        points, confidence = self._look([image for image in images for _ in range(count)], starts)
+        starts = np.array([_square(image, *place) for image in images for place in _WHOLE])
+        (outputs,) = self._look([image for image in images for _ in range(count)], starts)
         if not len(images):
             return []
-        chosen = confidence.reshape(-1, count).argmax(axis=1) + np.arange(len(images)) * count
-        return self.refine(images, points[chosen], source="aligner")
+        sure = outputs[:, 10].reshape(-1, count)
+        chosen = sure.argmax(axis=1) + np.arange(len(images)) * count
+        points = _placed(outputs[chosen], starts[chosen])
+        return self.refine(images, points, source="aligner")
 
     def refine(
         self, images: Sequence[np.ndarray], points: np.ndarray, *, source: str = "aligner"
@@ -145,9 +182,10 @@ class Aligner:
         """
         refined, evidence = self.look_thrice(images, points)
         confidence = 1 / (1 + np.exp(-(_INTERCEPT + evidence @ np.array(_SLOPES))))
+        boxes = _boxes_of(refined, [image.shape for image in images])
         return [
-            Detection(_box_of(one, *image.shape[:2]), one, float(sure), source)
-            for image, one, sure in zip(images, refined, confidence, strict=True)
+            Detection(box, one, float(sure), source)
+            for box, one, sure in zip(boxes, refined, confidence, strict=True)
         ]
 
     def look_thrice(
@@ -164,38 +202,57 @@ class Aligner:
             of how far the points of the first crop and of the mirror lie from those of the second, in face
             sizes).
         """
-        first, rough = self._look(images, [_by_points(one) for one in points])
-        matrices = [_by_points(one) for one in first]
-        second, sure = self._look(images, matrices)
-        mirrored, also = self._look(images, matrices, mirror=True)
+        starts = _by_points(np.asarray(points, "float64").reshape(-1, 5, 2))
+        (outputs,) = self._look(images, starts)
+        first, rough = _placed(outputs, starts), outputs[:, 10]
+        matrices = _by_points(first)
+        outputs, turned = self._look(images, matrices, mirror=True)
+        second, sure, also = _placed(outputs, matrices), outputs[:, 10], turned[:, 10]
+        mirrored = _placed(turned, matrices, mirror=True)
         evidence = [_logit(share) for share in (rough, sure, also)]
         evidence += [_apart(first, second), _apart(mirrored, second)]
         return (second + mirrored) / 2, np.stack(evidence, axis=1)
 
     def _look(
-        self,
-        images: Sequence[np.ndarray],
-        matrices: Sequence[np.ndarray],
-        *,
-        mirror: bool = False,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Points in pixels of each image, and confidences, as the crop that a matrix cuts shows them."""
-        points, confidence = np.empty((len(images), 5, 2)), np.empty(len(images))
+        self, images: Sequence[np.ndarray], matrices: np.ndarray, *, mirror: bool = False
+    ) -> list[np.ndarray]:
+        """What the network says of the crop that each matrix cuts, and of its mirror: float64 arrays, shape
+        (images, 11)."""
+        network = self._litert
+        if network is None or len(images) > self._few:
+            return self._look_by_keras(images, matrices, mirror)
+
+        def look(row: int) -> list[np.ndarray]:
+            crop = geometry.warp(images[row], matrices[row], SIZE).astype("float32")
+            return [network(view)[0] for view in ((crop, crop[:, ::-1]) if mirror else (crop,))]
+
+        seen = np.array(in_threads(look, range(len(images))), "float64")
+        return list(seen.reshape(len(images), 1 + mirror, 11).swapaxes(0, 1))
+
+    def _look_by_keras(
+        self, images: Sequence[np.ndarray], matrices: np.ndarray, mirror: bool
+    ) -> list[np.ndarray]:
+        from maskedface.models import predict
+
+        model = load_aligner() if self._model is None else self._model
+        seen = np.empty((1 + mirror, len(images), 11))
         for start in range(0, len(images), _BATCH):
             part = range(start, min(start + _BATCH, len(images)))
             crops = np.zeros((_padded(len(part)), SIZE, SIZE, 3), "uint8")
             for crop, row in zip(crops, part, strict=False):
                 geometry.warp(images[row], matrices[row], SIZE, out=crop)
-            seen = crops[:, :, ::-1] if mirror else crops
-            output = np.asarray(self._model.predict_on_batch(seen), "float64")[: len(part)]
-            for row, values in zip(part, output, strict=True):
-                places = values[:10].reshape(5, 2)
-                if mirror:
-                    places = places[_MIRRORED] * (-1, 1) + (1, 0)
-                places = places * SIZE - 0.5
-                points[row] = places @ matrices[row][:, :2].T + matrices[row][:, 2]
-                confidence[row] = values[10]
-        return points, confidence
+            for view, turned in enumerate((crops, crops[:, :, ::-1])[: 1 + mirror]):
+                seen[view, part] = predict(model, turned, _BATCH)[: len(part)]
+        return list(seen)
+
+
+def _placed(outputs: np.ndarray, matrices: np.ndarray, *, mirror: bool = False) -> np.ndarray:
+    """The points of the network's outputs, in pixels of the images that the matrices cut: (n, 5, 2)."""
+    places = outputs[:, :10].reshape(-1, 5, 2)
+    if mirror:
+        places = places[:, _MIRRORED] * (-1, 1) + (1, 0)
+    places = places * SIZE - 0.5
+    return np.asarray(places @ matrices[:, :, :2].swapaxes(1, 2) + matrices[:, None, :, 2])
 
 
 def _logit(share: np.ndarray) -> np.ndarray:
@@ -214,7 +271,7 @@ def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def _padded(count: int) -> int:
     """Batches of few sizes, so that the network is compiled few times."""
-    return next(size for size in (1, 8, _BATCH) if size >= count)
+    return next(size for size in (1, 8, 32, _BATCH) if size >= count)
 
 
 def _square(image: np.ndarray, x: float, y: float, side: float) -> np.ndarray:
@@ -226,18 +283,18 @@ def _square(image: np.ndarray, x: float, y: float, side: float) -> np.ndarray:
 
 
 def _by_points(points: np.ndarray) -> np.ndarray:
-    """The crop's matrix in which the face of these points lies upright in the middle."""
+    """The crops' matrices, shape (n, 2, 3), in which the faces of points, shape (n, 5, 2), lie upright in
+    the middle."""
     middle = _FRONT.mean(axis=0)
     front = (_FRONT - middle) * (SIZE / SECOND) + (SIZE - 1) / 2
-    spread = np.ptp(points, axis=0).max()
-    if not spread > 1e-3:  # all five in one place: nothing to turn by
-        points = points + (_FRONT - middle) * 1e-3
-    return geometry.similarity(front, points)
+    nothing = ~(np.ptp(points, axis=1).max(axis=1, initial=0) > 1e-3)  # all five in one place
+    return geometry.similarities(front, points + nothing[:, None, None] * (_FRONT - middle) * 1e-3)
 
 
-def _box_of(points: np.ndarray, height: int, width: int) -> tuple[float, float, float, float]:
-    """The box of the ArcFace crop's inner face, from brows to chin, round five points."""
-    matrix = geometry.similarity(_FRONT, points)
+def _boxes_of(points: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[Box]:
+    """The boxes of the ArcFace crop's inner face, from brows to chin, round five points each."""
+    matrices = geometry.similarities(_FRONT, points)
     corners = np.array([(12.0, 22.0), (100.0, 22.0), (12.0, 112.0), (100.0, 112.0)])
-    placed = corners @ matrix[:, :2].T + matrix[:, 2] + 0.5
-    return clipped((*placed.min(axis=0), *placed.max(axis=0)), height, width)
+    placed = corners @ matrices[:, :, :2].swapaxes(1, 2) + matrices[:, None, :, 2] + 0.5
+    sides = np.concatenate([placed.min(axis=1), placed.max(axis=1)], axis=1)
+    return [clipped(box, *shape[:2]) for box, shape in zip(sides, shapes, strict=True)]

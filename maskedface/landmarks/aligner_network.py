@@ -8,7 +8,8 @@ import keras
 import numpy as np
 from keras import layers
 
-SIZE = 112  # pixels a side of the crop
+from maskedface.landmarks.aligner import SIZE
+
 _WIDTHS = (16, 32, 64, 128)  # channels of the stages, each of half the height and width
 _BLOCKS = (0, 0, 1, 2)  # residual blocks of the stages
 _CELLS = SIZE // 8  # a side of the map of each point

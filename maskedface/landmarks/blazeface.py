@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from maskedface.geometry import warp
+from maskedface.images.in_threads import in_threads
 from maskedface.landmarks.detection import Detection, check_image, clipped, without_doubles
 from maskedface.landmarks.litert import LiteRTModel
 
@@ -60,16 +59,18 @@ class BlazeFaceDetector:
         """
         for image in images:
             check_image(image)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(pool.map(self._faces, images))
-
-    def _faces(self, image: np.ndarray) -> tuple[Detection, ...]:
-        height, width = image.shape[:2]
-        if min(height, width) < _LEAST_SIDE:
-            return ()
-        windows = _windows(height, width)
-        found = [face for window in windows for face in self._search(image, *window)]
-        return tuple(without_doubles(found))
+        large = [min(image.shape[:2]) >= _LEAST_SIDE for image in images]
+        windows = [
+            (row, window)
+            for row, image in enumerate(images)
+            if large[row]
+            for window in _windows(*image.shape[:2])
+        ]
+        found: list[list[Detection]] = [[] for _ in images]
+        searched = in_threads(lambda at: self._search(images[at[0]], *at[1]), windows)
+        for (row, _), faces in zip(windows, searched, strict=True):
+            found[row] += faces
+        return [tuple(without_doubles(faces)) for faces in found]
 
     def _search(self, image: np.ndarray, left: float, top: float, side: float) -> list[Detection]:
         zoom = side / _SIDE

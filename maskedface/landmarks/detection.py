@@ -9,6 +9,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from maskedface.reprs import short_repr
+
 Box = tuple[float, float, float, float]
 
 
@@ -35,6 +37,8 @@ class Detection:
     points: np.ndarray
     confidence: float
     source: str = "detector"
+
+    __repr__ = short_repr
 
 
 class Detector(Protocol):

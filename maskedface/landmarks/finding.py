@@ -17,19 +17,20 @@ from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from maskedface.datasets import FaceIndex, Landmarks
 from maskedface.images import ImageError, read_image
-from maskedface.images.in_threads import read_many
+from maskedface.images.in_threads import read_ahead, use_one_thread
 from maskedface.landmarks.aligner import weights_name
 from maskedface.landmarks.cascade import Cascade
 from maskedface.landmarks.detection import Detection, Detector, detect
 from maskedface.landmarks.squash import with_pixel_aspects
 from maskedface.landmarks.store import Finding, Store, default_store
+from maskedface.progress import Bar
+from maskedface.quiet import start_quietly
+from maskedface.reprs import short_repr
 
-_CHUNK = 64  # images read, searched and kept together
+_CHUNK = 64  # images that a process is given together
 _MANY = 2000  # images from which several processes are worth their start
 _VERSION = 1  # of how an image's face is chosen and found; a change makes old stores unused
 
@@ -48,6 +49,8 @@ class Aligned:
 
     index: FaceIndex
     findings: dict[str, Finding]
+
+    __repr__ = short_repr
 
     @property
     def counts(self) -> dict[str, int]:
@@ -141,19 +144,16 @@ def align(
     # What could not be read may be readable by now: a permission changes neither size nor time.
     findings = {path: found for path, found in kept.known(wanted).items() if not found.problem}
     lacking = [face.path for face in wanted.faces if face.path not in findings]
-    chunks = [lacking[start : start + _CHUNK] for start in range(0, len(lacking), _CHUNK)]
     if processes is None:
         processes = (os.cpu_count() or 1) if detector is None and len(lacking) >= _MANY else 1
-    with contextlib.closing(_searched(index.root, chunks, detector, processes)) as searched:
-        for found in track(
-            searched,
-            "finding faces",
-            len(chunks),
-            console=Console(stderr=True),
-            disable=not progress or not lacking,
-        ):
+    with (
+        contextlib.closing(_searched(index.root, lacking, detector, processes)) as searched,
+        Bar("finding faces", len(lacking), shown=progress and bool(lacking)) as bar,
+    ):
+        for found in searched:
             kept.add(index.root, found)
             findings |= found
+            bar.advance(len(found))
     unreadable = sum(bool(finding.problem) for finding in findings.values())
     if unreadable:
         _log.warning("%d of %d images could not be read: see findings", unreadable, len(wanted))
@@ -169,20 +169,20 @@ _detector: Detector | None = None  # of a worker process
 
 
 def _searched(
-    root: str, chunks: Sequence[list[str]], detector: Detector | None, processes: int
+    root: str, paths: Sequence[str], detector: Detector | None, processes: int
 ) -> Generator[dict[str, Finding]]:
-    """What is found, chunk by chunk, here or in other processes."""
-    search = functools.partial(_search, root)
-    if processes > 1 and chunks:
+    """What is found, part by part, here or in other processes."""
+    if processes > 1 and paths:
+        chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
         # Started anew, not forked: TensorFlow does not survive a fork.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(processes, context, _start_worker) as pool:
+        start = __name__, _start_worker.__name__
+        with ProcessPoolExecutor(processes, context, start_quietly, start) as pool:
             with _without_main():  # the workers start here
-                found = pool.map(search, chunks)
+                found = pool.map(functools.partial(_search_chunk, root), chunks)
             yield from found
-    elif chunks:
-        detector = Cascade() if detector is None else detector
-        yield from (search(chunk, detector) for chunk in chunks)
+    elif paths:
+        yield from _search(root, paths, Cascade() if detector is None else detector)
 
 
 @contextlib.contextmanager
@@ -206,22 +206,37 @@ def _start_worker() -> None:
     import cv2
 
     cv2.setNumThreads(1)
+    use_one_thread()
     global _detector
     _detector = Cascade()
 
 
-def _search(root: str, paths: list[str], detector: Detector | None = None) -> dict[str, Finding]:
-    detector = detector or _detector
-    assert detector is not None
-    images = read_many(functools.partial(_read, root), paths, label="", progress=False)
-    readable = [image for image in images if isinstance(image, np.ndarray)]
-    faces = iter(detect(detector, readable))
+def _search_chunk(root: str, paths: Sequence[str]) -> dict[str, Finding]:
+    assert _detector is not None
     return {
-        path: _finding(image, next(faces))
-        if isinstance(image, np.ndarray)
-        else Finding(problem=image)
-        for path, image in zip(paths, images, strict=True)
+        path: finding
+        for found in _search(root, paths, _detector)
+        for path, finding in found.items()
     }
+
+
+def _search(root: str, paths: Sequence[str], detector: Detector) -> Generator[dict[str, Finding]]:
+    """What is found, part by part; images are read while those before are searched."""
+    parts = read_ahead(functools.partial(_read, root), paths, size=_size)
+    with contextlib.closing(parts):
+        for part in parts:
+            readable = [image for _, image in part if isinstance(image, np.ndarray)]
+            faces = iter(detect(detector, readable))
+            yield {
+                path: _finding(image, next(faces))
+                if isinstance(image, np.ndarray)
+                else Finding(problem=image)
+                for path, image in part
+            }
+
+
+def _size(image: np.ndarray | str) -> int:
+    return 0 if isinstance(image, str) else image.nbytes
 
 
 def _read(root: str, path: str) -> np.ndarray | str:

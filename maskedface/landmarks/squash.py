@@ -11,6 +11,7 @@ from maskedface import geometry
 from maskedface.datasets import FaceIndex, Landmarks
 from maskedface.datasets.face_index import Face
 from maskedface.images import ImageError
+from maskedface.images.in_threads import read_many
 from maskedface.images.reading import open_image
 
 Size = tuple[int, int]
@@ -39,10 +40,15 @@ def with_pixel_aspects(index: FaceIndex) -> FaceIndex:
     Returns:
         A `FaceIndex` of the same rows.
     """
-    asked = [
-        (face, face.landmarks, (face.domain, _size_of(path)))
+    open_ones = [
+        (face, face.landmarks, path)
         for face, path in zip(index.faces, index.paths, strict=True)
         if face.landmarks is not None and face.landmarks.pixel_aspect == 1
+    ]
+    sizes = read_many(_size_of, [path for *_, path in open_ones], label="", progress=False)
+    asked = [
+        (face, marks, (face.domain, size))
+        for (face, marks, _), size in zip(open_ones, sizes, strict=True)
     ]
     counts = Counter(kind for *_, kind in asked)
     groups: dict[tuple[str, Size | None], list[tuple[Face, Landmarks]]] = defaultdict(list)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from maskedface.cache_folder import cache_folder
 from maskedface.datasets import FaceIndex, Landmarks
 
 
@@ -41,14 +42,11 @@ def default_store(root: str | os.PathLike[str], detector: str) -> str:
         detector: a name of all that decides what is found.
 
     Returns:
-        A file in `$MASKEDFACE_CACHE`, else in `$XDG_CACHE_HOME/maskedface` or `~/.cache/maskedface`;
-        never among the images, whose folder may not be ours to write to.
+        A file in `cache_folder()`; never among the images, whose folder may not be ours to write to.
     """
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    cache = os.environ.get("MASKEDFACE_CACHE") or os.path.join(home, "maskedface")
     text = f"{os.path.realpath(root)}\0{detector}".encode("utf-8", "surrogateescape")
     name = hashlib.blake2b(text, digest_size=12).hexdigest()
-    return os.path.join(cache, f"landmarks-{name}.jsonl")
+    return os.path.join(cache_folder(), f"landmarks-{name}.jsonl")
 
 
 class Store:

@@ -22,7 +22,10 @@ from .preset import Preset as Preset
 from .presets import PRESETS as PRESETS
 from .resnet50 import ResNet50 as ResNet50
 from .senet50 import SENet50 as SENet50
-from .transforms import with_precision as with_precision
+from .transforms import (
+    computing_float32 as computing_float32,
+    with_precision as with_precision,
+)
 from .unmasking import embedding_unmasking as embedding_unmasking, unmask as unmask
 from .vggface import VGGFace as VGGFace
 from .views import (

@@ -10,6 +10,7 @@ from maskedface.layers import BagOfFeatures
 from maskedface.models.freezing import stages
 from maskedface.models.predicting import predict
 from maskedface.models.settings import in_float32
+from maskedface.names import did_you_mean
 
 
 @in_float32()
@@ -83,7 +84,9 @@ def bag_of_features(
 def _last_map(backbone: keras.Model, stage: str) -> keras.KerasTensor:
     names = stages(backbone)
     if stage not in names:
-        raise ValueError(f"stage must be one of {names}. Received: stage={stage!r}")
+        raise ValueError(
+            f"stage must be one of {names}. Received: stage={stage!r}{did_you_mean(stage, names)}"
+        )
     last = [layer for layer in backbone.layers if layer.name.split("_")[0] == stage][-1]
     found = last.output
     if len(found.shape) != 4 or None in found.shape[1:3]:

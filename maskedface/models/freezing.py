@@ -6,6 +6,8 @@ from typing import Literal
 
 import keras
 
+from maskedface.names import did_you_mean
+
 BatchNorm = Literal["frozen", "update"]
 
 
@@ -59,10 +61,12 @@ def freeze(backbone: keras.Model, through: str, batch_norm: BatchNorm = "frozen"
     if through not in ("none", "all", *names):
         raise ValueError(
             f"through must be 'none', 'all' or one of {names}. Received: through={through!r}"
+            f"{did_you_mean(through, ('none', 'all', *names))}"
         )
     if batch_norm not in ("frozen", "update"):
         raise ValueError(
             f"batch_norm must be 'frozen' or 'update'. Received: batch_norm={batch_norm!r}"
+            f"{did_you_mean(batch_norm, ('frozen', 'update'))}"
         )
     last = {"none": -1, "all": len(names) - 1}.get(through)
     frozen = set(names[: (names.index(through) if last is None else last) + 1])

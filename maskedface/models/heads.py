@@ -10,6 +10,7 @@ from keras import layers, ops
 
 from maskedface.models.embedding import FaceEmbedding
 from maskedface.models.settings import in_float32
+from maskedface.names import did_you_mean
 
 
 @keras.saving.register_keras_serializable(package="maskedface")
@@ -260,7 +261,10 @@ def classifier(
     if isinstance(head, str):
         kinds = {"linear": LinearHead, "cosine": CosineHead}
         if head not in kinds:
-            raise ValueError(f"head must be 'linear', 'cosine' or a layer. Received: head={head!r}")
+            raise ValueError(
+                f"head must be 'linear', 'cosine' or a layer. "
+                f"Received: head={head!r}{did_you_mean(head, kinds)}"
+            )
         words: dict[str, Any] = {} if dropout is None else {"dropout": dropout}
         layer = kinds[head](num_classes, **words)
     else:

@@ -13,6 +13,7 @@ from maskedface.models.alignment import FaceAlignment
 from maskedface.models.architecture import Architecture
 from maskedface.models.settings import in_float32
 from maskedface.models.weights import load_weights
+from maskedface.names import did_you_mean
 
 Normalization = Literal["fixed", "per_image"]
 # The unpadded convolutions leave a map of 1 x 1 of it, and nothing of a smaller image.
@@ -164,6 +165,7 @@ def _check(
         raise ValueError(
             f"normalization must be one of {get_args(Normalization)}. "
             f"Received: normalization={normalization!r}"
+            f"{did_you_mean(normalization, get_args(Normalization))}"
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from maskedface.models import presets_facenet, presets_iresnet, presets_vggface2
 from maskedface.models.preset import Preset
-from maskedface.names import near_names
+from maskedface.names import did_you_mean, near_path
 
 PRESETS: dict[str, Preset] = {
     preset.name: preset
@@ -47,5 +47,4 @@ def preset_of(
 
 
 def _hint(value: str, names: Iterable[str]) -> str:
-    near = near_names(value, names, 1)
-    return f"; did you mean {near[0]!r}?" if near else ", which is neither"
+    return did_you_mean(value, names) or near_path(value) or ", which is neither"

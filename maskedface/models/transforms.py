@@ -9,6 +9,7 @@ import keras
 
 from maskedface.models.alignment import FaceAlignment
 from maskedface.models.settings import in_float32
+from maskedface.names import did_you_mean
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -41,6 +42,7 @@ def with_precision(model: keras.Model, precision: Precision) -> keras.Model:
     if precision not in ("float32", "bfloat16"):
         raise ValueError(
             f"precision must be 'float32' or 'bfloat16'. Received: precision={precision!r}"
+            f"{did_you_mean(precision, ('float32', 'bfloat16'))}"
         )
 
     def build(layer: keras.layers.Layer) -> keras.layers.Layer:
@@ -59,6 +61,31 @@ def with_precision(model: keras.Model, precision: Precision) -> keras.Model:
     found = rebuilt(model, build)
     found.set_weights(model.get_weights())
     return found
+
+
+def computing_float32(model: keras.Model) -> keras.Model:
+    """The model computing in float32; itself where it does already.
+
+    >>> from maskedface import models
+    >>> backbone = models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1))
+    >>> models.computing_float32(backbone) is backbone
+    True
+
+    Args:
+        model: any functional model, also with models inside; it is left as it is.
+
+    Returns:
+        A model with the same weights.
+    """
+    if all(layer.compute_dtype == "float32" for layer in model._flatten_layers()):
+        return model
+
+    def build(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return type(layer).from_config(layer.get_config() | {"dtype": "float32"})
+
+    plain = keras.models.clone_model(model, clone_function=build, recursive=True)
+    plain.set_weights(model.get_weights())
+    return plain
 
 
 def rebuilt(

@@ -25,6 +25,7 @@ _RANGES: dict[str, tuple[float | None, float | None]] = {
     "cohort": (0, None),
     "enroll_masks": (0, 100),
     "features_budget": (0, None),
+    "engine_tolerance": (0, 1),
 }
 # field -> where a class is looked for that is given by its name alone.
 _MODULES = {
@@ -115,6 +116,12 @@ class Recipe:
             mirror); "off" never does.
         features_dtype: "float32" or "float16", how they are kept; the latter takes half the disk.
         features_budget: float >= 0, GiB of disk that they may take at most.
+        engine: what computes frozen features (`engines.ENGINES`): "keras", "openvino", "onnx", one of your
+            own; or "auto", the fastest that is installed and near enough to Keras, which is measured. The
+            part that learns stays Keras'.
+        engine_precision: "float32", "bfloat16" or "int8", what that engine computes in; of "auto" the least
+            exact that it may take. With "keras" float32 is the network as `precision` has it.
+        engine_tolerance: float in [0, 1], the share of rank-1 on training faces that int8 may lose.
         precision: "float32" or "bfloat16", of the feature maps (`models.with_precision`).
         jit: bool, compile steps with XLA under TensorFlow; JAX always does. Slower on a CPU.
 
@@ -148,6 +155,9 @@ class Recipe:
     features: Literal["auto", "off"] = "auto"
     features_dtype: Literal["float32", "float16"] = "float32"
     features_budget: float = 32.0
+    engine: str = "keras"
+    engine_precision: Literal["float32", "bfloat16", "int8"] = "float32"
+    engine_tolerance: float = 0.02
     precision: Literal["float32", "bfloat16"] = "float32"
     jit: bool = False
 
@@ -324,6 +334,8 @@ def _class_named(key: str, name: str, old: Spec | None) -> Spec:
     """A class by its name alone, with those of another's arguments that it takes too."""
     name = _HEADS.get(name, name) if key == "head" else name
     modules = _MODULES[key]
+    for module in modules:
+        name = name.removeprefix(f"{module}.")
     if old is None and (key, name) in (("head", "LinearHead"), ("head", "CosineHead")):
         return Spec.named(f"{modules[0]}.{name}")  # needs no Keras
     for module in modules:
@@ -383,7 +395,9 @@ def _check(key: str, value: Any, kind: Any) -> None:
     else:
         good = type(value) is kind and (kind is not float or math.isfinite(value))
     if not good:
-        raise ValueError(f"{key} must be {wanted}. Received: {key}={value!r}")
+        names = get_args(kind) if get_origin(kind) is Literal else ()
+        near = did_you_mean(value, names)
+        raise ValueError(f"{key} must be {wanted}. Received: {key}={value!r}{near}")
     least, most = _RANGES.get(key, (None, None))
     if (least is not None and value < least) or (most is not None and value > most):
         raise ValueError(f"{key} must be in [{least}, {most}]. Received: {key}={value}")

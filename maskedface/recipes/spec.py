@@ -217,6 +217,11 @@ class Spec:
                 return dict(Spec.of(self.build()).config)
         return named
 
+    def requires(self, word: str) -> bool:
+        """Whether the class has an argument of that name that must be given, be it as None."""
+        parameter = inspect.signature(self._class()).parameters.get(word)
+        return parameter is not None and parameter.default is parameter.empty
+
     def _named(self) -> dict[str, Any]:
         words = inspect.signature(self._class()).parameters.values()
         config: dict[str, Any] = self.config
@@ -263,7 +268,7 @@ def changed(node: Any, path: list[str], value: Any, where: str) -> Any:
         known = node.config if word in node.config else node.arguments(word)
         _check_word(word, known, where)
         new = changed(known[word], rest, value, here)
-        if word not in node.config and new == known[word]:
+        if word not in node.config and new == known[word] and not node.requires(word):
             return node  # the default, said once more: the same recipe
         return Spec(node.module, node.class_name, node.config | {word: new}, node.registered_name)
     if isinstance(node, Mapping):

@@ -1,5 +1,6 @@
 # What the package offers: read by type checkers, and by `lazy_loader` when a name is first used.
 from .batch import identify_all as identify_all, photo_files as photo_files
+from .by_engine import EngineChoice as EngineChoice
 from .drawing import draw_identities as draw_identities
 from .embedding import embed_index as embed_index
 from .enrollment import enroll_again as enroll_again
@@ -12,3 +13,4 @@ from .faces import (
 from .gallery import Gallery as Gallery
 from .named_embedders import save_ensemble as save_ensemble
 from .recognizer import Recognizer as Recognizer
+from .stores.opening import open_store as open_store

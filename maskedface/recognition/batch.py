@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from rich.console import Console
-from rich.progress import track
-
 from maskedface.datasets.sources import walk
 from maskedface.images.formats import is_tools
+from maskedface.images.in_threads import read_ahead
+from maskedface.progress import track
 from maskedface.recognition.faces import Identity
+from maskedface.recognition.photo import PhotoFile, read_photo
 from maskedface.recognition.recognizer import Recognizer
 
 _Item = TypeVar("_Item")
+_File = TypeVar("_File")
 _Result = TypeVar("_Result")
 
 
@@ -117,34 +120,83 @@ def identify_all(
         )
     recognizer.gallery.check_threshold(threshold)
 
-    def identify(path: str) -> tuple[Identity, ...]:
-        return recognizer.identify(path, candidates=candidates, threshold=threshold)
+    def identify(files: Sequence[PhotoFile]) -> list[tuple[Identity, ...]]:
+        images = [file.image for file in files]
+        embedded = recognizer.embed_all(images, recognizer.find(images))
+        return [recognizer.named(faces, candidates, threshold) for faces in embedded]
 
-    for path, found, error in each(paths, identify, "identifying", progress=progress):
+    seen = each(paths, read_photo, identify, "identifying", size=_size, progress=progress)
+    for path, found, error in seen:
         yield PhotoResult(path, found or (), error)
+
+
+def _size(file: PhotoFile) -> int:
+    return file.image.nbytes
 
 
 def each(
     items: Iterable[_Item],
-    read: Callable[[_Item], _Result],
+    read: Callable[[_Item], _File],
+    work: Callable[[Sequence[_File]], Sequence[_Result | ValueError]],
     label: str,
     *,
+    size: Callable[[_File], int],
     progress: bool,
 ) -> Iterator[tuple[_Item, _Result | None, str]]:
-    """Calls `read` on every file, with a progress bar on stderr.
+    """Reads every file, in threads, and works on several at once, with a progress bar on stderr.
 
     Args:
         items: paths, or what else says which photograph.
         read: reads one.
+        work: what to do with some that were read: the result of each, or the error that it is refused
+            with; where it raises one, it is called with each alone.
         label: str, beside the bar.
-        progress: whether it is drawn.
+        size: the bytes that what was read takes.
+        progress: whether the bar is drawn.
 
     Yields:
-        (item, result, ""), or (item, None, why the file or what it shows was refused).
+        (item, result, ""), or (item, None, why the file or what it shows was refused), in order.
     """
     listed = list(items)
-    for item in track(listed, label, console=Console(stderr=True), disable=not progress):
-        try:
-            yield item, read(item), ""
-        except (ValueError, OSError) as error:  # ImageError and FaceError among them
-            yield item, None, str(error)
+    parts = read_ahead(
+        functools.partial(_attempt, read),
+        listed,
+        size=lambda found: 0 if isinstance(found, str) else size(found[0]),
+    )
+
+    def done() -> Iterator[tuple[_Item, _Result | None, str]]:
+        with contextlib.closing(parts):
+            for part in parts:
+                good = [found[0] for _, found in part if not isinstance(found, str)]
+                results = iter(_worked(work, good))
+                for item, found in part:
+                    result = found if isinstance(found, str) else next(results)
+                    if isinstance(result, str):
+                        yield item, None, result
+                    else:
+                        yield item, result[0], ""
+
+    yield from track(done(), label, len(listed), shown=progress)
+
+
+def _attempt(read: Callable[[_Item], _File], item: _Item) -> tuple[_File] | str:
+    """What was read, or why it was not."""
+    try:
+        return (read(item),)
+    except (ValueError, OSError) as error:  # ImageError among them
+        return str(error)
+
+
+def _worked(
+    work: Callable[[Sequence[_File]], Sequence[_Result | ValueError]], files: Sequence[_File]
+) -> list[tuple[_Result] | str]:
+    """The result of each file, or why it was refused; one that is refused costs no other its own."""
+    if not files:
+        return []
+    try:
+        found = work(files)
+        return [str(one) if isinstance(one, ValueError) else (one,) for one in found]
+    except (ValueError, OSError) as error:
+        if len(files) == 1:
+            return [str(error)]
+    return [result for file in files for result in _worked(work, [file])]

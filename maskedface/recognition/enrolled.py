@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from maskedface.evaluation import Cohort, Templates
 from maskedface.evaluation.scoring import normalized
 from maskedface.names import person_name
-from maskedface.recognition.remembered import Remembered, photos_from_file
+from maskedface.recognition.remembered import Remember, Remembered, photos_from_file, thinned
 from maskedface.recognition.search import ExactSearch
+from maskedface.reprs import short_repr
 
 Keep = Literal["mean", "all"]
 _NOTHING = 1e-6  # a sum of unit vectors this short has no direction but rounding's
+
+
+class Compared(NamedTuple):
+    """A probe beside a row of an enrolled person's.
+
+    Attributes:
+        cosine: float in [-1, 1], of the two.
+        length: float in (0, 1], of the mean that the row was before it was scaled to length 1: the mean
+            cosine to the faces that it is of is the product of both.
+        offset: float, what a cohort takes off the cosine; 0 without one.
+        is_unmasked: bool, whether all the person's faces are known to wear no mask.
+    """
+
+    cosine: float
+    length: float
+    offset: float
+    is_unmasked: bool
+
+    def score(self, mean_cosine: float) -> float:
+        """The score (`Candidate.score`) of a probe with this mean cosine to the faces of the row."""
+        return mean_cosine / self.length - self.offset
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +52,7 @@ class Enrolled:
         lengths: float32 array, shape (rows,), > 0: of the sum of unit vectors that a row is.
         person: int32 array, shape (rows,), rising from 0 without a gap: whose row each is.
         photos: {person: the photographs remembered of them}; of some faces there may be none.
+        unmasked: {person: how many of their faces are known to have worn no mask}.
     """
 
     faces: dict[str, int] = field(default_factory=dict)
@@ -36,6 +60,9 @@ class Enrolled:
     lengths: np.ndarray = field(default_factory=lambda: np.empty(0, "float32"))
     person: np.ndarray = field(default_factory=lambda: np.empty(0, "int32"))
     photos: dict[str, tuple[Remembered, ...]] = field(default_factory=dict)
+    unmasked: dict[str, int] = field(default_factory=dict)
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         for array in (self.rows, self.lengths, self.person):
@@ -66,6 +93,28 @@ class Enrolled:
         """What searches them."""
         return ExactSearch(self.templates, self.person)
 
+    def compared(self, person: str, probe: np.ndarray) -> Compared:
+        """How alike a probe is to somebody's faces one by one, whatever is kept of them.
+
+        Args:
+            person: who is among them.
+            probe: float array, shape (features,), of unit length.
+
+        Returns:
+            A `Compared`, of the person's row that has the highest score.
+        """
+        rows = np.flatnonzero(self.person == self.numbers[person])
+        cosines = (self.rows[rows] @ probe).clip(-1, 1)
+        best = int(cosines.argmax())
+        faces = self.faces[person] if len(rows) == 1 else 1
+        offsets = self.templates.offsets
+        return Compared(
+            cosine=float(cosines[best]),
+            length=float(self.lengths[rows[best]] / faces),
+            offset=0.0 if offsets is None else float(offsets[rows[best]]),
+            is_unmasked=self.unmasked.get(person, 0) == self.faces[person],
+        )
+
     def genuine(self) -> np.ndarray:
         """About the cosine of another face of theirs to each person's mean, from how alike their faces are:
         float64 array, one number for each person with two faces or more."""
@@ -87,6 +136,7 @@ class Enrolled:
         unit: np.ndarray,
         keep: Keep,
         photos: Sequence[Remembered | None],
+        unmasked: Sequence[bool],
     ) -> Enrolled:
         """These people with more faces.
 
@@ -95,6 +145,7 @@ class Enrolled:
             unit: float32 array, shape (faces, features), of unit length.
             keep: as for `Gallery`.
             photos: what is remembered of the photograph of each face.
+            unmasked: whether each is known to wear no mask.
 
         Returns:
             All of them.
@@ -102,9 +153,10 @@ class Enrolled:
         Raises:
             ValueError: if "mean" keeps a person's faces, and they cancel each other.
         """
-        faces, remembered = dict(self.faces), dict(self.photos)
-        for name, photo in zip(people, photos, strict=True):
+        faces, remembered, bare = dict(self.faces), dict(self.photos), dict(self.unmasked)
+        for name, photo, is_bare in zip(people, photos, unmasked, strict=True):
             faces[name] = faces.get(name, 0) + 1
+            bare[name] = bare.get(name, 0) + bool(is_bare)
             remembered[name] = remembered.get(name, ()) + ((photo,) if photo is not None else ())
         numbers = {name: number for number, name in enumerate(faces)}
         new = np.array([numbers[name] for name in people], "int32")
@@ -114,7 +166,7 @@ class Enrolled:
             np.concatenate([self.person, new]),
             Templates(rows, self.templates.cohort),
         )
-        return Enrolled(faces, templates, lengths, person, remembered).grouped(keep)
+        return Enrolled(faces, templates, lengths, person, remembered, bare).grouped(keep)
 
     def grouped(self, keep: Keep) -> Enrolled:
         """The same people, the rows of each, which may lie anywhere, brought together.
@@ -138,17 +190,32 @@ class Enrolled:
             rows, person = normalized(sums), np.arange(len(self.names), dtype="int32")
         order = np.argsort(person, kind="stable")
         templates = Templates(rows[order], self.templates.cohort)
-        return Enrolled(self.faces, templates, lengths[order], person[order], self.photos)
+        return dataclasses.replace(
+            self, templates=templates, lengths=lengths[order], person=person[order]
+        )
 
     def without(self, person: str) -> Enrolled:
         """These people but one, who is among them."""
         number = self.numbers[person]
         kept = self.person != number
         rest = self.person[kept]
-        faces, photos = dict(self.faces), dict(self.photos)
+        faces, photos, bare = dict(self.faces), dict(self.photos), dict(self.unmasked)
         del faces[person], photos[person]
+        bare.pop(person, None)
         rest = rest - (rest > number)
-        return Enrolled(faces, self.templates.only(kept), self.lengths[kept], rest, photos)
+        return Enrolled(faces, self.templates.only(kept), self.lengths[kept], rest, photos, bare)
+
+    def remembering(self, how: Remember) -> Enrolled:
+        """These people, with less remembered of their photographs.
+
+        Args:
+            how: as for `remembered.thinned`.
+        """
+        kept = {
+            name: tuple(filter(None, (thinned(photo, how) for photo in of)))
+            for name, of in self.photos.items()
+        }
+        return dataclasses.replace(self, photos=kept)
 
 
 def from_file(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Enrolled:
@@ -166,11 +233,15 @@ def from_file(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Enr
     templates = Templates(rows, Cohort.among(arrays), arrays.get("offsets"))
     faces = dict.fromkeys(names, 0)
     photos: dict[str, tuple[Remembered, ...]] = dict.fromkeys(names, ())
-    of_each = zip(names, facts["faces"], photos_from_file(facts, arrays), strict=True)
-    for name, count, kept in of_each:
+    bare = dict.fromkeys(names, 0)
+    of_each = zip(
+        names, facts["faces"], photos_from_file(facts, arrays), facts["unmasked"], strict=True
+    )
+    for name, count, kept, without in of_each:
         faces[name] += count
+        bare[name] += without
         photos[name] += kept
     numbers = {name: number for number, name in enumerate(faces)}
     person = np.array([numbers[name] for name in names], "int32")[person]
-    people = Enrolled(faces, templates, lengths, person, photos)
+    people = Enrolled(faces, templates, lengths, person, photos, bare)
     return people if len(faces) == len(names) else people.grouped(facts["keep"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import operator
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +14,20 @@ import numpy as np
 
 from maskedface.datasets.photo_groups import photo_groups, photo_hashes
 from maskedface.datasets.sources import check_people
+from maskedface.images.in_threads import in_threads
 from maskedface.masking import SEEMS_MASKED
 from maskedface.names import person_name
 from maskedface.recognition.batch import each, photo_files
 from maskedface.recognition.embedding import with_masks
-from maskedface.recognition.faces import DetectedFace, EmbeddedFace
+from maskedface.recognition.faces import DetectedFace, EmbeddedFace, FaceError
 from maskedface.recognition.gallery import Gallery
 from maskedface.recognition.photo import Photo, PhotoFile, read_photo
-from maskedface.recognition.recognizer import Recognizer, find_faces, whole_face
-from maskedface.recognition.remembered import WHOLE, Remembered, remembered
+from maskedface.recognition.recognizer import Recognizer, one_of
+from maskedface.recognition.remembered import WHOLE, Remember, Remembered, remembered
+from maskedface.recognition.stages import cut_face, find_faces, whole_face
+from maskedface.reprs import short_repr
+
+_SIZE = operator.attrgetter("size")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +46,8 @@ class EnrolledPhoto:
     person: str
     face: EmbeddedFace | None
     error: str = ""
+
+    __repr__ = short_repr
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values: "path", "person", "error", "face" (None where there is none)."""
@@ -93,63 +102,159 @@ def photos_of_people(places: Iterable[str], person: str | None = None) -> dict[s
     return found
 
 
+class PhotoToEnroll(NamedTuple):
+    """A photograph of one person, as it was read.
+
+    Attributes:
+        file: its pixels, and the file that they came from.
+        faces: where a gallery remembers its face; None where it is to be found.
+        photo: what the gallery remembers of it; None of a photograph that is new.
+    """
+
+    file: PhotoFile
+    faces: tuple[DetectedFace, ...] | None = None
+    photo: Remembered | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of its pixels."""
+        return self.file.image.nbytes
+
+
+def read_to_enroll(photo: Photo | Remembered) -> PhotoToEnroll:
+    """Reads a photograph to enroll.
+
+    Args:
+        photo: the photograph, or what another gallery remembers of one (of its `photos`).
+
+    Raises:
+        ImageError, OSError, ValueError: as `read_photo` and `Remembered.read`.
+    """
+    if not isinstance(photo, Remembered):
+        return PhotoToEnroll(read_photo(photo))
+    image, source = photo.read(), photo.source
+    file, faces = PhotoFile(image, photo.path, photo.sha256), None
+    if isinstance(source, str) and source:
+        faces = whole_face(image, "" if source == WHOLE else source)
+    elif source:
+        faces = whole_face(image, np.array(source))
+    return PhotoToEnroll(file, faces, photo)
+
+
 def face_to_enroll(
     recognizer: Recognizer, photo: Photo | Remembered, *, enroll: bool = True
 ) -> EmbeddedFace:
     """The face of a photograph of one person, with what the recognizer's gallery keeps of it.
 
     Args:
-        recognizer: with the gallery.
-        photo: the photograph, or what another gallery remembers of one (of its `photos`).
-        enroll: False for a stranger's, of which nothing is kept.
+        recognizer, enroll: as for `faces_to_enroll`.
+        photo: as for `read_to_enroll`.
 
     Returns:
-        The face with `hashes` and `photo`, and with `template` and `covered` where the gallery wants drawn
-        masks, it does not seem to wear one already, and somebody found its mouth (not "whole image").
+        As `faces_to_enroll`.
 
     Raises:
         FaceError: if it does not show one face.
         ImageError, OSError, ValueError: as `Recognizer.detect` and `Remembered.read`.
         ModuleNotFoundError: as `Recognizer.detect`.
     """
-    file, faces = (
-        _found_before(recognizer, photo)
-        if isinstance(photo, Remembered)
-        else (read_photo(photo), None)
-    )
-    face = recognizer.one_face(file, faces)
-    face = dataclasses.replace(face, hashes=photo_hashes(file.image))
+    (face,) = faces_to_enroll(recognizer, [read_to_enroll(photo)], enroll=enroll)
+    if isinstance(face, FaceError):
+        raise face
+    return face
+
+
+def faces_to_enroll(
+    recognizer: Recognizer, photos: Sequence[PhotoToEnroll], *, enroll: bool = True
+) -> list[EmbeddedFace | FaceError]:
+    """The faces of photographs of one person each, with what the recognizer's gallery keeps of them.
+
+    Args:
+        recognizer: with the gallery.
+        photos: as they were read.
+        enroll: False for strangers', of which nothing is kept.
+
+    Returns:
+        The faces with `hashes` and `photo`, and with `template` and `covered` where the gallery wants drawn
+        masks, one does not seem to wear one already, and somebody found its mouth (not "whole image"); in
+        place of one a `FaceError` where a photograph does not show one face.
+
+    Raises:
+        ValueError, ModuleNotFoundError: as `Recognizer.find`.
+    """
+    chosen: list[DetectedFace | FaceError] = []
+    for photo, faces in zip(photos, _found(recognizer, photos), strict=True):
+        try:
+            chosen.append(one_of(faces, photo.file))
+        except FaceError as error:
+            chosen.append(error)
+    single = [
+        (photo, face)
+        for photo, face in zip(photos, chosen, strict=True)
+        if not isinstance(face, FaceError)
+    ]
+    embedded = iter(_embedded(recognizer, single, enroll))
+    return [face if isinstance(face, FaceError) else next(embedded) for face in chosen]
+
+
+def _embedded(
+    recognizer: Recognizer, single: Sequence[tuple[PhotoToEnroll, DetectedFace]], enroll: bool
+) -> list[EmbeddedFace]:
+    images = [photo.file.image for photo, _ in single]
+    hashes = in_threads(photo_hashes, images)
+    seen = recognizer.embed_all(images, [[face] for _, face in single])
+    faces = [
+        dataclasses.replace(face, hashes=bits) for (face,), bits in zip(seen, hashes, strict=True)
+    ]
     if not enroll:
-        return face
-    how = recognizer.gallery.remember
-    if isinstance(photo, Remembered) and photo.crop and how == "crops":
-        kept: Remembered | None = photo  # not a JPEG file of a JPEG file
-    else:
-        kept = remembered(file, face, how)
-    return dataclasses.replace(_with_template(recognizer, file.image, face), photo=kept)
+        return faces
+    kept = [
+        _kept(photo, face, recognizer.gallery.remember)
+        for (photo, _), face in zip(single, faces, strict=True)
+    ]
+    faces = _with_templates(recognizer, images, faces)
+    return [dataclasses.replace(f, photo=photo) for f, photo in zip(faces, kept, strict=True)]
 
 
-def _found_before(
-    recognizer: Recognizer, photo: Remembered
-) -> tuple[PhotoFile, tuple[DetectedFace, ...]]:
-    """A remembered photograph and its faces, placed as they were; searched for where they were."""
-    image, source = photo.read(), photo.source
-    if not source:
-        faces = find_faces(recognizer.detector, image)
-    elif isinstance(source, str):
-        faces = whole_face(image, "" if source == WHOLE else source)
-    else:
-        faces = whole_face(image, np.array(source))
-    return PhotoFile(image, photo.path, photo.sha256), faces
+def _kept(photo: PhotoToEnroll, face: EmbeddedFace, how: Remember) -> Remembered | None:
+    if photo.photo is not None and photo.photo.crop and how == "crops":
+        return photo.photo  # not a JPEG file of a JPEG file
+    return remembered(photo.file, face, how)
 
 
-def _with_template(recognizer: Recognizer, image: np.ndarray, face: EmbeddedFace) -> EmbeddedFace:
-    where_is_unknown = face.aligned_by == WHOLE
-    if not recognizer.gallery.masks or face.masked >= SEEMS_MASKED or where_is_unknown:
-        return face
-    chip = recognizer.align(image, face)
-    (template,), (covered,) = with_masks(recognizer, chip[None], face.embedding[None])
-    return dataclasses.replace(face, template=template, covered=covered)
+def _found(
+    recognizer: Recognizer, photos: Sequence[PhotoToEnroll]
+) -> list[tuple[DetectedFace, ...]]:
+    """The faces of each, searched for where no gallery remembers its own; of a remembered photograph as
+    they were then, whatever this recognizer takes for aligned."""
+    found: list[tuple[DetectedFace, ...]] = [photo.faces or () for photo in photos]
+    unknown = [row for row, photo in enumerate(photos) if photo.faces is None]
+    for again in (False, True):
+        rows = [row for row in unknown if (photos[row].photo is not None) == again]
+        images = [photos[row].file.image for row in rows]
+        if rows:
+            seen = find_faces(recognizer.detector, images) if again else recognizer.find(images)
+            for row, faces in zip(rows, seen, strict=True):
+                found[row] = faces
+    return found
+
+
+def _with_templates(
+    recognizer: Recognizer, images: Sequence[np.ndarray], faces: list[EmbeddedFace]
+) -> list[EmbeddedFace]:
+    bare = [
+        row
+        for row, face in enumerate(faces)
+        if face.masked < SEEMS_MASKED and face.aligned_by != WHOLE
+    ]
+    if not recognizer.gallery.masks or not bare:
+        return faces
+    chips = np.stack([cut_face(recognizer.embedder, images[row], faces[row]) for row in bare])
+    embeddings = np.stack([faces[row].embedding for row in bare])
+    made = with_masks(recognizer, chips, embeddings)
+    for row, template, covered in zip(bare, *made, strict=True):
+        faces[row] = dataclasses.replace(faces[row], template=template, covered=covered)
+    return faces
 
 
 def read_people(
@@ -177,8 +282,10 @@ def read_people(
         EnrolledPhoto(path, person_of[path], face, error)
         for path, face, error in each(
             person_of,
-            lambda path: face_to_enroll(recognizer, path, enroll=enroll),
+            read_to_enroll,
+            functools.partial(faces_to_enroll, recognizer, enroll=enroll),
             "enrolling" if enroll else "strangers",
+            size=_SIZE,
             progress=progress,
         )
     ]
@@ -202,15 +309,17 @@ def faces_again(
         (person, photo) for person, photos in gallery.photos.items() for photo in photos or (None,)
     ]
 
-    def again(item: tuple[str, Remembered | None]) -> EmbeddedFace:
+    def read(item: tuple[str, Remembered | None]) -> PhotoToEnroll:
         person, photo = item
         if photo is None:
             raise ValueError(f"a photograph must be remembered. Received: person={person!r}, none")
-        return face_to_enroll(recognizer, photo)
+        return read_to_enroll(photo)
 
+    work = functools.partial(faces_to_enroll, recognizer)
+    done = each(listed, read, work, "enrolling", size=_SIZE, progress=progress)
     return [
         EnrolledPhoto(photo.path if photo else "", person, face, error)
-        for (person, photo), face, error in each(listed, again, "enrolling", progress=progress)
+        for (person, photo), face, error in done
     ]
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from maskedface import geometry
+from maskedface.recognition.default_rates import Likelihood
 from maskedface.recognition.gallery import Candidate
+from maskedface.recognition.judging import ThresholdFrom, is_unlike
+from maskedface.recognition.words import identity_words, verification_words
+from maskedface.reprs import short_repr
 
 if TYPE_CHECKING:
     from maskedface.recognition.remembered import Remembered
@@ -60,6 +64,8 @@ class DetectedFace:
     source: geometry.Source
     masked: float
 
+    __repr__ = short_repr
+
     @property
     def area(self) -> float:
         """Of the box, in pixels."""
@@ -95,6 +101,8 @@ class EmbeddedFace(DetectedFace):
     photo: Remembered | None = None
     hashes: np.ndarray | None = None
 
+    __repr__ = short_repr
+
     @property
     def to_enroll(self) -> np.ndarray:
         """What a gallery keeps of it: the template, or else the embedding."""
@@ -112,6 +120,12 @@ class Identity:
         candidates: the most alike people, the first first; each with `person`, str, and `score`, float in
             [-1, 1], the cosine, in a gallery with a cohort less what the cohort takes off it.
         threshold: float, the score from which a face is named, or None; without one nobody is.
+        threshold_from: where it comes from: "given", "gallery" (calibrated), "default" (measured on other
+            people, not calibrated on yours), or "" without one.
+        likelihood: how often pairs of strangers, and of one person, are as alike as the face and the most
+            alike person (`recognition.default_rates.Likelihood`); None where that was never measured.
+        false_positive_rate: float in (0, 1]: at most this share of strangers looks as much like somebody
+            enrolled; None likewise.
 
     >>> import keras
     >>> from maskedface import recognition, synthetic
@@ -129,12 +143,38 @@ class Identity:
     person: str
     candidates: tuple[Candidate, ...]
     threshold: float | None
+    threshold_from: ThresholdFrom = ""
+    likelihood: Likelihood | None = None
+    false_positive_rate: float | None = None
+
+    @property
+    def verdict(self) -> Literal["named", "cannot tell", "unknown"]:
+        """What is said: "unknown" where the score is too low or there is no threshold; "cannot tell" where
+        it is too low, but many photographs of one person are no more alike, and half of all strangers
+        are less so."""
+        if self.person:
+            return "named"
+        rate = self.false_positive_rate
+        is_open = rate is not None and rate <= 0.5 and not is_unlike(self.likelihood)
+        return "cannot tell" if is_open else "unknown"
+
+    def __str__(self) -> str:
+        """In words, as "probably Ada (1 in 1,200 strangers looks this much like somebody enrolled)"."""
+        return identity_words(self)
+
+    def __repr__(self) -> str:
+        return f"<Identity: {self}>"
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values: "person" (None for "unknown"), "threshold", "candidates", and the face's."""
+        """As plain values: "person" (None for "unknown"), "verdict", "threshold", "threshold_from",
+        "likelihood" (None where there is none), "false_positive_rate", "candidates", and the face's."""
         return {
             "person": self.person or None,
+            "verdict": self.verdict,
             "threshold": self.threshold,
+            "threshold_from": self.threshold_from,
+            "likelihood": self.likelihood and self.likelihood.to_dict(),
+            "false_positive_rate": self.false_positive_rate,
             "candidates": [candidate.to_dict() for candidate in self.candidates],
             **self.face.to_dict(),
         }
@@ -146,9 +186,14 @@ class Verification:
 
     Attributes:
         score: float in [-1, 1], the cosine.
-        same: bool, whether it reaches the threshold; None without one.
+        same: bool, whether it reaches the threshold; None without one, and where a default threshold is not
+            reached by faces that are as alike as many photographs of one person.
         threshold: float in [-1, 1], or None.
         faces: the two `EmbeddedFace`s compared.
+        threshold_from: where the threshold comes from: "given", "gallery" (calibrated), "default" (measured
+            on other people, not calibrated on yours), or "" without one.
+        likelihood: how often pairs of strangers, and of one person, are as alike
+            (`recognition.default_rates.Likelihood`); None where that was never measured.
 
     >>> import keras
     >>> from maskedface import recognition, synthetic
@@ -164,12 +209,30 @@ class Verification:
     same: bool | None
     threshold: float | None
     faces: tuple[EmbeddedFace, EmbeddedFace]
+    threshold_from: ThresholdFrom = ""
+    likelihood: Likelihood | None = None
+
+    @property
+    def verdict(self) -> Literal["same", "different", "cannot tell"]:
+        """`same` in a word; "cannot tell" for None."""
+        return "cannot tell" if self.same is None else "same" if self.same else "different"
+
+    def __str__(self) -> str:
+        """In words, as "probably the same person (1 in 1,200 pairs of strangers look this alike)"."""
+        return verification_words(self)
+
+    def __repr__(self) -> str:
+        return f"<Verification: {self}>"
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values: "same", "score", "threshold", "faces"."""
+        """As plain values: "same", "verdict", "score", "threshold", "threshold_from", "likelihood" (None
+        where there is none), "faces"."""
         return {
             "same": self.same,
+            "verdict": self.verdict,
             "score": self.score,
             "threshold": self.threshold,
+            "threshold_from": self.threshold_from,
+            "likelihood": self.likelihood and self.likelihood.to_dict(),
             "faces": [face.to_dict() for face in self.faces],
         }

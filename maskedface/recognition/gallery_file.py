@@ -16,7 +16,7 @@ from maskedface.geometry import ALIGNMENTS
 from maskedface.names import LONGEST
 from maskedface.recognition.remembered import Remember, photos_from_file, photos_to_file
 
-VERSION = 5  # 1 had no cohort, 2 no masks, 3 no digests, 4 no photographs
+VERSION = 6  # 1 had no cohort, 2 no masks, 3 no digests, 4 no photographs, 5 not who is unmasked
 _ROWS = {"rows": ("float32", 2), "lengths": ("float32", 1), "person": ("int32", 1)}
 _CROPS = {"crops": ("uint8", 1), "crop_ends": ("int64", 1)}
 _COHORT = {  # where the gallery has one
@@ -42,7 +42,7 @@ def write(
         ValueError: if `read` would refuse them.
         OSError: if it cannot be written; the file that was there stays.
     """
-    _check(path, facts, arrays, "cohort" in arrays)
+    check(path, facts, arrays, "cohort" in arrays)
     told = {"version": VERSION, **facts, "digests": _digests(arrays)}
     text = json.dumps(told, allow_nan=False).encode()
     # Biometric data: a new file is for its owner alone. By an open file, as NumPy would add an ending.
@@ -86,7 +86,10 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
         photos, crops = photos_to_file(nothing)
         old = {"photos": photos, "remember": "nothing", "alignment": ""}
         facts, arrays = {"masks": 0, **facts, **old}, arrays | crops
-    _check(path, facts, arrays, {1: False, 2: True}.get(version, "cohort" in arrays))
+    if version < 6:
+        names = facts.get("people")
+        facts = {**facts, "unmasked": [0] * len(names) if isinstance(names, list) else []}
+    check(path, facts, arrays, {1: False, 2: True}.get(version, "cohort" in arrays))
     return facts, arrays
 
 
@@ -101,18 +104,28 @@ def _digests(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
     return {name: digest(array) for name, array in arrays.items()}
 
 
-def _check(
+def check(
     path: str | os.PathLike[str],
     facts: Mapping[str, Any],
     arrays: Mapping[str, np.ndarray],
     has_cohort: bool,
 ) -> None:
+    """Refuses facts and arrays that are no gallery's.
+
+    Args:
+        path: where they come from, for the message.
+        facts, arrays: as for `write`.
+        has_cohort: bool, whether it has one.
+
+    Raises:
+        ValueError: if they do not fit together.
+    """
     wrong = _wrong(facts, _FACTS)
     if not wrong:
         wrong = _wrong_arrays(facts, arrays, has_cohort)
     if wrong:
         raise ValueError(
-            "a gallery's file must hold rows, lengths and person of the people it names. "
+            "a gallery must hold rows, lengths and person of the people it names. "
             f"Received: {os.fspath(path)!r}, where they do not fit together: {', '.join(wrong)}"
         )
 
@@ -127,7 +140,11 @@ def _wrong_arrays(
         return sorted(name for name in {*kinds, *wanted} if kinds.get(name) != wanted.get(name))
     rows, lengths, person = (arrays[name] for name in _ROWS)
     faces = np.array(facts["faces"], "float64")
-    if len(facts["people"]) != len(faces) or not len(rows) == len(lengths) == len(person):
+    if len(facts["people"]) != len(faces) or len(facts["unmasked"]) != len(faces):
+        return ["people"]
+    if (np.array(facts["unmasked"], "float64") > faces).any():
+        return ["unmasked"]
+    if not len(rows) == len(lengths) == len(person):
         return ["people"]
     starts = np.diff(person, prepend=np.int32(-1))
     whole = len(person) == 0 or person[-1] == len(faces) - 1
@@ -201,6 +218,7 @@ _FACTS: dict[str, Callable[[Any], bool]] = {
     "source": _text,
     "people": _names,
     "faces": lambda value: isinstance(value, list) and all(map(_whole(1, 2**53), value)),
+    "unmasked": lambda value: isinstance(value, list) and all(map(_whole(0, 2**53), value)),
     "calibration": lambda value: (
         value is None or (isinstance(value, dict) and not _wrong(value, _CALIBRATION))
     ),

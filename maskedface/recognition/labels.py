@@ -14,6 +14,7 @@ from maskedface.evaluation import check_labels
 from maskedface.evaluation.label_check import LabelCheck
 from maskedface.recognition.embedding import embed_index
 from maskedface.recognition.recognizer import Recognizer
+from maskedface.reprs import short_repr
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,8 @@ class Contradicted:
     index: FaceIndex
     embeddings: np.ndarray
     check: LabelCheck
+
+    __repr__ = short_repr
 
     @property
     def rows(self) -> list[dict[str, Any]]:

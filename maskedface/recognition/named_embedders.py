@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maskedface.atomic_file import write_json
-from maskedface.engines import Embedder, Ensemble, KerasEmbedder, OnnxEmbedder
+from maskedface.engines import Embedder, Ensemble, OnnxEmbedder
+from maskedface.recognition.by_engine import EngineChoice, by_engine
 from maskedface.recognition.introducing import introduce
 from maskedface.training.named_models import open_model
 
@@ -33,7 +34,10 @@ class NamedEmbedder(NamedTuple):
 
 
 def open_embedder(
-    name: str | os.PathLike[str], alignment: str | None = None, **onnx_words: Any
+    name: str | os.PathLike[str],
+    alignment: str | None = None,
+    engine: EngineChoice | None = None,
+    **onnx_words: Any,
 ) -> NamedEmbedder:
     """Opens an embedder by its name.
 
@@ -43,6 +47,7 @@ def open_embedder(
     Args:
         name: "dlib", a finished run's folder, a .keras or .onnx file, or an ensemble's .json file.
         alignment: of a file, in place of what it states.
+        engine: what runs a Keras network, of an ensemble each of them, but for ONNX files; None = Keras.
         onnx_words: input_range, channels and size of an .onnx file, as for `engines.OnnxEmbedder`; None is
             as if it was not given.
 
@@ -52,8 +57,9 @@ def open_embedder(
     Raises:
         FileNotFoundError: if there is no such network, or the folder is no finished run's.
         ModuleNotFoundError: if ONNX Runtime is needed and not installed; the message has the pip line.
-        ValueError: if a word is given for something else than such a file, or the file is another; and as
-            `engines.KerasEmbedder` and `engines.OnnxEmbedder`.
+        ValueError: if a word is given for something else than such a file, the file is another, an engine
+            is given for an ONNX file; and as `engines.KerasEmbedder`, `engines.OnnxEmbedder` and
+            `by_engine`.
 
     >>> from maskedface.recognition.named_embedders import open_embedder
     >>> open_embedder("dlib").embedder.features
@@ -67,14 +73,23 @@ def open_embedder(
             f"{', '.join(said)} must come with an .onnx file: other networks prepare their images "
             f"themselves. Received: {name!r}"
         )
+    choice = engine or EngineChoice()
     if ending == ".onnx":
-        embedder = OnnxEmbedder(name, alignment=alignment, **onnx_words)
-        introduce(embedder)
-        return NamedEmbedder(embedder, os.path.abspath(name))
+        if not choice.is_keras:
+            raise ValueError(
+                "an engine must be given for a Keras network: ONNX Runtime runs an .onnx file as it is. "
+                f"Received: engine={choice.engine!r}, precision={choice.precision!r} for {name!r}"
+            )
+        network = OnnxEmbedder(name, alignment=alignment, **onnx_words)
+        introduce(network)
+        return NamedEmbedder(network, os.path.abspath(name))
     if ending == ".json":
-        return NamedEmbedder(_ensemble(name), os.path.abspath(name))
+        return NamedEmbedder(_ensemble(name, choice), os.path.abspath(name))
+    from maskedface.engines import KerasEmbedder
+
     found = open_model(name, alignment)
-    return NamedEmbedder(KerasEmbedder(found.model, found.alignment), found.source, found.run)
+    embedder = by_engine(KerasEmbedder(found.model, found.alignment), choice, found.run)
+    return NamedEmbedder(embedder, found.source, found.run)
 
 
 def save_ensemble(path: str | os.PathLike[str], weights: Mapping[str, float]) -> None:
@@ -111,7 +126,7 @@ def save_ensemble(path: str | os.PathLike[str], weights: Mapping[str, float]) ->
     write_json(target, {_KEY: members})
 
 
-def _ensemble(path: str) -> Ensemble:
+def _ensemble(path: str, engine: EngineChoice) -> Ensemble:
     """The ensemble of a file that `save_ensemble` wrote."""
     try:
         with open(path, encoding="utf-8") as file:
@@ -123,6 +138,7 @@ def _ensemble(path: str) -> Ensemble:
         ) from error
     folder = os.path.dirname(path)
     names = [name if name == "dlib" else os.path.join(folder, name) for name, _ in members]
-    return Ensemble(
-        [open_embedder(name).embedder for name in names], [weight for _, weight in members]
-    )
+    found = [
+        open_embedder(name, engine=None if name.endswith(".onnx") else engine) for name in names
+    ]
+    return Ensemble([one.embedder for one in found], [weight for _, weight in members])

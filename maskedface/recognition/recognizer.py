@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import keras
 import numpy as np
 
 from maskedface import geometry
-from maskedface.audit.file_facts import blankness
-from maskedface.engines import Embedder, KerasEmbedder
+from maskedface.engines import Embedder
 from maskedface.engines.face_input import Channels, InputRange
-from maskedface.evaluation.scoring import normalized
-from maskedface.landmarks import Cascade, Detector, detect
+from maskedface.landmarks import Cascade, Detector
 from maskedface.landmarks.detection import check_image
-from maskedface.masking import masked_probability
-from maskedface.names import person_name
+from maskedface.names import did_you_mean, person_name
+from maskedface.recognition.by_engine import EngineChoice
 from maskedface.recognition.calibration import check_threshold
+from maskedface.recognition.default_rates import DefaultRates, run_rates, shipped_rates_of
 from maskedface.recognition.faces import (
     DetectedFace,
     EmbeddedFace,
@@ -27,9 +25,16 @@ from maskedface.recognition.faces import (
     Verification,
 )
 from maskedface.recognition.gallery import Gallery
+from maskedface.recognition.judging import is_unlike, judge_candidate, judge_pair
 from maskedface.recognition.named_embedders import open_embedder
-from maskedface.recognition.photo import Photo, read_photo
-from maskedface.recognition.remembered import WHOLE
+from maskedface.recognition.photo import Photo, PhotoFile, read_photo
+from maskedface.recognition.stages import cut_face, embed_faces, find_faces, whole_face
+
+if TYPE_CHECKING:
+    import keras
+
+if TYPE_CHECKING:
+    from maskedface.training import Run
 
 FallBack = Literal["never", "always"]
 
@@ -54,6 +59,8 @@ class Recognizer:
         detector: what finds the faces; by default a `landmarks.Cascade`, made when first needed.
         aligned_to: "" where faces must be found; else the key of `geometry.ALIGNMENTS` that every
             photograph is aligned to already, and no face is searched for.
+        rates: how alike strangers are to the network, for thresholds where the gallery has none of its own
+            (`recognition.default_rates`); by default those shipped for its weights, if any.
         fall_back: where no face is found: "never" takes the photograph for none, "always" the whole of it
             for one. Either way a nearly black or uniform image shows nobody.
 
@@ -79,10 +86,12 @@ class Recognizer:
         detector: Detector | None = None,
         aligned_to: str = "",
         fall_back: FallBack = "never",
+        rates: DefaultRates | None = None,
     ) -> None:
         if fall_back not in get_args(FallBack):
             raise ValueError(
                 f"fall_back must be one of {get_args(FallBack)}. Received: fall_back={fall_back!r}"
+                f"{did_you_mean(fall_back, get_args(FallBack))}"
             )
         if isinstance(model, Embedder):
             if alignment not in (None, model.alignment):
@@ -92,6 +101,8 @@ class Recognizer:
                 )
             self.embedder = model
         else:
+            from maskedface.engines import KerasEmbedder
+
             self.embedder = KerasEmbedder(model, alignment)
         self.alignment, self.fingerprint = self.embedder.alignment, self.embedder.fingerprint
         geometry.alignment_points(aligned_to or self.alignment, 1, 1)  # refuses an unknown one
@@ -100,6 +111,8 @@ class Recognizer:
             self.gallery.fingerprint, self.gallery.alignment = self.fingerprint, self.alignment
         self.gallery.check_model(self.fingerprint)
         self._process = os.getpid()
+        self._rates = rates
+        self._run: Run | None = None  # to measure them on
         self._detector, self._aligned_to, self._fall_back = detector, aligned_to, fall_back
 
     @classmethod
@@ -112,6 +125,7 @@ class Recognizer:
         channels: Channels | None = None,
         size: int | None = None,
         gallery: Gallery | None = None,
+        engine: EngineChoice | None = None,
         **words: Any,
     ) -> Recognizer:
         """A recognizer with a network that has a name: dlib's, a finished run's or a file's.
@@ -125,14 +139,18 @@ class Recognizer:
                 (`recognition.save_ensemble`).
             alignment: of a file, in place of what it states; by default what its gallery remembers.
             input_range, channels, size: of an .onnx file, as for `engines.OnnxEmbedder`.
-            gallery: as for `Recognizer`.
+            gallery: as for `Recognizer`. One that Keras enrolled may be searched by another engine, and the
+                other way around: that it is near enough was compared.
+            engine: what runs the network; by default Keras. `EngineChoice("openvino")` takes some seconds
+                to make, and pays with many photographs.
             words: detector, aligned_to, fall_back, as for `Recognizer`.
 
         Raises:
             FileNotFoundError: if there is no such model, or the folder is no finished run's.
-            ModuleNotFoundError: if ONNX Runtime is needed and not installed; the message has the pip line.
-            ValueError: as `Recognizer` and `engines.OnnxEmbedder`, and if a word is given for something
-                else than such a file.
+            ModuleNotFoundError: if ONNX Runtime or the engine is not installed; the message has the pip
+                line.
+            ValueError: as `Recognizer`, `engines.OnnxEmbedder` and `engines.compile_model`, if a word is
+                given for something else than such a file, or int8 has no real faces to be calibrated on.
 
         >>> from maskedface.recognition import Gallery, Recognizer
         >>> friends = Gallery.load("friends.npz")  # doctest: +SKIP
@@ -142,18 +160,29 @@ class Recognizer:
         if alignment is None and gallery is not None and os.path.isfile(name):
             alignment = gallery.alignment or None
         found = open_embedder(
-            name, alignment, input_range=input_range, channels=channels, size=size
+            name, alignment, engine, input_range=input_range, channels=channels, size=size
         )
         if gallery is None:
             masks = 0 if found.run is None else found.run.recipe.enroll_masks
             cohort = None if found.run is None else found.run.cohort
             gallery = Gallery(source=found.source, cohort=cohort, masks=masks)
-        return cls(found.embedder, gallery=gallery, **words)
+        made = cls(found.embedder, gallery=gallery, **words)
+        made._run = found.run
+        return made
+
+    @property
+    def rates(self) -> DefaultRates | None:
+        """How alike strangers are to the network: as given, as shipped for its weights, or as measured on
+        the people that its run was tested on; None where nobody measured it."""
+        if self._rates is None:
+            self._rates = shipped_rates_of(self.fingerprint)
+        if self._rates is None and self._run is not None:
+            self._rates, self._run = run_rates(self._run), None
+        return self._rates
 
     @property
     def detector(self) -> Detector:
         """What finds the faces."""
-        self._check_process()
         if self._detector is None:
             self._detector = Cascade()
         return self._detector
@@ -175,12 +204,29 @@ class Recognizer:
                 faces (`landmarks.detect`).
             ModuleNotFoundError: if the detector wants a package that is not installed.
         """
-        image = read_photo(photo).image
-        check_image(image)
+        return self.find([read_photo(photo).image])[0]
+
+    def find(self, images: Sequence[np.ndarray]) -> list[tuple[DetectedFace, ...]]:
+        """Finds the faces of several photographs in one go; `detect` of one.
+
+        Args:
+            images: uint8 arrays, shape (height, width, 3), RGB, of any sizes.
+
+        Returns:
+            One tuple an image: its faces, as `detect` gives them.
+
+        Raises:
+            ValueError, ModuleNotFoundError: as `detect`, where one image is refused.
+        """
+        self._check_process()
+        for image in images:
+            check_image(image)
         if self._aligned_to:
-            return whole_face(image, self._aligned_to)
-        found = find_faces(self.detector, image)
-        return found or (whole_face(image, "") if self._fall_back == "always" else ())
+            return [whole_face(image, self._aligned_to) for image in images]
+        found = find_faces(self.detector, images)
+        if self._fall_back == "never":
+            return found
+        return [faces or whole_face(image, "") for image, faces in zip(images, found, strict=True)]
 
     def align(self, photo: Photo, face: DetectedFace | None = None) -> np.ndarray:
         """The model's view of a face.
@@ -201,11 +247,7 @@ class Recognizer:
             face = max(self.detect(file), key=lambda one: one.area, default=None)
         if face is None:
             raise FaceError(f"a photograph must show a face. Received: none in {file.name}")
-        image = file.image
-        matrix = geometry.chip_matrix(
-            *image.shape[:2], source=face.source, target=self.alignment, size=self.embedder.size
-        )
-        return geometry.warp(image, matrix, self.embedder.size)
+        return cut_face(self.embedder, file.image, face)
 
     def embed(
         self, photo: Photo, faces: Sequence[DetectedFace] | None = None
@@ -222,17 +264,27 @@ class Recognizer:
         Raises:
             ImageError, OSError, ValueError, ModuleNotFoundError: as `detect`.
         """
-        self._check_process()
         file = read_photo(photo)
         faces = self.detect(file) if faces is None else faces
-        if not faces:
-            return ()
-        chips = np.stack([self.align(file, face) for face in faces])
-        embeddings = normalized(self.embedder(chips))
-        return tuple(
-            EmbeddedFace(face.box, face.confidence, face.aligned_by, face.source, face.masked, row)
-            for face, row in zip(faces, embeddings, strict=True)
-        )
+        return self.embed_all([file.image], [faces])[0]
+
+    def embed_all(
+        self, images: Sequence[np.ndarray], faces: Sequence[Sequence[DetectedFace]]
+    ) -> list[tuple[EmbeddedFace, ...]]:
+        """Embeds faces of several photographs in one go; `embed` of one.
+
+        Args:
+            images: uint8 arrays, shape (height, width, 3), RGB, of any sizes.
+            faces: some of those that `find` gave for each.
+
+        Returns:
+            One tuple an image: its faces, in their order.
+
+        Raises:
+            ValueError: as `embed`, where one face is refused.
+        """
+        self._check_process()
+        return embed_faces(self.embedder, images, faces)
 
     def one_face(self, photo: Photo, faces: Sequence[DetectedFace] | None = None) -> EmbeddedFace:
         """The face of a photograph of one person: the only one, or one far larger than the others.
@@ -250,14 +302,8 @@ class Recognizer:
             ImageError, OSError, ValueError, ModuleNotFoundError: as `detect`.
         """
         file = read_photo(photo)
-        faces = self.detect(file) if faces is None else faces
-        found = sorted(faces, key=lambda face: face.area, reverse=True)
-        if not found or (len(found) > 1 and found[0].area < _DOMINATES * found[1].area):
-            raise FaceError(
-                "a photograph must show one face, or one far larger than the others. "
-                f"Received: {len(found) or 'no'} face{'s'[: len(found) != 1]} in {file.name}"
-            )
-        return self.embed(file, found[:1])[0]
+        face = one_of(self.detect(file) if faces is None else faces, file)
+        return self.embed(file, [face])[0]
 
     def enroll(self, person: str, photos: Iterable[Photo]) -> tuple[EmbeddedFace, ...]:
         """Adds a person's faces to the gallery; where one photograph is refused, none.
@@ -299,8 +345,9 @@ class Recognizer:
             photo: the photograph.
             faces: as for `embed`.
             candidates: int >= 1, how many of the most alike people to return.
-            threshold: a score (`Candidate.score`), in its range; by default the gallery's calibrated one.
-                With neither nobody is named.
+            threshold: a score (`Candidate.score`), in its range; by default the gallery's calibrated one,
+                else one by the network's `rates` for an FPIR of .01. With none of them, and in a gallery
+                too large for what was measured, nobody is named.
 
         Returns:
             One `Identity` a face, from left to right.
@@ -310,13 +357,29 @@ class Recognizer:
             OSError, ModuleNotFoundError: as `detect`.
         """
         self.gallery.check_threshold(threshold)
-        if threshold is None and self.gallery.calibration is not None:
-            threshold = self.gallery.calibration.identify
+        return self.named(self.embed(photo, faces), candidates, threshold)
+
+    def named(
+        self, faces: Sequence[EmbeddedFace], candidates: int, threshold: float | None
+    ) -> tuple[Identity, ...]:
+        """Says who embedded faces are.
+
+        Args:
+            faces: of `embed`.
+            candidates, threshold: as for `identify`.
+
+        Returns:
+            One `Identity` a face.
+
+        Raises:
+            ValueError: if nobody is enrolled.
+        """
         named = []
-        for face in self.embed(photo, faces):
+        for face in faces:
             found = self.gallery.search(face.embedding, candidates)
-            accepted = threshold is not None and found[0].score >= threshold
-            named.append(Identity(face, found[0].person if accepted else "", found, threshold))
+            judged = judge_candidate(self.rates, self.gallery, face, found[0], threshold)
+            accepted = judged.threshold is not None and found[0].score >= judged.threshold
+            named.append(Identity(face, found[0].person if accepted else "", found, *judged))
         return tuple(named)
 
     def verify(
@@ -326,8 +389,8 @@ class Recognizer:
 
         Args:
             first, second: as for `one_face`.
-            threshold: float in [-1, 1], a cosine; by default the gallery's calibrated one. With neither
-                there is no verdict.
+            threshold: float in [-1, 1], a cosine; by default the gallery's calibrated one, else one by the
+                network's `rates` for a FAR of .001. With none of them there is no verdict.
 
         Returns:
             The `Verification`.
@@ -337,12 +400,40 @@ class Recognizer:
             FaceError, ImageError, OSError, ValueError, ModuleNotFoundError: as `one_face`.
         """
         check_threshold(threshold, 1)
-        if threshold is None and self.gallery.calibration is not None:
-            threshold = self.gallery.calibration.verify
-        one, other = self.one_face(first), self.one_face(second)
-        score = float(np.clip(one.embedding @ other.embedding, -1, 1))
-        same = None if threshold is None else score >= threshold
-        return Verification(score, same, threshold, (one, other))
+        return self.compare_faces(self.one_face(first), self.one_face(second), threshold=threshold)
+
+    def compare_faces(
+        self, one: EmbeddedFace, other: EmbeddedFace, *, threshold: float | None = None
+    ) -> Verification:
+        """Says whether two faces that `one_face` or `embed` gave are the same person's.
+
+        Args:
+            one, other: the faces.
+            threshold: as for `verify`.
+
+        Returns:
+            The `Verification`.
+
+        Raises:
+            ValueError: if the threshold is no cosine.
+        """
+        check_threshold(threshold, 1)
+        calibration = self.gallery.calibration
+        faces = one, other
+        score = float(np.clip(faces[0].embedding @ faces[1].embedding, -1, 1))
+        judged = judge_pair(
+            self.rates, faces, score, threshold, None if calibration is None else calibration.verify
+        )
+        same = None if judged.threshold is None else score >= judged.threshold
+        if (
+            same is False
+            and judged.threshold_from == "default"
+            and not is_unlike(judged.likelihood)
+        ):
+            same = None
+        return Verification(
+            score, same, judged.threshold, faces, judged.threshold_from, judged.likelihood
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_process"}
@@ -360,26 +451,20 @@ class Recognizer:
             )
 
 
-def find_faces(detector: Detector, image: np.ndarray) -> tuple[DetectedFace, ...]:
-    """The faces that a detector finds on an image, from left to right."""
-    (found,) = detect(detector, [image])
-    masked = [masked_probability(image, face.points) for face in found]
-    return tuple(
-        DetectedFace(face.box, face.confidence, face.source, face.points, share)
-        for face, share in zip(found, masked, strict=True)
-    )
-
-
-def whole_face(image: np.ndarray, source: geometry.Source) -> tuple[DetectedFace, ...]:
-    """The whole of an image as its face; of a nearly black or uniform one no face.
+def one_of(faces: Sequence[DetectedFace], file: PhotoFile) -> DetectedFace:
+    """The face of a photograph of one person: the only one, or one far larger than the others.
 
     Args:
-        image: uint8 array, shape (height, width, 3).
-        source: where the face lies: an alignment, five points, or "" where nobody knows.
+        faces: those found on it.
+        file: the photograph, for the message.
+
+    Raises:
+        FaceError: as `Recognizer.one_face`.
     """
-    if blankness(image):
-        return ()
-    height, width = image.shape[:2]
-    box = (0.0, 0.0, float(width), float(height))
-    by = "crop" if not isinstance(source, str) else "alignment" if source else WHOLE
-    return (DetectedFace(box, None, by, source, masked_probability(image, source)),)
+    found = sorted(faces, key=lambda face: face.area, reverse=True)
+    if not found or (len(found) > 1 and found[0].area < _DOMINATES * found[1].area):
+        raise FaceError(
+            "a photograph must show one face, or one far larger than the others. "
+            f"Received: {len(found) or 'no'} face{'s'[: len(found) != 1]} in {file.name}"
+        )
+    return found[0]

@@ -13,6 +13,7 @@ import numpy as np
 from maskedface.datasets import FaceIndex
 from maskedface.evaluation import EmbeddedFaces, Matches, bootstrap_interval, rank_one_matches
 from maskedface.evaluation.bootstrap import spread
+from maskedface.names import near_path
 from maskedface.recipes import Recipe
 from maskedface.training import Run
 from maskedface.training.run import RECORD, read_json
@@ -187,7 +188,9 @@ def find_groups(path: str | os.PathLike[str]) -> list[RunGroup]:
         name = "/".join(step for step in steps if step != "." and not step.startswith("seed-"))
         found.setdefault(name, []).append(folder)
     if not found:
-        raise FileNotFoundError(f"RUN must be a run folder. Received: {os.fspath(path)!r}")
+        raise FileNotFoundError(
+            f"RUN must be a run folder. Received: {os.fspath(path)!r}{near_path(path)}"
+        )
     own = os.path.basename(os.path.abspath(path))
     groups = [
         RunGroup(f"{own}/{name}" if name else own, tuple(Run(folder) for folder in folders))

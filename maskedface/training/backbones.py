@@ -16,6 +16,7 @@ from maskedface import models
 from maskedface.geometry import ALIGNMENTS, alignment_points
 from maskedface.models.saved import load_model
 from maskedface.models.settings import in_float32, refuse_channels_first
+from maskedface.names import did_you_mean, near_path
 from maskedface.recipes import Recipe
 from maskedface.training.run import Run, alignment_beside, last_run
 
@@ -136,9 +137,10 @@ def build_backbone(
         built = build(include_top=False, weights=weights, input_shape=shape, pooling="avg")
         return models.with_alignment(built, alignment)
     if not os.fspath(backbone).endswith(".keras") or not os.path.isfile(backbone):
+        known = (*BACKBONES, *_applications())
         raise ValueError(
-            f"backbone must be one of {(*BACKBONES, *_applications())} or a .keras file. "
-            f"Received: backbone={backbone!r}"
+            f"backbone must be one of {known} or a .keras file. "
+            f"Received: backbone={backbone!r}{did_you_mean(backbone, known) or near_path(backbone)}"
         )
     if weights is not None:
         raise ValueError(

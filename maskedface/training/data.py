@@ -8,13 +8,15 @@ from typing import Protocol
 
 import numpy as np
 
-from maskedface.datasets import FaceIndex, read_aligned_faces, take_share
+from maskedface.datasets import FaceIndex, take_share
 from maskedface.datasets.augmentation import Augmentation
 from maskedface.datasets.epoch_plan import EpochPlan
+from maskedface.datasets.face_cache import cached_faces
 from maskedface.datasets.face_places import is_placed
 from maskedface.datasets.splits import shared_rows
 from maskedface.evaluation import EmbeddedFaces, rank_one_matches
 from maskedface.recipes import Recipe
+from maskedface.reprs import short_repr
 from maskedface.training.run import Run
 
 
@@ -31,6 +33,8 @@ class Rows:
     train: FaceIndex
     test: FaceIndex
     is_open: bool
+
+    __repr__ = short_repr
 
     @property
     def photos(self) -> list[str]:
@@ -57,7 +61,7 @@ class Data:
 
     Attributes:
         rows: whose faces they are.
-        train, test: uint8 arrays, shape (rows, height, width, 3), RGB, 0-255.
+        train, test: uint8 arrays, shape (rows, height, width, 3), RGB, 0-255, or `StreamedFaces`.
         plan: what each epoch shows of the training faces.
     """
 
@@ -65,6 +69,8 @@ class Data:
     train: np.ndarray
     test: np.ndarray
     plan: EpochPlan
+
+    __repr__ = short_repr
 
 
 def check_rows(
@@ -101,7 +107,7 @@ def check_rows(
 
 
 def read_data(
-    recipe: Recipe, rows: Rows, seen: Seen, *, seed: int, cache: str | None, progress: bool
+    recipe: Recipe, rows: Rows, seen: Seen, *, seed: int, cache: str, progress: bool
 ) -> Data:
     """Decodes the faces of a run and plans its epochs.
 
@@ -110,7 +116,7 @@ def read_data(
         rows: its rows.
         seen: how the network sees them.
         seed: int >= 0, the run's.
-        cache: a folder for decoded faces, or None: memory.
+        cache: as for `training.train`.
         progress: whether to draw a progress bar.
 
     Raises:
@@ -118,9 +124,7 @@ def read_data(
         ValueError: if a layer of the augmentation refuses its arguments.
     """
     train, test = (
-        read_aligned_faces(
-            part, size=seen.size, alignment=seen.alignment, cache=cache, progress=progress
-        )
+        cached_faces(part, size=seen.size, alignment=seen.alignment, cache=cache, progress=progress)
         for part in (rows.train, rows.test)
     )
     layers = [layer.build() for layer in recipe.augmentation] if recipe.epochs else []

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from maskedface.locks import locked
+from maskedface.names import did_you_mean
 from maskedface.training.run import FEATURES, RECORD
 
 STRATEGIES = ("none", "mirrored")
@@ -90,7 +91,10 @@ def find_devices(strategy: str) -> Devices:
         ValueError: if the strategy is unknown, or Keras' backend is another.
     """
     if strategy not in STRATEGIES:
-        raise ValueError(f"strategy must be one of {STRATEGIES}. Received: strategy={strategy!r}")
+        raise ValueError(
+            f"strategy must be one of {STRATEGIES}. "
+            f"Received: strategy={strategy!r}{did_you_mean(strategy, STRATEGIES)}"
+        )
     backend = keras.backend.backend()
     if strategy == "none":
         return Devices()

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from maskedface.datasets import FaceIndex
+from maskedface.engines.registry import check_engine
 from maskedface.locks import locked
 from maskedface.recipes import Recipe, scenario
 from maskedface.training.backbones import Backbone, find_start
@@ -22,8 +23,11 @@ from maskedface.training.feature_cache import prepare_inputs
 from maskedface.training.finalize import finalize
 from maskedface.training.fit import fit
 from maskedface.training.network import build_network
+from maskedface.training.prefix_engine import begun_with, keep_engine
 from maskedface.training.run import FEATURES, Run
 from maskedface.training.run_dir import open_folder
+
+_NO_FOLDER = ("auto", "memory")  # of `cache`: nothing stays for another run
 
 
 def train(
@@ -36,7 +40,7 @@ def train(
     weights: str | os.PathLike[str] | None = None,
     alignment: str | None = None,
     seed: int = 0,
-    cache: str | os.PathLike[str] = "memory",
+    cache: str | os.PathLike[str] = "auto",
     features_dir: str | os.PathLike[str] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     threads: int | None = None,
@@ -51,7 +55,8 @@ def train(
     gallery of one mean of unmasked faces a person (`evaluation.rank_one_report`).
 
     What a recipe freezes is computed once an image and view and kept on disk where that gives the
-    ordinary loop's results (`training.feature_cache`); run.json says whether it was.
+    ordinary loop's results (`training.feature_cache`); run.json says whether it was, and which engine
+    computed it, in which precision and how far from Keras. A run goes on with the engine it was begun with.
 
     Rows are taken as they are: nobody looks for faces here. Where the recipe wants them aligned, one
     warning (`logging`, "maskedface") counts the rows that say neither by landmarks nor by an alignment
@@ -87,8 +92,9 @@ def train(
         alignment: what the backbone's faces are aligned to, a key of `geometry.ALIGNMENTS`, in place of
             what it states; it must be given for a backbone that states none (`models.alignment_of`).
         seed: int >= 0.
-        cache: "memory", or a folder for the decoded faces (uint8), 97 KB each at 180 px, and for
-            frozen features; both stay there for other runs.
+        cache: "auto": decoded faces (uint8, 97 KB each at 180 px) are kept in memory, in a mapped file that
+            goes with the run, or not at all, by what the machine has free; "memory"; or a folder for them
+            and for frozen features, where both stay for other runs.
         features_dir: a folder for frozen features alone. By default they go to `cache` if it is a
             folder, else into the run folder until the run is finished.
         callbacks: for `fit`, beside those of the recipe, called after the state of an epoch is kept; one
@@ -112,13 +118,15 @@ def train(
             test rows are trained on and some are not, the folder holds another run, a name is
             unknown, the backbone states no alignment and none is given, no weights are given for what
             the recipe freezes, the test rows can give no figure, the recipe's loss couples faces of a
-            batch that is split, or it wants the cohort of a run whose network sees faces otherwise. And
-            if a loss, an embedding or a logit is no finite number; the epochs before it are kept.
+            batch that is split, or it wants the cohort of a run whose network sees faces otherwise; if the
+            recipe's engine cannot run the frozen part, or not near enough to Keras. And if a loss, an
+            embedding or a logit is no finite number; the epochs before it are kept.
         LockedError: if another process trains in the run folder; the message says which.
         FileNotFoundError: if the run to start from is missing.
         ImageError: if a file cannot be decoded; `maskedface audit` lists them all.
     """
     folder = os.fspath(run_dir)
+    check_engine(recipe.engine, recipe.engine_precision)
     start = find_start(recipe, backbone, weights, alignment, folder, seed)
     rows = check_rows(recipe, train, test, start.before, folder, seed)
     with contextlib.ExitStack() as stack:
@@ -145,10 +153,13 @@ def train(
         if open_folder(folder, recipe, rows.train, rows.test, record):
             return Run(os.fspath(run_dir))
         if features_dir is None:
-            features_dir = os.path.join(folder, FEATURES) if cache == "memory" else cache
-        kept = None if cache == "memory" else os.fspath(cache)
+            features_dir = os.path.join(folder, FEATURES) if cache in _NO_FOLDER else cache
+        kept = os.fspath(cache)
         data = read_data(recipe, rows, network, seed=seed, cache=kept, progress=progress)
-        inputs = prepare_inputs(network, data, os.fspath(features_dir), progress)
+        inputs = prepare_inputs(
+            network, data, os.fspath(features_dir), progress, begun_with(folder)
+        )
+        keep_engine(folder, inputs.facts)
         fit(network, data, inputs, folder, callbacks, devices, progress)
         finalize(folder, network, data, inputs)
     return Run(os.fspath(run_dir))
@@ -195,7 +206,7 @@ def train_scenario(
         raise ValueError(f"seeds must be different numbers, at least one. Received: seeds={seeds}")
     chain, runs = scenario(recipe), []
     shared = os.path.join(run_dir, FEATURES)
-    if arguments.get("cache", "memory") == "memory":
+    if arguments.get("cache", "auto") in _NO_FOLDER:
         arguments.setdefault("features_dir", shared)  # seeds and steps may want the same ones
     with contextlib.ExitStack() as held:
         if arguments.get("strategy", "none") == "none":  # else others of this job come here too

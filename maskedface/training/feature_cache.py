@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
 import hashlib
 import json
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.lib.format import open_memmap
-from rich.progress import track
 
 from maskedface import models
 from maskedface.atomic_file import allocate, atomic_write
 from maskedface.datasets.augmentation import Augmentation
+from maskedface.engines import RealFaces
 from maskedface.locks import make_once
 from maskedface.models.frozen_boundary import boundary
+from maskedface.progress import track
 from maskedface.recipes import Recipe
 from maskedface.training.data import Data
 from maskedface.training.network import Network
+from maskedface.training.prefix_engine import PrefixEngine
 
 # Of what a feature's values depend on besides the key; a change leaves old files unused.
 _VERSION = 4
@@ -60,7 +64,13 @@ class Inputs:
         return np.asarray(plain) if self.embedder is None else models.predict(self.embedder, plain)
 
 
-def prepare_inputs(network: Network, data: Data, folder: str, progress: bool) -> Inputs:
+def prepare_inputs(
+    network: Network,
+    data: Data,
+    folder: str,
+    progress: bool,
+    begun: Mapping[str, Any] | None = None,
+) -> Inputs:
     """Computes the frozen part's activations where the recipe and the disk allow it.
 
     Args:
@@ -68,12 +78,15 @@ def prepare_inputs(network: Network, data: Data, folder: str, progress: bool) ->
         data: the faces.
         folder: where activations go.
         progress: whether to draw a progress bar.
+        begun: what a begun run's run.json says of its engine (`prefix_engine.begun_with`); None or {} of a
+            new one.
 
     Returns:
         What to train, on what.
 
     Raises:
         OSError: if the disk is full.
+        ModuleNotFoundError, ValueError: as `engines.compile_model`, of the recipe's engine.
     """
     recipe, augmentation = network.recipe, data.plan.augmentation
     learner = network.learner
@@ -89,18 +102,44 @@ def prepare_inputs(network: Network, data: Data, folder: str, progress: bool) ->
         said = reason or f"{size / 2**20:.0f} MiB after {place}"
     note = " (the ordinary loop is used)" if reason else ""
     logging.getLogger("maskedface").info("frozen features: %s%s", said, note)
-    facts = {"frozen_features": {"used": not reason, "because": said}}
+    facts = {"frozen_features": {"used": not reason, "because": said}, "engine": _by_keras(recipe)}
     changing = list(learner.variables)
     if reason or isinstance(prefix, str):
+        if by_engine(recipe):
+            facts["engine"] = _unused(recipe, said)
         whole = network.learner, network.backbone, data.train, data.test
         return Inputs(*whole, False, changing, facts)
     at_end = prefix.boundary is network.backbone.output
     embedder = None if at_end else keras.Model(prefix.boundary, network.backbone.output)
+    if by_engine(recipe):
+        faces = RealFaces.of(data.train, data.plan.labels.tolist())
+        tail = None if embedder is None else functools.partial(models.predict, embedder)
+        engine = PrefixEngine(prefix.model, tail, faces, recipe, folder, begun or {})
+        prefix, facts["engine"] = dataclasses.replace(prefix, engine=engine), engine.facts
     train, test = (
         read_features(prefix, chips, mirrors=mirrors, folder=folder, progress=progress)
         for chips, mirrors in ((data.train, augmentation.mirrors), (data.test, False))
     )
     return Inputs(learner, embedder, train, test[:, 0], True, changing, facts)
+
+
+def by_engine(recipe: Recipe) -> bool:
+    """Whether something else than the network as it is computes a recipe's frozen features."""
+    return (recipe.engine, recipe.engine_precision) != ("keras", "float32")
+
+
+def _by_keras(recipe: Recipe) -> dict[str, Any]:
+    return {"engine": "keras", "precision": recipe.precision}
+
+
+def _unused(recipe: Recipe, reason: str) -> dict[str, Any]:
+    """For run.json and a reader: an engine was wanted that has nothing to compute."""
+    logging.getLogger("maskedface").warning(
+        "the engine %s is not used: it computes frozen features, and there are none: %s",
+        recipe.engine,
+        reason,
+    )
+    return _by_keras(recipe) | {"wanted": recipe.engine, "because": reason}
 
 
 @dataclass(frozen=True)
@@ -111,11 +150,19 @@ class FrozenPrefix:
         model: images -> activations at the boundary, in the form in which they are computed.
         boundary: the tensor of the whole network at the cut.
         dtype: "float32" or "float16", how activations are kept.
+        engine: what computes them; None = Keras, from the model as it is.
     """
 
     model: keras.Model
     boundary: keras.KerasTensor
     dtype: str
+    engine: PrefixEngine | None = None
+
+    def activations(self, images: np.ndarray) -> np.ndarray:
+        """The activations of uint8 images, shape (N, height, width, 3), N >= 1."""
+        if self.engine is None:
+            return models.predict(self.model, images)
+        return self.engine.compiled(images)
 
     def bytes_of(self, rows: int, views: int) -> int:
         """How many bytes the activations of so many rows and views take."""
@@ -125,7 +172,8 @@ class FrozenPrefix:
     def key(self, chips: np.ndarray, mirrors: bool) -> str:
         """A hash of all that decides the activations: the very pixels (so the rows, the decoder, the
         warp and the size), the prefix's layers, weights, precision and folding, the boundary, whether
-        mirrors are kept, the type, Keras' backend."""
+        mirrors are kept, the type, Keras' backend, and where another engine computes them, that, its
+        version, its precision and the faces that it was calibrated with."""
         digest = hashlib.blake2b(digest_size=16)
         layers = [
             # Names say how many layers the process has made before.
@@ -137,6 +185,8 @@ class FrozenPrefix:
             for is_input in [isinstance(layer, keras.layers.InputLayer)]
         ]
         facts = [_VERSION, keras.backend.backend(), self.dtype, str(chips.shape), mirrors, layers]
+        if self.engine is not None:
+            facts.append(self.engine.key)
         digest.update(json.dumps(facts, default=str).encode())
         for weight in self.model.get_weights():
             digest.update(np.ascontiguousarray(weight).data)
@@ -242,12 +292,12 @@ def _compute(
     features = open_memmap(partial, "r+")
     done: np.memmap = np.memmap(marks, "uint8", "r+")
     starts = [s for s in range(0, len(chips), _BLOCK) if not done[s : s + _BLOCK].all()]
-    for start in track(starts, "frozen features", disable=not progress, transient=True):
+    for start in track(starts, "frozen features", shown=progress):
         block = np.arange(start, min(start + _BLOCK, len(chips)))
         for view in range(1 + mirrors):
             seen = np.asarray(chips[block])
             seen = seen[:, :, ::-1] if view else seen
-            _store(features, block, view, models.predict(prefix.model, seen))
+            _store(features, block, view, prefix.activations(seen))
         features.flush()  # the values are on the disk before the mark that says so
         done[block] = 1
         done.flush()

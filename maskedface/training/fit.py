@@ -9,11 +9,13 @@ from collections.abc import Sequence
 import keras
 
 from maskedface.models.heads import cosine_head
+from maskedface.progress import in_notebook
 from maskedface.training.batches import make_batches
 from maskedface.training.checkpoint import KeepState, has_ended, read_state, write_history
 from maskedface.training.data import Data
 from maskedface.training.distribution import Devices, synchronized_batch_norm
 from maskedface.training.environment import released_memory
+from maskedface.training.epoch_lines import EpochLines
 from maskedface.training.feature_cache import Inputs
 from maskedface.training.means import class_means
 from maskedface.training.network import Network, compile_network
@@ -64,11 +66,16 @@ def fit(
                     *own,  # first: what they change of an epoch is in its state
                     KeepState(folder, history, changing),
                     *_tensorboard(folder),
+                    *([EpochLines(recipe.epochs)] if progress and not _is_watched() else []),
                     *callbacks,
                 ],
                 shuffle=False,  # the batches have their order
-                verbose=_verbosity() if progress else 0,
+                verbose=int(progress and _is_watched()),
             )
+    if history:
+        # Averaged weights (`use_ema`) take their place. `fit` does it too, but not of a run that was killed
+        # after its last epoch's state was kept.
+        learner.optimizer.finalize_variable_values(learner.trainable_weights)
     write_history(folder, history)
 
 
@@ -79,9 +86,9 @@ def _start_from_means(network: Network, data: Data, inputs: Inputs) -> None:
     head.set_centers(means)
 
 
-def _verbosity() -> int:
-    """Keras' bar on a terminal and in a notebook; in a file or pipe one line an epoch."""
-    return 1 if sys.stdout.isatty() or "ipykernel" in sys.modules else 2
+def _is_watched() -> bool:
+    """Whether Keras' bar can be drawn: on a terminal and in a notebook. A file or pipe gets lines."""
+    return in_notebook() or (sys.stdout is not None and sys.stdout.isatty())
 
 
 def _tensorboard(folder: str) -> list[keras.callbacks.Callback]:

@@ -9,7 +9,7 @@ from typing import Any
 from maskedface.datasets import FaceIndex
 from maskedface.datasets.person_names import same_people
 from maskedface.datasets.splits import shared_rows
-from maskedface.training.run import RECORD, Run, last_run, read_record
+from maskedface.training.run import RECORD, Run, find_run, read_record
 
 
 def lineage(model: str) -> list[tuple[str, dict[str, Any]]]:
@@ -26,7 +26,7 @@ def lineage(model: str) -> list[tuple[str, dict[str, Any]]]:
         FileNotFoundError: if a run in the line is not where it was, nor beside the one that names it.
     """
     found: dict[str, dict[str, Any]] = {}
-    folders = [os.path.abspath(last_run(model).path)] if os.path.isdir(model) else _around(model)
+    folders = [os.path.abspath(find_run(model).path)] if os.path.isdir(model) else _around(model)
     while folders:
         folder = folders.pop(0)
         if folder in found:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from maskedface import models
 from maskedface.datasets.face_places import is_placed
-from maskedface.training.run import Run, alignment_beside, last_run
+from maskedface.names import did_you_mean, near_path
+from maskedface.training.run import Run, alignment_beside, find_run
 
 if TYPE_CHECKING:
     import keras
@@ -49,7 +51,7 @@ def faces_of(model: str | os.PathLike[str] | Run) -> Literal["aligned", "whole"]
     if not isinstance(model, Run):
         if not os.path.isdir(model):
             return "aligned"
-        model = last_run(model)
+        model = find_run(model)
     return "aligned" if any(map(is_placed, model.split()["train"].faces)) else "whole"
 
 
@@ -57,7 +59,7 @@ def open_model(name: str | os.PathLike[str], alignment: str | None = None) -> Na
     """Opens a network by its name.
 
     Args:
-        name: "dlib", a finished run's folder, or a .keras file.
+        name: "dlib", a finished run's folder or one of runs (`find_run`), or a .keras file.
         alignment: of a .keras file, in place of what it, or the run that it lies in, states.
 
     Returns:
@@ -76,6 +78,7 @@ def open_model(name: str | os.PathLike[str], alignment: str | None = None) -> Na
     if name != "dlib" and not is_file and not os.path.isdir(name):
         raise FileNotFoundError(
             f"a model must be 'dlib', a run's folder or a .keras file. Received: {name!r}"
+            f"{did_you_mean(name, ('dlib',)) or near_path(name)}"
         )
     if alignment is not None and not is_file:
         raise ValueError(
@@ -89,5 +92,7 @@ def open_model(name: str | os.PathLike[str], alignment: str | None = None) -> Na
         return NamedModel(load_model(name), stated, os.path.abspath(name))
     if name == "dlib":
         return NamedModel(models.DlibResNet29(), None, name)
-    run = last_run(name)
+    run = find_run(name)
+    if os.path.abspath(run.path) != os.path.abspath(name):
+        logging.getLogger("maskedface").info("%s: the run %s", name, run.path)
     return NamedModel(run.model, run.record["alignment"], os.path.abspath(run.path), run)

@@ -18,7 +18,9 @@ from maskedface.conversion import file_checks
 from maskedface.datasets import FaceIndex, read_split, write_manifest
 from maskedface.evaluation import Cohort
 from maskedface.evaluation.scoring import COHORT_ARRAYS
+from maskedface.names import near_path
 from maskedface.recipes import Recipe
+from maskedface.reprs import Report, html_table
 from maskedface.training.consistency import check_rows
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ class Run:
         if not os.path.isfile(os.path.join(self.path, METRICS)):
             raise FileNotFoundError(
                 f"path must be a finished run's folder, with {METRICS}. "
-                f"Received: path={self.path!r}"
+                f"Received: path={self.path!r}{near_path(self.path)}"
             )
 
     @functools.cached_property
@@ -88,7 +90,7 @@ class Run:
     def metrics(self) -> dict[str, Any]:
         """{domain: `evaluation.classification_report`} of each domain in the test rows; of an open
         set `evaluation.rank_one_report`."""
-        return read_json(self._kept(METRICS))
+        return Report(read_json(self._kept(METRICS)))
 
     @functools.cached_property
     def predictions(self) -> dict[str, np.ndarray]:
@@ -112,6 +114,20 @@ class Run:
 
         self.recipe.import_parts()
         return load_model(self._kept(MODEL))
+
+    def _repr_html_(self) -> str:
+        record = self.record
+        rows: list[tuple[str, object]] = [
+            ("recipe", self.recipe.name),
+            ("seed", record["seed"]),
+            ("backbone", record["backbone"]),
+            ("people", len(record["classes"])),
+        ]
+        for kind, scores in self.metrics.items():
+            low, high = scores["accuracy_interval"]
+            told = f"{scores['accuracy']:.3f} [{low:.3f}, {high:.3f}] of {scores['faces']} faces"
+            rows.append((f"rank-1 accuracy, {kind}", told))
+        return html_table((), rows, caption=f"Run {self.path}")
 
     def split(self) -> dict[str, FaceIndex]:
         """{"train": rows trained on, "test": rows tested on}; the files may have gone since."""
@@ -168,6 +184,30 @@ def find_runs(path: str | os.PathLike[str]) -> list[Run]:
     return [last_run(folder) for folder in seeds]
 
 
+def find_run(path: str | os.PathLike[str]) -> Run:
+    """The finished run that a folder stands for where one is wanted: itself, that of the first of several
+    seeds, of several recipes that start from each other the last one's.
+
+    >>> import keras
+    >>> from maskedface import datasets, recipes, synthetic, training
+    >>> people = synthetic.draw_people("people", people=3, photos=2, size=64)
+    >>> net = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> recipe = recipes.Recipe(name="means", head="cosine", head_init="class_means", epochs=0)
+    >>> _ = training.train_scenario(
+    ...     recipe, *datasets.split_by_image(people), run_dir="two", backbone=net,
+    ...     alignment="arcface", progress=False, seeds=[1, 2])
+    >>> training.find_run("two").path
+    'two/seed-1'
+
+    Args:
+        path: the folder.
+
+    Raises:
+        FileNotFoundError: as `find_runs`.
+    """
+    return find_runs(path)[0]
+
+
 def last_run(path: str | os.PathLike[str], *, but: str | os.PathLike[str] | None = None) -> Run:
     """The finished run in a folder: itself, or that of a recipe that came after the others in it.
 
@@ -208,7 +248,7 @@ def last_run(path: str | os.PathLike[str], *, but: str | os.PathLike[str] | None
     last = [step for step in steps if names[step] not in before]
     if len(last) != 1:
         raise FileNotFoundError(
-            "path must be a run's folder, or hold runs of which one came last. "
+            "path must be a run's folder, or hold runs of which one came last: name one of them. "
             f"Received: path={folder!r} with {sorted(names.values())}"
         )
     return Run(last[0])

@@ -18,6 +18,7 @@ from maskedface import models
 from maskedface.atomic_file import write_json
 from maskedface.datasets import FaceIndex, split_by_photo, with_photo_groups, write_manifest
 from maskedface.locks import locked
+from maskedface.names import did_you_mean
 from maskedface.recipes import Recipe, scenario
 from maskedface.training.backbones import build_backbone, has_any_size, name_of, refuse_noise
 from maskedface.training.run import read_json
@@ -192,6 +193,7 @@ def _check(algorithm: str, trials: int, seeds: Sequence[int], timeout: float) ->
         raise ValueError(
             f"algorithm must be one of {ALGORITHMS}, trials at least 1, timeout above 0. "
             f"Received: algorithm={algorithm!r}, trials={trials}, timeout={timeout}"
+            f"{did_you_mean(algorithm, ALGORITHMS)}"
         )
     if not seeds or len(set(seeds)) != len(seeds):
         raise ValueError(f"seeds must be different numbers, at least one. Received: seeds={seeds}")

@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 
 import keras_tuner
 
+from maskedface.names import did_you_mean
 from maskedface.recipes import Recipe, Spec
 
 Space = dict[str, Any]
@@ -40,6 +41,7 @@ def check_space(space: Space, recipe: Recipe) -> None:
         if field.split(".")[0] not in fields or field in _NEVER:
             raise ValueError(
                 f"a space's field must be one of a recipe's, but none of {_NEVER}. Received: {field!r}"
+                f"{did_you_mean(field, fields)}"
             )
         values = _values(field, entry)
         for parent, chosen in values.when.items():

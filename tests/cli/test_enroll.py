@@ -236,7 +236,7 @@ def test_copies_of_strangers_earn_no_threshold_and_lose_nobody(
         with Image.open(folder / "0.png") as photo:
             photo.convert("RGB").save(folder / "copy.jpg", quality=80)
     assert main([*enrolling("Ada"), "--strangers", str(strangers), "--fpir", "0.125"]) == 1
-    assert "no threshold: " in capsys.readouterr().out
+    assert "no threshold of the gallery's own: " in capsys.readouterr().out
     made = Gallery.load(gallery)
     assert "Ada" in made and made.calibration is None
 
@@ -306,7 +306,7 @@ def test_crops_are_kept_where_asked_and_photographs_may_go(
         (["photo.png"], "--from must come without photographs"),
         (["--alignment", "arcface"], "--from must come without photographs"),
         (["--fall-back", "always"], "--from must come without photographs"),
-        (["--gallery", "g.npz"], "--from must be another file than --gallery"),
+        (["--gallery", "g.npz"], "--from must be another gallery than --gallery"),
         (["--json", "g.npz"], "g.npz"),
     ],
 )

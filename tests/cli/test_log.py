@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
 
 from maskedface.cli import main
+from maskedface.cli.log import shown_log
 
 LOGGER = logging.getLogger("maskedface")
 
@@ -67,3 +69,21 @@ def test_an_error_leaves_no_handler(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_no_handler_comes_with_the_library(capsys: pytest.CaptureFixture[str]) -> None:
     assert not LOGGER.handlers and LOGGER.level == logging.NOTSET
+
+
+def test_what_tensorflow_says_of_its_tracing_is_not_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = logging.getLogger("tensorflow")
+    handler = logging.StreamHandler(sys.stderr)
+    told.addHandler(handler)
+    try:
+        with shown_log():
+            told.warning(
+                "5 out of the last 9 calls to %s triggered tf.function retracing. ...", "f"
+            )
+            told.warning("something else")
+    finally:
+        told.removeHandler(handler)
+    assert capsys.readouterr().err == "something else\n"
+    assert not told.filters

@@ -170,6 +170,19 @@ def test_stored_weights_are_finite_half_floats_and_all_that_the_network_has() ->
     assert [array.shape for array in arrays] == shapes
 
 
+def test_litert_and_keras_find_the_same_points() -> None:
+    if importlib.util.find_spec("ai_edge_litert") is None:
+        pytest.skip("ai_edge_litert is not installed")
+    assert os.path.getsize(aligner.LITERT) < 2_500_000
+    faces = drawn() + drawn(200)
+    by_keras, by_litert = Aligner(load_aligner()), Aligner(without_keras=True)
+    assert by_litert._litert is not None
+    for one, other in zip(by_keras.best(faces), by_litert.best(faces), strict=True):
+        np.testing.assert_allclose(one.points, other.points, atol=0.02)
+        np.testing.assert_allclose(one.box, other.box, atol=0.02)
+        assert abs(one.confidence - other.confidence) < 1e-3
+
+
 def test_the_network_says_shares_and_a_probability() -> None:
     model = load_aligner()
     output = np.asarray(model.predict_on_batch(np.stack(drawn())))

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from maskedface.datasets import Face, FaceIndex, Landmarks
-from maskedface.landmarks import Detection, align, find_landmarks, finding
+from maskedface.images import in_threads
+from maskedface.landmarks import Detection, align, find_landmarks
 from maskedface.landmarks.finding import main_face
 
 FIVE = np.array([(20.0, 20), (40, 20), (30, 30), (22, 40), (38, 40)])
@@ -100,7 +101,7 @@ def test_what_could_not_be_read_is_tried_again(index: FaceIndex, tmp_path: Path)
 def test_a_killed_search_goes_on(
     index: FaceIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finding, "_CHUNK", 2)
+    monkeypatch.setattr(in_threads, "_PART", 2)
     killed, second = Fake(stops_after=6), Fake()
     with pytest.raises(KeyboardInterrupt):
         align(index, killed, store=tmp_path / "store.jsonl")

@@ -124,7 +124,9 @@ def test_it_learns_what_k_means_does_not_know() -> None:
     layer.adapt(maps)
     model = keras.Sequential([layer, keras.layers.Rescaling(3.0), keras.layers.Dense(2)])
     model.compile(
-        keras.optimizers.Adam(0.05), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        keras.optimizers.Adam(0.05),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=False,
     )
     before = layer.get_weights()
     history = model.fit(maps, labels, epochs=30, batch_size=64, verbose=0).history["loss"]

@@ -41,7 +41,7 @@ def test_the_rate_scales_the_centres_steps_and_nothing_else() -> None:
         layer = CenterDistances(1, rate=rate)
         both = keras.layers.Concatenate()([keras.ops.zeros_like(here[:, :1]), layer(here)])
         model = keras.Model(face, both)
-        model.compile(keras.optimizers.SGD(0.1), CenterLoss(weight=1.0))
+        model.compile(keras.optimizers.SGD(0.1), CenterLoss(weight=1.0), jit_compile=False)
         model.train_on_batch(np.array([[2.0, 0.0]]), np.array([0]))
         moved.append((layer.get_weights()[0], shift.get_weights()[1]))
     assert np.allclose(moved[0][0], [[0.2, 0]]) and np.allclose(moved[1][0], [[0.6, 0]])
@@ -74,7 +74,7 @@ def test_a_model_of_one_output_trains_with_it_and_is_read_back(tmp_path: Path) -
     here = keras.layers.Dense(3)(face)
     both = keras.layers.Concatenate()([keras.layers.Dense(4)(here), CenterDistances(4)(here)])
     model = keras.Model(face, both)
-    model.compile(keras.optimizers.Adam(0.05), CenterLoss(weight=0.5))
+    model.compile(keras.optimizers.Adam(0.05), CenterLoss(weight=0.5), jit_compile=False)
     losses = model.fit(faces, labels, epochs=25, batch_size=32, verbose=0).history["loss"]
     assert losses[-1] < 0.5 * losses[0]
     model.save(tmp_path / "model.keras")

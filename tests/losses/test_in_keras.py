@@ -17,7 +17,7 @@ def trained(loss: Any, labels: np.ndarray, columns: int) -> dict[str, list[float
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(columns)])
     wanted = ["accuracy", metrics.RankOne()]
-    model.compile(keras.optimizers.SGD(0.0), loss, metrics=wanted)
+    model.compile(keras.optimizers.SGD(0.0), loss, metrics=wanted, jit_compile=False)
     images = np.random.default_rng(0).normal(size=(len(labels), 8)).astype("float32")
     found: dict[str, list[float]] = model.fit(images, labels, verbose=0).history
     return found
@@ -61,7 +61,10 @@ def test_a_cosine_head_trains_by_plain_keras() -> None:
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.Input((3,)), models.CosineHead(3)])
     model.compile(
-        keras.optimizers.Adam(0.1), losses.CosineMargin(), metrics=[metrics.RankOne(), "accuracy"]
+        keras.optimizers.Adam(0.1),
+        losses.CosineMargin(),
+        metrics=[metrics.RankOne(), "accuracy"],
+        jit_compile=False,
     )
     history = model.fit(images, labels, epochs=20, verbose=0).history
     assert history["rank_one"][-1] == history["accuracy"][-1] == 1.0

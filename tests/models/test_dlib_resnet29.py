@@ -71,7 +71,12 @@ def test_a_missing_package_is_an_error_with_the_pip_line(monkeypatch: pytest.Mon
         models.DlibResNet29(weights="dlib")
 
 
-@pytest.mark.parametrize("side", [103, 112, 180, 181])
+LONG = pytest.mark.long  # the network is built again for each size
+
+
+@pytest.mark.parametrize(
+    "side", [103, pytest.param(112, marks=LONG), 180, pytest.param(181, marks=LONG)]
+)
 def test_other_sizes_take_the_same_weights(
     backbone: keras.Model, references: dict[str, np.ndarray], side: int
 ) -> None:

@@ -75,7 +75,8 @@ def stages_of(
     return {name: np.asarray(one)[0] for name, one in found.items()}
 
 
-@pytest.mark.parametrize("side", [75, 96, 160])
+# Every size is another tracing.
+@pytest.mark.parametrize("side", [75, 96, pytest.param(160, marks=pytest.mark.long)])
 def test_every_stage_equals_plain_numpy(side: int) -> None:
     found = stages_of(filled(), BLOCKS, image(side)[None])
     for name, right in expected(side).items():
@@ -143,7 +144,10 @@ def test_freezing_goes_by_stage() -> None:
     assert frozen is not None and frozen.name == model.get_layer("mixed6a_concat").output.name
 
 
-@pytest.mark.parametrize("normalization", ["fixed", "per_image"])
+# Built, folded and read back for each.
+@pytest.mark.parametrize(
+    "normalization", ["fixed", pytest.param("per_image", marks=pytest.mark.long)]
+)
 def test_other_forms_compute_the_same(normalization: Any, tmp_path: Path) -> None:
     model = filled(normalization)
     right = np.asarray(model(image(96)[None], training=False))

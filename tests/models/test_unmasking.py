@@ -39,7 +39,7 @@ def test_fit_moves_masked_embeddings_to_the_bare_ones(
     masked = embeddings[:, ::-1] + rng.normal(0, 0.05, embeddings.shape)
     labels = np.stack([embeddings, np.roll(embeddings, 7, axis=0)], axis=1)
     model = models.embedding_unmasking(6, width=32, residual=residual)
-    model.compile(keras.optimizers.Adam(0.01), losses.SelfRestrainedTriplet())
+    model.compile(keras.optimizers.Adam(0.01), losses.SelfRestrainedTriplet(), jit_compile=False)
     model.fit(masked, labels, epochs=60, batch_size=64, verbose=0)
 
     def cosine(found: np.ndarray) -> float:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from maskedface import layers, losses, models
+from maskedface import layers, losses, models, recipes
 from maskedface.recipes import Recipe, Spec
 from maskedface.recipes.spec import changed
 from tests.recipes.own_parts import Counting, Forgetful, Halved
@@ -136,6 +136,26 @@ def test_a_class_is_found_in_a_package_that_was_imported_before_keras() -> None:
 def test_a_default_said_once_more_is_the_same_recipe() -> None:
     head = Spec.named("maskedface.models.LinearHead", dropout=0.5)
     assert changed(head, ["hidden"], [], "head") == head
+
+
+def test_none_of_a_required_argument_is_kept() -> None:
+    # `--set schedule.decay_steps=null`: the rest of the run, which a recipe fills in.
+    path = "keras.optimizers.schedules.CosineDecay"
+    recipe = recipes.MASKED_BEST.override(
+        f"schedule={path}",
+        "schedule.initial_learning_rate=1.0",
+        "schedule.decay_steps=null",
+        "epochs=5",
+    )
+    afresh = recipes.COSINE_MARGIN.override(
+        "schedule=CosineDecay",
+        "schedule.initial_learning_rate=1.0",
+        "schedule.decay_steps=null",
+        "epochs=5",
+    )
+    assert recipe.value_at("schedule.initial_learning_rate") == 1.0
+    assert afresh.schedule == Spec.named(path, initial_learning_rate=1.0, decay_steps=None)
+    assert afresh.whole_schedule() == Spec.named(path, initial_learning_rate=1.0, decay_steps=5)
 
 
 def test_a_registered_class_needs_no_module_that_can_be_imported() -> None:

@@ -74,9 +74,9 @@ def damaged(path: Path, facts: dict[str, Any], **arrays: Any) -> Path:
 @pytest.mark.parametrize(
     ("facts", "arrays", "message"),
     [
-        ({"version": 6}, {}, "must be of version 1 to 5"),
+        ({"version": 7}, {}, "must be of version 1 to 6"),
         (
-            {"version": 5},
+            {"version": 6},
             {},
             r"whole. .*\['crop_ends', 'crops', 'lengths', 'person', 'rows'\] differ",
         ),
@@ -95,6 +95,10 @@ def damaged(path: Path, facts: dict[str, Any], **arrays: Any) -> Path:
         ({}, {"lengths": np.array([1, 1, 1.1], "float32")}, "do not fit together: lengths"),
         ({"faces": [2, 1, 0]}, {}, "do not fit together: faces"),
         ({"faces": [2, 1, True]}, {}, "do not fit together: faces"),
+        ({"unmasked": [0, 0]}, {}, "do not fit together: people"),
+        ({"unmasked": [0, 0, -1]}, {}, "do not fit together: unmasked"),
+        ({"unmasked": [0, 0, 9]}, {}, "do not fit together: unmasked"),
+        ({"unmasked": "000"}, {}, "do not fit together: unmasked"),
         ({"fingerprint": 7}, {}, "do not fit together: fingerprint"),
         ({"masks": 101}, {}, "do not fit together: masks"),
         ({"people": ["ada", "bo", ""]}, {}, "do not fit together: people"),

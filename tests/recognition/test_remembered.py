@@ -259,7 +259,7 @@ def test_a_gallery_of_the_version_before_remembers_nothing(tmp_path: Path) -> No
 def test_a_word_for_what_to_remember_is_checked() -> None:
     with pytest.raises(ValueError, match="remember must be one of"):
         Gallery("f00d", remember="all")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="photos must be one a face"):
+    with pytest.raises(ValueError, match="photos and unmasked must be one a face"):
         Gallery("f00d").enroll(["ada"], np.eye(1), [None, None])
     with pytest.raises(ValueError, match="a remembered photograph must have a path"):
         Gallery("f00d").enroll(["ada"], np.eye(1), [Remembered("", "", "")])

@@ -47,3 +47,48 @@ def test_ninety_five_thousand_images_fit_into_one_gibibyte(
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+ROWS, VGGFACE2, MOST = 300_000, 3_310_000, 2 * 10**9
+PLAN = """
+import resource, sys
+from maskedface import datasets
+from maskedface.datasets.augmentation import Augmentation
+from maskedface.datasets.epoch_plan import EpochPlan
+
+def peak():
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+before = peak()
+index = datasets.people_folder(sys.argv[1], "unmasked")
+train, test = datasets.split_by_image(index, seed=0)
+for sampling in ("shuffled", "balanced", "grouped"):
+    nothing = Augmentation([], seed=0, alignment="vggface2", size=180)
+    plan = EpochPlan(train.labels(), train.masked, nothing, sampling, False, len(train.people))
+    elements = plan.elements(0)
+    assert len(elements) == len(train) and len(plan.draws(elements, 0)) == len(train)
+print(len(index), before, peak())
+"""
+
+
+# It makes 300,000 links, and imports TensorFlow in a process of its own.
+@pytest.mark.long
+def test_the_rows_of_vggface2_are_listed_split_and_planned_in_two_gigabytes(
+    drawn: FaceIndex, tmp_path: Path
+) -> None:
+    for number in range(ROWS):
+        folder = tmp_path / "faces" / f"n{number // 362:06d}"  # as many a person as VGGFace2 has
+        if number % 362 == 0:
+            folder.mkdir(parents=True)
+        os.link(drawn.paths[number % len(drawn)], folder / f"{number % 362:04d}_01.jpg")
+    done = subprocess.run(
+        [sys.executable, "-c", PLAN, str(tmp_path / "faces")],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows, before, peak = map(int, done.stdout.split())
+    assert rows == ROWS and peak < MOST
+    assert before + (peak - before) / ROWS * VGGFACE2 < MOST

@@ -376,3 +376,22 @@ def test_a_run_that_a_callback_ended_does_not_train_on_after_a_kill(
     assert (tmp_path / "run" / "history.csv").read_text() == history
     assert_same_bits(run, train(recipe, "whole"))
     assert not (tmp_path / "run" / "stopped").exists()
+
+
+def test_averaged_weights_are_those_that_are_kept_also_after_a_kill(
+    train: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Keras puts them in place after its last epoch: a run killed since then has the others in its state.
+    averaged = QUICK.override("optimizer.use_ema=true", "optimizer.ema_momentum=0.5")
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("maskedface.training.experiment.finalize", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(averaged)
+    whole = train(averaged, "whole")
+    assert_same_bits(train(averaged), whole)
+    plain = weights(train(QUICK, "plain"))
+    assert any((one != other).any() for one, other in zip(plain, weights(whole), strict=True))

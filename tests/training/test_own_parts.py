@@ -331,7 +331,10 @@ def test_it_is_exported(run: Run, tmp_path: Path, format: Any) -> None:
     assert done.agreement.relative < 1e-4 and done.agreement.same_first == 1
 
 
-@pytest.mark.parametrize("head", ["mine", models.CosineHead()])
+# Each trains a run.
+@pytest.mark.parametrize(
+    "head", ["mine", pytest.param(models.CosineHead(), marks=pytest.mark.long)]
+)
 def test_one_part_of_ones_own_goes_with_ours(drawn: FaceIndex, tmp_path: Path, head: Any) -> None:
     recipe = recipes.MASKED_BEST.override(
         epochs=1,

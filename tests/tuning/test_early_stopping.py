@@ -30,7 +30,7 @@ def fitted(watch: TrialStopping, rate: float = 0.0) -> int:
     """The epochs that a model of constant accuracy ran."""
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.SGD(rate), loss, metrics=["accuracy"])
+    model.compile(keras.optimizers.SGD(rate), loss, metrics=["accuracy"], jit_compile=False)
     inputs, labels = np.ones((4, 2)), np.array([0, 1, 0, 1])
     history = model.fit(
         inputs, labels, epochs=6, validation_data=(inputs, labels), callbacks=[watch], verbose=0

@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 
 from maskedface.datasets.face_index import DOMAINS, Domain
 from maskedface.geometry import ALIGNMENTS
+from maskedface.names import did_you_mean
 
 Source = Literal["rmfrd", "mfr2", "mlfw", "people_folder"]
 Split = Literal["by_image", "by_photo", "by_person"]
@@ -125,11 +126,16 @@ def config(base: Source, **changes: Any) -> MaskedFacesConfig:
     """
     bases = {one.name: one for one in CONFIGS}
     if base not in bases:
-        raise ValueError(f"base must be one of {sorted(bases)}. Received: base={base!r}")
+        raise ValueError(
+            f"base must be one of {sorted(bases)}. Received: base={base!r}{did_you_mean(base, bases)}"
+        )
     allowed = [name for name in _OPTIONS if getattr(bases[base], name) is not None]
     unknown = sorted(set(changes) - set(allowed))
     if unknown:
-        raise ValueError(f"an option of {base!r} must be one of {allowed}. Received: {unknown}")
+        raise ValueError(
+            f"an option of {base!r} must be one of {allowed}. "
+            f"Received: {unknown}{did_you_mean(unknown[0], allowed)}"
+        )
     if isinstance(changes.get("domains"), (tuple, list)):
         # In one order, or two names would mean the same rows.
         changes["domains"] = tuple(sorted(changes["domains"], key=str))

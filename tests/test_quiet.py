@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-START = "import sys\nfrom maskedface.cli.quiet import hush_tensorflow\nhush_tensorflow()\n"
+START = "import sys\nfrom maskedface.quiet import hush_tensorflow\nhush_tensorflow()\n"
 
 
 def run(code: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -56,3 +56,26 @@ def test_other_imports_are_left_alone() -> None:
         run("import json, sys\nprint(json.dumps(1), 'tensorflow' in sys.modules)").stdout
         == "1 False\n"
     )
+
+
+def test_what_is_only_tried_is_not_imported_with_it_and_is_there_afterwards(tmp_path: Path) -> None:
+    (tmp_path / "keras.py").write_text(
+        "try:\n    import sklearn\nexcept ImportError:\n    sklearn = None\nimport tensorflow\n"
+    )
+    (tmp_path / "tensorflow.py").write_text(
+        "try:\n    import jax\nexcept ImportError:\n    jax = None\n"
+    )
+    (tmp_path / "sklearn.py").write_text("")
+    (tmp_path / "jax.py").write_text("")
+    done = run(
+        "import keras, tensorflow\nprint(keras.sklearn, tensorflow.jax)\n"
+        "import sklearn, jax\nprint(sklearn.__name__, jax.__name__)",
+        tmp_path,
+    )
+    assert done.stdout.splitlines() == ["None None", "sklearn jax"], done.stderr
+
+
+def test_jax_as_keras_own_backend_is_not_hidden(tmp_path: Path) -> None:
+    (tmp_path / "keras.py").write_text("import jax\n")
+    (tmp_path / "jax.py").write_text("")
+    assert run("import keras\nprint(keras.jax.__name__)", tmp_path).stdout == "jax\n"

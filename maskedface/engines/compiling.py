@@ -1,0 +1,249 @@
+"""A Keras model run by another engine: chosen, made, compared with Keras on real faces, and named."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import keras
+import numpy as np
+
+from maskedface import models
+from maskedface.engines.comparing import Difference, RealFaces, difference
+from maskedface.engines.engine import AUTO, PRECISIONS, Engine, Precision, Run
+from maskedface.engines.quantizing import check_calibration
+from maskedface.engines.registry import ENGINES, check_engine
+
+_TIMED = 16  # images that a way is timed on
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledModel:
+    """A model as an engine runs it: called with uint8 images, shape (N, height, width, 3), N >= 1, it gives
+    a float32 array, shape (N, ...).
+
+    It works in the process that made it: an engine's threads are not in a child forked from that.
+
+    Attributes:
+        engine: str, a key of `ENGINES`.
+        precision: "float32", "bfloat16" or "int8".
+        version: str, the engine's.
+        difference: what was measured against Keras, or None of Keras itself in float32.
+        calibrated_on: int, faces; 0 but for int8.
+    """
+
+    engine: str
+    precision: Precision
+    version: str
+    difference: Difference | None
+    calibrated_on: int
+    run: Run
+    process: int
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Runs the model.
+
+        Raises:
+            RuntimeError: in a child of the process that made it.
+        """
+        if os.getpid() != self.process:
+            raise RuntimeError(
+                f"an engine must be used in the process that made it, {self.process}: a forked child has "
+                f"not its threads; make it anew there, or spawn. Received: process {os.getpid()}"
+            )
+        return self.run(images)
+
+    def facts(self) -> dict[str, Any]:
+        """What run.json says of it: "engine", "precision", "version", and what was measured."""
+        said: dict[str, Any] = {
+            "engine": self.engine,
+            "precision": self.precision,
+            "version": self.version,
+        }
+        if self.calibrated_on:
+            said["calibrated_on"] = self.calibrated_on
+        return said | ({} if self.difference is None else self.difference.facts())
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError(
+            f"a model compiled by {self.engine} must be made in the process that uses it. "
+            "Received: an attempt to pickle it"
+        )
+
+
+def compile_model(
+    model: keras.Model,
+    faces: RealFaces,
+    *,
+    engine: str = AUTO,
+    precision: Precision = "float32",
+    tolerance: float = 0.02,
+    tail: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> CompiledModel:
+    """Makes an engine run a model, and compares it with Keras before it is used.
+
+    >>> import numpy as np
+    >>> from maskedface import engines, models, synthetic
+    >>> network = models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1))
+    >>> faces = np.stack([synthetic.draw_face(n, 0, False, size=64) for n in range(4)])
+    >>> fast = engines.compile_model(network, engines.RealFaces(faces), engine="openvino")
+    >>> fast(faces).shape, fast.difference.relative < 1e-4
+    ((4, 64), True)
+
+    Args:
+        model: a functional or sequential model, images, RGB, 0-255, of one size -> one array: embeddings
+            or feature maps. It is compared with what Keras makes of it in float32.
+        faces: what to compare on, and for int8 to calibrate on.
+        engine: a key of `ENGINES`: "keras", "openvino" or "onnx"; or "auto", the fastest that is installed
+            and within the tolerance, measured on some of the faces. "auto" makes each of them once, which
+            takes some seconds an engine.
+        precision: "float32", "bfloat16" or "int8"; of "auto" the least exact that it may take.
+        tolerance: float in [0, 1], the share of rank-1 that int8 may lose on the faces; one face less is
+            never too many. What outputs may differ by is `comparing.TOLERANCES`.
+        tail: the model's outputs -> embeddings, where it is the frozen prefix of a network.
+
+    Returns:
+        A `CompiledModel`.
+
+    Raises:
+        ModuleNotFoundError: if the engine is not installed; the message has the pip line.
+        ValueError: if a word is none of these, the processor cannot compute so, the engine cannot run the
+            model, the faces do not do for int8, or outputs differ by more than they may.
+    """
+    check_engine(engine, precision)
+    if not 0 <= tolerance <= 1:
+        raise ValueError(f"tolerance must be in [0, 1]. Received: tolerance={tolerance}")
+    shape = tuple(model.input_shape[1:])
+    faces.check(shape)
+    if precision == "int8":
+        check_calibration(faces.calibration, shape)
+        faces.check_people()
+    plain = models.computing_float32(model)
+    wanted = _Wanted(plain, faces, tolerance, tail)
+    if engine != AUTO:
+        run = wanted.made(ENGINES[engine], precision)
+        return wanted.checked(ENGINES[engine], precision, run)
+    return _fastest(wanted, precision)
+
+
+def calibration_key(calibration: np.ndarray | None) -> str:
+    """A hash of the faces that a network in int8 was calibrated with; "" of none."""
+    if calibration is None:
+        return ""
+    digest = hashlib.blake2b(str(calibration.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(calibration).data)
+    return digest.hexdigest()
+
+
+def told(facts: Mapping[str, Any]) -> str:
+    """What is known of a compiled model, in one line for a reader.
+
+    Args:
+        facts: as `CompiledModel.facts` gives them.
+    """
+    line = f"{facts['engine']}, {facts['precision']}"
+    if "difference" in facts:
+        line += f", {facts['difference']:.2g} from Keras"
+    if "rank_one" in facts:
+        line += ", rank-1 {engine:.3f} (Keras {keras:.3f})".format(**facts["rank_one"])
+        line += f" on {facts['compared_on']} faces"
+    return line
+
+
+class _Wanted:
+    """A model to be run by an engine, and what it is compared with."""
+
+    def __init__(
+        self,
+        model: keras.Model,
+        faces: RealFaces,
+        tolerance: float,
+        tail: Callable[[np.ndarray], np.ndarray] | None,
+    ) -> None:
+        self.model, self.faces, self.tolerance, self.tail = model, faces, tolerance, tail
+        self._expected: np.ndarray | None = None
+
+    @property
+    def expected(self) -> np.ndarray:
+        """What Keras makes of the faces; computed once."""
+        if self._expected is None:
+            found = models.predict(self.model, self.faces.images)
+            if not np.isfinite(found).all() or not found.any():
+                kind = "not finite" if found.any() else "all 0"
+                raise ValueError(
+                    "the model's outputs must be finite, and not all 0, or no engine can be compared "
+                    f"with Keras. Received: outputs for {len(found)} faces that are {kind}"
+                )
+            self._expected = found
+        return self._expected
+
+    def made(self, engine: Engine, precision: Precision) -> Run:
+        """The engine's function of the model."""
+        calibration = self.faces.calibration if precision == "int8" else None
+        return engine.compile(self.model, precision, calibration)
+
+    def checked(self, engine: Engine, precision: Precision, run: Run) -> CompiledModel:
+        """The function as what may be used.
+
+        Raises:
+            ValueError: if it differs too much from Keras.
+        """
+        found = None
+        if (engine.name, precision) != ("keras", "float32"):
+            found = difference(run, self.expected, self.faces, self.tail, precision)
+            found.refuse(engine.name, precision, self.tolerance)
+        calibration = self.faces.calibration if precision == "int8" else None
+        return CompiledModel(
+            engine.name,
+            precision,
+            engine.version(),
+            found,
+            0 if calibration is None else len(calibration),
+            run,
+            os.getpid(),
+        )
+
+
+def _fastest(wanted: _Wanted, precision: Precision) -> CompiledModel:
+    """The fastest of the engines that are as exact as wanted, told by `logging`."""
+    log = logging.getLogger("maskedface")
+    ways: list[tuple[float, int, Engine, Precision, Run]] = []
+    for engine, exactness in _ways(precision):
+        try:
+            check_engine(engine.name, exactness)
+            run = wanted.made(engine, exactness)
+            ways.append((_seconds(run, wanted.faces.images), len(ways), engine, exactness, run))
+        except Exception as error:  # engines of others fail in ways of their own
+            log.info("engine %s, %s: not used: %s", engine.name, exactness, error)
+    for seconds, _, engine, exactness, run in sorted(ways, key=lambda way: way[:2]):
+        try:
+            found = wanted.checked(engine, exactness, run)
+        except Exception as error:
+            log.warning("engine %s, %s: not used: %s", engine.name, exactness, error)
+            continue
+        log.info("engine %s, %s: %.2f ms an image", engine.name, exactness, 1000 * seconds)
+        return found
+    raise ValueError("an engine must run the model. Received: none could")
+
+
+def _ways(precision: Precision) -> Iterator[tuple[Engine, Precision]]:
+    for exactness in PRECISIONS[: PRECISIONS.index(precision) + 1]:
+        for engine in ENGINES.values():
+            if exactness in engine.precisions:
+                yield engine, exactness
+
+
+def _seconds(run: Run, images: np.ndarray) -> float:
+    """Seconds an image, the shorter of two times after one that is not counted."""
+    images = np.resize(images, (_TIMED, *images.shape[1:]))
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        run(images)
+        times.append(time.perf_counter() - start)
+    return min(times[1:]) / len(images)

@@ -1,0 +1,149 @@
+"""What runs a network that does not learn: one class an engine, and the table of their names."""
+
+from __future__ import annotations
+
+import abc
+import os
+import shutil
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+Precision = Literal["float32", "bfloat16", "int8"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)  # the most exact first
+AUTO = "auto"
+BATCH = 32  # images at a time; more are no faster on two cores
+
+# uint8 images, shape (N, height, width, 3), N >= 1 -> float32 array, shape (N, ...).
+Run = Callable[[np.ndarray], np.ndarray]
+
+
+class Engine(abc.ABC):
+    """A program that runs Keras models. One of your own is a class with a name, its precisions and
+    `compile`; once in `ENGINES`, recipes and embedders know it by its name.
+
+    >>> from maskedface import engines, models
+    >>> class Plain(engines.Engine):
+    ...     name, precisions = "plain", ("float32",)
+    ...     def compile(self, model, precision, calibration):
+    ...         return lambda images: model(images.astype("float32"), training=False).numpy()
+    >>> engines.ENGINES["plain"] = Plain()
+    >>> del engines.ENGINES["plain"]
+    """
+
+    name: ClassVar[str]
+    """By which recipes and commands name it."""
+    precisions: ClassVar[tuple[Precision, ...]]
+    """What it can compute in."""
+
+    def version(self) -> str:
+        """The version of the program, of which outputs and kept features depend.
+
+        Raises:
+            ModuleNotFoundError: if it is not installed; the message has the pip line.
+        """
+        return ""
+
+    def why_not(self, precision: Precision) -> str:
+        """Why this machine should not compute in a precision; "" where it can.
+
+        Args:
+            precision: one of `precisions`.
+        """
+        return ""
+
+    @abc.abstractmethod
+    def compile(
+        self, model: keras.Model, precision: Precision, calibration: np.ndarray | None
+    ) -> Run:
+        """Makes a function of a model.
+
+        Args:
+            model: images, RGB, 0-255, shape (N, height, width, 3) -> one array, in float32.
+            precision: one of `precisions`.
+            calibration: for int8, uint8 array, shape (M, height, width, 3): faces whose activations say
+                how far each tensor's values reach; else None.
+
+        Returns:
+            A function: uint8 images, any number of them -> float32 array. What takes long may be left to
+            its first call (`Later`): Keras computes what it is compared with before.
+
+        Raises:
+            ModuleNotFoundError: as `version`.
+            ValueError: if the program cannot run the model.
+        """
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Scratch:
+    """A folder for files on the way, which goes with this object or at the end of a `with`.
+
+    Attributes:
+        path: str, where it is.
+    """
+
+    def __init__(self) -> None:
+        self.path = tempfile.mkdtemp(prefix="maskedface-")
+        # Not `TemporaryDirectory`, which warns where it is left to this.
+        self._end = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+    def __enter__(self) -> Scratch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+
+class Later:
+    """A function that is made when it is first called, by one thread while others wait.
+
+    Args:
+        make: makes it.
+    """
+
+    def __init__(self, make: Callable[[], Run]) -> None:
+        self._make, self._lock = make, threading.Lock()
+        self._run: Run | None = None
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Runs the function."""
+        with self._lock:
+            if self._run is None:
+                self._run = self._make()
+                del self._make  # and what it holds
+        return self._run(images)
+
+
+def in_batches(run: Run, images: np.ndarray) -> np.ndarray:
+    """Runs images `BATCH` at a time.
+
+    Args:
+        run: a function of a batch; what it gives is copied.
+        images: uint8 array, shape (N, height, width, 3), N >= 1.
+
+    Returns:
+        float32 array, shape (N, ...).
+    """
+    found = None
+    for start in range(0, len(images), BATCH):
+        batch = images[start : start + BATCH]
+        made = run(batch)
+        if found is None:
+            found = np.empty((len(images), *made.shape[1:]), "float32")
+        found[start : start + len(batch)] = made
+    if found is None:
+        raise ValueError(f"images must have rows. Received: {len(images)} rows")
+    return found

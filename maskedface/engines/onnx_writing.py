@@ -1,0 +1,29 @@
+"""A Keras model as an ONNX file."""
+
+from __future__ import annotations
+
+import warnings
+
+import keras
+import numpy as np
+
+from maskedface.extras import from_extra
+
+
+def write_graph(model: keras.Model, path: str) -> None:
+    """Writes an ONNX file; its input is float32 images.
+
+    Args:
+        model: images -> one array.
+        path: the file.
+
+    Raises:
+        ModuleNotFoundError: if a package is not installed; the message has the pip line.
+    """
+    with from_extra("onnx", "onnx and tf2onnx"):
+        import onnx  # noqa: F401
+        import tf2onnx  # noqa: F401  (Keras uses both)
+    model(np.zeros((1, *model.input_shape[1:]), "float32"))  # Keras asks that it was called once
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras looks for names that NumPy 2 no longer has
+        model.export(path, format="onnx", verbose=False)

@@ -1,0 +1,63 @@
+"""What the benchmarks share: ways that are timed in turn, and their table."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import _tool  # this checkout is found, and TensorFlow is quiet
+
+ROOT, timed, megabytes = _tool.ROOT, _tool.timed, _tool.megabytes
+SIZE, PEOPLE, SHARE = 180, 77, 0.7  # the paper's
+ENGINES = (("openvino", "float32"), ("openvino", "int8"), ("onnx", "int8"))
+
+
+def interleaved(ways: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """Runs each way once a round, in turn."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(rounds):
+        for name, way in ways.items():
+            times[name].append(way())
+            print(f"  round {number + 1}: {name} {times[name][-1]:.4g}", flush=True)
+    return times
+
+
+def report(times: dict[str, list[float]], unit: str, against: list[str]) -> dict[str, Any]:
+    """Prints medians, spreads and how many times each way's figure goes into those of `against`."""
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    for name, values in times.items():
+        ratios = ", ".join(f"{medians[o] / medians[name]:.2f}x {o}" for o in against if o != name)
+        print(
+            f"{name}: {medians[name]:.4g} {unit} [{min(values):.4g}, {max(values):.4g}]; {ratios}"
+        )
+    return {"unit": unit, "times": times, "medians": medians}
+
+
+def random_faces(count: int, size: int = SIZE) -> np.ndarray:
+    """uint8 noise, shape (count, size, size, 3)."""
+    return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), np.uint8)
+
+
+def all_in_turn(
+    args: argparse.Namespace,
+    runs: dict[str, tuple[int, Callable[[], Any]]],
+    unit: str,
+    against: str,
+) -> dict[str, Any]:
+    """Times ways of doing something to so many faces each, after a first time that is not timed."""
+    for _, run in runs.values():
+        run()
+    ways = {k: lambda n=n, run=run: 1000 * timed(run) / n for k, (n, run) in runs.items()}
+    return report(interleaved(ways, args.rounds), unit, [against])
+
+
+def add_images(parser: argparse.ArgumentParser, count: int = 2000) -> None:
+    """Adds --images."""
+    parser.add_argument("--images", type=int, default=count)
