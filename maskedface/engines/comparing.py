@@ -104,8 +104,8 @@ def choose(people: Sequence[str | int]) -> tuple[np.ndarray, np.ndarray]:
 
     Returns:
         Two int arrays of rising rows without a common one: two rows of each of up to 48 people (half of the
-        rows at most), evenly chosen of those who have two, or where nobody has, up to 96 rows; and up to 32 of
-        the others.
+        rows at most), evenly chosen of those who have two, or where nobody has, up to 96 rows; and up to 32
+        of the others.
     """
     rows_of: dict[str | int, list[int]] = {}
     for row, person in enumerate(people):

@@ -101,7 +101,7 @@ def _write(model: keras.Model, path: str) -> None:
 
 @contextlib.contextmanager
 def _root_logger() -> Iterator[None]:
-    """Keeps the process' logging as it is; OpenVINO leaves it at errors where it cannot convert a model."""
+    """Keeps the process' logging as it is, which OpenVINO changes where it cannot convert a model."""
     root = logging.getLogger()
     level, filters, handlers = root.level, root.filters[:], root.handlers[:]
     try:
