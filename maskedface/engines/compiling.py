@@ -29,6 +29,14 @@ class CompiledModel:
 
     It works in the process that made it: an engine's threads are not in a child forked from that.
 
+    >>> import numpy as np
+    >>> from maskedface import engines, models, synthetic
+    >>> network = models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1))
+    >>> faces = engines.RealFaces(synthetic.draw_face(0, 0, False, size=64)[None])
+    >>> plain = engines.compile_model(network, faces, engine="keras")
+    >>> plain.facts()["engine"], plain(faces.images).shape
+    ('keras', (1, 64))
+
     Attributes:
         engine: str, a key of `ENGINES`.
         precision: "float32", "bfloat16" or "int8".
