@@ -28,12 +28,7 @@ def test_the_readme_comes_in_the_order_of_a_stranger() -> None:
     assert picture < shell < python < table < text.index("## Install")
     first, second, *_ = blocks(ROOT / "README.md")
     assert len(first.text.strip().splitlines()) == 3
-<<<<<<< HEAD
-    # Three lines of Python, and the blank one that the formatter puts behind an import.
-    assert len(second.text.split("\n\n")) == 2 and len(second.text.strip().splitlines()) == 4
-=======
     assert len([line for line in second.text.splitlines() if line.strip()]) == 3
->>>>>>> h-site
 
 
 def test_no_page_takes_the_library_for_one_of_an_index() -> None:
