@@ -32,17 +32,18 @@ _ACTIONS = ("list", "copy", "history", "index", "compact")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
     parser.add_argument("action", choices=_ACTIONS, metavar="|".join(_ACTIONS))
-    parser.add_argument("--gallery", required=True, metavar="FILE|ADDRESS")
-    parser.add_argument("--to", metavar="FILE|ADDRESS", help="copy: where there is no gallery yet")
-    parser.add_argument(
+    group = parser.add_argument_group("gallery")
+    group.add_argument("--gallery", required=True, metavar="FILE|ADDRESS")
+    group.add_argument("--to", metavar="FILE|ADDRESS", help="copy: where there is no gallery yet")
+    group.add_argument(
         "--kind",
         choices=("hnsw", "exact"),
         help="index: a graph, which finds nearly all of the nearest among a million people in "
         "milliseconds, or none: a probe is compared with everybody",
     )
-    add_count(parser, "--count", "history: how many changes to show", 100)
-    parser.add_argument("--json", metavar="FILE", help="list, history: write the results there")
-    add_wait(parser, 60.0)
+    add_count(group, "--count", "history: how many changes to show", 100)
+    group.add_argument("--json", metavar="FILE", help="list, history: write the results there")
+    add_wait(group, 60.0)
 
 
 def run(args: argparse.Namespace) -> int:

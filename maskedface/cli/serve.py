@@ -34,28 +34,27 @@ _LIMITS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
-    parser.add_argument(
-        "--gallery", required=True, metavar="FILE|ADDRESS", help="whom to recognize"
-    )
-    parser.add_argument("--host", default="127.0.0.1", help="where to listen; default: 127.0.0.1")
-    parser.add_argument(
+    group = parser.add_argument_group("service")
+    group.add_argument("--gallery", required=True, metavar="FILE|ADDRESS", help="whom to recognize")
+    group.add_argument("--host", default="127.0.0.1", help="where to listen; default: 127.0.0.1")
+    group.add_argument(
         "--port",
         type=count(0, 65535),
         default=8000,
         metavar="N",
         help="0 takes any that is free; default: 8000",
     )
-    parser.add_argument(
+    group.add_argument(
         "--token-file", metavar="FILE", help="who may use it; default: MASKEDFACE_TOKENS"
     )
-    parser.add_argument(
+    group.add_argument(
         "--allow-host",
         action="append",
         default=[],
         metavar="NAME",
         help="without tokens: another name of this machine that browsers ask for",
     )
-    parser.add_argument(
+    group.add_argument(
         "--log-names",
         action="store_true",
         help="name people in the log, which else tells of nobody",

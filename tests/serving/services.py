@@ -90,7 +90,7 @@ def running(gallery: str, *words: str, token: str = "", **env: str) -> Iterator[
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         try:
-            process.wait(30)
+            process.wait(120)
         finally:
             process.kill()
             reading.join(5)

@@ -253,5 +253,5 @@ def test_what_was_taken_is_answered_when_it_is_told_to_stop(network: Path, tmp_p
         service.process.send_signal(signal.SIGTERM)
         thread.join()
         assert found == [201]
-        assert service.process.wait(30) == 0
+        assert service.process.wait(120) == 0
     assert Gallery.load(tmp_path / "friends.npz").people["Late"] == 12
