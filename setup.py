@@ -15,7 +15,10 @@ def description() -> str:
     config.read(ROOT / "setup.cfg", encoding="utf-8")
     url = config["metadata"]["url"]
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    pictures, links = r"!\[([^\]]*)\]\((?!https?:)([^)]+)\)\n*", r"\[([^\]]+)\]\((?!https?:)([^)]+)\)"
+    pictures, links = (
+        r"!\[([^\]]*)\]\((?!https?:)([^)]+)\)\n*",
+        r"\[([^\]]+)\]\((?!https?:)([^)]+)\)",
+    )
     if ".invalid" in url:
         return re.sub(links, r"\1", re.sub(pictures, "", text))
     text = re.sub(pictures, rf"![\1]({url}/raw/main/\2)\n\n", text)

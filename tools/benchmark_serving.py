@@ -5,7 +5,7 @@
 
 Draws people, enrolls some, times what `identify` does with a folder of the rest (in a process of its own,
 after a first round, so that starting counts for nothing), then lets clients ask a service over HTTP, each
-as fast as it is answered. Status 503 is asked again after Retry-After. Checks that nothing else is answered,
+as fast as it is answered. Status 503 is asked again after Retry-After. Checks that nothing else comes,
 that each answer is the one of the command, and prints the process' memory after a tenth of the time and at
 the end.
 """

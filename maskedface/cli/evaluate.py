@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--json", metavar="FILE", help="with images: write the report there")
     add_network_words(parser.add_argument_group("network's file"))
-    add_engine(parser)
+    add_engine(parser.add_argument_group("engine"))
     data.add_data_arguments(parser)
     _add_protocol_arguments(parser)
 

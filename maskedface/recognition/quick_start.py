@@ -3,6 +3,7 @@ starts without TensorFlow, whose import alone takes longer than its work."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from maskedface import __version__
+from maskedface.atomic_file import write_json
 from maskedface.cache_folder import cache_folder
 from maskedface.engines import Embedder
 from maskedface.images.in_threads import in_threads
@@ -105,16 +107,19 @@ def keep(name: str, alignment: str | None, embedder: KerasEmbedder) -> bool:
     }
     faces = np.stack([draw_face(n, 0, n % 2 == 1, size=embedder.size) for n in range(_FACES)])
     try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         export(embedder.model, path, faces, format="litert", facts=told)
+        os.chmod(path, 0o600)  # people trained on leave traces in weights
     except Exception as error:  # a converter's are of many kinds; the command has done its work
         logging.getLogger("maskedface").debug("%s is not kept: %s", name, error)
+        with contextlib.suppress(OSError):  # not tried again by every command
+            write_json(f"{path}.json", {"kept": facts, "failed": str(error)})
         return False
     return True
 
 
 def is_kept(name: str, alignment: str | None) -> bool:
-    """Whether `keep` kept a network by this name, or has nothing to keep."""
+    """Whether `keep` kept a network by this name, failed to, or has nothing to keep."""
     facts = _facts(name, alignment)
     if facts is None:
         return True

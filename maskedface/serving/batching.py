@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-
 # Seconds that the first of a batch waits for others: clients that were answered together ask again within
 # it. A face takes several times as long.
 _TOGETHER = 0.008

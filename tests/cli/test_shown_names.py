@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import types
 
 import numpy as np
 import pytest
@@ -40,11 +41,12 @@ def test_enroll_escapes_people_and_files(capsys: pytest.CaptureFixture[str]) -> 
 def test_identify_escapes_people_files_and_sources(capsys: pytest.CaptureFixture[str]) -> None:
     named = Identity(FACE, HOSTILE, (Candidate(HOSTILE, 0.9), Candidate(HOSTILE, 0.8)), 0.5)
     results = PhotoResult(HOSTILE, (named,), ""), PhotoResult(HOSTILE, (), HOSTILE)
-    identify._print([identify._Row(result) for result in results])
-    check(capsys.readouterr().out)
+    for verbose in (False, True):
+        identify._print([identify._Row(result) for result in results], verbose)
+        check(capsys.readouterr().out)
     gallery = Gallery("f00d")
     gallery.calibration = Calibration(0.1, 0.4, 0.1, 0.5, 9, 9, 3, HOSTILE)
-    identify._print_threshold(gallery, None)
+    identify._print_threshold(types.SimpleNamespace(gallery=gallery), None, [])  # type: ignore[arg-type]
     check(capsys.readouterr().out)
 
 

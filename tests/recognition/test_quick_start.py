@@ -67,6 +67,19 @@ def test_a_damaged_file_is_passed_over(
     assert kept_embedder(path, None) is None
 
 
+def test_a_network_that_cannot_be_kept_is_tried_once(
+    network: tuple[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, embedder = network
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no such operation in LiteRT")
+
+    monkeypatch.setattr("maskedface.exporting.export", fail)
+    assert not keep(path, None, embedder)
+    assert is_kept(path, None) and kept_embedder(path, None) is None
+
+
 def test_nothing_is_kept_where_it_cannot_be(
     network: tuple[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--people", type=int, default=10_000_000)
     parser.add_argument("--features", type=int, default=128)
     parser.add_argument("--probes", type=int, default=20, help="timed one by one in each round")
-    parser.add_argument("--folder", help="where the file goes; default: the temporary folder")
+    parser.add_argument("--file", help="the rows (.npy), used again where they are there already")
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
@@ -35,15 +35,17 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     from maskedface.evaluation import Templates
     from maskedface.recognition.search import ExactSearch
 
-    with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        path = os.path.join(folder, "rows.npy")
-        probes = _draw(path, args)
+    with tempfile.TemporaryDirectory() as folder:
+        path = args.file or os.path.join(folder, "rows.npy")
+        if not os.path.exists(path):
+            _draw(path, args)
         rows = np.load(path, mmap_mode="r")
+        probes = _probes(rows, args.probes)
         start = time.perf_counter()
-        ours = ExactSearch(Templates(rows), np.arange(args.people, dtype="int32"))
+        ours = ExactSearch(Templates(rows), np.arange(len(rows), dtype="int32"))
         ours.best(probes[0], 10)
         built = time.perf_counter() - start
-        print(f"{args.people} people, built in {built:.1f} s")
+        print(f"{len(rows)} people, built in {built:.1f} s")
         for probe in probes[:2]:
             assert np.array_equal(ours.best(probe, 10)[0], _plain(rows, probe)), "answers differ"
 
@@ -64,9 +66,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     return made | {"built_s": built, "memory_mb": memory}
 
 
-def _draw(path: str, args: argparse.Namespace) -> np.ndarray:
-    """Writes rows as face embeddings are: a common part, and directions that vary less and less. Gives
-    probes that are near some of them."""
+def _draw(path: str, args: argparse.Namespace) -> None:
+    """Writes rows as face embeddings are: a common part, and directions that vary less and less."""
     rng = np.random.default_rng(0)
     shape = args.people, args.features
     rows = np.lib.format.open_memmap(path, "w+", "float32", shape)
@@ -77,8 +78,13 @@ def _draw(path: str, args: argparse.Namespace) -> np.ndarray:
         drawn = rng.standard_normal(part.shape, dtype=np.float32) * scale + common
         part[:] = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
     rows.flush()
-    chosen = rng.choice(args.people, args.probes, replace=False)
-    noise = rng.standard_normal((args.probes, args.features), dtype=np.float32)
+
+
+def _probes(rows: np.ndarray, count: int) -> np.ndarray:
+    """Near some of the rows."""
+    rng = np.random.default_rng(1)
+    chosen = rng.choice(len(rows), count, replace=False)
+    noise = rng.standard_normal((count, rows.shape[1]), dtype=np.float32)
     return np.asarray(rows[chosen]) + np.float32(0.03) * noise
 
 
