@@ -3,19 +3,11 @@
   python tools/benchmark_serving.py                       (8 clients for 60 s, drawn people, dlib's network)
   python tools/benchmark_serving.py --seconds 20 --clients 4 --model FILE.keras
 
-<<<<<<< HEAD
 Draws people, enrolls some, times what `identify` does with a folder of the rest (in its own
 process, after a first round, so that starting counts for nothing), then lets clients ask a service
 over HTTP, each as fast as it is answered. Status 503 is asked again after Retry-After. Checks that
 nothing else is answered, that each answer is the one of the command, and prints the process' memory
 after a tenth of the time and at the end.
-=======
-Draws people, enrolls some, times what `identify` does with a folder of the rest (in a process of its own,
-after a first round, so that starting counts for nothing), then lets clients ask a service over HTTP, each
-as fast as it is answered. Status 503 is asked again after Retry-After. Checks that nothing else comes,
-that each answer is the one of the command, and prints the process' memory after a tenth of the time and at
-the end.
->>>>>>> h-serve
 """
 
 from __future__ import annotations
