@@ -17,6 +17,7 @@ from . import (
     recipes as recipes,
     recognition as recognition,
     reporting as reporting,
+    serving as serving,
     synthetic as synthetic,
     training as training,
     tuning as tuning,

@@ -49,6 +49,7 @@ MAY_USE = {
         *("landmarks", "masking", "names", "array_file", "images", "audit", "engines", "synthetic"),
         *("locks", "progress", "reprs", "cache_folder", "conversion", "exporting"),
     },
+    "serving": {"recognition", "extras", "images", "masking", "names", "evaluation", "locks"},
     "engines": {"atomic_file", "evaluation", "extras", "geometry", "models", "names"},
     "exporting": {"engines", "models", "extras", "names", "quiet"},
     "reporting": LEAVES | {"models", "training"},
@@ -172,6 +173,9 @@ def test_listing_and_splitting_load_neither_tensorflow_nor_keras() -> None:
         ["verify", "nowhere", "photo"],
         ["enroll", "--gallery", "g.npz", "nowhere"],
         ["export", "nowhere", "--to", "onnx", "--out", "o.onnx"],
+        ["gallery", "list", "--gallery", "nowhere.npz"],
+        ["serve", "--gallery", "nowhere.npz"],
+        ["serve", "--gallery", "nowhere.npz", "--model", "dlib", "--host", "0.0.0.0"],
     ],
     ids=" ".join,
 )

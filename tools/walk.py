@@ -1,11 +1,12 @@
 """Walks through pages as a reader would: runs every command, takes its time, keeps what is seen.
 
 python -m venv /tmp/walk && /tmp/walk/bin/pip install "DIST/maskedface.whl[demo,detect,report]"
-python tools/walk.py --bin /tmp/walk/bin --out docs/pictures/walk \\
-    docs/tutorials/photographs.md docs/tutorials/paper.md > steps.md   # or --first "maskedface demo"
+python tools/walk.py --bin /tmp/walk/bin --out docs/pictures/walk --first "maskedface demo" \\
+    --pages README.md docs/tutorials/photographs.md docs/tutorials/paper.md > steps.md
 
-The commands of `--bin` are run in an empty folder, in a terminal of 100 columns. Each one's last lines
-become an SVG, and what is printed is the part of docs/walkthrough.md from its first step on.
+The commands of `--bin` are run in a terminal of 100 columns, in an empty folder per page; for the README
+some drawn photographs lie in it. Each command's last lines become an SVG, and what is printed is the part
+of docs/walkthrough.md from its first step on.
 """
 
 from __future__ import annotations
@@ -33,6 +34,24 @@ FORMAT = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.S
 NOTES = re.compile(
     r"^(?:[IWEF]\d{4} |WARNING: All log messages|To enable the following|INFO: Created)"
 )
+
+
+# What a reader of the README has: photographs of their own. Here they are drawn.
+OWN = """
+from pathlib import Path
+from PIL import Image
+from maskedface import synthetic
+
+synthetic.draw_people("MY_FACES", people=8, photos=8, size=128)
+for person, name in enumerate(["Ada", "Ben", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hana"]):
+    Path("people", name).mkdir(parents=True)
+    for photo in range(4):
+        face = Image.fromarray(synthetic.draw_face(person, photo, False, size=200))
+        face.save(f"people/{name}/{photo}.jpg")
+Path("photos").mkdir()
+for path, person, masked in (("photos/party.jpg", 2, True), ("one.jpg", 6, True), ("other.jpg", 6, False)):
+    Image.fromarray(synthetic.draw_face(person, 1, masked, size=200)).save(path)
+"""
 
 
 class Step(NamedTuple):
@@ -112,18 +131,20 @@ def picture(step: Step, path: Path) -> None:
 def main() -> None:
     """Walks and prints Markdown."""
     words = _tool.parser(__doc__)
-    words.add_argument("pages", nargs="+", type=Path)
+    words.add_argument("--pages", nargs="+", type=Path, required=True)
     words.add_argument("--bin", required=True, type=Path, help="of the environment walked in")
     words.add_argument("--out", required=True, type=Path)
-    words.add_argument("--first", nargs="*", default=[], help="commands before those of the pages")
+    words.add_argument("--first", nargs="*", default=[], help="commands before those of the README")
     args = words.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    first = [["bash", "-c", command] for command in args.first]
-    parts = {"README.md": first, **{str(page): steps(page) for page in args.pages}}
     number = 0
-    with tempfile.TemporaryDirectory() as name:
-        for page, found in parts.items():
+    for page in args.pages:
+        with tempfile.TemporaryDirectory() as name:
             print(f"## {page}\n", flush=True)
+            found = steps(page)
+            if page.name == "README.md":
+                subprocess.run([args.bin / "python", "-c", OWN], cwd=name, check=True)
+                found = [["bash", "-c", command] for command in args.first] + found
             for one in found:
                 number += 1
                 step = run(one, Path(name), args.bin.resolve())

@@ -20,12 +20,12 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 from typing import TYPE_CHECKING
 
 from maskedface.cli import recognizing
 from maskedface.cli.outputs import check_inputs, check_outputs
 from maskedface.cli.values import add_count, add_wait, rate
+from maskedface.recognition.stores.address import is_one, local_file, shown_address
 
 if TYPE_CHECKING:
     from maskedface.recognition import Gallery
@@ -67,7 +67,7 @@ def _add_people_arguments(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--from",
         dest="made_from",
-        metavar="FILE",
+        metavar="FILE|ADDRESS",
         help="enroll the people of this gallery by the photographs that it remembers",
     )
     group.add_argument(
@@ -122,11 +122,11 @@ def _add_threshold_arguments(parser: argparse._ActionsContainer) -> None:
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface enroll --help`."""
     _check_words(args)
-    check_inputs(*args.photos, args.made_from, args.strangers)
-    inputs = [args.gallery, *args.photos, args.made_from]
+    check_inputs(*args.photos, local_file(args.made_from), args.strangers)
+    inputs = [local_file(args.gallery), *args.photos, local_file(args.made_from)]
     check_outputs(args.json, folder=args.pictures, inputs=inputs)
     from maskedface.cli.enrolled import report
-    from maskedface.recognition import Gallery, Recognizer
+    from maskedface.recognition import Recognizer, open_store
     from maskedface.recognition.gallery_update import GalleryUpdate
 
     opened: list[Recognizer] = []
@@ -138,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
     update = GalleryUpdate(
         path=args.gallery,
         recognizer=recognizer,
-        made_from=Gallery.load(args.made_from) if args.made_from else None,
+        made_from=open_store(args.made_from).gallery() if args.made_from else None,
         **{name: getattr(args, name) for name in _UPDATE},
     )
     code = report(args, update.apply())
@@ -166,13 +166,15 @@ def _check_words(args: argparse.Namespace) -> None:
         raise ValueError("--gallery must be a file, which is read and written. Received: '-'")
     if not args.made_from:
         return
-    if os.path.realpath(args.made_from) == os.path.realpath(args.gallery):
+    if is_one(args.made_from, args.gallery):
         raise ValueError(
-            f"--from must be another file than --gallery. Received: {args.made_from!r} for both"
+            "--from must be another gallery than --gallery. "
+            f"Received: {shown_address(args.made_from)!r} for both"
         )
     others = [args.photos, args.person, args.alignment, args.pictures, args.fall_back != "never"]
     if any(others):
         raise ValueError(
             "--from must come without photographs, --person, --alignment, --fall-back and --pictures: that "
-            f"gallery knows whom its photographs show and how. Received: --from {args.made_from!r} and more"
+            "gallery knows whom its photographs show and how. "
+            f"Received: --from {shown_address(args.made_from)!r} and more"
         )

@@ -11,6 +11,7 @@ from maskedface.cli import recognizing
 from maskedface.cli.outputs import try_picture
 from maskedface.cli.tables import print_table
 from maskedface.names import shown
+from maskedface.recognition.stores.address import shown_address
 
 if TYPE_CHECKING:
     from maskedface.recognition.gallery_update import Updated
@@ -46,7 +47,7 @@ def _write(args: argparse.Namespace, done: Updated) -> list[str]:
     failed, calibration = [], done.gallery.calibration
     if args.json:
         facts = {
-            "gallery": args.gallery,
+            "gallery": shown_address(args.gallery),
             "removed": args.remove,
             "photos": [row.to_dict() for row in done.photos],
             "people": done.gallery.people,

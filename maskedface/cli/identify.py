@@ -25,6 +25,7 @@ from maskedface.cli.values import add_count, score
 from maskedface.masking import SEEMS_MASKED
 from maskedface.names import shown
 from maskedface.recognition.default_rates import FPIR
+from maskedface.recognition.stores.address import local_file, shown_address
 from maskedface.recognition.words import how_many
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="photographs, and folders of them at any depth",
     )
     group = parser.add_argument_group("gallery")
-    group.add_argument("--gallery", required=True, metavar="FILE", help="whom to recognize")
+    group.add_argument("--gallery", required=True, metavar="FILE|ADDRESS", help="whom to recognize")
     group.add_argument(
         "--threshold",
         type=score(2),
@@ -59,13 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface identify --help`."""
-    check_inputs(args.gallery, *args.photos)
+    check_inputs(local_file(args.gallery), *args.photos)
     from maskedface.atomic_file import is_stream
-    from maskedface.recognition import Gallery, identify_all, photo_files
+    from maskedface.recognition import identify_all, open_store, photo_files
 
-    gallery = Gallery.load(args.gallery)
+    gallery = open_store(args.gallery).gallery()
     paths = photo_files(*args.photos)
-    check_outputs(args.json, folder=args.pictures, inputs=(*paths, args.gallery))
+    check_outputs(args.json, folder=args.pictures, inputs=(*paths, local_file(args.gallery)))
     recognizer = recognizing.read_recognizer(args, gallery, len(paths))
     rows: list[_Row] = []
     # A file is replaced each time; a pipe would get one after the other.
@@ -126,7 +127,8 @@ def _save(args: argparse.Namespace, rows: list[_Row], *, complete: bool) -> None
 
     if args.json:
         photos = [row.to_dict() for row in rows]
-        write_json(args.json, {"gallery": args.gallery, "complete": complete, "photos": photos})
+        facts = {"gallery": shown_address(args.gallery), "complete": complete}
+        write_json(args.json, {**facts, "photos": photos})
 
 
 def _print(rows: list[_Row], verbose: bool) -> None:

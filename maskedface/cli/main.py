@@ -26,6 +26,8 @@ COMMANDS = {
     "evaluate": "print the results of runs, or evaluate one on other images",
     "report": "write one HTML page about runs, with tables, figures and faces",
     "enroll": "add people's photographs to a gallery, or remove people",
+    "gallery": "list a gallery's people, copy it into a database, show who changed it",
+    "serve": "answer over HTTP, with a page to use from a browser",
     "identify": "say who the people in photographs are",
     "verify": "say whether two photographs show one person",
     "explain": "show what a model looks at, and how much of it a mask would cover",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from maskedface import recipes
 from maskedface.cli import data
 from maskedface.cli.values import add_count, add_engine_words, add_wait, seeds
-from maskedface.names import did_you_mean, near_path
+from maskedface.names import did_you_mean, near_path, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
     from maskedface import training
     from maskedface.cli.results import print_results
 
+    print(f"curves while it runs: tensorboard --logdir {shown(args.run)}")
     print(f"{len(train)} training and {len(test)} test images of {len(train.people)} people")
     train, test = data.placed(args, recipe.faces, train, test)
     runs = training.train_scenario(

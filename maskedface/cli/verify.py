@@ -21,6 +21,7 @@ from maskedface.cli import recognizing
 from maskedface.cli.outputs import check_inputs, check_outputs, picture_kind, write_picture
 from maskedface.cli.tables import print_table
 from maskedface.cli.values import score
+from maskedface.recognition.stores.address import local_file
 from maskedface.recognition.words import how_many
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
     parser.add_argument("photos", nargs=2, metavar="PHOTO", help="one person on each")
     group = parser.add_argument_group("threshold")
-    group.add_argument("--gallery", metavar="FILE", help="take the model and threshold from it")
+    group.add_argument(
+        "--gallery", metavar="FILE|ADDRESS", help="take the model and threshold from it"
+    )
     group.add_argument(
         "--threshold",
         type=score(1),
@@ -55,14 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface verify --help`."""
-    check_inputs(args.gallery, *args.photos)
-    check_outputs(args.picture, args.json, inputs=(*args.photos, args.gallery))
+    check_inputs(local_file(args.gallery), *args.photos)
+    check_outputs(args.picture, args.json, inputs=(*args.photos, local_file(args.gallery)))
     if args.picture:
         picture_kind(args.picture)
     from maskedface.atomic_file import write_json
-    from maskedface.recognition import Gallery
+    from maskedface.recognition import open_store
 
-    gallery = Gallery.load(args.gallery) if args.gallery else None
+    gallery = open_store(args.gallery).gallery() if args.gallery else None
     recognizer = recognizing.read_recognizer(args, gallery, len(args.photos))
     result = recognizer.verify(*args.photos, threshold=args.threshold)
     if args.json:

@@ -29,6 +29,14 @@ class CompiledModel:
 
     It works in the process that made it: an engine's threads are not in a child forked from that.
 
+    >>> import numpy as np
+    >>> from maskedface import engines, models
+    >>> network = models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1))
+    >>> faces = np.zeros((3, 64, 64, 3), "uint8")
+    >>> run = engines.compile_model(network, engines.RealFaces(faces), engine="keras")
+    >>> run.engine, run(faces).shape
+    ('keras', (3, 64))
+
     Attributes:
         engine: str, a key of `ENGINES`.
         precision: "float32", "bfloat16" or "int8".

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import os
 import sys
 import warnings
@@ -88,7 +89,7 @@ def _run(path: str, precision: Precision, name: str) -> Run:
 def _write(model: keras.Model, path: str) -> None:
     """Writes a model in OpenVINO's form."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _root_logger():
             warnings.simplefilter("ignore")  # of packages that are not the caller's concern
             model.export(path, format="openvino", verbose=False)
     except Exception as error:  # each layer that cannot be converted fails in its own way
@@ -96,6 +97,18 @@ def _write(model: keras.Model, path: str) -> None:
             "a model must be of layers that OpenVINO can run. "
             f"Received: {model.name!r}: {type(error).__name__}: {str(error)[:300]}"
         ) from error
+
+
+@contextlib.contextmanager
+def _root_logger() -> Iterator[None]:
+    """Keeps the process' logging as it is, which OpenVINO changes where it cannot convert a model."""
+    root = logging.getLogger()
+    level, filters, handlers = root.level, root.filters[:], root.handlers[:]
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.filters[:], root.handlers[:] = filters, handlers
 
 
 def _compiled(path: str, precision: Precision) -> Any:

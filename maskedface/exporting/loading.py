@@ -13,6 +13,7 @@ import numpy as np
 
 from maskedface.engines.onnx_session import open_session
 from maskedface.extras import from_extra
+from maskedface.quiet import without_notes
 
 # RGB images, 0-255, shape (N, height, width, 3), N >= 1 -> float32 vectors, shape (N, outputs).
 Predict = Callable[[np.ndarray], np.ndarray]
@@ -107,13 +108,20 @@ def _onnx(path: str) -> Predict:
 def _litert(path: str) -> Predict:
     with from_extra("litert", "ai-edge-litert"):
         from ai_edge_litert.interpreter import Interpreter
-    interpreter = Interpreter(model_path=path, num_threads=os.cpu_count() or 1)
+    with without_notes():
+        interpreter = Interpreter(model_path=path, num_threads=os.cpu_count() or 1)
+
+    allocated: tuple[int, ...] = ()
 
     def predict(images: np.ndarray) -> np.ndarray:
+        nonlocal allocated
         given = interpreter.get_input_details()[0]
-        if tuple(given["shape"]) != images.shape:
-            interpreter.resize_tensor_input(given["index"], images.shape)
-        interpreter.allocate_tensors()
+        if allocated != images.shape:
+            if tuple(given["shape"]) != images.shape:
+                interpreter.resize_tensor_input(given["index"], images.shape)
+            with without_notes():
+                interpreter.allocate_tensors()
+            allocated = images.shape
         interpreter.set_tensor(given["index"], _as_type(images, given["dtype"]))
         interpreter.invoke()
         made = interpreter.get_output_details()[0]

@@ -36,5 +36,8 @@ class RecipeFields(TypedDict, total=False):
     features: Literal["auto", "off"]
     features_dtype: Literal["float32", "float16"]
     features_budget: float
+    engine: str
+    engine_precision: Literal["float32", "bfloat16", "int8"]
+    engine_tolerance: float
     precision: Literal["float32", "bfloat16"]
     jit: bool

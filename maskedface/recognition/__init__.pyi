@@ -13,3 +13,4 @@ from .faces import (
 from .gallery import Gallery as Gallery
 from .named_embedders import save_ensemble as save_ensemble
 from .recognizer import Recognizer as Recognizer
+from .stores.opening import open_store as open_store

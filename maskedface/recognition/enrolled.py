@@ -13,7 +13,7 @@ import numpy as np
 from maskedface.evaluation import Cohort, Templates
 from maskedface.evaluation.scoring import normalized
 from maskedface.names import person_name
-from maskedface.recognition.remembered import Remembered, photos_from_file
+from maskedface.recognition.remembered import Remember, Remembered, photos_from_file, thinned
 from maskedface.recognition.search import ExactSearch
 from maskedface.reprs import short_repr
 
@@ -204,6 +204,18 @@ class Enrolled:
         bare.pop(person, None)
         rest = rest - (rest > number)
         return Enrolled(faces, self.templates.only(kept), self.lengths[kept], rest, photos, bare)
+
+    def remembering(self, how: Remember) -> Enrolled:
+        """These people, with less remembered of their photographs.
+
+        Args:
+            how: as for `remembered.thinned`.
+        """
+        kept = {
+            name: tuple(filter(None, (thinned(photo, how) for photo in of)))
+            for name, of in self.photos.items()
+        }
+        return dataclasses.replace(self, photos=kept)
 
 
 def from_file(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Enrolled:

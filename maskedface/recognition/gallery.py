@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -23,7 +23,6 @@ from maskedface.recognition.remembered import (
     Remembered,
     checked,
     photos_to_file,
-    thinned,
 )
 from maskedface.reprs import html_table
 
@@ -115,7 +114,7 @@ class Gallery:
                 "keep must be 'mean' or 'all', and masks be in [0, 100]. "
                 f"Received: keep={keep!r}, masks={masks}{did_you_mean(keep, get_args(Keep))}"
             )
-        _check_remember(remember)
+        check_remember(remember)
         self.masks, self.remember, self.alignment = masks, remember, alignment
         self.fingerprint, self.keep, self.source = fingerprint, keep, source
         self.calibration: Calibration | None = None
@@ -141,11 +140,9 @@ class Gallery:
         return len(self._now.faces)
 
     def __repr__(self) -> str:
-        now = self._now
+        faces = self.people.values()
         thresholds = "without thresholds" if self.calibration is None else "with thresholds"
-        return (
-            f"<Gallery of {len(now.faces)} people, {sum(now.faces.values())} faces, {thresholds}>"
-        )
+        return f"<Gallery of {len(faces)} people, {sum(faces)} faces, {thresholds}>"
 
     def _repr_html_(self) -> str:
         now, made = self._now, self.calibration
@@ -165,9 +162,17 @@ class Gallery:
 
     def __contains__(self, person: object) -> bool:
         try:
-            return isinstance(person, str) and person_name(person) in self._now.faces
+            return isinstance(person, str) and bool(self.known([person_name(person)]))
         except ValueError:
             return False  # no name at all
+
+    def known(self, people: Iterable[str]) -> set[str]:
+        """Those of some people who are enrolled.
+
+        Args:
+            people: names, as `names.person_name` gives them.
+        """
+        return {*people} & self._now.faces.keys()
 
     def check_model(self, fingerprint: str) -> None:
         """Refuses a model whose embeddings cannot be compared with those enrolled.
@@ -207,9 +212,29 @@ class Gallery:
             ValueError: if lengths or features differ, a name is none, an embedding is not finite or
                 zero, or a mean would be zero.
         """
+        names, unit, photos, bare = self._checked(people, embeddings, photos, unmasked)
+        with _CHANGING:
+            now = self._now
+            self._check_features(unit, now.rows.shape[1])
+            self._now = now.joined(names, unit, self.keep, photos, bare)
+        warn_of_case(now.faces, names)
+
+    def _checked(
+        self,
+        people: Sequence[str],
+        embeddings: np.ndarray,
+        photos: Sequence[Remembered | None] | None,
+        unmasked: Sequence[bool] | None,
+    ) -> tuple[list[str], np.ndarray, list[Remembered | None], list[bool]]:
+        """Names, rows of unit length, photographs and who is unmasked, to enroll, as many of each."""
         unit, names = normalized(embeddings), [person_name(name) for name in people]
         if not unit.any(axis=1).all():
             raise ValueError("embeddings must not be zero. Received: a row of zeros")
+        if len(unit) != len(names):
+            raise ValueError(
+                "people must name somebody for each embedding. "
+                f"Received: {len(names)} people, shape {unit.shape}"
+            )
         photos = [None] * len(names) if photos is None else list(photos)
         bare = [False] * len(names) if unmasked is None else list(unmasked)
         if not len(photos) == len(bare) == len(names):
@@ -219,18 +244,17 @@ class Gallery:
             )
         for photo in filter(None, photos):
             checked(*photo)
-        with _CHANGING:
-            now = self._now
-            features = now.rows.shape[1] or unit.shape[1]
-            if now.templates.cohort is not None:
-                features = now.templates.cohort.people.shape[1]
-            if len(unit) != len(names) or unit.shape[1] != features:
-                raise ValueError(
-                    "people must name somebody for each embedding, which must have "
-                    f"{features} features. Received: {len(names)} people, shape {unit.shape}"
-                )
-            self._now = now.joined(names, unit, self.keep, photos, bare)
-        _warn_of_case(now.faces, names)
+        return names, unit, photos, bare
+
+    def _check_features(self, unit: np.ndarray, kept: int) -> None:
+        """Refuses rows that cannot be compared with those kept, of so many features; 0 = there are none."""
+        cohort = self.cohort
+        features = cohort.people.shape[1] if cohort is not None else kept or unit.shape[1]
+        if unit.shape[1] != features:
+            raise ValueError(
+                f"embeddings must have {features} features, as the gallery's have. "
+                f"Received: shape {unit.shape}"
+            )
 
     def enroll_faces(self, people: Sequence[str], faces: Sequence[EmbeddedFace]) -> None:
         """Adds faces with what is kept and remembered of each.
@@ -273,10 +297,7 @@ class Gallery:
             if name in now.faces:
                 self._now = now.without(name)
                 return
-        near = ", ".join(map(repr, near_names(name, now.faces)))
-        raise ValueError(
-            f"person must be enrolled. Received: person={person!r}{near and f'; enrolled are {near}'}"
-        )
+        raise unknown_person(person, now.faces)
 
     def remember_from_now(self, remember: Remember) -> None:
         """Remembers more or less of photographs: of those to come, and no more of those enrolled.
@@ -287,13 +308,9 @@ class Gallery:
         Raises:
             ValueError: if it is none of these.
         """
-        _check_remember(remember)
+        check_remember(remember)
         with _CHANGING:
-            kept = {
-                name: tuple(filter(None, (thinned(photo, remember) for photo in of)))
-                for name, of in self._now.photos.items()
-            }
-            self.remember, self._now = remember, dataclasses.replace(self._now, photos=kept)
+            self.remember, self._now = remember, self._now.remembering(remember)
 
     def search(self, embedding: np.ndarray, k: int = 1) -> tuple[Candidate, ...]:
         """The people most alike, by an exact search (`recognition.search.ExactSearch`).
@@ -386,20 +403,43 @@ class Gallery:
             ValueError: if what is written could not be read again.
             OSError: if it cannot be written.
         """
-        now, calibration = self._now, self.calibration
+        gallery_file.write(path, *self.to_file())
+
+    def to_file(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """The facts and arrays that a gallery's file holds, as they are at one moment."""
+        now = self._whole()
         photos, crops = photos_to_file(now.photos.values())
-        facts = {name: getattr(self, name) for name in _WORDS} | {
+        facts = self.words() | {
             "people": list(now.faces),
             "faces": list(now.faces.values()),
             "unmasked": [now.unmasked.get(name, 0) for name in now.faces],
-            "calibration": calibration and calibration.to_dict(),
             "photos": photos,
         }
         arrays = {"rows": now.rows, "lengths": now.lengths, "person": now.person, **crops}
         cohort, offsets = now.templates.cohort, now.templates.offsets
         if cohort is not None and offsets is not None:
             arrays |= {**cohort.arrays(), "offsets": offsets}
-        gallery_file.write(path, facts, arrays)
+        return facts, arrays
+
+    def _whole(self) -> Enrolled:
+        """Everybody at this moment, with the photographs remembered of them."""
+        return self._now
+
+    def words(self) -> dict[str, Any]:
+        """What is known of the gallery beside its people, as plain values, by name ("fingerprint")."""
+        calibration = self.calibration
+        known = {name: getattr(self, name) for name in _WORDS}
+        return known | {"calibration": calibration and calibration.to_dict()}
+
+    @classmethod
+    def empty_like(cls, words: Mapping[str, Any], cohort: Cohort | None = None) -> Gallery:
+        """A gallery of nobody, without thresholds.
+
+        Args:
+            words: as `words` gave them of another.
+            cohort: as for `Gallery`.
+        """
+        return Gallery(**{name: words[name] for name in _WORDS}, cohort=cohort)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Gallery:
@@ -432,7 +472,16 @@ class Gallery:
         return gallery
 
 
-def _check_remember(remember: object) -> None:
+def unknown_person(person: str, people: Iterable[str]) -> ValueError:
+    """The error of a name that is nobody's; it says which of the people's are near."""
+    near = ", ".join(map(repr, near_names(person_name(person), people)))
+    return ValueError(
+        f"person must be enrolled. Received: person={person!r}{near and f'; enrolled are {near}'}"
+    )
+
+
+def check_remember(remember: object) -> None:
+    """Refuses what is none of the ways to remember photographs."""
     if remember not in get_args(Remember):
         raise ValueError(
             f"remember must be one of {get_args(Remember)}. Received: remember={remember!r}"
@@ -440,7 +489,13 @@ def _check_remember(remember: object) -> None:
         )
 
 
-def _warn_of_case(known: Mapping[str, int], people: Sequence[str]) -> None:
+def warn_of_case(known: Iterable[str], people: Sequence[str]) -> None:
+    """Says (`logging`, "maskedface") which new names differ from others by case alone.
+
+    Args:
+        known: who was enrolled before.
+        people: who is now.
+    """
     spelt = {name.casefold(): name for name in known}
     for name in dict.fromkeys(people):
         other = spelt.setdefault(name.casefold(), name)

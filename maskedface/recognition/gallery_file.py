@@ -42,7 +42,7 @@ def write(
         ValueError: if `read` would refuse them.
         OSError: if it cannot be written; the file that was there stays.
     """
-    _check(path, facts, arrays, "cohort" in arrays)
+    check(path, facts, arrays, "cohort" in arrays)
     told = {"version": VERSION, **facts, "digests": _digests(arrays)}
     text = json.dumps(told, allow_nan=False).encode()
     # Biometric data: a new file is for its owner alone. By an open file, as NumPy would add an ending.
@@ -89,7 +89,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
     if version < 6:
         names = facts.get("people")
         facts = {**facts, "unmasked": [0] * len(names) if isinstance(names, list) else []}
-    _check(path, facts, arrays, {1: False, 2: True}.get(version, "cohort" in arrays))
+    check(path, facts, arrays, {1: False, 2: True}.get(version, "cohort" in arrays))
     return facts, arrays
 
 
@@ -104,18 +104,28 @@ def _digests(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
     return {name: digest(array) for name, array in arrays.items()}
 
 
-def _check(
+def check(
     path: str | os.PathLike[str],
     facts: Mapping[str, Any],
     arrays: Mapping[str, np.ndarray],
     has_cohort: bool,
 ) -> None:
+    """Refuses facts and arrays that are no gallery's.
+
+    Args:
+        path: where they come from, for the message.
+        facts, arrays: as for `write`.
+        has_cohort: bool, whether it has one.
+
+    Raises:
+        ValueError: if they do not fit together.
+    """
     wrong = _wrong(facts, _FACTS)
     if not wrong:
         wrong = _wrong_arrays(facts, arrays, has_cohort)
     if wrong:
         raise ValueError(
-            "a gallery's file must hold rows, lengths and person of the people it names. "
+            "a gallery must hold rows, lengths and person of the people it names. "
             f"Received: {os.fspath(path)!r}, where they do not fit together: {', '.join(wrong)}"
         )
 

@@ -1,4 +1,4 @@
-"""A gallery's file as it is to be: people added by their photographs or removed, thresholds chosen."""
+"""A gallery as it is to be: people added by their photographs or removed, thresholds chosen."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from maskedface.locks import locked
+from maskedface.names import person_name
 from maskedface.recognition import enrollment
 from maskedface.recognition.calibration import Calibration
 from maskedface.recognition.default_rates import FAR, FPIR
 from maskedface.recognition.enrolled import Keep
 from maskedface.recognition.enrollment import EnrolledPhoto, Probes
-from maskedface.recognition.gallery import Gallery
+from maskedface.recognition.gallery import Gallery, unknown_person
 from maskedface.recognition.recognizer import Recognizer
 from maskedface.recognition.remembered import Remember
+from maskedface.recognition.stores.opening import open_store
 
 
 class Updated(NamedTuple):
@@ -42,10 +43,10 @@ class Updated(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """What was read from photographs, and the gallery as it was when they were read; the folder of
-    strangers that the probes come from, or ""."""
+    """What was read from photographs, and a gallery of nobody, of the kind that they were read for; the
+    folder of strangers that the probes come from, or ""."""
 
-    gallery: Gallery
+    like: Gallery
     people: set[str]
     photos: list[EnrolledPhoto]
     probes: Probes
@@ -54,11 +55,11 @@ class _Read(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class GalleryUpdate:
-    """What is to be done to a gallery's file, which others may change meanwhile: photographs are read
-    first, and the file is locked only while it is changed; nobody's change is lost.
+    """What is to be done to a gallery, which others may change meanwhile: photographs are read first, and
+    it is held only while it is changed; nobody's change is lost.
 
     Args:
-        path: the gallery's file, made where there is none.
+        path: where the gallery is kept (`open_store`), made where there is none.
         recognizer: the gallery as it is (None: there is none) -> a `Recognizer` with it.
         photos: image files and folders of people, a folder each.
         person: whom all photographs show; None where each lies in a person's folder.
@@ -71,7 +72,8 @@ class GalleryUpdate:
             the one that its thresholds come from, if it is there still, else those enrolled now, each
             against everybody else.
         fpir, far: as for `Gallery.calibrate`; None = those that there are, else .01 and .001.
-        wait: float, seconds to wait for who holds the file.
+        wait: float, seconds to wait for who holds it.
+        who: str, for a database's history; by default the operating system's user.
 
     >>> import keras
     >>> from maskedface import recognition, synthetic
@@ -102,6 +104,7 @@ class GalleryUpdate:
     fpir: float | None = None
     far: float | None = None
     wait: float = 60.0
+    who: str = ""
 
     def apply(self) -> Updated:
         """Does it.
@@ -118,50 +121,53 @@ class GalleryUpdate:
         """
         if self.made_from is not None and not len(self.made_from):
             raise ValueError("made_from must have somebody enrolled. Received: nobody")
+        store = open_store(self.path)
         # People can be forgotten when the model is long gone.
         if not (self.photos or self.strangers or self.made_from):
-            if not os.path.exists(self.path):
+            if not store.exists():
                 raise ValueError(
-                    f"a gallery must be there to remove from it. Received: {self.path!r}"
+                    f"a gallery must be there to remove from it. Received: {store.shown!r}"
                 )
-            with locked(self.path, what="enroll", wait=self.wait):
-                gallery = self._loaded()
+            with store.changing(wait=self.wait, who=self.who) as gallery:
+                self._remember(gallery)
                 self._make_room(gallery, ())
-                gallery.save(self.path)
-            return Updated(gallery, [])
-        read = self._read_photographs()
+            return Updated(store.gallery(), [])
+        read = self._read_photographs(store.gallery() if store.exists() else None)
         # What takes long is done: whoever else changes the gallery meanwhile waits a moment.
-        with locked(self.path, what="enroll", wait=self.wait):
-            gallery = self._as_it_is_now(read.gallery)
+        with store.changing(wait=self.wait, who=self.who, new=self._empty(read.like)) as gallery:
+            self._check_kind(gallery, read.like)
             known = self._make_room(gallery, read.people)
             if self.existing == "replace":
                 for person in known & {row.person for row in read.photos if row.face is not None}:
                     gallery.remove(person)
             enrollment.enroll_rows(gallery, read.photos)
             done = self._choose_thresholds(gallery, read)
-            gallery.save(self.path)
-        return done
+        return done._replace(gallery=store.gallery())
 
-    def _read_photographs(self) -> _Read:
-        gallery, old = self._loaded() if os.path.exists(self.path) else None, self.made_from
+    def _read_photographs(self, gallery: Gallery | None) -> _Read:
+        old = self.made_from
         for name in ("keep", "masks") if gallery is not None else ():
             given, kept = getattr(self, name), getattr(gallery, name)
             if given not in (None, kept):
                 raise ValueError(f"{name} must be that of the gallery, {kept}. Received: {given}")
-        recognizer = self.recognizer(gallery)
-        if gallery is None:
-            gallery = recognizer.gallery = self._empty(
-                recognizer.gallery, old or recognizer.gallery
-            )
+        # Of nobody: what is done to it while photographs are read is done to nothing else.
+        like = None if gallery is None else Gallery.empty_like(gallery.words(), gallery.cohort)
+        if like is not None:
+            self._remember(like)
+        recognizer = self.recognizer(like)
+        if like is None:
+            like = recognizer.gallery = self._empty(recognizer.gallery, old)
         person_of = enrollment.photos_of_people(self.photos, self.person)
         people = {*person_of.values()} if old is None else {*old.people}
         folder, strangers_of = self._strangers(gallery)
-        self._make_room(gallery, people)  # refused now rather than in the end
+        known = (
+            set() if gallery is None else self._known(gallery, people)
+        )  # refused now, not in the end
         photos, strangers = [], []
         if old is not None:
             photos = enrollment.faces_again(recognizer, old)
             if self.existing == "replace":
-                photos = _whole_people(photos, gallery)
+                photos = _whole_people(photos, known)
             _refuse_nobody(photos, "a remembered photograph at least must show one face")
         elif person_of:
             photos = enrollment.read_people(recognizer, person_of)
@@ -173,9 +179,9 @@ class GalleryUpdate:
         if all(row.face is None for row in strangers):
             folder = ""
         probes = enrollment.threshold_probes(strangers if folder else photos)
-        return _Read(gallery, people, photos, probes, folder)
+        return _Read(like, people, photos, probes, folder)
 
-    def _strangers(self, gallery: Gallery) -> tuple[str, dict[str, str]]:
+    def _strangers(self, gallery: Gallery | None) -> tuple[str, dict[str, str]]:
         """The folder of strangers, and whom each of its photographs shows, before they are read; ("", {})
         where there is none."""
         if not self.strangers:
@@ -194,11 +200,10 @@ class GalleryUpdate:
             )
         return folder, photographs
 
-    def _calibration(self, gallery: Gallery) -> Calibration | None:
+    def _calibration(self, gallery: Gallery | None) -> Calibration | None:
         """The thresholds that there are, of this gallery or of the one that it is made from."""
-        if gallery.calibration is not None or self.made_from is None:
-            return gallery.calibration
-        return self.made_from.calibration
+        made = None if gallery is None else gallery.calibration
+        return self.made_from.calibration if made is None and self.made_from is not None else made
 
     def _choose_thresholds(self, gallery: Gallery, read: _Read) -> Updated:
         """Chooses them where the photographs allow it; else those that there are stay."""
@@ -223,15 +228,14 @@ class GalleryUpdate:
             return Updated(gallery, read.photos, None, str(error), True)
         return Updated(gallery, read.photos, made)
 
-    def _loaded(self) -> Gallery:
-        """The gallery, which remembers what is asked for from now on."""
-        gallery = Gallery.load(self.path)
+    def _remember(self, gallery: Gallery) -> None:
+        """Has a gallery remember what is asked for from now on."""
         if self.remember:
             gallery.remember_from_now(self.remember)
-        return gallery
 
-    def _empty(self, gallery: Gallery, like: Gallery) -> Gallery:
+    def _empty(self, gallery: Gallery, like: Gallery | None = None) -> Gallery:
         """A gallery of nobody, for a gallery's model; kept as is asked for, else as that of another."""
+        like = like or gallery
         return Gallery(
             gallery.fingerprint,
             keep=self.keep or like.keep,
@@ -242,11 +246,9 @@ class GalleryUpdate:
             alignment=gallery.alignment,
         )
 
-    def _as_it_is_now(self, read_for: Gallery) -> Gallery:
-        """The gallery, which others may have changed, removed or made while photographs were read."""
-        if not os.path.exists(self.path):
-            return self._empty(read_for, read_for)
-        gallery = self._loaded()
+    def _check_kind(self, gallery: Gallery, read_for: Gallery) -> None:
+        """Refuses a gallery that others made of another kind while photographs were read for it."""
+        self._remember(gallery)
         gallery.check_model(read_for.fingerprint)
         kind, other = (
             f"keep={one.keep!r}, masks={one.masks}, remember={one.remember!r}"
@@ -257,13 +259,20 @@ class GalleryUpdate:
                 "a gallery must be of one kind while photographs are read for it. Received: one that "
                 f"another process made meanwhile, with {other}"
             )
-        return gallery
 
     def _make_room(self, gallery: Gallery, people: Iterable[str]) -> set[str]:
-        """Forgets those who are to be removed; says whom of the people to enroll it knows."""
+        """Forgets those who are to be removed; says whom of the people to enroll it knows then."""
+        known = self._known(gallery, people)
         for name in self.remove:
             gallery.remove(name)
-        known = {person for person in people if person in gallery}
+        return known
+
+    def _known(self, gallery: Gallery, people: Iterable[str]) -> set[str]:
+        """Whom of the people to enroll a gallery knows, without those to be removed."""
+        removed = {person_name(name) for name in self.remove}
+        for name in sorted(removed - gallery.known(removed)):
+            raise unknown_person(name, gallery.people)
+        known = gallery.known(people) - removed
         if known and self.existing == "refuse":
             raise ValueError(
                 "people must not be enrolled yet, or existing be 'add' or 'replace'. "
@@ -277,9 +286,9 @@ def _refuse_nobody(rows: list[EnrolledPhoto], wanted: str) -> None:
         raise ValueError(f"{wanted}. Received: {len(rows)}, the first: {rows[0].error}")
 
 
-def _whole_people(rows: list[EnrolledPhoto], gallery: Gallery) -> list[EnrolledPhoto]:
+def _whole_people(rows: list[EnrolledPhoto], known: set[str]) -> list[EnrolledPhoto]:
     """The rows without the faces of people who are enrolled and would be replaced by fewer photographs."""
-    lacking = {row.person for row in rows if row.error and row.person in gallery}
+    lacking = {row.person for row in rows if row.error} & known
     why = "others of this person's photographs are left out, so they stay as they were enrolled"
     return [
         dataclasses.replace(row, face=None, error=row.error or why)

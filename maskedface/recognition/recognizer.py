@@ -400,8 +400,26 @@ class Recognizer:
             FaceError, ImageError, OSError, ValueError, ModuleNotFoundError: as `one_face`.
         """
         check_threshold(threshold, 1)
+        return self.compare_faces(self.one_face(first), self.one_face(second), threshold=threshold)
+
+    def compare_faces(
+        self, one: EmbeddedFace, other: EmbeddedFace, *, threshold: float | None = None
+    ) -> Verification:
+        """Says whether two faces that `one_face` or `embed` gave are the same person's.
+
+        Args:
+            one, other: the faces.
+            threshold: as for `verify`.
+
+        Returns:
+            The `Verification`.
+
+        Raises:
+            ValueError: if the threshold is no cosine.
+        """
+        check_threshold(threshold, 1)
         calibration = self.gallery.calibration
-        faces = self.one_face(first), self.one_face(second)
+        faces = one, other
         score = float(np.clip(faces[0].embedding @ faces[1].embedding, -1, 1))
         judged = judge_pair(
             self.rates, faces, score, threshold, None if calibration is None else calibration.verify

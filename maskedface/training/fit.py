@@ -16,6 +16,7 @@ from maskedface.training.data import Data
 from maskedface.training.distribution import Devices, synchronized_batch_norm
 from maskedface.training.environment import released_memory
 from maskedface.training.epoch_lines import EpochLines
+from maskedface.training.expected_time import ExpectedTime
 from maskedface.training.feature_cache import Inputs
 from maskedface.training.means import class_means
 from maskedface.training.network import Network, compile_network
@@ -67,6 +68,7 @@ def fit(
                     KeepState(folder, history, changing),
                     *_tensorboard(folder),
                     *([EpochLines(recipe.epochs)] if progress and not _is_watched() else []),
+                    ExpectedTime(recipe.epochs - len(history), steps),
                     *callbacks,
                 ],
                 shuffle=False,  # the batches have their order

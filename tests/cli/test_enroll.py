@@ -306,7 +306,7 @@ def test_crops_are_kept_where_asked_and_photographs_may_go(
         (["photo.png"], "--from must come without photographs"),
         (["--alignment", "arcface"], "--from must come without photographs"),
         (["--fall-back", "always"], "--from must come without photographs"),
-        (["--gallery", "g.npz"], "--from must be another file than --gallery"),
+        (["--gallery", "g.npz"], "--from must be another gallery than --gallery"),
         (["--json", "g.npz"], "g.npz"),
     ],
 )

@@ -222,9 +222,12 @@ def test_a_layer_that_no_engine_has_is_refused(faces: engines.RealFaces) -> None
 
     image = keras.Input((SIZE, SIZE, 3))
     model = keras.Model(image, layers.GlobalAveragePooling2D()(Odd()(image)), name="odd")
+    root = logging.getLogger()
+    before = root.level, root.filters[:], root.handlers[:]
     for engine, message in (("openvino", "layers that OpenVINO"), ("onnx", "'odd'|ONNX")):
         with pytest.raises(ValueError, match=message):
             engines.compile_model(model, faces, engine=engine)
+    assert (root.level, root.filters, root.handlers) == before
     assert engines.compile_model(model, faces, engine="auto").engine == "keras"
 
 
@@ -312,7 +315,7 @@ def state():
     return (logging.getLoggerClass(), os.sched_getaffinity(0), dict(os.environ), sys.stdout,
             logging.getLogger().handlers[:], logging.getLogger().level)
 before = state()
-engines.compile_model(network, faces, engine="openvino", precision="int8")(images)
+engines.compile_model(network, faces, engine="openvino", precision="int8", tolerance=1.0)(images)
 assert state() == before
 bad = {"openvino_telemetry", "nncf", "torch"} & set(sys.modules)
 assert not bad, bad

@@ -95,7 +95,7 @@ def test_a_path_has_the_alignment_that_its_sidecar_states(
     [
         (models.ResNet50, "dlib", r"another network: models.DlibResNet29.from_preset\('dlib'\)"),
         (models.DlibResNet29, "vggface2_ft", r"one of \['dlib'\] or a file.*models.ResNet50"),
-        (models.ResNet50, "vggface2-ft", "did you mean 'vggface2_ft'"),
+        (models.ResNet50, "vggface2-ft", "did you mean vggface2_ft"),
         (models.ResNet50, "none.pkl", r"one of \['vggface2_ft', .*'none.pkl', which is neither"),
     ],
 )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from maskedface import datasets, engines, recognition, synthetic
+from maskedface.engines import comparing
 from maskedface.recognition import EngineChoice, Gallery, Recognizer
 from maskedface.recognition.named_embedders import open_embedder
 from maskedface.training import Run
@@ -36,9 +37,10 @@ def test_a_gallery_by_keras_is_searched_by_openvino(
     assert isinstance(plain.embedder, engines.KerasEmbedder)
 
 
-def test_int8_is_calibrated_on_a_runs_training_faces(open_run: Run, tmp_path: Path) -> None:
-    run = open_run.split()["train"]
-    assert len(run) >= 20
+def test_int8_is_calibrated_on_a_runs_training_faces(
+    open_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(comparing.TOLERANCES, "int8", 2.0)  # eight channels of random weights
     choice = EngineChoice("openvino", "int8", tolerance=0.3)
     embedder = open_embedder(open_run.path, engine=choice).embedder
     told = embedder.facts()

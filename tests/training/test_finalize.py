@@ -13,7 +13,7 @@ from maskedface.evaluation import Cohort, EmbeddedFaces, rank_one_report
 from maskedface.evaluation.scoring import normalized, person_means
 from maskedface.models.heads import cosine_head
 from maskedface.recipes import Recipe
-from maskedface.recognition import Recognizer, recognizer
+from maskedface.recognition import Recognizer, stages
 from maskedface.recognition.enrollment import face_to_enroll
 from maskedface.reporting.run_groups import per_face
 from maskedface.training import Run
@@ -185,7 +185,7 @@ def test_a_runs_recognizer_draws_its_masks_when_it_enrolls(
     known = Recognizer.load(with_masks.path, aligned_to="vggface2")
     assert known.gallery.masks == 3
     # Whatever the estimate says of a drawn face of 64 px.
-    monkeypatch.setattr(recognizer, "masked_probability", lambda image, source: 0.0)
+    monkeypatch.setattr(stages, "masked_probability", lambda image, source: 0.0)
     found = face_to_enroll(known, chip)
     assert found.template is not None
     np.testing.assert_allclose(found.template, with_masks.predictions["templates"][row], atol=1e-5)

@@ -23,6 +23,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     import onnxruntime
 
     from maskedface import engines, models
+    from maskedface.engines.onnx_writing import write_graph
 
     faces = random_faces(min(args.images, 512))
     backbone = models.ResNet50(None, (SIZE, SIZE, 3))
@@ -30,8 +31,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     low = models.with_precision(folded, "bfloat16")
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "backbone.onnx")
-        models.predict(backbone, faces[:32])
-        backbone.export(path, format="onnx", verbose=False)
+        write_graph(backbone, path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = len(os.sched_getaffinity(0))
         session = onnxruntime.InferenceSession(path, options)

@@ -1,0 +1,137 @@
+"""Look at a gallery, move it to another place, or tend the database that it is in.
+
+  maskedface gallery list --gallery friends.npz                      (who is enrolled, by how many faces)
+  maskedface gallery copy --gallery friends.npz --to postgresql://ada@db.example/faces?gallery=friends
+  maskedface gallery history --gallery postgresql://...              (who changed what, and when)
+  maskedface gallery index --gallery postgresql://... --kind hnsw    (from about 100,000 people on)
+  maskedface gallery compact --gallery postgresql://...              (what was deleted leaves the files)
+
+A gallery is a file that `maskedface enroll` writes; a file ending as .sqlite, .sqlite3 or .db, for several
+processes of one machine; or postgresql://[USER@]HOST[:PORT]/DATABASE[?gallery=NAME]. Passwords belong in
+PGPASSWORD or ~/.pgpass. People are enrolled, forgotten and identified in each by the same words.
+Exit codes: 0 done; 2 a user error.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from maskedface.cli.outputs import check_inputs, check_outputs
+from maskedface.cli.tables import print_table
+from maskedface.cli.values import add_count, add_wait
+from maskedface.names import shown
+from maskedface.recognition.stores.address import is_one, is_server, local_file, shown_address
+
+if TYPE_CHECKING:
+    from maskedface.recognition.stores.store import GalleryStore
+
+_ACTIONS = ("list", "copy", "history", "index", "compact")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's words to a parser."""
+    parser.add_argument("action", choices=_ACTIONS, metavar="|".join(_ACTIONS))
+    group = parser.add_argument_group("gallery")
+    group.add_argument("--gallery", required=True, metavar="FILE|ADDRESS")
+    group.add_argument("--to", metavar="FILE|ADDRESS", help="copy: where there is no gallery yet")
+    group.add_argument(
+        "--kind",
+        choices=("hnsw", "exact"),
+        help="index: a graph, which finds nearly all of the nearest among a million people in "
+        "milliseconds, or none: a probe is compared with everybody",
+    )
+    add_count(group, "--count", "history: how many changes to show", 100)
+    group.add_argument("--json", metavar="FILE", help="list, history: write the results there")
+    add_wait(group, 60.0)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the command; see `maskedface gallery --help`."""
+    _check_words(args)
+    check_inputs(local_file(args.gallery))
+    check_outputs(args.json, local_file(args.to), inputs=[local_file(args.gallery)])
+    from maskedface.recognition import open_store
+
+    with open_store(args.gallery) as store:
+        {
+            "list": _list,
+            "copy": _copy,
+            "history": _history,
+            "index": _index,
+            "compact": _compact,
+        }[args.action](args, store)
+    return 0
+
+
+def _check_words(args: argparse.Namespace) -> None:
+    for word, action in (("to", "copy"), ("kind", "index")):
+        if (getattr(args, word) is not None) != (args.action == action):
+            raise ValueError(
+                f"--{word} must come with {action}, and {action} with it. Received: {args.action}"
+            )
+    if args.json and args.action not in ("list", "history"):
+        raise ValueError(f"--json must come with list or history. Received: {args.action}")
+    if args.action == "index" and not is_server(args.gallery):
+        raise ValueError(
+            f"a gallery to index must be postgresql://... Received: {shown_address(args.gallery)!r}"
+        )
+    if args.to and is_one(args.to, args.gallery):
+        raise ValueError(
+            f"--to must be another gallery than --gallery. Received: {shown_address(args.to)!r} for both"
+        )
+
+
+def _list(args: argparse.Namespace, store: GalleryStore) -> None:
+    from maskedface.atomic_file import write_json
+
+    gallery = store.gallery()
+    people = gallery.people
+    if args.json:
+        made = gallery.calibration
+        facts = {"gallery": store.shown, "people": people, "calibration": made and made.to_dict()}
+        write_json(args.json, facts)
+    print_table(("person", "faces"), people.items())
+    model = f"model {shown(gallery.source)}, " if gallery.source else ""
+    print(f"{len(people)} people enrolled; {model}fingerprint {gallery.fingerprint[:16]}")
+
+
+def _copy(args: argparse.Namespace, store: GalleryStore) -> None:
+    from maskedface.recognition import open_store
+
+    with open_store(args.to) as target:
+        if target.exists():
+            raise ValueError(f"--to must be where no gallery is yet. Received: {target.shown!r}")
+        source = store.gallery()
+        with target.changing(wait=args.wait, new=source) as made:
+            count = len(made)
+        print(f"copied: {count} people to {shown(target.shown)}")
+
+
+def _history(args: argparse.Namespace, store: GalleryStore) -> None:
+    from maskedface.atomic_file import write_json
+
+    changes = store.history(args.count)
+    if args.json:
+        facts = [change.to_dict() for change in changes]
+        write_json(args.json, {"gallery": store.shown, "changes": facts})
+    rows = [
+        (one.at, one.who, one.what, one.person, "" if one.number is None else one.number, one.faces)
+        for one in changes
+    ]
+    print_table(("when", "who", "what", "person", "number", "faces"), rows)
+    if not rows:
+        print("no history: a gallery in a file keeps none")
+
+
+def _index(args: argparse.Namespace, store: GalleryStore) -> None:
+    from maskedface.recognition.stores.postgres import PostgresStore
+
+    assert isinstance(store, PostgresStore)
+    store.index(args.kind)
+    print(f"index: {args.kind}")
+
+
+def _compact(args: argparse.Namespace, store: GalleryStore) -> None:
+    store.compact()
+    print("compacted: what was deleted is out of the gallery's files")

@@ -1,0 +1,1 @@
+"""Where galleries are kept: one file, SQLite, or PostgreSQL with pgvector."""

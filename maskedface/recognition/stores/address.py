@@ -1,0 +1,101 @@
+"""Addresses of galleries: which kind one is of, and how it may be shown."""
+
+from __future__ import annotations
+
+import os
+import re
+import urllib.parse
+from typing import NamedTuple
+
+_SERVER = ("postgresql://", "postgres://")
+_SQLITE = (".sqlite", ".sqlite3", ".db")
+_NAME = re.compile(
+    "[a-z][a-z0-9_]{0,39}"
+)  # with "maskedface_" before it under PostgreSQL's 63 bytes
+_HIDDEN = "***"
+
+
+class ServerAddress(NamedTuple):
+    """A gallery on a PostgreSQL server.
+
+    Attributes:
+        connection: str, the address as libpq takes it.
+        schema: str, of the database: "maskedface", or "maskedface_NAME" where the address ends in
+            `?gallery=NAME`.
+    """
+
+    connection: str
+    schema: str
+
+
+def is_server(address: str | os.PathLike[str]) -> bool:
+    """Whether an address is of a PostgreSQL server."""
+    return os.fspath(address).startswith(_SERVER)
+
+
+def is_sqlite(address: str | os.PathLike[str]) -> bool:
+    """Whether an address is of an SQLite file, by its ending: .sqlite, .sqlite3 or .db."""
+    return not is_server(address) and os.fspath(address).lower().endswith(_SQLITE)
+
+
+def local_file(address: str | os.PathLike[str] | None) -> str | None:
+    """The file that an address is of; None where it is a server's, or there is none."""
+    return None if address is None or is_server(address) else os.fspath(address)
+
+
+def is_one(first: str, second: str) -> bool:
+    """Whether two addresses are of one gallery, as far as they say."""
+    if is_server(first) or is_server(second):
+        return first == second
+    return os.path.realpath(first) == os.path.realpath(second)
+
+
+def server_address(address: str) -> ServerAddress:
+    """Takes an address of a server apart.
+
+    Args:
+        address: str, `postgresql://[USER@]HOST[:PORT]/DATABASE[?gallery=NAME]`, and whatever else libpq
+            takes.
+
+    Raises:
+        ValueError: if it is none, or the gallery's name is not of small letters, digits and underscores.
+
+    >>> from maskedface.recognition.stores.address import server_address
+    >>> server_address("postgresql://db.example/faces?gallery=friends")
+    ServerAddress(connection='postgresql://db.example/faces', schema='maskedface_friends')
+    """
+    parts = urllib.parse.urlsplit(address)
+    words = urllib.parse.parse_qsl(parts.query, keep_blank_values=True)
+    named = [value for word, value in words if word == "gallery"]
+    if len(named) > 1 or not all(map(_NAME.fullmatch, named)):
+        raise ValueError(
+            "a gallery's name in an address must be one of 1 to 40 small letters, digits and underscores, "
+            f"a letter first. Received: {shown_address(address)!r}"
+        )
+    kept = [(word, value) for word, value in words if word != "gallery"]
+    query = urllib.parse.urlencode(kept, quote_via=urllib.parse.quote)
+    connection = urllib.parse.urlunsplit(parts._replace(query=query, fragment=""))
+    # An empty host is a socket's: urlunsplit drops the slashes before it.
+    if not parts.netloc:
+        connection = connection.replace(":", "://", 1) if "://" not in connection else connection
+    return ServerAddress(connection, "_".join(["maskedface", *named]))
+
+
+def shown_address(address: str | os.PathLike[str]) -> str:
+    """An address as it may be printed, logged and written: without a password.
+
+    >>> from maskedface.recognition.stores.address import shown_address
+    >>> shown_address("postgresql://ada:secret@db.example/faces")
+    'postgresql://ada:***@db.example/faces'
+    """
+    text = os.fspath(address)
+    if not is_server(text):
+        return text
+    scheme, rest = text.split("://", 1)
+    rest = re.sub(r"(?i)([?&](?:ssl)?password=)[^&]*", rf"\1{_HIDDEN}", rest)
+    # A password may hold an @ or a slash that nobody escaped: the last @ before the words ends it.
+    place, mark, words = rest.partition("?")
+    user, at, host = place.rpartition("@")
+    if ":" in user:
+        user = f"{user.split(':', 1)[0]}:{_HIDDEN}"
+    return f"{scheme}://{user}{at}{host}{mark}{words}"

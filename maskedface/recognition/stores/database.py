@@ -1,0 +1,261 @@
+"""What SQLite and PostgreSQL have in common: connections, transactions, and a gallery's rows as arrays."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import dataclasses
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from maskedface.evaluation import Cohort
+from maskedface.recognition.stores.schema import STEPS
+
+
+class Found(NamedTuple):
+    """A person whom a search found: the column `name`, and the score."""
+
+    name: str
+    score: float
+
+
+@dataclasses.dataclass
+class _Transaction:
+    """A thread's: none, one that reads, or one that writes."""
+
+    is_open: bool = False
+    is_writing: bool = False
+    has_removed: bool = False
+    who: str = ""
+
+
+class Database(abc.ABC):
+    """A database with a gallery's tables. Threads may share one: each has its own connection.
+
+    Args:
+        shown: str, what messages call it.
+    """
+
+    types: dict[str, str]
+    unbroken: str  # SQL that begins a transaction in which all reads are of one moment
+    searches: bool  # by itself (`best`); else in this process' memory
+
+    def __init__(self, shown: str) -> None:
+        self.shown = shown
+        self._threads = threading.local()
+        self._connections: list[tuple[threading.Thread, Any]] = []
+        weakref.finalize(self, _close, self._connections)  # where nobody says `close`
+
+    @abc.abstractmethod
+    def connect(self) -> Any:
+        """A new connection, which commits each statement by itself."""
+
+    @abc.abstractmethod
+    def is_lost(self, connection: Any) -> bool:
+        """Whether a connection is of no use any more."""
+
+    @abc.abstractmethod
+    def errors(self) -> contextlib.AbstractContextManager[None]:
+        """Turns the database's errors into ours: `LockedError`, `ConnectionError`, ValueError."""
+
+    @abc.abstractmethod
+    def hold(self, wait: float) -> None:
+        """Begins a transaction that no other writer enters."""
+
+    @abc.abstractmethod
+    def has_table(self, name: str) -> bool:
+        """Whether there is a table of ours."""
+
+    @abc.abstractmethod
+    def among(self, column: str, values: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
+        """(the condition that a column's value is one of these, its values)."""
+
+    @abc.abstractmethod
+    def to_template(self, row: np.ndarray, less: float) -> Any:
+        """A row of unit length as the column `template` takes it."""
+
+    @abc.abstractmethod
+    def from_templates(self, values: Sequence[Any], features: int) -> np.ndarray:
+        """float32 array, shape (rows, features), of the column's values."""
+
+    @abc.abstractmethod
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Adds rows to a table."""
+
+    @abc.abstractmethod
+    def after_removal(self) -> None:
+        """Takes what was deleted out of the database's files, as far as that goes without a pause."""
+
+    @abc.abstractmethod
+    def compact(self) -> None:
+        """Writes the database's files anew, so that no deleted byte is left in them."""
+
+    @abc.abstractmethod
+    def prepare(self, features: int) -> None:
+        """What is to be done when the first person comes, and with them the number of features."""
+
+    def best(self, unit: np.ndarray, k: int, *, several: bool) -> list[Found]:
+        """The people most alike, where the database searches by itself.
+
+        Args:
+            unit: float32 array, shape (features,), of length 1.
+            k: int >= 1.
+            several: whether a person may have several rows.
+
+        Returns:
+            min(k, people) of them, the most alike first, the lower number first among equals.
+        """
+        raise NotImplementedError
+
+    @property
+    def connection(self) -> Any:
+        """This thread's."""
+        found = getattr(self._threads, "connection", None)
+        if found is None or self.is_lost(found):
+            with self.errors():
+                found = self._threads.connection = self.connect()
+            self._forget_ended()
+            self._connections.append((threading.current_thread(), found))
+        return found
+
+    def close(self) -> None:
+        """Closes every thread's connection."""
+        _close(self._connections)
+        self._threads = threading.local()
+
+    def _forget_ended(self) -> None:
+        """Closes the connections of threads that have ended."""
+        for thread, connection in [*self._connections]:
+            if not thread.is_alive():
+                with contextlib.suppress(Exception):  # it may be lost
+                    connection.close()
+                with contextlib.suppress(ValueError):  # another thread was first
+                    self._connections.remove((thread, connection))
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Runs a statement, with `%s` where values go.
+
+        Returns:
+            Its rows; [] where it has none.
+        """
+        connection = self.connection
+        with self.errors():
+            cursor = self.run(connection, sql, values)
+            return [] if cursor.description is None else list(cursor.fetchall())
+
+    def run(self, connection: Any, sql: str, values: Sequence[Any]) -> Any:
+        """The cursor of a statement."""
+        return connection.execute(sql, values)
+
+    @contextlib.contextmanager
+    def writing(self, wait: float, who: str) -> Iterator[None]:
+        """One transaction, kept at the end or after an error not at all; inside another one a part of that.
+
+        Args:
+            wait: float, seconds to wait for another writer.
+            who: str, for the history.
+        """
+        if self._transaction.is_writing:
+            yield
+            return
+        if self._transaction.is_open:
+            raise RuntimeError("a change must not begin while the gallery is read")
+        with self._open(lambda: self.hold(wait)):
+            self._transaction.is_writing, self._transaction.who = True, who
+            yield
+            removed = self._transaction.has_removed
+        if removed:
+            self.after_removal()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """One moment: whatever is read inside belongs together."""
+        if self._transaction.is_open:
+            yield
+            return
+        with self._open(lambda: self.execute(self.unbroken)):
+            yield
+
+    @property
+    def who(self) -> str:
+        """Who changes the gallery in this thread, as `writing` was told."""
+        return self._transaction.who
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether this thread changes the gallery, and may take it back yet."""
+        return self._transaction.is_writing
+
+    def removed(self) -> None:
+        """Says that something was deleted, inside `writing`."""
+        self._transaction.has_removed = True
+
+    @property
+    def _transaction(self) -> _Transaction:
+        found: _Transaction | None = getattr(self._threads, "transaction", None)
+        if found is None:
+            found = self._threads.transaction = _Transaction()
+        return found
+
+    @contextlib.contextmanager
+    def _open(self, begin: Callable[[], object]) -> Iterator[None]:
+        connection = self.connection
+        begin()
+        self._threads.transaction = _Transaction(is_open=True)
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            if not self.is_lost(connection):
+                with contextlib.suppress(OSError, ValueError):
+                    self.execute("ROLLBACK")
+            raise
+        finally:
+            self._threads.transaction = _Transaction()
+
+    def version(self) -> int:
+        """How many of `schema.STEPS` were taken; 0 where there is nothing of ours."""
+        if not self.has_table("maskedface"):
+            return 0
+        ((version,),) = self.execute("SELECT version FROM maskedface")
+        if type(version) is not int or not 1 <= version <= len(STEPS):
+            raise ValueError(
+                f"a gallery's tables must be of version 1 to {len(STEPS)}, which this release reads; those "
+                f"of a later version need a later release. Received: {self.shown!r} of version {version!r}"
+            )
+        return version
+
+    def migrate(self) -> None:
+        """Takes the steps that are still to be taken; inside `writing`."""
+        done = self.version()
+        if not done:
+            self.execute("CREATE TABLE maskedface (version INTEGER NOT NULL)")
+            self.execute("INSERT INTO maskedface VALUES (0)")
+        for step in STEPS[done:]:
+            for statement in step:
+                self.execute(statement.format(**self.types))
+        self.execute("UPDATE maskedface SET version = %s", (len(STEPS),))
+
+    def cohort(self) -> Cohort | None:
+        """The gallery's."""
+        rows = self.execute("SELECT nearest, features, people FROM cohort")
+        if not rows:
+            return None
+        ((nearest, features, people),) = rows
+        return Cohort(np.frombuffer(people, "float32").reshape(-1, features), nearest)
+
+    def insert_all(self, tables: Iterable[tuple[str, Sequence[str], Sequence[Any]]]) -> None:
+        """Adds rows to several tables: (table, columns, rows) each."""
+        for table, columns, rows in tables:
+            if rows:
+                self.insert(table, columns, rows)
+
+
+def _close(connections: list[tuple[threading.Thread, Any]]) -> None:
+    while connections:
+        with contextlib.suppress(Exception):  # it may be lost
+            connections.pop()[1].close()

@@ -1,0 +1,98 @@
+"""A gallery in a database, as a store: made, brought up to date, changed under its lock."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+
+from maskedface.recognition.gallery import Gallery
+from maskedface.recognition.stores.database import Database
+from maskedface.recognition.stores.database_gallery import WAIT, DatabaseGallery
+from maskedface.recognition.stores.people_rows import write_history
+from maskedface.recognition.stores.schema import STEPS
+from maskedface.recognition.stores.store import Change, GalleryStore, this_user
+from maskedface.recognition.stores.texts import from_column
+
+
+class DatabaseStore(GalleryStore):
+    """A gallery in a database.
+
+    Args:
+        address: of the gallery.
+        database: with its tables, or without any yet.
+    """
+
+    def __init__(self, address: str | os.PathLike[str], database: Database) -> None:
+        super().__init__(address)
+        self.database = database
+        self._gallery: DatabaseGallery | None = None
+
+    def exists(self) -> bool:
+        """Whether there is a gallery."""
+        return bool(self.database.version() and self.database.execute("SELECT id FROM gallery"))
+
+    def gallery(self) -> Gallery:
+        """The gallery, whose every answer is as the database is then."""
+        if self._gallery is None:
+            if not self.exists():
+                raise ValueError(f"a gallery must be there. Received: {self.shown!r}")
+            if self.database.version() < len(STEPS):
+                with self.database.writing(WAIT, this_user()):
+                    self.database.migrate()
+            self._gallery = DatabaseGallery(self.database)
+        return self._gallery
+
+    @contextlib.contextmanager
+    def changing(
+        self, *, wait: float = WAIT, who: str = "", new: Gallery | None = None
+    ) -> Iterator[Gallery]:
+        """As `GalleryStore.changing`: one transaction."""
+        if new is None and not self.exists():
+            raise ValueError(f"a gallery must be there. Received: {self.shown!r}")
+        if new is not None and not new.fingerprint:
+            raise ValueError("a gallery in a database must be of a model. Received: fingerprint=''")
+        with self.database.writing(wait, who or this_user()):
+            self.database.migrate()
+            if new is not None and not self.exists():
+                self._make(new)
+            gallery = DatabaseGallery(self.database)
+            yield gallery
+        self._gallery = None
+
+    def history(self, count: int = 100) -> tuple[Change, ...]:
+        """The last changes, the newest first."""
+        self.gallery()
+        rows = self.database.execute(
+            "SELECT at, who, what, people.name, person, history.faces FROM history "
+            "LEFT JOIN people ON people.id = person ORDER BY history.id DESC LIMIT %s",
+            (count,),
+        )
+        return tuple(
+            Change(at, from_column(who), what, from_column(name or ""), person, faces)
+            for at, who, what, name, person, faces in rows
+        )
+
+    def compact(self) -> None:
+        """Writes the database's files anew, without what was deleted."""
+        self.gallery()
+        self.database.compact()
+
+    def close(self) -> None:
+        """Closes every thread's connection."""
+        self.database.close()
+        self._gallery = None
+
+    def _make(self, new: Gallery) -> None:
+        words = json.dumps(new.words(), allow_nan=False)
+        self.database.execute("INSERT INTO gallery VALUES (1, %s, 0, 1, 0)", (words,))
+        if new.cohort is not None:
+            people = new.cohort.people
+            self.database.execute(
+                "INSERT INTO cohort VALUES (1, %s, %s, %s)",
+                (new.cohort.nearest, people.shape[1], people.tobytes()),
+            )
+        write_history(self.database, "create")
+        if len(new):
+            DatabaseGallery(self.database).fill(new)

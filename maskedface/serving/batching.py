@@ -1,0 +1,148 @@
+"""Photographs of requests that arrive together, taken from one bounded queue in batches, by one thread."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+# Seconds that the first of a batch waits for others: clients that were answered together ask again within
+# it. A face takes several times as long.
+_TOGETHER = 0.008
+
+
+class BusyError(RuntimeError):
+    """There is no room in the queue now."""
+
+
+class GalleryError(RuntimeError):
+    """The gallery cannot be read now, or is another model's."""
+
+
+class StoppingError(RuntimeError):
+    """The service stops."""
+
+
+@dataclass(eq=False)
+class Job:
+    """A photograph to be looked at.
+
+    Attributes:
+        photo: bytes, an image file.
+        kind: str, what is wanted of it.
+        finish: what is made of what was found, in the thread that found it.
+        result: comes when it is done.
+        until: float, by `time.monotonic`: later nobody waits for it.
+    """
+
+    photo: bytes
+    kind: str
+    finish: Callable[[Any], Any]
+    until: float
+    result: concurrent.futures.Future[Any] = field(default_factory=concurrent.futures.Future)
+
+
+class Batcher:
+    """A queue, and the one thread that works on it.
+
+    Args:
+        work: jobs -> what was found for each, or the error that it ended with.
+        size: int >= 1, jobs a batch at most.
+        room: int >= 1, jobs that may wait.
+        watch: is told of the number of each batch's jobs.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Sequence[Job]], Sequence[Any]],
+        *,
+        size: int,
+        room: int,
+        watch: Callable[[int], object] = lambda _: None,
+    ) -> None:
+        self._work, self._size, self._room, self._watch = work, size, room, watch
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._lock, self._waiting, self._is_open = threading.Lock(), 0, True
+        self._thread = threading.Thread(target=self._run, name="recognizer", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Jobs in the queue."""
+        return self._waiting
+
+    def submit(self, jobs: Sequence[Job]) -> None:
+        """Queues jobs, all or none.
+
+        Raises:
+            BusyError: if there is no room for all of them.
+            StoppingError: if the queue is closed.
+        """
+        with self._lock:
+            if not self._is_open:
+                raise StoppingError("the service stops")
+            if self._waiting + len(jobs) > self._room:
+                raise BusyError(f"{self._waiting} photographs wait already")
+            self._waiting += len(jobs)
+            for job in jobs:
+                self._jobs.put(job)
+
+    def close(self) -> None:
+        """Ends the thread when what waits is done."""
+        with self._lock:
+            if self._is_open:
+                self._is_open = False
+                self._jobs.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            batch, is_last = self._next()
+            if batch:
+                self._watch(len(batch))
+                self._answer(batch)
+            if is_last:
+                return
+
+    def _next(self) -> tuple[list[Job], bool]:
+        """Those that wait, up to a batch; whether they are the last."""
+        found: list[Job] = []
+        job, is_last = self._jobs.get(), False
+        until = time.monotonic() + _TOGETHER
+        while True:
+            if job is None:
+                is_last = True
+                break
+            with self._lock:
+                self._waiting -= 1
+            # Nobody waits for it any more, or nobody may take it back from now on.
+            if time.monotonic() < job.until and job.result.set_running_or_notify_cancel():
+                found.append(job)
+            try:
+                if len(found) == self._size:
+                    break
+                job = self._jobs.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                break
+        return found, is_last
+
+    def _answer(self, batch: list[Job]) -> None:
+        try:
+            answers = self._work(batch)
+        except BaseException as error:
+            if not isinstance(error, GalleryError):
+                logging.getLogger("maskedface").exception("a batch failed")
+            answers = [error] * len(batch)
+        for job, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, BaseException):
+                job.result.set_exception(answer)
+                continue
+            try:
+                job.result.set_result(job.finish(answer))
+            except Exception as error:
+                job.result.set_exception(error)
