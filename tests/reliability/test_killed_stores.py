@@ -17,7 +17,8 @@ WORKER = Path(__file__).with_name("store_worker.py")
 @pytest.mark.skipif(os.name != "posix", reason="Windows has neither fork nor SIGKILL")
 @pytest.mark.parametrize("kind", KINDS)
 # Long: a minute a store.
-@pytest.mark.parametrize("rounds", [5, pytest.param(100, marks=pytest.mark.long)])
+# A hundred kills take minutes a store.
+@pytest.mark.parametrize("rounds", [5, pytest.param(100, marks=pytest.mark.slow)])
 def test_an_enrollment_that_is_killed_leaves_the_store_whole(
     kind: str, rounds: int, tmp_path: Path
 ) -> None:
