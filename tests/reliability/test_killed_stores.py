@@ -16,7 +16,6 @@ WORKER = Path(__file__).with_name("store_worker.py")
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has neither fork nor SIGKILL")
 @pytest.mark.parametrize("kind", KINDS)
-# Long: a minute a store.
 # A hundred kills take minutes a store.
 @pytest.mark.parametrize("rounds", [5, pytest.param(100, marks=pytest.mark.slow)])
 def test_an_enrollment_that_is_killed_leaves_the_store_whole(
