@@ -118,7 +118,8 @@ def engine_choice(args: argparse.Namespace) -> EngineChoice | None:
             )
         return None
     from maskedface import datasets
-    from maskedface.recognition.by_engine import EngineChoice, few_faces
+    from maskedface.recognition import EngineChoice
+    from maskedface.recognition.by_engine import few_faces
 
     words: tuple[Any, Any] = (engine or "keras", precision or "float32")
     EngineChoice(*words)  # refuses them before faces are looked for

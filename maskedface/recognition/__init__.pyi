@@ -1,8 +1,8 @@
 # What the package offers: read by type checkers, and by `lazy_loader` when a name is first used.
 from .batch import identify_all as identify_all, photo_files as photo_files
-from .by_engine import EngineChoice as EngineChoice
 from .drawing import draw_identities as draw_identities
 from .embedding import embed_index as embed_index
+from .engine_choice import EngineChoice as EngineChoice
 from .enrollment import enroll_again as enroll_again
 from .faces import (
     DetectedFace as DetectedFace,

@@ -6,7 +6,6 @@ import functools
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,49 +21,13 @@ from maskedface.engines import (
 )
 from maskedface.engines.comparing import choose
 from maskedface.engines.compiling import told
-from maskedface.engines.registry import check_engine
+from maskedface.recognition.engine_choice import EngineChoice
 from maskedface.recognition.introducing import drawn_faces
 
 if TYPE_CHECKING:
-    from maskedface.engines.engine import Precision
     from maskedface.training import Run
 
 _DRAWN = 16  # faces: float arithmetic differs alike on all
-
-
-@dataclass(frozen=True)
-class EngineChoice:
-    """What embeds in place of Keras, and on which faces it is compared with Keras.
-
-    >>> from maskedface import recognition
-    >>> recognition.EngineChoice("openvino").precision
-    'float32'
-
-    Args:
-        engine: a key of `engines.ENGINES`, or "auto", the fastest that is near enough.
-        precision: "float32", "bfloat16" or "int8"; of "auto" the least exact that it may take.
-        faces: real faces of people, as a `FaceIndex`, for the comparison and for int8, of whom nothing is
-            reported; None: of a run its training faces, where they are there still; else, but for int8,
-            drawn ones.
-        tolerance: float in [0, 1], the share of rank-1 on those faces that int8 may lose.
-
-    Raises:
-        ValueError: if a word is none of these, or the processor cannot compute so.
-        ModuleNotFoundError: if the engine is not installed; the message has the pip line.
-    """
-
-    engine: str = "keras"
-    precision: Precision = "float32"
-    faces: FaceIndex | None = None
-    tolerance: float = 0.02
-
-    def __post_init__(self) -> None:
-        check_engine(self.engine, self.precision)
-
-    @property
-    def is_keras(self) -> bool:
-        """Whether the network stays as it is."""
-        return (self.engine, self.precision) == ("keras", "float32")
 
 
 def by_engine(embedder: KerasEmbedder, choice: EngineChoice, run: Run | None) -> Embedder:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maskedface.atomic_file import write_json
 from maskedface.engines import Embedder, Ensemble, OnnxEmbedder
-from maskedface.recognition.by_engine import EngineChoice, by_engine
+from maskedface.recognition.engine_choice import EngineChoice
 from maskedface.recognition.introducing import introduce
 from maskedface.training.named_models import open_model
 
@@ -86,6 +86,7 @@ def open_embedder(
     if ending == ".json":
         return NamedEmbedder(_ensemble(name, choice), os.path.abspath(name))
     from maskedface.engines import KerasEmbedder
+    from maskedface.recognition.by_engine import by_engine
 
     found = open_model(name, alignment)
     embedder = by_engine(KerasEmbedder(found.model, found.alignment), choice, found.run)

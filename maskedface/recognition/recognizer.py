@@ -14,9 +14,9 @@ from maskedface.engines.face_input import Channels, InputRange
 from maskedface.landmarks import Cascade, Detector
 from maskedface.landmarks.detection import check_image
 from maskedface.names import did_you_mean, person_name
-from maskedface.recognition.by_engine import EngineChoice
 from maskedface.recognition.calibration import check_threshold
 from maskedface.recognition.default_rates import DefaultRates, run_rates, shipped_rates_of
+from maskedface.recognition.engine_choice import EngineChoice
 from maskedface.recognition.faces import (
     DetectedFace,
     EmbeddedFace,
