@@ -13,19 +13,13 @@ import numpy as np
 
 from maskedface import models
 from maskedface.datasets import FaceIndex, read_aligned_faces
-from maskedface.engines import (
-    CompiledEmbedder,
-    Embedder,
-    KerasEmbedder,
-    RealFaces,
-    compile_model,
-)
+from maskedface.engines import Embedder, RealFaces
 from maskedface.engines.comparing import choose
-from maskedface.engines.compiling import told
 from maskedface.engines.registry import check_engine
 from maskedface.recognition.introducing import drawn_faces
 
 if TYPE_CHECKING:
+    from maskedface.engines import KerasEmbedder
     from maskedface.engines.engine import Precision
     from maskedface.training import Run
 
@@ -84,6 +78,9 @@ def by_engine(embedder: KerasEmbedder, choice: EngineChoice, run: Run | None) ->
     """
     if choice.is_keras:
         return embedder
+    from maskedface.engines import CompiledEmbedder
+    from maskedface.engines.compiling import told
+
     faces = real_faces(choice, run, embedder.size, embedder.alignment)
     if faces is None:
         faces = RealFaces(drawn_faces(embedder, _DRAWN))
@@ -113,6 +110,9 @@ def run_by_engine(run: Run, choice: EngineChoice | None) -> Callable[[np.ndarray
     """
     if choice is None or choice.is_keras:
         return functools.partial(models.predict, run.model)
+    from maskedface.engines import KerasEmbedder, compile_model
+    from maskedface.engines.compiling import told
+
     plain = KerasEmbedder(run.model, run.record["alignment"])
     faces = real_faces(choice, run, plain.size, plain.alignment)
     made = compile_model(
