@@ -130,6 +130,16 @@ def test_importing_the_package_loads_neither_tensorflow_nor_keras() -> None:
     assert run_python(code) == "[]"
 
 
+def test_a_recognizer_is_imported_without_keras() -> None:
+    code = (
+        "import sys\n"
+        "from maskedface.recognition import Gallery, Recognizer, identify_all\n"
+        "from maskedface.landmarks import Cascade\n"
+        "print(sorted({'tensorflow', 'keras', 'sklearn', 'scipy'} & set(sys.modules)))"
+    )
+    assert run_python(code) == "[]"
+
+
 def test_listing_and_splitting_load_neither_tensorflow_nor_keras() -> None:
     code = (
         "import maskedface, sys; maskedface.datasets.split_by_image; "
