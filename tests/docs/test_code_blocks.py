@@ -31,8 +31,8 @@ SHORTER = {
     "train": ["--set", "epochs=1", "--seeds", "0"],
     "tune": ["--set", "epochs=1", "--trials", "2"],
 }
-# 1 is an answer: somebody is unknown, two are different people, or a file of one short epoch loses a face of
-# twelve. So is 3: that cannot be told.
+# 1 is an answer: somebody is unknown, two are different people, or a file of a short training loses a face
+# of twelve. So is 3: that cannot be told.
 ANSWERS = {"identify": (0, 1), "verify": (0, 1, 3), "enroll": (0, 1), "export": (0, 1)}
 
 
