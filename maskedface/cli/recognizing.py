@@ -13,13 +13,12 @@ if TYPE_CHECKING:
     from maskedface.engines import KerasEmbedder
     from maskedface.recognition import EngineChoice, Gallery, Recognizer
     from maskedface.recognition.calibration import Calibration
-    from maskedface.recognition.default_rates import DefaultRates, Likelihood
+    from maskedface.recognition.default_rates import Likelihood
     from maskedface.recognition.faces import DetectedFace
 
 
-_DEFAULT = (
-    "dlib"  # the network whose weights anybody can get, and whose default thresholds are shipped
-)
+# The network whose weights anybody can get, and whose default thresholds are shipped.
+_DEFAULT = "dlib"
 # Photographs for which LiteRT's start and Keras' speed come out alike: it takes 1.5 times as long for each,
 # and TensorFlow some three seconds to come.
 _FEW = 200
@@ -201,23 +200,14 @@ def read_recognizer(args: argparse.Namespace, gallery: Gallery | None, photos: f
         from maskedface.landmarks import Cascade
         from maskedface.landmarks.aligner import Aligner
         from maskedface.recognition.quick_start import kept_embedder
+        from maskedface.training import last_run
 
         kept = kept_embedder(name, _alignment(name, words, gallery))
         if kept is not None:
             detector = None if args.alignment else Cascade(aligner=Aligner(without_keras=True))
-            rates = _rates(name)
-            return Recognizer(kept, gallery=gallery, detector=detector, rates=rates, **how)
+            run = last_run(name) if os.path.isdir(name) else None
+            return Recognizer(kept, gallery=gallery, detector=detector, rates=run, **how)
     return Recognizer.load(name, **words, gallery=gallery, engine=engine, **how)
-
-
-def _rates(name: str) -> DefaultRates | None:
-    """Of a run's network; those of others come with the package, or there are none."""
-    if not os.path.isdir(name):
-        return None
-    from maskedface.recognition.default_rates import run_rates
-    from maskedface.training import last_run
-
-    return run_rates(last_run(name))
 
 
 def keep_network(args: argparse.Namespace, recognizer: Recognizer) -> None:

@@ -192,8 +192,7 @@ class _Wanted:
 
     def made(self, engine: Engine, precision: Precision) -> Run:
         """The engine's function of the model."""
-        calibration = self.faces.calibration if precision == "int8" else None
-        return engine.compile(self.model, precision, calibration)
+        return engine.compile(self.model, precision, self._calibration(precision))
 
     def checked(self, engine: Engine, precision: Precision, run: Run) -> CompiledModel:
         """The function as what may be used.
@@ -205,7 +204,7 @@ class _Wanted:
         if (engine.name, precision) != ("keras", "float32"):
             found = difference(run, self.expected, self.faces, self.tail, precision)
             found.refuse(engine.name, precision, self.tolerance)
-        calibration = self.faces.calibration if precision == "int8" else None
+        calibration = self._calibration(precision)
         return CompiledModel(
             engine.name,
             precision,
@@ -215,6 +214,9 @@ class _Wanted:
             run,
             os.getpid(),
         )
+
+    def _calibration(self, precision: Precision) -> np.ndarray | None:
+        return self.faces.calibration if precision == "int8" else None
 
 
 def _fastest(wanted: _Wanted, precision: Precision) -> CompiledModel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -60,7 +61,8 @@ class Recognizer:
         aligned_to: "" where faces must be found; else the key of `geometry.ALIGNMENTS` that every
             photograph is aligned to already, and no face is searched for.
         rates: how alike strangers are to the network, for thresholds where the gallery has none of its own
-            (`recognition.default_rates`); by default those shipped for its weights, if any.
+            (`recognition.default_rates`), or the finished run that it is of, on whose test people they are
+            measured when first asked for; those shipped for its weights come before a run's.
         fall_back: where no face is found: "never" takes the photograph for none, "always" the whole of it
             for one. Either way a nearly black or uniform image shows nobody.
 
@@ -86,7 +88,7 @@ class Recognizer:
         detector: Detector | None = None,
         aligned_to: str = "",
         fall_back: FallBack = "never",
-        rates: DefaultRates | None = None,
+        rates: DefaultRates | Run | None = None,
     ) -> None:
         if fall_back not in get_args(FallBack):
             raise ValueError(
@@ -112,7 +114,6 @@ class Recognizer:
         self.gallery.check_model(self.fingerprint)
         self._process = os.getpid()
         self._rates = rates
-        self._run: Run | None = None  # to measure them on
         self._detector, self._aligned_to, self._fall_back = detector, aligned_to, fall_back
 
     @classmethod
@@ -143,7 +144,7 @@ class Recognizer:
                 other way around: that it is near enough was compared.
             engine: what runs the network; by default Keras. `EngineChoice("openvino")` takes some seconds
                 to make, and pays with many photographs.
-            words: detector, aligned_to, fall_back, as for `Recognizer`.
+            words: detector, aligned_to, fall_back, as for `Recognizer`; rates, in place of a run's own.
 
         Raises:
             FileNotFoundError: if there is no such model, or the folder is no finished run's.
@@ -166,19 +167,16 @@ class Recognizer:
             masks = 0 if found.run is None else found.run.recipe.enroll_masks
             cohort = None if found.run is None else found.run.cohort
             gallery = Gallery(source=found.source, cohort=cohort, masks=masks)
-        made = cls(found.embedder, gallery=gallery, **words)
-        made._run = found.run
-        return made
+        return cls(found.embedder, gallery=gallery, **{"rates": found.run, **words})
 
-    @property
+    @functools.cached_property
     def rates(self) -> DefaultRates | None:
         """How alike strangers are to the network: as given, as shipped for its weights, or as measured on
         the people that its run was tested on; None where nobody measured it."""
-        if self._rates is None:
-            self._rates = shipped_rates_of(self.fingerprint)
-        if self._rates is None and self._run is not None:
-            self._rates, self._run = run_rates(self._run), None
-        return self._rates
+        if isinstance(self._rates, DefaultRates):
+            return self._rates
+        shipped = shipped_rates_of(self.fingerprint)
+        return run_rates(self._rates) if shipped is None and self._rates is not None else shipped
 
     @property
     def detector(self) -> Detector:

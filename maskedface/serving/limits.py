@@ -11,7 +11,8 @@ class Limits:
 
     Args:
         photo_bytes: of one photograph.
-        photo_pixels: of one photograph, by its header.
+        photo_pixels: of one photograph, by its header: a telephone's 48 megapixels, which take 150 MB of
+            memory while they are looked at.
         photos: of one request.
         request_bytes: of one request's body.
         held_bytes: of all bodies that are held at a time.
@@ -31,9 +32,7 @@ class Limits:
     """
 
     photo_bytes: int = 20 * 2**20
-    photo_pixels: int = (
-        50_000_000  # a telephone's 48 megapixels: 150 MB of memory while it is looked at
-    )
+    photo_pixels: int = 50_000_000
     photos: int = 20
     request_bytes: int = 64 * 2**20
     held_bytes: int = 256 * 2**20

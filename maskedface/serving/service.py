@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from maskedface.extras import from_extra
 from maskedface.masking import SEEMS_MASKED
-from maskedface.names import person_name
 from maskedface.recognition import enrollment
 from maskedface.recognition.enrollment import EnrolledPhoto
 from maskedface.recognition.faces import DetectedFace, EmbeddedFace, Identity, Verification
@@ -172,7 +171,7 @@ class Service:
 
     def _forget(self, person: str, who: str) -> None:
         with self.store.changing(wait=_WAIT, who=who) as gallery:
-            if person_name(person) not in gallery:
+            if person not in gallery:
                 raise HTTPException(
                     404, "person must be enrolled. Received: a name that is nobody's"
                 )

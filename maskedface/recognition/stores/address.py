@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 _SERVER = ("postgresql://", "postgres://")
 _SQLITE = (".sqlite", ".sqlite3", ".db")
-_NAME = re.compile(
-    "[a-z][a-z0-9_]{0,39}"
-)  # with "maskedface_" before it under PostgreSQL's 63 bytes
+# With "maskedface_" before it under PostgreSQL's 63 bytes.
+_NAME = re.compile("[a-z][a-z0-9_]{0,39}")
 _HIDDEN = "***"
 
 
