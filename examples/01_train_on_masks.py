@@ -29,6 +29,6 @@ run = training.train(
 for domain, report in run.metrics.items():
     low, high = report["accuracy_interval"]
     print(
-        f"{domain}: {report['accuracy']:.3f} of {report['faces']} faces named right, "
+        f"{domain}: rank-1 accuracy {report['accuracy']:.3f} over {report['faces']} faces, "
         f"95 % [{low:.3f}, {high:.3f}]; macro F1 {report['macro']['f1']:.3f}"
     )

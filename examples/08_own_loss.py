@@ -81,7 +81,7 @@ for name, run in runs.items():
     report = run.metrics["masked"]
     low, high = report["accuracy_interval"]
     print(
-        f"{name}: {report['accuracy']:.3f} of masked faces named right, 95 % [{low:.3f}, {high:.3f}]"
+        f"{name}: rank-1 accuracy {report['accuracy']:.3f} on masked faces, 95 % [{low:.3f}, {high:.3f}]"
     )
     if run is not first:
         labels, logits = run.predictions["labels"], run.predictions["logits"]

@@ -4,7 +4,7 @@
 
 Forward passes and training steps of the masked recipe (ResNet50 frozen through layer3), at the same
 geometry and batch, each step's faces copied from the host; then the whole masked recipe on frozen
-features, and epochs of `masked_best` (DlibResNet29, drawn masks, small changes); then how far the GPU's
+features, and epochs of `masked_best` (DlibResNet29, drawn masks, jitter); then how far the GPU's
 embeddings are from the CPU's. Random arrays and weights only. Figures are medians of rounds in turn;
 `--peak` is the card's dense bfloat16 TFLOP/s (989: NVIDIA's data sheet of the H100 SXM) for the achieved
 share. `--smoke` runs it small on a CPU. Needs jax (with CUDA) and torch; no TensorFlow.

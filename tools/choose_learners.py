@@ -3,7 +3,7 @@
     python tools/choose_learners.py --data D --manifest D/protocols/manifest.csv --alignment arcface
 
 Of the closed set's training rows three photos in ten of each person are held out, three times (seeds 0,
-1, 2); prints the share of their masked faces named right by each learner and C, on DlibResNet29's
+1, 2); prints the rank-1 accuracy on their masked faces of each learner and C, on DlibResNet29's
 embeddings as they come.
 """
 

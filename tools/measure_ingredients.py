@@ -57,7 +57,7 @@ TABLES: dict[str, dict[str, Recipe]] = {
     "ingredients": {
         "cosine margin, fine-tuned": BASE,
         "frozen (no training)": recipes.FROZEN_MEANS,
-        "+ small changes": BASE.override(augmentation=(MIRROR, JITTER)),
+        "+ augmentation (jitter)": BASE.override(augmentation=(MIRROR, JITTER)),
         "+ drawn masks": DRAWN,
         "+ both, with flip augmentation": CHANGED.override(mirror_join=True),
         "ArcFace": BASE.override(loss=losses.ArcFace(margin=0.3)),

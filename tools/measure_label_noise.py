@@ -126,7 +126,7 @@ def measure_run(folder: str, model: str, out: str | None) -> None:
         probes = matches.rows[matches.known]
         kept = np.array([test.faces[row].path not in gone for row in probes])
         print(
-            f"{kind}: {hits.mean():.4f} of all {len(hits)} test faces named right, "
+            f"{kind}: rank-1 accuracy {hits.mean():.4f} over all {len(hits)} test faces, "
             f"{hits[kept].mean():.4f} of {kept.sum()} without those contradicted"
         )
 

@@ -178,13 +178,13 @@ Hits = dict[str, tuple[np.ndarray, list[str]]]  # {kind of probe: (hits, people)
 
 
 def rank_one(index: FaceIndex, embeddings: np.ndarray) -> Hits:
-    """Of each kind of probes: whether each is named right, and whom it shows."""
+    """Of each kind of probes: whether each is rank 1, and whom it shows."""
     found = evaluation.rank_one_matches(evaluation.EmbeddedFaces.of(index.faces, embeddings))
     return {kind: (found[kind].hits(), found[kind].known_people) for kind in KINDS}
 
 
 def closed_set(test: FaceIndex, people: tuple[str, ...], scores: np.ndarray) -> Hits:
-    """Of each domain: whether each face is named right, and whom it shows."""
+    """Of each domain: whether each face is rank 1, and whom it shows."""
     right = (scores.argmax(1) == test.labels(people)).astype(float)
     names, masked = np.array([face.person for face in test.faces]), masked_rows(test)
     kinds = {"masked": masked, "unmasked": ~masked}

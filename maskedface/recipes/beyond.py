@@ -73,7 +73,7 @@ MASKED_BEST = COSINE_MARGIN.override(
     mirror_join=True,
     cohort=60,
 )
-"""The best so far: the whole network, cosine margin, drawn masks, small changes, flip
+"""The best so far: the whole network, cosine margin, drawn masks, jitter, flip
 augmentation at test time, and a cohort of the people trained on.
 
 Made for thousands of people with few images each, of whom none need be tested on. To name a closed set

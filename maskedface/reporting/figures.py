@@ -74,7 +74,7 @@ def curve(
 
 
 def results(axes: Any, groups: Sequence[RunGroup]) -> None:
-    """Every group's share of faces named right, with its interval over people."""
+    """Every group's rank-1 accuracy, with its interval over people."""
     place, ticks = 0.0, {}
     for kind in groups[0].kinds:
         word, *other = KINDS[kind].split(",")
@@ -99,7 +99,7 @@ def results(axes: Any, groups: Sequence[RunGroup]) -> None:
     axes.set_yticks([*ticks.values()], [*ticks], va="center")
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
-    axes.set(xlim=(0, 1.02), ylim=(place - 0.4, -0.8), xlabel="share named right")
+    axes.set(xlim=(0, 1.02), ylim=(place - 0.4, -0.8), xlabel="rank-1 accuracy")
     height = 1.0 + 0.3 * len(groups) * len(ticks) + 0.25 * len(ticks)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16 * 3.3 / height), ncols=1)
     axes.figure.set_size_inches(5.0, height + 0.25 * len(groups))

@@ -104,7 +104,7 @@ class RunGroup:
         return tuple(_matches(run, self.test, self.is_open) for run in self.runs)
 
     def figure(self, kind: str) -> dict[str, float]:
-        """The share of a kind of test faces named right.
+        """The rank-1 accuracy on a kind of test faces.
 
         Args:
             kind: a key of the runs' metrics.

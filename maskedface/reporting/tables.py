@@ -76,7 +76,7 @@ def _averages(reports: Sequence[Mapping[str, Any]], score: str) -> str:
 
 
 def domain_table(groups: Sequence[RunGroup]) -> Table:
-    """What was trained on, by what was tested on: the share named right, best of a column marked."""
+    """What was trained on, by what was tested on: rank-1 accuracy, best of a column marked."""
     kinds = [kind for kind in KINDS if any(kind in group.kinds for group in groups)]
     rows = []
     for group in groups:

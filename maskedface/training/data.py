@@ -147,7 +147,7 @@ def refuse_unscored(test: FaceIndex, *, is_open: bool) -> None:
         is_open: whether they show people who are not trained on.
 
     Raises:
-        ValueError: if there is no row, or none of people not trained on can be looked for: that takes a
+        ValueError: if there is no row, or none of unseen identities can be looked for: that takes a
             masked face of somebody with an unmasked one, or two photographs of somebody without a mask.
     """
     if not test.faces:

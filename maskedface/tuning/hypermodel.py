@@ -22,7 +22,7 @@ from maskedface.training.run import METRICS, MODEL
 from maskedface.tuning.space import Space, check_space, declare, recipe_of
 
 OBJECTIVE = keras_tuner.Objective("val_accuracy", "max")
-"""The share of validation faces of the recipe's `test_on` domain that are named right at the end."""
+"""The rank-1 accuracy on the validation faces of the recipe's `test_on` domain at the end."""
 
 
 class FaceHyperModel(keras_tuner.HyperModel):
@@ -134,7 +134,7 @@ class FaceHyperModel(keras_tuner.HyperModel):
             unused: what Keras Tuner's own tuners pass along.
 
         Returns:
-            {"val_accuracy": share of validation faces named right, "val_loss": their loss}.
+            {"val_accuracy": rank-1 accuracy on the validation faces, "val_loss": their loss}.
         """
         recipe = self.recipe_of(hp)
         if run_dir is None:

@@ -112,7 +112,7 @@ class FaceTuner(WholeFileTuner):
             trial: a `keras_tuner` trial.
 
         Returns:
-            The mean over seeds of the share of validation faces named right.
+            The mean over seeds of the rank-1 accuracy on the validation faces.
         """
         started = time.monotonic()
         folder = self.get_trial_dir(trial.trial_id)
