@@ -1,6 +1,7 @@
 # The parts: read by type checkers, and by `lazy_loader` when one is first used.
 from . import (
     audit as audit,
+    clustering as clustering,
     conversion as conversion,
     datasets as datasets,
     engines as engines,

@@ -7,6 +7,8 @@ import os
 import unicodedata
 from collections.abc import Iterable
 
+# bytes of a file's name: the least that a file system in use bears (eCryptfs; most bear 255)
+_LONGEST_FILE = 143
 LONGEST = 1_000  # characters: four times the longest name that a folder can have
 _JOINERS = "\u200c\u200d"  # spell Persian and Hindi names, and move nothing else
 # Control, format (bidirectional too), surrogates, line ends.
@@ -82,6 +84,22 @@ def near_path(path: str | os.PathLike[str]) -> str:
     except OSError:  # the folder is not there either
         return ""
     return f"; did you mean {os.path.join(folder, near[0])}?" if near else ""
+
+
+def picture_path(folder: str, number: int, photo: str, ending: str = ".jpg") -> str:
+    """Where the picture of a photograph goes: a number, and as much of its name as fits.
+
+    Args:
+        folder: the folder of pictures.
+        number: int, of the photograph.
+        photo: the photograph's path.
+        ending: of the picture's name.
+    """
+    before = f"{number:04d}-"
+    stem = os.path.splitext(os.path.basename(photo))[0]
+    while len(os.fsencode(before + stem + ending)) > _LONGEST_FILE:
+        stem = stem[:-1]
+    return os.path.join(folder, before + stem + ending)
 
 
 def shown(text: str) -> str:

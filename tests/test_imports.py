@@ -50,6 +50,10 @@ MAY_USE = {
         *("locks", "progress", "reprs", "cache_folder", "conversion", "exporting"),
     },
     "serving": {"recognition", "extras", "images", "masking", "names", "evaluation", "locks"},
+    "clustering": {
+        *("atomic_file", "evaluation", "images", "masking", "names", "progress", "recognition"),
+        *("reporting", "reprs"),
+    },
     "engines": {"atomic_file", "evaluation", "extras", "geometry", "models", "names"},
     "exporting": {"engines", "models", "extras", "names", "quiet"},
     "reporting": LEAVES | {"models", "training"},

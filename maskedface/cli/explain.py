@@ -58,7 +58,8 @@ def _show(args: argparse.Namespace) -> int:
     import numpy as np
 
     from maskedface import evaluation, masking, models
-    from maskedface.cli.outputs import check_outputs, picture_path, write_picture
+    from maskedface.cli.outputs import check_outputs, write_picture
+    from maskedface.names import picture_path
     from maskedface.recognition import Recognizer, photo_files
     from maskedface.training import find_run
 

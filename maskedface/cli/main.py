@@ -28,6 +28,7 @@ COMMANDS = {
     "enroll": "add people's photographs to a gallery, or remove people",
     "gallery": "list a gallery's people, copy it into a database, show who changed it",
     "serve": "answer over HTTP, with a page to use from a browser",
+    "cluster": "group the faces of unsorted photographs into people",
     "identify": "say who the people in photographs are",
     "verify": "say whether two photographs show one person",
     "explain": "show what a model looks at, and how much of it a mask would cover",

@@ -7,13 +7,10 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from maskedface.atomic_file import STANDARD_OUTPUT
-from maskedface.names import near_path
+from maskedface.names import near_path, picture_path
 
 if TYPE_CHECKING:
     import numpy as np
-
-# bytes of a name: the least that a file system in use bears (eCryptfs; most bear 255)
-_LONGEST = 143
 
 
 def check_outputs(
@@ -82,22 +79,6 @@ def picture_kind(path: str) -> str:
     if kind not in Image.SAVE:
         raise ValueError(f"a picture's name must end as .png or .jpg. Received: {path!r}")
     return str(kind)
-
-
-def picture_path(folder: str, number: int, photo: str, ending: str = ".jpg") -> str:
-    """Where the picture of a photograph goes: a number, and as much of its name as fits.
-
-    Args:
-        folder: the folder of pictures.
-        number: int, of the photograph.
-        photo: the photograph's path.
-        ending: of the picture's name.
-    """
-    before = f"{number:04d}-"
-    stem = os.path.splitext(os.path.basename(photo))[0]
-    while len(os.fsencode(before + stem + ending)) > _LONGEST:
-        stem = stem[:-1]
-    return os.path.join(folder, before + stem + ending)
 
 
 def write_picture(path: str, picture: np.ndarray) -> None:

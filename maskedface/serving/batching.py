@@ -14,6 +14,9 @@ from typing import Any
 # Seconds that the first of a batch waits for others: clients that were answered together ask again within
 # it. A face takes several times as long.
 _TOGETHER = 0.008
+# Photographs from which on a batch waits for no others, and more than half of what waits are left for the
+# next: while one half is looked at, those who asked for the other come again, so the processor never rests.
+_FEW = 4
 
 
 class BusyError(RuntimeError):
@@ -124,7 +127,7 @@ class Batcher:
             if time.monotonic() < job.until and job.result.set_running_or_notify_cancel():
                 found.append(job)
             try:
-                if len(found) == self._size:
+                if len(found) >= min(self._size, max(_FEW, self._waiting)):
                     break
                 job = self._jobs.get(timeout=max(0.0, until - time.monotonic()))
             except queue.Empty:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from maskedface.cli.outputs import check_outputs, picture_kind, picture_path
+from maskedface.cli.outputs import check_outputs, picture_kind
+from maskedface.names import picture_path
 
 
 def test_outputs_may_lie_in_folders_that_are_not_there_yet(tmp_path: Path) -> None:

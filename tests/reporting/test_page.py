@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import sys
@@ -15,6 +14,7 @@ from maskedface import datasets, reporting, training
 from maskedface.cli.main import main
 from maskedface.datasets import FaceIndex
 from maskedface.recipes import COSINE_MARGIN, FROZEN_MEANS
+from tests.browser import check_clean, opened, started
 
 
 @pytest.fixture(scope="module")
@@ -152,31 +152,8 @@ def test_a_missing_package_is_named_with_its_pip_line(
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        # Where CI is set the page must have been looked at.
-        no = pytest.fail if os.environ.get("CI") else pytest.skip
-        no("chromium and chromedriver are not installed")
-    from selenium import webdriver  # of the extra "test", as pytest is
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(word)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield started
-    started.quit()
-
-
-def opened(browser: Any, page: Path, width: int, theme: str) -> None:
-    for kind in ("browser", "performance"):
-        browser.get_log(kind)  # what an earlier page left
-    features = [{"name": "prefers-color-scheme", "value": theme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    screen = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-    browser.get(page.as_uri())
+    with started() as found:
+        yield found
 
 
 @pytest.mark.browser
@@ -185,17 +162,8 @@ def opened(browser: Any, page: Path, width: int, theme: str) -> None:
 def test_it_opens_without_an_error_a_request_or_an_overflow(
     browser: Any, page: Path, width: int, theme: str
 ) -> None:
-    opened(browser, page, width, theme)
-    assert browser.get_log("browser") == []
-    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    urls = [
-        event["params"]["request"]["url"]
-        for event in events
-        if event["method"] == "Network.requestWillBeSent"
-    ]
-    assert page.as_uri() in urls  # else nothing was watched
-    assert [url for url in urls if not url.startswith(("data:", page.as_uri()))] == []
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    opened(browser, page.as_uri(), width, theme)
+    check_clean(browser, page.as_uri(), width)
     sizes = browser.execute_script(
         "return [...document.querySelectorAll('figure svg')].map(s => {"
         "const r = s.getBoundingClientRect(), t = s.getBBox(); return [r.width, r.height, t.width]})"
@@ -214,7 +182,7 @@ def test_it_opens_without_an_error_a_request_or_an_overflow(
 def test_dark_is_dark(browser: Any, page: Path) -> None:
     colors = []
     for theme in ("light", "dark"):
-        opened(browser, page, 1280, theme)
+        opened(browser, page.as_uri(), 1280, theme)
         colors.append(
             browser.execute_script(
                 "return [getComputedStyle(document.body).backgroundColor,"

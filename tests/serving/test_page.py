@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.browser import check_clean, opened, started
 from tests.serving.services import TOKEN, Running, jpeg, scene
 
 WAIT = 30
@@ -20,24 +19,11 @@ SIZES = [pytest.param(360, id="phone"), pytest.param(1280, id="desktop")]
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Chromium, whose camera shows person 0."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        no = pytest.fail if os.environ.get("CI") else pytest.skip
-        no("chromium and chromedriver are not installed")
-    from selenium import webdriver
-
     video = tmp_path_factory.mktemp("camera") / "person.mjpeg"
     video.write_bytes(jpeg(scene(0)) * 20)
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    words = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-    words += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    for word in (*words, f"--use-file-for-fake-video-capture={video}"):
-        options.add_argument(word)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield started
-    started.quit()
+    words = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    with started(*words, f"--use-file-for-fake-video-capture={video}") as found:
+        yield found
 
 
 @pytest.fixture
@@ -65,13 +51,7 @@ class Page:
         self.browser, self.url = browser, url
 
     def open(self, width: int = 1280, theme: str = "light", path: str = "/") -> None:
-        for kind in ("browser", "performance"):
-            self.browser.get_log(kind)  # what an earlier page left
-        features = [{"name": "prefers-color-scheme", "value": theme}]
-        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-        screen = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
-        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-        self.browser.get(self.url + path)
+        opened(self.browser, self.url + path, width, theme)
         self.until("return document.documentElement.dataset.ready === 'yes'")
 
     def run(self, script: str, *values: Any) -> Any:
@@ -103,18 +83,7 @@ class Page:
 
     def check_clean(self, width: int) -> None:
         """No error on the console, no request to elsewhere, nothing beyond the screen's edge."""
-        assert self.browser.get_log("browser") == []
-        events = [
-            json.loads(entry["message"])["message"] for entry in self.browser.get_log("performance")
-        ]
-        urls = [
-            event["params"]["request"]["url"]
-            for event in events
-            if event["method"] == "Network.requestWillBeSent"
-        ]
-        assert any(url.startswith(self.url) for url in urls)  # else nothing was watched
-        assert [u for u in urls if not u.startswith((self.url, "data:", f"blob:{self.url}"))] == []
-        assert self.run("return document.documentElement.scrollWidth") <= width
+        check_clean(self.browser, self.url, width)
 
 
 @pytest.fixture
