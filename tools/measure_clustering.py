@@ -26,6 +26,7 @@ from scipy.sparse import coo_matrix
 from maskedface import datasets
 from maskedface.clustering import Clusters
 from maskedface.clustering.photographs import (
+    FAR,
     EmbeddedPhotos,
     embed_photos,
     group_photos,
@@ -55,7 +56,7 @@ def main() -> None:
         of = Recognizer.load(args.model, aligned_to="arcface") if name == "mlfw" else recognizer
         embedded = embed_photos(of, person_of, progress=True)
         truth = faces_named(embedded, person_of)
-        for far in args.far or [0.001]:
+        for far in args.far or [FAR]:
             found = group_photos(embedded, thresholds_at(of.rates, far), {})
             print(f"{name}, FAR {far:g}: {figures(found, truth)}", flush=True)
 

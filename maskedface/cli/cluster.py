@@ -27,7 +27,6 @@ from maskedface.cli.outputs import check_inputs, check_outputs
 from maskedface.cli.tables import print_some, print_table
 from maskedface.cli.values import add_count, rate
 from maskedface.masking import SEEMS_MASKED
-from maskedface.recognition.default_rates import FAR
 
 if TYPE_CHECKING:
     from maskedface.clustering import Clusters
@@ -49,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--far",
         type=rate,
         metavar="RATE",
-        help=f"false match rate: a lower one makes purer and more groups; default: {FAR:g}",
+        help="false match rate: a lower one makes purer groups, and more of them; default: 0.05",
     )
     group.add_argument(
         "--groups",
@@ -123,6 +122,7 @@ def _read(args: argparse.Namespace) -> Clusters:
 
 def _find(args: argparse.Namespace) -> Clusters:
     from maskedface.clustering import cluster_photos, measure_rates
+    from maskedface.clustering.photographs import FAR
     from maskedface.recognition import photo_files
 
     paths = photo_files(*args.photos)

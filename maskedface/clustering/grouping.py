@@ -13,6 +13,9 @@ from maskedface.evaluation.scoring import normalized
 MOST_TOGETHER = 20_000
 """Faces that are clustered together at most: their pairs take 4.8 GB."""
 
+# Of the groups nearest to a face so many are its cohort; the very nearest may be parts of the same person.
+# Chosen on training people, by `tools/measure_clustering.py --set train` (docs/experiments.md).
+_COHORT, _LEFT_OUT = 20, 3
 _BLOCK = 2_048  # faces compared with all others at once
 _APART = (
     1e6  # taken off the margin of two faces of one photograph: more than all faces together bring
@@ -46,6 +49,12 @@ def group_faces(
     person come together although their similarity is lower. Two faces of one photograph are never the
     same person.
 
+    Some faces are similar to everybody, those with covered mouths above all. So the faces are grouped
+    twice: of each face the mean similarity to the means of 20 groups near it (those of masked faces and of
+    unmasked ones apart), as far as it differs from other faces', is taken off its pairs the second
+    time. This is cohort score normalization with the photographs' own people as the cohort, as
+    `evaluation.Cohort` has it for galleries; with fewer than 23 groups nothing is taken off.
+
     Average linkage is what Otto et al. compare with ("Clustering Millions of Faces by Identity", IEEE TPAMI
     2018); the clustering is scikit-learn's `AgglomerativeClustering`.
 
@@ -77,30 +86,39 @@ def group_faces(
             "embeddings, masked and photos must have the same length. "
             f"Received: {len(unit)}, {len(masked)} and {len(shown)}"
         )
-    pairs = _Pairs(unit, masked.astype(int), shown, _by_condition(thresholds, masked))
-    labels = np.empty(len(unit), int)
-    count = 0
-    for rows in _connected(pairs):
-        found = _average_linkage(pairs, rows)
-        labels[rows] = found + count
-        count += int(found.max()) + 1
-    labels = _by_size(labels)
+    nothing = np.zeros((2, len(unit)), "float32")
+    pairs = _Pairs(unit, masked.astype(int), shown, _by_condition(thresholds, masked), nothing)
+    pairs = pairs._replace(offsets=_offsets(pairs, _grouped(pairs)))
+    labels = _by_size(_grouped(pairs))
     return Grouped(labels, _nearest(pairs, labels))
 
 
 class _Pairs(NamedTuple):
-    """What is known of all pairs of faces."""
+    """What is known of all pairs of faces.
+
+    Attributes:
+        unit: float32 array, shape (faces, features), embeddings of unit length.
+        masked: int array, shape (faces,), 0 or 1.
+        photos: int array, shape (faces,).
+        thresholds: float32 array, by the number of masked faces of a pair.
+        offsets: float32 array, shape (2, faces): what is taken off each face's similarity to unmasked faces
+            and to masked ones.
+    """
 
     unit: np.ndarray
     masked: np.ndarray
     photos: np.ndarray
     thresholds: np.ndarray
+    offsets: np.ndarray
 
     def margins(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """By how much each pair exceeds its threshold: float32 array, shape (rows, columns)."""
         cosines = self.unit[rows] @ self.unit[columns].T
         condition = self.masked[rows][:, None] + self.masked[columns]
-        margins = cosines - self.thresholds[condition]
+        # Of each face what it has in common with faces like the other one.
+        common = self.offsets[self.masked[columns]][:, rows].T
+        common = common + self.offsets[self.masked[rows]][:, columns]
+        margins = cosines - self.thresholds[condition] - common / 2
         margins[self.photos[rows][:, None] == self.photos[columns]] -= _APART
         found: np.ndarray = margins
         return found
@@ -116,6 +134,36 @@ def _by_condition(thresholds: Mapping[Condition, float], masked: np.ndarray) -> 
                 f"thresholds must have {condition!r}: there are such pairs. Received: {dict(thresholds)}"
             )
     return np.array([thresholds.get(name) or 0.0 for name in CONDITIONS], "float32")
+
+
+def _grouped(pairs: _Pairs) -> np.ndarray:
+    """The group of each face, in no order."""
+    labels, count = np.empty(len(pairs.unit), int), 0
+    for rows in _connected(pairs):
+        found = _average_linkage(pairs, rows)
+        labels[rows] = found + count
+        count += int(found.max()) + 1
+    return labels
+
+
+def _offsets(pairs: _Pairs, labels: np.ndarray) -> np.ndarray:
+    """The offsets of `_Pairs` by the groups near each face."""
+    found = np.zeros_like(pairs.offsets)
+    for state in (0, 1):
+        groups, of = np.unique(labels[pairs.masked == state], return_inverse=True)
+        if len(groups) < _COHORT + _LEFT_OUT:
+            continue
+        sums = np.zeros((len(groups), pairs.unit.shape[1]))
+        np.add.at(sums, of, pairs.unit[pairs.masked == state])
+        means = normalized(sums)
+        for start in range(0, len(labels), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            cosines = pairs.unit[part] @ means.T
+            cosines[labels[part][:, None] == groups] = -1.0
+            near = -np.partition(-cosines, [_LEFT_OUT, _LEFT_OUT + _COHORT - 1], axis=1)
+            found[state, part] = near[:, _LEFT_OUT : _LEFT_OUT + _COHORT].mean(axis=1)
+        found[state] -= np.median(found[state])
+    return found
 
 
 def _connected(pairs: _Pairs) -> list[np.ndarray]:

@@ -73,7 +73,7 @@ def test_connected_parts_give_what_all_faces_at_once_give(
 
 
 def test_groups_exceed_the_threshold_in_the_mean() -> None:
-    faces, _ = people(15, 4, seed=1, noise=0.4)
+    faces, _ = people(5, 4, seed=1, noise=0.4)  # too few for a cohort
     labels = group_faces(faces, np.zeros(len(faces), bool), THRESHOLDS).labels
     unit = faces / np.linalg.norm(faces, axis=1, keepdims=True)
     between = [
@@ -81,6 +81,20 @@ def test_groups_exceed_the_threshold_in_the_mean() -> None:
         for one, other in itertools.combinations(np.unique(labels), 2)
     ]
     assert max(between) < 0.9
+
+
+def test_a_face_that_is_similar_to_everybody_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = np.repeat(np.eye(60), 2, axis=0)
+    faces = np.concatenate([people, np.full((1, 60), 0.2) + 0.2 * np.eye(60)[:1]])
+    thresholds = dict.fromkeys(CONDITIONS, 0.1)  # its cosine to each is .13, to the first .25
+    labels = group_faces(faces, np.zeros(121, bool), thresholds).labels
+    assert (labels == labels[-1]).sum() == 3  # what it has beyond all others counts
+    faces[-1] = 1.0
+    labels = group_faces(faces, np.zeros(121, bool), thresholds).labels
+    assert (labels == labels[-1]).sum() == 1
+    monkeypatch.setattr(grouping, "_COHORT", 1_000)
+    labels = group_faces(faces, np.zeros(121, bool), thresholds).labels
+    assert (labels == labels[-1]).sum() > 1
 
 
 def test_the_most_similar_group_is_named() -> None:
