@@ -264,7 +264,7 @@ def test_a_run_is_scored_with_its_cohort(
             ["--protocol", "lfw", "--data", ".", "--without-people", "mfr2"],
             "must come with a manifest's",
         ),
-        (["--protocol", "lfw", "--data", ".", "--list", "a", "b"], "must be c-rmfrd's"),
+        (["--protocol", "lfw", "--data", ".", "--list", "a", "b"], "--protocol must be c-rmfrd"),
         (
             ["--protocol", "o", "--manifest", "m", "--against", "dlib"],
             "--against must come with a list",

@@ -170,7 +170,7 @@ def test_verify_has_an_exit_code_a_verdict_and_a_picture(
     assert "different people" in capsys.readouterr().out
     assert main(["verify", *words[2:], same, other]) == 3
     printed = capsys.readouterr().out
-    assert printed.startswith("cannot tell\nno threshold: nobody measured a default one for ")
+    assert printed.startswith("cannot tell\nno threshold: no default was measured for ")
     assert "--strangers FOLDER" in printed and "--threshold" in printed
 
 
