@@ -20,7 +20,7 @@ def draw_audit(report: AuditReport, path: str | os.PathLike[str]) -> None:
         path: the PNG file to write.
 
     Raises:
-        ModuleNotFoundError: if matplotlib is not installed; the message has the pip line.
+        ModuleNotFoundError: if matplotlib is not installed; the message has the pip command.
         OSError: if the file cannot be written.
     """
     with from_extra("report", "matplotlib"):

@@ -137,7 +137,7 @@ def audit_images(
 
     Args:
         index: the rows.
-        progress: whether a progress bar is drawn, on stderr.
+        progress: whether to show a progress bar on stderr.
         check_domains: whether to look for images in the wrong domain (`suspect_domains`), among those
             whose rows say where the face lies.
 

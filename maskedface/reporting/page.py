@@ -47,7 +47,7 @@ def write_report(
 
     Raises:
         ValueError: if there is no group, or a label occurs twice.
-        ModuleNotFoundError: if Jinja or matplotlib is missing; the message has the pip line.
+        ModuleNotFoundError: if Jinja or matplotlib is missing; the message has the pip command.
         ImageError: if a face that should be shown is a damaged file.
     """
     labels = [group.label for group in groups]

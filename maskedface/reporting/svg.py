@@ -52,7 +52,7 @@ def draw_svg(draw: Callable[..., None], *what: Any) -> str:
         An `<svg>` element without a size of its own; it fills its frame's width.
 
     Raises:
-        ModuleNotFoundError: if matplotlib is not installed; the message has the pip line.
+        ModuleNotFoundError: if matplotlib is not installed; the message has the pip command.
     """
     with from_extra("report", "matplotlib"):
         import matplotlib

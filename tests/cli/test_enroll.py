@@ -338,7 +338,7 @@ def test_a_gallery_of_nobody_is_no_gallery_to_make_one_from(
 ) -> None:
     assert main(["enroll", "--gallery", str(gallery), "--remove", "Ada"]) == 0
     assert main(["enroll", "--gallery", str(tmp_path / "n.npz"), "--from", str(gallery)]) == 2
-    assert "must have somebody enrolled" in capsys.readouterr().err
+    assert "made_from must not be empty" in capsys.readouterr().err
 
 
 def test_what_is_remembered_can_be_less_from_now_on(ada: list[str], gallery: Path) -> None:

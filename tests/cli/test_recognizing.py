@@ -208,7 +208,7 @@ def test_strangers_choose_the_threshold(
     ("extra", "message"),
     [
         ([], "photographs, --from, --remove or --strangers must be given"),
-        (["--remove", "nobody"], "a gallery must be there to remove from it"),
+        (["--remove", "nobody"], "a gallery must exist to remove people from it"),
         (["nowhere"], "a file to read must exist"),
     ],
 )
