@@ -304,6 +304,6 @@ def print_likelihood(likelihood: Likelihood | None) -> None:
 def changed_rate(gallery: Gallery, made: Calibration) -> str:
     """A message about the expected FPIR after people were enrolled or removed since calibration."""
     return (
-        f"{len(gallery)} are enrolled now, not {made.gallery}: expect a FPIR of about "
+        f"{len(gallery)} are enrolled now, not {made.gallery}: expect an FPIR of about "
         f"{made.expected_fpir(len(gallery)):.2g}, not {made.fpir:g}; more if people look alike"
     )

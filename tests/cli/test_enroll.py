@@ -210,7 +210,7 @@ def test_thresholds_that_cannot_be_chosen_anew_are_said_with_their_rate(
     assert main(enrolling("Bob")) == 0
     printed = capsys.readouterr().out
     assert "thresholds stay those for 1 people enrolled" in printed
-    assert "2 are enrolled now, not 1: expect a FPIR of about 0.44, not 0.25" in printed
+    assert "2 are enrolled now, not 1: expect an FPIR of about 0.44, not 0.25" in printed
 
 
 def test_too_few_strangers_are_refused_before_anything_is_read(
@@ -222,7 +222,7 @@ def test_too_few_strangers_are_refused_before_anything_is_read(
 ) -> None:
     monkeypatch.setattr(enrollment, "read_people", None)
     assert main([*enrolling("Ada"), "--strangers", str(strangers), "--fpir", "0.1"]) == 2
-    assert "must have 10 photographs for a FPIR of 0.1. Received: 4" in capsys.readouterr().err
+    assert "must have 10 photographs for an FPIR of 0.1. Received: 4" in capsys.readouterr().err
 
 
 def test_copies_of_strangers_earn_no_threshold_and_lose_nobody(
@@ -368,5 +368,5 @@ def test_who_lacks_a_photograph_is_not_replaced_by_the_others(
     second.unlink()
     capsys.readouterr()
     assert main([*again, "--model", str(tiny_backbone), "--existing", "replace"]) == 2
-    assert "a remembered photograph at least must show" in capsys.readouterr().err
+    assert "at least one remembered photograph must show" in capsys.readouterr().err
     assert Gallery.load(tmp_path / "new.npz").people == {"Ada": 2}

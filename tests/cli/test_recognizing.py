@@ -225,7 +225,7 @@ def test_a_photograph_in_no_persons_folder_is_refused(
 ) -> None:
     Image.fromarray(draw_face(0, 0, False)).save(people / "loose.png")
     assert main(["enroll", *words, str(people)]) == 2
-    assert "must lie in a person's folder" in capsys.readouterr().err
+    assert "must be in a person's folder" in capsys.readouterr().err
 
 
 def test_faces_are_found_where_photographs_are_not_aligned(

@@ -259,7 +259,7 @@ def test_a_gallery_of_the_version_before_remembers_nothing(tmp_path: Path) -> No
 def test_a_word_for_what_to_remember_is_checked() -> None:
     with pytest.raises(ValueError, match="remember must be one of"):
         Gallery("f00d", remember="all")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="photos and unmasked must be one a face"):
+    with pytest.raises(ValueError, match="photos and unmasked must have one value per face"):
         Gallery("f00d").enroll(["ada"], np.eye(1), [None, None])
     with pytest.raises(ValueError, match="a remembered photograph must have a path"):
         Gallery("f00d").enroll(["ada"], np.eye(1), [Remembered("", "", "")])
@@ -297,7 +297,7 @@ def test_points_that_no_crop_has_are_refused_before_anything_is_warped(
 
 @pytest.mark.parametrize("path", ["ada.png", "//host/share/ada.png", "\\\\host\\share\\ada.png"])
 def test_a_path_of_another_machine_is_not_opened(path: str, photos: dict[str, Path]) -> None:
-    with pytest.raises(ValueError, match="must lie on this machine"):
+    with pytest.raises(ValueError, match="must be on this machine"):
         Remembered(path, HASH, "").read()
 
 
