@@ -22,9 +22,8 @@ _SHARES = tuple(share / 100 for share in (1, 2, *range(5, 100, 5)))  # of genuin
 _TOLD_BY = 10  # minimum number of impostor pairs that a rate is estimated from
 _GENUINE = 40  # minimum number of genuine pairs for false non-match rates
 _DRAWS, _BOUND = 200, 95  # bootstrap resamples of people; percentile of the upper bound
-_BOUNDED = (
-    0.02  # bounds are computed for rates up to this; above, the cosines differ by less than 0.002
-)
+# Bounds are computed for rates up to this; above it the cosines differ by less than 0.002.
+_BOUNDED = 0.02
 
 
 def condition_of(first_masked: bool, second_masked: bool) -> Condition:

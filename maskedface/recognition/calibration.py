@@ -193,9 +193,8 @@ def _warn_of_alike(people: Sequence[str], others: Sequence[str], alike: np.ndarr
         named = ", ".join(f"{shown(name)} like {shown(other)}" for name, other in pairs[:_TOLD])
         more = f" and {len(pairs) - _TOLD} more" if len(pairs) > _TOLD else ""
         logging.getLogger("maskedface").warning(
-            "%d of %d people that thresholds are chosen on are as similar to somebody enrolled "
-            "under another name as photographs of one person: %s%s. Duplicates raise the threshold "
-            "for everybody",
+            "%d of %d people to calibrate on are as similar to somebody enrolled under another "
+            "name as photographs of one person: %s%s. Duplicates raise the threshold for everybody",
             len(pairs),
             len(photos),
             named,

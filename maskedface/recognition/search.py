@@ -100,7 +100,7 @@ class _Bytes:
     """Rows relative to their mean, quantized to 8 bits with one step size.
 
     With a row x = center + step * b + r and a probe q = step_q * c + s, where b and c are bytes:
-    q.x = q.center + step * step_q * b.c + (q - s).r + s.(x - center). The last two terms are at most
+    q.x = q.center + step * step_q * b.c + (q - s).r + s.(x - center). The last two are at most
     |q - s| |r| + |s| |x - center|.
     """
 

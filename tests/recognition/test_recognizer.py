@@ -280,7 +280,7 @@ def test_no_masks_are_drawn_where_nobody_found_the_mouth(colors_model: Any) -> N
 def test_a_detector_that_answers_something_else_is_refused(colors_model: Any) -> None:
     for answer in ([], [None], [("a face",)]):
         wrong = Recognizer(colors_model, alignment="arcface", detector=lambda images, a=answer: a)
-        with pytest.raises(ValueError, match="detector must give"):
+        with pytest.raises(ValueError, match="detector must return"):
             wrong.embed(draw_face(0, 0, False))
 
 
