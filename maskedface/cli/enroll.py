@@ -3,7 +3,7 @@
   maskedface enroll --gallery friends.npz --model dlib FOLDER           (one folder per person)
   maskedface enroll --gallery friends.npz --person Ada a.jpg b.jpg
   maskedface enroll --gallery friends.npz --remove Ada
-  maskedface enroll --gallery new.npz --from friends.npz --model RUN    (rebuild with another network)
+  maskedface enroll --gallery new.npz --from friends.npz --model RUN    (with another network)
 
 A photograph must show one face, or one far larger than the others; others are left out and listed.
 Thresholds are chosen for --fpir and --far on photographs of strangers: those of --strangers; else

@@ -92,11 +92,12 @@ def _thresholds(done: Updated) -> str:
         )
     if stay is None:
         return (
-            f"no threshold of the gallery's own: {done.reason}. identify uses default ones where there are "
-            "any, not calibrated on your people; --strangers FOLDER, or a larger --fpir, chooses your own"
+            f"the gallery is not calibrated: {done.reason}. identify uses default thresholds, if "
+            "there are any, that were measured on other people; to calibrate it, give --strangers "
+            "FOLDER or a larger --fpir"
         )
-    told = f"thresholds stay those for {stay.gallery} people enrolled: {done.reason}"
+    told = f"thresholds unchanged, for {stay.gallery} people enrolled: {done.reason}"
     if len(done.gallery) == stay.gallery:
         return told
     rate = recognizing.changed_rate(done.gallery, stay)
-    return f"{told}. {rate}. --strangers FOLDER chooses anew"
+    return f"{told}. {rate}. --strangers FOLDER calibrates again"

@@ -4,18 +4,18 @@ Each RUN is a finished run's folder, or a folder of runs: one per seed (seed-0/,
 recipes that build on each other, of which the last counts, or several independent runs.
 
   maskedface evaluate runs/cosine --against runs/frozen
-  maskedface evaluate runs/cosine --learner svm                  (another classifier on the embedding)
+  maskedface evaluate runs/cosine --learner svm                  (another classifier)
   maskedface evaluate runs/whole runs/upper --join               (their embeddings, concatenated)
   maskedface evaluate runs/cosine --data OTHER --domain masked   (the same people, other images)
 
 With --protocol embeddings are compared and the run's classes are not used: RUN may then also be
 "dlib" or a .keras file, of several seeds the first counts, and the faces may be of any people.
 
-  maskedface evaluate dlib --protocol lfw --data LFW                          (a published pair list)
-  maskedface evaluate runs/cosine --against dlib --protocol mfr2 --data MFR2  (paired differences)
+  maskedface evaluate dlib --protocol lfw --data LFW                         (a published pair list)
+  maskedface evaluate runs/cosine --against dlib --protocol mfr2 --data MFR2 (paired differences)
   maskedface evaluate dlib --protocol c-rmfrd --data RMFRD --list AFDB_final_Jeff.csv
-  maskedface evaluate dlib --protocol c-rmfrd --data RMFRD --list GALLERY.csv PROBES.csv  (rank-k)
-  maskedface evaluate dlib runs/cosine --protocol open_set --manifest M --data D  (a manifest column)
+  maskedface evaluate dlib --protocol c-rmfrd --data RMFRD --list GALLERY.csv PROBES.csv (rank-k)
+  maskedface evaluate dlib runs/cosine --protocol open_set --manifest M --data D (a manifest column)
 
 Faces are detected unless the rows have landmarks or an alignment (--landmarks). A list with masked
 and unmasked faces is also scored over all pairs of its images: masked-unmasked and masked-masked.

@@ -3,8 +3,8 @@
   maskedface gallery list --gallery friends.npz                      (people and numbers of faces)
   maskedface gallery copy --gallery friends.npz --to postgresql://ada@db.example/faces?gallery=friends
   maskedface gallery history --gallery postgresql://...              (who changed what, and when)
-  maskedface gallery index --gallery postgresql://... --kind hnsw    (for about 100,000 people or more)
-  maskedface gallery compact --gallery postgresql://...              (purge deleted data from the files)
+  maskedface gallery index --gallery postgresql://... --kind hnsw    (for 100,000 or more people)
+  maskedface gallery compact --gallery postgresql://...              (purge deleted data)
 
 A gallery is a file that `maskedface enroll` writes; a .sqlite, .sqlite3 or .db file, for several
 processes on one machine; or postgresql://[USER@]HOST[:PORT]/DATABASE[?gallery=NAME]. Put passwords

@@ -209,7 +209,7 @@ def test_thresholds_that_cannot_be_chosen_anew_are_said_with_their_rate(
     strangers.rename(strangers.parent / "elsewhere")
     assert main(enrolling("Bob")) == 0
     printed = capsys.readouterr().out
-    assert "thresholds stay those for 1 people enrolled" in printed
+    assert "thresholds unchanged, for 1 people enrolled" in printed
     assert "2 are enrolled now, not 1: expect an FPIR of about 0.44, not 0.25" in printed
 
 
@@ -236,7 +236,7 @@ def test_copies_of_strangers_earn_no_threshold_and_lose_nobody(
         with Image.open(folder / "0.png") as photo:
             photo.convert("RGB").save(folder / "copy.jpg", quality=80)
     assert main([*enrolling("Ada"), "--strangers", str(strangers), "--fpir", "0.125"]) == 1
-    assert "no threshold of the gallery's own: " in capsys.readouterr().out
+    assert "the gallery is not calibrated: " in capsys.readouterr().out
     made = Gallery.load(gallery)
     assert "Ada" in made and made.calibration is None
 

@@ -184,7 +184,7 @@ def test_people_are_replaced_added_to_and_removed(
     assert Gallery.load(words[1]).people["p3"] == 3
     assert main([*again, "--existing", "replace"]) == 0
     assert Gallery.load(words[1]).people["p3"] == 1
-    assert "thresholds stay those for 10 people" in capsys.readouterr().out
+    assert "thresholds unchanged, for 10 people" in capsys.readouterr().out
     assert main(["enroll", "--gallery", words[1], "--remove", "p3"]) == 0
     assert "p3" not in Gallery.load(words[1])
     assert main(["enroll", "--gallery", words[1], "--remove", "p3"]) == 2
