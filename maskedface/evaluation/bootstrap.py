@@ -64,8 +64,7 @@ def paired_difference(
 
     Returns:
         {"difference": mean, "low": 2.5 %, "high": 97.5 %}. The difference is significant if the
-        interval
-        excludes 0.
+        interval excludes 0.
 
     Raises:
         ValueError: if the shapes differ or are empty.

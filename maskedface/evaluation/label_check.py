@@ -72,10 +72,9 @@ def check_labels(faces: EmbeddedFaces, *, margin: float = MARGIN) -> LabelCheck:
 
     Each face, masked or not, is compared with the mean of each person's unmasked faces, because
     masked faces are similar to each other. The mean of its own person leaves out all faces from its
-    photograph.
-    The network must not be trained on these people, as it would have learned the wrong labels.
-    `docs/datasets.md` reports the share of injected label noise that is found, and the share of
-    errors.
+    photograph. The network must not be trained on these people, as it would have learned the wrong
+    labels. `docs/datasets.md` reports the share of injected label noise that is found, and the
+    share of errors.
 
     Args:
         faces: the embedded faces; templates and cohort are ignored. Faces with an unknown

@@ -111,8 +111,7 @@ def match_probes(
         own_photo: what to do with a probe whose own photograph, unmasked, is among its person's
             gallery faces. "keep" keeps it, which is optimistic; "skip" leaves the probe out;
             "leave_out" compares the probe with its person's other photographs only, and skips it if
-            there are none.
-            Unmasked probes are gallery faces themselves and need "leave_out".
+            there are none. Unmasked probes are gallery faces themselves and need "leave_out".
         enrolled: the people in the gallery; default: all with an unmasked face. If given, the
             probes of other people are kept as unknown ones; else they are left out.
 

@@ -208,8 +208,7 @@ def tar_difference(
 
     Returns:
         {"difference": TAR minus the baseline's, "low": 2.5 %, "high": 97.5 %}, a bootstrap interval
-        over
-        people. The difference is significant if the interval excludes 0.
+        over people. The difference is significant if the interval excludes 0.
 
     Raises:
         ValueError: as `tar_at_far`, or if the shapes differ.

@@ -41,7 +41,7 @@ class _PairScores(keras.metrics.Metric):
                 ops.reshape(y_pred, (-1,)),
             )
             weights = ops.ones_like(scores) if weights is None else ops.reshape(weights, (-1,))
-        # NaN scores are counted in the lowest bin.
+        # Non-finite scores are counted in the lowest bin.
         shares = (ops.where(ops.isfinite(scores), scores, -ops.ones_like(scores)) + 1) / 2
         bins = ops.cast(ops.clip(ops.floor(shares * self.num_bins), 0, self.num_bins - 1), "int32")
         for counts, chosen in ((self.genuine, same), (self.impostors, 1 - same)):

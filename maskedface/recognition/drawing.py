@@ -36,8 +36,7 @@ def draw_faces(photo: Photo, faces: Sequence[LabeledFace]) -> np.ndarray:
 
     Returns:
         uint8 array, shape (height, width, 3), RGB: the picture, scaled down to at most 2,048 px a
-        side.
-        Positive outcomes are blue, others orange.
+        side. Positive outcomes are blue, others orange.
     """
     image = read_photo(photo).image
     picture = Image.fromarray(image)

@@ -77,8 +77,7 @@ class Gallery:
         source: str, the name of the model, shown to users; the command line loads it if no model is
             given.
         cohort: people for cohort score normalization (`evaluation.Cohort`), stored in the gallery's
-            file;
-            None for plain cosine similarities.
+            file; None for plain cosine similarities.
         masks: int in [0, 100], number of masks that a `Recognizer` draws on each unmasked face that
             it enrolls, so that masked probes match (`masking.masked_templates`); stored in the
             file.

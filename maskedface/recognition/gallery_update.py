@@ -121,8 +121,7 @@ class GalleryUpdate:
             ValueError: if the gallery to remove people from does not exist, the gallery is of
                 another model or kind, a person to remove is not enrolled, a person to refuse is, no
                 photograph shows a face, there are too few strangers, or only thresholds are wanted
-                and they cannot be chosen.
-                Nothing is written then.
+                and they cannot be chosen. Nothing is written then.
             OSError: if a path does not exist or the gallery cannot be written.
         """
         if self.made_from is not None and not len(self.made_from):
