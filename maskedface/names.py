@@ -7,7 +7,7 @@ import os
 import unicodedata
 from collections.abc import Iterable
 
-# bytes of a file's name: the least that a file system in use bears (eCryptfs; most bear 255)
+# bytes of a file name: the limit of eCryptfs, the lowest of common file systems (most allow 255)
 _LONGEST_FILE = 143
 LONGEST = 1_000  # characters: four times the longest name that a folder can have
 _JOINERS = "\u200c\u200d"  # spell Persian and Hindi names, and move nothing else
@@ -87,13 +87,13 @@ def near_path(path: str | os.PathLike[str]) -> str:
 
 
 def picture_path(folder: str, number: int, photo: str, ending: str = ".jpg") -> str:
-    """Where the picture of a photograph goes: a number, and as much of its name as fits.
+    """The path for a photograph's picture: a number, and as much of the photograph's name as fits.
 
     Args:
         folder: the folder of pictures.
-        number: int, of the photograph.
+        number: int, the photograph's number.
         photo: the photograph's path.
-        ending: of the picture's name.
+        ending: the file extension of the picture.
     """
     before = f"{number:04d}-"
     stem = os.path.splitext(os.path.basename(photo))[0]

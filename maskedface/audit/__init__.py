@@ -1,4 +1,4 @@
-"""What a data set holds: unreadable files, copies, images that seem to lie in the wrong folder."""
+"""Data set audit: unreadable files, duplicates, images that are probably in the wrong folder."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""The audit as a picture: images a person, sizes, and what was found."""
+"""The audit as a picture: images per person, image sizes, and findings."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _COLOURS = {"unmasked": "#4477aa", "masked": "#ee6677"}  # Paul Tol's bright sch
 
 
 def draw_audit(report: AuditReport, path: str | os.PathLike[str]) -> None:
-    """Draws a report; the first panel is the paper's Figure 4, images a person.
+    """Draws a report; the first panel is the paper's Figure 4, images per person.
 
     Args:
         report: from `audit.audit_images`.
         path: the PNG file to write.
 
     Raises:
-        ModuleNotFoundError: if matplotlib is not installed; the message has the pip line.
+        ModuleNotFoundError: if matplotlib is not installed; the message has the pip command.
         OSError: if the file cannot be written.
     """
     with from_extra("report", "matplotlib"):
@@ -47,7 +47,7 @@ def _draw_people(axes: Any, report: AuditReport) -> None:
     axes.set_yscale("symlog", linthresh=10)  # fifty times more unmasked than masked in RMFRD
     axes.set_ylim(0)
     axes.margins(x=0)
-    axes.set(title="Images a person", xlabel="people, by unmasked images", ylabel="images")
+    axes.set(title="Images per person", xlabel="people, by unmasked images", ylabel="images")
     axes.legend(frameon=False)
 
 
@@ -68,7 +68,7 @@ def _draw_findings(axes: Any, report: AuditReport) -> None:
         "copies": report.copies,
         "copies under two people": len(report.duplicates_across_people),
         "one-image people": len(report.single_image),
-        "turned by EXIF": len(report.turned),
+        "rotated by EXIF": len(report.turned),
         "wrong extension": len(report.misnamed),
         "black or uniform": len(report.blank),
         "other domain?": len(report.domain_check.suspects),
@@ -77,4 +77,4 @@ def _draw_findings(axes: Any, report: AuditReport) -> None:
     axes.bar_label(bars, padding=3)
     axes.invert_yaxis()
     axes.margins(x=0.15)
-    axes.set(title="Found", xlabel="files, groups or people")
+    axes.set(title="Findings", xlabel="files, groups or people")

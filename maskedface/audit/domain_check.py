@@ -1,4 +1,5 @@
-"""Which images look as if they lie in the wrong domain's folder: the mask estimate against the labels."""
+"""Finds images that are probably labeled with the wrong domain, by comparison with the mask
+estimate."""
 
 from __future__ import annotations
 
@@ -10,11 +11,12 @@ import numpy as np
 
 from maskedface.datasets.face_index import Domain, Face
 
-# Ours, by 5 % of labels flipped on RMFRD's people with fewer than 8 masked images: 0.1 finds 0.03 fewer,
-# 0.4 names half as many again that are right (`tools/measure_domain_check.py`).
+# Measured with 5 % of the labels flipped on RMFRD's people with fewer than 8 masked images: 0.1
+# finds a share of 0.03 fewer, 0.4 flags half as many correct labels again
+# (`tools/measure_domain_check.py`).
 _THRESHOLD = 0.2
-_MIN_ACCURACY = 0.75  # where it agrees less often than this with the labels it names nobody
-_MIN_IMAGES = 50  # below, the agreement says nothing and is not looked at
+_MIN_ACCURACY = 0.75  # below this agreement with the labels no suspects are reported
+_MIN_IMAGES = 50  # with fewer images the agreement is not significant and is ignored
 
 
 class Suspect(NamedTuple):
@@ -22,7 +24,7 @@ class Suspect(NamedTuple):
 
     Attributes:
         path: str, as in the index.
-        domain: the domain its row names: "masked" or "unmasked".
+        domain: the labeled domain: "masked" or "unmasked".
         probability: float in [0, 1], the estimate's probability that this domain is right.
     """
 
@@ -33,16 +35,16 @@ class Suspect(NamedTuple):
 
 @dataclass(frozen=True)
 class DomainCheck:
-    """What the check found, and how far to trust it.
+    """Results of the check, and their reliability.
 
     Attributes:
         suspects: tuple of `Suspect`, the least probable first.
-        checked: int, images looked at.
-        unplaced: int, images not looked at, as nothing says where their face lies.
+        checked: int, number of checked images.
+        unplaced: int, number of images not checked, as they have no landmarks or alignment.
         balanced_accuracy: float in [0, 1], the share of images for which the estimate agrees with the
-            label, a mean over the domains that there are; None if not run.
+            label, averaged over the domains present; None if not run.
         threshold: float in [0, 1], images below this probability are suspects.
-        skipped: str, why no suspects are named; "" where they are.
+        skipped: str, why no suspects are reported, or "".
     """
 
     suspects: tuple[Suspect, ...] = ()
@@ -59,44 +61,44 @@ def suspect_domains(
     *,
     threshold: float = _THRESHOLD,
 ) -> DomainCheck:
-    """Finds unmasked faces among the masked and the reverse, by `masking.masked_probability`.
+    """Finds unmasked faces labeled as masked and vice versa, by `masking.masked_probability`.
 
-    Nothing is learnt from the index, so one domain alone can be checked. It flags some images that are
-    rightly labeled: look before removing. docs/datasets.md has the share of flipped labels that it
-    finds, and of its suspects that are flipped.
+    Nothing is fitted to the index, so a single domain can be checked. Some flagged images have
+    correct labels: inspect them before removing any. docs/datasets.md reports recall and precision
+    for flipped labels.
 
     Args:
-        faces: the rows to judge.
-        probabilities: of each row, in [0, 1], that a mask is worn; None where that is not known, as
-            nothing says where the face lies.
-        threshold: float in (0, 1): suspects are the rows whose own domain is less probable.
+        faces: the rows to check.
+        probabilities: the probability of a mask for each row, in [0, 1]; None if it is unknown, as
+            the row has no landmarks or alignment.
+        threshold: float in (0, 1): suspects are the rows whose labeled domain is less probable.
 
     Returns:
-        A `DomainCheck`. It names no suspects and says why in `skipped` where no probability is known, or
-        where of 50 images or more the estimate agrees with too few labels.
+        A `DomainCheck`. It has no suspects, and the reason in `skipped`, if no probability is
+        known, or if for 50 or more images the estimate agrees with too few labels.
 
     Raises:
-        ValueError: if there are not as many probabilities as rows, one is out of range, or `threshold` is.
+        ValueError: if the lengths differ, or a probability or `threshold` is out of range.
     """
     if len(faces) != len(probabilities):
         raise ValueError(
-            "probabilities must hold one a row. "
+            "probabilities must have one value per row. "
             f"Received: {len(probabilities)} for {len(faces)} rows"
         )
     if not 0 < threshold < 1:
         raise ValueError(f"threshold must be between 0 and 1. Received: threshold={threshold}")
-    masked = np.array(probabilities, "float64")  # NaN where it is not known
+    masked = np.array(probabilities, "float64")  # NaN if unknown
     outside = masked[(masked < 0) | (masked > 1)]
     if outside.size:
         raise ValueError(f"probabilities must be in [0, 1]. Received: {outside[0]}")
     known = np.isfinite(masked)
     checked, unplaced = int(known.sum()), int((~known).sum())
     if not checked:
-        skipped = "nothing says where the faces lie: --landmarks find looks for them"
+        skipped = "the faces have no landmarks or alignment: --landmarks find detects them"
         return DomainCheck(
             unplaced=unplaced,
             threshold=threshold,
-            skipped=skipped if unplaced else "no image decodes",
+            skipped=skipped if unplaced else "no image can be decoded",
         )
     labels = np.array([face.domain == "masked" for face in faces])
     own = np.where(labels, masked, 1 - masked)
@@ -105,7 +107,9 @@ def suspect_domains(
     ]
     accuracy = float(np.mean(agreement))
     if accuracy < _MIN_ACCURACY and checked >= _MIN_IMAGES:
-        skipped = f"it cannot tell the domains apart here (balanced accuracy {accuracy:.2f})"
+        skipped = (
+            f"the estimate cannot separate the domains here (balanced accuracy {accuracy:.2f})"
+        )
         return DomainCheck((), checked, unplaced, accuracy, threshold, skipped)
     suspects = tuple(
         Suspect(faces[row].path, faces[row].domain, float(own[row]))

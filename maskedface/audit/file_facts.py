@@ -1,4 +1,4 @@
-"""What the audit keeps of one image file, from reading it once."""
+"""The facts about one image file that the audit collects."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from maskedface.images.formats import misnamed
 from maskedface.images.reading import ImageError, decode, is_turned, open_image, read_file
 from maskedface.masking import masked_probability
 
-# Images above this many pixels are decoded one at a time, so that many threads do not hold many.
+# Larger images are decoded one at a time, to limit memory with many threads.
 _LARGE = 16_000_000
 _ONE_LARGE = threading.Lock()
 
-# An image is nearly black where 99 of 100 values of its pixels lie below the first, nearly uniform where 98
-# of 100 lie within the second of each other in each color; gray levels. Photographs of faces are far from
-# both (docs/reliability.md has counts).
+# In gray levels: an image is nearly black if 99 % of its pixel values are below the first, and
+# nearly uniform if in each color 98 % are within a range of the second. Photographs of faces are
+# far from both (docs/reliability.md has counts).
 _BLACK, _UNIFORM = 32, 8
-_LOOKED_AT = 10_000  # pixels at most, evenly spread
+_LOOKED_AT = 10_000  # maximum number of pixels, evenly sampled
 
 
 class FileFacts(NamedTuple):
-    """What is known of one file.
+    """The facts about one file.
 
     Attributes:
-        problem: str, why it cannot be used; "" where it decodes. The rest is then filled.
-        digest: bytes, BLAKE2b (128 bits) of the content; b"" where the file cannot be read.
-        width, height: int, pixels, as seen upright.
-        turned: bool, whether its EXIF orientation turns or mirrors it.
-        mismatch: str, the content's format where the name promises another, else "".
-        masked: float in [0, 1], `masking.masked_probability`; None where it was not asked for.
-        blank: str, "nearly black" or "nearly uniform" where hardly anything can be seen, else "".
+        problem: str, why it cannot be used; "" if it can be decoded, and only then the rest is set.
+        digest: bytes, BLAKE2b (128 bits) of the content; b"" if the file cannot be read.
+        width, height: int, pixels, after the EXIF orientation.
+        turned: bool, whether its EXIF orientation rotates or mirrors it.
+        mismatch: str, the format of the content if the file extension is of another, else "".
+        masked: float in [0, 1], `masking.masked_probability`; None if not computed.
+        blank: str, "nearly black", "nearly uniform", or "".
     """
 
     problem: str = ""
@@ -55,11 +55,12 @@ def read_facts(path: str, source: geometry.Source | None = None) -> FileFacts:
 
     Args:
         path: str, the full path.
-        source: where the face is, as for `geometry.chip_matrix`; None = the mask is not asked for.
+        source: the location of the face, as for `geometry.chip_matrix`; None skips the mask
+            estimate.
 
     Returns:
-        `FileFacts`; a file that is missing, unreadable, no image, damaged or too large has its
-        `problem` set, nothing is raised for it.
+        `FileFacts`; for a file that is missing, unreadable, not an image, damaged or too large
+        `problem` is set, and nothing is raised.
     """
     digest = b""
     try:
@@ -72,7 +73,7 @@ def read_facts(path: str, source: geometry.Source | None = None) -> FileFacts:
     except ImageError as error:
         return FileFacts(error.reason, digest)
     except FileNotFoundError:
-        return FileFacts("a link to nothing" if os.path.lexists(path) else "missing")
+        return FileFacts("a broken link" if os.path.lexists(path) else "missing")
     except OSError as error:
         return FileFacts(f"unreadable: {error.strerror}")
 
@@ -94,13 +95,13 @@ def _facts(
 
 
 def blankness(pixels: np.ndarray) -> str:
-    """Says why hardly anything can be seen on an image.
+    """Whether an image is nearly black or nearly uniform.
 
     Args:
         pixels: uint8 array, shape (height, width, 3), RGB.
 
     Returns:
-        "nearly black", "nearly uniform", or "" where there is something.
+        "nearly black", "nearly uniform", or "".
     """
     flat = pixels.reshape(-1, 3)
     low, high = np.percentile(flat[:: 1 + len(flat) // _LOOKED_AT], (1, 99), axis=0)

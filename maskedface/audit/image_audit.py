@@ -1,4 +1,4 @@
-"""What is wrong with a data set, found by reading every file once; nothing is changed."""
+"""Finds problems in a data set by reading every file once; nothing is changed."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from maskedface.images.in_threads import read_many
 from maskedface.names import shown
 from maskedface.reprs import short_repr
 
-_SHOWN = 5  # rows of each list in the text; the JSON has all
+_SHOWN = 5  # rows of each list in the text; the JSON lists all
 
 
 @dataclass(frozen=True)
 class AuditReport:
-    """What `audit_images` found. Paths are relative to the index's root.
+    """Results of `audit_images`. Paths are relative to the index's root.
 
     Attributes:
-        images, people: int, rows and people of the index.
-        undecodable: (path, reason) of each file that cannot be used.
-        excluded: (path, reason) of the files that the source had left out.
-        duplicates: groups of paths whose files are byte for byte the same.
-        duplicates_across_people: those of the groups that lie under two people.
-        duplicates_across_domains: those of the groups that lie in both domains.
-        only_in: {domain: people with images of that domain alone}.
-        single_image: people with one image.
+        images, people: int, numbers of rows and people of the index.
+        undecodable: (path, reason) for each file that cannot be used.
+        excluded: (path, reason) for each file that the index excludes.
+        duplicates: groups of paths with byte-identical files.
+        duplicates_across_people: the groups with files of different people.
+        duplicates_across_domains: the groups with files of both domains.
+        only_in: {domain: people with images of that domain only}.
+        single_image: people with a single image.
         per_person: {person: {"masked": images, "unmasked": images}}, the paper's Figure 4.
-        sizes: {"width x height": images}, as seen upright, the most common first.
-        turned: paths with an EXIF orientation that turns or mirrors them.
-        misnamed: (path, format by content) where the extension promises another.
-        blank: (path, "nearly black" or "nearly uniform") of the images that show hardly anything.
-        unaligned: int, images of which neither landmarks nor an alignment are known.
-        domain_check: `DomainCheck`, images that look like the other domain.
+        sizes: {"width x height": images}, after the EXIF orientation, the most common first.
+        turned: paths of images whose EXIF orientation rotates or mirrors them.
+        misnamed: (path, format by content) if the file extension is of another format.
+        blank: (path, "nearly black" or "nearly uniform") for blank images.
+        unaligned: int, number of images without landmarks or alignment.
+        domain_check: the `DomainCheck` with images that look like the other domain.
     """
 
     images: int
@@ -62,15 +62,15 @@ class AuditReport:
     __repr__ = short_repr
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as plain values for `json.dump`.
+        """Returns a JSON-serializable dict.
 
-        Names that do not decode keep their surrogates, which JSON writes as `\\udcXX`, so
-        `os.fsencode` of what is read back is the file's own name.
+        Undecodable file names keep their surrogates, which JSON writes as `\\udcXX`, so that
+        `os.fsencode` of the name read back is the original file name.
         """
         return dataclasses.asdict(self)
 
     def to_text(self) -> str:
-        """A summary to read: counts, and the first rows of each list."""
+        """A text summary: counts, and the first rows of each list."""
         masked = sum(counts["masked"] for counts in self.per_person.values())
         sizes = list(self.sizes.items())
         common = ", ".join(f"{size} ({count})" for size, count in sizes[:3])
@@ -90,8 +90,8 @@ class AuditReport:
             ("groups of identical files under two people", self.duplicates_across_people),
             ("people with a single image", self.single_image),
             *((f"people only {domain}", people) for domain, people in self.only_in.items()),
-            ("images turned by EXIF", self.turned),
-            ("images whose extension is wrong", self.misnamed),
+            ("images rotated by EXIF", self.turned),
+            ("images with the wrong extension", self.misnamed),
             ("images nearly black or uniform", self.blank),
             (
                 f"images that look like the other domain: {self._trust()}",
@@ -107,17 +107,17 @@ class AuditReport:
 
     @property
     def copies(self) -> int:
-        """How many files could go without losing content: all but one of each group."""
+        """The number of redundant files: all but one of each group."""
         return sum(len(group) - 1 for group in self.duplicates)
 
     def _trust(self) -> str:
         check = self.domain_check
         if check.skipped:
-            return f"not looked for, {check.skipped}"
-        unplaced = f"; {check.unplaced} without landmarks not looked at" if check.unplaced else ""
+            return f"not checked, {check.skipped}"
+        unplaced = f"; {check.unplaced} without landmarks not checked" if check.unplaced else ""
         return (
             f"an estimate that agrees with {check.balanced_accuracy:.3f} of the labels{unplaced}; "
-            "look before removing any"
+            "inspect them before removing any"
         )
 
 
@@ -127,7 +127,7 @@ def audit_images(
     progress: bool = True,
     check_domains: bool = True,
 ) -> AuditReport:
-    """Reads every file of an index once and reports what is wrong.
+    """Reads every file of an index once and reports problems.
 
     >>> from maskedface import audit, synthetic
     >>> index = synthetic.draw_people("drawn", people=2, photos=2, size=32)
@@ -137,14 +137,14 @@ def audit_images(
 
     Args:
         index: the rows.
-        progress: whether a progress bar is drawn, on stderr.
-        check_domains: whether to look for images in the wrong domain (`suspect_domains`), among those
-            whose rows say where the face lies.
+        progress: whether to show a progress bar on stderr.
+        check_domains: whether to look for images in the wrong domain (`suspect_domains`), among
+            those with landmarks or an alignment.
 
     Returns:
-        An `image_audit.AuditReport`: its attributes hold what was found, `to_text()` sums it up and
-        `to_json()` gives all of it as plain values. No file makes this raise: each problem is a row of
-        the report.
+        An `image_audit.AuditReport`: its attributes have the findings, `to_text()` a summary, and
+        `to_json()` everything as a JSON-serializable dict. No file raises an error: each problem is
+        a row of the report.
     """
 
     def read(face: Face) -> FileFacts:
@@ -167,7 +167,7 @@ def audit_images(
     sizes = Counter(f"{fact.width} x {fact.height}" for _, fact in good)
 
     def listed(name: str) -> list[tuple[str, Any]]:
-        """The paths of the files of which something was found, and what."""
+        """The (path, value) of the files for which a fact is set."""
         found = ((face.path, getattr(fact, name)) for face, fact in rows)
         return [row for row in found if row[1]]
 
@@ -192,12 +192,12 @@ def audit_images(
         unaligned=sum(not is_placed(face) for face in index.faces),
         domain_check=suspect_domains([face for face, _ in good], [fact.masked for _, fact in good])
         if check_domains
-        else DomainCheck(skipped="not asked for"),
+        else DomainCheck(skipped="as requested"),
     )
 
 
 def usable(index: FaceIndex, report: AuditReport) -> FaceIndex:
-    """The index without the files that cannot be used, which move to its `excluded`.
+    """Returns the index without unusable files, which are moved to its `excluded`.
 
     >>> from maskedface import audit, synthetic
     >>> index = synthetic.draw_people("cut", people=2, photos=2, size=32)
@@ -211,7 +211,7 @@ def usable(index: FaceIndex, report: AuditReport) -> FaceIndex:
         report: from `audit_images(index)`.
 
     Returns:
-        A `FaceIndex` of the same root, its rows those of the files that decode.
+        A `FaceIndex` with the same root and the rows whose files can be decoded.
     """
     bad = {row.path for row in report.undecodable}
     kept = (face for face in index.faces if face.path not in bad)

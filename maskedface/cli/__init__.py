@@ -1,1 +1,1 @@
-"""The `maskedface` command: one file a sub-command, imported when it is called."""
+"""The `maskedface` command: one module per subcommand, imported when it is called."""

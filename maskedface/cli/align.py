@@ -1,11 +1,11 @@
-"""Find the five points of every face once, and write a manifest that has them.
+"""Detect the five landmarks of every face once, and write them to a manifest.
 
   maskedface align --data RMFRD --out aligned.csv
   maskedface train --data RMFRD --landmarks aligned.csv ...
 
-A killed search goes on where it stopped; a finished one costs nothing until a file changes. The images
-found worst are drawn beside the manifest, to be looked at. Exit code 1: some image has no face or cannot
-be read.
+An interrupted run resumes where it stopped, and a finished one is reused until a file changes. A
+contact sheet of the worst detections is written beside the manifest, for visual inspection.
+Exit codes: 0 success; 1 some image has no face or could not be read; 2 a user error.
 """
 
 from __future__ import annotations
@@ -27,34 +27,38 @@ if TYPE_CHECKING:
     from maskedface.datasets import FaceIndex
     from maskedface.landmarks.finding import Aligned
 
-_SHOWN = 5  # images of a kind that are named
+_SHOWN = 5  # images listed per state
 _BEFORE, _STATED = "landmarks before", "alignment stated"
-_NOT_FOUND = ("not found", "unreadable", _BEFORE, _STATED)  # the states that name no finder
+_NOT_FOUND = ("not found", "unreadable", _BEFORE, _STATED)  # the states that do not name a detector
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's words to a parser."""
+    """Adds the command's arguments to a parser."""
     data.add_data_arguments(parser, landmarks=False)
     output = parser.add_argument_group("output")
     output.add_argument("--out", required=True, metavar="CSV", help="the manifest to write")
     output.add_argument(
         "--sheet",
         metavar="FILE|none",
-        help="picture of the 48 worst; default: beside --out, as NAME.worst.png",
+        help="contact sheet of the 48 worst; default: NAME.worst.png beside --out",
     )
-    output.add_argument("--json", metavar="FILE", help="write counts, and what has no face, there")
-    add_count(output, "--processes", "default: as many as processors for many images")
+    output.add_argument(
+        "--json", metavar="FILE", help="write counts and the images without a face to FILE"
+    )
+    add_count(output, "--processes", "worker processes; default: one per CPU core for many images")
     group = parser.add_argument_group("crops")
     group.add_argument(
-        "--crops", metavar="DIR", help="write each found face there, warped, and a manifest.csv"
+        "--crops",
+        metavar="DIR",
+        help="write an aligned crop of each detected face and a manifest.csv to DIR",
     )
     group.add_argument(
         "--crops-alignment",
         default="arcface",
         metavar="NAME",
-        help="what to (arcface, dlib, vggface2); default: arcface",
+        help="alignment of the crops (arcface, dlib, vggface2); default: arcface",
     )
-    add_count(group, "--crops-size", "pixels a side", 112)
+    add_count(group, "--crops-size", "height and width in pixels", 112)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -94,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     if args.crops:
         summary["crops"] = _write_crops(args, aligned.index, protocols)
     five = sum(face.landmarks is not None for face in aligned.index.faces)
-    print(f"{args.out}: {len(index)} images, {five} of them with landmarks. Go on with")
+    print(f"{args.out}: {len(index)} images, {five} of them with landmarks. Next:")
     print(f"  {shlex.join(['maskedface', 'train', *_source(args), '--landmarks', args.out])}")
     if args.json:
         write_json(args.json, summary)
@@ -102,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _checked_outputs(args: argparse.Namespace) -> str:
-    """Refuses paths that could not be written in the end; the sheet's, "" for none."""
+    """Refuses paths that cannot be written. Returns the contact sheet's path, "" for none."""
     sheet = f"{os.path.splitext(args.out)[0]}.worst.png" if args.sheet is None else args.sheet
     sheet = "" if sheet == "none" else sheet
     json = "" if args.json == STANDARD_OUTPUT else args.json
@@ -118,7 +122,7 @@ def _checked_outputs(args: argparse.Namespace) -> str:
 
 
 def _protocols(args: argparse.Namespace, index: FaceIndex) -> dict[str, dict[str, FaceIndex]]:
-    """The manifest's protocol columns, of the rows that are left."""
+    """The manifest's protocol columns, restricted to the remaining rows."""
     from maskedface.datasets.manifest import read_protocols
 
     if not args.manifest:
@@ -132,7 +136,7 @@ def _protocols(args: argparse.Namespace, index: FaceIndex) -> dict[str, dict[str
 
 
 def _counts(index: FaceIndex, aligned: Aligned) -> dict[str, dict[str, int]]:
-    """{state: {domain: images}}; every row is in one."""
+    """Image counts as {state: {domain: count}}; every row is counted once."""
     counted: Counter[tuple[str, str]] = Counter()
     for face in index.faces:
         finding = aligned.findings.get(face.path)
@@ -144,7 +148,7 @@ def _counts(index: FaceIndex, aligned: Aligned) -> dict[str, dict[str, int]]:
 
 
 def _described(state: str) -> str:
-    """A state in words; that of a found face is its finder's name."""
+    """A state as shown to users; the state of a detected face is its detector's name."""
     if state in _NOT_FOUND:
         return state
     if state == "aligner":
@@ -160,7 +164,7 @@ def _print_lacking(aligned: Aligned) -> None:
         lacking = sorted((p, f) for p, f in aligned.findings.items() if f.state == state)
         if lacking:
             print(f"{len(lacking)} {state}")
-            # A reason names its file.
+            # A problem's text includes the file's name.
             names = [shortened(finding.problem or path, 1000) for path, finding in lacking]
             print_some(names, _SHOWN, " (--json names all)")
 
@@ -177,7 +181,8 @@ def _write_crops(
     manifest = os.path.join(args.crops, "manifest.csv")
     print(
         f"{manifest}: {len(made)} crops of {size} px, aligned as {alignment}, "
-        f"{len(made.excluded)} images without; train on them with --manifest {shlex.quote(manifest)}"
+        f"{len(made.excluded)} images without a face; to train on them: --manifest "
+        f"{shlex.quote(manifest)}"
     )
     return {
         "folder": args.crops,
@@ -189,7 +194,7 @@ def _write_crops(
 
 
 def _source(args: argparse.Namespace) -> list[str]:
-    """The words with which another command reads the same rows."""
+    """The arguments with which another command reads the same rows."""
     words = []
     for name in ("data", "domain", "manifest", "alignment"):
         if getattr(args, name):

@@ -1,4 +1,4 @@
-"""Read every image of a data set once and report what is wrong with it; nothing is changed.
+"""Read every image of a data set and report problems; nothing is changed.
 
 maskedface audit --data RMFRD --picture audit.png --write-clean clean.csv
 maskedface audit --data RMFRD --landmarks find --model dlib --json audit.json
@@ -18,33 +18,33 @@ from maskedface.names import shown
 if TYPE_CHECKING:
     from maskedface.recognition.labels import Contradicted
 
-_SHOWN = 5  # faces and people printed; --json has all
+_SHOWN = 5  # faces and people printed; --json lists all
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's words to a parser."""
+    """Adds the command's arguments to a parser."""
     data.add_data_arguments(parser)
     group = parser.add_argument_group("report")
-    group.add_argument("--json", metavar="FILE", help="write the whole report there")
-    group.add_argument("--picture", metavar="FILE", help="draw it as a PNG there")
+    group.add_argument("--json", metavar="FILE", help="write the full report to FILE")
+    group.add_argument("--picture", metavar="FILE", help="draw the report as a PNG")
     group.add_argument(
         "--write-clean", metavar="CSV", help="write a manifest of the images that can be decoded"
     )
     group.add_argument(
         "--no-domain-check",
         action="store_true",
-        help="do not look for wrong masked/unmasked labels",
+        help="skip the check for wrong masked/unmasked labels",
     )
-    group = parser.add_argument_group("wrong people")
+    group = parser.add_argument_group("wrong identity labels")
     add_model(
         group,
-        "compare every face with its person's others and with everybody else's by this network, "
-        "which must not have been trained on these people",
+        "compare every face with the person's other faces and with all other people's faces, using "
+        "this network, which must not have been trained on these people",
     )
     group.add_argument(
         "--leave-out-contradicted",
         action="store_true",
-        help="leave the faces out of --write-clean whose person --model contradicts",
+        help="exclude faces whose identity label --model contradicts from --write-clean",
     )
 
 
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         from maskedface.training.lineage import refuse_people
         from maskedface.training.named_models import faces_of
 
-        refuse_people(args.model, index.people)  # before anything is read
+        refuse_people(args.model, index.people)  # before any image is read
         wanted = faces_of(args.model)
     if args.landmarks or args.model:
         (index,) = data.placed(args, wanted, index)
@@ -101,7 +101,8 @@ def _print_contradicted(model: str, found: Contradicted) -> None:
     rows, check = found.rows, found.check
     print(
         f"{len(rows)} faces whose label {shown(model)} contradicts by {check.margin:g} spreads of "
-        f"{check.spread:.3f} or more, of {len(check.rows)} compared; look before removing any"
+        f"{check.spread:.3f} or more, of {len(check.rows)} compared; inspect them before removing "
+        "any"
     )
     lines = [
         f"{row['path']}  {row['own_score']:.2f}, {row['other_person']} {row['other_score']:.2f}"
@@ -109,6 +110,6 @@ def _print_contradicted(model: str, found: Contradicted) -> None:
     ]
     print_some(lines, _SHOWN)
     nearer = float((check.other > check.own).mean()) if len(check.rows) else 0.0
-    print(f"people by share of faces nearer to somebody else (of all: {nearer:.3f})")
+    print(f"people by share of faces more similar to another person (overall: {nearer:.3f})")
     people = sorted(check.disagreement().items(), key=lambda item: (-item[1], item[0]))
     print_some([f"{person}  {share:.2f}" for person, share in people[:_SHOWN]], _SHOWN)

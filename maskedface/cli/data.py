@@ -1,4 +1,4 @@
-"""The words that say which images a command reads, shared by the commands that do."""
+"""Arguments that select a command's images, shared by all commands that read images."""
 
 from __future__ import annotations
 
@@ -21,72 +21,81 @@ def add_data_arguments(parser: argparse.ArgumentParser, *, landmarks: bool = Tru
     """Adds --data, --domain, --manifest, --alignment, --landmarks, --min-masked and --without-people.
 
     Args:
-        parser: the command's.
-        landmarks: whether --landmarks is among them: not of the command that finds them.
+        parser: the command's parser.
+        landmarks: whether to add --landmarks; False for the command that detects them.
     """
     group = parser.add_argument_group("images")
-    group.add_argument("--data", metavar="DIR", help="folder in RMFRD's layout, or of people")
+    group.add_argument(
+        "--data", metavar="DIR", help="folder in RMFRD's layout, or with one folder per person"
+    )
     group.add_argument(
         "--domain",
         choices=("masked", "unmasked"),
-        help="--data holds one folder a person, all images of this domain",
+        help="--data has one folder per person, and all images are of this domain",
     )
     group.add_argument(
-        "--manifest", metavar="CSV", help="read the rows of this file; paths start from --data"
+        "--manifest",
+        metavar="CSV",
+        help="read the rows of this file; its paths are relative to --data",
     )
     group.add_argument(
         "--alignment",
         default="",
-        help="what the images are aligned to (arcface, dlib, vggface2); default: unknown",
+        help="alignment of the images (arcface, dlib, vggface2); default: unknown",
     )
     if landmarks:
         group.add_argument(
             "--landmarks",
             metavar="find|none|FILE",
-            help="where the faces lie: find looks for each; FILE is a manifest of maskedface align; none "
-            "takes images whole, also aligned ones; default: find, where no row says it and the recipe "
-            "wants aligned faces",
+            help="source of the landmarks: find detects them; FILE is a manifest written by "
+            "maskedface align; none uses whole images, even aligned ones; default: find, if no row "
+            "has landmarks or an alignment and the recipe needs aligned faces",
         )
     add_count(
         group,
         "--min-masked",
-        "only people with both domains and at least N masked images (the paper: 8)",
+        "keep only people with both domains and at least N masked images (the paper: 8)",
     )
     group.add_argument(
         "--without-people",
         metavar="mfr2|NAME,NAME",
-        help="leave out these people's images, of training and test; mfr2: the four of MFR2 who are in LFW "
-        "and MLFW too",
+        help="exclude these people from training and test; mfr2: the four identities of MFR2 that "
+        "are also in LFW and MLFW",
     )
 
 
 def add_split_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds --protocol, --validation, --split, --train-fraction and --split-seed."""
     group = parser.add_argument_group("split")
-    group.add_argument("--protocol", metavar="COLUMN", help="the manifest's column with the parts")
+    group.add_argument(
+        "--protocol", metavar="COLUMN", help="the manifest's column that names the parts"
+    )
     group.add_argument(
         "--validation",
         type=rate,
         metavar="SHARE",
-        help="test on this share of the protocol's training rows instead: of their people where its "
-        "test shows other people, else of each person's photos; for choosing without the test rows",
+        help="test on this share of the protocol's training rows instead, held out by person if "
+        "the test part has unseen identities, else by photo; for model selection without the test "
+        "rows",
     )
     group.add_argument(
         "--split",
         choices=("by_image", "by_photo", "by_person"),
         default="by_image",
-        help="rule where no protocol is given; by_image is the paper's, and leaks photos; by_person "
-        "tests on other people",
+        help="how to split without --protocol; by_image is the paper's, and lets one photo be in "
+        "both parts; by_person tests on unseen identities",
     )
     group.add_argument("--train-fraction", type=rate, default=0.7, metavar="SHARE")
-    add_count(group, "--split-seed", "which rows, people or photos are the test", 0, least=0)
+    add_count(
+        group, "--split-seed", "seed that selects the test rows, people or photos", 0, least=0
+    )
 
 
 def read_index(args: argparse.Namespace) -> FaceIndex:
-    """The index that the words describe, but for --landmarks (`placed`).
+    """The index that the arguments select, before --landmarks is applied (`placed`).
 
     Raises:
-        ValueError: if neither --data nor --manifest is given, or nothing is left.
+        ValueError: if neither --data nor --manifest is given, or no row remains.
     """
     if args.manifest:
         index = datasets.read_manifest(args.manifest, root=args.data, alignment=args.alignment)
@@ -106,10 +115,10 @@ def read_index(args: argparse.Namespace) -> FaceIndex:
 
 
 def read_parts(args: argparse.Namespace) -> tuple[FaceIndex, FaceIndex]:
-    """(train, test) as the words describe, but for --landmarks (`placed`).
+    """(train, test) as the arguments select them, before --landmarks is applied (`placed`).
 
     Raises:
-        ValueError: if the protocol has no parts "train" and "test", or nothing is left.
+        ValueError: if the protocol has no parts "train" and "test", or no row remains.
     """
     if not args.protocol:
         index = read_index(args)
@@ -137,10 +146,10 @@ def read_parts(args: argparse.Namespace) -> tuple[FaceIndex, FaceIndex]:
 
 
 def protocol_parts(args: argparse.Namespace, *names: str) -> list[FaceIndex]:
-    """The parts of --protocol that have these names, with the rows that the words leave (`selected`).
+    """The parts of --protocol that have these names, filtered by `selected`.
 
     Raises:
-        ValueError: if the protocol, a column of --manifest, lacks one.
+        ValueError: if the protocol, a column of --manifest, lacks one of these parts.
     """
     parts = _protocol(args, *names)
     return [selected(parts[name], args) for name in names]
@@ -160,20 +169,21 @@ def _protocol(args: argparse.Namespace, *names: str) -> dict[str, FaceIndex]:
 
 
 def placed(args: argparse.Namespace, faces: str, *parts: FaceIndex) -> tuple[FaceIndex, ...]:
-    """Rows with their faces' places as --landmarks says, and a line about it on stdout.
+    """Adds landmarks to rows as --landmarks says, and prints a summary line.
 
     Args:
-        args: the words.
-        faces: "aligned" or "whole", what is wanted where --landmarks is not given (`faces_of` of
-            `training.named_models`): aligned faces are looked for if no row of any part says where its
-            face lies.
-        parts: indexes of one root, no path in two of them.
+        args: the command's parsed arguments.
+        faces: "aligned" or "whole", the faces that the model needs (`faces_of` of
+            `training.named_models`). Without --landmarks, aligned faces are detected if no row of
+            any part has landmarks or an alignment.
+        parts: indexes with one root; no path may be in two of them.
 
     Returns:
-        The parts, each with its rows.
+        The parts, in order, with the rows' landmarks.
 
     Raises:
-        ValueError: if --landmarks is no such word and no file, or the file has none of these paths.
+        ValueError: if --landmarks is neither a known value nor a file, or the file has none of
+            these paths.
     """
     from maskedface.datasets.face_places import as_whole_images, is_placed
 
@@ -206,10 +216,10 @@ def placed(args: argparse.Namespace, faces: str, *parts: FaceIndex) -> tuple[Fac
 
 
 def selected(index: FaceIndex, args: argparse.Namespace) -> FaceIndex:
-    """The rows that --without-people and --min-masked leave.
+    """The rows that --without-people and --min-masked keep.
 
     Raises:
-        ValueError: if none is left.
+        ValueError: if no row remains.
     """
     if args.without_people is not None:
         names = args.without_people
@@ -219,7 +229,9 @@ def selected(index: FaceIndex, args: argparse.Namespace) -> FaceIndex:
             f"{len(index.people) - len(kept.people)} people left out"
         )
         if not len(kept):
-            raise ValueError(f"--without-people must leave somebody. Received: {names!r}")
+            raise ValueError(
+                f"--without-people must leave at least one person. Received: {names!r}"
+            )
         index = kept
     if args.min_masked is None:
         return index
@@ -233,13 +245,13 @@ def selected(index: FaceIndex, args: argparse.Namespace) -> FaceIndex:
 
 
 def drawn_faces(masked: Sequence[bool], alignment: str, size: int, seed: int) -> np.ndarray:
-    """A drawn photograph of each of some people.
+    """Draws one synthetic photograph of each of several people.
 
     Args:
-        masked: of each whether they wear a mask.
-        alignment: what the faces are aligned to, a key of `geometry.ALIGNMENTS`.
-        size: int, their height and width in pixels.
-        seed: int.
+        masked: one bool per person, whether they wear a mask.
+        alignment: the faces' alignment, a key of `geometry.ALIGNMENTS`.
+        size: int, the faces' height and width in pixels.
+        seed: int, the random seed.
 
     Returns:
         uint8 array, shape (people, size, size, 3), RGB.

@@ -1,8 +1,9 @@
-"""See it work: draw people with and without masks, load dlib's real weights, train, evaluate.
+"""Try the library: draw people with and without masks, load dlib's weights, train and evaluate.
 
-Runs the paper's two scenarios on drawn faces: trained on unmasked faces S and tested on masked faces T;
-trained on S and a part of T and tested on the rest of T; beside them the nearest class mean without any
-training, and fine-tuning with a cosine margin. Needs `pip install "maskedface[demo]"` and no network.
+Runs the paper's two scenarios on synthetic faces: training on unmasked faces S and testing on
+masked faces T; training on S and a part of T and testing on the rest of T. For comparison it also
+runs nearest class means without training, and fine-tuning with a cosine margin.
+Needs `pip install "maskedface[demo]"` and no network.
 """
 
 from __future__ import annotations
@@ -14,14 +15,12 @@ from maskedface.cli.values import add_count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's words to a parser."""
+    """Adds the command's arguments to a parser."""
     group = parser.add_argument_group("people")
-    group.add_argument(
-        "--run", default="runs/demo", metavar="DIR", help="the folder it all goes to"
-    )
-    add_count(group, "--people", "how many people are drawn", 16, least=2)
-    add_count(group, "--photos", "photos a person and domain", 8, least=2)
-    add_count(group, "--seed", "of the people and of training", 0, least=0)
+    group.add_argument("--run", default="runs/demo", metavar="DIR", help="the output folder")
+    add_count(group, "--people", "number of people to draw", 16, least=2)
+    add_count(group, "--photos", "photos per person and domain", 8, least=2)
+    add_count(group, "--seed", "random seed of the drawn people and of training", 0, least=0)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,11 +32,11 @@ def run(args: argparse.Namespace) -> int:
     from maskedface.synthetic import draw_people
     from maskedface.training import train
 
-    dlib.locate()  # say what is missing before anything is drawn
+    dlib.locate()  # report missing weights before anything is drawn
     faces = draw_people(
         os.path.join(args.run, "faces"), people=args.people, photos=args.photos, seed=args.seed
     )
-    # Every drawn image is a photo of its own, so a split by image leaks none.
+    # Every drawn image is a photo of its own, so splitting by image leaks nothing.
     training_rows, test_rows = split_by_image(faces, seed=args.seed)
     parts = {"split": {"train": training_rows, "test": test_rows}}
     write_manifest(os.path.join(args.run, "manifest.csv"), faces, parts)
@@ -45,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     results = {}
     for recipe in (
         recipes.FROZEN_MEANS_S_TO_T,
-        # The paper has thousands of images: on a hundred, more steps and a higher rate do the same.
+        # The paper has thousands of images; a hundred need more steps and a higher learning rate.
         recipes.S_TO_T.override("optimizer.learning_rate=0.5", batch_size=8),
         recipes.S_AND_T_TO_T.override(batch_size=8),
         recipes.COSINE_MARGIN.override(batch_size=8),

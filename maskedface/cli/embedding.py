@@ -1,4 +1,4 @@
-"""The faces of a protocol as each model is shown them."""
+"""The faces of a protocol, prepared for each model."""
 
 from __future__ import annotations
 
@@ -21,21 +21,23 @@ def models_and_faces(
     mirror: bool = False,
     with_cohort: bool = True,
 ) -> Iterator[tuple[str, Recognizer, tuple[FaceIndex, ...], int]]:
-    """Each model, with the faces as they are shown to it (`data.placed`).
+    """Loads each model and prepares the faces for it (`data.placed`).
 
     Args:
-        args: the words for images, and those of `recognizing.add_network_words` and `add_engine`.
-        names: as for `Recognizer.load`.
+        args: parsed arguments for images, and of `recognizing.add_network_words` and `add_engine`.
+        names: model names, as for `Recognizer.load`.
         parts: as for `data.placed`.
-        mirror: whether each embedding is joined with the mirror's.
+        mirror: whether to use flip augmentation: each face's embedding is joined with its mirror
+            image's.
         with_cohort: whether a run's cohort is used.
 
     Yields:
-        (name, recognizer, parts, for how many of their images no face was found: they are taken whole).
+        (name, recognizer, parts, number of images in which no face was found; these are used
+        whole).
 
     Raises:
-        ValueError: if words do not go together.
-        FileNotFoundError: if there is no such model.
+        ValueError: if the arguments contradict each other.
+        FileNotFoundError: if a model does not exist.
     """
     refuse_network_words(args, names)
     engine = engine_choice(args)
@@ -54,11 +56,11 @@ def models_and_faces(
 
 
 def _mirrored(name: str, recognizer: Recognizer, with_cohort: bool) -> Recognizer:
-    """The recognizer with each embedding joined with the mirror's."""
+    """The recognizer with flip augmentation."""
     if with_cohort and recognizer.gallery.cohort is not None:
         raise ValueError(
-            "--mirror must not come with a run that has a cohort, which was embedded without mirrors: "
-            f"train it with mirror_join=true. Received: {name!r}"
+            "--mirror must not come with a run that has a cohort, which was embedded without "
+            f"flips: train it with mirror_join=true. Received: {name!r}"
         )
     old = recognizer.gallery
     return Recognizer(

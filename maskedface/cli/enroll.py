@@ -1,19 +1,21 @@
-"""Add people's photographs to a gallery, or remove people; choose the gallery's thresholds.
+"""Add people to a gallery from photographs, or remove people; calibrate the gallery's thresholds.
 
-  maskedface enroll --gallery friends.npz --model dlib FOLDER            (a folder a person in it)
+  maskedface enroll --gallery friends.npz --model dlib FOLDER           (one folder per person)
   maskedface enroll --gallery friends.npz --person Ada a.jpg b.jpg
   maskedface enroll --gallery friends.npz --remove Ada
-  maskedface enroll --gallery new.npz --from friends.npz --model RUN     (the same people, another network)
+  maskedface enroll --gallery new.npz --from friends.npz --model RUN    (with another network)
 
 A photograph must show one face, or one far larger than the others; others are left out and listed.
-Thresholds are chosen for --fpir and --far on photographs of strangers: those of --strangers, else of the
-folder that the gallery's thresholds come from, if it is there still, else on the faces enrolled by this
-command (with --masks under a drawn mask too), each against everybody else. 1 / FPIR photographs are needed
-at least, of which near-identical ones count once. Report figures on none of them.
-A gallery remembers its photographs: where they lie, or with --remember crops the faces themselves. --from
-makes another of them; a photograph that is gone, or is another one now, is left out and listed.
-Exit codes: 0 done; 1 done, but a photograph was left out, a picture not written, or no threshold could be
-chosen on strangers; 2 a user error, nothing was written.
+Thresholds are chosen for --fpir and --far on photographs of strangers: those of --strangers; else
+those of the folder that the gallery's thresholds came from, if it still exists; else the faces
+enrolled by this command (with --masks also under a drawn mask), each compared with everybody else.
+At least 1 / FPIR photographs are needed, of which near-duplicates count once. Do not report results
+on any of them.
+A gallery remembers its photographs: their paths, or with --remember crops the faces themselves.
+--from builds another gallery from these; a photograph that is missing or has changed is left out
+and listed.
+Exit codes: 0 success; 1 success, but a photograph was left out, a picture was not written, or no
+threshold could be chosen on strangers; 2 a user error, nothing was written.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 # seconds: the lock is held while a change is applied and saved, not while faces are read
 _PATIENCE = 60.0
-# The words that say what is to be done, as `GalleryUpdate` takes them.
+# The arguments that are passed on to `GalleryUpdate` under the same names.
 _UPDATE = (
     *("photos", "person", "remove", "existing", "keep", "masks", "remember"),
     *("strangers", "fpir", "far", "wait"),
@@ -40,12 +42,12 @@ _UPDATE = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's words to a parser."""
+    """Adds the command's arguments to a parser."""
     parser.add_argument(
         "photos",
         nargs="*",
         metavar="FOLDER|PHOTO",
-        help="folders of people, a folder each, or with --person photographs",
+        help="folders with one folder per person, or with --person photographs",
     )
     _add_people_arguments(parser.add_argument_group("people"))
     gallery = parser.add_argument_group("gallery")
@@ -55,47 +57,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recognizing.add_recognizer_arguments(parser)
     output = recognizing.add_output_arguments(parser, verbose=False)
     output.add_argument(
-        "--pictures", metavar="DIR", help="write each photograph there, with its box"
+        "--pictures", metavar="DIR", help="write each photograph with the face's box to DIR"
     )
 
 
 def _add_people_arguments(group: argparse._ActionsContainer) -> None:
-    group.add_argument("--person", metavar="NAME", help="all photographs are of this person")
+    group.add_argument("--person", metavar="NAME", help="name of the person on all photographs")
     group.add_argument(
-        "--remove", action="append", default=[], metavar="NAME", help="forget this person"
+        "--remove",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="remove this person; may be repeated",
     )
     group.add_argument(
         "--from",
         dest="made_from",
         metavar="FILE|ADDRESS",
-        help="enroll the people of this gallery by the photographs that it remembers",
+        help="enroll the people of this gallery from the photographs that it remembers",
     )
     group.add_argument(
         "--existing",
         choices=("refuse", "add", "replace"),
         default="refuse",
-        help="what to do with people who are enrolled already; default: refuse the command",
+        help="what to do with people who are already enrolled; default: refuse, which is an error",
     )
 
 
 def _add_gallery_arguments(group: argparse._ActionsContainer) -> None:
-    group.add_argument("--gallery", required=True, metavar="FILE", help="made where there is none")
+    group.add_argument(
+        "--gallery", required=True, metavar="FILE", help="the gallery; created if it does not exist"
+    )
     group.add_argument(
         "--keep",
         choices=("mean", "all"),
-        help="of a new gallery: one mean vector a person (default), or all their faces",
+        help="of a new gallery: store one mean template per person (default), or all their "
+        "embeddings",
     )
     group.add_argument(
         "--remember",
         choices=("paths", "crops", "nothing"),
-        help="what to remember of each photograph, to make the gallery again with another network: where "
-        "it lies (default of a new gallery), the face itself too, or nothing; of those enrolled no more",
+        help="what to store about each photograph, for rebuilding the gallery with another "
+        "network: its path (default of a new gallery), the face crop too, or nothing, also for "
+        "those already enrolled",
     )
     add_count(
         group,
         "--masks",
-        "of a new gallery: enroll each unmasked face with N drawn masks too, so that a network that "
-        "never saw masks finds it under one (10 is a good number; default: the run's recipe, else 0)",
+        "of a new gallery: also enroll each unmasked face with N drawn masks, so that a network "
+        "trained without masks recognizes masked probes (10 works well; default: the run's recipe, "
+        "else 0)",
         least=0,
         most=100,
     )
@@ -103,19 +114,21 @@ def _add_gallery_arguments(group: argparse._ActionsContainer) -> None:
 
 def _add_threshold_arguments(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
-        "--strangers", metavar="FOLDER", help="people not in the gallery, a folder each"
+        "--strangers", metavar="FOLDER", help="people not in the gallery, one folder per person"
     )
     parser.add_argument(
         "--fpir",
         type=rate,
         metavar="RATE",
-        help="share of strangers' faces that may get a name; default: the gallery's, else 0.01",
+        help="false positive identification rate: share of strangers' faces that may get a name; "
+        "default: the gallery's, else 0.01",
     )
     parser.add_argument(
         "--far",
         type=rate,
         metavar="RATE",
-        help="share of pairs of strangers that may pass verify; default: the gallery's, else 0.001",
+        help="false accept rate: share of pairs of strangers that may pass verify; default: the "
+        "gallery's, else 0.001",
     )
 
 
@@ -148,7 +161,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _count(args: argparse.Namespace, gallery: Gallery | None) -> float:
-    """How many faces are embedded; infinitely many where strangers' or another gallery's are, too."""
+    """Number of faces to embed; infinite if strangers or another gallery are embedded, too."""
     from maskedface.recognition import photo_files
 
     many = args.strangers or args.made_from or (gallery and gallery.calibration)
@@ -163,7 +176,7 @@ def _check_words(args: argparse.Namespace) -> None:
             "photographs, --from, --remove or --strangers must be given. Received: none"
         )
     if args.gallery == "-":
-        raise ValueError("--gallery must be a file, which is read and written. Received: '-'")
+        raise ValueError("--gallery must be a file, as it is both read and written. Received: '-'")
     if not args.made_from:
         return
     if is_one(args.made_from, args.gallery):
@@ -174,7 +187,7 @@ def _check_words(args: argparse.Namespace) -> None:
     others = [args.photos, args.person, args.alignment, args.pictures, args.fall_back != "never"]
     if any(others):
         raise ValueError(
-            "--from must come without photographs, --person, --alignment, --fall-back and --pictures: that "
-            "gallery knows whom its photographs show and how. "
+            "--from must come without photographs, --person, --alignment, --fall-back and "
+            "--pictures: the other gallery states its people and how their faces were found. "
             f"Received: --from {shown_address(args.made_from)!r} and more"
         )

@@ -1,4 +1,4 @@
-"""What `maskedface enroll` says, writes and draws of what it did."""
+"""What `maskedface enroll` prints, writes and draws after an update."""
 
 from __future__ import annotations
 
@@ -18,29 +18,27 @@ if TYPE_CHECKING:
 
 
 def report(args: argparse.Namespace, done: Updated) -> int:
-    """Prints and writes what was done, when the gallery is saved: nothing here undoes it.
+    """Reports an update. The gallery is already saved, and an error here does not undo it.
 
     Args:
-        args: the command's words.
-        done: what became of the gallery.
+        args: the command's parsed arguments.
+        done: the result of the update.
 
     Returns:
-        The exit code: 1 where a photograph was left out, thresholds were missed, or a file beside the
-        gallery not written.
+        The exit code: 1 if a photograph was left out, no threshold could be chosen, or a file other
+        than the gallery could not be written.
     """
     failed = _write(args, done)
     _print(done)
     if args.remove:
-        print(f"forgotten: {len(args.remove)}")
+        print(f"removed: {len(args.remove)}")
     for error in failed:
-        print(
-            f"the gallery is saved, but not all that was asked for: {shown(error)}", file=sys.stderr
-        )
+        print(f"the gallery is saved, but another output is not: {shown(error)}", file=sys.stderr)
     return 1 if failed or done.is_missed or any(row.error for row in done.photos) else 0
 
 
 def _write(args: argparse.Namespace, done: Updated) -> list[str]:
-    """Writes JSON and pictures; says what could not be written."""
+    """Writes JSON and pictures. Returns the error of each file that could not be written."""
     from maskedface.atomic_file import write_json
     from maskedface.recognition.drawing import LabeledFace, draw_faces
 
@@ -94,11 +92,12 @@ def _thresholds(done: Updated) -> str:
         )
     if stay is None:
         return (
-            f"no threshold of the gallery's own: {done.reason}. identify uses default ones where there are "
-            "any, not calibrated on your people; --strangers FOLDER, or a larger --fpir, chooses your own"
+            f"the gallery is not calibrated: {done.reason}. identify uses default thresholds, if "
+            "there are any, that were measured on other people; to calibrate it, give --strangers "
+            "FOLDER or a larger --fpir"
         )
-    told = f"thresholds stay those for {stay.gallery} people enrolled: {done.reason}"
+    told = f"thresholds unchanged, for {stay.gallery} people enrolled: {done.reason}"
     if len(done.gallery) == stay.gallery:
         return told
     rate = recognizing.changed_rate(done.gallery, stay)
-    return f"{told}. {rate}. --strangers FOLDER chooses anew"
+    return f"{told}. {rate}. --strangers FOLDER calibrates again"

@@ -1,24 +1,24 @@
-"""Print the results of finished runs, beside each other and beside the paper's.
+"""Print the results of finished runs, next to each other and to the paper's.
 
-Each RUN is a finished run's folder or a folder of runs: one a seed (seed-0/, seed-1/ ...), recipes that
-start from each other, of which the last counts, or several that stand beside each other.
+Each RUN is a finished run's folder, or a folder of runs: one per seed (seed-0/, seed-1/ ...),
+recipes that build on each other, of which the last counts, or several independent runs.
 
   maskedface evaluate runs/cosine --against runs/frozen
-  maskedface evaluate runs/cosine --learner svm                  (another learner on the embedding)
-  maskedface evaluate runs/whole runs/upper --join               (their embeddings, joined)
+  maskedface evaluate runs/cosine --learner svm                  (another classifier)
+  maskedface evaluate runs/whole runs/upper --join               (their embeddings, concatenated)
   maskedface evaluate runs/cosine --data OTHER --domain masked   (the same people, other images)
 
-With --protocol the embeddings are compared, not the people of the run: a RUN may then also be "dlib" or a
-.keras file, of several seeds the first counts, and faces may be of anybody.
+With --protocol embeddings are compared and the run's classes are not used: RUN may then also be
+"dlib" or a .keras file, of several seeds the first counts, and the faces may be of any people.
 
-  maskedface evaluate dlib --protocol lfw --data LFW                             (a published list of pairs)
-  maskedface evaluate runs/cosine --against dlib --protocol mfr2 --data MFR2     (and how far they differ)
+  maskedface evaluate dlib --protocol lfw --data LFW                         (a published pair list)
+  maskedface evaluate runs/cosine --against dlib --protocol mfr2 --data MFR2 (paired differences)
   maskedface evaluate dlib --protocol c-rmfrd --data RMFRD --list AFDB_final_Jeff.csv
-  maskedface evaluate dlib --protocol c-rmfrd --data RMFRD --list GALLERY.csv PROBES.csv   (rank-k)
-  maskedface evaluate dlib runs/cosine --protocol open_set --manifest M --data D   (a manifest's column)
+  maskedface evaluate dlib --protocol c-rmfrd --data RMFRD --list GALLERY.csv PROBES.csv (rank-k)
+  maskedface evaluate dlib runs/cosine --protocol open_set --manifest M --data D (a manifest column)
 
-Faces are found where no row says where they lie (--landmarks). A list with masked and unmasked faces is
-also scored over every pair of its images, masked with unmasked and masked with masked.
+Faces are detected unless the rows have landmarks or an alignment (--landmarks). A list with masked
+and unmasked faces is also scored over all pairs of its images: masked-unmasked and masked-masked.
 """
 
 from __future__ import annotations
@@ -41,30 +41,34 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's words to a parser."""
+    """Adds the command's arguments to a parser."""
     parser.add_argument(
         "runs",
         nargs="+",
         metavar="RUN",
-        help="run folders, or folders of runs; with --protocol any model",
+        help="run folders, or folders of runs; with --protocol any models",
     )
     group = parser.add_argument_group("comparison")
     group.add_argument(
         "--against",
         metavar="RUN",
-        help="show the paired difference to this run; with a list of pairs to this model (default: the "
-        "first)",
+        help="show the paired difference to this run, or with a list of pairs to this model "
+        "(default: the first)",
     )
     group.add_argument(
         "--learner",
         choices=("class_means", "logistic", "svm", "knn"),
-        help="fit this to the training faces' embeddings in place of each run's own head",
+        help="classifier to fit to the training faces' embeddings, instead of each run's own head",
     )
     group.add_argument(
-        "--join", action="store_true", help="join the runs' embeddings, seed by seed, into one"
+        "--join", action="store_true", help="concatenate the runs' embeddings, seed by seed"
     )
-    group.add_argument("--json", metavar="FILE", help="with images: write the report there")
-    add_network_words(parser.add_argument_group("network's file"))
+    group.add_argument(
+        "--json",
+        metavar="FILE",
+        help="with --data, --manifest or --protocol: write the report to FILE",
+    )
+    add_network_words(parser.add_argument_group("network file"))
     add_engine(parser.add_argument_group("engine"))
     data.add_data_arguments(parser)
     _add_protocol_arguments(parser)
@@ -76,26 +80,26 @@ def _add_protocol_arguments(parser: argparse.ArgumentParser) -> None:
         "--protocol",
         metavar="NAME",
         help="lfw, mlfw, mfr2, rmfvd or c-rmfrd: pairs in --data; or a manifest's column with the "
-        "parts train (thresholds) and test (figures)",
+        "parts train (thresholds) and test (results)",
     )
     group.add_argument(
         "--list",
         nargs="+",
         metavar="FILE",
-        help="the list of pairs, where it is not in --data by its published name; of c-rmfrd also "
+        help="the list of pairs, unless it is in --data under its published name; for c-rmfrd also "
         "its lists of gallery and probes",
     )
     group.add_argument(
         "--mirror",
         action="store_true",
-        help="join each image's embedding with its mirror's, as mirror_join=true does in a recipe; takes "
-        "twice the time",
+        help="flip augmentation: join each image's embedding with its mirror image's, as "
+        "mirror_join=true does in a recipe; takes twice the time",
     )
-    add_count(group, "--enrolled", "of a column: people enrolled a draw", 200)
+    add_count(group, "--enrolled", "of a column: people enrolled per draw", 200)
     for word, default in (("--fpir", (0.01, 0.1)), ("--far", (0.01, 0.001))):
         told = f"of a column; default: {' '.join(map(str, default))}"
         group.add_argument(word, type=rate, nargs="+", default=default, metavar="RATE", help=told)
-    add_count(group, "--draws", "of a column: draws, by seeds 0, 1, ...", 10)
+    add_count(group, "--draws", "of a column: number of random draws, with seeds 0, 1, ...", 10)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -106,7 +110,8 @@ def run(args: argparse.Namespace) -> int:
         return _on_protocol(args)
     for word, value in given_words(args).items():
         raise ValueError(
-            f"{word} must come with --protocol: runs state their own. Received: {word} {value} alone"
+            f"{word} must come with --protocol: runs state it themselves. Received: {word} {value} "
+            "alone"
         )
     from maskedface.cli.results import print_results
 
@@ -115,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
         return _on_other_images(groups, args)
     if engine_choice(args) is not None:
         raise ValueError(
-            "--engine must come with images or --protocol: a run's own results are kept. "
+            "--engine must come with images or --protocol: a run's own results are stored. "
             f"Received: --engine {args.engine} alone"
         )
     results = {f"{path} ({runs[0].recipe.name})": runs for path, runs in groups.items()}
@@ -126,14 +131,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _groups(path: str) -> dict[str, list[Run]]:
-    """The runs of a folder: {what to call them: one a seed}; of a folder of other runs each one's."""
+    """The runs in a folder as {label: one run per seed}; several recipes give several labels."""
     from maskedface.reporting import find_groups
     from maskedface.training import find_runs
 
     try:
         return {path: find_runs(path)}
     except FileNotFoundError as error:
-        # Not of one recipe: of several that stand beside each other, as a report shows them.
+        # Not one recipe: several independent ones, as a report shows them.
         try:
             groups = find_groups(path)
         except FileNotFoundError:
@@ -155,8 +160,8 @@ def _on_protocol(args: argparse.Namespace) -> int:
     is_list, lists = args.protocol in PAIR_PROTOCOLS, len(args.list or ())
     if args.against and (not is_list or lists > 1):
         raise ValueError(
-            "--against must come with a list of pairs, or without --protocol; name models beside each "
-            f"other. Received: --against {args.against} with --protocol {args.protocol}"
+            "--against must come with one list of pairs, or without --protocol; otherwise give "
+            f"several RUN. Received: --against {args.against} with --protocol {args.protocol}"
         )
     if not is_list and not args.manifest:
         raise ValueError(
@@ -165,14 +170,14 @@ def _on_protocol(args: argparse.Namespace) -> int:
         )
     if is_list and args.without_people is not None:
         raise ValueError(
-            "--without-people must come with a manifest's column: published lists stay whole. "
-            f"Received: --protocol {args.protocol}"
+            "--without-people must come with a manifest's column: published lists are used "
+            f"complete. Received: --protocol {args.protocol}"
         )
     if is_list and not args.data:
         raise ValueError("--data must be given with --protocol. Received: no --data")
     if is_list and lists > 2:
         raise ValueError(f"--list must be one or two files. Received: {lists}")
-    # Keras takes seconds to import: wrong words end before it.
+    # Keras takes seconds to import: invalid arguments are reported before that.
     from maskedface.cli.lists import rank_lists, score_pairs
     from maskedface.cli.open_set import score_open_set
 
@@ -194,7 +199,7 @@ def _relearned(groups: dict[str, list[Run]], learner: Learner, join: bool) -> di
     counts = {path: len(runs) for path, runs in groups.items()}
     if len(groups) < 2 or len(set(counts.values())) > 1:
         raise ValueError(
-            f"--join must be given two runs at least, of as many seeds each. Received: {counts}"
+            f"--join must be given at least two runs with equally many seeds. Received: {counts}"
         )
     together = zip(*groups.values(), strict=True)
     return {" & ".join(groups) + f" + {learner}": [relearned(runs, learner) for runs in together]}

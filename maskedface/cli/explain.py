@@ -1,15 +1,16 @@
-"""Show what a model looks at, and which share of that lies where a mask would.
+"""Show what a model looks at (Grad-CAM), and the share of it in the area that a mask covers.
 
-RUN is "dlib", a .keras file, a finished run's folder or a folder of runs (of several seeds the first
-counts, of recipes that start from each other the last).
+RUN is "dlib", a .keras file, a finished run's folder or a folder of runs (of several seeds the
+first counts, of recipes that build on each other the last).
 
-  maskedface explain runs/mine PHOTO.jpg --out looked      (the person named: what speaks for them)
-  maskedface explain dlib PROBE.jpg --reference OTHER.jpg  (what makes the two alike)
+  maskedface explain runs/mine PHOTO.jpg --out looked      (evidence for the predicted person)
+  maskedface explain dlib PROBE.jpg --reference OTHER.jpg  (evidence for the similarity of the two)
   maskedface explain runs/mine --against dlib --manifest M --protocol open_set --data D
 
-The last measures: each masked test face against the mean of its person's other unmasked photographs,
-and both models' shares, with 95 % intervals over people. Pictures are the model's own view of a face, a
-heat map laid over it. Photographs must be aligned to --alignment, or are searched for faces.
+The last form measures: each masked test face against the mean embedding of the same person's other
+unmasked photographs, with both models' shares and 95 % intervals over people. The pictures show the
+model's aligned input and a heat map over it. Faces are detected, unless --alignment states that the
+photographs are aligned.
 """
 
 from __future__ import annotations
@@ -32,14 +33,18 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's words to a parser."""
+    """Adds the command's arguments to a parser."""
     parser.add_argument("run", metavar="RUN", help="dlib, a run folder or a .keras file")
-    parser.add_argument("photos", nargs="*", metavar="PHOTO|FOLDER", help="what to explain")
+    parser.add_argument("photos", nargs="*", metavar="PHOTO|FOLDER", help="photographs to explain")
     group = parser.add_argument_group("explanation")
-    group.add_argument("--reference", metavar="PHOTO", help="explain the likeness to this face")
-    group.add_argument("--out", default="explained", metavar="DIR", help="where pictures go")
-    group.add_argument("--against", metavar="RUN", help="measure this model too, face by face")
-    group.add_argument("--protocol", metavar="COLUMN", help="measure on this column's part test")
+    group.add_argument("--reference", metavar="PHOTO", help="explain the similarity to this face")
+    group.add_argument(
+        "--out", default="explained", metavar="DIR", help="output folder for pictures"
+    )
+    group.add_argument("--against", metavar="RUN", help="also measure this model, paired by face")
+    group.add_argument(
+        "--protocol", metavar="COLUMN", help="measure on the part test of this manifest column"
+    )
     add_model_alignment(group)
     data.add_data_arguments(parser)
 
@@ -69,7 +74,7 @@ def _show(args: argparse.Namespace) -> int:
     )
     run = find_run(args.run) if os.path.isdir(args.run) else None
     if args.reference is None and run is None:
-        raise ValueError("--reference must be given for a model that names nobody. Received: none")
+        raise ValueError("--reference must be given for a model without classes. Received: none")
     paths = photo_files(*args.photos)
     chips = np.stack([recognizer.align(path) for path in paths])
     if args.reference is not None:
@@ -86,9 +91,9 @@ def _show(args: argparse.Namespace) -> int:
     for number, (path, share) in enumerate(zip(paths, shares, strict=True)):
         picture = np.hstack([chips[number], evaluation.overlay(chips[number], maps[number])])
         write_picture(picture_path(args.out, number + 1, path, ".png"), picture)
-        told = f"{path}: {words[number]}; {share:.2f} of the attention where a mask lies"
+        told = f"{path}: {words[number]}; {share:.2f} of the attention in the mask area"
         print(shown(told))
-    print(f"spread evenly it would be {area.mean():.2f}; pictures in {args.out}")
+    print(f"uniform attention would give {area.mean():.2f}; pictures in {args.out}")
     return 0
 
 
@@ -99,12 +104,12 @@ def _embedded(recognizer: Recognizer, chips: np.ndarray) -> np.ndarray:
 
 
 def _network(recognizer: Recognizer) -> keras.Model:
-    """The Keras model, whose gradients are asked for."""
+    """The Keras model, as gradients are needed."""
     from maskedface.engines import KerasEmbedder
 
     if not isinstance(recognizer.embedder, KerasEmbedder):
         raise ValueError(
-            "RUN must be a Keras network, as an ONNX file gives no gradients. "
+            "RUN must be a Keras network, as an ONNX file has no gradients. "
             f"Received: {recognizer.gallery.source!r}"
         )
     return recognizer.embedder.model
@@ -122,17 +127,17 @@ def _measure(args: argparse.Namespace) -> int:
         low, high = evaluation.bootstrap_interval(shares, people)
         share = figure({"value": shares.mean(), "low": low, "high": high})
         print(
-            f"{name}: {share} of the attention lies where a mask does ({len(shares)} masked faces of "
-            f"{len(set(people))} people; evenly spread: {even:.3f})"
+            f"{name}: {share} of the attention is in the mask area ({len(shares)} masked faces of "
+            f"{len(set(people))} people; uniform attention: {even:.3f})"
         )
     if args.against:
         shift = evaluation.paired_difference(found[args.run], found[args.against], people)
-        print(f"difference, face by face: {change(shift)}")
+        print(f"paired difference: {change(shift)}")
     return 0
 
 
 def _shares(recognizer: Recognizer, test: FaceIndex) -> tuple[np.ndarray, list[str], float]:
-    """The masked faces' shares, their people, and the share of attention spread evenly."""
+    """The masked faces' shares, their people, and the share that uniform attention would give."""
     import numpy as np
 
     from maskedface import datasets, evaluation, masking
@@ -140,7 +145,9 @@ def _shares(recognizer: Recognizer, test: FaceIndex) -> tuple[np.ndarray, list[s
 
     pairs = masked_with_others(test)
     if not pairs:
-        raise ValueError("a masked face must have an unmasked one of another photo. Received: none")
+        raise ValueError(
+            "a masked face must have an unmasked face from another photo. Received: none"
+        )
     size = recognizer.embedder.size
     chips = datasets.read_aligned_faces(
         test, size=size, alignment=recognizer.alignment, progress=True
@@ -150,5 +157,5 @@ def _shares(recognizer: Recognizer, test: FaceIndex) -> tuple[np.ndarray, list[s
     maps = evaluation.grad_cam(_network(recognizer), chips[rows], references=references)
     area = masking.mask_area(recognizer.alignment, size)
     shares = evaluation.attention_share(maps, area)
-    # Nothing at all speaks for the likeness: neither does anything under the mask.
+    # An all-zero map: no attention anywhere, hence none in the mask area.
     return np.nan_to_num(shares), [test.faces[row].person for row in rows], float(area.mean())

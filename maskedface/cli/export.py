@@ -1,17 +1,19 @@
-"""Write a model as a file that runs without this library, read it back and compare it with Keras.
+"""Export a model to a file that runs without this library, and compare it with Keras.
 
-MODEL is "dlib", a .keras file, a finished run's folder or a folder of runs (of several seeds the first
-counts, of recipes that start from each other the last).
+MODEL is "dlib", a .keras file, a finished run's folder or a folder of runs (of several seeds the
+first counts, of recipes that build on each other the last).
 
   maskedface export runs/mine --to litert --precision int8 --out mine.tflite
-  maskedface export runs/mine --to savedmodel onnx litert --precision float32 float16 int8 --out FOLDER
+  maskedface export runs/mine --to savedmodel onnx litert --precision float32 float16 int8 --out DIR
   maskedface export dlib --to onnx --out dlib.onnx
 
-Several files go into the folder --out. An int8 file is calibrated on faces of --data, else on the run's
-training faces, else on drawn ones; do not report figures on people it was calibrated with.
---check has each file name the run's test faces too, and ends with 1 if one loses more than .01 of them:
+Several files are written to the folder --out. An int8 file is calibrated on faces of --data, else
+on the run's training faces, else on drawn faces; do not report results on people used for
+calibration. FILE.json beside each file describes its inputs and outputs, the classes, and the
+agreement with Keras.
+--check also evaluates each file on the run's test faces; the exit code is 1 if a file's accuracy is
+lower by more than 0.01:
   maskedface export runs/mine --to litert --precision int8 --out mine.tflite --check
-Beside each file lies FILE.json: what goes in and comes out, the people's names, the agreement.
 """
 
 from __future__ import annotations
@@ -33,12 +35,12 @@ if TYPE_CHECKING:
     from maskedface.exporting import Exported
     from maskedface.training import Run
 
-_CHECKED = 64  # faces that files are compared on
-_BATCH = 32  # faces that a file is given at a time
+_CHECKED = 64  # faces to compare files on
+_BATCH = 32  # faces per batch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's words to a parser."""
+    """Adds the command's arguments to a parser."""
     parser.add_argument("model", metavar="MODEL", help="dlib, a run folder or a .keras file")
     group = parser.add_argument_group("files")
     group.add_argument(
@@ -47,25 +49,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--precision", nargs="+", default=["float32"], choices=("float32", "float16", "int8"),
-        metavar="PRECISION", help="float32; of litert also float16 and int8",
+        metavar="PRECISION", help="float32; for litert also float16 and int8",
     )  # fmt: skip
     group.add_argument(
-        "--out", required=True, metavar="FILE", help="one file, or for several a folder"
+        "--out", required=True, metavar="FILE", help="the file, or a folder for several files"
     )
     group.add_argument(
         "--output",
         choices=("embedding", "logits", "probabilities"),
-        help="what comes out; default: logits of a run's people, else the embedding",
+        help="the output; default: logits for a run with classes, else the embedding",
     )
-    add_count(group, "--calibrate", "faces for int8", 100)
-    add_count(group, "--seed", "which faces", 0, least=0)
+    add_count(group, "--calibrate", "number of faces for int8 calibration", 100)
+    add_count(group, "--seed", "random seed that selects the faces", 0, least=0)
     group.add_argument(
         "--check",
         type=share,
         nargs="?",
         const=0.01,
         metavar="SHARE",
-        help="score every file on the run's test faces; none may lose more than this share of them (.01)",
+        help="evaluate every file on the run's test faces; its accuracy may drop by at most this "
+        "(0.01)",
     )
     add_model_alignment(group)
     data.add_data_arguments(parser)
@@ -80,10 +83,10 @@ def run(args: argparse.Namespace) -> int:
         )
     jobs = _jobs(args)
     model, facts, run = _read(args)
-    from maskedface import exporting  # wrong words end before Keras is imported
+    from maskedface import exporting  # invalid arguments are reported before Keras is imported
 
     faces, source = _faces(args, model, facts["alignment"], run)
-    # Of few faces half are left to compare on.
+    # With few faces, half of them are kept for the comparison.
     compared = min(_CHECKED, len(faces) - min(args.calibrate, len(faces) // 2))
     checked, calibration = faces[:compared], faces[compared:]
     if "int8" in args.precision:
@@ -133,7 +136,7 @@ def _jobs(args: argparse.Namespace) -> list[tuple[str, Any, Any]]:
 
 
 def _read(args: argparse.Namespace) -> tuple[keras.Model, dict[str, Any], Run | None]:
-    """The model as it is to be written, what its file shall tell, and the run that it is of."""
+    """The model to export, the facts for its JSON file, and the run that it comes from."""
     from maskedface import models
     from maskedface.training.named_models import open_model
 
@@ -162,7 +165,7 @@ def _read(args: argparse.Namespace) -> tuple[keras.Model, dict[str, Any], Run | 
 def _faces(
     args: argparse.Namespace, model: keras.Model, alignment: str, run: Run | None
 ) -> tuple[np.ndarray, str]:
-    """Different faces in a drawn order, the model's input, and where they come from."""
+    """Distinct faces in random order, as the model's input, and a description of their source."""
     import numpy as np
 
     from maskedface.datasets import FaceIndex, read_aligned_faces
@@ -180,7 +183,9 @@ def _faces(
         return data.drawn_faces(masked, alignment, size, args.seed), "drawn faces"
     order = np.random.default_rng(args.seed).permutation(len(index))[:count]
     if len(order) < 2:
-        raise ValueError(f"at least two faces must be there to compare on. Received: {len(order)}")
+        raise ValueError(
+            f"at least two faces must be given for the comparison. Received: {len(order)}"
+        )
     rows = FaceIndex(index.root, [index.faces[row] for row in order])
     return read_aligned_faces(rows, size=size, alignment=alignment), source
 
@@ -203,24 +208,24 @@ def _print(model: keras.Model, done: list[Exported], images: np.ndarray) -> None
         away = [f"{one.agreement.relative:.1e}", f"{one.agreement.cosine:.5f}"]
         rows.append([*told, *times(one.path), *away])
     columns = ["file", "precision", "MB", "ms, one face", f"ms a face of {len(several)}"]
-    title = "times are medians of rounds in turn, and shares of Keras' own"
+    title = "times are medians over interleaved rounds, and relative to Keras"
     print_table([*columns, "difference", "least cosine"], rows, title=title)
 
 
 def check_files(run: Run, done: Sequence[Exported], most: float) -> bool:
-    """Scores files on a run's test faces, prints them and adds the figures to each file's `.json`.
+    """Evaluates files on a run's test faces, prints the results and adds them to each `.json`.
 
-    The run's side are the predictions that it kept. A file must give what they are: an open run's
-    embeddings, else its people's scores, as `maskedface export` writes them by default.
+    Files are compared with the predictions stored in the run, and must have the same output:
+    embeddings for an open-set run, else class scores, as `maskedface export` writes by default.
 
     Args:
-        run: finished; its test faces must be there still.
-        done: files made from it.
-        most: what a file may lose at most, as a share of the faces of the domain that the recipe is
-            tested on.
+        run: a finished run; its test faces must still exist.
+        done: files exported from it.
+        most: float in [0, 1], by how much a file's accuracy may drop at most, on the domain that
+            the recipe is tested on.
 
     Returns:
-        Whether every file keeps to that.
+        Whether no file exceeds `most`.
     """
     from maskedface.atomic_file import write_json
     from maskedface.cli.results import compared, print_results

@@ -1,15 +1,15 @@
-"""Look at a gallery, move it to another place, or tend the database that it is in.
+"""List a gallery, copy it, or maintain the database that stores it.
 
-  maskedface gallery list --gallery friends.npz                      (who is enrolled, by how many faces)
+  maskedface gallery list --gallery friends.npz                      (people and numbers of faces)
   maskedface gallery copy --gallery friends.npz --to postgresql://ada@db.example/faces?gallery=friends
   maskedface gallery history --gallery postgresql://...              (who changed what, and when)
-  maskedface gallery index --gallery postgresql://... --kind hnsw    (from about 100,000 people on)
-  maskedface gallery compact --gallery postgresql://...              (what was deleted leaves the files)
+  maskedface gallery index --gallery postgresql://... --kind hnsw    (for 100,000 or more people)
+  maskedface gallery compact --gallery postgresql://...              (purge deleted data)
 
-A gallery is a file that `maskedface enroll` writes; a file ending as .sqlite, .sqlite3 or .db, for several
-processes of one machine; or postgresql://[USER@]HOST[:PORT]/DATABASE[?gallery=NAME]. Passwords belong in
-PGPASSWORD or ~/.pgpass. People are enrolled, forgotten and identified in each by the same words.
-Exit codes: 0 done; 2 a user error.
+A gallery is a file that `maskedface enroll` writes; a .sqlite, .sqlite3 or .db file, for several
+processes on one machine; or postgresql://[USER@]HOST[:PORT]/DATABASE[?gallery=NAME]. Put passwords
+in PGPASSWORD or ~/.pgpass. People are enrolled, removed and identified in the same way in each.
+Exit codes: 0 success; 2 a user error.
 """
 
 from __future__ import annotations
@@ -30,19 +30,21 @@ _ACTIONS = ("list", "copy", "history", "index", "compact")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's words to a parser."""
+    """Adds the command's arguments to a parser."""
     parser.add_argument("action", choices=_ACTIONS, metavar="|".join(_ACTIONS))
     group = parser.add_argument_group("gallery")
     group.add_argument("--gallery", required=True, metavar="FILE|ADDRESS")
-    group.add_argument("--to", metavar="FILE|ADDRESS", help="copy: where there is no gallery yet")
+    group.add_argument(
+        "--to", metavar="FILE|ADDRESS", help="copy: the new gallery, which must not exist yet"
+    )
     group.add_argument(
         "--kind",
         choices=("hnsw", "exact"),
-        help="index: a graph, which finds nearly all of the nearest among a million people in "
-        "milliseconds, or none: a probe is compared with everybody",
+        help="index: hnsw, an approximate nearest neighbor graph that searches a million people in "
+        "milliseconds; or exact, no index: a probe is compared with everybody",
     )
     add_count(group, "--count", "history: how many changes to show", 100)
-    group.add_argument("--json", metavar="FILE", help="list, history: write the results there")
+    group.add_argument("--json", metavar="FILE", help="list, history: write the results to FILE")
     add_wait(group, 60.0)
 
 
@@ -74,7 +76,8 @@ def _check_words(args: argparse.Namespace) -> None:
         raise ValueError(f"--json must come with list or history. Received: {args.action}")
     if args.action == "index" and not is_server(args.gallery):
         raise ValueError(
-            f"a gallery to index must be postgresql://... Received: {shown_address(args.gallery)!r}"
+            f"--gallery must be postgresql://... to be indexed. Received: "
+            f"{shown_address(args.gallery)!r}"
         )
     if args.to and is_one(args.to, args.gallery):
         raise ValueError(
@@ -101,7 +104,7 @@ def _copy(args: argparse.Namespace, store: GalleryStore) -> None:
 
     with open_store(args.to) as target:
         if target.exists():
-            raise ValueError(f"--to must be where no gallery is yet. Received: {target.shown!r}")
+            raise ValueError(f"--to must not be an existing gallery. Received: {target.shown!r}")
         source = store.gallery()
         with target.changing(wait=args.wait, new=source) as made:
             count = len(made)
@@ -121,7 +124,7 @@ def _history(args: argparse.Namespace, store: GalleryStore) -> None:
     ]
     print_table(("when", "who", "what", "person", "number", "faces"), rows)
     if not rows:
-        print("no history: a gallery in a file keeps none")
+        print("no history: only galleries in databases keep one")
 
 
 def _index(args: argparse.Namespace, store: GalleryStore) -> None:
@@ -134,4 +137,4 @@ def _index(args: argparse.Namespace, store: GalleryStore) -> None:
 
 def _compact(args: argparse.Namespace, store: GalleryStore) -> None:
     store.compact()
-    print("compacted: what was deleted is out of the gallery's files")
+    print("compacted: deleted data is purged from the gallery's files")

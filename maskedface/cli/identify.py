@@ -1,14 +1,16 @@
-"""Say who the people in photographs are; photographs need be neither cropped nor aligned.
+"""Identify the people in photographs, which need not be cropped or aligned.
 
   maskedface identify --gallery friends.npz PHOTO FOLDER --json who.json --pictures annotated
 
-A person is named from the gallery's threshold on (`maskedface enroll` chooses it where it can), else from a
-default one on, which was measured on other people: "probably Ada". Below it the most alike person is
-"perhaps", where many photographs of one person are no more alike, or a face is "unknown".
-Exit codes: 0 every face of every photograph has a name; 1 a face is unknown, or a photograph shows none;
-2 a user error; 3 a file could not be read, or its picture not written (the others are done).
---json is written every half minute and at the end, also where the command is stopped: "complete" says
-whether it has all photographs.
+A face is named ("probably Ada") if its best score reaches the gallery's threshold, which
+`maskedface enroll` calibrates if it can, else a default threshold measured on other people. Below
+the threshold the answer is "perhaps Ada", if many photographs of one person are no more similar
+than that, or "unknown".
+Exit codes: 0 every face of every photograph has a name; 1 a face is unknown, or a photograph has no
+face; 2 a user error; 3 a file could not be read, or its picture not written (the others are
+processed).
+--json is written every half minute and at the end, also if the command is interrupted: "complete"
+says whether it covers all photographs.
 """
 
 from __future__ import annotations
@@ -32,30 +34,34 @@ if TYPE_CHECKING:
     from maskedface.recognition import Identity, Recognizer
     from maskedface.recognition.batch import PhotoResult
 
-_SAVED_EVERY = 30.0  # seconds: the whole of it is written anew
+_SAVED_EVERY = 30.0  # seconds: each save rewrites the whole file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's words to a parser."""
+    """Adds the command's arguments to a parser."""
     parser.add_argument(
         "photos",
         nargs="+",
         metavar="PHOTO|FOLDER",
-        help="photographs, and folders of them at any depth",
+        help="photographs, and folders that are searched recursively",
     )
     group = parser.add_argument_group("gallery")
-    group.add_argument("--gallery", required=True, metavar="FILE|ADDRESS", help="whom to recognize")
+    group.add_argument(
+        "--gallery", required=True, metavar="FILE|ADDRESS", help="the enrolled people"
+    )
     group.add_argument(
         "--threshold",
         type=score(2),
         metavar="SCORE",
-        help="name from here on, in [-1, 1], with a cohort in [-2, 2]; default: the gallery's, else "
-        "one measured on other people",
+        help="lowest score for a name, in [-1, 1], with a cohort in [-2, 2]; default: the "
+        "gallery's, else one measured on other people",
     )
     recognizing.add_recognizer_arguments(parser)
     output = recognizing.add_output_arguments(parser)
-    add_count(output, "--candidates", "people named for each face in JSON and by --verbose", 3)
-    output.add_argument("--pictures", metavar="DIR", help="write each photograph there, with names")
+    add_count(
+        output, "--candidates", "length of each face's candidate list in JSON and --verbose", 3
+    )
+    output.add_argument("--pictures", metavar="DIR", help="write each photograph with names to DIR")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     check_outputs(args.json, folder=args.pictures, inputs=(*paths, local_file(args.gallery)))
     recognizer = recognizing.read_recognizer(args, gallery, len(paths))
     rows: list[_Row] = []
-    # A file is replaced each time; a pipe would get one after the other.
+    # A file is replaced each time, but a pipe would receive every copy.
     saved_every = _SAVED_EVERY if args.json and not is_stream(args.json) else float("inf")
     saved, complete = time.monotonic(), False
     try:
@@ -94,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 class _Row(NamedTuple):
-    """What became of one photograph, and of its picture: where it is, and why it could not be written."""
+    """The result for one photograph, its picture's path, and the error if that was not written."""
 
     result: PhotoResult
     picture: str | None = None
@@ -102,13 +108,13 @@ class _Row(NamedTuple):
 
     @property
     def error(self) -> str:
-        """What went wrong, if anything."""
+        """What went wrong, or ""."""
         if self.result.error:
             return f"not read: {self.result.error}"
         return self.picture_error and f"picture not written: {self.picture_error}"
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values."""
+        """The row as plain JSON values."""
         picture = {"picture": self.picture, "picture_error": self.picture_error}
         return {**self.result.to_dict(), **picture}
 

@@ -1,4 +1,4 @@
-"""Models compared on published lists: of pairs, or of gallery and probes."""
+"""Evaluates models on published lists: of pairs, or of gallery and probes."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from maskedface.evaluation.pair_lists import FAR, pair_list_reports
 from maskedface.recognition import embed_index
 from maskedface.training.lineage import refuse_people
 
-_SHOWN = 10  # missing files printed; --json has all
+_SHOWN = 10  # missing files printed; --json lists all
 
 
 def score_pairs(args: argparse.Namespace) -> dict[str, Any]:
-    """The report of each model on a list of pairs, which is printed too.
+    """Evaluates each model on a list of pairs, and prints the report.
 
     Raises:
-        ValueError: if a model was trained on people of the list, and as `datasets.read_pairs`.
+        ValueError: if a model was trained on people of the list, or as `datasets.read_pairs` does.
         FileNotFoundError: if a list, folder or model is missing.
     """
     file = args.list[0] if args.list else None
     pairs = datasets.read_pairs(args.protocol, args.data, file, alignment=args.alignment)
-    # The model of --against is the last, if it is not among the others.
+    # The model of --against comes last, unless it is among the others.
     names = list(dict.fromkeys([*args.runs, *([args.against] if args.against else [])]))
     for name in names:
         refuse_people(name, pairs.index.people)
@@ -73,26 +73,28 @@ def _print_pairs(protocol: str, models: dict[str, Any]) -> None:
                 )
             )
             if shift := report.get("difference"):
-                told = f"{name} less {shift['against']}, TAR at FAR {FAR:g} of {kind}"
+                told = f"{name} minus {shift['against']}, TAR at FAR {FAR:g} of {kind}"
                 changes.append(f"{told}: {change(shift)}")
         if found["faces_not_found"]:
             rows.append((name, f"{found['faces_not_found']} faces not found: images taken whole"))
     columns = ("model", "faces", "genuine / impostors", "accuracy, folds", "EER", "TAR at FAR")
     title = f"{protocol}: pairs (95 % interval over people)"
-    print_table((*columns, "FAR too low to tell"), rows, title=title)
+    print_table((*columns, "FAR too low to measure"), rows, title=title)
     for line in changes:
         print(line)
 
 
 def rank_lists(args: argparse.Namespace) -> dict[str, Any]:
-    """The report of each model on c-RMFRD's gallery and probes, which is printed too.
+    """Evaluates each model on c-RMFRD's gallery and probes, and prints the report.
 
     Raises:
-        ValueError: as `score_pairs`, and if the protocol has no such lists.
+        ValueError: as `score_pairs`, or if the protocol has no such lists.
         FileNotFoundError: as `score_pairs`.
     """
     if args.protocol != "c-rmfrd":
-        raise ValueError(f"two lists must be c-rmfrd's. Received: --protocol {args.protocol}")
+        raise ValueError(
+            f"--protocol must be c-rmfrd for two lists. Received: --protocol {args.protocol}"
+        )
     files = args.list[0], args.list[1], args.data
     gallery, probes, missing = read_gallery_and_probes(*files, alignment=args.alignment)
     index = gallery + probes
@@ -100,7 +102,7 @@ def rank_lists(args: argparse.Namespace) -> dict[str, Any]:
         refuse_people(name, index.people)
     _print_missing(missing, f"{len(missing)} faces")
     enrolled = {face.path for face in gallery.relative_to(index.root).faces}
-    # match_probes compares "masked" with "unmasked": here they stand for probes and gallery.
+    # match_probes compares "masked" with "unmasked"; here these mean probes and gallery.
     roles = ["unmasked" if face.path in enrolled else "masked" for face in index.faces]
     found: dict[str, Any] = {}
     for name, recognizer, (placed,), lacking in models_and_faces(
@@ -121,4 +123,4 @@ def _print_missing(missing: Sequence[str], lost: str) -> None:
     if missing:
         print(f"{len(missing)} files are missing; {lost} left out. The first:")
         print_some(missing, _SHOWN, " (--json names all)")
-        print("figures cannot be compared with published ones")
+        print("the results are not comparable with published ones")

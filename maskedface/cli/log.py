@@ -1,4 +1,4 @@
-"""What the library logs, shown while a command runs."""
+"""Shows the library's log messages while a command runs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def shown_log() -> Iterator[None]:
-    """Shows what the library says by its logger, "maskedface": messages on standard output, warnings and
-    errors on standard error. Afterwards the logger is as it was."""
+    """Prints the messages of the library's logger, "maskedface": informational ones to standard
+    output, warnings and errors to standard error. The logger is restored afterwards."""
     logger, level = logging.getLogger("maskedface"), logging.getLogger("maskedface").level
-    # What Python uses where nobody has set up logging: warnings, their text alone, on standard error.
+    # Python's handler of last resort prints the bare text of warnings to standard error.
     handlers = [_Printed(), logging.lastResort or logging.NullHandler()]
     tensorflow = logging.getLogger("tensorflow")
     tensorflow.addFilter(_is_news)
@@ -29,12 +29,12 @@ def shown_log() -> Iterator[None]:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Not that TensorFlow traces a function for another shape: a note to who writes the code."""
+    """False for TensorFlow's retracing warnings, which concern developers only."""
     return "triggered tf.function retracing" not in str(record.msg)
 
 
 class _Printed(logging.Handler):
-    """Prints messages below warnings to what standard output is at the time."""
+    """Prints messages below the warning level to the current standard output."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)

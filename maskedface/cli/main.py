@@ -1,4 +1,4 @@
-"""Finds the sub-command, imports it alone, and turns user errors into one line and exit code 2."""
+"""Dispatches to a subcommand, which alone is imported; a user error is one line and exit code 2."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from typing import Any, TextIO, cast
 import maskedface
 from maskedface.names import did_you_mean, shown
 
-# What a user may have got wrong; anything else is a defect and keeps its traceback.
+# Errors that a user may have caused; anything else is a bug and keeps its traceback.
 _USER_ERRORS = (ValueError, OSError, ModuleNotFoundError)
 
-# The help lines stand here, so that `maskedface --help` imports no command.
+# The help lines are kept here, so that `maskedface --help` imports no command.
 COMMANDS = {
-    "demo": "draw people, train and evaluate on them, in a few minutes",
-    "audit": "look at every image of a data set and report what is wrong",
-    "align": "find every face's five points once, for training by them; crops of faces",
-    "train": "train a recognizer by a recipe and evaluate it",
-    "tune": "search a recipe's fields for the best recipe, by Keras Tuner",
-    "evaluate": "print the results of runs, or evaluate one on other images",
-    "report": "write one HTML page about runs, with tables, figures and faces",
-    "enroll": "add people's photographs to a gallery, or remove people",
-    "gallery": "list a gallery's people, copy it into a database, show who changed it",
-    "serve": "answer over HTTP, with a page to use from a browser",
-    "cluster": "group the faces of unsorted photographs into people",
-    "identify": "say who the people in photographs are",
-    "verify": "say whether two photographs show one person",
-    "explain": "show what a model looks at, and how much of it a mask would cover",
-    "export": "write a model as SavedModel, ONNX or LiteRT, checked against Keras",
+    "demo": "draw synthetic people, train and evaluate on them, in a few minutes",
+    "audit": "check every image of a data set and report problems",
+    "align": "detect the five landmarks of every face for training; write face crops",
+    "train": "train a recognizer from a recipe and evaluate it",
+    "tune": "tune the fields of a recipe with Keras Tuner",
+    "evaluate": "print the results of runs, or evaluate models on other images",
+    "report": "write an HTML report about runs, with tables, figures and faces",
+    "enroll": "add people to a gallery from photographs, or remove people",
+    "gallery": "list a gallery's people, copy it to a database, show its history",
+    "serve": "serve recognition over HTTP, with a web page",
+    "cluster": "group the faces in unsorted photographs into people",
+    "identify": "identify the people in photographs",
+    "verify": "decide whether two photographs show the same person",
+    "explain": "show what a model looks at, and how much of that a mask would cover",
+    "export": "export a model to SavedModel, ONNX or LiteRT, checked against Keras",
     "masks": "draw a contact sheet of every mask style",
     "weights": "convert, inspect and list weight files",
 }
@@ -42,27 +42,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line.
 
     Args:
-        arguments: the words after `maskedface`; by default the process' own.
+        arguments: the arguments after `maskedface`; default: those of the process.
 
     Returns:
-        The exit code: 0 done, 1 done with something wanting, as the command says (`align`: a face not
-        found), 2 a user error, which is printed to stderr in one line.
+        The exit code: 0 success; 1 success with problems, which the command's help names (`align`:
+        a face was not found); 2 a user error, printed to stderr in one line.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] not in COMMANDS:
         return _top(words)
-    from maskedface.cli.log import shown_log  # what the list of commands needs not
+    from maskedface.cli.log import shown_log  # not needed to list the commands
     from maskedface.cli.parsing import Parser
     from maskedface.quiet import hush_tensorflow
 
-    # Before TensorFlow is imported: its start-up notes are not the user's concern.
+    # Set before TensorFlow is imported: silences its start-up messages.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     hush_tensorflow()
     command = importlib.import_module(f"maskedface.cli.{words[0]}")
     parser = Parser(f"maskedface {words[0]}", command.__doc__)
     command.add_arguments(parser)
     parsed = parser.parse_args(words[1:])
-    # An output file "-" is standard output: what is said to people makes way.
+    # An output file "-" is standard output: messages go to standard error instead.
     said = sys.stderr if "-" in vars(parsed).values() else sys.stdout
     try:
         with contextlib.redirect_stdout(cast(TextIO, _Unbroken(said))) as out, shown_log():
@@ -77,20 +77,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Unbroken:
-    """A stream whose reader may go (`| head`): what is printed then is dropped, and the command ends as it
-    would have, its files written."""
+    """A stream whose reader may close the pipe (`| head`): later output is dropped, and the command
+    still finishes and writes its files."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """As of any text stream."""
+        """Writes text, as any text stream does."""
         with self._dropping():
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """As of any stream."""
+        """Flushes the stream, as any stream does."""
         with self._dropping():
             self._stream.flush()
 
@@ -99,7 +99,7 @@ class _Unbroken:
         try:
             yield
         except BrokenPipeError:
-            # What the stream still holds would fail again when Python ends.
+            # Buffered output would raise again when Python exits.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
@@ -111,12 +111,12 @@ class _Unbroken:
 def _top(words: list[str]) -> int:
     parser = argparse.ArgumentParser(
         "maskedface",
-        description="Recognize people who wear masks.",
+        description="Masked face recognition.",
         epilog="\n".join(f"  {name:<10}{line}" for name, line in COMMANDS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=maskedface.__version__)
-    parser.add_argument("command", metavar="COMMAND", help="one of those below")
+    parser.add_argument("command", metavar="COMMAND", help="one of the commands below")
     if not words:
         parser.print_help()
         return 0

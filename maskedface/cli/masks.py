@@ -1,10 +1,10 @@
-"""Draw a contact sheet: every mask style, a row each, on drawn faces.
+"""Draw a contact sheet of every mask style on drawn faces, one row per style.
 
   maskedface masks --out sheet.png
   maskedface masks --out mine.png --picture mask.png --points nose=250,20 chin=250,330 \\
       left_top=30,70 right_top=470,70 left_bottom=80,260 right_bottom=420,260
 
-With --picture, your own style comes first (docs/masking.md says where the points lie).
+With --picture, your own style is the first row (docs/masking.md shows where the points are).
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from maskedface.cli.values import add_count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's words to a parser."""
+    """Adds the command's arguments to a parser."""
     group = parser.add_argument_group("sheet")
     group.add_argument("--out", required=True, metavar="PNG", help="the picture to write")
-    group.add_argument("--alignment", default="arcface", help="the faces' alignment")
+    group.add_argument("--alignment", default="arcface", help="the alignment of the faces")
     add_count(group, "--size", "the faces' height and width in pixels", 112)
-    add_count(group, "--columns", "how many masks of each style", 10)
-    add_count(group, "--seed", "of the masks and the faces", 0, least=0)
-    group.add_argument("--picture", metavar="FILE", help="a picture of a mask, as one more style")
+    add_count(group, "--columns", "number of masks of each style", 10)
+    add_count(group, "--seed", "random seed of the masks and the faces", 0, least=0)
+    group.add_argument("--picture", metavar="FILE", help="a picture of a mask, added as a style")
     group.add_argument(
-        "--points", nargs=6, metavar="NAME=X,Y", help="where its six points lie, in its pixels"
+        "--points", nargs=6, metavar="NAME=X,Y", help="the picture's six points, in pixels"
     )
 
 

@@ -1,4 +1,4 @@
-"""Models compared on the open set of a manifest."""
+"""Evaluates models on the open-set protocol of a manifest."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from maskedface.recognition import embed_index
 
 
 def score_open_set(args: argparse.Namespace) -> dict[str, Any]:
-    """The report of each model on a manifest's column, which is printed too.
+    """Evaluates each model on a manifest's column, and prints the report.
 
     Raises:
-        ValueError: if the column lacks a part, or its data are too few.
+        ValueError: if the column lacks a part, or has too few faces.
         FileNotFoundError: if a file, folder or model is missing.
     """
     rows = data.protocol_parts(args, "train", "test")
@@ -49,15 +49,15 @@ def _print_open_set(found: dict[str, Any]) -> None:
         rows.append([label, *(_spread(m[domain]["rank_1"]) for m in models)])
         if domain == "masked":
             kept = (_spread(m[domain]["rank_1_own_photo_kept"]) for m in models)
-            rows.append(["  own unmasked photo in the gallery too", *kept])
+            rows.append(["  with the same photo unmasked in the gallery", *kept])
         for fpir in first[domain]["fnir"]:
             at = [m[domain]["fnir"][fpir] for m in models]
-            cells = (f"{_spread(one)} (FPIR found {one['fpir']['mean']:.3f})" for one in at)
+            cells = (f"{_spread(one)} (measured FPIR {one['fpir']['mean']:.3f})" for one in at)
             rows.append([f"{domain} probes: FNIR at FPIR {fpir:g}", *cells])
     for kind, pairs in first["pairs"].items():
         for far in pairs["at_far"]:
             at = [m["pairs"][kind]["at_far"][far] for m in models]
-            cells = (f"{figure(one['tar'])} (FAR found {one['far']['value']:.4f})" for one in at)
+            cells = (f"{figure(one['tar'])} (measured FAR {one['far']['value']:.4f})" for one in at)
             rows.append([f"{kind} pairs: TAR at FAR {far:g}", *cells])
     title = (
         f"{first['enrolled']} of {first['people']} people enrolled, {first['draws']} draws; "

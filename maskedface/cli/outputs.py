@@ -1,4 +1,4 @@
-"""Files that a command reads and leaves: whether it can is asked before the work."""
+"""Checks a command's input and output files before any work, and writes pictures."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 def check_outputs(
     *files: str | None, folder: str | None = None, inputs: Iterable[str | None] = ()
 ) -> None:
-    """Refuses, before any work, outputs that could not be written, or would replace what is read.
+    """Refuses, before any work, outputs that cannot be written or would overwrite an input.
 
     Args:
-        files: paths to be written; None is none, "-" standard output.
-        folder: a folder to write into, which may be absent yet.
+        files: paths to be written; None is ignored, "-" is standard output.
+        folder: a folder to write into, which need not exist yet.
         inputs: files that are read.
 
     Raises:
-        ValueError: if two of them are one file.
-        OSError: if a folder is no folder, or may not be written to.
+        ValueError: if two of them are the same file.
+        OSError: if an output's folder is not a folder, or is not writable.
     """
     known = {os.path.realpath(path) for path in inputs if path}
     for path in files:
@@ -43,10 +43,10 @@ def check_outputs(
 
 
 def check_inputs(*paths: str | None) -> None:
-    """Refuses files and folders that are not there, before what reads them takes seconds to import.
+    """Refuses missing files and folders, before slow imports.
 
     Raises:
-        FileNotFoundError: if one is missing; None is none.
+        FileNotFoundError: if a path does not exist; None is ignored.
     """
     for path in paths:
         if path and not os.path.exists(path):
@@ -56,7 +56,7 @@ def check_inputs(*paths: str | None) -> None:
 
 
 def _check_folder(folder: str) -> None:
-    """Of an absent folder the first one above it that is there counts."""
+    """Checks a folder, or its first existing parent."""
     while not os.path.lexists(folder):
         folder = os.path.dirname(folder)
     if not os.path.isdir(folder):
@@ -66,10 +66,10 @@ def _check_folder(folder: str) -> None:
 
 
 def picture_kind(path: str) -> str:
-    """The format that a picture's name asks for, as Pillow calls it; "-" is a PNG.
+    """The Pillow format for a picture's file name; "-" is PNG.
 
     Raises:
-        ValueError: if the ending is of no format.
+        ValueError: if the file extension is not one of a picture format.
     """
     from PIL import Image
 
@@ -82,14 +82,14 @@ def picture_kind(path: str) -> str:
 
 
 def write_picture(path: str, picture: np.ndarray) -> None:
-    """Writes a picture by way of a temporary file.
+    """Writes a picture atomically, through a temporary file.
 
     Args:
-        path: the file; its ending says the format, "-" is a PNG on standard output.
+        path: the file, whose extension selects the format; "-" writes a PNG to standard output.
         picture: uint8 array, shape (height, width, 3), RGB.
 
     Raises:
-        ValueError: if the ending is of no format.
+        ValueError: if the file extension is not one of a picture format.
         OSError: if it cannot be written.
     """
     from PIL import Image
@@ -104,14 +104,14 @@ def write_picture(path: str, picture: np.ndarray) -> None:
 def try_picture(
     folder: str, number: int, photo: str, draw: Callable[[], np.ndarray]
 ) -> tuple[str | None, str]:
-    """Draws a photograph and writes it into a folder; what goes wrong stops nothing.
+    """Draws a photograph and writes it to a folder; an error is returned, not raised.
 
     Args:
         folder, number, photo: as for `picture_path`.
-        draw: gives the picture, as for `write_picture`.
+        draw: returns the picture, as for `write_picture`.
 
     Returns:
-        (the picture's path, ""), or (None, why there is none).
+        (the picture's path, ""), or (None, the error message).
     """
     path = picture_path(folder, number, photo)
     try:

@@ -1,4 +1,4 @@
-"""How commands read their words: help with defaults, and near words for wrong ones."""
+"""The argument parser of all commands: help shows defaults, errors suggest similar options."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from maskedface.names import did_you_mean
 
 
 class Parser(argparse.ArgumentParser):
-    """An `ArgumentParser` whose help shows every default, and whose errors name the word that was meant.
+    """An `ArgumentParser` whose help shows every default, and whose errors suggest similar options.
 
     Args:
-        prog: str, what is called, as "maskedface verify".
-        description: str, what its help begins with, as it stands.
-        words: as of any parser.
+        prog: str, the program's name, such as "maskedface verify".
+        description: str, the text at the top of the help, printed unchanged.
+        words: further arguments of `ArgumentParser`.
     """
 
     def __init__(self, prog: str, description: str | None = None, **words: Any) -> None:
@@ -23,12 +23,12 @@ class Parser(argparse.ArgumentParser):
         self._words: list[str] = []
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As of any parser."""
+        """As `ArgumentParser.parse_known_args`."""
         self._words = [] if args is None else [str(word) for word in args]
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        """Ends with exit code 2, the message and the options that were meant by words that are none."""
+        """Prints the message, with a suggestion for an unknown option, and exits with code 2."""
         options = self._option_string_actions
         wrong = [
             word.partition("=")[0]
@@ -39,7 +39,7 @@ class Parser(argparse.ArgumentParser):
         super().error(message + next(filter(None, hints), ""))
 
     def _is_option(self, word: str) -> bool:
-        """Whether a word is an option, or the beginning of one."""
+        """Whether an argument is an option, or an abbreviation of one."""
         name = word.partition("=")[0]
         return any(option.startswith(name) for option in self._option_string_actions)
 
@@ -52,7 +52,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
-    """Text as it stands, and a default beside each option that has one."""
+    """Keeps the text's line breaks, and adds the default of each option that has one."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
         told, default = action.help or "", action.default

@@ -1,4 +1,4 @@
-"""The words that say which recognizer a command uses, and what the three that use one print."""
+"""Arguments that select a recognizer, and messages about its thresholds."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from maskedface.recognition.faces import DetectedFace
 
 
-# The network whose weights anybody can get, and whose default thresholds are shipped.
+# The network whose weights are freely available, and for which default thresholds are shipped.
 _DEFAULT = "dlib"
-# Photographs for which LiteRT's start and Keras' speed come out alike: it takes 1.5 times as long for each,
-# and TensorFlow some three seconds to come.
+# Photographs at which LiteRT and Keras take the same time: LiteRT takes 1.5 times as long for each,
+# but TensorFlow takes some three seconds to import.
 _FEW = 200
 
-# What may be said of a network's file, and the name that `Recognizer.load` has for it. All but the first
-# are of .onnx files alone.
+# Options that describe a network file, and the arguments of `Recognizer.load` that they set. All
+# but the first are for .onnx files only.
 _WORDS = {
     "--model-alignment": "alignment",
     "--input-range": "input_range",
@@ -34,29 +34,30 @@ _WORDS = {
 
 
 def add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --model, --model-alignment, --alignment, --fall-back and the words of `add_engine`."""
+    """Adds --model, --model-alignment, --alignment, --fall-back and the arguments of
+    `add_engine`."""
     group = parser.add_argument_group("recognizer")
     add_model(
         group,
         "dlib's network, a finished run's folder, a .keras or .onnx file, or an ensemble's .json; "
-        "default: the gallery's, else dlib",
+        "default: the gallery's model, else dlib",
     )
     group.add_argument(
         "--alignment",
         default="",
-        help="the photographs are faces aligned to this (arcface, dlib, vggface2): search for none",
+        help="the photographs are aligned faces (arcface, dlib, vggface2); skips face detection",
     )
     group.add_argument(
         "--fall-back",
         choices=("never", "always"),
         default="never",
-        help="where no face is found, take the whole photograph as one",
+        help="always: if no face is detected, use the whole photograph as one",
     )
     add_engine(group)
 
 
 def add_model(parser: argparse._ActionsContainer, help: str) -> None:
-    """Adds --model and what a file may not say of itself."""
+    """Adds --model, and the properties that a network file may not state."""
     parser.add_argument("--model", metavar="dlib|RUN|FILE", help=help)
     add_network_words(parser)
 
@@ -66,7 +67,7 @@ def add_model_alignment(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--model-alignment",
         metavar="NAME",
-        help="what the faces of a .keras or .onnx file that states none are aligned to (arcface, dlib, "
+        help="the input alignment of a .keras or .onnx file that does not state it (arcface, dlib, "
         "vggface2)",
     )
 
@@ -78,36 +79,39 @@ def add_network_words(parser: argparse._ActionsContainer) -> None:
         "--input-range",
         type=input_range,
         metavar="LOW,HIGH",
-        help="of an .onnx file of another program: what 0 and 255 become (--input-range=-1,1; six numbers "
-        "where red, green and blue differ), or standardized; said once, FILE.onnx.json remembers it",
+        help="for an .onnx file from elsewhere: the input values of pixels 0 and 255 "
+        "(--input-range=-1,1; six numbers if red, green and blue differ), or standardized; needed "
+        "once, as it is stored in FILE.onnx.json",
     )
     parser.add_argument(
         "--channels",
         choices=("RGB", "BGR"),
-        help="of such a file: the order of its colors; remembered likewise",
+        help="for such a file: its channel order; also stored",
     )
     add_count(
-        parser, "--input-size", "of such a file that takes any size: its faces' side, in pixels"
+        parser,
+        "--input-size",
+        "for such a file with a variable input size: height and width in pixels",
     )
 
 
 def add_engine(parser: argparse._ActionsContainer) -> None:
     """Adds --engine, --engine-precision and --calibration."""
-    add_engine_words(parser, "what embeds")
+    add_engine_words(parser, "the engine that computes embeddings")
     parser.add_argument(
         "--calibration",
         metavar="FOLDER",
-        help="real faces, a folder a person, on which the engine is compared with Keras, and int8 is "
-        "calibrated; nobody of whom figures are reported; default: a run's training faces",
+        help="real faces, one folder per person, for comparing the engine with Keras and for "
+        "calibrating int8; no people on whom results are reported; default: a run's training faces",
     )
 
 
 def engine_choice(args: argparse.Namespace) -> EngineChoice | None:
-    """What the words of `add_engine` say, for `Recognizer.load`; None where they say Keras.
+    """The engine that the arguments of `add_engine` select, for `Recognizer.load`; None for Keras.
 
     Raises:
-        ValueError: if a word has nothing to do, or the processor cannot compute so.
-        ModuleNotFoundError: if the engine is not installed; the message has the pip line.
+        ValueError: if an option has no effect, or the processor does not support the precision.
+        ModuleNotFoundError: if the engine is not installed; the message has the pip command.
     """
     engine, precision, folder = map(vars(args).get, ("engine", "engine_precision", "calibration"))
     if engine is None and precision is None:
@@ -121,7 +125,7 @@ def engine_choice(args: argparse.Namespace) -> EngineChoice | None:
     from maskedface.recognition.by_engine import few_faces
 
     words: tuple[Any, Any] = (engine or "keras", precision or "float32")
-    EngineChoice(*words)  # refuses them before faces are looked for
+    EngineChoice(*words)  # refuses invalid ones before faces are detected
     if not folder:
         return EngineChoice(*words)
     from maskedface.landmarks import find_landmarks
@@ -133,27 +137,27 @@ def engine_choice(args: argparse.Namespace) -> EngineChoice | None:
 
 
 def network_words(args: argparse.Namespace, name: str) -> dict[str, Any]:
-    """Of the words of `add_network_words`, those for one network of several: what `Recognizer.load` takes.
+    """The arguments of `add_network_words` that apply to one network, for `Recognizer.load`.
 
     Args:
-        args: the command's words.
-        name: the network's; words for files are not handed to networks that are none.
+        args: the command's parsed arguments.
+        name: the network's name; options for files do not apply to networks that are not files.
     """
     given = given_words(args)
     return {_WORDS[word]: given[word] for word in _taken_by(name) if word in given}
 
 
 def given_words(args: argparse.Namespace) -> dict[str, Any]:
-    """The words of `add_network_words` that were given: {"--channels": "BGR"}."""
+    """The options of `add_network_words` that were given, such as {"--channels": "BGR"}."""
     found = {word: vars(args).get(word[2:].replace("-", "_")) for word in _WORDS}
     return {word: value for word, value in found.items() if value is not None}
 
 
 def refuse_network_words(args: argparse.Namespace, names: Iterable[str]) -> None:
-    """Refuses words that are for none of the networks.
+    """Refuses options that apply to none of the networks.
 
     Raises:
-        ValueError: if there is such a word.
+        ValueError: if there is such an option.
     """
     used = {word for name in names for word in _taken_by(name)}
     for word, value in given_words(args).items():
@@ -166,7 +170,7 @@ def refuse_network_words(args: argparse.Namespace, names: Iterable[str]) -> None
 
 
 def _taken_by(name: str) -> tuple[str, ...]:
-    """The words for a network of this name."""
+    """The options that apply to a network of this name."""
     if not os.path.isfile(name):
         return ()
     words = tuple(_WORDS)
@@ -174,18 +178,18 @@ def _taken_by(name: str) -> tuple[str, ...]:
 
 
 def read_recognizer(args: argparse.Namespace, gallery: Gallery | None, photos: float) -> Recognizer:
-    """The recognizer that the words describe; for few photographs without TensorFlow, where a command
-    before has kept the network for that (`keep_network`).
+    """Loads the recognizer that the arguments select. For few photographs TensorFlow is not
+    imported, if an earlier command has cached the network (`keep_network`).
 
     Args:
-        args: the command's words.
-        gallery: the people known, or None.
-        photos: how many photographs it is for, about.
+        args: the command's parsed arguments.
+        gallery: the enrolled people, or None.
+        photos: about how many photographs it is for.
 
     Raises:
-        ValueError: if the gallery is there and names no model, nor do the words, or it is another one than
-            the gallery was made with.
-        FileNotFoundError: if there is no such model.
+        ValueError: if neither the arguments nor the gallery name a model, or the model is not the
+            one that the gallery was made with.
+        FileNotFoundError: if the model does not exist.
     """
     from maskedface.recognition import Recognizer
 
@@ -211,11 +215,11 @@ def read_recognizer(args: argparse.Namespace, gallery: Gallery | None, photos: f
 
 
 def keep_network(args: argparse.Namespace, recognizer: Recognizer) -> None:
-    """Keeps the network that a command has used for the next one, where that is not done yet.
+    """Caches the network that a command has used for later commands, unless it is cached already.
 
     Args:
-        args: the command's words.
-        recognizer: as `read_recognizer` gave it.
+        args: the command's parsed arguments.
+        recognizer: the result of `read_recognizer`.
     """
     if recognizer.embedder.engine != "keras":
         return
@@ -228,7 +232,7 @@ def keep_network(args: argparse.Namespace, recognizer: Recognizer) -> None:
 
 
 def _alignment(name: str, words: dict[str, Any], gallery: Gallery) -> str | None:
-    """As `Recognizer.load` takes it: of a file, what is said, else what the gallery remembers."""
+    """The alignment for `Recognizer.load`: for a file, the given one, else the gallery's."""
     given: str | None = words.get("alignment")
     return (given or gallery.alignment or None) if os.path.isfile(name) else given
 
@@ -236,20 +240,20 @@ def _alignment(name: str, words: dict[str, Any], gallery: Gallery) -> str | None
 def add_output_arguments(
     parser: argparse.ArgumentParser, *, verbose: bool = True
 ) -> argparse._ArgumentGroup:
-    """Adds --json and --verbose; more may be added to the group."""
+    """Adds --json and --verbose. Returns their group, for more options."""
     group = parser.add_argument_group("output")
-    group.add_argument("--json", metavar="FILE", help="write the results there")
+    group.add_argument("--json", metavar="FILE", help="write the results to FILE")
     if verbose:
         group.add_argument(
             "--verbose",
             action="store_true",
-            help="print scores, thresholds and rates too (JSON has them)",
+            help="also print scores, thresholds and rates (which JSON always has)",
         )
     return group
 
 
 def given_threshold(given: float, made: Calibration | None, rate: Literal["fpir", "far"]) -> str:
-    """A threshold of the words, and what it does to a rate that the gallery's own was chosen for."""
+    """A message about a given threshold, and its effect on the rate of the gallery's threshold."""
     told = f"by the threshold given, {given:.3f}"
     if made is None:
         return told
@@ -261,7 +265,7 @@ def given_threshold(given: float, made: Calibration | None, rate: Literal["fpir"
 
 
 def default_threshold(likelihood: Likelihood | None) -> str:
-    """What is said of a default threshold: of whom it was measured."""
+    """A message about a default threshold and the people it was measured on."""
     told = "by the default threshold, not calibrated on your people"
     if likelihood is None:
         return told
@@ -269,16 +273,16 @@ def default_threshold(likelihood: Likelihood | None) -> str:
 
 
 def no_threshold(recognizer: Recognizer, faces: Iterable[DetectedFace]) -> str:
-    """Why there is no threshold for faces, and what to do."""
+    """A message that says why there is no threshold for faces, and what to do."""
     from maskedface.recognition.remembered import WHOLE
 
     gallery = recognizer.gallery
     if recognizer.rates is None:
-        why = f"nobody measured a default one for {gallery.source or 'this network'}"
+        why = f"no default was measured for {gallery.source or 'this network'}"
     elif any(face.aligned_by == WHOLE for face in faces):
-        why = "the default one is for faces that were found, and a photograph was taken whole"
+        why = "the default is for detected faces, and a photograph was taken whole"
     elif gallery.masks:
-        why = "the default one is for galleries without drawn masks"
+        why = "the default is for galleries without drawn masks"
     else:
         why = f"too few pairs were measured for {len(gallery)} people enrolled"
     return (
@@ -288,7 +292,7 @@ def no_threshold(recognizer: Recognizer, faces: Iterable[DetectedFace]) -> str:
 
 
 def print_likelihood(likelihood: Likelihood | None) -> None:
-    """The rates of a `Likelihood`, by data set."""
+    """Prints the rates of a `Likelihood`, by data set."""
     if likelihood is not None:
         rates = ", ".join(f"{data} {rate:.2g}" for data, rate in likelihood.by_data.items())
         print(
@@ -298,8 +302,8 @@ def print_likelihood(likelihood: Likelihood | None) -> None:
 
 
 def changed_rate(gallery: Gallery, made: Calibration) -> str:
-    """What a gallery's rate has become where more or fewer people are enrolled than it was chosen with."""
+    """A message about the expected FPIR after people were enrolled or removed since calibration."""
     return (
-        f"{len(gallery)} are enrolled now, not {made.gallery}: expect a FPIR of about "
-        f"{made.expected_fpir(len(gallery)):.2g}, not {made.fpir:g}; more where people are alike"
+        f"{len(gallery)} are enrolled now, not {made.gallery}: expect an FPIR of about "
+        f"{made.expected_fpir(len(gallery)):.2g}, not {made.fpir:g}; more if people look alike"
     )

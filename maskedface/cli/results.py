@@ -1,4 +1,4 @@
-"""The table of results: ours with spread and interval, the paper's row beside them."""
+"""The table of results: ours with spread and interval, with the paper's row for comparison."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _SCORES = ("precision", "recall", "f1")
 def print_results(
     results: Mapping[str, Sequence[Run]], against: Sequence[Run] | None = None
 ) -> None:
-    """Prints a row for each group of runs and domain.
+    """Prints one row per group of runs and domain.
 
     Args:
-        results: label -> the runs of one recipe, one a seed, over the same test rows.
-        against: runs over the same test rows, to which the difference is shown, paired face by
-            face, with its 95 % interval over people.
+        results: label -> the runs of one recipe, one per seed, with the same test rows.
+        against: runs with the same test rows, to which the paired difference is shown, with its
+            95 % interval over people.
 
     Raises:
-        ValueError: if runs that are compared were tested on other faces.
+        ValueError: if compared runs were tested on different faces.
     """
     from rich.text import Text
 
@@ -72,14 +72,14 @@ def _row(group: RunGroup, domain: str, against: Sequence[Run] | None) -> list[ob
 
 
 def compared(runs: Sequence[Run], against: Sequence[Run], kind: str) -> dict[str, float]:
-    """Runs beside others on the same test faces.
+    """Compares runs with others on the same test faces.
 
     Args:
-        runs, against: one a seed.
-        kind: of test faces, a key of the runs' metrics.
+        runs, against: one run per seed.
+        kind: the kind of test faces, a key of the runs' metrics.
 
     Returns:
-        {"faces": int, "accuracy" in [0, 1], and as `evaluation.paired_difference`}.
+        {"faces": int, "accuracy": float in [0, 1]} and the keys of `evaluation.paired_difference`.
 
     Raises:
         ValueError: if they were tested on different faces.

@@ -1,13 +1,15 @@
-"""Answer over HTTP who the people in photographs are, with a page to use from a browser.
+"""Serve face recognition over HTTP, with a web page to use it from a browser.
 
   maskedface serve --gallery friends.npz                     (then open http://127.0.0.1:8000)
   maskedface serve --gallery postgresql://ada@db.example/faces --host 0.0.0.0 --token-file tokens
 
-By itself it listens on this machine alone. Any other --host needs tokens, one a line, `NAME: TOKEN`, in a
-file or in the environment's MASKEDFACE_TOKENS, and belongs behind a proxy that speaks TLS. There is no
-liveness check: a printed photograph is named as who is on it. Read docs/serving.md before others use it.
-Paths: / the page, /v1/identify, /v1/verify, /v1/embed, /v1/people, /v1/health, /v1/docs the API, /metrics.
-Where there is no gallery yet, one of nobody is made for --model.
+By default it listens on this machine only. Any other --host requires tokens, one per line, `NAME:
+TOKEN`, in a file or in the environment variable MASKEDFACE_TOKENS, and should be behind a proxy
+with TLS. There is no liveness detection: a printed photograph is recognized like the person. Read
+docs/serving.md before others use it.
+Paths: / the page, /v1/identify, /v1/verify, /v1/embed, /v1/people, /v1/health, /v1/docs the API,
+/metrics.
+If the gallery does not exist, an empty one is created for --model.
 Exit codes: 0 stopped by SIGINT or SIGTERM; 2 a user error.
 """
 
@@ -21,7 +23,7 @@ from maskedface.cli.outputs import check_inputs
 from maskedface.cli.values import add_count, count, seconds
 from maskedface.recognition.stores.address import local_file, shown_address
 
-# The words that are limits, and how `serving.Limits` calls them.
+# The options that set limits, and their fields of `serving.Limits`.
 _LIMITS = {
     "max_bytes": "photo_bytes",
     "max_pixels": "photo_pixels",
@@ -33,47 +35,55 @@ _LIMITS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's words to a parser."""
+    """Adds the command's arguments to a parser."""
     group = parser.add_argument_group("service")
-    group.add_argument("--gallery", required=True, metavar="FILE|ADDRESS", help="whom to recognize")
-    group.add_argument("--host", default="127.0.0.1", help="where to listen; default: 127.0.0.1")
+    group.add_argument(
+        "--gallery", required=True, metavar="FILE|ADDRESS", help="the enrolled people"
+    )
+    group.add_argument(
+        "--host", default="127.0.0.1", help="the address to listen on; default: 127.0.0.1"
+    )
     group.add_argument(
         "--port",
         type=count(0, 65535),
         default=8000,
         metavar="N",
-        help="0 takes any that is free; default: 8000",
+        help="0 selects a free port; default: 8000",
     )
     group.add_argument(
-        "--token-file", metavar="FILE", help="who may use it; default: MASKEDFACE_TOKENS"
+        "--token-file",
+        metavar="FILE",
+        help="tokens of the permitted users; default: MASKEDFACE_TOKENS",
     )
     group.add_argument(
         "--allow-host",
         action="append",
         default=[],
         metavar="NAME",
-        help="without tokens: another name of this machine that browsers ask for",
+        help="without tokens: accept requests for this host name, too; may be repeated",
     )
     group.add_argument(
         "--log-names",
         action="store_true",
-        help="name people in the log, which else tells of nobody",
+        help="log people's names, which are otherwise left out",
     )
     limits = parser.add_argument_group("limits")
-    add_count(limits, "--max-bytes", "of a photograph; default: 20 MiB")
-    add_count(limits, "--max-pixels", "of a photograph; default: 50,000,000")
+    add_count(limits, "--max-bytes", "largest photograph, in bytes; default: 20 MiB")
+    add_count(limits, "--max-pixels", "largest photograph, in pixels; default: 50,000,000")
     add_count(
-        limits, "--queue", "photographs that wait, past which status 503 is given; default: 64"
+        limits,
+        "--queue",
+        "most photographs waiting; more are answered with status 503; default: 64",
     )
-    add_count(limits, "--batch", "photographs looked at together; default: 8")
+    add_count(limits, "--batch", "photographs processed together; default: 8")
     limits.add_argument(
-        "--time-out", type=seconds, metavar="SECONDS", help="for an answer; default: 60"
+        "--time-out", type=seconds, metavar="SECONDS", help="time limit for an answer; default: 60"
     )
     limits.add_argument(
         "--read-time-out",
         type=seconds,
         metavar="SECONDS",
-        help="for a request to come; default: 20",
+        help="time limit for receiving a request; default: 20",
     )
     recognizing.add_recognizer_arguments(parser)
 
@@ -102,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
             recognizer.gallery = store.gallery()
         print(f"{len(recognizer.gallery)} people of {shown_address(args.gallery)}")
         if len(tokens):
-            print("tokens are wanted; TLS belongs in front: they and faces are sent as they are")
+            print("tokens are required; use a TLS proxy, as tokens and faces are sent unencrypted")
         serve(
             recognizer,
             store,

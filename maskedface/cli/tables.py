@@ -11,13 +11,13 @@ _ENDLESS = 10_000  # columns
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], **words: Any) -> None:
-    """Prints a table; a file or pipe has no width of its own, and nothing in it is wrapped or cut off.
+    """Prints a table. In a file or pipe nothing is wrapped or truncated.
 
     Args:
-        columns: their names.
-        rows: the cells of each, from the left: a rich `Text` keeps its style, a whole number stands to the
-            right, and all text is escaped as `names.shown` does.
-        words: as for `rich.table.Table`, such as title.
+        columns: the column names.
+        rows: the cells of each row, from the left: a rich `Text` keeps its style, an int is aligned
+            to the right, and all text is escaped as `names.shown` does.
+        words: arguments of `rich.table.Table`, such as title.
     """
     from rich.console import Console
     from rich.table import Table
@@ -38,7 +38,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], **word
 
 
 def print_some(lines: Sequence[str], most: int, hint: str = "") -> None:
-    """Prints the first lines of a list, and how many more there are, with a hint where to see them."""
+    """Prints the first lines of a list, and the number of the others with a hint."""
     for line in lines[:most]:
         print(f"    {shown(line)}")
     if len(lines) > most:

@@ -1,12 +1,13 @@
-"""Train a recognizer by a recipe, evaluate it on the test rows and leave a run folder.
+"""Train a recognizer from a recipe, evaluate it on the test rows and write a run folder.
 
-The same command goes on where a killed one stopped, and does nothing where it had finished.
+An interrupted run resumes with the same command, which does nothing if the run is finished.
 
   maskedface train --data RMFRD --min-masked 8 --recipe paper_masked --weights FILE --run runs/masked
 
---set changes a recipe's field, or by a dotted path a part of one: epochs=8, optimizer=AdamW,
-optimizer.learning_rate=1e-5, loss.margin=0.3, augmentation.0.probability=0.6, 'train_on={"masked": 1}'.
-docs/recipes.md names the fields, and says how a recipe file holds a class of yours.
+--set changes a field of the recipe, or by a dotted path a part of one: epochs=8, optimizer=AdamW,
+optimizer.learning_rate=1e-5, loss.margin=0.3, augmentation.0.probability=0.6,
+'train_on={"masked": 1}'. docs/recipes.md lists the fields, and explains how a recipe file refers to
+a class of your own.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's words to a parser."""
+    """Adds the command's arguments to a parser."""
     add_training_arguments(parser, f"{', '.join(recipes.ALL)}; or JSON", "one run a seed")
     parser.set_defaults(cache="auto")
     group = parser.add_argument_group("run")
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_count(
         group,
         "--threads",
-        "TensorFlow's threads; one number gives one result on any number of cores",
+        "TensorFlow's threads; the same number gives the same result on any number of cores",
     )
     group.add_argument(
         "--strategy",
@@ -50,11 +51,11 @@ def run(args: argparse.Namespace) -> int:
     recipe = with_engine(read_recipe(args.recipe), args)
     print_changes(recipe, args.set)
     train, test = data.read_parts(args)
-    # Keras takes seconds to import: wrong words end before it.
+    # Keras takes seconds to import: invalid arguments are reported before that.
     from maskedface import training
     from maskedface.cli.results import print_results
 
-    print(f"curves while it runs: tensorboard --logdir {shown(args.run)}")
+    print(f"training curves: tensorboard --logdir {shown(args.run)}")
     print(f"{len(train)} training and {len(test)} test images of {len(train.people)} people")
     train, test = data.placed(args, recipe.faces, train, test)
     runs = training.train_scenario(
@@ -72,19 +73,19 @@ def run(args: argparse.Namespace) -> int:
 
 
 def print_changes(recipe: Recipe, settings: Sequence[str]) -> None:
-    """Says which recipes --set touches where others are trained before this one."""
+    """Prints that --set applies to the last recipe only, if others are trained before it."""
     before = [one.name for one in recipes.scenario(recipe)[:-1]]
     if settings and before:
         print(
-            f"--set changes {recipe.name} alone ({', '.join(settings)}), not what is trained before it: "
-            f"{', '.join(before)}"
+            f"--set changes only {recipe.name} ({', '.join(settings)}), not the recipes trained "
+            f"before it: {', '.join(before)}"
         )
 
 
 def add_training_arguments(parser: argparse.ArgumentParser, recipe: str, seeds_help: str) -> None:
-    """Adds what says which recipe is trained, on what, from what network: --recipe, --set, --backbone,
-    --weights, --backbone-alignment, --seeds, --cache, --engine, --engine-precision and --wait, and the
-    words for images and split."""
+    """Adds the arguments for the recipe, data and network: --recipe, --set, --backbone, --weights,
+    --backbone-alignment, --seeds, --cache, --engine, --engine-precision and --wait, and the
+    arguments for images and split."""
     data.add_data_arguments(parser)
     data.add_split_arguments(parser)
     group = parser.add_argument_group("recipe and network")
@@ -94,8 +95,8 @@ def add_training_arguments(parser: argparse.ArgumentParser, recipe: str, seeds_h
         action="append",
         default=[],
         metavar="PATH=VALUE",
-        help="change a field of the recipe, or what lies in one (optimizer.learning_rate=1e-5); the "
-        "value is JSON or text",
+        help="change a field of the recipe, or a part of one (optimizer.learning_rate=1e-5); the "
+        "value is JSON or text; may be repeated",
     )
     group.add_argument(
         "--backbone",
@@ -107,29 +108,29 @@ def add_training_arguments(parser: argparse.ArgumentParser, recipe: str, seeds_h
     group.add_argument(
         "--backbone-alignment",
         metavar="NAME",
-        help="what the backbone's faces are aligned to (arcface, dlib, vggface2); default: what it "
+        help="the backbone's input alignment (arcface, dlib, vggface2); default: the one it "
         "states, which a keras.applications class does not",
     )
     group.add_argument("--seeds", type=seeds, default=(0,), metavar="N,N", help=seeds_help)
     group.add_argument(
         "--cache",
         metavar="DIR",
-        help="keep decoded faces and frozen features in this folder; default: in memory, or what does not "
-        "fit in a file that goes with the run",
+        help="folder for decoded faces and frozen features; default: in memory, or if they do not "
+        "fit, in a temporary file",
     )
-    add_engine_words(group, "what computes frozen features")
+    add_engine_words(group, "the engine that computes frozen features")
     add_wait(group)
 
 
 def with_engine(recipe: Recipe, args: argparse.Namespace) -> Recipe:
-    """The recipe with what --set, --engine and --engine-precision say."""
+    """The recipe with the changes of --set, --engine and --engine-precision."""
     names = ("engine", "engine_precision")
     words = {name: vars(args)[name] for name in names if vars(args)[name] is not None}
     return recipe.override(*args.set, **words)
 
 
 def training_words(args: argparse.Namespace) -> dict[str, Any]:
-    """The words of `add_training_arguments` as `training.train` and `tuning.search` take them."""
+    """The arguments of `add_training_arguments`, for `training.train` and `tuning.search`."""
     names = ("seeds", "backbone", "weights", "cache", "wait")
     return {"alignment": args.backbone_alignment, **{name: getattr(args, name) for name in names}}
 

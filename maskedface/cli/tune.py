@@ -1,13 +1,15 @@
-"""Search a recipe's fields for the best recipe, on a part of the training rows, by Keras Tuner.
+"""Tune a recipe's fields with Keras Tuner, validated on a part of the training rows.
 
-The test rows are not looked at. The same command goes on where a killed one stopped. The result is
-best.json, which `maskedface train --recipe` runs; trials.csv and search.png show what mattered.
+The test rows are not used. An interrupted search resumes with the same command. The result is
+best.json, a recipe for `maskedface train --recipe`; trials.csv and search.png show which fields
+mattered.
 
   maskedface tune --data RMFRD --min-masked 8 --recipe paper_masked --space paper --weights FILE \\
       --search runs/search
-  maskedface train --data RMFRD --min-masked 8 --recipe runs/search/best.json --weights FILE --run runs/best
+  maskedface train --data RMFRD --min-masked 8 --recipe runs/search/best.json --weights FILE \\
+      --run runs/best
 
-Several processes or machines: docs/tuning.md.
+For several processes or machines see docs/tuning.md.
 """
 
 from __future__ import annotations
@@ -30,9 +32,9 @@ _SHOWN = 10  # trials in the table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's words to a parser."""
-    recipe = 'a named recipe, or JSON, which may hold a "space"; its values are the first trial'
-    train.add_training_arguments(parser, recipe, "train a trial once a seed")
+    """Adds the command's arguments to a parser."""
+    recipe = 'a recipe name, or JSON, which may have a "space"; its values are the first trial'
+    train.add_training_arguments(parser, recipe, "train each trial once per seed")
     group = parser.add_argument_group("search")
     group.add_argument(
         "--space",
@@ -42,12 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--algorithm", choices=("random", "bayesian", "hyperband", "grid"), default="bayesian"
     )
-    add_count(group, "--trials", "at most so many", 30)
-    add_count(group, "--search-seed", "which trials are drawn", 0, least=0)
+    add_count(group, "--trials", "maximum number of trials", 30)
+    add_count(group, "--search-seed", "random seed of the search", 0, least=0)
     group.add_argument(
         "--keep-hopeless",
         action="store_true",
-        help="train trials to their end that the others beat",
+        help="do not stop unpromising trials early",
     )
     group.add_argument("--search", required=True, metavar="DIR", help="the search folder")
     group.add_argument(
@@ -55,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=seconds,
         default=3600.0,
         metavar="SECONDS",
-        help="of silence, after which a chief ends, or a worker without a chief",
+        help="time without a message after which a chief, or a worker without a chief, exits",
     )
 
 
@@ -64,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     recipe, space = _recipe_and_space(args)
     train.print_changes(recipe, args.set)
     rows, _ = data.read_parts(args)
-    # Keras takes seconds to import: wrong words end before it.
+    # Keras takes seconds to import: invalid arguments are reported before that.
     from maskedface import tuning
 
     (rows,) = data.placed(args, recipe.faces, rows)
@@ -135,7 +137,7 @@ def _print_search(found: Search) -> None:
     title = f"The best of {len(ranked)} trials, on faces held out of training"
     print_table(("trial", "status", "accuracy", "epochs", "s", *fields), rows, title=title)
     for field, share in found.importance.items():
-        print(f"  {field:<16}{share:4.0%} of what the scores' differences are explained by")
+        print(f"  {field:<16}{share:4.0%} of the explained score variance")
     best = os.path.join(found.path, BEST)
-    if os.path.exists(best):  # a worker leaves it to its chief
+    if os.path.exists(best):  # only the chief writes it
         print(f"best recipe: {best}")

@@ -1,4 +1,4 @@
-"""Numbers on the command line, checked before any work: types for argparse, and the words they share."""
+"""Argument types for numbers on the command line, and arguments that commands share."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 def _number(
     wanted: str, fits: Callable[[Any], bool], kind: type = float, hint: str = ""
 ) -> Callable[[str], Any]:
-    """A type of numbers that fit; `wanted` says which."""
+    """An argument type for numbers that satisfy `fits`; `wanted` describes them."""
 
     def read(text: str) -> Any:
         try:
             value = kind(text)
         except ValueError:
-            value = math.nan  # fits nowhere
+            value = math.nan  # satisfies no condition
         if not fits(value):
             raise argparse.ArgumentTypeError(f"must be {wanted}. Received: {text!r}{hint}")
         return value
@@ -39,7 +39,7 @@ def score(most: float) -> Callable[[str], float]:
 
 
 def count(least: int, most: int | None = None) -> Callable[[str], int]:
-    """A type of whole numbers, from the smallest to the largest; None = no largest."""
+    """An argument type for whole numbers in [least, most]; None means no upper limit."""
     wanted = f"of {least} or more" if most is None else f"in {least}-{most}"
     highest = math.inf if most is None else most
     return _number(f"a whole number {wanted}", lambda value: least <= value <= highest, int)
@@ -54,13 +54,13 @@ def add_count(
     least: int = 1,
     most: int | None = None,
 ) -> None:
-    """Adds a word for a whole number; its help ends with the default, where there is one."""
+    """Adds an option for a whole number; its help ends with the default, if there is one."""
     told = help if default is None else f"{help}; default: {default}"
     parser.add_argument(word, type=count(least, most), default=default, metavar="N", help=told)
 
 
 def seeds(text: str) -> tuple[int, ...]:
-    """Whole numbers from 0 on, such as "0,1,2"."""
+    """An argument type for seeds: non-negative whole numbers such as "0,1,2"."""
     parts = text.split(",")
     if not all(part.strip().isdecimal() for part in parts):
         raise argparse.ArgumentTypeError(f"must be whole numbers like 0,1,2. Received: {text!r}")
@@ -68,8 +68,7 @@ def seeds(text: str) -> tuple[int, ...]:
 
 
 def add_wait(parser: argparse._ActionsContainer, default: float = 0.0) -> None:
-    """Adds --wait, by default so many seconds: what a command does where another process changes the same
-    files."""
+    """Adds --wait: how many seconds to wait for another process that changes the same files."""
     parser.add_argument(
         "--wait",
         type=_patience,
@@ -77,28 +76,28 @@ def add_wait(parser: argparse._ActionsContainer, default: float = 0.0) -> None:
         const=math.inf,
         default=default,
         metavar="SECONDS",
-        help="where another process works on the same files wait until it has ended, or for so many "
-        f"seconds, then name it and end; default: {default:g}",
+        help="if another process uses the same files, wait until it ends, or for at most SECONDS "
+        f"and then fail with its name; default: {default:g}",
     )
 
 
 def add_engine_words(parser: argparse._ActionsContainer, what: str) -> None:
-    """Adds --engine and --engine-precision, None where they are not given; `what` begins the help."""
+    """Adds --engine and --engine-precision, by default None; the help starts with `what`."""
     parser.add_argument(
         "--engine",
         choices=("keras", "openvino", "onnx", "auto"),
-        help=f"{what}: auto measures which of those installed is fastest; all are compared with Keras",
+        help=f"{what}; auto selects the fastest installed one; each is compared with Keras",
     )
     parser.add_argument(
         "--engine-precision",
         choices=("float32", "bfloat16", "int8"),
-        help="what it computes in; of auto the least exact that it may take",
+        help="the engine's precision; for auto the lowest that it may select",
     )
 
 
 def input_range(text: str) -> tuple[float, ...] | str:
-    """What 0 and 255 become in a network's input: two numbers, six of red, green and blue, or
-    "standardized"."""
+    """An argument type for the values of pixels 0 and 255 in a network's input: two numbers, six
+    for red, green and blue, or "standardized"."""
     if text == "standardized":
         return text
     try:
@@ -107,7 +106,7 @@ def input_range(text: str) -> tuple[float, ...] | str:
         values = ()
     if len(values) not in (2, 6) or not all(map(math.isfinite, values)):
         raise argparse.ArgumentTypeError(
-            "must be LOW,HIGH, or six numbers, of red, green and blue, or standardized. "
+            "must be LOW,HIGH, six numbers for red, green and blue, or standardized. "
             f"Received: {text!r}"
         )
     return values

@@ -1,15 +1,15 @@
-"""Say whether two photographs, of one person each, show the same one.
+"""Decide whether two photographs, of one person each, show the same person.
 
   maskedface verify ONE OTHER
-  maskedface verify ONE OTHER --gallery friends.npz      (its model and threshold; no one is looked up)
+  maskedface verify ONE OTHER --gallery friends.npz      (only its model and threshold are used)
   maskedface verify ONE OTHER --model RUN --threshold 0.93
 
-Without a threshold, given or chosen for the gallery, a default one is used. It was measured on other
-people: for dlib's network when the library was made, for a run on the people it was tested on. Where
-strangers look this alike too often to call them one person, and one person's photographs too often to call
-them different people, the answer is "cannot tell".
-Exit codes: 0 the same person; 1 different people; 2 a user error, a photograph without exactly one face
-among them; 3 cannot tell, or there is no threshold.
+Without --threshold or a gallery's threshold a default one is used, which was measured on other
+people: for dlib's network when the library was built, for a run on its test people. The answer is
+"cannot tell" if strangers look this similar too often to call them one person, and photographs of
+one person look this different too often to call them different people.
+Exit codes: 0 the same person; 1 different people; 2 a user error, or a photograph without exactly
+one face; 3 cannot tell, or there is no threshold.
 """
 
 from __future__ import annotations
@@ -37,22 +37,23 @@ _VERDICTS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's words to a parser."""
-    parser.add_argument("photos", nargs=2, metavar="PHOTO", help="one person on each")
+    """Adds the command's arguments to a parser."""
+    parser.add_argument("photos", nargs=2, metavar="PHOTO", help="a photograph of one person")
     group = parser.add_argument_group("threshold")
     group.add_argument(
-        "--gallery", metavar="FILE|ADDRESS", help="take the model and threshold from it"
+        "--gallery", metavar="FILE|ADDRESS", help="the gallery whose model and threshold to use"
     )
     group.add_argument(
         "--threshold",
         type=score(1),
         metavar="COSINE",
-        help="the same from here on, in [-1, 1]; default: the gallery's, else one measured on other people",
+        help="lowest score of the same person, in [-1, 1]; default: the gallery's, else one "
+        "measured on other people",
     )
     recognizing.add_recognizer_arguments(parser)
     output = recognizing.add_output_arguments(parser)
     output.add_argument(
-        "--picture", metavar="FILE", help="write both photographs there, with boxes"
+        "--picture", metavar="FILE", help="write both photographs with boxes to FILE"
     )
 
 
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _threshold(result: Verification, recognizer: Recognizer) -> str:
-    """Where the threshold comes from, or what to do where there is none."""
+    """A message about the source of the threshold, or what to do if there is none."""
     made = recognizer.gallery.calibration
     if result.threshold is None:
         return recognizing.no_threshold(recognizer, result.faces)

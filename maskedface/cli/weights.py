@@ -1,4 +1,4 @@
-"""`maskedface weights`: converts files of weights, says what one is, lists the known ones."""
+"""`maskedface weights`: convert weight files, inspect one, or list the known presets."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _SOURCES = ".pkl, .pth, .pt, .ckpt, .safetensors, .onnx or .h5"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's words to a parser."""
+    """Adds the command's arguments to a parser."""
     commands = parser.add_subparsers(dest="weights_command", required=True)
-    convert_parser = commands.add_parser("convert", help="write a file in our own format")
+    convert_parser = commands.add_parser("convert", help="convert a file to .weights.h5")
     convert_parser.add_argument("source", metavar="SRC", help=f"{_SOURCES} file")
     convert_parser.add_argument(
         "--out", required=True, metavar="FILE", help="<name>.weights.h5; <name>.json goes beside it"
@@ -23,27 +23,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--variant",
         choices=("ft", "scratch", "unknown"),
         default="unknown",
-        help="what you know an unknown file to be; a known file's sha256 decides",
+        help="the variant of an unknown file; known files are recognized by their sha256",
     )
     convert_parser.add_argument(
-        "--verbose", action="store_true", help="print where every tensor went"
+        "--verbose", action="store_true", help="print the destination of every tensor"
     )
-    inspect_parser = commands.add_parser("inspect", help="load a file and recompute its probe")
+    inspect_parser = commands.add_parser(
+        "inspect", help="load a file and recompute its probe embedding"
+    )
     inspect_parser.add_argument("file", metavar="FILE", help=f".weights.h5, .dat, {_SOURCES} file")
     for one in (convert_parser, inspect_parser):
         one.add_argument(
             "--network",
             metavar="NAME",
-            help="the network in models, as ResNet50; by default what the names in the file tell",
+            help="the network in maskedface.models, such as ResNet50; default: detected from the "
+            "file's names",
         )
-    list_parser = commands.add_parser("list", help="print the presets, or all that is known of one")
+    list_parser = commands.add_parser("list", help="list the presets, or show one in detail")
     list_parser.add_argument(
-        "preset", nargs="?", metavar="PRESET", help="by default a table of all"
+        "preset", nargs="?", metavar="PRESET", help="the preset to show; default: a table of all"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the command: 0, or 1 where `inspect` finds another probe than the sidecar's."""
+    """Runs the command. Returns 0, or 1 if `inspect` finds a probe that differs from the
+    sidecar's."""
     if args.weights_command == "list":
         return _show(args.preset) if args.preset else _list()
     return _convert(args) if args.weights_command == "convert" else _inspect(args)
@@ -118,8 +122,8 @@ def _list() -> int:
     columns = ("preset", "architecture", "alignment", "license", "size", "here")
     # So it fits into 80 columns.
     print_table(columns, rows, box=None, pad_edge=False, padding=(0, 1))
-    print("all that is known of one: maskedface weights list PRESET")
-    print("looked for in:", ", ".join(cache.folders()))
+    print("details of one: maskedface weights list PRESET")
+    print("searched folders:", ", ".join(cache.folders()))
     return 0
 
 
@@ -150,7 +154,7 @@ def _show(name: str) -> int:
         "unverified": preset.unverified or "nothing",
         "convert": preset.convert_command,
         "here": preset.find() or "no",
-        "looked for in": ", ".join(cache.folders()),
+        "searched folders": ", ".join(cache.folders()),
     }
     print("\n".join(f"{fact}: {told}" for fact, told in facts.items() if told))
     return 0

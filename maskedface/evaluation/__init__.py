@@ -1,4 +1,4 @@
-"""Figures of merit with their intervals; NumPy arrays in, plain values out."""
+"""Performance metrics with confidence intervals; NumPy arrays in, plain values out."""
 
 import lazy_loader
 

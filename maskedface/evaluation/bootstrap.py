@@ -1,4 +1,5 @@
-"""Intervals over people: faces of one person succeed or fail together, so people are drawn."""
+"""Confidence intervals over people: results for one person's faces are correlated, so whole people
+are resampled."""
 
 from __future__ import annotations
 
@@ -6,26 +7,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
-DRAWS = 10_000  # enough that the 2.5 % points move by less than .002 on 100 people
+DRAWS = 10_000  # enough that the 2.5 % quantiles vary by less than 0.002 with 100 people
 
 
 def bootstrap_interval(
     values: np.ndarray, people: Sequence[str], *, draws: int = DRAWS, seed: int = 0
 ) -> tuple[float, float]:
-    """A 95 % percentile bootstrap interval of the mean over faces, drawing whole people.
+    """A 95 % percentile bootstrap interval of the mean over faces, resampling whole people.
 
     Args:
-        values: float array, shape (faces,): 1 for a face recognized, 0 for one missed, or a mean
-            over seeds in [0, 1], or a difference of two.
+        values: float array, shape (faces,): 1 for a recognized face and 0 for a missed one, or a
+            mean over seeds in [0, 1], or a difference of two such values.
         people: the person of each face.
-        draws: int >= 1, resamples.
-        seed: int, of the resampling.
+        draws: int >= 1, number of resamples.
+        seed: int, random seed of the resampling.
 
     Returns:
         (low, high), in the unit of `values`.
 
     Raises:
-        ValueError: if there is no face, or the lengths differ.
+        ValueError: if there are no faces, or the lengths differ.
 
     Example:
         >>> bootstrap_interval(np.array([1.0, 1.0, 0.0, 1.0]), ["ada", "ada", "bob", "eva"])
@@ -54,15 +55,16 @@ def paired_difference(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> dict[str, float]:
-    """How much better one recognizer is than another on the same faces.
+    """The paired difference between two recognizers on the same faces.
 
     Args:
-        values, baseline: float arrays, shape (faces,), as for `bootstrap_interval`, row by row the same
-            face.
+        values, baseline: float arrays, shape (faces,), as for `bootstrap_interval`, in the same
+            order of faces.
         people, draws, seed: as for `bootstrap_interval`.
 
     Returns:
-        {"difference": mean, "low": 2.5 %, "high": 97.5 %}. An interval without 0 shows a difference.
+        {"difference": mean, "low": 2.5 %, "high": 97.5 %}. The difference is significant if the
+        interval excludes 0.
 
     Raises:
         ValueError: if the shapes differ or are empty.
@@ -83,6 +85,6 @@ def paired_difference(
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """The mean over seeds or draws, and the standard deviation ("sd"), 0 of a single one."""
+    """The mean and standard deviation ("sd") over seeds or draws; "sd" is 0 for a single value."""
     sd = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
     return {"mean": float(np.mean(values)), "sd": sd}

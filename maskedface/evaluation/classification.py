@@ -1,4 +1,4 @@
-"""How well a classifier names the people of its training set: the paper's figures and honest bounds."""
+"""Metrics for closed-set classifiers: the paper's, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ def classification_report(
 ) -> dict[str, Any]:
     """Scores a closed-set classifier.
 
-    The paper's averages are weighted ones (its recall equals its accuracy); macro averages beside
-    them count every person alike.
+    The paper reports weighted averages (its recall equals its accuracy); macro averages weight
+    every person equally.
 
     Args:
-        labels: int array, shape (faces,), the right class.
-        logits: float array, shape (faces, classes); softmax of them is the probability.
-        people: whom each face shows, for the interval; by default the labels.
+        labels: int array, shape (faces,), the true class.
+        logits: float array, shape (faces, classes), before the softmax.
+        people: the person in each face, for the interval; default: the labels.
 
     Returns:
         {"faces": int, "people": int, "accuracy": float in [0, 1], "accuracy_interval": [low, high]
         (95 %, bootstrap over people), "loss": mean cross-entropy in nats, "weighted" and "macro":
-        {"precision", "recall", "f1"} in [0, 1] over the classes that have faces; a class never
-        predicted has precision 0}.
+        {"precision", "recall", "f1"} in [0, 1] over the classes that have faces; a class that is
+        never predicted has precision 0}.
 
     Raises:
-        ValueError: if there is no face, the shapes do not fit or a label is no class.
+        ValueError: if there are no faces, the shapes do not match, or a label is out of range.
 
     >>> import numpy as np
     >>> from maskedface import evaluation
@@ -44,7 +44,7 @@ def classification_report(
     """
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):
         raise ValueError(
-            "labels must have shape (faces,) and logits (faces, classes), with a face at least. "
+            "labels must have shape (faces,) and logits (faces, classes), with at least one face. "
             f"Received: labels.shape={labels.shape}, logits.shape={logits.shape}"
         )
     if labels.min() < 0 or labels.max() >= logits.shape[1]:

@@ -1,4 +1,4 @@
-"""Faces as a network sees them, with all that decides how they score."""
+"""Embedded faces, with everything that determines their scores."""
 
 from __future__ import annotations
 
@@ -28,19 +28,20 @@ class _Face(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class EmbeddedFaces:
-    """Faces, what a model makes of them, what is enrolled of each, and the cohort they are compared with.
+    """Faces with a model's embeddings and templates, and the cohort for score normalization.
 
     Args:
         embeddings: float array, shape (faces, features), of any length.
         people, domains: each face's person and "masked" or "unmasked".
-        photos: the photograph each face was made from; None or "" = unknown.
-        templates: what is enrolled of each face, float array of the embeddings' shape
-            (`masking.masked_templates`); by default its embedding. Read of unmasked faces alone.
-        cohort: what is common to each enrolled person and people of this cohort is taken off their
-            scores (`Cohort`); pairs have nobody enrolled.
+        photos: the photograph that each face was made from; None or "" means unknown.
+        templates: float array of the embeddings' shape, each face's vector when it is enrolled
+            (`masking.masked_templates`); default: its embedding. Only those of unmasked faces are
+            used.
+        cohort: people for cohort score normalization (`Cohort`), which applies to enrolled people
+            but not to pairs.
 
     Raises:
-        ValueError: from what scores them, if lengths or shapes differ or a number is not finite.
+        ValueError: when they are scored, if lengths or shapes differ or a value is not finite.
 
     >>> import numpy as np
     >>> from maskedface import evaluation
@@ -67,10 +68,10 @@ class EmbeddedFaces:
         templates: np.ndarray | None = None,
         cohort: Cohort | None = None,
     ) -> EmbeddedFaces:
-        """Those of a `FaceIndex`.
+        """Makes them from the rows of a `FaceIndex`.
 
         Args:
-            faces: `FaceIndex.faces`, row by row the same as the embeddings.
+            faces: `FaceIndex.faces`, in the order of the embeddings.
             embeddings, templates, cohort: as for `EmbeddedFaces`.
         """
         people, domains, photos = (
@@ -80,10 +81,10 @@ class EmbeddedFaces:
 
     @classmethod
     def among(cls, arrays: Mapping[str, np.ndarray], faces: Sequence[_Face]) -> EmbeddedFaces:
-        """Those of a file's arrays, as `arrays` gave them.
+        """Makes them from the arrays of a file, as returned by `arrays`.
 
         Args:
-            arrays: among others "embeddings".
+            arrays: the file's arrays; must include "embeddings".
             faces: as for `of`.
         """
         templates = arrays.get(_TEMPLATES)
@@ -91,13 +92,13 @@ class EmbeddedFaces:
 
     @classmethod
     def joined(cls, parts: Sequence[EmbeddedFaces]) -> EmbeddedFaces:
-        """The same faces by several networks, each of which counts alike.
+        """Joins the embeddings of the same faces by several networks, with equal weights.
 
         Args:
-            parts: of each network, row by row the same face.
+            parts: one per network, in the same order of faces.
 
         Returns:
-            Theirs beside each other, with the cohorts' people too where every part has a cohort.
+            The concatenated embeddings, and the joined cohort if every part has one.
 
         Raises:
             ValueError: as `Cohort.joined`.
@@ -128,7 +129,7 @@ class EmbeddedFaces:
         return found
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """As arrays for a file, which `EmbeddedFaces.among` finds again."""
+        """The arrays to store in a file; `EmbeddedFaces.among` restores them."""
         templates = {} if self.templates is None else {_TEMPLATES: self.templates}
         cohort = {} if self.cohort is None else self.cohort.arrays()
         return {_EMBEDDINGS: self.embeddings, **templates, **cohort}

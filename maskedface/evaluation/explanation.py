@@ -1,4 +1,4 @@
-"""What a network looks at: Grad-CAM, for a person's score and for the likeness of two faces."""
+"""Visual explanations: Grad-CAM for a person's score and for the similarity of two faces."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from keras import ops
 
 from maskedface.evaluation.receptive_fields import last_maps, place_of
 
-# Rows and columns that a feature map must have to say where something is: ResNet50 ends at 180 px in
-# 6 x 6; dlib's network ends in 1 x 1, after 3 x 3 and 8 x 8.
+# Minimum rows and columns of a feature map for localization: ResNet50's last one at 180 px has 6 x
+# 6; dlib's network ends with 8 x 8, 3 x 3 and 1 x 1.
 LEAST_SIDE = 5
 
 
@@ -26,32 +26,34 @@ def grad_cam(
     references: np.ndarray | None = None,
     batch_size: int = 16,
 ) -> np.ndarray:
-    """Which parts of each image speak for its score: Grad-CAM (Selvaraju et al. 2017, section 3).
+    """Computes Grad-CAM heat maps: which parts of each image raise its score (Selvaraju et al.
+    2017, section 3).
 
-    The gradient of the score, averaged over a feature map's places, weighs its channels; what is left
-    above zero of their weighted sum is the attention. The map is the last one of at least 5 x 5 places
-    (`LEAST_SIDE`) on every way to the output: of mirrored and cropped views (`layers.View`) one each,
-    laid where it came from and added up. A map's places are put at the centres of what they see, by
-    the strides and paddings before them, not stretched over the image: ResNet50's first place is its
-    corner, and dlib's first lies 14 of 150 pixels inside.
+    A feature map's channels are weighted by the score's gradient, averaged over positions; the
+    positive part of the weighted sum is the attention. The feature map is the last one with at
+    least 5 x 5 positions (`LEAST_SIDE`) on every path to the output. Mirrored and cropped views
+    (`layers.View`) have one map each, which are mapped back to the image and added. Positions are
+    placed at the centers of their receptive fields, computed from strides and paddings, and not
+    stretched over the image:
+    ResNet50's first position is at the corner, and dlib's is 14 pixels inside of 150.
 
     Args:
-        model: RGB images, 0-255 -> one vector each. A functional model, which is left as it is; also
-            one that holds models. It is run in float32, whatever its precision.
+        model: a functional model from RGB images, 0-255, to one vector each; it may contain other
+            models. It is not changed, and always runs in float32.
         images: uint8 or float array, shape (N, height, width, 3), N >= 1.
-        classes: N output numbers: the score is that output (for a classifier a logit). Without
-            `classes` and `references`, each image's highest.
-        references: float array, shape (N, outputs): the score is the cosine of the output and this
-            row, the embedding of another face or the mean of some.
+        classes: N output indices: the score is this output (for a classifier a logit). Without
+            `classes` and `references` it is the highest output of each image.
+        references: float array, shape (N, outputs): the score is the cosine similarity of the
+            output and this row, the embedding of another face or a mean of several.
         batch_size: int >= 1.
 
     Returns:
-        float32 array, shape (N, height, width), in [0, 1]: each image's largest value is 1, or all
-        are 0 where nothing speaks for the score.
+        float32 array, shape (N, height, width), in [0, 1]: the maximum of each map is 1, or all
+        values are 0 if nothing raises the score.
 
     Raises:
-        ValueError: if the model is not of that kind or has no such feature map, or the arrays do not
-            fit, or Keras' backend has no gradients (OpenVINO, NumPy).
+        ValueError: if the model is of another kind or has no such feature map, the arrays' shapes
+            do not match, or Keras' backend has no gradients (OpenVINO, NumPy).
 
     Example:
         >>> image = keras.Input((32, 32, 3))
@@ -79,7 +81,7 @@ def grad_cam(
     found = np.empty(images.shape[:3], "float32")
     batch_size = min(batch_size, len(images))
     for start in range(0, len(images), batch_size):
-        rows = np.arange(start, start + batch_size) % len(images)  # every batch is of one size
+        rows = np.arange(start, start + batch_size) % len(images)  # all batches have the same size
         seen = keras.tree.flatten(front.predict_on_batch(images[rows]))
         slopes = _gradients(functools.partial(score, rows), seen)
         weights = [slope.mean((1, 2), keepdims=True) for slope in slopes]
@@ -91,19 +93,20 @@ def grad_cam(
 
 
 def attention_share(maps: np.ndarray, area: np.ndarray) -> np.ndarray:
-    """The share of each map that lies in an area.
+    """The share of each heat map inside an area.
 
     Args:
         maps: float array, shape (N, height, width), >= 0: from `grad_cam`.
-        area: float array in [0, 1], shape (height, width) or (N, height, width): how far each pixel
-            belongs to the area, as `masking.mask_area` gives it, or a drawn mask's alpha.
+        area: float array in [0, 1], shape (height, width) or (N, height, width): the degree to
+            which each pixel is in the area, from `masking.mask_area` or the alpha channel of a
+            drawn mask.
 
     Returns:
-        float64 array, shape (N,), in [0, 1]; NaN for a map of zeros. Attention spread evenly gives
+        float64 array, shape (N,), in [0, 1]; NaN for a map of zeros. Uniform attention would give
         `area.mean()`.
 
     Raises:
-        ValueError: if the shapes do not fit or the area leaves [0, 1].
+        ValueError: if the shapes do not match or the area is out of [0, 1].
 
     Example:
         >>> upper_half = np.array([[1.0, 1.0], [0.0, 0.0]])
@@ -124,17 +127,17 @@ def attention_share(maps: np.ndarray, area: np.ndarray) -> np.ndarray:
 
 
 def overlay(image: np.ndarray, attention_map: np.ndarray) -> np.ndarray:
-    """Lays a heat map over a face: the warmer and the less transparent, the more attention.
+    """Draws a heat map over a face; more attention is warmer and more opaque.
 
     Args:
         image: uint8 array, shape (height, width, 3), RGB.
         attention_map: float array in [0, 1], shape (height, width).
 
     Returns:
-        New uint8 array, shape (height, width, 3); unchanged where the map is 0.
+        A new uint8 array, shape (height, width, 3), RGB; unchanged where the map is 0.
 
     Raises:
-        ValueError: if the shapes do not fit.
+        ValueError: if the shapes do not match.
 
     Example:
         >>> gray = np.full((2, 2, 3), 90, "uint8")
@@ -144,11 +147,11 @@ def overlay(image: np.ndarray, attention_map: np.ndarray) -> np.ndarray:
     """
     if image.dtype != np.uint8 or image.shape != (*attention_map.shape, 3):
         raise ValueError(
-            "image must be uint8 of the map's shape and three channels. "
+            "image must be uint8 with the map's height and width and three channels. "
             f"Received: {image.dtype} {image.shape} and {attention_map.shape}"
         )
     heat = attention_map.clip(0, 1)
-    # OpenCV's colors are BGR. Inferno also reads as light and dark, by all kinds of eyes.
+    # OpenCV's colors are BGR. Inferno is also readable by lightness, with any color vision.
     colors = cv2.applyColorMap((255 * heat).round().astype("uint8"), cv2.COLORMAP_INFERNO)
     opacity = 0.75 * np.sqrt(heat)[..., None]
     mixed: np.ndarray = image * (1 - opacity) + colors[..., ::-1] * opacity
@@ -156,7 +159,8 @@ def overlay(image: np.ndarray, attention_map: np.ndarray) -> np.ndarray:
 
 
 def _gradients(score: Callable[[list[Any]], Any], maps: list[np.ndarray]) -> list[np.ndarray]:
-    """The gradient of a score in each map, by the backend's own differentiation."""
+    """The gradient of a score with respect to each map, by the backend's automatic
+    differentiation."""
     tensors = [ops.convert_to_tensor(one) for one in maps]
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -181,10 +185,10 @@ def _gradients(score: Callable[[list[Any]], Any], maps: list[np.ndarray]) -> lis
 
 
 def _in_float32(model: keras.Model) -> keras.Model:
-    """The same graph of new layers in float32; models inside it are dissolved."""
+    """Rebuilds the graph with float32 layers, and inlines nested models."""
 
     def dissolved(layer: keras.layers.Layer, *inputs: Any, **options: Any) -> Any:
-        options.pop("mask", None)  # of time steps, which images have not
+        options.pop("mask", None)  # a mask of time steps, which images do not have
         inside = isinstance(layer, keras.Model)
         return layer.call(*inputs, **options) if inside else layer(*inputs, **options)
 
@@ -207,13 +211,13 @@ def _check(
     shape, output = model.input_shape, model.output_shape
     if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:] or len(output) != 2:
         raise ValueError(
-            "model must take images of one size and give one vector each. "
+            "model must take images of a fixed size and return one vector each. "
             f"Received: {shape} -> {output}"
         )
     if not len(images) or images.shape[1:] != shape[1:] or batch_size < 1:
         raise ValueError(
-            f"images must have shape (N, {', '.join(map(str, shape[1:]))}), N and batch_size be at "
-            f"least 1. Received: shape {images.shape}, batch_size={batch_size}"
+            f"images must have shape (N, {', '.join(map(str, shape[1:]))}), N and batch_size must "
+            f"be at least 1. Received: shape {images.shape}, batch_size={batch_size}"
         )
     if classes is not None and references is not None:
         raise ValueError("classes and references must not both be given. Received: both")
@@ -222,7 +226,7 @@ def _check(
         fits = numbers.shape == (len(images),)
         if not fits or numbers.min() < 0 or numbers.max() >= output[1]:
             raise ValueError(
-                f"classes must be {len(images)} numbers in [0, {output[1]}). Received: {classes}"
+                f"classes must be {len(images)} integers in [0, {output[1]}). Received: {classes}"
             )
     if references is not None and np.shape(references) != (len(images), output[1]):
         raise ValueError(

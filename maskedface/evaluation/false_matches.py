@@ -1,5 +1,5 @@
-"""How often pairs of strangers, and of one person's photographs, are as alike as a cosine: measured once
-on many people, looked up for every pair afterwards."""
+"""False match and false non-match rates of a network as tables: measured once on many people, then
+looked up for every pair."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from maskedface.reprs import short_repr
 Condition = Literal["both unmasked", "one masked", "both masked"]
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 
-# Ten rates a decade: what is looked up is at most a quarter above what was measured.
+# Ten rates per decade: a rate from the table is at most a quarter above the measured one.
 _RATES = tuple(float(f"{10 ** (-step / 10):.3g}") for step in range(1, 61))
 _SHARES = tuple(share / 100 for share in (1, 2, *range(5, 100, 5)))  # of genuine pairs
-_TOLD_BY = 10  # strangers' pairs, at least, that a rate must be of
-_GENUINE = 40  # genuine pairs, at least, that shares are taken of
-_DRAWS, _BOUND = 200, 95  # bootstrap draws of people; per cent of them that promise no more
-_BOUNDED = 0.02  # the rate from which on the bound is taken: above, it is within .002 of the cosine
+_TOLD_BY = 10  # minimum number of impostor pairs that a rate is estimated from
+_GENUINE = 40  # minimum number of genuine pairs for false non-match rates
+_DRAWS, _BOUND = 200, 95  # bootstrap resamples of people; percentile of the upper bound
+# Bounds are computed for rates up to this; above it the cosines differ by less than 0.002.
+_BOUNDED = 0.02
 
 
 def condition_of(first_masked: bool, second_masked: bool) -> Condition:
-    """Which faces of a pair wear a mask.
+    """The condition of a pair: which of its faces wear a mask.
 
     >>> from maskedface.evaluation.false_matches import condition_of
     >>> condition_of(True, False)
@@ -37,16 +38,16 @@ def condition_of(first_masked: bool, second_masked: bool) -> Condition:
 
 @dataclasses.dataclass(frozen=True)
 class PairRates:
-    """The error rates of one data set's pairs under one condition.
+    """The error rates of a data set's pairs under one condition.
 
     Attributes:
-        data: str, the data set.
-        people, pairs, genuine: ints, people, pairs of strangers, and pairs of one person.
-        false_matches: (rate, cosine) pairs, the highest rate first: at most this share of strangers'
-            pairs is as alike as the cosine or more, by the upper 95 % bound over people. The last is
-            the lowest rate that the pairs can tell.
-        false_non_matches: (share, cosine) pairs, the lowest share first: this share of one person's pairs
-            is less alike than the cosine. Empty where there are fewer than 40.
+        data: str, the data set's name.
+        people, pairs, genuine: ints, numbers of people, impostor pairs and genuine pairs.
+        false_matches: (rate, cosine) tuples, highest rate first: at most this share of impostor
+            pairs has at least this cosine similarity, by the upper 95 % confidence bound over
+            people. The last is the lowest rate that can be measured with these pairs.
+        false_non_matches: (share, cosine) tuples, lowest share first: this share of genuine pairs
+            has a lower cosine similarity. Empty if there are fewer than 40 genuine pairs.
     """
 
     data: str
@@ -59,30 +60,31 @@ class PairRates:
     __repr__ = short_repr
 
     def false_match_rate(self, cosine: float) -> float:
-        """The lowest rate in the table that holds for a cosine; 1 below all."""
+        """The false match rate of a cosine, an upper bound from the table; 1 below all entries."""
         return min((rate for rate, least in self.false_matches if cosine >= least), default=1.0)
 
     def false_non_match_rate(self, cosine: float) -> float:
-        """The lowest share in the table that holds for a cosine; 1 above all, 0 where nothing is known."""
+        """The false non-match rate of a cosine from the table; 1 above all entries, 0 for an empty
+        table."""
         if not self.false_non_matches:
             return 0.0
         return min((share for share, most in self.false_non_matches if cosine <= most), default=1.0)
 
     def threshold(self, rate: float) -> float | None:
-        """The lowest cosine in the table with at most this false match rate; None where the pairs were too
-        few to tell it."""
+        """The lowest cosine in the table with at most this false match rate; None if there were too
+        few pairs to measure it."""
         return min(
             (cosine for known, cosine in self.false_matches if known <= rate * (1 + 1e-9)),
             default=None,
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, which `PairRates.from_dict` takes back."""
+        """Returns a JSON-serializable dict; `PairRates.from_dict` restores it."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> PairRates:
-        """What `to_dict` gave."""
+        """Restores the result of `to_dict`."""
         tables = {
             name: tuple((float(rate), float(cosine)) for rate, cosine in values[name])
             for name in ("false_matches", "false_non_matches")
@@ -102,21 +104,23 @@ def pair_rates(
 ) -> dict[Condition, PairRates]:
     """Measures the error rates of all pairs of faces, by which of the two wear a mask.
 
-    A false match rate is told by ten pairs at least. Its cosine is the upper 95 % bound of a bootstrap that
-    draws whole people (`pair_bootstrap`): who look like somebody else bring all their pairs.
+    A false match rate is estimated from at least ten pairs. Its cosine is the upper 95 % bound of a
+    bootstrap that resamples whole people (`pair_bootstrap`), as all pairs of a lookalike are
+    correlated.
 
     Args:
         embeddings: float array, shape (faces, features).
-        people: the person of each.
+        people: the person of each face.
         masked: bool array, shape (faces,).
-        data: str, words for the data set.
-        photos: the photograph of each, equal for copies: copies under two names are no strangers. By
-            default each is its own.
-        most: int >= 1, faces: of more so many are drawn (4,000 are 8,000,000 pairs at most).
-        seed: int >= 0, of the drawing.
+        data: str, a name for the data set.
+        photos: the photograph of each face, equal for copies; copies under two names are not
+            impostor pairs. By default every face is from its own photograph.
+        most: int >= 1, maximum number of faces; more are sampled at random (4,000 make up to
+            8,000,000 pairs).
+        seed: int >= 0, random seed of the sampling.
 
     Returns:
-        {condition: `PairRates`} of the conditions of which there are pairs of strangers enough, 100.
+        {condition: `PairRates`} for the conditions with at least 100 impostor pairs.
 
     Raises:
         ValueError: if the lengths differ or a value is not finite.
@@ -166,7 +170,7 @@ def pair_rates(
 def _false_matches(
     cosines: np.ndarray, first: np.ndarray, second: np.ndarray, seed: int
 ) -> tuple[tuple[float, float], ...]:
-    """(rate, cosine) of each rate that the pairs of these people can tell."""
+    """(rate, cosine) for each rate that can be measured with these pairs."""
     rates = [rate for rate in _RATES if rate * len(cosines) >= _TOLD_BY]
     plain = np.quantile(cosines, [1 - rate for rate in rates])
     bounded = [place for place, rate in enumerate(rates) if rate <= _BOUNDED]
@@ -189,14 +193,14 @@ def _drawn(
     rates: np.ndarray,
     seed: int,
 ) -> np.ndarray:
-    """The cosines of rates where people are drawn anew: float array, shape (draws, rates).
+    """The cosines of rates in bootstrap resamples of people: float array, shape (draws, rates).
 
     Args:
-        cosines: of the most alike pairs, the most alike first.
-        first, second: whose each pair's two faces are, of all pairs.
-        tail: which of the pairs are the most alike ones.
+        cosines: those of the most similar pairs, in descending order.
+        first, second: the people of all pairs' first and second faces.
+        tail: the indices of the most similar pairs.
         rates: shares of all pairs.
-        seed: of the drawing.
+        seed: the random seed.
     """
     people = int(max(first.max(), second.max())) + 1
     together = np.bincount(first * people + second, minlength=people**2).reshape(people, people)
@@ -220,5 +224,5 @@ def _false_non_matches(cosines: np.ndarray) -> tuple[tuple[float, float], ...]:
 
 
 def _up(cosine: float) -> float:
-    """Rounded so that no rate becomes higher."""
+    """Rounded up, so that no rate becomes higher."""
     return math.ceil(cosine * 1e5) / 1e5

@@ -1,4 +1,4 @@
-"""Weights with which the scores of several networks are fused, chosen on training people."""
+"""Score fusion: weights for an ensemble of networks, fitted on training people."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 
 from maskedface.evaluation.embedded_faces import EmbeddedFaces
 
-_PAIRS = 50_000  # of each kind at most
+_PAIRS = 50_000  # at most, of each kind
 
 
 def fusion_weights(members: Sequence[EmbeddedFaces], *, seed: int = 0) -> np.ndarray:
-    """Weights for `engines.Ensemble`, by a logistic regression of genuine against impostor pairs on
-    the members' cosines, masked with unmasked faces where both are there.
+    """Fits weights for `engines.Ensemble` by logistic regression of genuine against impostor pairs
+    on the members' cosine similarities, between masked and unmasked faces if there are both.
 
-    A network whose cosines spread less is given a larger weight for the same worth; one that adds
-    nothing is given the least weight, .01 of the largest.
+    Networks with a smaller spread of cosines get larger weights for the same contribution; a
+    network that contributes nothing gets the smallest weight, 0.01 of the largest.
 
     >>> import numpy as np
     >>> from maskedface import evaluation
@@ -31,12 +31,12 @@ def fusion_weights(members: Sequence[EmbeddedFaces], *, seed: int = 0) -> np.nda
     True
 
     Args:
-        members: the embeddings of the same training faces by each member, in its order
+        members: each member's embeddings of the same training faces, in the ensemble's order
             (`recognition.embed_index`).
-        seed: int >= 0, of the pairs drawn: up to 50,000 of each kind.
+        seed: int >= 0, random seed for sampling up to 50,000 pairs of each kind.
 
     Returns:
-        float64 array, shape (members,), above 0, of sum 1.
+        float64 array, shape (members,), positive, with sum 1.
 
     Raises:
         ValueError: if there are fewer than two members, their faces differ, or there is no genuine or
@@ -46,13 +46,13 @@ def fusion_weights(members: Sequence[EmbeddedFaces], *, seed: int = 0) -> np.nda
 
     if len(members) < 2 or any(one.people != members[0].people for one in members):
         raise ValueError(
-            "members must be at least two, of the same faces. Received: "
+            "members must be at least two, with the same faces. Received: "
             f"{[len(one.people) for one in members]} faces of {len(members)} members"
         )
     genuine, impostor = _pairs(members[0], np.random.default_rng(seed))
     if not len(genuine) or not len(impostor):
         raise ValueError(
-            "faces must make pairs of the same person and of two. "
+            "faces must make genuine and impostor pairs. "
             f"Received: {len(genuine)} genuine and {len(impostor)} impostor pairs"
         )
     rows = np.concatenate([genuine, impostor])
@@ -81,7 +81,7 @@ def _pairs(faces: EmbeddedFaces, rng: np.random.Generator) -> tuple[np.ndarray, 
     found = []
     for row in one:
         same = other[(people[other] == people[row]) & (other != row)]
-        # A mask drawn on the same photograph says nothing.
+        # A mask drawn on the same photograph is not evidence.
         if faces.photos and faces.photos[int(row)]:
             same = same[photos[same] != photos[row]]
         found.append(np.stack([np.full(len(same), row), same], axis=1))

@@ -1,4 +1,4 @@
-"""Who is it? Rank-k and CMC, and with people nobody enrolled, FPIR and FNIR."""
+"""Identification metrics (1:N): rank-k and CMC, and for open sets FPIR and FNIR."""
 
 from __future__ import annotations
 
@@ -17,34 +17,35 @@ def cmc(matches: Matches, up_to: int = 20) -> np.ndarray:
     """The cumulative match characteristic.
 
     Args:
-        matches: with at least one enrolled probe.
+        matches: with at least one probe of an enrolled person.
         up_to: int >= 1, the last rank.
 
     Returns:
-        float64 array, shape (up_to,): the share of enrolled probes whose own person is among the
-        first 1, 2, ... up_to.
+        float64 array, shape (up_to,): the share of enrolled people's probes whose own person is
+        among the first 1, 2, ... up_to.
 
     Raises:
-        ValueError: if `up_to` is below 1 or no probe is enrolled.
+        ValueError: if `up_to` is below 1 or no probe is of an enrolled person.
     """
     ranks = matches.ranks()
     if up_to < 1 or not len(ranks):
         raise ValueError(
-            "up_to must be at least 1, with an enrolled probe. "
-            f"Received: up_to={up_to}, {len(ranks)} enrolled probes"
+            "up_to must be at least 1, and a probe must be of an enrolled person. "
+            f"Received: up_to={up_to}, {len(ranks)} probes of enrolled people"
         )
     return np.array([(ranks <= k).mean() for k in range(1, up_to + 1)])
 
 
 def threshold_at_fpir(matches: Matches, fpir: float) -> float:
-    """The lowest threshold at which at most a share of unknown people's probes gets a name.
+    """The lowest threshold with at most a given FPIR.
 
-    Take it from people other than those a figure is reported on, with as many enrolled: a larger
-    gallery has more people to be mistaken for.
+    Use other people than those results are reported on, with a gallery of the same size, as FPIR
+    grows with the gallery.
 
     Args:
-        matches: with at least 1 / fpir probes that nobody enrolled.
-        fpir: float in (0, 1], false-positive identification rate.
+        matches: with at least 1 / fpir probes of people who are not enrolled.
+        fpir: float in (0, 1], false positive identification rate: the share of these probes that
+            may get a name.
 
     Returns:
         The threshold, a score of `Matches`; a score equal to it is accepted.
@@ -61,25 +62,25 @@ def identification_report(
     ranks: Sequence[int] = (1, 5, 10),
     thresholds: Sequence[float] = (),
 ) -> dict[str, Any]:
-    """Scores one kind of probes. Every interval is a 95 % bootstrap one over people.
+    """Scores one kind of probes. Intervals are 95 % bootstrap intervals over people.
 
-    FPIR and FNIR are those of NIST's FRVT (IR 8271, section 3.2) at rank 1: FPIR is the share of
-    unknown people's probes whose best score is at or above the threshold; FNIR the share of enrolled
-    people's probes whose own person is not first, or below the threshold.
+    FPIR and FNIR are defined as in NIST's FRVT (IR 8271, section 3.2) at rank 1: FPIR is the share
+    of unknown people's probes whose best score is at or above the threshold; FNIR is the share of
+    enrolled people's probes whose own person is not first, or is below the threshold.
 
     Args:
-        matches: from `match_probes`, with an enrolled probe at least.
-        ranks: ints >= 1, the k of rank-k.
-        thresholds: floats, scores to report FPIR and FNIR at. They are taken as given: the intervals do
-            not count how uncertain a threshold is.
+        matches: from `match_probes`, with at least one probe of an enrolled person.
+        ranks: ints >= 1, the values of k for rank-k accuracy.
+        thresholds: floats, scores at which FPIR and FNIR are reported. The intervals do not include
+            the uncertainty of the thresholds.
 
     Returns:
         {"probes", "unknown_probes", "people", "gallery": int; "rank": {k: {"value", "low",
         "high"}}; "open_set": [{"threshold", "fpir", "fnir"}, ...]}, the last two as
-        {"value", "low", "high"}, "fpir" None where every probe is enrolled.
+        {"value", "low", "high"}, "fpir" is None if all probes are of enrolled people.
 
     Raises:
-        ValueError: if no probe is enrolled, or a rank is below 1.
+        ValueError: if no probe is of an enrolled person, or a rank is below 1.
 
     >>> import numpy as np
     >>> from maskedface import evaluation
@@ -90,7 +91,7 @@ def identification_report(
     (1.0, 2)
     """
     if not matches.known.any():
-        raise ValueError("a probe at least must show somebody enrolled. Received: none")
+        raise ValueError("at least one probe must be of an enrolled person. Received: none")
     known = matches.known_people
     return Report(
         {

@@ -1,4 +1,5 @@
-"""Label noise: faces that a network finds nearer to another person than to the one they are labeled as."""
+"""Label noise detection: faces that are more similar to another person than to their labeled
+one."""
 
 from __future__ import annotations
 
@@ -14,24 +15,25 @@ from maskedface.reprs import short_repr
 
 _DOMAINS: tuple[Literal["masked", "unmasked"], ...] = ("masked", "unmasked")
 
-# Ours, by injected label noise on RMFRD's people with fewer than 8 masked images: the least at which
-# about 1 % of the labels left alone are contradicted (docs/datasets.md; `tools/measure_label_noise.py`).
+# Measured with injected label noise on RMFRD's people with fewer than 8 masked images: the smallest
+# margin at which about 1 % of the correct labels are contradicted (docs/datasets.md;
+# `tools/measure_label_noise.py`).
 MARGIN = 2.0
 
 
 @dataclass(frozen=True, eq=False)
 class LabelCheck:
-    """How each face compares with its own person and with everybody else.
+    """The similarity of each face to its labeled person and to all other people.
 
     Attributes:
-        rows: int64 array, shape (compared,), which face of the arrays each comparison is of, ascending.
-            Faces whose person has no unmasked face of another photograph are not among them.
+        rows: int64 array, shape (compared,), the indices of the compared faces, ascending. Faces
+            whose person has no unmasked face from another photograph are not compared.
         people: tuple of str, the label of each compared face.
-        others: tuple of str, the other person who is nearest.
-        own, other: float32 arrays in [-1, 1], shape (compared,), the cosines to both.
-        spread: float > 0, how much a face's cosines to other people vary: the median of their standard
-            deviations. Networks differ in it tenfold.
-        margin: float >= 0, by how many spreads the other must be nearer to contradict a label.
+        others: tuple of str, the most similar other person.
+        own, other: float32 arrays in [-1, 1], shape (compared,), the cosine similarities to both.
+        spread: float > 0, the median over faces of the standard deviation of the cosines to other
+            people; it differs between networks by a factor of ten.
+        margin: float >= 0, by how many spreads `other` must exceed `own` to contradict a label.
     """
 
     rows: np.ndarray
@@ -46,14 +48,16 @@ class LabelCheck:
 
     @property
     def contradicted(self) -> np.ndarray:
-        """bool array, shape (compared,): another person is nearer by the margin or more."""
+        """bool array, shape (compared,): whether another person is more similar by at least the
+        margin."""
         return np.asarray(self.other - self.own >= max(self.margin * self.spread, 1e-6))
 
     def disagreement(self) -> dict[str, float]:
-        """{person: the share of their compared faces that are nearer to somebody else, in [0, 1]}.
+        """{person: share of their compared faces that are more similar to another person, in [0,
+        1]}.
 
-        A network errs: a share of some people's faces is nearer to others with no label wrong. It is a
-        hint where it is far above everybody's.
+        Networks make errors, so this is above 0 for some people without wrong labels. A share far
+        above the overall one is a hint.
         """
         faces = Counter(self.people)
         nearer = self.other > self.own
@@ -64,24 +68,26 @@ class LabelCheck:
 
 
 def check_labels(faces: EmbeddedFaces, *, margin: float = MARGIN) -> LabelCheck:
-    """Finds faces that are probably labeled as the wrong person: nearest class mean, leave one out.
+    """Finds faces with a probably wrong identity label: leave-one-out nearest class mean.
 
-    Each face is compared with one mean a person of their unmasked faces, masked faces too, since masked
-    faces attract each other; its own person's without the face itself and all others of its photograph.
-    The network must not have been trained on these people: it would have learnt the wrong labels.
-    `docs/datasets.md` has the share of injected label noise that it finds, and how often it is wrong.
+    Each face, masked or not, is compared with the mean of each person's unmasked faces, because
+    masked faces are similar to each other. The mean of its own person leaves out all faces from its
+    photograph. The network must not be trained on these people, as it would have learned the wrong
+    labels. `docs/datasets.md` reports the share of injected label noise that is found, and the
+    share of errors.
 
     Args:
-        faces: their embeddings are compared, without templates and cohort. A face of no known photograph
-            counts as one of its own, so fill them in first (`datasets.with_photo_groups`), or copies
-            vouch for each other.
-        margin: float >= 0, from which a label is contradicted: the difference of the two cosines in
-            `LabelCheck.spread`s.
+        faces: the embedded faces; templates and cohort are ignored. Faces with an unknown
+            photograph count as separate photographs, so fill the photographs in first
+            (`datasets.with_photo_groups`), or copies confirm each other.
+        margin: float >= 0, the difference of the two cosines, in units of `LabelCheck.spread`, from
+            which a label is contradicted.
 
     Returns:
-        A `LabelCheck`: `rows`, the faces compared, ascending; `contradicted`, which of these are of
-        somebody else, bool array of the same shape; `others`, who that is; `own`, `other`, both cosines;
-        `disagreement()`, the share of such faces, person by person.
+        A `LabelCheck`: `rows`, the indices of the compared faces, ascending; `contradicted`, a bool
+        array of the same shape, whether a label is contradicted; `others`, the most similar other
+        people; `own`, `other`, the cosines; `disagreement()`, the share per person of faces that
+        are more similar to another person.
 
     Raises:
         ValueError: if `margin` is negative, fewer than three people have an unmasked face, or as
@@ -101,7 +107,7 @@ def check_labels(faces: EmbeddedFaces, *, margin: float = MARGIN) -> LabelCheck:
     enrolled = {person for person, domain in rated if domain == "unmasked"}
     if len(enrolled) < 3:
         raise ValueError(
-            "three people at least must have an unmasked face. "
+            "at least three people must have an unmasked face. "
             f"Received: {len(enrolled)} of {len(set(people))} people"
         )
     photos = [""] * len(people) if faces.photos is None else faces.photos
@@ -124,8 +130,8 @@ def check_labels(faces: EmbeddedFaces, *, margin: float = MARGIN) -> LabelCheck:
 
 
 def _nearest(matches: Matches) -> tuple[np.ndarray, ...]:
-    """Rows, the scores to the own and to the nearest other person, the latter's column, and the standard
-    deviation of the scores to all others."""
+    """Rows, the scores of the own and of the most similar other person, the latter's column, and
+    the standard deviation of the scores of all other people."""
     places = np.arange(len(matches.rows))
     own = matches.scores[places, matches.own]
     others = matches.scores.copy()

@@ -1,4 +1,4 @@
-"""Other learners on the embedding, in place of the network's own head: scikit-learn's."""
+"""Classifiers on embeddings, instead of the network's own head: class means and scikit-learn's."""
 
 from __future__ import annotations
 
@@ -12,31 +12,30 @@ from maskedface.names import did_you_mean
 Learner = Literal["class_means", "logistic", "svm", "knn"]
 LEARNERS: tuple[Learner, ...] = get_args(Learner)
 
-# The inverse strength of regularisation, for embeddings of unit length: of 1, 10, 100 and 1,000 the best on
-# held-out photos of MLFW's closed training part (tools/choose_learners.py), but that from 100 on
-# (.643 to .627) the support vector machine no longer converges. scikit-learn's own 1 is meant for unit
-# variance.
+# Inverse regularization strength for embeddings of unit length: the best of 1, 10, 100 and 1,000 on
+# held-out photos of MLFW's closed-set training part (tools/choose_learners.py), except that from
+# 100 on (0.643 to 0.627) the support vector machine no longer converges. scikit-learn's default of
+# 1 is for features of unit variance.
 _C = {"logistic": 1000.0, "svm": 10.0}
-_NEIGHBOURS = 5  # scikit-learn's own
+_NEIGHBOURS = 5  # scikit-learn's default
 
 
 def learner_scores(
     learner: Learner, embeddings: np.ndarray, labels: np.ndarray, probes: np.ndarray
 ) -> np.ndarray:
-    """Fits a learner to training embeddings and scores probes.
+    """Fits a classifier to training embeddings and scores probes.
 
     Args:
-        learner: "class_means", the cosine to each person's mean; "logistic", multinomial logistic
-            regression; "svm", a linear support vector machine, one against the rest; "knn", the votes
-            of the 5 nearest training faces, weighed by their cosine.
-        embeddings: float array, shape (faces, features), of the training faces; all are brought to
-            unit length first.
-        labels: int array, shape (faces,): 0 ... classes - 1, each with a face at least.
+        learner: "class_means", the cosine similarity to each person's mean; "logistic", multinomial
+            logistic regression; "svm", a linear one-vs-rest support vector machine; "knn", the
+            votes of the 5 nearest training faces, weighted by cosine similarity.
+        embeddings: float array, shape (faces, features), of the training faces; scaled to length 1.
+        labels: int array, shape (faces,), in [0, classes), with at least one face per class.
         probes: float array, shape (probes, features).
 
     Returns:
-        float array, shape (probes, classes), the largest of the named person: cosines, logits,
-        distances to the separating plane, or logarithms of the votes' shares (floor 1e-6).
+        float array, shape (probes, classes), highest for the predicted person: cosines, logits,
+        distances to the separating hyperplane, or log shares of the votes (at least log(1e-6)).
 
     Raises:
         ValueError: if the learner is unknown, lengths differ or a class has no face.
@@ -49,7 +48,7 @@ def learner_scores(
     present = np.unique(labels)
     if len(embeddings) != len(labels) or (present != np.arange(len(present))).any():
         raise ValueError(
-            "labels must be one an embedding, and every class must have a face. "
+            "labels must have one value per embedding, and every class must have a face. "
             f"Received: {len(embeddings)} embeddings, {len(labels)} labels of {len(present)} classes"
         )
     unit, asked = normalized(embeddings), normalized(probes)
@@ -70,7 +69,7 @@ def _linear(
     kinds = {"logistic": LogisticRegression, "svm": LinearSVC}
     fitted = kinds[learner](C=_C[learner], max_iter=2000).fit(unit, labels)
     scores = np.asarray(fitted.decision_function(asked))
-    # With two classes scikit-learn gives the second one's score alone.
+    # With two classes scikit-learn returns only the second one's score.
     return scores if scores.ndim == 2 else np.stack([-scores, scores], 1)
 
 

@@ -1,4 +1,4 @@
-"""Probes against a gallery of one mean a person: who is compared with whom, and what they score."""
+"""Matches probes against a gallery of one mean per person."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ OwnPhoto = Literal["keep", "skip", "leave_out"]
 
 @dataclass(frozen=True)
 class Matches:
-    """Every probe's score to every person of the gallery.
+    """The scores of all probes with all people in the gallery.
 
     Attributes:
-        rows: int64 array, shape (probes,), which face each probe is in the arrays it came from.
-        people: tuple of str, whom each probe shows.
+        rows: int64 array, shape (probes,), the index of each probe in the original faces.
+        people: tuple of str, the person of each probe.
         gallery: tuple of str, the enrolled people, sorted.
-        scores: float32 array, shape (probes, gallery), cosines in [-1, 1]; with a cohort, less
-            `Cohort.offsets`, in [-2, 2].
-        own: int64 array, shape (probes,), the column of the probe's own person; -1 where nobody
-            enrolled them.
+        scores: float32 array, shape (probes, gallery), cosine similarities in [-1, 1]; with a
+            cohort minus `Cohort.offsets`, in [-2, 2].
+        own: int64 array, shape (probes,), the column of the probe's own person; -1 if not enrolled.
 
     >>> import numpy as np
     >>> from maskedface import evaluation
@@ -58,25 +57,25 @@ class Matches:
 
     @property
     def unknown_people(self) -> list[str]:
-        """The person of each probe that nobody enrolled."""
+        """The person of each probe whose person is not enrolled."""
         return [person for person, known in zip(self.people, self.known, strict=True) if not known]
 
     def ranks(self) -> np.ndarray:
-        """The place of the own person among all, of the enrolled probes.
+        """The rank of the own person, for each probe of an enrolled person.
 
         Returns:
-            int64 array, shape (known probes,), 1 = best. Ties count against the probe, so that
-            embeddings that are all alike earn nothing.
+            int64 array, shape (known probes,), 1 is best. Ties count against the probe, so that
+            constant embeddings do not score.
         """
         scores, own = self.scores[self.known], self.own[self.known]
         mine = scores[np.arange(len(own)), own][:, None]
         return np.asarray((scores >= mine).sum(axis=1))
 
     def hits(self, k: int = 1) -> np.ndarray:
-        """Which enrolled probes have their own person among the first k.
+        """Whether the own person is among the first k, for each probe of an enrolled person.
 
-        The rows depend on labels alone, so two models' hits on the same faces can be compared face
-        by face: `evaluation.paired_difference(a.hits(), b.hits(), a.known_people)`.
+        The rows depend on labels only, so two models' hits on the same faces can be paired:
+        `evaluation.paired_difference(a.hits(), b.hits(), a.known_people)`.
 
         Args:
             k: int >= 1.
@@ -92,7 +91,8 @@ class Matches:
         return (self.ranks() <= k).astype("float64")
 
     def best_of_unknown(self) -> np.ndarray:
-        """The best score of each probe that nobody enrolled: float32 array, shape (unknown,)."""
+        """The highest score of each probe whose person is not enrolled: float32 array, shape
+        (unknown,)."""
         return np.asarray(self.scores[~self.known].max(axis=1))
 
 
@@ -103,25 +103,25 @@ def match_probes(
     own_photo: OwnPhoto = "keep",
     enrolled: Collection[str] | None = None,
 ) -> Matches:
-    """Compares the probes with everybody's unmasked faces: one mean of templates a person (`person_means`).
+    """Compares probes with one mean template per person, of their unmasked faces (`person_means`).
 
     Args:
-        faces: the faces, what is enrolled of each, and the cohort that those enrolled are compared with.
+        faces: the faces, with their templates and cohort.
         probes: the domain of the probes.
         own_photo: what to do with a probe whose own photograph, unmasked, is among its person's
-            gallery faces. "keep": nothing, an optimistic figure; "skip": do not ask it;
-            "leave_out": compare it with its person's other photographs alone, and skip it where
-            there are none. Unmasked probes are gallery faces themselves: "leave_out" them.
-        enrolled: the people who make the gallery; by default all with an unmasked face. With it,
-            the probes of all other people stay, as unknown ones; without, they are left out.
+            gallery faces. "keep" keeps it, which is optimistic; "skip" leaves the probe out;
+            "leave_out" compares the probe with its person's other photographs only, and skips it if
+            there are none. Unmasked probes are gallery faces themselves and need "leave_out".
+        enrolled: the people in the gallery; default: all with an unmasked face. If given, the
+            probes of other people are kept as unknown ones; else they are left out.
 
     Returns:
-        `Matches`, the probes in the order of the faces.
+        `Matches`, with the probes in the order of the faces.
 
     Raises:
-        ValueError: if lengths differ, a name is none of these, nobody is enrolled, unmasked probes
-            are not "leave_out", `own_photo` needs photos and some are unknown, templates have another
-            shape, or as `Cohort.offsets`.
+        ValueError: if lengths differ, an argument has another value, nobody is enrolled, unmasked
+            probes do not come with "leave_out", `own_photo` needs photos and some are unknown,
+            templates have another shape, or as `Cohort.offsets`.
 
     >>> import numpy as np
     >>> from maskedface import evaluation
@@ -138,7 +138,7 @@ def match_probes(
         chosen = set(enrolled)
         in_gallery &= np.array([name in chosen for name in names], bool)
     if not in_gallery.any():
-        raise ValueError("the gallery must hold an unmasked face. Received: none")
+        raise ValueError("the gallery must have an unmasked face. Received: none")
     gallery, means = person_means(faces.enrolled_as[in_gallery], names[in_gallery])
     column = {name: number for number, name in enumerate(gallery)}
     own = np.array([column.get(name, -1) for name in names])
@@ -171,7 +171,7 @@ def _check(faces: EmbeddedFaces, probes: str, own_photo: str) -> None:
         )
     if probes == "unmasked" and own_photo != "leave_out":
         raise ValueError(
-            "own_photo must be 'leave_out' for unmasked probes, which the gallery is made of. "
+            "own_photo must be 'leave_out' for unmasked probes, as they are in the gallery. "
             f"Received: own_photo={own_photo!r}"
         )
     if own_photo != "keep" and (photos is None or "" in photos):
@@ -184,13 +184,13 @@ def _check(faces: EmbeddedFaces, probes: str, own_photo: str) -> None:
 def _without_own_photo(
     unit: np.ndarray, people: np.ndarray, photos: np.ndarray, gallery: np.ndarray, own: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which faces share a photograph with their person's gallery faces, for which no other photograph is
-    left, and the unit mean of those that are."""
+    """Which faces share a photograph with their person's gallery faces, which have no other
+    photograph, and the unit means of the others."""
     numbers: dict[tuple[str, str], int] = {}
     of = zip(people.tolist(), photos.tolist(), strict=True)
     photo = np.array([numbers.setdefault(one, len(numbers)) for one in of])
     totals, counts = [], []
-    for group in (photo, own):  # gallery faces of the same photograph, and of the person
+    for group in (photo, own):  # gallery faces from the same photograph, and of the same person
         total = np.zeros((group.max() + 1, unit.shape[1]), "float32")
         np.add.at(total, group[gallery], unit[gallery])
         totals.append(total[group])

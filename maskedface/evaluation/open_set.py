@@ -1,4 +1,5 @@
-"""The open-set protocol: thresholds from one set of people, figures on another, drawn several times."""
+"""The open-set protocol: thresholds from one set of people, results on another, over several
+draws."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from maskedface.evaluation.scoring import can_tell, cosine_scores, threshold_at
 from maskedface.reprs import Report
 
 KINDS = (("masked", "unmasked"), ("masked", "masked"), ("unmasked", "unmasked"))
-_IMPOSTORS = 200_000  # drawn pairs: tells a FAR of 1e-3 by two hundred of them
+_IMPOSTORS = 200_000  # sampled pairs: a FAR of 1e-3 is estimated from two hundred of them
 _BOOTSTRAPS = 500
 
 
@@ -31,34 +32,37 @@ def open_set_report(
     fpirs: Sequence[float] = (0.01, 0.1),
     fars: Sequence[float] = (1e-2, 1e-3),
 ) -> dict[str, Any]:
-    """Scores a model with people who are enrolled and people who are not.
+    """Evaluates a model with enrolled people and strangers.
 
-    In draw d the seed d chooses who of the test people with both domains is enrolled (one mean of
-    their unmasked faces each); the masked faces of all are the probes, those of the others unknown.
-    A probe is never compared with its own photograph (`own_photo="leave_out"`). As many training people
-    are enrolled by the same seed, and the thresholds taken from the probes of all other training
-    people. TAR is that of all test people's pairs, genuine ones of different photographs only, at
-    thresholds from the training people's impostor pairs.
+    In draw d, seed d selects which test people with both domains are enrolled, each with the mean
+    of their unmasked faces. The masked faces of all test people are the probes; those of people who
+    are not enrolled are unknown. A probe is never compared with its own photograph
+    (`own_photo="leave_out"`). The same number of training people is enrolled with the same seed,
+    and thresholds are chosen on the probes of the other training people. TAR is over all test
+    people's pairs, with genuine pairs from different photographs only, at thresholds from the
+    training people's impostor pairs.
 
     Args:
-        train, test: faces of different people, all photographs known; a cohort counts for rank-1 and FNIR,
-            pairs have nobody enrolled.
-        enrolled: int >= 1, people enrolled in each draw; fewer than either part has with both domains.
-        draws: int >= 1; their seeds are 0, 1, 2, ...
-        fpirs: floats in (0, 1], false-positive identification rates to choose thresholds for.
-        fars: floats in (0, 1], false-acceptance rates to choose thresholds for.
+        train, test: faces of different people, with known photographs; a cohort applies to rank-1
+            and FNIR but not to pairs.
+        enrolled: int >= 1, people enrolled per draw; fewer than the people with both domains in
+            each part.
+        draws: int >= 1, number of draws, with seeds 0, 1, 2, ...
+        fpirs: floats in (0, 1], false positive identification rates to choose thresholds for.
+        fars: floats in (0, 1], false accept rates to choose thresholds for.
 
     Returns:
         {"people", "enrolled", "draws": int; "masked" and "unmasked" (probes): {"rank_1": {"mean", "sd"},
         "rank_1_own_photo_kept" (masked probes only), "fnir": {fpir: {"mean", "sd", "fpir": the rate
-        found on the test people}}, "per_draw": [`identification_report`, ...]}; "pairs":
+        measured on the test people}}, "per_draw": [`identification_report`, ...]}; "pairs":
         {"masked-unmasked": {"genuine", "impostors": int; "at_far": {far: {"tar", "far": {"value", "low",
         "high"}, "threshold"}}}, ...}; "sd" is the standard deviation over draws, low and high a 95 %
         bootstrap interval over people.
 
     Raises:
         ValueError: if parts share people, photos are unknown, too few people have both domains, a rate is
-            none or too low for the probes there are, `draws` is below 1, or as `Cohort.offsets`.
+            out of range or too low for the number of probes, `draws` is below 1, or as
+            `Cohort.offsets`.
 
     >>> import numpy as np
     >>> from maskedface import evaluation
@@ -92,26 +96,27 @@ def check_open_set(
     fpirs: Sequence[float],
     fars: Sequence[float],
 ) -> None:
-    """Refuses people, draws and rates that `open_set_report` would, before anything is embedded.
+    """Makes the checks of `open_set_report` before any face is embedded.
 
     Args:
         train, test: the faces; their embeddings may have no columns yet.
         enrolled, draws, fpirs, fars: as for `open_set_report`.
 
     Raises:
-        ValueError: if parts share people, too few people have both domains, a rate is none or too low for
-            the probes there are, or `draws` is below 1.
+        ValueError: if parts share people, too few people have both domains, a rate is out of range
+            or too low for the number of probes, or `draws` is below 1.
     """
     shared = {*train.people} & {*test.people}
     candidates = [_in_both(part) for part in (train, test)]
     if shared or min(map(len, candidates)) <= enrolled:
         raise ValueError(
-            "train and test must have different people, each more in both domains than are enrolled. "
-            f"Received: {len(shared)} shared, {[*map(len, candidates)]} for enrolled={enrolled}"
+            "train and test must have different people, and each more people with both domains "
+            f"than enrolled. Received: {len(shared)} shared, {[*map(len, candidates)]} for "
+            f"enrolled={enrolled}"
         )
     if min(draws, enrolled) < 1 or not all(0 < rate <= 1 for rate in (*fpirs, *fars)):
         raise ValueError(
-            "draws and enrolled must be 1 or more, and rates above 0 and at most 1. "
+            "draws and enrolled must be at least 1, and rates must be above 0 and at most 1. "
             f"Received: draws={draws}, enrolled={enrolled}, fpirs={fpirs}, fars={fars}"
         )
     for domain in ("masked", "unmasked"):
@@ -124,8 +129,9 @@ def check_open_set(
         ]
         if not can_tell(min(fpirs, default=1), min(unknown)):
             raise ValueError(
-                f"fpirs must each leave one of {min(unknown)} {domain} faces of training people who are "
-                f"not enrolled: 1 / {min(unknown)} or more. Received: fpirs={fpirs}, enrolled={enrolled}"
+                f"fpirs must be at least 1 / {min(unknown)}, as training people who are not "
+                f"enrolled have {min(unknown)} {domain} faces. Received: fpirs={fpirs}, "
+                f"enrolled={enrolled}"
             )
 
 

@@ -1,4 +1,4 @@
-"""Intervals for figures over pairs, where each pair hangs on two people."""
+"""Confidence intervals for metrics over pairs, each of which depends on two people."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-DRAWS = 1_000  # a draw weighs every pair anew: 10 ms a million pairs
+DRAWS = 1_000  # each draw computes new weights for all pairs: 10 ms per million pairs
 
 
 def pair_weights(
     first: Sequence[str], second: Sequence[str], *, draws: int = DRAWS, seed: int = 0
 ) -> Iterator[np.ndarray]:
-    """Draws whole people, with replacement, and says how often each pair is then there.
+    """Resamples whole people, with replacement, and yields how often each pair is drawn.
 
-    A person drawn twice brings their own pairs twice, and a pair of two people as often as both
-    together were drawn (the vertex bootstrap; Bolle, Ratha, Pankanti 2004, "Error analysis of
-    pattern recognition systems: the subsets bootstrap", has why pairs must not be drawn alone).
+    A person's own pairs count as often as the person was drawn, and a pair of two people by the
+    product of both counts (the vertex bootstrap; Bolle, Ratha, Pankanti 2004, "Error analysis of
+    pattern recognition systems: the subsets bootstrap", explains why pairs must not be drawn
+    independently).
 
     Args:
         first, second: the people of each pair's two faces.
         draws: int >= 1.
-        seed: int, of the drawing.
+        seed: int, the random seed.
 
     Yields:
-        float32 array, shape (pairs,), whole numbers >= 0.
+        float32 array, shape (pairs,), integers >= 0.
 
     Raises:
-        ValueError: if there is no pair, or the lengths differ.
+        ValueError: if there are no pairs, or the lengths differ.
     """
     if not len(first) or len(first) != len(second):
         raise ValueError(
@@ -53,15 +54,16 @@ def pair_intervals(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> list[dict[str, float]]:
-    """95 % percentile bootstrap intervals of figures over pairs, drawing whole people.
+    """95 % percentile bootstrap intervals of metrics over pairs, resampling whole people.
 
     Args:
-        figures: weights of the pairs, shape (pairs,) -> float array, shape (figures,); NaN where a
-            draw left nothing to compute a figure from: such draws are left out of its interval.
+        figures: a function from the pairs' weights, shape (pairs,), to the metrics, float array,
+            shape (figures,); NaN if a metric is undefined in a draw, which is then ignored for its
+            interval.
         first, second, draws, seed: as for `pair_weights`.
 
     Returns:
-        {"low", "high"} of each figure, floats, NaN where no draw gave it.
+        {"low", "high"} for each metric, floats, NaN if it is undefined in all draws.
 
     Raises:
         ValueError: as `pair_weights`.

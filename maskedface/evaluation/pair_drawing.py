@@ -1,4 +1,4 @@
-"""Which pairs of faces to compare, where no protocol file says it: all, or as many as one can use."""
+"""Selects pairs of faces to compare without a protocol file: all, or a random sample."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-LIMIT = 1_000_000  # impostor pairs: tells a FAR of 1e-4 by a hundred of them
+LIMIT = 1_000_000  # impostor pairs: a FAR of 1e-4 is estimated from a hundred of them
 
 
 def draw_pairs(
@@ -19,19 +19,20 @@ def draw_pairs(
     limit: int = LIMIT,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every genuine pair of two domains and every impostor pair, or `limit` of these by chance.
+    """All genuine pairs of two domains, and all impostor pairs or a random sample of `limit`.
 
     Args:
         people, domains: each face's person and "masked" or "unmasked".
-        photos: the photograph each face was made from: genuine pairs of one photograph are left
-            out, as they are recognized by the photograph. None = unknown, nothing is left out.
+        photos: the photograph that each face was made from. Genuine pairs from one photograph are
+            left out, as the photograph gives them away. None means unknown; nothing is left out.
         kinds: the domains of the first and of the second face, each "masked" or "unmasked".
-        limit: int >= 1, the most impostor pairs.
-        seed: int, of the drawing.
+        limit: int >= 1, the maximum number of impostor pairs.
+        seed: int, the random seed.
 
     Returns:
-        (first, second, same): int64 arrays of the rows of the pairs' faces and a bool array of whether
-        they show one person, shape (pairs,); no pair occurs twice, or in both orders.
+        (first, second, same): int64 arrays with the rows of the pairs' faces, and a bool array,
+        whether they show the same person, each of shape (pairs,); no pair occurs twice or in both
+        orders.
 
     Raises:
         ValueError: if lengths differ, a photo is "", `limit` is below 1, or there is no genuine or
@@ -50,8 +51,9 @@ def draw_pairs(
     )
     if len({len(names), len(domain), len(photo)}) != 1 or "" in photo or limit < 1:
         raise ValueError(
-            "people, domains and photos must have the same length, no photo may be '', limit must "
-            f"be at least 1. Received: {len(names)}, {len(domain)}, {len(photo)}, limit={limit}"
+            "people, domains and photos must have the same length, no photo may be '', and limit "
+            f"must be at least 1. Received: {len(names)}, {len(domain)}, {len(photo)}, "
+            f"limit={limit}"
         )
     rows, columns = np.flatnonzero(domain == kinds[0]), np.flatnonzero(domain == kinds[1])
     genuine = _genuine(rows, columns, names, photo)
@@ -86,7 +88,7 @@ def _impostors(
     rows: np.ndarray, columns: np.ndarray, people: np.ndarray, limit: int, rng: np.random.Generator
 ) -> np.ndarray:
     total, width = len(rows) * len(columns), max(1, len(columns))
-    # Drawing from few pairs would repeat itself: there list them all.
+    # Sampling from few pairs would repeat them: list all instead.
     listed = total <= 4 * limit
     flat = np.arange(total) if listed else np.unique(rng.integers(total, size=3 * limit))
     pairs = np.stack([rows[flat // width], columns[flat % width]], axis=1)

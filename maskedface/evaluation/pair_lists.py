@@ -1,4 +1,4 @@
-"""Models compared on a list of pairs: those that it names, and every pair of its faces."""
+"""Compares models on a list of pairs, and on all pairs of its faces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from maskedface.evaluation.scoring import cosine_scores
 from maskedface.evaluation.verification import tar_difference, verification_report
 
 KINDS = (("masked", "unmasked"), ("masked", "masked"))
-FAR = 0.01  # at which every pair is told and compared
+FAR = 0.01  # false accept rate at which models are compared over all pairs
 
 
 class _Pairs(Protocol):
@@ -32,20 +32,20 @@ class _Pairs(Protocol):
 def pair_list_reports(
     models: Mapping[str, EmbeddedFaces], pairs: _Pairs, *, baseline: str
 ) -> dict[str, dict[str, Any]]:
-    """Scores models on a list of pairs, and on every pair of its images where these are of both domains:
-    masked with unmasked, masked with masked, at a FAR of .01 (of more than 1,000,000 impostor pairs so many
-    by chance, `draw_pairs`).
+    """Scores models on a list of pairs. If its images are of both domains, it also scores all pairs
+    of its images, masked-unmasked and masked-masked, at a FAR of 0.01 (with at most 1,000,000
+    impostor pairs, a random sample; see `draw_pairs`).
 
     Args:
-        models: {name: the list's faces}, of all the same faces in the same order.
-        pairs: as `datasets.read_pairs` gives them.
-        baseline: the model that the others are compared with over every pair.
+        models: {name: the list's faces}, with the same faces in the same order for all models.
+        pairs: the result of `datasets.read_pairs`.
+        baseline: the model that the others are compared with over all pairs.
 
     Returns:
         {name: {"kinds": {"all", and by the domains of its pairs "masked-unmasked", ...:
         `verification_report`}, "every_pair": {"masked-unmasked", "masked-masked": the same, with
-        "difference", as `tar_difference` and "against", of every model but the baseline}}};
-        {"skipped": why} in place of a report; {} for every pair without masked and unmasked images.
+        "difference", as `tar_difference` and "against", for every model but the baseline}}};
+        {"skipped": reason} instead of a report; "every_pair" is {} without both domains.
 
     >>> import types
     >>> import numpy as np

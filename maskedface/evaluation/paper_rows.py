@@ -1,4 +1,4 @@
-"""What the paper reports, to stand beside our own figures."""
+"""The paper's results, for comparison with ours."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ PAPER_ROWS: dict[str, dict[str, Any]] = {
     "paper_masked_direct": _MASKED,
     "s_and_t_to_t": _MASKED,
 }
-"""Recipe name -> the figures of Mandal, Okeukwu, Theis (arXiv 2104.08997, Tables I and II) that it is
-to be read beside: accuracy, weighted precision, recall and F1 in [0, 1], loss in nats. They were
-measured on 77 people of RMFRD with a split by image."""
+"""Recipe name -> the corresponding results of Mandal, Okeukwu, Theis (arXiv 2104.08997, Tables I
+and II): accuracy, weighted precision, recall and F1 in [0, 1], loss in nats. They were measured on
+77 people of RMFRD with a split by image."""

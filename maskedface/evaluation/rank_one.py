@@ -1,4 +1,4 @@
-"""How well an embedding finds people it was not trained on: masked faces among unmasked ones."""
+"""Rank-1 accuracy on unseen identities: masked probes in a gallery of unmasked faces."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from maskedface.reprs import Report
 
 Domain = Literal["masked", "unmasked"]
 
-# The kinds of probes: their domain, and what is done about their own photograph in the gallery.
+# The kinds of probes: their domain, and how their own photograph in the gallery is treated.
 _KINDS: dict[str, tuple[Domain, OwnPhoto]] = {
     "masked": ("masked", "keep"),
     "masked_other_photo": ("masked", "skip"),
@@ -20,16 +20,16 @@ _KINDS: dict[str, tuple[Domain, OwnPhoto]] = {
 
 
 def rank_one_matches(faces: EmbeddedFaces) -> dict[str, Matches]:
-    """Compares each kind of probes with a gallery of one mean of unmasked faces a person.
+    """Compares each kind of probes with a gallery of one mean of unmasked faces per person.
 
         Args:
-            faces: the faces, and how they are enrolled and scored.
+            faces: the faces, with their templates and cohort.
 
         Returns:
             {"masked": all masked faces of people with an unmasked one; "masked_other_photo": those whose
-            own photograph is not in the gallery; "unmasked": each unmasked face against its person's other
-            photographs}. The last two only where all photographs are known; a kind without probes is left
-            out.
+            own photograph is not in the gallery; "unmasked": each unmasked face, compared with its
+            person's other photographs}. The last two only if all photographs are known; kinds
+            without probes are left out.
 
         Raises:
             ValueError: if there is no unmasked face, lengths differ, or as `Cohort.offsets`.
@@ -53,7 +53,7 @@ def rank_one_matches(faces: EmbeddedFaces) -> dict[str, Matches]:
 
 
 def rank_one_report(faces: EmbeddedFaces) -> dict[str, dict[str, Any]]:
-    """Rank-1 of each kind of probes.
+    """Rank-1 accuracy of each kind of probes.
 
     Args:
         faces: as for `rank_one_matches`.

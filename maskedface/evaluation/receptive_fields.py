@@ -1,4 +1,5 @@
-"""Where in the image the places of a feature map lie, followed through a network's layers."""
+"""Receptive fields: the positions of a feature map in the input image, traced through the
+layers."""
 
 from __future__ import annotations
 
@@ -7,31 +8,31 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-Line = tuple[float, float]  # a coordinate = first * (a place's number) + second
+Line = tuple[float, float]  # coordinate = first * index + second
 
 
 class Place(NamedTuple):
-    """How a map lies on the image it was made from; (rows, columns) each.
+    """The position of a feature map on the input image; each attribute is (rows, columns).
 
     Attributes:
-        lines: where the centre of place i lies, in pixels: first * i + second.
-        part: (first, last) edge of what the map sees of the image, in pixels counted from the edge of
-            the first one, or None for all; last < first where it is mirrored.
+        lines: (first, second): the center of position i is at first * i + second, in pixels.
+        part: (first, last) edge of the image part that the map sees, in pixels from the image's
+            edge, or None for the whole image; last < first if it is mirrored.
     """
 
     lines: tuple[Line, Line]
     part: tuple[tuple[float, float], tuple[float, float]] | None = None
 
     def lay(self, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-        """Spreads a map over the image, bilinear, its outermost places out to the edge of what it sees.
+        """Interpolates a map over the image, bilinear; the outermost positions extend to the edge.
 
         Args:
             values: float array, shape (N, rows, columns).
             shape: the image's (height, width) in pixels.
 
         Returns:
-            float32 array, shape (N, height, width), 0 where the map does not see. A map of a part of
-            the image is made that much stronger, so that each counts alike.
+            float32 array, shape (N, height, width), 0 outside the part that the map sees. The map
+            of a part of the image is scaled up, so that all maps have equal weight.
         """
         weights, larger = [], 1.0
         for axis in (0, 1):
@@ -43,17 +44,17 @@ class Place(NamedTuple):
 
 
 def last_maps(model: keras.Model, least: int) -> list[keras.KerasTensor]:
-    """The feature maps through which all that the output knows of the image has gone.
+    """The last sufficiently large feature map on every path from input to output.
 
     Args:
-        model: a functional model of one output that holds no model.
-        least: int >= 1, rows and columns that a map must have.
+        model: a functional model with one output and without nested models.
+        least: int >= 1, minimum rows and columns of a map.
 
     Returns:
-        The last such map on every way from the input to the output, each once.
+        The maps, without duplicates.
 
     Raises:
-        ValueError: if a way has none.
+        ValueError: if a path has no such map.
     """
     found: dict[int, keras.KerasTensor] = {}
     seen, waiting = set(), [model.output]
@@ -66,7 +67,7 @@ def last_maps(model: keras.Model, least: int) -> list[keras.KerasTensor]:
         sides = tensor.shape[1:3] if len(tensor.shape) == 4 else (0, 0)
         if not inputs:  # the image itself
             raise ValueError(
-                f"model must have a feature map of at least {least} x {least} on every way to its "
+                f"model must have a feature map of at least {least} x {least} on every path to its "
                 f"output. Received: {model.name!r}"
             )
         if min(sides) >= least:
@@ -77,14 +78,14 @@ def last_maps(model: keras.Model, least: int) -> list[keras.KerasTensor]:
 
 
 def place_of(tensor: keras.KerasTensor) -> Place:
-    """Where a feature map lies on the image.
+    """The position of a feature map on the image.
 
-    Convolutions, pools, zero paddings and `layers.View` are followed exactly; where ways of other
-    strides meet (a residual block's shortcut), their mean is taken; what else changes a map's size
-    is taken to stretch it evenly.
+    Convolutions, pooling, zero padding and `layers.View` are computed exactly. Where paths with
+    different positions meet (a residual block's shortcut), their mean is used. Other layers that
+    change a map's size are assumed to stretch it evenly.
 
     Args:
-        tensor: shape (batch, rows, columns, channels), of a model that holds no model.
+        tensor: shape (batch, rows, columns, channels), of a model without nested models.
 
     Returns:
         Its `Place`.
@@ -113,7 +114,7 @@ def _after(
         lines.append((float(first * step), float(first * shift + second)))
     part = before[0].part
     if hasattr(layer, "box"):
-        # Edges: half a place before the first centre and behind the last.
+        # Edges: half a step before the first center and after the last.
         ends = [(a * -0.5 + b + 0.5, a * (n - 0.5) + b + 0.5)
                 for (a, b), n in zip(lines, made.shape[1:3], strict=True)]  # fmt: skip
         part = (ends[0], ends[1])
@@ -121,7 +122,7 @@ def _after(
 
 
 def _step(layer: Any, axis: int, given: int, made: int) -> Line:
-    """A place's centre in the places of the layer's input."""
+    """A position's center in units of the layer's input positions."""
     if hasattr(layer, "box"):  # layers.View: (left, top, right, bottom), edges
         first, last = layer.box[1 - axis], layer.box[3 - axis]
         step = (last - first) / made
@@ -144,7 +145,7 @@ def _origin(tensor: keras.KerasTensor) -> tuple[Any, list[keras.KerasTensor]]:
 
 
 def _spread(line: Line, ends: tuple[float, float], count: int, length: int) -> np.ndarray:
-    """The weight of each place in each pixel of a side; shape (length, count)."""
+    """The interpolation weights of positions for pixels along one axis; shape (length, count)."""
     pixels = np.arange(length)
     place = (pixels - line[1]) / line[0]
     weights = np.stack([np.interp(place, np.arange(count), one) for one in np.eye(count)], axis=1)

@@ -1,4 +1,4 @@
-"""Embeddings compared: unit vectors, templates, what a cohort takes off, the threshold for a rate."""
+"""Scores of embeddings: normalization, templates, cohort score normalization, thresholds."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import numpy as np
 
 from maskedface.reprs import short_repr
 
-_PAIRS = 65_536  # compared at a time: 64 MB at 128 numbers a face
-_BLOCK = 4_096  # templates at a time: 31 MB of cosines to two thousand people
+_PAIRS = 65_536  # pairs per batch: 64 MB with 128 features
+_BLOCK = 4_096  # templates per batch: 31 MB of cosines to two thousand people
 COHORT_ARRAYS = _PEOPLE, _NEAREST = "cohort", "cohort_nearest"
 
 
 def normalized(embeddings: np.ndarray) -> np.ndarray:
-    """Scales every embedding to length 1, so that a product of two is their cosine.
+    """Scales every embedding to length 1, so that dot products are cosine similarities.
 
     Args:
         embeddings: float array, shape (faces, features).
 
     Returns:
-        float32 array of the same shape. A row of zeros stays zeros: its cosine to anything is 0.
+        float32 array of the same shape. A zero row stays zero, and has cosine 0 to everything.
 
     Raises:
-        ValueError: if the shape is another, or a value is not finite.
+        ValueError: if the array is not two-dimensional, or a value is not finite.
 
     >>> import numpy as np
     >>> from maskedface.evaluation.scoring import normalized
@@ -47,17 +47,17 @@ def normalized(embeddings: np.ndarray) -> np.ndarray:
 def person_means(
     embeddings: np.ndarray, people: Sequence[str]
 ) -> tuple[tuple[str, ...], np.ndarray]:
-    """One unit vector a person: the mean of the unit embeddings of their faces, scaled to length 1.
+    """One unit vector per person: the mean of their faces' unit embeddings, scaled to length 1.
 
     Args:
         embeddings: float array, shape (faces, features).
         people: the person of each face.
 
     Returns:
-        (names, sorted; float32 array, shape (people, features), row by row the same person).
+        (sorted names; float32 array, shape (people, features), in the same order).
 
     Raises:
-        ValueError: if there is no face, the lengths differ or a value is not finite.
+        ValueError: if there are no faces, the lengths differ or a value is not finite.
 
     >>> import numpy as np
     >>> from maskedface.evaluation.scoring import person_means
@@ -78,7 +78,7 @@ def person_means(
 
 
 def cosine_scores(embeddings: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The cosines of pairs of faces.
+    """The cosine similarities of pairs of faces.
 
     Args:
         embeddings: float array, shape (faces, features).
@@ -111,20 +111,21 @@ def cosine_scores(embeddings: np.ndarray, first: np.ndarray, second: np.ndarray)
 
 @dataclass(frozen=True, eq=False)
 class Cohort:
-    """People who are not enrolled, and how many of the nearest count.
+    """People for cohort score normalization.
 
-    Some faces are alike to everybody, those with covered mouths above all: they are the nearest of
-    many probes that show others. What an enrolled person has in common with the nearest people of a cohort
-    is taken off the cosine of each probe to them. Speaker recognition calls this Z-norm with a top-N cohort
-    (Auckenthaler et al., "Score normalization for text-independent speaker verification systems", 2000;
-    Matejka et al., "Analysis of score normalization in multilingual speaker recognition", 2017), here
-    without the division by the standard deviation; word translation calls the same term the hubs' (CSLS,
-    Conneau et al., "Word translation without parallel data", 2018).
+    Some faces are similar to everybody, above all those with covered mouths: they are the nearest
+    neighbor of many probes of other people (hubs). The mean cosine of an enrolled person to the
+    nearest people of the cohort is subtracted from each probe's cosine to them. In speaker
+    recognition this is Z-norm with a top-N cohort (Auckenthaler et al., "Score normalization for
+    text-independent speaker verification systems", 2000; Matejka et al., "Analysis of score
+    normalization in multilingual speaker recognition", 2017), here without the division by the
+    standard deviation; word translation uses the same term against hubs (CSLS, Conneau et al.,
+    "Word translation without parallel data", 2018).
 
     Args:
-        people: float array, shape (people, features), at least two: the mean embedding of each; kept
-            as float32, scaled to length 1.
-        nearest: int >= 1, how many count; all but one where there are not so many.
+        people: float array, shape (people, features): the mean embeddings of at least two people
+            who are not enrolled; stored as float32, scaled to length 1.
+        nearest: int >= 1, number of nearest people to average over; at most all but one.
 
     Raises:
         ValueError: if there are fewer than two people, a value is not finite or `nearest` is below 1.
@@ -145,14 +146,16 @@ class Cohort:
         object.__setattr__(self, "people", normalized(self.people))
         if len(self.people) < 2 or self.nearest < 1:
             raise ValueError(
-                "a cohort must have at least two people, and nearest be at least 1. "
+                "a cohort must have at least two people, and nearest must be at least 1. "
                 f"Received: {len(self.people)} people, nearest={self.nearest}"
             )
 
     def offsets(self, templates: np.ndarray) -> np.ndarray:
-        """What is taken off every score of each template: the mean cosine to the nearest people.
+        """The value to subtract from every score of each template: the mean cosine to the nearest
+        people.
 
-        The very nearest is left out, since it may be the same person, known to the network from training.
+        The very nearest is left out, as it may be the same person, whom the network knows from
+        training.
 
         Args:
             templates: float array, shape (templates, features), of unit length.
@@ -161,11 +164,11 @@ class Cohort:
             float32 array in [-1, 1], shape (templates,).
 
         Raises:
-            ValueError: if the features are not as many as the cohort's.
+            ValueError: if the number of features is not the cohort's.
         """
         if templates.shape[1:] != self.people.shape[1:]:
             raise ValueError(
-                f"templates must have {self.people.shape[1]} features, as the cohort has. "
+                f"templates must have {self.people.shape[1]} features, like the cohort. "
                 f"Received: shape {templates.shape}"
             )
         last = len(self.people) - 1 - min(self.nearest, len(self.people) - 1)
@@ -177,12 +180,12 @@ class Cohort:
         return found
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """As arrays for a file, which `Cohort.among` finds again."""
+        """The arrays to store in a file; `Cohort.among` restores them."""
         return {_PEOPLE: self.people, _NEAREST: np.array(self.nearest, "int64")}
 
     @classmethod
     def among(cls, arrays: Mapping[str, np.ndarray]) -> Cohort | None:
-        """The cohort among a file's arrays, or None where there is none."""
+        """The cohort in a file's arrays, or None."""
         if _PEOPLE not in arrays:
             return None
         return cls(arrays[_PEOPLE], int(arrays[_NEAREST]))
@@ -192,36 +195,40 @@ class Cohort:
         """The cohort of joined embeddings, each of unit length.
 
         Args:
-            cohorts: one of each embedding, of the same people in the same order.
+            cohorts: one per embedding, with the same people in the same order.
 
         Returns:
-            Theirs, person by person; None where one has none.
+            The joined cohort; None if any is None.
 
         Raises:
-            ValueError: if they differ in people or in how many count.
+            ValueError: if they differ in the number of people or in `nearest`.
         """
         known = [cohort for cohort in cohorts if cohort is not None]
         if len(known) < len(cohorts):
             return None
         kinds = {(len(cohort.people), cohort.nearest) for cohort in known}
         if len(kinds) != 1:
-            raise ValueError(f"cohorts must be alike to be joined. Received: {sorted(kinds)}")
+            raise ValueError(
+                f"cohorts must have equal people and nearest to be joined. Received: "
+                f"{sorted(kinds)}"
+            )
         return cls(np.hstack([cohort.people for cohort in known]), known[0].nearest)
 
 
 @dataclass(frozen=True, eq=False)
 class Templates:
-    """What probes are compared with: one place for cosines and what a cohort takes off them.
+    """The vectors that probes are compared with: cosine similarities with cohort score
+    normalization.
 
-    Evaluation, a gallery, its search and its thresholds all score by it.
+    Evaluation, galleries, search and calibration all compute scores with it.
 
     Args:
         vectors: float32 array, shape (templates, features), of unit length (`normalized`).
-        cohort: whom each is compared with, or None for plain cosines.
-        known_offsets: float32 array, shape (templates,): the cohort's, where they are known already.
+        cohort: the cohort for score normalization, or None for plain cosine similarities.
+        known_offsets: float32 array, shape (templates,): the cohort's offsets, if already computed.
 
     Raises:
-        ValueError: from `offsets` and what uses it, as `Cohort.offsets`.
+        ValueError: as `Cohort.offsets`, when the offsets are computed.
 
     >>> import numpy as np
     >>> from maskedface import evaluation
@@ -238,35 +245,36 @@ class Templates:
 
     @functools.cached_property
     def offsets(self) -> np.ndarray | None:
-        """float32 array, shape (templates,), taken off every score of each; None without a cohort."""
+        """float32 array, shape (templates,), subtracted from each template's scores; None without a
+        cohort."""
         if self.cohort is None or self.known_offsets is not None:
             return self.known_offsets
         return self.cohort.offsets(self.vectors) if len(self.vectors) else np.empty(0, "float32")
 
     def scores(self, probes: np.ndarray, rows: Any = slice(None)) -> np.ndarray:
-        """The score of each probe to each template.
+        """The score of each probe with each template.
 
         Args:
             probes: float32 array, shape (probes, features) or (features,), of unit length.
-            rows: a slice or int array, to which of the templates; by default to all.
+            rows: a slice or int array that selects templates; default: all.
 
         Returns:
-            float32 array, shape (probes, templates) or (templates,): cosines in [-1, 1]; with a
-            cohort, less `Cohort.offsets`, in [-2, 2].
+            float32 array, shape (probes, templates) or (templates,): cosine similarities in
+            [-1, 1]; with a cohort minus `Cohort.offsets`, in [-2, 2].
         """
         return self._less_offsets(probes @ self.vectors[rows].T, rows)
 
     def only(self, rows: np.ndarray) -> Templates:
-        """Some of them.
+        """Selects some of the templates.
 
         Args:
-            rows: int or bool array, which.
+            rows: int or bool array.
         """
         offsets = None if self.offsets is None else self.offsets[rows]
         return Templates(self.vectors[rows], self.cohort, offsets)
 
     def own_scores(self, probes: np.ndarray) -> np.ndarray:
-        """The score of each probe to the template in the same row.
+        """The score of each probe with the template in the same row.
 
         Args:
             probes: float32 array, shape (templates, features), of unit length.
@@ -282,7 +290,8 @@ class Templates:
 
 
 def can_tell(rate: float, count: int) -> bool:
-    """Whether so many scores can tell a rate: in [1 / count, 1], but for rounding.
+    """Whether a rate can be measured with `count` scores: whether it is in [1 / count, 1], up to
+    rounding.
 
     Args:
         rate: float.
@@ -292,18 +301,19 @@ def can_tell(rate: float, count: int) -> bool:
 
 
 def threshold_at(scores: np.ndarray, rate: float) -> float:
-    """The lowest threshold that accepts at most a share of scores; a score equal to it is accepted.
+    """The lowest threshold that accepts at most a given share of scores; equal scores are accepted.
 
     Args:
-        scores: float array, shape (n,): those of impostors, or the best of each unknown probe.
+        scores: float array, shape (n,): impostor scores, or the highest score of each unknown
+            probe.
         rate: float in [1 / n, 1], the share that may be accepted.
 
     Returns:
         The threshold: at most floor(rate * n) of the scores are >= it, in float32.
 
     Raises:
-        ValueError: if there is no score, or `rate` is below 1 / n or above 1: n scores cannot tell
-            so small a rate.
+        ValueError: if there are no scores, or `rate` is above 1 or below 1 / n, the lowest rate
+            that n scores can measure.
 
     >>> import numpy as np
     >>> from maskedface.evaluation.scoring import threshold_at
@@ -314,12 +324,12 @@ def threshold_at(scores: np.ndarray, rate: float) -> float:
     scores = np.asarray(scores, "float32")
     if not can_tell(rate, len(scores)):
         raise ValueError(
-            "a false-acceptance rate must be between 1 / scores and 1. "
+            "a false accept rate must be between 1 / scores and 1. "
             f"Received: {rate} for {len(scores)} scores"
         )
     allowed = int(rate * len(scores) + 1e-9)
     if allowed == len(scores):
         return float(scores.min())
-    # The highest score that must be refused: the threshold is the next number above it.
+    # The highest score to reject: the threshold is the next float above it.
     refused = np.partition(scores, len(scores) - allowed - 1)[len(scores) - allowed - 1]
     return float(np.nextafter(refused, np.float32(np.inf)))

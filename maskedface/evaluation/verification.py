@@ -1,4 +1,5 @@
-"""Is it the same person? Genuine and impostor pairs: ROC, EER, TAR at a FAR, accuracy in ten folds."""
+"""Verification metrics (1:1) on genuine and impostor pairs: ROC, EER, TAR at FAR, k-fold
+accuracy."""
 
 from __future__ import annotations
 
@@ -17,15 +18,15 @@ def roc(scores: np.ndarray, same: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
     """The receiver operating characteristic (scikit-learn's `roc_curve`, every step kept).
 
     Args:
-        scores: float array, shape (pairs,), higher = more alike.
-        same: bool array, shape (pairs,): whether both faces show one person.
+        scores: float array, shape (pairs,), higher means more similar.
+        same: bool array, shape (pairs,): whether both faces are of the same person.
 
     Returns:
-        (FAR, TAR, thresholds), float64 arrays of one length, FAR rising from 0 to 1: FAR is the
-        share of impostor pairs, TAR of genuine pairs, with a score >= the threshold.
+        (FAR, TAR, thresholds), float64 arrays of equal length, FAR ascending from 0 to 1: FAR is
+        the share of impostor pairs, TAR of genuine pairs, with a score >= the threshold.
 
     Raises:
-        ValueError: if a kind of pair is missing, or the shapes differ.
+        ValueError: if there are no genuine or no impostor pairs, or the shapes differ.
     """
     scores, same = _checked(scores, same)
     far, tar, thresholds = roc_curve(same, scores, drop_intermediate=False)
@@ -33,17 +34,17 @@ def roc(scores: np.ndarray, same: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
 
 
 def equal_error_rate(scores: np.ndarray, same: np.ndarray) -> tuple[float, float]:
-    """Where as large a share of impostors is accepted as of genuine pairs is refused.
+    """The equal error rate, at which FAR = 1 - TAR.
 
     Args:
-        scores: float array, shape (pairs,), higher = more alike, as `cosine_scores` gives them.
-        same: bool array, shape (pairs,): whether both faces show one person.
+        scores: float array, shape (pairs,), higher means more similar; see `cosine_scores`.
+        same: bool array, shape (pairs,): whether both faces are of the same person.
 
     Returns:
         (rate in [0, 1], threshold), floats, interpolated between the two steps of the ROC around it.
 
     Raises:
-        ValueError: if a kind of pair is missing, or the shapes differ.
+        ValueError: if there are no genuine or no impostor pairs, or the shapes differ.
 
     >>> import numpy as np
     >>> from maskedface import evaluation
@@ -53,7 +54,7 @@ def equal_error_rate(scores: np.ndarray, same: np.ndarray) -> tuple[float, float
     0.5
     """
     far, tar, thresholds = roc(scores, same)
-    gap = far - (1 - tar)  # rises from -1 to 1
+    gap = far - (1 - tar)  # ascends from -1 to 1
     after = int(np.argmax(gap >= 0))
     share = -gap[after - 1] / (gap[after] - gap[after - 1])
     rate = far[after - 1] + share * (far[after] - far[after - 1])
@@ -62,17 +63,17 @@ def equal_error_rate(scores: np.ndarray, same: np.ndarray) -> tuple[float, float
 
 
 def tar_at_far(scores: np.ndarray, same: np.ndarray, far: float) -> tuple[float, float]:
-    """The share of genuine pairs accepted where at most `far` of the impostors are.
+    """The true accept rate at a false accept rate of at most `far`.
 
     Args:
         scores, same: as for `equal_error_rate`.
-        far: float in [1 / impostors, 1], false-acceptance rate.
+        far: float in [1 / impostors, 1], false accept rate.
 
     Returns:
         (TAR in [0, 1], threshold), floats.
 
     Raises:
-        ValueError: if there are too few impostors to tell so low a rate; and as `equal_error_rate`.
+        ValueError: if there are too few impostor pairs for this rate, or as `equal_error_rate`.
 
     >>> import numpy as np
     >>> from maskedface import evaluation
@@ -90,28 +91,29 @@ def tar_at_far(scores: np.ndarray, same: np.ndarray, far: float) -> tuple[float,
 def fold_accuracies(
     scores: np.ndarray, same: np.ndarray, folds: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Accuracy as LFW defines it: each fold is judged at the threshold that is best on the others.
+    """Accuracy as defined by LFW: each fold is evaluated at the best threshold of the others.
 
-    (Huang et al. 2007, "Labeled Faces in the Wild", section IV, View 2.) Where several thresholds
-    do equally well, the middle one of them is taken.
+    (Huang et al. 2007, "Labeled Faces in the Wild", section IV, View 2.) Of several equally
+    good thresholds the middle one is used.
 
     Args:
         scores, same: as for `roc`.
-        folds: int array, shape (pairs,), at least two different values; LFW has ten.
+        folds: int array, shape (pairs,), fold numbers with at least two different values; LFW has
+            ten.
 
     Returns:
-        (float64 accuracies in [0, 1], one a fold in the folds' order; bool array, shape (pairs,),
-        whether each pair was judged right).
+        (float64 accuracies in [0, 1], one per fold in ascending order; bool array, shape (pairs,),
+        whether each pair was classified correctly).
 
     Raises:
-        ValueError: if there are fewer than two folds, or the pairs outside a fold are all of one
-            kind; and as `roc`.
+        ValueError: if there are fewer than two folds, the pairs outside a fold are all genuine or
+            all impostor pairs, or as `roc`.
     """
     scores, same = _checked(scores, same)
     numbers = np.unique(folds)
     if len(folds) != len(scores) or len(numbers) < 2:
         raise ValueError(
-            "folds must have one value a pair, two different ones at least. "
+            "folds must have one value per pair, and at least two different values. "
             f"Received: {len(folds)} for {len(scores)} pairs, {len(numbers)} different"
         )
     right = np.empty(len(scores), bool)
@@ -132,17 +134,16 @@ def verification_report(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Scores a list of pairs. Every interval is a 95 % bootstrap one over people.
+    """Scores a list of pairs. Intervals are 95 % bootstrap intervals over people.
 
     Args:
         scores, same: as for `equal_error_rate`.
-        people: the people of the pairs' first and of their second faces, a string a pair each.
-        fars: floats in (0, 1], the false-acceptance rates to report; those below 1 / impostors are named
-            in "refused".
-        folds: int array, shape (pairs,), for LFW's accuracy: each fold is judged at the threshold that is
-            best on the others; None leaves that figure out.
-        draws: int >= 1, of the bootstrap; the thresholds are chosen anew in each.
-        seed: int, of the bootstrap.
+        people: the people of the pairs' first and second faces, one string per pair each.
+        fars: floats in (0, 1], the false accept rates to report; those below 1 / impostors are
+            listed in "refused".
+        folds: int array, shape (pairs,), for LFW's accuracy (`fold_accuracies`); None omits it.
+        draws: int >= 1, bootstrap resamples; thresholds are chosen in each.
+        seed: int, random seed of the bootstrap.
 
     Returns:
         {"genuine", "impostors", "people": int; "eer": {"value", "low", "high", "threshold"};
@@ -150,7 +151,7 @@ def verification_report(
         "low", "high", "standard_error", "folds"}, LFW's mean and standard error of the mean}.
 
     Raises:
-        ValueError: if the shapes differ or a kind of pair is missing.
+        ValueError: if the shapes differ, or there are no genuine or no impostor pairs.
 
     >>> import numpy as np
     >>> from maskedface import evaluation
@@ -196,20 +197,21 @@ def tar_difference(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> dict[str, float]:
-    """How much more genuine pairs one recognizer accepts than another, of the same pairs at the same FAR.
+    """The difference in TAR between two recognizers on the same pairs at the same FAR.
 
     Args:
-        scores, baseline: float arrays, shape (pairs,), of the two, row by row the same pair.
+        scores, baseline: float arrays, shape (pairs,), of the two recognizers, in the same order of
+            pairs.
         same, people: as for `verification_report`.
-        far: float in [1 / impostors, 1]; each has its own threshold for it.
-        draws, seed: as for `verification_report`; both see the same people in each draw.
+        far: float in [1 / impostors, 1]; each recognizer has its own threshold for it.
+        draws, seed: as for `verification_report`; both use the same resamples.
 
     Returns:
-        {"difference": TAR less the baseline's, "low": 2.5 %, "high": 97.5 %}, a bootstrap interval over
-        people. One without 0 shows a difference.
+        {"difference": TAR minus the baseline's, "low": 2.5 %, "high": 97.5 %}, a bootstrap interval
+        over people. The difference is significant if the interval excludes 0.
 
     Raises:
-        ValueError: as `tar_at_far`, and if the shapes differ.
+        ValueError: as `tar_at_far`, or if the shapes differ.
     """
     tars = [tar_at_far(one, same, far)[0] for one in (scores, baseline)]
     ordered = [_Ordered(*_checked(one, same)) for one in (scores, baseline)]
@@ -245,8 +247,8 @@ def _fold_report(
 
 
 class _Ordered:
-    """Pairs by falling score, impostors first, so that every draw of the bootstrap takes two sums
-    and no sorting. Gives what `roc_curve(sample_weight=...)` would."""
+    """Pairs sorted by descending score, impostors first, so that a bootstrap draw needs two sums
+    and no sorting. Equivalent to `roc_curve(sample_weight=...)`."""
 
     def __init__(self, scores: np.ndarray, same: np.ndarray) -> None:
         impostor, genuine = (
@@ -254,12 +256,13 @@ class _Ordered:
         )
         self.order = np.concatenate([impostor, genuine])
         self._impostors = len(impostor)
-        # How many impostors each genuine score accepts, and genuine pairs are above each impostor.
+        # Number of impostors at or above each genuine score, and of genuine pairs above each
+        # impostor.
         self._accepted = np.searchsorted(-scores[impostor], -scores[genuine], "right")
         self._above = np.searchsorted(-scores[genuine], -scores[impostor], "left")
 
     def figures(self, weights: np.ndarray, fars: Sequence[float]) -> np.ndarray:
-        """EER and the TAR at each FAR, of pairs weighted in `order`."""
+        """EER and TAR at each FAR, for pair weights in `order`."""
         impostors = np.cumsum(weights[: self._impostors], dtype="float64")
         genuine = np.cumsum(weights[self._impostors :], dtype="float64")
         if not impostors[-1] or not genuine[-1]:
@@ -269,7 +272,7 @@ class _Ordered:
         crossing = int(np.argmax(far >= missed))
         figures = [(far[crossing] + missed[crossing]) / 2]
         for rate in fars:
-            # The first impostor too many: what scores above it is accepted.
+            # The first impostor that exceeds the rate: higher scores are accepted.
             refused = np.searchsorted(impostors, rate * impostors[-1] * (1 + 1e-9), "right")
             above = self._above[refused] if refused < len(impostors) else len(genuine)
             figures.append(genuine[above - 1] / genuine[-1] if above else 0.0)
@@ -284,7 +287,7 @@ def _best_threshold(scores: np.ndarray, same: np.ndarray) -> float:
     chosen = int(best[len(best) // 2])
     if chosen == 0:
         return float("inf")
-    # Half-way to the next lower score, so that it does not hang on one pair.
+    # Half-way to the next lower score, so that it does not depend on a single pair.
     below = thresholds[chosen + 1] if chosen + 1 < len(thresholds) else thresholds[chosen]
     return float((thresholds[chosen] + below) / 2)
 

@@ -1,4 +1,4 @@
-"""Where faces are on an image, and their five points: detectors, the aligner, a whole index at once."""
+"""Face detection and landmarks: detectors, the aligner, and batch alignment of a data set."""
 
 import lazy_loader
 

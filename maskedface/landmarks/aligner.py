@@ -1,4 +1,4 @@
-"""The aligner: five points and a confidence from any crop of a face, masked or not."""
+"""The aligner: five landmarks and a confidence from a crop of a face, masked or not."""
 
 from __future__ import annotations
 
@@ -19,36 +19,37 @@ from maskedface.landmarks.litert import LiteRTModel
 if TYPE_CHECKING:
     import keras
 
-SIZE = 112  # pixels a side of the crop that the network sees
+SIZE = 112  # height and width of the network's input, in pixels
 
-# The confidence from which a crop counts as a face: it refuses 99 % of images without one
+# The confidence from which a crop counts as a face: it rejects 99 % of images without one
 # (docs/alignment.md; `tools/measure_alignment.py no_faces`).
 SURE = 0.5
 
-SECOND = 150  # pixels of the 112-px ArcFace alignment that a crop made by points spans
+SECOND = 150  # size of the second crop, in pixels of the 112-px ArcFace alignment
 _WEIGHTS, LITERT = (
     os.path.join(os.path.dirname(__file__), f"aligner.{ending}") for ending in ("npz", "tflite")
 )
-_BATCH = 64  # crops that Keras' network sees at once
-# Crops of one call that LiteRT is asked for: there it takes a third of Keras' time for a single one, but
-# 1.3 times as long for many (oneDNN, AVX-512), and it is there without TensorFlow's import.
+_BATCH = 64  # crops per batch with Keras
+# Maximum crops of one call to run with LiteRT: it takes a third of Keras' time for a single crop,
+# but 1.3 times as long for many (oneDNN, AVX-512), and does not need to import TensorFlow.
 _FEW = 48
 _MIRRORED = [1, 0, 2, 4, 3]
-# Where a face may lie in an image that it fills, as (middle x, middle y, side) in shares of the longer
-# side: whole with a little margin, tighter, and the parts where heads are cut off.
+# Candidate positions of a face that fills its image, as (center x, center y, side) relative to the
+# longer side: the whole image with a small margin, tighter, and the parts for cut-off heads.
 _WHOLE = ((0.5, 0.5, 1.1), (0.5, 0.5, 0.8), (0.5, 0.42, 0.95))
-# A logistic regression of the evidence (`look_thrice`), by `tools/fit_aligner_confidence.py`.
+# A logistic regression on the evidence (`look_thrice`), fitted by
+# `tools/fit_aligner_confidence.py`.
 _INTERCEPT, _SLOPES = -1.884, (0.392, 0.3, 0.36, -0.689, -0.216)
 _FRONT = geometry.alignment_points("arcface", 112, 112)
 
 
 @functools.cache
 def load_aligner() -> keras.Model:
-    """The trained network that comes with the package.
+    """Loads the trained network that is shipped with the package.
 
     Returns:
-        `build_aligner()`'s network with its batch norms folded into its convolutions; made once.
-        `aligner.json` beside its weights says on what it was trained, how, and how far it is off.
+        `build_aligner()`'s network with its batch norms folded into its convolutions; it is cached.
+        `aligner.json` beside the weights documents its training data, training and accuracy.
     """
     import keras
 
@@ -63,7 +64,7 @@ def load_aligner() -> keras.Model:
 
 @functools.cache
 def _in_litert() -> LiteRTModel | None:
-    """The same network in a file of LiteRT's (`tools/convert_aligner.py`); None without LiteRT."""
+    """The same network as a LiteRT file (`tools/convert_aligner.py`); None without LiteRT."""
     try:
         return LiteRTModel(LITERT)
     except ModuleNotFoundError:
@@ -71,7 +72,7 @@ def _in_litert() -> LiteRTModel | None:
 
 
 def read_weights(path: str) -> list[np.ndarray]:
-    """Reads weights as `tools/train_aligner.py` packs them.
+    """Reads weights as written by `tools/train_aligner.py`.
 
     Args:
         path: the file.
@@ -85,7 +86,7 @@ def read_weights(path: str) -> list[np.ndarray]:
 
 @functools.cache
 def weights_name() -> str:
-    """A short name of the weights that come with the package: what was found by others is found anew.
+    """An identifier of the shipped weights, by which results of other weights are not reused.
 
     Returns:
         16 hexadecimal digits (BLAKE2b of the file).
@@ -95,17 +96,17 @@ def weights_name() -> str:
 
 
 class Aligner:
-    """Finds the five points of faces in crops, in one or two passes of a small network.
+    """Finds the five landmarks of faces in crops, in one or two passes of a small network.
 
-    As a detector it takes each image for the crop of one face. `refine` starts from points that
-    something else found. Few crops are looked at by LiteRT where it is installed, without importing
-    TensorFlow, many by Keras: points differ by float32's rounding, hundredths of a pixel at most.
+    As a detector it treats each image as the crop of one face; `refine` starts from given points.
+    Few crops are processed by LiteRT, if it is installed, without importing TensorFlow, and many by
+    Keras; the points differ by float32 rounding, at most hundredths of a pixel.
 
     Args:
-        model: what `build_aligner` describes, run by Keras; by default the one of the package.
-        least: float in [0, 1], the confidence from which an image shows a face.
-        without_keras: whether LiteRT, where it is installed, looks at many crops too: where importing
-            TensorFlow would take longer.
+        model: a network as from `build_aligner`, run by Keras; default: the shipped one.
+        least: float in [0, 1], the confidence from which an image counts as a face.
+        without_keras: whether LiteRT, if it is installed, also processes many crops, for cases
+            where importing TensorFlow would take longer.
 
     Raises:
         ValueError: if `least` is out of range.
@@ -125,13 +126,13 @@ class Aligner:
         self._few = sys.maxsize if without_keras else _FEW
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[tuple[Detection, ...]]:
-        """The face that each image is the crop of.
+        """Finds the face that each image is a crop of.
 
         Args:
             images: uint8 arrays, shape (height, width, 3), RGB, of any sizes.
 
         Returns:
-            One tuple an image: its face, or nothing where the confidence is below `least`.
+            One tuple per image, with its face, or empty if the confidence is below `least`.
 
         Raises:
             ValueError: if an image has another shape or type.
@@ -140,13 +141,13 @@ class Aligner:
         return [(face,) if face.confidence >= self.least else () for face in found]
 
     def best(self, images: Sequence[np.ndarray]) -> list[Detection]:
-        """As the call, but whatever the confidence.
+        """As the call, but with any confidence.
 
         Args:
             images: as for the call.
 
         Returns:
-            One `Detection` an image.
+            One `Detection` per image.
 
         Raises:
             ValueError: as the call.
@@ -166,19 +167,19 @@ class Aligner:
     def refine(
         self, images: Sequence[np.ndarray], points: np.ndarray, *, source: str = "aligner"
     ) -> list[Detection]:
-        """Finds the points anew, twice: in the crop that rough points place, then in the one that the first
-        pass places, and in its mirror.
+        """Refines points in two passes: on the crop given by the rough points, then on the crop
+        given by the first pass and its mirror image.
 
-        The points are the mean of the last two. How sure the network is that there is a face, and how
-        little its three answers differ, make the confidence: on what is no face they wander.
+        The result is the mean of the last two. The confidence is computed from the network's face
+        probabilities and the agreement of its three answers, which differ if there is no face.
 
         Args:
             images: uint8 arrays, shape (height, width, 3), RGB, of any sizes.
             points: float array, shape (images, 5, 2), in pixels of each image.
-            source: str, what the detections say they come from.
+            source: str, the `source` of the detections.
 
         Returns:
-            One `Detection` an image, whatever its confidence.
+            One `Detection` per image, with any confidence.
         """
         refined, evidence = self.look_thrice(images, points)
         confidence = 1 / (1 + np.exp(-(_INTERCEPT + evidence @ np.array(_SLOPES))))
@@ -191,16 +192,16 @@ class Aligner:
     def look_thrice(
         self, images: Sequence[np.ndarray], points: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """What `refine` does, with the evidence that its confidence is made of.
+        """As `refine`, but returns the evidence for the confidence.
 
         Args:
             images, points: as for `refine`.
 
         Returns:
             (points, float64, shape (images, 5, 2); evidence, float64, shape (images, 5): the logits of the
-            network's probability of a face in the first crop, the second and its mirror; the logarithms
-            of how far the points of the first crop and of the mirror lie from those of the second, in face
-            sizes).
+            face probability for the first crop, the second and its mirror image; and the log
+            distances of the points of the first crop and of the mirror image from those of the
+            second, in face sizes).
         """
         starts = _by_points(np.asarray(points, "float64").reshape(-1, 5, 2))
         (outputs,) = self._look(images, starts)
@@ -216,8 +217,8 @@ class Aligner:
     def _look(
         self, images: Sequence[np.ndarray], matrices: np.ndarray, *, mirror: bool = False
     ) -> list[np.ndarray]:
-        """What the network says of the crop that each matrix cuts, and of its mirror: float64 arrays, shape
-        (images, 11)."""
+        """The network's outputs for the crop by each matrix, and for its mirror image: float64
+        arrays, shape (images, 11)."""
         network = self._litert
         if network is None or len(images) > self._few:
             return self._look_by_keras(images, matrices, mirror)
@@ -247,7 +248,7 @@ class Aligner:
 
 
 def _placed(outputs: np.ndarray, matrices: np.ndarray, *, mirror: bool = False) -> np.ndarray:
-    """The points of the network's outputs, in pixels of the images that the matrices cut: (n, 5, 2)."""
+    """The points in the network's outputs, in pixels of the original images: (n, 5, 2)."""
     places = outputs[:, :10].reshape(-1, 5, 2)
     if mirror:
         places = places[:, _MIRRORED] * (-1, 1) + (1, 0)
@@ -261,7 +262,7 @@ def _logit(share: np.ndarray) -> np.ndarray:
 
 
 def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Logarithm of the points' mean distance, in the face sizes of the other: shape (faces,)."""
+    """Log mean distance of the points, in face sizes of `other`: shape (faces,)."""
     eyes, mouth = other[:, :2].mean(axis=1), other[:, 3:].mean(axis=1)
     across = np.linalg.norm(other[:, 1] - other[:, 0], axis=1)
     size = (across + np.linalg.norm(mouth - eyes, axis=1)) / 2
@@ -270,7 +271,7 @@ def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def _padded(count: int) -> int:
-    """Batches of few sizes, so that the network is compiled few times."""
+    """Rounds up to few batch sizes, so that the network is rarely compiled."""
     return next(size for size in (1, 8, 32, _BATCH) if size >= count)
 
 
@@ -283,16 +284,17 @@ def _square(image: np.ndarray, x: float, y: float, side: float) -> np.ndarray:
 
 
 def _by_points(points: np.ndarray) -> np.ndarray:
-    """The crops' matrices, shape (n, 2, 3), in which the faces of points, shape (n, 5, 2), lie upright in
-    the middle."""
+    """Matrices, shape (n, 2, 3), of crops in which faces with these points, shape (n, 5, 2), are
+    upright and centered."""
     middle = _FRONT.mean(axis=0)
     front = (_FRONT - middle) * (SIZE / SECOND) + (SIZE - 1) / 2
-    nothing = ~(np.ptp(points, axis=1).max(axis=1, initial=0) > 1e-3)  # all five in one place
+    nothing = ~(np.ptp(points, axis=1).max(axis=1, initial=0) > 1e-3)  # all five coincide
     return geometry.similarities(front, points + nothing[:, None, None] * (_FRONT - middle) * 1e-3)
 
 
 def _boxes_of(points: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[Box]:
-    """The boxes of the ArcFace crop's inner face, from brows to chin, round five points each."""
+    """The boxes of the inner faces, from brows to chin, around the points, as in the ArcFace
+    crop."""
     matrices = geometry.similarities(_FRONT, points)
     corners = np.array([(12.0, 22.0), (100.0, 22.0), (12.0, 112.0), (100.0, 112.0)])
     placed = corners @ matrices[:, :, :2].swapaxes(1, 2) + matrices[:, None, :, 2] + 0.5

@@ -1,4 +1,4 @@
-"""The aligner's network: five points of a face and a confidence from one small crop."""
+"""The aligner's network: five landmarks and a confidence from a small crop of a face."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from keras import layers
 
 from maskedface.landmarks.aligner import SIZE
 
-_WIDTHS = (16, 32, 64, 128)  # channels of the stages, each of half the height and width
+_WIDTHS = (16, 32, 64, 128)  # channels of the stages, each of which halves height and width
 _BLOCKS = (0, 0, 1, 2)  # residual blocks of the stages
-_CELLS = SIZE // 8  # a side of the map of each point
-_REACH = 1.2  # sides of the crop that the maps reach over: a point may lie beside it
+_CELLS = SIZE // 8  # height and width of each point's map
+_REACH = 1.2  # size of the maps' area relative to the crop: points may be outside the crop
 
 
 def build_aligner() -> keras.Model:
     """Builds the network with random weights, ready to be trained.
 
-    Convolutions and residual blocks down to 7 x 7 (He et al. 2016), one step up to 14 x 14 (as in
-    Newell et al. 2016), and a map a point, whose mean place is the point (integral regression, Sun
-    et al. 2018): all of it stock layers of Keras, so that it saves and exports as any model.
+    Convolutions and residual blocks down to 7 x 7 (He et al. 2016), upsampling to 14 x 14 (as in
+    Newell et al. 2016), and one map per point, whose mean position is the point (integral
+    regression, Sun et al. 2018). It only has standard Keras layers, so it can be saved and exported
+    like any model.
 
     Returns:
-        A functional model of uint8 or float crops, shape (batch, 112, 112, 3), RGB, 0-255, that gives
+        A functional model of uint8 or float crops, shape (batch, 112, 112, 3), RGB, 0-255, to
         float32, shape (batch, 11): x and y of left eye, right eye, nose tip, left and right mouth
-        corner, as shares of the crop's side (0 is its left or upper edge, 1 the opposite one; points
-        may lie outside), and the probability that the crop shows a face.
+        corner, relative to the crop's side (0 is its left or upper edge, 1 the opposite one; points
+        may be outside), and the probability that the crop shows a face.
     """
     image = keras.Input((SIZE, SIZE, 3), name="crop")
     x = layers.Rescaling(1 / 64, -2.0, name="preprocess")(image)
@@ -61,7 +62,7 @@ def build_aligner() -> keras.Model:
 
 
 def _cells() -> list[list[float]]:
-    """(x, y) of each cell of a map, as shares of the crop's side."""
+    """(x, y) of each cell of a map, relative to the crop's side."""
     middle = 0.5 + _REACH * ((np.arange(_CELLS) + 0.5) / _CELLS - 0.5)
     y, x = np.meshgrid(middle, middle, indexing="ij")
     return np.stack([x.ravel(), y.ravel()], 1).tolist()  # type: ignore[no-any-return]

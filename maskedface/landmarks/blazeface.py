@@ -1,4 +1,4 @@
-"""Where the faces of a photograph are: BlazeFace, by MediaPipe's model for the back camera."""
+"""Face detection with BlazeFace, using MediaPipe's back camera model."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from maskedface.landmarks.detection import Detection, check_image, clipped, with
 from maskedface.landmarks.litert import LiteRTModel
 
 _SIDE = 256  # pixels of the model's input
-# mediapipe/modules/face_detection, `face_detection_back_desktop_live.pbtxt`: strides of its anchors and how
-# many have one place, two for each appearance of a stride there (16, 32, 32, 32).
+# mediapipe/modules/face_detection, `face_detection_back_desktop_live.pbtxt`: anchor strides, and
+# the number of anchors per position, two for each occurrence of a stride there (16, 32, 32, 32).
 _ANCHORS = ((16, 2), (32, 6))
-# Ours, by measurement on the people of RMFRD with fewer than 8 masked images (docs/alignment.md).
-# Of the longer side, edges repeated: a face that fills its image is found more often.
+# Measured on the people of RMFRD with fewer than 8 masked images (docs/alignment.md).
+# Margin relative to the longer side, with edges repeated: helps with faces that fill their image.
 _MARGIN = 0.25
-_TILE = 640  # pixels from which a photograph is looked at in parts too: smaller faces are found
-_LEAST_SIDE = 24  # pixels of an image: nobody can be told in fewer
+_TILE = 640  # pixels; larger photographs are also searched in tiles, to find smaller faces
+_LEAST_SIDE = 24  # pixels; nobody can be recognized in smaller images
 
 
 class BlazeFaceDetector:
-    """Finds faces and five points with BlazeFace (Bazarevsky et al. 2019).
+    """Detects faces with five landmarks with BlazeFace (Bazarevsky et al. 2019).
 
-    The whole image is looked at with a margin round it, and one with a side above 640 px in
-    overlapping parts too. The model gives six points: eyes, nose, the mouth's middle, ears; the mouth's
-    corners are set on either side of its middle, so the points are rough: `Cascade` has the aligner
-    refine them.
+    The whole image is searched with a margin around it; images with a side above 640 px are also
+    searched in overlapping tiles. The model returns six points: eyes, nose, mouth center and ears.
+    The mouth corners are placed on both sides of the mouth center, so the points are rough;
+    `Cascade` refines them with the aligner.
 
     Args:
-        least: float in (0, 1), scores below are no faces (.5 in MediaPipe; lower here, as a mask costs
-            score and the aligner's confidence decides).
+        least: float in (0, 1), minimum score of a face (0.5 in MediaPipe; use a lower one if the
+            aligner's confidence decides, as masks lower the score).
 
     Raises:
-        ModuleNotFoundError: if LiteRT or the models are not installed; the message has the pip line.
-        ValueError: if `least` is out of range, or the model's file is another one.
+        ModuleNotFoundError: if LiteRT or the models are not installed; the message has the pip
+            command.
+        ValueError: if `least` is out of range, or the model file is of another version.
     """
 
     def __init__(self, least: float = 0.5) -> None:
@@ -46,13 +47,13 @@ class BlazeFaceDetector:
         self._model = LiteRTModel("face_detection_back")
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[tuple[Detection, ...]]:
-        """Finds the faces of images, in threads.
+        """Detects the faces in images, in threads.
 
         Args:
             images: uint8 arrays, shape (height, width, 3), RGB, of any sizes.
 
         Returns:
-            One tuple an image: its faces, from left to right.
+            One tuple of faces per image, from left to right.
 
         Raises:
             ValueError: if an image has another shape or type.
@@ -94,8 +95,8 @@ class BlazeFaceDetector:
 
 
 def _five(points: np.ndarray) -> np.ndarray:
-    """Five points of BlazeFace's six: a mouth is .9 as wide as the eyes are apart (ArcFace's points:
-    29.2 to 35.2), less as the head turns."""
+    """Converts BlazeFace's six points to five: the mouth's width is 0.9 of the eye distance
+    (ArcFace's points: 29.2 to 35.2), and less for rotated heads."""
     left, right, nose, mouth = points[:4]
     half = (right - left) * (29.18 / 35.24) / 2
     return np.stack([left, right, nose, mouth - half, mouth + half])
@@ -112,7 +113,7 @@ def _anchors() -> np.ndarray:
 
 
 def _windows(height: int, width: int) -> list[tuple[float, float, float]]:
-    """(left, top, side) of the squares that are looked at, in pixels."""
+    """(left, top, side) of the squares to search, in pixels."""
     longer, shorter = max(height, width), min(height, width)
     side = longer * (1 + 2 * _MARGIN) if longer <= _TILE else float(longer)
     windows = [((width - side) / 2, (height - side) / 2, side)]
@@ -124,7 +125,7 @@ def _windows(height: int, width: int) -> list[tuple[float, float, float]]:
 
 
 def _starts(length: float, part: float) -> list[float]:
-    """Where parts begin that cover a length, a quarter over each other at least."""
+    """Start positions of parts that cover a length and overlap by at least a quarter."""
     if length <= part:
         return [(length - part) / 2]
     count = int(np.ceil((length - part) / (0.75 * part))) + 1

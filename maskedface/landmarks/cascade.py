@@ -1,4 +1,4 @@
-"""The detector that the library uses: BlazeFace where it finds a face, the aligner everywhere."""
+"""The default detector: BlazeFace proposes faces, and the aligner refines and scores them."""
 
 from __future__ import annotations
 
@@ -9,28 +9,32 @@ import numpy as np
 from maskedface.landmarks.aligner import SURE, Aligner
 from maskedface.landmarks.detection import Detection, Detector, check_image, detect, without_doubles
 
-# Ours, by measurement on the people of RMFRD with fewer than 8 masked images (docs/alignment.md).
-_LEAST = 0.2  # BlazeFace's score from which the aligner looks
-CROP_SIDE, CROP_RATIO = 320, 1.6  # sides of an image that may be the crop of one face
+# Measured on the people of RMFRD with fewer than 8 masked images (docs/alignment.md).
+_LEAST = 0.2  # minimum BlazeFace score for the aligner
+CROP_SIDE, CROP_RATIO = 320, 1.6  # maximum side and side ratio of an image that may be a face crop
 _LEAST_CROP = 24
-_TURNED = 0.9  # confidence that a face on its side needs: three more looks find more that is none
-_FILLS = 0.4  # of an image's shorter side has a face that fills it
+# Minimum confidence of rotated faces: three more searches cause more false detections.
+_TURNED = 0.9
+_FILLS = 0.4  # minimum size of a face in a crop, relative to the image's shorter side
 
 
 class Cascade:
-    """Finds faces, masked or not, turned, small, half hidden or filling their image.
+    """Detects faces, masked or unmasked, also if they are rotated, small, occluded or fill the
+    image.
 
-    1. An image that may be the crop of one face (no side above 320 px, no side 1.6 times the other) is
-    taken for that by the aligner alone, where it is sure and the face has 0.4 of the shorter side.
-    2. In all others BlazeFace looks for faces, from a low score on; the aligner refines each one's points
-    and says how sure it is that it is one. 3. What has no face still is looked at in its quarter turns.
+    1. An image that may be a crop of one face (no side above 320 px, side ratio below 1.6) is
+    processed by the aligner alone, if its confidence is high and the face has 0.4 of the shorter
+    side. 2. In all other images BlazeFace proposes faces, with a low minimum score, and the aligner
+    refines each one's points and determines its confidence. 3. Images without a face are searched
+    again in 90-degree rotations.
 
     Args:
-        detector: finds faces roughly; None = `BlazeFaceDetector`, or nothing where LiteRT or its models are
-            not installed: then only images that may be crops are looked at, and any other raises.
-        aligner: refines them; None = `Aligner()`.
-        least: float in [0, 1], the confidence from which a face is one.
-        turn: whether quarter turns are tried.
+        detector: the detector that proposes faces. None means `BlazeFaceDetector`; if LiteRT or its
+            models are not installed, only images that may be crops are searched, and others raise
+            an error.
+        aligner: the aligner; None means `Aligner()`.
+        least: float in [0, 1], minimum confidence of a face.
+        turn: whether to try 90-degree rotations.
 
     Raises:
         ValueError: if `least` is out of range.
@@ -64,17 +68,18 @@ class Cascade:
         self._detector, self._least, self._turn = detector, least, turn
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[tuple[Detection, ...]]:
-        """Finds the faces of images.
+        """Detects the faces in images.
 
         Args:
             images: uint8 arrays, shape (height, width, 3), RGB, of any sizes.
 
         Returns:
-            One tuple an image: its faces, from left to right; `source` is "blazeface+aligner" or "aligner".
+            One tuple of faces per image, from left to right; `source` is "blazeface+aligner" or
+            "aligner".
 
         Raises:
             ValueError: if an image has another shape or type.
-            ModuleNotFoundError: if an image can be no crop and BlazeFace is not installed.
+            ModuleNotFoundError: if an image cannot be a crop and BlazeFace is not installed.
         """
         for image in images:
             check_image(image)
@@ -123,14 +128,14 @@ def in_quarter_turns(
     search: Callable[[Sequence[np.ndarray]], Sequence[Sequence[Detection]]],
     images: Sequence[np.ndarray],
 ) -> list[list[Detection]]:
-    """The faces that a search finds on images turned by one, two and three quarters.
+    """Searches images rotated by 90, 180 and 270 degrees.
 
     Args:
-        search: gives each image's faces.
+        search: a function from images to their faces.
         images: uint8 arrays, shape (height, width, 3).
 
     Returns:
-        One list an image: its faces, in its own pixels.
+        One list of faces per image, in pixels of the original image.
     """
     found: list[list[Detection]] = [[] for _ in images]
     for quarters in (1, 2, 3):
@@ -142,13 +147,13 @@ def in_quarter_turns(
 
 
 def _fills(face: Detection, image: np.ndarray) -> bool:
-    """Whether an image is about one face alone: others beside it would be small."""
+    """Whether a face fills its image, so that any other faces would be small."""
     left, top, right, bottom = face.box
     return bool(min(right - left, bottom - top) >= _FILLS * min(image.shape[:2]))
 
 
 def may_be_crop(image: np.ndarray) -> bool:
-    """Whether an image is as small and square as one that somebody cut round a face.
+    """Whether an image is small and square enough to be a face crop.
 
     Args:
         image: uint8 array, shape (height, width, 3).
@@ -158,7 +163,7 @@ def may_be_crop(image: np.ndarray) -> bool:
 
 
 def turned_back(face: Detection, quarters: int, height: int, width: int) -> Detection:
-    """A face found on `np.rot90(image, quarters)`, in pixels of `image`.
+    """Converts a face in `np.rot90(image, quarters)` to pixels of `image`.
 
     Args:
         face: the face.
@@ -166,7 +171,7 @@ def turned_back(face: Detection, quarters: int, height: int, width: int) -> Dete
         height, width: int, the size of `image`.
     """
     corners = np.array(face.box).reshape(2, 2)
-    # A box counts edges, points count pixels' centres.
+    # Boxes are relative to pixel edges, points to pixel centers.
     places = _turn_back(corners - 0.5, quarters, height, width) + 0.5
     low, high = places.min(axis=0), places.max(axis=0)
     box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))

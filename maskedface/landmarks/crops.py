@@ -1,4 +1,4 @@
-"""Found faces as files of their own: warped to one alignment and size, in the folders they lay in."""
+"""Writes face crops: warped to one alignment and size, in the folder structure of the images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from maskedface.images import ImageError
 from maskedface.images.in_threads import read_many
 
 MANIFEST = "manifest.csv"
-_RECORD = "crops.json"  # says that a folder is ours to write over, and whether all crops are there
+_RECORD = "crops.json"  # marks a folder that may be overwritten, and whether it is complete
 _JPEG = (".jpg", ".jpeg")
 
 
@@ -31,27 +31,30 @@ def write_crops(
     protocols: Mapping[str, Mapping[str, FaceIndex]] | None = None,
     progress: bool = False,
 ) -> FaceIndex:
-    """Writes the face of each row that says where it lies, and a manifest of them.
+    """Writes a crop of each row's face, if it has landmarks or an alignment, and a manifest.
 
-    A crop has its image's path, below `folder`: JPEG (quality 95, full color) where that ends so, else
-    PNG, with `.png` behind any ending but its own. `folder/manifest.csv` comes last and states the
-    alignment; while it is not there, nor are all crops.
+    A crop has its image's path, relative to `folder`: a JPEG (quality 95, no chroma subsampling) if
+    the image is one by its extension, else a PNG, with `.png` appended to other extensions.
+    `folder/manifest.csv` is written last and states the alignment; without it the crops are
+    incomplete.
 
     Args:
-        index: the rows; those without landmarks and alignment get no crop.
-        folder: where to; made where it is not there, else empty or crops of before, which are written over.
-        alignment: what to warp to, a key of `geometry.ALIGNMENTS`.
+        index: the rows; those without landmarks or alignment get no crop.
+        folder: the output folder; created if needed, else it must be empty or have earlier crops,
+            which are overwritten.
+        alignment: the crops' alignment, a key of `geometry.ALIGNMENTS`.
         size: int >= 1, the crops' height and width in pixels.
-        protocols: as for `datasets.write_manifest`; rows that get no crop are left out of them.
-        progress: whether to draw a progress bar, on stderr.
+        protocols: as for `datasets.write_manifest`; rows without a crop are left out.
+        progress: whether to show a progress bar on stderr.
 
     Returns:
-        A `FaceIndex` of the crops, root `folder`, without landmarks; rows without a crop are in its
-        `excluded`, with the reason.
+        A `FaceIndex` of the crops, with root `folder` and without landmarks; rows without a crop
+        are in its `excluded`, with the reason.
 
     Raises:
-        ValueError: for an unknown alignment, a size below 1, a folder that is, lies in or holds the images'
-            own, or holds other files, a row's path that leads out of its root, or two rows with one crop.
+        ValueError: if the alignment is unknown, the size is below 1, the folder overlaps with the
+            images' or has other files, a row's path leaves its root, or two rows have the same
+            crop.
         OSError: if a crop or the manifest cannot be written.
 
     >>> from maskedface import landmarks, synthetic
@@ -66,7 +69,9 @@ def write_crops(
     os.makedirs(folder, exist_ok=True)
     _record(folder, alignment, size, finished=False)
     if os.path.exists(os.path.join(folder, MANIFEST)):
-        os.remove(os.path.join(folder, MANIFEST))  # it would state what half of the crops are not
+        os.remove(
+            os.path.join(folder, MANIFEST)
+        )  # it would not match crops that are partly overwritten
     write = functools.partial(_write, index.root, folder, alignment, size)
     reasons = read_many(write, placed, label="writing crops", progress=progress and bool(placed))
     why = {face.path: reason for face, reason in zip(placed, reasons, strict=True)}
@@ -89,14 +94,15 @@ def write_crops(
 def check_crops(
     index: FaceIndex, folder: str | os.PathLike[str], *, alignment: str, size: int
 ) -> None:
-    """Refuses what `write_crops` would, before anything is searched or written.
+    """Makes the checks of `write_crops` before anything is detected or written.
 
     Args:
         index, folder, alignment, size: as for `write_crops`.
 
     Raises:
-        ValueError: for an unknown alignment, a size below 1, a folder that is, lies in or holds the images'
-            own, or holds other files, a row's path that leads out of its root, or two rows with one crop.
+        ValueError: if the alignment is unknown, the size is below 1, the folder overlaps with the
+            images' or has other files, a row's path leaves its root, or two rows have the same
+            crop.
     """
     geometry.alignment_points(alignment, 1, 1)
     if size < 1:
@@ -104,7 +110,7 @@ def check_crops(
     folder, root = os.path.realpath(folder), os.path.realpath(index.root)
     if os.path.commonpath([folder, root]) in (folder, root):
         raise ValueError(
-            "folder must lie beside the images' own, neither in it nor round it. "
+            "folder must be outside the images' folder, and must not contain it. "
             f"Received: folder={folder!r}, images in {root!r}"
         )
     if os.path.lexists(folder) and not os.path.isdir(folder):
@@ -112,34 +118,34 @@ def check_crops(
     others = os.listdir(folder) if os.path.isdir(folder) else []
     if others and _RECORD not in others:
         raise ValueError(
-            f"folder must be empty or hold crops of before, with their {_RECORD}. "
+            f"folder must be empty or have earlier crops, with their {_RECORD}. "
             f"Received: folder={folder!r} with {sorted(others)[:3]}"
         )
     targets: dict[str, str] = {}
     for face in index.faces:
         if os.path.isabs(face.path) or ".." in face.path.split("/"):
             raise ValueError(
-                "a row's path must lead below its root, as its crop lies there too. "
+                "a row's path must be inside its root, as the crop has the same path. "
                 f"Received: path={face.path!r}"
             )
         other = targets.setdefault(crop_path(face.path), face.path)
         if other != face.path:
             raise ValueError(
-                f"a crop must be of one row. Received: path={other!r} and {face.path!r}"
+                f"rows must have different crops. Received: path={other!r} and {face.path!r}"
             )
 
 
 def crop_path(path: str) -> str:
-    """Where an image's crop lies below the crops' folder.
+    """The path of an image's crop, relative to the crops' folder.
 
     Args:
-        path: the image's, below its root.
+        path: the image's path, relative to its root.
     """
     return path if path.lower().endswith((*_JPEG, ".png")) else f"{path}.png"
 
 
 def _write(root: str, folder: str, alignment: str, size: int, face: Face) -> str:
-    """Why a row has no crop; "" where it has one."""
+    """Writes a row's crop. Returns why it has none, or ""."""
     try:
         chip = read_aligned_face(
             os.path.join(root, face.path), size=size, alignment=alignment, source=face_source(face)
@@ -149,7 +155,7 @@ def _write(root: str, folder: str, alignment: str, size: int, face: Face) -> str
     path = os.path.join(folder, crop_path(face.path))
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with atomic_write(path) as partial:
-        # What says how a JPEG file is to be, a PNG file ignores.
+        # PNG ignores the JPEG options.
         Image.fromarray(chip).save(partial, quality=95, subsampling=0)
     return ""
 
@@ -166,7 +172,7 @@ def _moved(
     done: set[str],
     gone: list[Exclusion] | None = None,
 ) -> FaceIndex:
-    """The rows that have crops, as rows of these."""
+    """The rows that have crops, as rows of the crops."""
     faces = (
         face._replace(path=crop_path(face.path), alignment=alignment, landmarks=None)
         for face in index.faces

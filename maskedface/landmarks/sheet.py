@@ -1,4 +1,4 @@
-"""A contact sheet of the images whose faces were found worst, to look at before anything is trained."""
+"""A contact sheet of the worst detections, for inspection before training."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from maskedface.atomic_file import atomic_write
 from maskedface.images import ImageError, read_image
 from maskedface.landmarks.finding import Aligned
 
-_SIDE, _TEXT, _GAP = 144, 30, 6  # pixels of an image, of its two lines, between
+_SIDE, _TEXT, _GAP = 144, 30, 6  # pixels: image, two lines of text, gap
 _COLUMNS = 8
-_LETTERS = 22  # of a name, its end: what fits below an image
+_LETTERS = 22  # characters of the end of a name that fit below an image
 _BACK, _INK, _BAD = (24, 24, 27), (228, 228, 231), (248, 113, 113)
-# Eyes, nose, mouth; each side has its own color, so that a mirrored face is seen.
+# Eyes, nose, mouth; each side has its own color, so that mirrored faces are visible.
 _COLOURS = ((250, 204, 21), (56, 189, 248), (74, 222, 128), (250, 204, 21), (56, 189, 248))
 
 
 def draw_sheet(aligned: Aligned, path: str | os.PathLike[str], count: int = 48) -> list[str]:
-    """Draws the worst findings: images without a face first, then those of the least confidence.
+    """Draws the worst findings: images without a face first, then those with the lowest confidence.
 
-    Each image is drawn small, with its five points, the confidence and the end of its name. Images that
-    cannot be read are not among them. Yellow and blue are the left and right eye and mouth corner as the
-    viewer sees them, green is the nose.
+    Each thumbnail has the five points, the confidence and the end of the image's name. Unreadable
+    images are not included. Yellow and blue are the left and right eye and mouth corner as seen by
+    the viewer, green is the nose.
 
     Args:
-        aligned: what `align` gave.
-        path: the picture's file, PNG or JPEG by its ending; replaced when whole.
-        count: int >= 1, how many images at most.
+        aligned: the result of `align`.
+        path: the picture's file, PNG or JPEG by its extension; written atomically.
+        count: int >= 1, maximum number of images.
 
     Returns:
         The paths of the rows that were drawn, worst first.
 
     Raises:
-        ValueError: if `count` is below 1, the ending is another one, or nothing was looked for.
+        ValueError: if `count` is below 1, the extension is another one, or there are no findings.
         OSError: if the file cannot be written.
 
     >>> from maskedface import datasets, landmarks, synthetic
@@ -50,7 +50,7 @@ def draw_sheet(aligned: Aligned, path: str | os.PathLike[str], count: int = 48) 
         raise ValueError(f"path must end in .png or .jpg. Received: path={os.fspath(path)!r}")
     if not aligned.findings:
         raise ValueError(
-            "aligned must hold findings. Received: none, as every row said where its face lies"
+            "aligned must have findings. Received: none, as all rows had landmarks or an alignment"
         )
     rows = _worst(aligned, count)
     lines = -(-len(rows) // _COLUMNS)
@@ -82,7 +82,7 @@ def _tile(aligned: Aligned, path: str) -> Image.Image:
     found = "not found" if five is None else f"{five.confidence:.2f} {five.source}"
     try:
         picture = Image.fromarray(read_image(os.path.join(aligned.index.root, path)))
-    except (ImageError, OSError):  # gone or damaged since it was searched
+    except (ImageError, OSError):  # missing or damaged since the search
         found = "unreadable now"
     else:
         tile.paste(ImageOps.pad(picture, (_SIDE, _SIDE), Image.Resampling.BOX, _BACK))
@@ -91,7 +91,7 @@ def _tile(aligned: Aligned, path: str) -> Image.Image:
         for point, color in zip(five.points if five else (), _COLOURS, strict=False):
             x, y = (np.array(point) + 0.5) * zoom + beside
             pen.ellipse((x - 2.5, y - 2.5, x + 2.5, y + 2.5), fill=color, outline=(0, 0, 0))
-    # Below the image, where dots of points outside of it may have gone.
+    # Clears the area below the image, where points outside of it may be drawn.
     pen.rectangle((0, _SIDE, _SIDE, _SIDE + _TEXT), fill=_BACK)
     font = ImageFont.load_default(11)
     pen.text((1, _SIDE + 1), found, fill=_INK if five else _BAD, font=font)
@@ -100,11 +100,11 @@ def _tile(aligned: Aligned, path: str) -> Image.Image:
 
 
 def shortened(path: str, letters: int = _LETTERS) -> str:
-    """The end of a path, in letters that can be drawn and printed.
+    """The end of a path, in printable characters.
 
     Args:
-        path: the path; bytes that do not decode become a replacement mark.
-        letters: int >= 4, how many at most.
+        path: the path; undecodable bytes become replacement characters.
+        letters: int >= 4, maximum length.
     """
     name = os.fsencode(path).decode("utf-8", "replace")
     return name if len(name) <= letters else f"...{name[3 - letters :]}"

@@ -1,4 +1,5 @@
-"""Images that somebody resized out of shape: told by their faces, group by group."""
+"""Detects images that were resized with another aspect ratio, from the faces of groups of
+images."""
 
 from __future__ import annotations
 
@@ -16,26 +17,28 @@ from maskedface.images.reading import open_image
 
 Size = tuple[int, int]
 
-# Ours, by measurement on the people of RMFRD with fewer than 8 masked images (docs/alignment.md).
-_LEAST = 0.2  # log of the stretch, less the usual one, from which a group counts as squashed
-_IMAGES = 20  # a group needs: fewer faces say too little
-_OWN = 0.5  # how far an image's own estimate moves it from its group's
-_REACH = 0.3  # log: nothing is moved further
-# The stretch that faces of photographs as they were taken seem to have: the median of LFW's training
-# people (`tools/measure_alignment.py stretch`).
+# Measured on the people of RMFRD with fewer than 8 masked images (docs/alignment.md).
+_LEAST = 0.2  # log stretch, relative to the usual one, from which a group counts as squashed
+_IMAGES = 20  # minimum faces of a group for a reliable estimate
+_OWN = 0.5  # weight of an image's own estimate, relative to its group's
+_REACH = 0.3  # log: maximum shift by an image's own estimate
+# The measured stretch of faces in undistorted photographs: the median over LFW's training people
+# (`tools/measure_alignment.py stretch`).
 _USUAL = 0.08
 
 
 def with_pixel_aspects(index: FaceIndex) -> FaceIndex:
-    """Gives landmarks their pixel aspect where a group of images was resized out of shape.
+    """Sets the pixel aspect of landmarks, if a group of images was resized with another aspect
+    ratio.
 
-    RMFRD's unmasked faces are 1.3 times too wide, as are the masked ones of some of its copies. One face
-    cannot tell a squashed image from a turned head, twenty of one size and domain can: the median of their
-    `geometry.pixel_aspect` decides whether they were squashed, and by how much; an image's own estimate
-    moves its aspect half the way. Rows whose aspect somebody stated stay as they are.
+    RMFRD's unmasked faces are 1.3 times too wide, as are the masked ones in some of its copies. A
+    single face does not distinguish a squashed image from a rotated head, but twenty of the same
+    size and domain do: the median of their `geometry.pixel_aspect` decides whether they were
+    squashed, and by how much. An image's own estimate moves its aspect half of the way. Rows with a
+    stated aspect are not changed.
 
     Args:
-        index: the rows; those without landmarks stay as they are.
+        index: the rows; those without landmarks are not changed.
 
     Returns:
         A `FaceIndex` of the same rows.
@@ -52,7 +55,7 @@ def with_pixel_aspects(index: FaceIndex) -> FaceIndex:
     ]
     counts = Counter(kind for *_, kind in asked)
     groups: dict[tuple[str, Size | None], list[tuple[Face, Landmarks]]] = defaultdict(list)
-    for face, marks, (domain, size) in asked:  # too rare sizes together
+    for face, marks, (domain, size) in asked:  # rare sizes are grouped together
         groups[domain, size if counts[domain, size] >= _IMAGES else None].append((face, marks))
     changed = {}
     for group in groups.values():

@@ -1,4 +1,4 @@
-"""Landmarks that were found are kept: a file of rows that only grows, so a killed search goes on."""
+"""Stores found landmarks in an append-only file, so that interrupted searches can resume."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from maskedface.datasets import FaceIndex, Landmarks
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found on one image.
+    """The result of the search on one image.
 
     Attributes:
-        landmarks: of its face; None where none was found.
-        problem: str, why the image could not be read; "" where it could.
+        landmarks: those of its face; None if no face was found.
+        problem: str, why the image could not be read, or "".
     """
 
     landmarks: Landmarks | None = None
@@ -28,21 +28,21 @@ class Finding:
 
     @property
     def state(self) -> str:
-        """What became of the image: the landmarks' source, "not found" or "unreadable"."""
+        """The landmarks' source, "not found" or "unreadable"."""
         if self.problem:
             return "unreadable"
         return self.landmarks.source if self.landmarks else "not found"
 
 
 def default_store(root: str | os.PathLike[str], detector: str) -> str:
-    """Where landmarks of a folder are kept unless somebody says otherwise.
+    """The default file for the landmarks of a folder.
 
     Args:
-        root: the folder that the images' paths start from.
-        detector: a name of all that decides what is found.
+        root: the folder that the images' paths are relative to.
+        detector: an identifier of everything that determines the findings.
 
     Returns:
-        A file in `cache_folder()`; never among the images, whose folder may not be ours to write to.
+        A file in `cache_folder()`, not in the images' folder, which may not be writable.
     """
     text = f"{os.path.realpath(root)}\0{detector}".encode("utf-8", "surrogateescape")
     name = hashlib.blake2b(text, digest_size=12).hexdigest()
@@ -50,16 +50,17 @@ def default_store(root: str | os.PathLike[str], detector: str) -> str:
 
 
 class Store:
-    """Findings by image, in a file of JSON lines that is appended to and never rewritten.
+    """Findings by image, in an append-only JSON lines file.
 
-    A row counts while its image has the size and time that it had. Several processes may append: a row
-    goes out in one write; one that a killed process left torn is no JSON, and passed over.
+    A row is valid while its image has the same size and modification time. Several processes may
+    append, as each row is a single write; a partial row of a killed process is not JSON and is
+    skipped.
 
     Args:
-        path: the file; None keeps findings in memory alone.
+        path: the file; None keeps findings in memory only.
 
     Raises:
-        OSError: if the file cannot be read or written, or its folder not made.
+        OSError: if the file cannot be read or written, or its folder cannot be created.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
@@ -72,13 +73,13 @@ class Store:
         except OSError as error:
             raise OSError(
                 error.errno,
-                "the file of found landmarks must be writable; $MASKEDFACE_CACHE names another folder. "
+                "the landmarks file must be writable; set $MASKEDFACE_CACHE to use another folder. "
                 f"Received: {error.strerror}",
                 os.fspath(path),
             ) from error
         with open(path, "rb") as file:
             for line in file:
-                # Torn, or written by somebody else.
+                # A partial row, or another program's.
                 with contextlib.suppress(ValueError, TypeError, RecursionError):
                     *key, landmarks, problem = json.loads(line)
                     found = Landmarks(**landmarks) if landmarks else None
@@ -88,13 +89,13 @@ class Store:
         return len(self._rows)
 
     def known(self, index: FaceIndex) -> dict[str, Finding]:
-        """The findings of an index' images that are still as they were.
+        """The findings for images of an index that have not changed.
 
         Args:
             index: the rows.
 
         Returns:
-            {a row's path: its finding}.
+            {path of a row: its finding}.
         """
         found = {}
         for face, path in zip(index.faces, index.paths, strict=True):
@@ -104,16 +105,16 @@ class Store:
         return found
 
     def add(self, root: str, findings: Mapping[str, Finding]) -> None:
-        """Keeps findings.
+        """Adds findings.
 
         Args:
-            root: the folder that paths start from.
+            root: the folder that paths are relative to.
             findings: {path relative to root: finding}.
 
         Raises:
             OSError: if they cannot be written.
         """
-        lines = [""]  # a line's end first ends what a killed process left torn
+        lines = [""]  # starts with a line break, to end a partial row of a killed process
         for path, finding in findings.items():
             key = (path, *_facts(os.path.join(root, path)))
             self._rows[key] = finding
@@ -123,14 +124,14 @@ class Store:
             self._append("\n".join([*lines, ""]).encode())
 
     def _append(self, data: bytes) -> None:
-        """Writes to the end, in one go; a new file is its owner's alone."""
+        """Appends in a single write; only the owner may read a new file."""
         assert self._path is not None
         with open(self._path, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.write(data)
 
 
 def _facts(path: str) -> tuple[int | None, int | None]:
-    """A file's size and time, None where it is not there."""
+    """A file's size and modification time, or None if it does not exist."""
     try:
         status = os.stat(path)
     except OSError:

@@ -1,4 +1,4 @@
-"""Masks drawn on faces."""
+"""Draws face masks on images (synthetic masks), and estimates whether a face is masked."""
 
 import lazy_loader
 

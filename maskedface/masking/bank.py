@@ -1,4 +1,4 @@
-"""Masks drawn once and laid on many images."""
+"""A bank of masks that are drawn once and applied to many images."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from maskedface.masking.patches import draw_patches
 from maskedface.masking.sheet import face_matrix
 from maskedface.masking.styles import STYLES, Style
 
-_BLOCK = 8  # images laid on at once: their sums stay in the processor's cache, twice as fast as 64
+_BLOCK = 8  # images per block, which fits the processor's cache: twice as fast as 64
 
 
 class MaskBank:
-    """Patches for images of one alignment and size, and how to lay them on.
+    """Mask patches for images of one alignment and size.
 
-    A laid patch is lit as the face is: image * (1 - alpha) + RGB * light (`masking.light`). Only
-    the rows that any patch reaches are computed.
+    A patch is lit like the face: image * (1 - alpha) + RGB * light (`masking.light`). Only rows
+    that some patch covers are computed.
 
     >>> import numpy as np
     >>> from maskedface import masking, synthetic
@@ -31,14 +31,14 @@ class MaskBank:
     [True, False]
 
     Args:
-        patches: uint8 array, shape (N, height, width, 4): RGB already multiplied by alpha, and
-            alpha (`patches.draw_patches`).
+        patches: uint8 array, shape (N, height, width, 4): RGB premultiplied by alpha, and alpha
+            (`patches.draw_patches`).
         matrix: float array, shape (2, 3): image pixel = matrix @ (alignment x, alignment y, 1), from
             the 112-px ArcFace alignment (`sheet.face_matrix`).
 
     Attributes:
         shape: (height, width) of the images.
-        rows: slice, the rows that any patch reaches.
+        rows: slice, the rows that some patch covers.
         light: the `FaceLight` of these images.
     """
 
@@ -59,32 +59,32 @@ class MaskBank:
         variants: int = 24,
         seed: int = 0,
     ) -> MaskBank:
-        """Draws every style several times, as it lies on faces of one alignment and size.
+        """Draws every style several times, for faces of one alignment and size.
 
-        Some 12 ms a mask at 150 px; the two banks last drawn are kept.
+        Takes about 12 ms per mask at 150 px. The last two banks are cached.
 
         >>> bank = MaskBank.draw(STYLES[:2], alignment="arcface", size=64, variants=1)
         >>> bank.lay(np.full((2, 64, 64, 3), 128, "uint8"), np.array([1, -1])).shape
         (2, 64, 64, 3)
 
         Args:
-            styles: what to draw, of different names.
+            styles: the styles to draw, with different names.
             alignment: the faces' alignment, a key of `geometry.ALIGNMENTS`.
             size: int >= 32, the faces' height and width in pixels.
-            variants: int >= 1, how many of each style.
-            seed: int >= 0.
+            variants: int >= 1, number of masks per style.
+            seed: int >= 0, random seed.
 
         Returns:
-            A bank of styles * variants patches; those of one style lie together.
+            A bank of styles * variants patches, grouped by style.
 
         Raises:
-            ValueError: if a number is out of range, there are no styles, two have one name, or no
-                alignment has that name.
+            ValueError: if a number is out of range, there are no styles, two have the same name, or
+                the alignment is unknown.
         """
         words = (tuple(styles), alignment, size, variants, seed)
         try:
             return _drawn(*words)
-        except TypeError:  # a style of somebody's own that cannot be a key
+        except TypeError:  # a custom style that is not hashable
             return _drawn.__wrapped__(*words)
 
     def __len__(self) -> int:
@@ -93,21 +93,22 @@ class MaskBank:
     def lay(
         self, images: np.ndarray, choice: np.ndarray, points: np.ndarray | None = None
     ) -> np.ndarray:
-        """Lays a patch on each image.
+        """Draws a patch on each image.
 
         Args:
             images: uint8 or float array, shape (batch, height, width, 3), RGB, 0-255.
-            choice: int array, shape (batch,): the patch's number, or -1 for none.
-            points: None where the images have the bank's alignment; else each image's own five
-                points, float array, shape (batch, 5, 2): each patch is then warped to its face
-                (some 3 ms a face at 150 px).
+            choice: int array, shape (batch,): the index of the patch, or -1 for none.
+            points: None if the images have the bank's alignment; else the five points of each
+                image, float array, shape (batch, 5, 2), to which the patches are warped (about 3 ms
+                per face at 150 px).
 
         Returns:
-            New array of the images' shape and type; images without a mask are unchanged.
+            A new array of the images' shape and type; images without a mask are unchanged.
 
         Raises:
-            ValueError: if a shape does not fit, a number is not in the bank, or floats are not 0-255:
-                some are beyond, or none of the batch is above 1, as in images of 0-1.
+            ValueError: if a shape does not match, an index is out of range, or floats are not
+                0-255: if some are out of this range, or none in the batch is above 1, as in images
+                of 0-1.
         """
         choice = np.asarray(choice)
         self._check(images, choice)
@@ -124,14 +125,14 @@ class MaskBank:
         return laid
 
     def _blend(self, images: np.ndarray, choice: np.ndarray) -> np.ndarray:
-        """The reached rows of images under their patches."""
+        """The covered rows of images, blended with their patches."""
         seen = images.reshape(len(images), -1, 3)[:, self.light.pixels]
         read = seen.reshape(len(images), -1).astype("float32") @ self.light.reading
         light = np.tensordot(gains(read), self.light.field[:, self.rows], 1)
         patch = self.patches[choice, self.rows].astype("float32")
         keep = (255 - patch[..., 3]) * np.float32(1 / 255)
         face = images[:, self.rows].astype("float32")
-        for channel in range(3):  # by itself: half the time of all three at once
+        for channel in range(3):  # one at a time: half the time of all three together
             face[..., channel] *= keep
             face[..., channel] += patch[..., channel] * light
         face = np.minimum(face, 255)
@@ -148,7 +149,7 @@ class MaskBank:
         way = np.column_stack([linear, self.matrix[:, 2] - linear @ matrix[:, 2]])
         patch = cv2.warpAffine(
             self.patches[number],
-            way,  # from the new pixel to the patch's
+            way,  # from the image's pixels to the patch's
             (width, height),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_CONSTANT,
@@ -163,7 +164,7 @@ class MaskBank:
             )
         if choice.shape != images.shape[:1]:
             raise ValueError(
-                f"choice must hold one number an image. Received: shape={choice.shape}"
+                f"choice must have one index per image. Received: shape={choice.shape}"
             )
         if choice.size and not -1 <= choice.min() <= choice.max() < len(self):
             raise ValueError(
@@ -172,13 +173,13 @@ class MaskBank:
         low, high = images.min(initial=0), images.max(initial=0)
         if images.dtype != np.uint8 and (
             not 0 <= low <= high <= 255 or 0 < high <= 1
-        ):  # black may be
+        ):  # black images are valid
             raise ValueError(
                 f"images must be 0-255. Received: {images.dtype} from {low:g} to {high:g}"
             )
 
 
-@lru_cache(maxsize=2)  # some 40 MB each; copies of a layer ask for the same
+@lru_cache(maxsize=2)  # about 40 MB each; copies of a layer use the same
 def _drawn(
     styles: tuple[Style, ...], alignment: str, size: int, variants: int, seed: int
 ) -> MaskBank:
@@ -194,7 +195,7 @@ def mask_area(
     variants: int = 8,
     seed: int = 0,
 ) -> np.ndarray:
-    """How far a mask covers each pixel of an aligned face, on average over styles and ways to wear it.
+    """The mean coverage of each pixel of an aligned face by masks, over styles and random fits.
 
     >>> from maskedface import masking
     >>> area = masking.mask_area("arcface", 64, styles=masking.STYLES[:1], variants=2)
@@ -204,9 +205,9 @@ def mask_area(
     Args:
         alignment: the faces' alignment, a key of `geometry.ALIGNMENTS`.
         size: int >= 32, the faces' height and width in pixels.
-        styles: what is drawn, each as often.
-        variants: int >= 1, how many of each style.
-        seed: int >= 0, of the drawing.
+        styles: the styles to draw, with equal weights.
+        variants: int >= 1, number of masks per style.
+        seed: int >= 0, random seed.
 
     Returns:
         float64 array, shape (size, size), in [0, 1]: the mean of the masks' alpha.

@@ -1,4 +1,4 @@
-"""What is enrolled of an unmasked face, so that the same face under a mask is found: masks drawn on it."""
+"""Templates of unmasked faces with drawn masks, so that masked probes match them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from maskedface.masking.bank import MaskBank
 from maskedface.masking.hashed_draws import uniform
 from maskedface.masking.styles import STYLES
 
-MOST_MASKS = 100  # a template's mean has long settled
-_VARIANTS = 24  # masks drawn of each style, of which every face gets the same
-_FIRST, _ORDER = 3, 4  # streams: of the first variant, and from 4 on of the styles' order
+MOST_MASKS = 100  # the mean has converged long before
+_VARIANTS = 24  # masks per style; all faces get the same ones
+_FIRST, _ORDER = 3, 4  # random streams: the first variant, and from 4 on the order of styles
 
 
 def masked_templates(
@@ -23,12 +23,12 @@ def masked_templates(
     count: int,
     alignment: str,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Half each unmasked face's embedding, half the mean of its embeddings under drawn masks.
+    """Averages each unmasked face's embedding with its mean embedding under drawn masks.
 
-    It trains nothing: a network that never saw a mask finds about half of the faces it loses to
-    them (docs/results.md). Every face is given the same masks, of different styles as far as there are
-    so many: a template depends on nothing but its face. Our own; that the two halves weigh alike was
-    chosen on held-out people.
+    Nothing is trained: a network that was trained without masks recovers about half of the faces
+    that it loses to masks (docs/results.md). All faces get the same masks, of as many different
+    styles as possible, so a template depends only on its face. The method is ours; the equal
+    weights of the two halves were chosen on held-out people.
 
     >>> import numpy as np
     >>> from maskedface import masking, synthetic
@@ -41,18 +41,18 @@ def masked_templates(
     ((2, 3), [1.0, 1.0])
 
     Args:
-        embed: faces -> embeddings, float array, shape (faces, features).
+        embed: a function from faces to embeddings, float array, shape (faces, features).
         faces: uint8 array, shape (faces, size, size, 3), RGB, 0-255, none masked.
-        embeddings: float array, shape (faces, features), what `embed` says of them.
-        count: int in [1, 100], how many masks are drawn on each.
+        embeddings: float array, shape (faces, features), the result of `embed` for the faces.
+        count: int in [1, 100], number of masks drawn on each face.
         alignment: the faces' alignment, a key of `geometry.ALIGNMENTS`.
 
     Returns:
-        (templates; the faces' embeddings under the last of the masks, which a threshold can be chosen
-        on): float32 arrays, shape (faces, features), of unit length.
+        (templates; the faces' embeddings under the last mask, for calibration): float32 arrays,
+        shape (faces, features), of unit length.
 
     Raises:
-        ValueError: if `count` is out of its range, or no alignment has that name.
+        ValueError: if `count` is out of range, or the alignment is unknown.
     """
     if not 1 <= count <= MOST_MASKS:
         raise ValueError(f"count must be in [1, {MOST_MASKS}]. Received: count={count}")

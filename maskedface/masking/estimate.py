@@ -1,5 +1,5 @@
-"""Does the face seem to wear a mask? Colors and edges of mouth and chin, weighed by coefficients of
-our own (`tools/fit_mask_estimate.py` fits them)."""
+"""Mask estimate: a logistic regression on the colors and edges of mouth and chin, fitted by
+`tools/fit_mask_estimate.py`."""
 
 from __future__ import annotations
 
@@ -10,29 +10,31 @@ from maskedface import geometry
 from maskedface.masking.estimate_coefficients import COEFFICIENTS, INTERCEPT
 
 SEEMS_MASKED = 0.5
-"""From this probability on (`masked_probability`) a face counts as masked: float in [0, 1]."""
+"""The probability (`masked_probability`) from which a face counts as masked: float in [0, 1]."""
 
-# Rows and columns of the crop, chosen on the faces fitted on (docs/recognition.md).
-SIZE = 56  # pixels of the ArcFace crop that is looked at: half the resolution MLFW has
-_SIDES = slice(8, 48)  # columns without the background beside the face
+# Rows and columns of the crop, chosen on the training faces (docs/recognition.md).
+SIZE = 56  # pixels of the ArcFace crop that is used: half of MLFW's resolution
+_SIDES = slice(8, 48)  # columns without background
 _UPPER = slice(8, 28)  # rows of the brows and eyes
 _LOWER = slice(28, 56)  # rows from the nose down
 _BETWEEN = slice(16, 32)  # rows of the eyes and the nose's bridge, which no mask covers
-_EDGE = slice(20, 44), slice(0, 39)  # where a mask's upper edge may run
+_EDGE = slice(20, 44), slice(0, 39)  # where a mask's upper edge may be
 _CELLS = (4, 4)  # down, across
 _UPPER_CELLS, _EDGE_CELLS = (2, 4), (12, 3)
-_LEAST_CONTRAST = 10.0  # gray levels: a flat image is not blown up to a face
+_LEAST_CONTRAST = 10.0  # gray levels; limits the normalization of flat images
 
 
 def mask_features(image: np.ndarray, source: geometry.Source) -> np.ndarray:
-    """What the estimate looks at: colors against the skin between the eyes, edges, and unevenness.
+    """The features of the estimate: colors relative to the skin between the eyes, edges, and
+    texture.
 
     Args:
         image: uint8 array, shape (height, width, 3), RGB.
-        source: where the face is, as for `geometry.chip_matrix`: an alignment, five points, or "".
+        source: the location of the face, as for `geometry.chip_matrix`: an alignment, five points,
+            or "".
 
     Returns:
-        float32 array, shape (204,), in standard deviations of the face's gray.
+        float32 array, shape (204,), in standard deviations of the face's gray levels.
     """
     matrix = geometry.chip_matrix(*image.shape[:2], source=source, target="arcface", size=SIZE)
     face = geometry.warp(image, matrix, SIZE)[:, _SIDES].astype("float32")
@@ -40,7 +42,7 @@ def mask_features(image: np.ndarray, source: geometry.Source) -> np.ndarray:
     skin = face[_BETWEEN].mean(axis=(0, 1))
     colors = _cells(face[_LOWER], _CELLS) - skin
     across = np.abs(np.diff(gray, axis=1, prepend=gray[:, :1]))[_LOWER]
-    darker = np.diff(gray, axis=0, prepend=gray[:1])  # downwards, with its sign
+    darker = np.diff(gray, axis=0, prepend=gray[:1])  # downwards, signed
     squares = _cells(gray[_LOWER] ** 2, _CELLS) - _cells(gray[_LOWER], _CELLS) ** 2
     parts = (
         colors,
@@ -56,11 +58,11 @@ def mask_features(image: np.ndarray, source: geometry.Source) -> np.ndarray:
 
 
 def masked_probability(image: np.ndarray, source: geometry.Source) -> float:
-    """How probable it is that mouth and chin are covered.
+    """The probability that mouth and chin are covered.
 
-    A logistic regression fitted on worn and drawn masks, in color and gray; docs/recognition.md says how
-    often it is right, and on what that was not measured (hands, scarves, beards, masks of the skin's own
-    color). Where the face lies should be known: an image taken whole is judged worse.
+    A logistic regression, fitted on real and drawn masks, in color and gray. docs/recognition.md
+    reports its accuracy, and what was not measured (hands, scarves, beards, skin-colored masks).
+    The location of the face should be known: the accuracy is lower for whole images.
 
     >>> from maskedface import masking, synthetic
     >>> face = synthetic.draw_face(0, 0, masked=True)
@@ -69,13 +71,14 @@ def masked_probability(image: np.ndarray, source: geometry.Source) -> float:
 
     Args:
         image: uint8 array, shape (height, width, 3), RGB, 0-255.
-        source: where the face is, as for `geometry.chip_matrix`: an alignment, five points, or "".
+        source: the location of the face, as for `geometry.chip_matrix`: an alignment, five points,
+            or "".
 
     Returns:
-        float in [0, 1], with masked and unmasked faces taken to be equally frequent.
+        float in [0, 1], assuming that masked and unmasked faces are equally frequent.
 
     Raises:
-        ValueError: if no alignment has that name, or the points cannot be fitted.
+        ValueError: if the alignment is unknown, or the points cannot be fitted.
     """
     activation = INTERCEPT + float(mask_features(image, source) @ np.array(COEFFICIENTS))
     return float(1 / (1 + np.exp(-np.clip(activation, -60, 60))))

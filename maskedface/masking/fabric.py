@@ -1,4 +1,4 @@
-"""What a mask is made of: printed patterns, folds and creases, as functions of face coordinates."""
+"""The fabric of masks: printed patterns, folds and creases, as functions of face coordinates."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ Pattern = Callable[[Sheet, np.random.Generator], np.ndarray]
 
 
 def plain(sheet: Sheet, rng: np.random.Generator) -> np.ndarray:
-    """No ink. Like all patterns: (sheet, rng) -> share of ink, float64, shape (height, width)."""
+    """No ink. All patterns are functions (sheet, rng) -> share of ink, float64, shape (height,
+    width)."""
     return np.zeros_like(sheet.x)
 
 
 def stripes(sheet: Sheet, rng: np.random.Generator) -> np.ndarray:
-    """Straight stripes of one width, at any angle."""
+    """Straight stripes of equal width, at a random angle."""
     angle, step = rng.uniform(0, np.pi), rng.uniform(4, 11)
     along = np.cos(angle) * sheet.x + np.sin(angle) * sheet.y
     return sheet.edge(_nearest(along, step) - rng.uniform(0.15, 0.25) * step)
 
 
 def dots(sheet: Sheet, rng: np.random.Generator) -> np.ndarray:
-    """Dots in rows, each row shifted by half a step."""
+    """Dots in rows, each shifted by half a step."""
     step = rng.uniform(5, 11)
     row = np.round(sheet.y / step)
     across = _nearest(sheet.x + row % 2 * step / 2, step)
@@ -32,7 +33,7 @@ def dots(sheet: Sheet, rng: np.random.Generator) -> np.ndarray:
 
 
 def checks(sheet: Sheet, rng: np.random.Generator) -> np.ndarray:
-    """Two crossing sets of half-covering stripes, as woven."""
+    """Two crossing sets of half-transparent stripes, as if woven."""
     step = rng.uniform(4, 9)
     warp, weft = (sheet.edge(_nearest(way, step) - step / 4) for way in (sheet.x, sheet.y))
     woven: np.ndarray = (warp + weft) / 2
@@ -49,7 +50,7 @@ def print_of_leaves(sheet: Sheet, rng: np.random.Generator) -> np.ndarray:
 
 
 def pleats(sheet: Sheet, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Light of `count` horizontal folds that sag and fade to the sides, to be added to 1."""
+    """The light on `count` horizontal folds that sag and fade to the sides, to be added to 1."""
     light, step = np.zeros_like(sheet.x), 34 / (count + 1)
     sag, width = rng.uniform(1, 4), rng.uniform(0.9, 1.5)
     fade = (1.1 - (sheet.x / 40) ** 2).clip(0, 1)
@@ -61,7 +62,7 @@ def pleats(sheet: Sheet, count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def creases(sheet: Sheet, depth: float, rng: np.random.Generator) -> np.ndarray:
-    """Light of soft wrinkles, most of them running from the ears inwards, to be added to 1."""
+    """The light on soft wrinkles, most of which run inwards from the ears, to be added to 1."""
     light = np.zeros_like(sheet.x)
     for _ in range(6):
         side, angle = rng.choice((-1, 1)), rng.normal(0, 0.45)
@@ -74,7 +75,7 @@ def creases(sheet: Sheet, depth: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def bulge(sheet: Sheet, depth: float, rng: np.random.Generator) -> np.ndarray:
-    """Light of a mask that stands off the face: darker to the sides and below, to be added to 1."""
+    """The light on a mask that bulges: darker at the sides and below, to be added to 1."""
     u, v = sheet.x / 40, (sheet.y - 78) / 34
     light = 0.3 - 0.75 * u**2 - 0.5 * np.maximum(v, 0) ** 2 - 0.15 * np.minimum(v, 0) ** 2
     light += 0.25 * np.exp(-((sheet.x / 7) ** 2) - ((sheet.y - 72) / 12) ** 2)  # over the nose
@@ -83,5 +84,5 @@ def bulge(sheet: Sheet, depth: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def _nearest(way: np.ndarray, step: float) -> np.ndarray:
-    """The distance to the nearest whole multiple of a step."""
+    """The distance to the nearest integer multiple of a step."""
     return np.abs(way - np.round(way / step) * step)

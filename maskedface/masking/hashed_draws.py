@@ -1,4 +1,4 @@
-"""Chance without history: a number for each (seed, epoch, element), whatever was drawn before."""
+"""Stateless random numbers: one for each (seed, epoch, element), independent of earlier draws."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import numpy as np
 
 
 def uniform(seed: int, epoch: int, elements: np.ndarray, stream: int | np.ndarray) -> np.ndarray:
-    """A number in [0, 1) for each element, from a hash of all four.
+    """A uniform number in [0, 1) for each element, from a hash of all arguments.
 
     Args:
         seed, epoch: int >= 0.
         elements: int array of any shape, each >= 0.
-        stream: int >= 0, or an array of them, of the same shape; streams keep apart what is drawn for one
-            (seed, epoch, element).
+        stream: int >= 0, or an array of these of the same shape; different streams give independent
+            numbers for the same (seed, epoch, element).
 
     Returns:
-        float64 array of that shape.
+        float64 array of the shape of `elements`.
     """
     state = np.zeros(np.shape(elements), "uint64")
     for part in (seed, epoch, stream, elements):

@@ -1,4 +1,4 @@
-"""The light on a face, estimated from its skin, so that a mask laid on it is lit alike."""
+"""Estimates the light on a face from its skin, so that a drawn mask has the same light."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import numpy as np
 
 from maskedface.masking.sheet import MIDDLE, alignment_coordinates
 
-_CENTRE, _REACH = (MIDDLE, 80.0), (40.0, 34.0)  # alignment px; where u and v are 0, and 1
+_CENTRE, _REACH = (MIDDLE, 80.0), (40.0, 34.0)  # alignment px; where u and v are 0, and their scale
 LIT_SKIN = 150.0  # gray level of well-lit skin, halfway between light and dark
-POWER = 0.6  # of the face's brightness in the mask's: dark skin is not less light
-GAIN = (0.35, 1.05)  # darkest and brightest that a mask is made
-SLOPE = 0.5  # most that the light changes from the middle to the rim, as a share
+POWER = 0.6  # exponent from the face's to the mask's brightness: dark skin is not low light
+GAIN = (0.35, 1.05)  # range of a mask's brightness factor
+SLOPE = 0.5  # maximum relative change of the light from the center to the edge
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
 class FaceLight:
-    """How to read the light off images of one alignment and size, and lay it on a mask.
+    """Estimates the light on images of one alignment and size, and applies it to masks.
 
-    The light is taken as a + b u + c v, with u to the right and v downwards over the lower face. It
-    is fitted, least squares, to the brightness of some hundred pixels between the eyes and the
-    chin, which all lie under the mask or beside it. Brightness is that of the skin and of the light
-    at once; so a mask follows its .6th power.
+    The light is modeled as a + b u + c v, with u to the right and v downwards over the lower face.
+    It is fitted by least squares to the brightness of some hundred pixels between eyes and chin,
+    all under the mask or next to it. Brightness depends on skin and light, so a mask is scaled with
+    its power of 0.6.
 
     Args:
         matrix: float array, shape (2, 3): image pixel = matrix @ (alignment x, alignment y, 1), from
@@ -28,13 +28,13 @@ class FaceLight:
         height, width: int, the images' size in pixels.
 
     Attributes:
-        pixels: int64 array, shape (points,): the row-major numbers of the pixels that are read.
+        pixels: int64 array, shape (points,): the row-major indices of the pixels that are used.
         reading: float32 array, shape (points * 3, 3): their RGB values @ reading = (a, b, c).
         field: float32 array, shape (3, height, width): (a, b, c) @ field = the light at each pixel.
     """
 
     def __init__(self, matrix: np.ndarray, height: int, width: int) -> None:
-        # An even grid on the disc, without its corners.
+        # A regular grid in a disc.
         u, v = (axis.ravel() for axis in np.meshgrid(*[np.linspace(-0.75, 0.75, 12)] * 2))
         u, v = u[np.hypot(u, v) < 0.8], v[np.hypot(u, v) < 0.8]
         points = np.stack([_CENTRE[0] + u * _REACH[0], _CENTRE[1] + v * _REACH[1]], 1)
@@ -50,7 +50,7 @@ class FaceLight:
 
 
 def gains(read: np.ndarray) -> np.ndarray:
-    """What the light read off faces does to a mask.
+    """Converts the estimated light of faces to factors for masks.
 
     Args:
         read: float array, shape (batch, 3): a, b, c in gray levels.

@@ -1,4 +1,4 @@
-"""A mask on one photograph of any size."""
+"""Draws a mask on a photograph of any size."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from maskedface.masking.sheet import face_matrix
 from maskedface.masking.styles import Style
 
 _FRONT = geometry.alignment_points("arcface", 112, 112)
-_REACH = ((0.0, 112.0), (45.0, 128.0))  # alignment x and y that a mask with its straps lies within
-_FINEST = 4.0  # pixels of an alignment pixel that a patch is drawn with at most
-_DEPTH = 25.0  # alignment px that the nose's tip stands before the eyes and mouth corners
+_REACH = ((0.0, 112.0), (45.0, 128.0))  # alignment x and y range of a mask with straps
+_FINEST = 4.0  # maximum resolution of a patch, in pixels per alignment pixel
+_DEPTH = 25.0  # alignment px from the nose tip to the plane of eyes and mouth corners
 
 
 def mask_photo(image: np.ndarray, points: np.ndarray, style: Style, *, seed: int = 0) -> np.ndarray:
     """Draws a mask on one face of a photograph, at the photograph's own resolution.
 
-    The mask follows the face's size, place and tilt, and turns with the head: the further the nose
-    lies off the middle between eyes and mouth corners, the more.
+    The mask follows the face's size, position and tilt, and turns with the head, which is estimated
+    from the offset of the nose from the middle between eyes and mouth corners.
 
     >>> from maskedface import geometry, masking, synthetic
     >>> photo = synthetic.draw_face(0, 0, masked=False)
@@ -34,11 +34,11 @@ def mask_photo(image: np.ndarray, points: np.ndarray, style: Style, *, seed: int
         image: uint8 array, shape (height, width, 3), RGB.
         points: float array, shape (5, 2), (x, y) in pixels: left eye, right eye, nose tip, left and
             right mouth corner, as seen by the viewer.
-        style: what to draw: one of `STYLES`, a `MaskStyle`, or from `style_from_picture`.
-        seed: int >= 0: fit, color and pattern.
+        style: the style: one of `STYLES`, a `MaskStyle`, or one from `style_from_picture`.
+        seed: int >= 0, random seed of fit, color and pattern.
 
     Returns:
-        New uint8 array, shape (height, width, 3).
+        A new uint8 array, shape (height, width, 3), RGB.
 
     Raises:
         ValueError: if the image or the points have another shape, or the points coincide.
@@ -63,18 +63,19 @@ def mask_photo(image: np.ndarray, points: np.ndarray, style: Style, *, seed: int
 def _drawn(
     style: Style, seed: int, matrix: np.ndarray, shape: tuple[int, int], turn: float
 ) -> np.ndarray:
-    """A patch; a very large one is drawn smaller and enlarged: cloth has no finer detail."""
+    """Draws a patch. Very large ones are drawn smaller and enlarged, as fabric has no finer
+    detail."""
     zoom = max(1.0, float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))) / _FINEST)
     height, width = (max(1, round(side / zoom)) for side in shape)
     step = np.array([[width / shape[1]], [height / shape[0]]])
     shrunk = matrix * step
-    shrunk[:, 2:] += (step - 1) / 2  # pixel centres: the edge is at -.5
+    shrunk[:, 2:] += (step - 1) / 2  # pixel centers: the edge is at -0.5
     patch = draw_patch(style, style_rng(style, seed, 0), shrunk, height, width, turn=turn)
     return cv2.resize(patch, shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def _turn(points: np.ndarray) -> float:
-    """How far the head is turned to the viewer's right, radians."""
+    """The rotation of the head to the viewer's right, in radians."""
     upright = geometry.similarity(points[[0, 1, 3, 4]], _FRONT[[0, 1, 3, 4]])
     away = upright[0, :2] @ points[2] + upright[0, 2] - _FRONT[2, 0]
     return float(np.arcsin(np.clip(away / _DEPTH, -0.7, 0.7)))

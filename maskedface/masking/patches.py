@@ -1,4 +1,4 @@
-"""The bank: every style drawn several times, once, as transparent patches of one image size."""
+"""Draws masks as transparent patches of one image size."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ def draw_patch(
     *,
     turn: float | None = None,
 ) -> np.ndarray:
-    """Draws one mask, with its straps and the soft shadow round its edge.
+    """Draws one mask, with its straps and a soft shadow around its edge.
 
     Args:
-        style: what to draw.
-        rng: fit, color, pattern, folds and sharpness come from it.
+        style: the style.
+        rng: the random generator for fit, color, pattern, folds and sharpness.
         matrix: float array, shape (2, 3): patch pixel = matrix @ (alignment x, alignment y, 1), from
             the 112-px ArcFace alignment.
         height, width: int, the patch's size in pixels.
-        turn: radians that the head is turned to the viewer's right; None = drawn from `rng`.
+        turn: rotation of the head to the viewer's right, in radians; None means random.
 
     Returns:
-        uint8 array, shape (height, width, 4): RGB **already multiplied by alpha**, and alpha. So a
-        face under it is face * (1 - alpha / 255) + RGB, and light multiplies RGB alone.
+        uint8 array, shape (height, width, 4): RGB **premultiplied by alpha**, and alpha. A face
+        under it is face * (1 - alpha / 255) + RGB, and light scales RGB only.
     """
     fit = Fit.random(rng)
     if turn is not None:
         fit = Fit(**{**vars(fit), "turn": turn})
     sheet = Sheet(matrix, height, width, fit)
     color, cover, straps = style.paint(sheet, rng)
-    straps *= rng.choice((0.0, rng.uniform(0.4, 0.9)))  # often hidden by hair, or out of sight
+    straps *= rng.choice((0.0, rng.uniform(0.4, 0.9)))  # often hidden by hair or not visible
     shadow = rng.uniform(0.35, 0.6) * np.maximum(cover, 0.6 * straps)
     patch = _blurred(_layer(np.zeros(3), shadow), rng.uniform(1.2, 2.4) * sheet.zoom)
     for above in (_layer(np.full(3, _STRAP), straps), _layer(color.clip(0, 255), cover)):
@@ -55,28 +55,28 @@ def draw_patch(
 def draw_patches(
     styles: Sequence[Style], matrix: np.ndarray, size: int, *, variants: int, seed: int
 ) -> np.ndarray:
-    """Draws every style several times, as it lies on a face at one place.
+    """Draws every style several times, for faces at one position.
 
-    A patch depends on the seed, its style's name and its number alone: another choice of styles or
-    more variants leave it as it is.
+    A patch depends only on the seed, its style's name and its number, and not on other styles or
+    the number of variants.
 
     Args:
-        styles: what to draw, of different names.
+        styles: the styles to draw, with different names.
         matrix: as for `draw_patch`.
         size: int >= 32, the patches' height and width in pixels.
-        variants: int >= 1, how many of each style.
-        seed: int >= 0.
+        variants: int >= 1, number of masks per style.
+        seed: int >= 0, random seed.
 
     Returns:
-        uint8 array, shape (styles * variants, size, size, 4), as `draw_patch` makes them; those of
-        one style lie together.
+        uint8 array, shape (styles * variants, size, size, 4), as from `draw_patch`, grouped by
+        style.
 
     Raises:
-        ValueError: if a number is out of range, there are no styles, or two have one name.
+        ValueError: if a number is out of range, there are no styles, or two have the same name.
     """
     names = [style.name for style in styles]
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"styles must have different names, at least one. Received: {names}")
+        raise ValueError(f"styles must be at least one, with different names. Received: {names}")
     check_least(size=(size, 32), variants=(variants, 1), seed=(seed, 0))
     return np.stack(
         [
@@ -88,16 +88,16 @@ def draw_patches(
 
 
 def style_rng(style: Style, seed: int, variant: int) -> np.random.Generator:
-    """The generator that a style's patch comes from."""
+    """The random generator for a style's patch."""
     return np.random.default_rng([seed, zlib.crc32(style.name.encode()), variant])
 
 
 def _layer(color: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """RGB times alpha, and alpha, 0-255; float64, shape (height, width, 4)."""
+    """Premultiplied RGB and alpha, 0-255; float64, shape (height, width, 4)."""
     alpha = share[..., None]
     return np.concatenate([color * alpha, 255 * alpha], -1)
 
 
 def _blurred(patch: np.ndarray, radius: float) -> np.ndarray:
-    # Each channel by itself, which is right where the color is already multiplied by alpha.
+    # Each channel separately, which is correct for premultiplied alpha.
     return cv2.GaussianBlur(patch, (0, 0), radius, borderType=cv2.BORDER_REPLICATE)

@@ -1,8 +1,8 @@
-"""The sheet a mask is drawn on: how it sits on the face, and where that lies in the image.
+"""The coordinates of a mask: its fit on the face, and its position in the image.
 
 A mask is described in **face coordinates**: pixels of the 112-px ArcFace alignment
-(`geometry.ALIGNMENTS`), for a face that looks straight ahead, with x counted from the face's middle
-line. A sheet carries them to the pixels of an image, through a `Fit`.
+(`geometry.ALIGNMENTS`) for a frontal face, with x relative to the face's midline. A `Sheet` maps
+them to the pixels of an image, through a `Fit`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from PIL import Image, ImageDraw
 
 from maskedface import geometry
 
-MIDDLE = 56.0  # x of the face's middle line in the alignment
+MIDDLE = 56.0  # x of the face's midline in the alignment
 _NOSE, _CHIN = 60.0, 112.0  # y of a mask's upper edge on the nose and of its lower edge
-# A face that turns is taken for an upright cylinder with a nose on it.
+# A rotated face is modeled as an upright cylinder with a nose.
 _RADIUS = 48.0
-_BRIDGE = 18.0  # how far the mask stands off the cylinder over the nose
-_AXIS = 50.0  # mean depth of the five points, which stay in the middle of an aligned face
-_ACROSS = np.linspace(-64, 64, 513)  # x, as a table of what a turn does to it
+_BRIDGE = 18.0  # distance of the mask from the cylinder at the nose
+_AXIS = 50.0  # mean depth of the five points, which stay centered in an aligned face
+_ACROSS = np.linspace(-64, 64, 513)  # x, for a lookup table of rotations
 _PIVOT = 85.0  # y of the point that a mask tilts about
-_FINER = 4  # shapes are drawn 4 x 4 times finer and averaged down: smooth edges
+_FINER = 4  # shapes are drawn at 4 x 4 resolution and averaged, for smooth edges
 
 # Catmull and Rom 1974: weights of four neighboring points at six steps between the middle two.
 _SPLINE = (np.arange(6)[:, None] / 6) ** np.arange(4) @ np.array(
@@ -33,15 +33,15 @@ _SPLINE = (np.arange(6)[:, None] / 6) ** np.arange(4) @ np.array(
 
 @dataclass(frozen=True)
 class Fit:
-    """How a mask sits on one face. Lengths in face coordinates, y downwards.
+    """The fit of a mask on one face. Lengths are in face coordinates, y downwards.
 
     Attributes:
-        nose: how much lower than drawn the upper edge lies (negative: higher).
-        flat: how much lower still it lies right on the nose.
-        chin: how much lower than drawn the lower edge lies.
-        width: factor, how wide it sits.
-        tilt: radians, clockwise.
-        turn: radians that the head is turned to the viewer's right.
+        nose: downward shift of the upper edge (negative: upward).
+        flat: additional downward shift at the nose.
+        chin: downward shift of the lower edge.
+        width: factor of the width.
+        tilt: rotation in the image plane, radians, clockwise.
+        turn: rotation of the head to the viewer's right, radians.
         right: shift to the viewer's right.
     """
 
@@ -55,8 +55,8 @@ class Fit:
 
     @staticmethod
     def random(rng: np.random.Generator) -> Fit:
-        """A fit as people wear them: the nose line anywhere between the lower lids and the middle
-        of the nose, a few degrees askew, the head turned by up to 29 degrees."""
+        """A random realistic fit: the upper edge between the lower eyelids and the middle of the
+        nose, tilted by a few degrees, and the head turned by up to 29 degrees."""
         return Fit(
             nose=rng.uniform(-5, 7),
             flat=rng.uniform(0, 5),
@@ -68,7 +68,7 @@ class Fit:
         )
 
     def place(self, points: Any) -> np.ndarray:
-        """Face coordinates -> alignment pixels; float64, shape (n, 2)."""
+        """Converts face coordinates to alignment pixels; float64, shape (n, 2)."""
         x, y = np.asarray(points, "float64").T
         low = (y - _NOSE) / (_CHIN - _NOSE)
         top = self._top(x)
@@ -79,11 +79,12 @@ class Fit:
         return np.stack([MIDDLE + cos * x - sin * y, _PIVOT + sin * x + cos * y], 1)
 
     def unplace(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Alignment pixels -> face coordinates, the inverse of `place` where the face is seen."""
+        """Converts alignment pixels to face coordinates: the inverse of `place` on the visible
+        face."""
         x, y = x - MIDDLE, y - _PIVOT
         cos, sin = np.cos(self.tilt), np.sin(self.tilt)
         x, y = cos * x + sin * y - self.right, cos * y - sin * x + _PIVOT
-        seen = np.maximum.accumulate(self._turned(_ACROSS))  # the far side lies behind the rim
+        seen = np.maximum.accumulate(self._turned(_ACROSS))  # the far side is hidden
         x = np.interp(x, seen, _ACROSS) / self.width
         top = self._top(x)
         stretch = (_CHIN - _NOSE + self.chin - top) / (_CHIN - _NOSE)
@@ -102,17 +103,17 @@ class Fit:
 
 
 class Sheet:
-    """An image's pixels, as seen from a mask.
+    """The pixels of an image in face coordinates.
 
     Args:
         matrix: float array, shape (2, 3): image pixel = matrix @ (alignment x, alignment y, 1), a
             similarity from the 112-px ArcFace alignment.
         height, width: int, the image's size in pixels.
-        fit: how the mask sits.
+        fit: the fit of the mask.
 
     Attributes:
-        x, y: float64 arrays, shape (height, width): each pixel's face coordinates.
-        zoom: float, image pixels an alignment pixel.
+        x, y: float64 arrays, shape (height, width): the face coordinates of each pixel.
+        zoom: float, image pixels per alignment pixel.
     """
 
     def __init__(self, matrix: np.ndarray, height: int, width: int, fit: Fit) -> None:
@@ -146,7 +147,7 @@ class Sheet:
 def alignment_coordinates(
     matrix: np.ndarray, height: int, width: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where an image's pixels lie in the 112-px ArcFace alignment.
+    """The positions of an image's pixels in the 112-px ArcFace alignment.
 
     Args:
         matrix: as for `Sheet`.
@@ -165,7 +166,7 @@ def face_matrix(source: str | np.ndarray, height: int, width: int) -> np.ndarray
     """The matrix of a `Sheet` for an image of known alignment.
 
     Args:
-        source: a key of `geometry.ALIGNMENTS`, or five points of this very image, float array, shape
+        source: a key of `geometry.ALIGNMENTS`, or the five points in this image, float array, shape
             (5, 2).
         height, width: int, the image's size in pixels.
 
@@ -173,14 +174,14 @@ def face_matrix(source: str | np.ndarray, height: int, width: int) -> np.ndarray
         float64 array, shape (2, 3).
 
     Raises:
-        ValueError: if no alignment has that name, or the points are not five different ones.
+        ValueError: if the alignment is unknown, or there are not five distinct points.
     """
     points = geometry.alignment_points(source, height, width) if isinstance(source, str) else source
     return geometry.similarity(geometry.alignment_points("arcface", 112, 112), points)
 
 
 def curve(points: Any, closed: bool = False) -> np.ndarray:
-    """A Catmull-Rom spline through the points, six steps a piece; float64, shape (n, 2)."""
+    """A Catmull-Rom spline through the points, six steps per segment; float64, shape (n, 2)."""
     p = np.asarray(points, "float64")
     ends = (p[-1:], p[:2]) if closed else (p[:1], p[-1:])
     p = np.concatenate([ends[0], p, ends[1]])

@@ -1,4 +1,4 @@
-"""Mask styles as data: an outline, colors, patterns, and what is sewn on."""
+"""Mask styles as data: outline, colors, patterns and details."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Line = tuple[tuple[float, float], ...]
 
 
 class Style(Protocol):
-    """What a mask bank can draw: `MaskStyle` and `PictureStyle`."""
+    """The interface of styles that a mask bank can draw: `MaskStyle` and `PictureStyle`."""
 
     @property
     def name(self) -> str:
-        """A word, the style's own among those used together."""
+        """The name, unique among the styles used together."""
 
     def paint(
         self, sheet: Sheet, rng: np.random.Generator
@@ -27,18 +27,18 @@ class Style(Protocol):
         """Paints one mask of the style.
 
         Args:
-            sheet: the image, seen from the mask.
-            rng: all that varies comes from it.
+            sheet: the image in face coordinates.
+            rng: the random generator for all variation.
 
         Returns:
-            The mask's color, float, 0-255, shape (height, width, 3); the share of each pixel that
-            it covers; and the share that its straps cover, both shape (height, width).
+            (the mask's color, float, 0-255, shape (height, width, 3); the coverage of each pixel by
+            the mask; the coverage by its straps, both in [0, 1], shape (height, width)).
         """
 
 
 @dataclass(frozen=True, kw_only=True)
 class MaskStyle:
-    """A mask described by numbers. Lengths in face coordinates (`masking.sheet`).
+    """A mask style defined by parameters. Lengths are in face coordinates (`masking.sheet`).
 
     >>> import dataclasses
     >>> from maskedface import masking
@@ -48,22 +48,22 @@ class MaskStyle:
     2
 
     Args:
-        name: str, a word.
-        outline: ((x, y), ...), the right half, from the nose down to the chin; a smooth curve goes
-            through the points and is mirrored.
-        colors: RGB colors, 0-255, one of which is taken and varied a little.
+        name: str, the style's name.
+        outline: ((x, y), ...), points of the right half, from the nose down to the chin, which are
+            connected by a smooth curve and mirrored.
+        colors: RGB colors, 0-255, one of which is selected and varied slightly.
         inks: RGB colors of the pattern.
-        patterns: functions of `masking.fabric`, one of which is taken.
-        pleats: int, how many horizontal folds.
-        creases: float, depth of its wrinkles, as a share of the light.
-        bulge: float, how far it stands off the face: share of light lost to the sides.
-        seam: float, step of light at a vertical fold in the middle.
+        patterns: functions of `masking.fabric`, one of which is selected.
+        pleats: int, number of horizontal folds.
+        creases: float, depth of wrinkles, as a share of the light.
+        bulge: float, the share of light lost at the sides, as the mask bulges.
+        seam: float, step of the light at a vertical fold in the middle.
         fold: y of a horizontal fold, or None.
-        border: float, width of the stitched edge, 0 = none.
-        wire: bool, whether a nose wire shows.
+        border: float, width of the stitched edge, 0 for none.
+        wire: bool, whether a nose wire is visible.
         valve: bool, whether there is an exhalation valve.
-        lettering: bool, whether small print is stamped on it.
-        straps: lines from its right edge to the ear or round the head, mirrored.
+        lettering: bool, whether there is small print.
+        straps: lines from the right edge to the ear or around the head, mirrored.
     """
 
     name: str
@@ -111,10 +111,10 @@ class MaskStyle:
         return color, cover, straps
 
     def get_config(self) -> dict[str, Any]:
-        """The style as plain values, as Keras keeps objects.
+        """The Keras config.
 
         Raises:
-            ValueError: if a pattern is no function of `masking.fabric`.
+            ValueError: if a pattern is not a function of `masking.fabric`.
         """
         names = [pattern.__name__ for pattern in self.patterns]
         if any(getattr(fabric, name, None) not in self.patterns for name in names):
@@ -123,7 +123,7 @@ class MaskStyle:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> MaskStyle:
-        """The style of `get_config`."""
+        """Restores a style from its config."""
         values = {name: _tuples(value) for name, value in config.items()}
         patterns = tuple(getattr(fabric, name) for name in config["patterns"])
         return cls(**{**values, "patterns": patterns})
@@ -148,7 +148,7 @@ def _tuples(value: Any) -> Any:
 
 
 def _one_of(colors: tuple[Color, ...], rng: np.random.Generator) -> np.ndarray:
-    """One of them, lighter or darker by up to 12 % and a little off in hue."""
+    """One of the colors, lighter or darker by up to 12 % and slightly shifted in hue."""
     color = np.array(colors[rng.integers(len(colors))])
     varied: np.ndarray = color * rng.uniform(0.88, 1.08) * rng.uniform(0.96, 1.04, 3)
     return varied
@@ -174,7 +174,7 @@ def _lettering(sheet: Sheet, rng: np.random.Generator) -> np.ndarray:
 
 
 def _valve(sheet: Sheet, color: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A round or square plastic lid with slots, in the middle or to one side."""
+    """A round or square plastic valve with slots, in the middle or on one side."""
     x = sheet.x - rng.choice((-15.0, 0.0, 15.0))
     y = sheet.y - rng.uniform(84, 92)
     power = rng.choice((2.0, 4.0))
@@ -191,9 +191,9 @@ def _valve(sheet: Sheet, color: np.ndarray, rng: np.random.Generator) -> np.ndar
     return lidded
 
 
-_HEAD = (((32, 76), (54, 62)), ((31, 94), (54, 92)))  # straps round the head
+_HEAD = (((32, 76), (54, 62)), ((31, 94), (54, 92)))  # straps around the head
 
-# Drawn by eye onto the 112-px alignment.
+# Drawn by eye on the 112-px alignment.
 _SURGICAL: Line = (
     (0, 60), (7, 60.5), (15, 63.5), (28, 65.5), (38, 66.5),
     (39, 78), (36, 92), (29, 104), (17, 110), (0, 112),
@@ -269,5 +269,5 @@ STYLES: tuple[MaskStyle, ...] = (
         colors=(_GREY, _BLACK, _WHITE, _PINK, _PALE_BLUE, _NAVY, _OLIVE),
     ),
 )  # fmt: skip
-"""The styles that masks are drawn in unless others are given: surgical, KN95 and FFP2, N95 with and
-without a valve, duckbill, and cloth of several cuts and prints. Tuple of `MaskStyle`."""
+"""The default styles: surgical, KN95 and FFP2, N95 with and without a valve, duckbill, and cloth
+masks of several cuts and prints. Tuple of `MaskStyle`."""

@@ -1,4 +1,4 @@
-"""The field's figures as Keras metrics: for `compile`, callbacks and loops of one's own."""
+"""Face recognition metrics for Keras: for `compile`, callbacks and custom training loops."""
 
 from maskedface.metrics.rank_one import RankOne
 from maskedface.metrics.verification import EqualErrorRate, TARAtFAR

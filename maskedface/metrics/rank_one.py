@@ -1,4 +1,4 @@
-"""The share of faces whose own person comes first."""
+"""Rank-1 accuracy as a Keras metric."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from maskedface.losses.targets import labels_of
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class RankOne(keras.metrics.MeanMetricWrapper):
-    """The share of faces whose own person has the highest score: rank-1 accuracy of a closed set.
+    """Rank-1 accuracy of a closed set: the share of faces whose own person has the highest score.
 
-    Keras' `SparseCategoricalAccuracy`, which also reads labels with the domain beside them
-    (`datasets.with_domain`), of which Keras' own makes nothing right.
+    Equal to Keras' `SparseCategoricalAccuracy`, but also accepts labels with the domain in a second
+    column (`datasets.with_domain`), which Keras' metric does not.
 
     >>> import numpy as np
     >>> from maskedface import metrics
@@ -24,11 +24,11 @@ class RankOne(keras.metrics.MeanMetricWrapper):
     0.5
 
     Args:
-        name: str, the metric's.
-        dtype: of the result; by default Keras' own.
+        name: str, the metric's name.
+        dtype: the result's dtype; default: Keras' float type.
 
     Call arguments:
-        y_true: int labels, shape (batch,), (batch, 1), or with the domain beside it.
+        y_true: int labels, shape (batch,), (batch, 1), or with the domain in a second column.
         y_pred: float scores or logits, shape (batch, people).
         sample_weight: float, shape (batch,), or None.
     """

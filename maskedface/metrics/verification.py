@@ -1,4 +1,4 @@
-"""How well pairs of faces are told apart, kept as two histograms of their scores."""
+"""Verification metrics for Keras, computed from histograms of genuine and impostor scores."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BINS = 10_000
 
 
 class _PairScores(keras.metrics.Metric):
-    """Counts the scores of genuine and of impostor pairs in bins of equal width over [-1, 1]."""
+    """Counts the scores of genuine and impostor pairs in bins of equal width over [-1, 1]."""
 
     def __init__(
         self, *, from_embeddings: bool, num_bins: int, name: str, dtype: Any = None
@@ -26,10 +26,10 @@ class _PairScores(keras.metrics.Metric):
         self.impostors = self.add_variable((num_bins,), "zeros", name="impostors")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Counts a batch.
+        """Adds a batch.
 
         Args:
-            y_true, y_pred, sample_weight: as the class says.
+            y_true, y_pred, sample_weight: see the call arguments of the class.
         """
         y_pred = ops.cast(y_pred, self.dtype)
         weights = None if sample_weight is None else ops.cast(sample_weight, self.dtype)
@@ -41,7 +41,7 @@ class _PairScores(keras.metrics.Metric):
                 ops.reshape(y_pred, (-1,)),
             )
             weights = ops.ones_like(scores) if weights is None else ops.reshape(weights, (-1,))
-        # A score that is no number is no likeness: the lowest bin.
+        # Non-finite scores are counted in the lowest bin.
         shares = (ops.where(ops.isfinite(scores), scores, -ops.ones_like(scores)) + 1) / 2
         bins = ops.cast(ops.clip(ops.floor(shares * self.num_bins), 0, self.num_bins - 1), "int32")
         for counts, chosen in ((self.genuine, same), (self.impostors, 1 - same)):
@@ -65,11 +65,11 @@ class _PairScores(keras.metrics.Metric):
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class TARAtFAR(_PairScores):
-    """The share of genuine pairs accepted where at most a share of the impostor pairs is: TAR at FAR.
+    """TAR at FAR: the share of genuine pairs accepted at a given share of accepted impostor pairs.
 
-    `evaluation.tar_at_far` computes it exactly, from all scores at once; here scores are counted in bins,
-    so that it goes with any number of batches, and the threshold lies on a bin's edge: the figure is
-    never above the exact one.
+    `evaluation.tar_at_far` computes it exactly, from all scores at once. Here scores are counted in
+    bins, for any number of batches, and the threshold is at a bin's edge: the result is never above
+    the exact one.
 
     >>> import numpy as np
     >>> from maskedface import metrics
@@ -78,24 +78,27 @@ class TARAtFAR(_PairScores):
     0.5
 
     Args:
-        far: float in (0, 1], the false-acceptance rate.
-        from_embeddings: whether `y_pred` are embeddings, of which every pair of the batch is scored.
-        num_bins: int >= 2, how many bins [-1, 1] has. 10,000 (ours) put a threshold within 2e-4.
+        far: float in (0, 1], the false accept rate.
+        from_embeddings: whether `y_pred` are embeddings; all pairs in a batch are then scored.
+        num_bins: int >= 2, number of bins over [-1, 1]. 10,000 (our choice) give thresholds within
+            2e-4.
         name: str, the metric's.
-        dtype: of counts and result; by default Keras' own. In float32 a bin counts 16.7 million pairs.
+        dtype: the dtype of counts and result; default: Keras' float type. A float32 bin counts up
+            to 16.7 million pairs.
 
     Call arguments:
-        y_true: 1 for a genuine pair and 0 for an impostor pair, shape (batch,) or (batch, 1); from
-            embeddings int labels: whom each face shows, as for `RankOne`.
-        y_pred: float scores in [-1, 1], of y_true's shape; from embeddings float, shape (batch,
-            features), of any length above 0.
-        sample_weight: float, of a pair, or of a face (a pair weighs the product); or None.
+        y_true: 1 for a genuine pair and 0 for an impostor pair, shape (batch,) or (batch, 1); with
+            `from_embeddings` int labels of the people, as for `RankOne`.
+        y_pred: float scores in [-1, 1], with the shape of `y_true`; with `from_embeddings` float
+            embeddings, shape (batch, features), of any length above 0.
+        sample_weight: float, per pair, or per face (a pair has the product of its faces' weights);
+            or None.
 
     Returns:
-        float in [0, 1]; 0 before any pair of both kinds was seen.
+        float in [0, 1]; 0 until there are pairs of both kinds.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: if an argument is out of range.
     """
 
     def __init__(
@@ -115,7 +118,7 @@ class TARAtFAR(_PairScores):
 
     def result(self) -> Any:
         far, tar = self._shares()
-        # With no impostor nothing can be said, rather than everybody accepted.
+        # Without impostors the result is 0, and not that everybody is accepted.
         good = ops.logical_and(far <= self.far, ops.sum(self.impostors) > 0)
         return ops.max(ops.where(good, tar, ops.zeros_like(tar)))
 
@@ -125,9 +128,9 @@ class TARAtFAR(_PairScores):
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class EqualErrorRate(_PairScores):
-    """Where as large a share of impostor pairs is accepted as of genuine pairs is refused: EER.
+    """Equal error rate (EER): the rate at which FAR = 1 - TAR.
 
-    `evaluation.equal_error_rate` computes it exactly; here within a bin.
+    `evaluation.equal_error_rate` computes it exactly; here it is precise to a bin.
 
     >>> import numpy as np
     >>> from maskedface import metrics
@@ -142,8 +145,8 @@ class EqualErrorRate(_PairScores):
         y_true, y_pred, sample_weight: as for `TARAtFAR`.
 
     Returns:
-        float in [0, 1], interpolated between the two thresholds around it; 1 before any pair of both
-        kinds was seen.
+        float in [0, 1], interpolated between the two adjacent thresholds; 1 until there are pairs
+        of both kinds.
 
     Raises:
         ValueError: if `num_bins` is below 2.
@@ -164,7 +167,7 @@ class EqualErrorRate(_PairScores):
         far, tar = self._shares()
         zero = ops.zeros((1,), far.dtype)
         far, tar = ops.concatenate([zero, far]), ops.concatenate([zero, tar])
-        gap = far - (1 - tar)  # rises from -1 to 1
+        gap = far - (1 - tar)  # ascends from -1 to 1
         after = ops.maximum(ops.argmax(ops.cast(gap >= 0, "int32")), 1)
         below, above = ops.take(gap, after - 1), ops.take(gap, after)
         share = -below / ops.where(above > below, above - below, ops.ones_like(above))
@@ -174,8 +177,8 @@ class EqualErrorRate(_PairScores):
 
 
 def _pairs(labels: Any, embeddings: Any, weights: Any) -> tuple[Any, Any, Any]:
-    """Whether a batch's pairs are genuine (0 or 1), their cosines, and their weights: 0 for a face with
-    itself and for a pair's second order."""
+    """(whether each pair of a batch is genuine, 0 or 1; cosines; weights, 0 for a face with itself
+    and for a pair in reverse order)."""
     unit = ops.normalize(embeddings, axis=-1)
     count = ops.shape(unit)[0]
     rows = ops.arange(count)

@@ -1,4 +1,4 @@
-"""From photographs to names: faces detected, aligned and embedded, galleries, thresholds."""
+"""Face recognition in photographs: detection, alignment, embedding, galleries and thresholds."""
 
 import lazy_loader
 

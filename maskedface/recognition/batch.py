@@ -1,4 +1,4 @@
-"""Many photographs in one go: a folder's files, a progress bar, and errors that stop nothing."""
+"""Batch identification: the photographs of folders, a progress bar, and errors per file."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, eq=False)
 class PhotoResult:
-    """What became of one photograph.
+    """Result for one photograph.
 
     Attributes:
         path: str, the file.
-        identities: tuple of `Identity`, one a face.
-        error: str, why the file could not be read; "" if it could.
+        identities: tuple of `Identity`, one per face.
+        error: str, why the file could not be read, or "".
     """
 
     path: str
@@ -37,21 +37,21 @@ class PhotoResult:
     error: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values: "path", "error", "faces"."""
+        """Returns a JSON-serializable dict: "path", "error", "faces"."""
         faces = [one.to_dict() for one in self.identities]
         return {"path": self.path, "error": self.error, "faces": faces}
 
 
 def photo_files(*places: str | os.PathLike[str]) -> list[str]:
-    """The photographs of files and folders.
+    """Lists the photographs in files and folders.
 
     Args:
-        places: image files, and folders, of which every file at any depth is taken, whatever its name:
-            one that is no image is then named as such. Left out are files that systems and tools keep
-            for themselves (names that begin with a dot, `Thumbs.db`, `@eaDir`, `__MACOSX`).
+        places: image files, and folders, which are searched recursively. Files of any name are
+            included, so that one that is not an image is reported as such; system files are not
+            (names that start with a dot, `Thumbs.db`, `@eaDir`, `__MACOSX`).
 
     Returns:
-        The paths, each once, folders' in the names' order.
+        The paths without duplicates; those of a folder are sorted by name.
 
     Raises:
         FileNotFoundError: if a place does not exist.
@@ -73,7 +73,9 @@ def photo_files(*places: str | os.PathLike[str]) -> list[str]:
             paths = map(folder.inside, folder.files)
             found += [os.path.join(place, path) for path in paths if not is_tools(path)]
     if not found:
-        raise ValueError(f"there must be a photograph. Received: none in {[*map(str, places)]}")
+        raise ValueError(
+            f"at least one photograph must be given. Received: none in {[*map(str, places)]}"
+        )
     return list(dict.fromkeys(found))
 
 
@@ -85,21 +87,23 @@ def identify_all(
     threshold: float | None = None,
     progress: bool = True,
 ) -> Iterator[PhotoResult]:
-    """Identifies the faces of many photographs; a file that cannot be read is named, not fatal.
+    """Identifies the faces in many photographs; unreadable files are reported, not raised.
 
     Args:
-        recognizer: with somebody enrolled.
+        recognizer: its gallery must not be empty.
         paths: image files, for example from `photo_files`.
         candidates, threshold: as for `Recognizer.identify`.
-        progress: whether a progress bar is drawn, on stderr.
+        progress: whether to show a progress bar on stderr.
 
     Yields:
-        One `PhotoResult` a file, in order: `path`, `identities` (an `Identity` a face), and `error`, why
-        the file could not be read, "" if it could; `to_dict()` has all as plain values.
+        One `PhotoResult` per file, in order: `path`, `identities` (one `Identity` per face), and
+        `error`, why the file could not be read, or "". `to_dict()` returns them as a
+        JSON-serializable dict.
 
     Raises:
-        ValueError: if nobody is enrolled, `candidates` is below 1 or the threshold is no score.
-        ModuleNotFoundError: if the detector wants a package that is not installed.
+        ValueError: if nobody is enrolled, `candidates` is below 1, or the threshold is out of
+            range.
+        ModuleNotFoundError: if the detector needs a package that is not installed.
 
     >>> import keras
     >>> from maskedface import recognition, synthetic
@@ -143,19 +147,19 @@ def each(
     size: Callable[[_File], int],
     progress: bool,
 ) -> Iterator[tuple[_Item, _Result | None, str]]:
-    """Reads every file, in threads, and works on several at once, with a progress bar on stderr.
+    """Reads files in threads and processes them in batches, with a progress bar on stderr.
 
     Args:
-        items: paths, or what else says which photograph.
-        read: reads one.
-        work: what to do with some that were read: the result of each, or the error that it is refused
-            with; where it raises one, it is called with each alone.
-        label: str, beside the bar.
-        size: the bytes that what was read takes.
-        progress: whether the bar is drawn.
+        items: paths, or other values that identify a photograph.
+        read: reads one item.
+        work: processes a batch of read files and returns a result or an error for each; if it
+            raises an error itself, it is called again with one file at a time.
+        label: str, the progress bar's label.
+        size: the memory that a read file takes, in bytes.
+        progress: whether to show the progress bar.
 
     Yields:
-        (item, result, ""), or (item, None, why the file or what it shows was refused), in order.
+        (item, result, ""), or (item, None, error message), in order.
     """
     listed = list(items)
     parts = read_ahead(
@@ -180,17 +184,17 @@ def each(
 
 
 def _attempt(read: Callable[[_Item], _File], item: _Item) -> tuple[_File] | str:
-    """What was read, or why it was not."""
+    """The file that was read, in a tuple, or the error message."""
     try:
         return (read(item),)
-    except (ValueError, OSError) as error:  # ImageError among them
+    except (ValueError, OSError) as error:  # includes ImageError
         return str(error)
 
 
 def _worked(
     work: Callable[[Sequence[_File]], Sequence[_Result | ValueError]], files: Sequence[_File]
 ) -> list[tuple[_Result] | str]:
-    """The result of each file, or why it was refused; one that is refused costs no other its own."""
+    """The result of each file, or its error message; one error does not affect other files."""
     if not files:
         return []
     try:

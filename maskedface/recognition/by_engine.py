@@ -1,4 +1,4 @@
-"""A recognizer's network run by another engine, compared with Keras on faces that it was trained on."""
+"""Runs a recognizer's network with another engine, after a comparison with Keras on real faces."""
 
 from __future__ import annotations
 
@@ -27,22 +27,23 @@ from maskedface.recognition.introducing import drawn_faces
 if TYPE_CHECKING:
     from maskedface.training import Run
 
-_DRAWN = 16  # faces: float arithmetic differs alike on all
+_DRAWN = 16  # drawn faces; float rounding differs by the same amount on any faces
 
 
 def by_engine(embedder: KerasEmbedder, choice: EngineChoice, run: Run | None) -> Embedder:
-    """The embedder as an engine runs it, told by `logging` ("maskedface").
+    """Compiles an embedder for an engine, and logs the engine ("maskedface").
 
     Args:
         embedder: the network.
-        choice: what runs it.
-        run: whose training faces may be looked at, or None.
+        choice: the engine.
+        run: the run whose training faces may be used, or None.
 
     Returns:
-        The embedder itself where Keras runs it in float32.
+        The compiled embedder, or the same embedder for Keras in float32.
 
     Raises:
-        ModuleNotFoundError, ValueError: as `engines.compile_model`; and if there are no faces for int8.
+        ModuleNotFoundError, ValueError: as `engines.compile_model`; or if there are no faces for
+            int8.
         ImageError, OSError: as `datasets.read_aligned_faces`.
     """
     if choice.is_keras:
@@ -62,14 +63,14 @@ def by_engine(embedder: KerasEmbedder, choice: EngineChoice, run: Run | None) ->
 
 
 def run_by_engine(run: Run, choice: EngineChoice | None) -> Callable[[np.ndarray], np.ndarray]:
-    """A run's classifier as an engine runs it, told by `logging` ("maskedface").
+    """Compiles a run's classifier for an engine, and logs the engine ("maskedface").
 
     Args:
-        run: finished.
-        choice: what runs it; None = Keras.
+        run: a finished run.
+        choice: the engine; None means Keras.
 
     Returns:
-        A function: uint8 faces, as the run takes them -> float32 logits.
+        A function from uint8 faces, in the run's input format, to float32 logits.
 
     Raises:
         ModuleNotFoundError, ValueError, ImageError, OSError: as `by_engine`.
@@ -92,14 +93,14 @@ def run_by_engine(run: Run, choice: EngineChoice | None) -> Callable[[np.ndarray
 def real_faces(
     choice: EngineChoice, run: Run | None, size: int, alignment: str
 ) -> RealFaces | None:
-    """The faces that an engine is compared with Keras on, read.
+    """Reads the faces on which an engine is compared with Keras.
 
     Args:
         choice, run: as for `by_engine`.
-        size, alignment: how the network takes them.
+        size, alignment: the size and alignment of the network's input.
 
     Returns:
-        The faces; None where there are none, and the precision is not int8.
+        The faces; None if there are none and the precision is not int8.
 
     Raises:
         ValueError: if there are none for int8.
@@ -112,9 +113,9 @@ def real_faces(
     if index is None or not len(index):
         if choice.precision == "int8":
             raise ValueError(
-                "int8 must be calibrated on real faces of people: give some (EngineChoice(faces=), "
-                "--calibration FOLDER), of whom nothing is reported. Received: none, and no run whose "
-                "training faces are there"
+                "int8 must be calibrated on real faces: give some (EngineChoice(faces=), "
+                "--calibration FOLDER) of people on whom no results are reported. Received: none, "
+                "and no run whose training faces exist"
             )
         return None
     people = [face.person for face in index.faces]
@@ -130,6 +131,6 @@ def real_faces(
 
 
 def few_faces(index: FaceIndex) -> FaceIndex:
-    """Of many faces those that an engine would be compared and calibrated on."""
+    """The subset of many faces on which an engine is compared and calibrated."""
     rows = sorted(row for part in choose([face.person for face in index.faces]) for row in part)
     return FaceIndex(index.root, [index.faces[row] for row in rows])

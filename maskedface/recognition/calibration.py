@@ -1,4 +1,4 @@
-"""The thresholds of a gallery: chosen for a stated rate of false positives, and kept with how."""
+"""Calibrates a gallery's thresholds for stated false positive rates, and records how."""
 
 from __future__ import annotations
 
@@ -15,28 +15,29 @@ from maskedface.evaluation.scoring import cosine_scores, normalized, threshold_a
 from maskedface.names import shown
 from maskedface.recognition.enrolled import Enrolled
 
-_PAIRS = 1_000_000  # impostor pairs: tells a rate of 1e-5 by ten of them
-_ROUNDING = np.float32(2e-6)  # a search adds the same numbers in another order
-_BLOCK = 256  # probes compared at a time: a GB of scores with 1,000,000 people
-_IDENTICAL = 1 - 1e-6  # the cosine of one photograph embedded twice, in batches of other sizes
-_USUAL = 0.25  # quantile of genuine cosines: three of four photographs of somebody reach it
+_PAIRS = 1_000_000  # impostor pairs: a rate of 1e-5 is estimated from ten of them
+_ROUNDING = np.float32(2e-6)  # float32 sums in another order
+_BLOCK = 256  # probes per batch: 1 GB of scores with 1,000,000 people
+_IDENTICAL = 1 - 1e-6  # cosine of one photograph embedded in batches of different sizes
+_USUAL = 0.25  # quantile of genuine cosines: three of four genuine pairs reach it
 _TOLD = 3  # people named in a warning
 
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """Thresholds, and what they were chosen from.
+    """Thresholds, and the data they were chosen on.
 
     Attributes:
-        fpir: float in (0, 1], the false-positive identification rate that `identify` was chosen for:
-            at most this share of the probes of people nobody enrolled got a name.
-        identify: float, a score (`Candidate.score`): from here on the most alike person is named.
-        far: float in (0, 1], the false-acceptance rate that `verify` was chosen for.
-        verify: float or None, a cosine: from here on two faces are one person's; None where the
-            probes were too few pairs for this rate.
-        probes: int, photographs it was chosen from; near-identical ones count once.
-        people: int, the people they show.
-        gallery: int, people enrolled at the time: more people are more to be mistaken for.
+        fpir: float in (0, 1], the false positive identification rate for which `identify` was
+            chosen: at most this share of the probes of people who are not enrolled got a name.
+        identify: float, a score (`Candidate.score`); the most similar person is named at or above
+            it.
+        far: float in (0, 1], the false accept rate for which `verify` was chosen.
+        verify: float or None, a cosine similarity; two faces are the same person's at or above it.
+            None if there were too few impostor pairs for this rate.
+        probes: int, number of photographs it was chosen on; near-duplicates count once.
+        people: int, number of people they show.
+        gallery: int, number of people enrolled at the time; FPIR grows with it.
         source: str, where the probes came from.
     """
 
@@ -50,15 +51,15 @@ class Calibration:
     source: str
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, which `Calibration(**values)` takes back."""
+        """Returns a JSON-serializable dict; `Calibration(**values)` restores it."""
         return dataclasses.asdict(self)
 
     def expected_fpir(self, people: int) -> float:
-        """About what `fpir` has become with another number of people enrolled: as if each were as easily
-        mistaken for a stranger as those were, independently. Measured rates may be higher.
+        """Estimates the FPIR for another number of people enrolled, assuming that false matches
+        with each person are equally likely and independent. The true rate may be higher.
 
         Args:
-            people: int >= 0, enrolled now.
+            people: int >= 0, number of people enrolled now.
 
         Returns:
             float in [0, 1].
@@ -67,14 +68,14 @@ class Calibration:
 
 
 def check_threshold(threshold: float | None, most: float) -> None:
-    """Refuses a threshold that is no score.
+    """Refuses a threshold that is not a possible score.
 
     Args:
         threshold: float or None.
-        most: float, the highest score there is; the lowest is `-most`.
+        most: float, the highest possible score; the lowest is `-most`.
 
     Raises:
-        ValueError: if it is not finite, or out of [-most, most].
+        ValueError: if it is not finite or not in [-most, most].
     """
     if threshold is not None and not -most <= threshold <= most:
         raise ValueError(
@@ -92,30 +93,32 @@ def calibrate(
     source: str,
     photos: Sequence[object] | None = None,
 ) -> Calibration:
-    """Chooses thresholds from probes whose right answer is "unknown".
+    """Chooses thresholds on probes whose correct answer is "unknown".
 
-    A probe of somebody enrolled is compared with everybody else, so people of the gallery can serve as
-    strangers to each other. A photograph counts once, by the highest score of its copies: copies make no
-    rate known any better. People who are like somebody of another name as two photographs of one person
-    are, in half of their photographs or more, are named in a warning (`logging`, "maskedface"): one who is
-    enrolled lifts the threshold for all.
+    A probe of an enrolled person is compared with everybody else, so the gallery's people can serve
+    as strangers to each other. A photograph counts once, with the highest score of its copies, as
+    copies do not make an estimate more precise. People at least half of whose photographs are as
+    similar to another name as two photographs of one person are logged in a warning ("maskedface"):
+    if they are enrolled twice, they raise the threshold for everybody.
 
     Args:
         enrolled: the people of the gallery.
-        embeddings: float array, shape (probes, features); not those that figures are reported on.
-        people: whom each probe shows.
+        embeddings: float array, shape (probes, features); not of faces on which results are
+            reported.
+        people: the person in each probe.
         fpir: float in [1 / photographs, 1].
         far: float in (0, 1].
         source: str, where the probes came from.
-        photos: of which photograph each probe is, equal values for copies (`datasets.photo_groups`);
-            by default probes of equal embeddings are.
+        photos: the photograph of each probe, equal values for copies (`datasets.photo_groups`); by
+            default probes with equal embeddings are copies.
 
     Returns:
         The `Calibration`.
 
     Raises:
-        ValueError: if a rate is none, there are too few photographs for `fpir`, nobody to compare a probe
-            with, or the threshold could never be reached: a probe is somebody else's photograph.
+        ValueError: if a rate is out of range, there are too few photographs for `fpir`, a probe has
+            nobody to be compared with, or no face could reach the threshold, as a probe is a
+            photograph of somebody enrolled under another name.
     """
     for name, rate in (("fpir", fpir), ("far", far)):
         if not 0 < rate <= 1:
@@ -123,8 +126,9 @@ def calibrate(
     unit, owners = normalized(embeddings), enrolled.owners
     if len(unit) != len(people) or len(enrolled.names) < 1 + bool({*people} & {*owners}):
         raise ValueError(
-            "embeddings and people must have the same length, and a probe somebody else to be "
-            f"compared with. Received: {len(unit)}, {len(people)} and {len(enrolled.names)} enrolled"
+            "embeddings and people must have the same length, and each probe another enrolled "
+            f"person to be compared with. Received: {len(unit)}, {len(people)} and "
+            f"{len(enrolled.names)} enrolled"
         )
     photo = _photo_numbers(unit, photos)
     scores, nearest = _best_of_others(enrolled, unit, people)
@@ -136,8 +140,9 @@ def calibrate(
     if identify > 1 - offsets.min():
         probe = int(scores.argmax())
         raise ValueError(
-            "a probe must show somebody else than who is enrolled, or no threshold can be reached. "
-            f"Received: a photograph of {people[probe]!r} that is one of {owners[nearest[probe]]!r}"
+            "a probe must not be a photograph of somebody enrolled under another name, or no face "
+            f"can reach the threshold. Received: a photograph of {people[probe]!r} that is one of "
+            f"{owners[nearest[probe]]!r}"
         )
     once = np.unique(photo, return_index=True)[1]
     impostors, same = _pairs(unit[once], [people[probe] for probe in once])
@@ -158,19 +163,19 @@ def calibrate(
 
 
 def _photo_numbers(unit: np.ndarray, photos: Sequence[object] | None) -> np.ndarray:
-    """Of which photograph each probe is, from 0 on."""
+    """The number of each probe's photograph, starting at 0."""
     if photos is None:
         return linked(unit, _IDENTICAL)
     if len(photos) != len(unit):
         raise ValueError(
-            f"photos must have one for each probe. Received: {len(photos)} for {len(unit)} probes"
+            f"photos must have one value per probe. Received: {len(photos)} for {len(unit)} probes"
         )
     number = {photo: n for n, photo in enumerate(dict.fromkeys(photos))}
     return np.array([number[photo] for photo in photos], int)
 
 
 def _verify_threshold(impostors: np.ndarray, far: float) -> float | None:
-    """The cosine for a rate; None where the pairs are too few for it, or no cosine is high enough."""
+    """The threshold for a FAR; None if there are too few pairs, or no cosine is high enough."""
     if len(impostors) * far < 1:
         return None
     threshold = threshold_at(impostors, far)
@@ -178,7 +183,7 @@ def _verify_threshold(impostors: np.ndarray, far: float) -> float | None:
 
 
 def _warn_of_alike(people: Sequence[str], others: Sequence[str], alike: np.ndarray) -> None:
-    """Names those of whom half the photographs or more are like another person's own."""
+    """Warns of people at least half of whose photographs look like another enrolled person."""
     photos = Counter(people)
     found = Counter(
         (name, other) for name, other, is_so in zip(people, others, alike, strict=True) if is_so
@@ -188,8 +193,8 @@ def _warn_of_alike(people: Sequence[str], others: Sequence[str], alike: np.ndarr
         named = ", ".join(f"{shown(name)} like {shown(other)}" for name, other in pairs[:_TOLD])
         more = f" and {len(pairs) - _TOLD} more" if len(pairs) > _TOLD else ""
         logging.getLogger("maskedface").warning(
-            "%d of %d people that thresholds are chosen on are like somebody enrolled under another name "
-            "as photographs of one person are: %s%s. Who is both lifts the threshold for all",
+            "%d of %d people to calibrate on are as similar to somebody enrolled under another "
+            "name as photographs of one person: %s%s. Duplicates raise the threshold for everybody",
             len(pairs),
             len(photos),
             named,
@@ -200,7 +205,7 @@ def _warn_of_alike(people: Sequence[str], others: Sequence[str], alike: np.ndarr
 def _best_of_others(
     enrolled: Enrolled, unit: np.ndarray, people: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(each probe's highest score of somebody else's row, which row that is)."""
+    """(the highest score of each probe with another person's rows, the index of that row)."""
     asked = np.array([enrolled.numbers.get(name, -1) for name in people])
     best, nearest = np.empty(len(unit), "float32"), np.empty(len(unit), int)
     for start in range(0, len(unit), _BLOCK):
@@ -214,8 +219,8 @@ def _best_of_others(
 
 
 def _pairs(unit: np.ndarray, people: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """The cosines of pairs of different people's probes, and of one person's: of all pairs, or of two
-    million drawn by seed 0 up to a million of each."""
+    """(impostor cosines, genuine cosines) of pairs of probes: of all pairs, or of two million
+    random ones with seed 0, and at most a million of each kind."""
     number = np.unique(np.asarray(people, object), return_inverse=True)[1]
     if len(unit) ** 2 <= 4 * _PAIRS:
         first, second = np.triu_indices(len(unit), 1)

@@ -1,5 +1,5 @@
-"""Thresholds where a gallery has none of its own: from how alike strangers are to a network, as measured on
-other people once and shipped, or by a run on the people it was tested on."""
+"""Default thresholds for galleries without calibration, from a network's error rates on other
+people: measured once and shipped with the library, or measured on a run's test people."""
 
 from __future__ import annotations
 
@@ -19,30 +19,31 @@ if TYPE_CHECKING:
     from maskedface.training import Run
 
 FPIR, FAR = 0.01, 0.001
-"""What thresholds are chosen for by default: one in a hundred strangers' faces gets a name, one in a
-thousand pairs of strangers passes."""
+"""The rates for which thresholds are chosen by default: one in a hundred strangers' faces gets a
+name, and one in a thousand pairs of strangers is accepted."""
 
 UNLIKE = 0.05
-"""Two faces less alike than all but this share of one person's pairs are probably two people's."""
+"""False non-match rate below which two faces are probably different people's."""
 
 _FILE = os.path.join(os.path.dirname(__file__), "default_rates.json")
 
 
 @dataclasses.dataclass(frozen=True)
 class Likelihood:
-    """How often other pairs are as alike as two faces are, or less.
+    """Error rates at the similarity of two faces, as measured on other people.
 
     Attributes:
-        condition: which of the two faces wear a mask: "both unmasked", "one masked" or "both masked"; where
-            it is not known whether somebody was enrolled with a mask, the two that may be, joined by
-            " or ".
-        false_match_rate: float in (0, 1]: at most this share of strangers' pairs is as alike or more, of
-            the data set in which it is highest.
-        is_least: bool, whether it is the lowest rate that was told there: it may be lower.
-        false_non_match_rate: float in [0, 1]: at most this share of one person's pairs is as alike or less,
-            of the data set in which it is highest.
-        by_data: {data set: its false match rate}.
-        source: str, what was measured.
+        condition: which of the two faces wear a mask: "both unmasked", "one masked" or "both
+            masked". If it is unknown whether somebody was enrolled with a mask, the two possible
+            ones joined by " or ".
+        false_match_rate: float in (0, 1], upper bound of the share of impostor pairs that are
+            at least this similar, in the data set where it is highest.
+        is_least: bool, whether this is the lowest rate that was measurable; the true one may be
+            lower.
+        false_non_match_rate: float in [0, 1], upper bound of the share of genuine pairs that are
+            at most this similar, in the data set where it is highest.
+        by_data: {data set: false match rate}.
+        source: str, the data that was measured.
     """
 
     condition: str
@@ -53,7 +54,7 @@ class Likelihood:
     source: str
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values."""
+        """Returns a JSON-serializable dict."""
         return {**dataclasses.asdict(self), "by_data": dict(self.by_data)}
 
 
@@ -62,9 +63,9 @@ class DefaultRates:
     """A network's error rates on people that it was not trained on.
 
     Args:
-        rates: {condition: the `PairRates` of each data set}. The worst of them counts: a network that tells
-            the people of one data set well apart may not do so with another's.
-        source: str, what was measured, for a reader.
+        rates: {condition: the `PairRates` of each data set}. The worst data set counts, as a
+            network may separate the people of one data set better than those of another.
+        source: str, a description of the measured data.
 
     >>> from maskedface.recognition.default_rates import shipped_rates
     >>> dlib = shipped_rates()["dlib"]
@@ -79,14 +80,14 @@ class DefaultRates:
     __repr__ = short_repr
 
     def likelihood(self, cosine: float, conditions: Iterable[Condition]) -> Likelihood | None:
-        """How alike other pairs are.
+        """The error rates at a similarity.
 
         Args:
-            cosine: float in [-1, 1], of two faces.
-            conditions: the condition of the pair, or all that it may be: the worst counts.
+            cosine: float in [-1, 1], the cosine similarity of two faces.
+            conditions: the condition of the pair, or all possible ones, of which the worst counts.
 
         Returns:
-            The `Likelihood`; None where nothing was measured under one of the conditions.
+            The `Likelihood`; None if one of the conditions was not measured.
         """
         known = [(condition, self.rates.get(condition, ())) for condition in conditions]
         if not known or not all(tables for _, tables in known):
@@ -108,14 +109,14 @@ class DefaultRates:
         )
 
     def threshold(self, rate: float, conditions: Iterable[Condition]) -> float | None:
-        """The cosine from which at most this share of strangers' pairs is as alike or more.
+        """The lowest cosine similarity with at most this false match rate.
 
         Args:
             rate: float in (0, 1].
             conditions: as for `likelihood`.
 
         Returns:
-            float in [-1, 1]; None where a data set has too few pairs to tell the rate.
+            float in [-1, 1]; None if a data set has too few pairs to measure the rate.
         """
         tables = [self.rates.get(condition, ()) for condition in conditions]
         found = [table.threshold(rate) for of in tables for table in of]
@@ -125,13 +126,13 @@ class DefaultRates:
         return max(known) if len(known) == len(found) else None
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, which `DefaultRates.from_dict` takes back."""
+        """Returns a JSON-serializable dict; `DefaultRates.from_dict` restores it."""
         rates = {name: [table.to_dict() for table in of] for name, of in self.rates.items()}
         return {"source": self.source, "rates": rates}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> DefaultRates:
-        """What `to_dict` gave."""
+        """Restores the result of `to_dict`."""
         rates = {
             condition: tuple(map(PairRates.from_dict, values["rates"].get(condition, ())))
             for condition in CONDITIONS
@@ -141,8 +142,8 @@ class DefaultRates:
 
 @functools.cache
 def shipped_rates() -> dict[str, DefaultRates]:
-    """{network: its rates} of the networks whose weights anybody can get
-    (`tools/measure_default_thresholds.py` measures them)."""
+    """{network: its rates} for networks with freely available weights, measured by
+    `tools/measure_default_thresholds.py`."""
     return {name: DefaultRates.from_dict(one) for name, one in _shipped().items()}
 
 
@@ -150,10 +151,10 @@ def shipped_rates_of(fingerprint: str) -> DefaultRates | None:
     """The shipped rates of a network.
 
     Args:
-        fingerprint: of its embedder (`engines.Embedder`).
+        fingerprint: the fingerprint of its embedder (`engines.Embedder`).
 
     Returns:
-        Its `DefaultRates`, or None where none are shipped.
+        Its `DefaultRates`, or None if none are shipped.
     """
     for name, one in _shipped().items():
         if one["fingerprint"] == fingerprint:
@@ -162,13 +163,13 @@ def shipped_rates_of(fingerprint: str) -> DefaultRates | None:
 
 
 def run_rates(run: Run) -> DefaultRates | None:
-    """The rates of a run's network on the people it was tested on, where it was not trained on them.
+    """The error rates of a run's network on its test people, if they are unseen identities.
 
     Args:
-        run: finished.
+        run: a finished run.
 
     Returns:
-        Its `DefaultRates`; None of a run that was tested on the people it was trained on.
+        Its `DefaultRates`; None if the run was tested on people it was trained on.
 
     Raises:
         ValueError: if the run's files were changed.

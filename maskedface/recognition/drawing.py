@@ -1,4 +1,4 @@
-"""The annotated picture: a box and a name at every face."""
+"""Draws boxes and names on photographs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from maskedface.recognition.faces import Identity
 from maskedface.recognition.photo import Photo, read_photo
 
 MAX_SIDE = 2048  # pixels of the longer side; larger photographs are scaled down
-# Told apart by people who see no red or green (Okabe and Ito 2008): blue, and vermilion.
+# Blue and vermilion, distinguishable with color vision deficiency (Okabe and Ito 2008).
 _GOOD, _OTHER = (0, 114, 178), (213, 94, 0)
 
 
 class LabeledFace(NamedTuple):
-    """A box (left, top, right, bottom, in pixels), words beside it, and whether they are good news."""
+    """A box (left, top, right, bottom, in pixels), its text, and whether the outcome is
+    positive."""
 
     box: tuple[float, float, float, float]
     words: str
@@ -27,15 +28,15 @@ class LabeledFace(NamedTuple):
 
 
 def draw_faces(photo: Photo, faces: Sequence[LabeledFace]) -> np.ndarray:
-    """Draws a box and words at faces of a photograph.
+    """Draws a box and a text for each of a photograph's faces.
 
     Args:
         photo: the photograph: an image file's path or bytes, a PIL image, or an RGB array.
-        faces: boxes in its pixels, words, and whether the words are good news.
+        faces: boxes in pixels of the photograph, their texts, and whether the outcome is positive.
 
     Returns:
-        uint8 array, shape (height, width, 3): the picture, scaled down to 2,048 px at most. Good news
-        is blue, other orange.
+        uint8 array, shape (height, width, 3), RGB: the picture, scaled down to at most 2,048 px a
+        side. Positive outcomes are blue, others orange.
     """
     image = read_photo(photo).image
     picture = Image.fromarray(image)
@@ -59,18 +60,18 @@ def draw_faces(photo: Photo, faces: Sequence[LabeledFace]) -> np.ndarray:
 
 
 def draw_identities(photo: Photo, identities: Sequence[Identity]) -> np.ndarray:
-    """Draws who is who onto a photograph: name or "unknown", score of the most alike, mask.
+    """Draws identities on a photograph: name or "unknown", the highest score, and mask.
 
     Args:
         photo: the photograph: an image file's path or bytes, a PIL image, or an RGB array.
         identities: from `Recognizer.identify`, whose boxes are in its pixels.
 
     Returns:
-        uint8 array, shape (height, width, 3), RGB: the picture, scaled down to 2,048 px a side at most;
-        blue boxes have a name, orange ones are unknown.
+        uint8 array, shape (height, width, 3), RGB: the picture, scaled down to at most 2,048 px a
+        side; blue boxes have a name, orange ones are unknown.
 
     Raises:
-        ImageError, OSError: if it is no image, damaged or too large, or the file cannot be read.
+        ImageError, OSError: if it is not an image, is damaged or too large, or cannot be read.
 
     >>> import keras
     >>> from maskedface import recognition, synthetic

@@ -1,4 +1,4 @@
-"""The faces of an index as a recognizer embeds, enrolls and scores them."""
+"""Embeds the faces of an index with a recognizer."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 def embed_index(
     recognizer: Recognizer, index: FaceIndex, *, templates: bool = True, progress: bool = False
 ) -> EmbeddedFaces:
-    """The faces of an index as a recognizer embeds, enrolls and scores them.
+    """Embeds the faces of an index with a recognizer, as it would enroll and score them.
 
     Args:
-        recognizer: its gallery says how many masks are drawn on those enrolled, and has the cohort.
-        index: the faces; each lies where its row says, or is the whole image.
-        templates: whether to draw those masks, where there are any; False for pairs, which enroll nobody.
-        progress: whether a progress bar is drawn, on stderr.
+        recognizer: its gallery sets the number of masks drawn at enrollment, and the cohort.
+        index: the faces, located by their rows' landmarks or alignment, else whole images.
+        templates: whether to also make templates with drawn masks, if the gallery has any; False
+            for pairs, where nobody is enrolled.
+        progress: whether to show a progress bar on stderr.
 
     Returns:
-        `evaluation.EmbeddedFaces`, in the rows' order.
+        `evaluation.EmbeddedFaces`, in the order of the rows.
 
     Raises:
         ImageError, OSError: as `datasets.read_aligned_faces`.
@@ -56,12 +57,12 @@ def embed_index(
 def with_masks(
     recognizer: Recognizer, chips: np.ndarray, embeddings: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What a recognizer's gallery keeps of unmasked faces, and what they are under a drawn mask.
+    """The templates of unmasked faces with drawn masks, and the faces' embeddings under one.
 
     Args:
-        recognizer: its gallery says how many masks are drawn, at least 1.
+        recognizer: its gallery sets the number of drawn masks, at least 1.
         chips: uint8 array, shape (faces, size, size, 3), the network's input.
-        embeddings: float array, shape (faces, features), theirs.
+        embeddings: float array, shape (faces, features), the embeddings of the chips.
 
     Returns:
         As `masking.masked_templates`.

@@ -1,4 +1,4 @@
-"""What is to embed in place of Keras."""
+"""The choice of an inference engine instead of Keras."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """What embeds in place of Keras, and on which faces it is compared with Keras.
+    """An inference engine for embeddings, and the faces on which it is compared with Keras.
 
     >>> from maskedface import recognition
     >>> recognition.EngineChoice("openvino").precision
     'float32'
 
     Args:
-        engine: a key of `engines.ENGINES`, or "auto", the fastest that is near enough.
-        precision: "float32", "bfloat16" or "int8"; of "auto" the least exact that it may take.
-        faces: real faces of people, as a `FaceIndex`, for the comparison and for int8, of whom nothing is
-            reported; None: of a run its training faces, where they are there still; else, but for int8,
-            drawn ones.
-        tolerance: float in [0, 1], the share of rank-1 on those faces that int8 may lose.
+        engine: a key of `engines.ENGINES`, or "auto", the fastest that is accurate enough.
+        precision: "float32", "bfloat16" or "int8"; for "auto" the lowest that it may select.
+        faces: a `FaceIndex` of real faces for the comparison and for int8 calibration, of people on
+            whom no results are reported. None uses a run's training faces if they still exist, else
+            drawn faces, except for int8.
+        tolerance: float in [0, 1], by how much int8 may lower the rank-1 accuracy on these faces.
 
     Raises:
-        ValueError: if a word is none of these, or the processor cannot compute so.
-        ModuleNotFoundError: if the engine is not installed; the message has the pip line.
+        ValueError: if an argument has another value, or the processor does not support the
+            precision.
+        ModuleNotFoundError: if the engine is not installed; the message has the pip command.
     """
 
     engine: str = "keras"
@@ -39,12 +40,12 @@ class EngineChoice:
     def __post_init__(self) -> None:
         if self.is_keras:
             return
-        # The engines import Keras, which a recognizer may do without.
+        # Imported late: the engines import Keras, which a recognizer does not always need.
         from maskedface.engines.registry import check_engine
 
         check_engine(self.engine, self.precision)
 
     @property
     def is_keras(self) -> bool:
-        """Whether the network stays as it is."""
+        """Whether the network is run by Keras in float32, unchanged."""
         return (self.engine, self.precision) == ("keras", "float32")

@@ -1,4 +1,4 @@
-"""The people of a gallery at one moment: never changed, so that threads may read it while others write."""
+"""An immutable snapshot of a gallery's people, which threads may read while others write."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from maskedface.recognition.search import ExactSearch
 from maskedface.reprs import short_repr
 
 Keep = Literal["mean", "all"]
-_NOTHING = 1e-6  # a sum of unit vectors this short has no direction but rounding's
+_NOTHING = 1e-6  # a sum of unit vectors this short has only a direction from rounding
 
 
 class Compared(NamedTuple):
-    """A probe beside a row of an enrolled person's.
+    """A probe compared with a row of an enrolled person.
 
     Attributes:
-        cosine: float in [-1, 1], of the two.
-        length: float in (0, 1], of the mean that the row was before it was scaled to length 1: the mean
-            cosine to the faces that it is of is the product of both.
-        offset: float, what a cohort takes off the cosine; 0 without one.
-        is_unmasked: bool, whether all the person's faces are known to wear no mask.
+        cosine: float in [-1, 1], the cosine similarity of the two.
+        length: float in (0, 1], the length of the mean embedding before it was scaled to length 1;
+            times `cosine` it is the mean cosine to the enrolled faces.
+        offset: float, what cohort score normalization subtracts from the cosine; 0 without a
+            cohort.
+        is_unmasked: bool, whether all the person's faces are known to be unmasked.
     """
 
     cosine: float
@@ -38,21 +39,22 @@ class Compared(NamedTuple):
     is_unmasked: bool
 
     def score(self, mean_cosine: float) -> float:
-        """The score (`Candidate.score`) of a probe with this mean cosine to the faces of the row."""
+        """The score (`Candidate.score`) of a probe with this mean cosine to the row's faces."""
         return mean_cosine / self.length - self.offset
 
 
 @dataclass(frozen=True, eq=False)
 class Enrolled:
-    """People, and what is kept of their faces.
+    """People and their templates.
 
     Args:
-        faces: {person: how many of their faces were enrolled}.
-        templates: the rows, of unit length, and the cohort they are compared with.
-        lengths: float32 array, shape (rows,), > 0: of the sum of unit vectors that a row is.
-        person: int32 array, shape (rows,), rising from 0 without a gap: whose row each is.
-        photos: {person: the photographs remembered of them}; of some faces there may be none.
-        unmasked: {person: how many of their faces are known to have worn no mask}.
+        faces: {person: number of enrolled faces}.
+        templates: the rows, of unit length, and the cohort for score normalization.
+        lengths: float32 array, shape (rows,), > 0: length of the sum of unit vectors behind each
+            row.
+        person: int32 array, shape (rows,), ascending from 0 without gaps: the person of each row.
+        photos: {person: their remembered photographs}, which may be fewer than the faces.
+        unmasked: {person: number of faces known to be unmasked}.
     """
 
     faces: dict[str, int] = field(default_factory=dict)
@@ -70,7 +72,7 @@ class Enrolled:
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
-        """The people, by their number."""
+        """The people's names, indexed by number."""
         return tuple(self.faces)
 
     @functools.cached_property
@@ -85,23 +87,23 @@ class Enrolled:
 
     @property
     def owners(self) -> list[str]:
-        """Whose each row is."""
+        """The person of each row."""
         return [self.names[number] for number in self.person]
 
     @functools.cached_property
     def index(self) -> ExactSearch:
-        """What searches them."""
+        """The search index over all rows."""
         return ExactSearch(self.templates, self.person)
 
     def compared(self, person: str, probe: np.ndarray) -> Compared:
-        """How alike a probe is to somebody's faces one by one, whatever is kept of them.
+        """Compares a probe with an enrolled person.
 
         Args:
-            person: who is among them.
+            person: an enrolled person.
             probe: float array, shape (features,), of unit length.
 
         Returns:
-            A `Compared`, of the person's row that has the highest score.
+            A `Compared` for the person's row with the highest score.
         """
         rows = np.flatnonzero(self.person == self.numbers[person])
         cosines = (self.rows[rows] @ probe).clip(-1, 1)
@@ -116,8 +118,8 @@ class Enrolled:
         )
 
     def genuine(self) -> np.ndarray:
-        """About the cosine of another face of theirs to each person's mean, from how alike their faces are:
-        float64 array, one number for each person with two faces or more."""
+        """Estimated genuine cosines of a new face to each person's mean, from the similarity of
+        their faces: float64 array, one value per person with at least two faces."""
         sums = np.zeros((len(self.names), self.rows.shape[1]))
         np.add.at(sums, self.person, self.rows * self.lengths[:, None])
         count, squares = (
@@ -126,7 +128,7 @@ class Enrolled:
         )
         several = (count > 1) & (squares > _NOTHING)
         count, squares = count[several], squares[several]
-        # The mean cosine of two of a person's faces.
+        # The mean cosine of two faces of a person.
         alike = (squares - count) / (count * (count - 1))
         return np.asarray((count * alike / np.sqrt(squares)).clip(-1, 1))
 
@@ -138,20 +140,17 @@ class Enrolled:
         photos: Sequence[Remembered | None],
         unmasked: Sequence[bool],
     ) -> Enrolled:
-        """These people with more faces.
+        """Returns these people with faces added.
 
         Args:
-            people: whom each row shows.
+            people: the person of each row.
             unit: float32 array, shape (faces, features), of unit length.
             keep: as for `Gallery`.
-            photos: what is remembered of the photograph of each face.
-            unmasked: whether each is known to wear no mask.
-
-        Returns:
-            All of them.
+            photos: the remembered photograph of each face, or None.
+            unmasked: whether each face is known to be unmasked.
 
         Raises:
-            ValueError: if "mean" keeps a person's faces, and they cancel each other.
+            ValueError: if `keep` is "mean" and a person's embeddings cancel each other.
         """
         faces, remembered, bare = dict(self.faces), dict(self.photos), dict(self.unmasked)
         for name, photo, is_bare in zip(people, photos, unmasked, strict=True):
@@ -169,13 +168,13 @@ class Enrolled:
         return Enrolled(faces, templates, lengths, person, remembered, bare).grouped(keep)
 
     def grouped(self, keep: Keep) -> Enrolled:
-        """The same people, the rows of each, which may lie anywhere, brought together.
+        """Returns the same people with the rows of each person made contiguous.
 
         Args:
-            keep: as for `Gallery`; "mean" makes one row of a person's.
+            keep: as for `Gallery`; "mean" merges a person's rows into one.
 
         Raises:
-            ValueError: if "mean" keeps a person's rows, and they cancel each other.
+            ValueError: if `keep` is "mean" and a person's rows cancel each other.
         """
         person, rows, lengths = self.person, self.rows, self.lengths
         if keep == "mean":
@@ -195,7 +194,7 @@ class Enrolled:
         )
 
     def without(self, person: str) -> Enrolled:
-        """These people but one, who is among them."""
+        """Returns these people without one of them."""
         number = self.numbers[person]
         kept = self.person != number
         rest = self.person[kept]
@@ -206,7 +205,7 @@ class Enrolled:
         return Enrolled(faces, self.templates.only(kept), self.lengths[kept], rest, photos, bare)
 
     def remembering(self, how: Remember) -> Enrolled:
-        """These people, with less remembered of their photographs.
+        """Returns these people with less stored about their photographs.
 
         Args:
             how: as for `remembered.thinned`.
@@ -219,14 +218,14 @@ class Enrolled:
 
 
 def from_file(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Enrolled:
-    """The people of a gallery's file; those whom a version before took for two, as their names were spelt
-    in two of Unicode's forms, are one.
+    """The people of a gallery's file. People whom an older version stored twice, under two Unicode
+    forms of their name, are merged.
 
     Args:
-        facts, arrays: as `gallery_file.read` gives them.
+        facts, arrays: the results of `gallery_file.read`.
 
     Raises:
-        ValueError: if a name is none, or as `Enrolled.grouped`.
+        ValueError: if a name is invalid, or as `Enrolled.grouped`.
     """
     rows, lengths, person = (arrays[name] for name in ("rows", "lengths", "person"))
     names = [person_name(name) for name in facts["people"]]

@@ -1,4 +1,4 @@
-"""Faces to enroll, from photographs or from those that another gallery remembers."""
+"""Faces to enroll, from photographs or from the photographs that another gallery remembers."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _SIZE = operator.attrgetter("size")
 
 @dataclass(frozen=True, eq=False)
 class EnrolledPhoto:
-    """What became of a photograph to enroll.
+    """Result for one photograph to enroll.
 
     Attributes:
-        path: str, the file; "" for a crop that a gallery kept without, and where nothing is remembered.
-        person: str, whom it shows.
-        face: the `EmbeddedFace`; None where there is none.
-        error: str, why there is none: the file is no image, is gone, is another one now, or does not show
-            one face; "" where there is one.
+        path: str, the file; "" for a stored crop without a path, or if nothing is remembered.
+        person: str, the person it shows.
+        face: the `EmbeddedFace`, or None.
+        error: str, why there is no face: the file is not an image, is missing, has changed, or does
+            not show one face; else "".
     """
 
     path: str
@@ -50,18 +50,18 @@ class EnrolledPhoto:
     __repr__ = short_repr
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values: "path", "person", "error", "face" (None where there is none)."""
+        """Returns a JSON-serializable dict: "path", "person", "error", "face" (or None)."""
         face = None if self.face is None else self.face.to_dict()
         return {"path": self.path, "person": self.person, "error": self.error, "face": face}
 
 
 class Probes(NamedTuple):
-    """Faces to choose a gallery's thresholds on.
+    """Faces for calibrating a gallery's thresholds.
 
     Attributes:
-        embeddings, people, photos: of each: what it is compared by, whom it shows, and a number of the
-            photograph, equal for near-identical ones.
-        has_covered: bool, whether some are under a drawn mask.
+        embeddings, people, photos: each face's embedding, person, and photograph number, which is
+            equal for near-duplicates.
+        has_covered: bool, whether some faces are under a drawn mask.
     """
 
     embeddings: list[np.ndarray]
@@ -71,19 +71,19 @@ class Probes(NamedTuple):
 
 
 def photos_of_people(places: Iterable[str], person: str | None = None) -> dict[str, str]:
-    """The photographs of people's folders.
+    """Lists the photographs in people's folders.
 
     Args:
-        places: image files and folders. Without a person each is a folder with a folder a person in it.
-        person: whom all of them show.
+        places: image files and folders. Without `person`, folders that have one folder per person.
+        person: the person on all photographs.
 
     Returns:
-        {photograph: whom it shows}.
+        {photograph: person}.
 
     Raises:
         FileNotFoundError: if a place does not exist.
-        ValueError: if there is no photograph, one lies in no person's folder, a folder's name is no
-            person's, or holds a data set's people.
+        ValueError: if there is no photograph, one is not in a person's folder, a folder's name is
+            not a person's name, or a folder is a data set's and not a person's.
     """
     if person is not None:
         return dict.fromkeys(photo_files(*places), person_name(person))
@@ -95,7 +95,7 @@ def photos_of_people(places: Iterable[str], person: str | None = None) -> dict[s
             folder = os.path.relpath(path, place).split(os.sep)[0]
             if not os.path.isdir(os.path.join(place, folder)) or not os.path.isdir(place):
                 raise ValueError(
-                    "a photograph must lie in a person's folder, or a person be given. "
+                    "a photograph must be in a person's folder, or a person must be given. "
                     f"Received: {path!r}"
                 )
             found[path] = person_name(folder)
@@ -103,12 +103,12 @@ def photos_of_people(places: Iterable[str], person: str | None = None) -> dict[s
 
 
 class PhotoToEnroll(NamedTuple):
-    """A photograph of one person, as it was read.
+    """A photograph of one person, after reading.
 
     Attributes:
-        file: its pixels, and the file that they came from.
-        faces: where a gallery remembers its face; None where it is to be found.
-        photo: what the gallery remembers of it; None of a photograph that is new.
+        file: its pixels and the file they came from.
+        faces: the face's location as another gallery remembers it; None if it must be detected.
+        photo: the other gallery's `Remembered`; None for a new photograph.
     """
 
     file: PhotoFile
@@ -117,7 +117,7 @@ class PhotoToEnroll(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of its pixels."""
+        """The size of its pixels in bytes."""
         return self.file.image.nbytes
 
 
@@ -125,7 +125,7 @@ def read_to_enroll(photo: Photo | Remembered) -> PhotoToEnroll:
     """Reads a photograph to enroll.
 
     Args:
-        photo: the photograph, or what another gallery remembers of one (of its `photos`).
+        photo: the photograph, or a `Remembered` one of another gallery (from its `photos`).
 
     Raises:
         ImageError, OSError, ValueError: as `read_photo` and `Remembered.read`.
@@ -144,7 +144,7 @@ def read_to_enroll(photo: Photo | Remembered) -> PhotoToEnroll:
 def face_to_enroll(
     recognizer: Recognizer, photo: Photo | Remembered, *, enroll: bool = True
 ) -> EmbeddedFace:
-    """The face of a photograph of one person, with what the recognizer's gallery keeps of it.
+    """Embeds the face of a photograph of one person for the recognizer's gallery.
 
     Args:
         recognizer, enroll: as for `faces_to_enroll`.
@@ -167,17 +167,17 @@ def face_to_enroll(
 def faces_to_enroll(
     recognizer: Recognizer, photos: Sequence[PhotoToEnroll], *, enroll: bool = True
 ) -> list[EmbeddedFace | FaceError]:
-    """The faces of photographs of one person each, with what the recognizer's gallery keeps of them.
+    """Embeds the faces of photographs of one person each for the recognizer's gallery.
 
     Args:
         recognizer: with the gallery.
-        photos: as they were read.
-        enroll: False for strangers', of which nothing is kept.
+        photos: the photographs, after reading.
+        enroll: False for strangers, of whom nothing is stored.
 
     Returns:
-        The faces with `hashes` and `photo`, and with `template` and `covered` where the gallery wants drawn
-        masks, one does not seem to wear one already, and somebody found its mouth (not "whole image"); in
-        place of one a `FaceError` where a photograph does not show one face.
+        For each photograph its face, or a `FaceError` if it does not show one face. Faces have
+        `hashes` and `photo`; and also `template` and `covered`, if the gallery uses drawn masks,
+        the face does not already seem masked, and its position is known (not "whole image").
 
     Raises:
         ValueError, ModuleNotFoundError: as `Recognizer.find`.
@@ -218,15 +218,15 @@ def _embedded(
 
 def _kept(photo: PhotoToEnroll, face: EmbeddedFace, how: Remember) -> Remembered | None:
     if photo.photo is not None and photo.photo.crop and how == "crops":
-        return photo.photo  # not a JPEG file of a JPEG file
+        return photo.photo  # avoids compressing a JPEG again
     return remembered(photo.file, face, how)
 
 
 def _found(
     recognizer: Recognizer, photos: Sequence[PhotoToEnroll]
 ) -> list[tuple[DetectedFace, ...]]:
-    """The faces of each, searched for where no gallery remembers its own; of a remembered photograph as
-    they were then, whatever this recognizer takes for aligned."""
+    """The faces of each photograph: detected, or for a remembered photograph those of its
+    enrollment, whatever this recognizer's `aligned_to` is."""
     found: list[tuple[DetectedFace, ...]] = [photo.faces or () for photo in photos]
     unknown = [row for row, photo in enumerate(photos) if photo.faces is None]
     for again in (False, True):
@@ -264,19 +264,19 @@ def read_people(
     enroll: bool = True,
     progress: bool = True,
 ) -> list[EnrolledPhoto]:
-    """The faces of photographs of one person each, before anybody is enrolled by them.
+    """Reads and embeds photographs of one person each, without enrolling anybody.
 
     Args:
-        recognizer: whose gallery says what is kept of each.
-        person_of: {photograph: whom it shows}, of `photos_of_people`.
-        enroll: False for strangers, of whom nothing is kept.
-        progress: whether a progress bar is drawn, on stderr.
+        recognizer: its gallery determines what is stored of each face.
+        person_of: {photograph: person}, from `photos_of_people`.
+        enroll: False for strangers, of whom nothing is stored.
+        progress: whether to show a progress bar on stderr.
 
     Returns:
-        One a photograph, in order.
+        One `EnrolledPhoto` per photograph, in order.
 
     Raises:
-        ModuleNotFoundError: if the detector wants a package that is not installed.
+        ModuleNotFoundError: if the detector needs a package that is not installed.
     """
     return [
         EnrolledPhoto(path, person_of[path], face, error)
@@ -294,7 +294,7 @@ def read_people(
 def faces_again(
     recognizer: Recognizer, gallery: Gallery, *, progress: bool = True
 ) -> list[EnrolledPhoto]:
-    """The faces of the photographs that a gallery remembers, before anybody is enrolled by them.
+    """Reads and embeds the photographs that a gallery remembers, without enrolling anybody.
 
     Args:
         recognizer, gallery, progress: as for `enroll_again`.
@@ -326,21 +326,21 @@ def faces_again(
 def enroll_again(
     recognizer: Recognizer, gallery: Gallery, *, progress: bool = True
 ) -> tuple[EnrolledPhoto, ...]:
-    """Enrolls the people of another gallery by the photographs that it remembers: how a gallery gets
-    another network. What it kept a crop of is taken from that, all else from the file where it lay. The
-    thresholds are to be chosen anew (`Gallery.calibrate`).
+    """Enrolls the people of another gallery from the photographs that it remembers, for example to
+    change the network. Stored crops are used if there are any, else the original files. Choose new
+    thresholds afterwards (`Gallery.calibrate`).
 
     Args:
-        recognizer: with the new network; those enrolled join those in its gallery.
-        gallery: of any network; it is left as it is.
-        progress: whether a progress bar is drawn, on stderr.
+        recognizer: with the new network; the people are added to its gallery.
+        gallery: a gallery of any network; it is not changed.
+        progress: whether to show a progress bar on stderr.
 
     Returns:
-        An `EnrolledPhoto` a photograph, and one for each person of whom none is remembered: `path`,
-        `person`, `face`, and `error`, why there is no face, "" where there is one.
+        One `EnrolledPhoto` per photograph, and one for each person without remembered photographs:
+        `path`, `person`, `face`, and `error`, why there is no face, or "".
 
     Raises:
-        ModuleNotFoundError: if the detector wants a package that is not installed.
+        ModuleNotFoundError: if the detector needs a package that is not installed.
 
     >>> import keras
     >>> from maskedface import recognition, synthetic
@@ -361,11 +361,11 @@ def enroll_again(
 
 
 def enroll_rows(gallery: Gallery, rows: Iterable[EnrolledPhoto]) -> None:
-    """Adds those who have a face; where nobody has, nothing happens.
+    """Enrolls the photographs that have a face.
 
     Args:
-        gallery: changed in place.
-        rows: as `read_people` and `faces_again` give them.
+        gallery: the gallery, changed in place.
+        rows: results of `read_people` or `faces_again`.
 
     Raises:
         ValueError: as `Gallery.enroll`.
@@ -377,11 +377,12 @@ def enroll_rows(gallery: Gallery, rows: Iterable[EnrolledPhoto]) -> None:
 
 
 def threshold_probes(rows: Sequence[EnrolledPhoto]) -> Probes:
-    """What thresholds can be chosen on: the faces, unmasked and, where masks are drawn, under one too, as
-    unmasked faces alone would choose a threshold that lets masked strangers in.
+    """The probes for calibration: the faces, and if the gallery uses drawn masks also the same
+    faces under a mask, because thresholds chosen on unmasked faces alone accept masked strangers
+    too often.
 
     Args:
-        rows: as `read_people` and `faces_again` give them.
+        rows: results of `read_people` or `faces_again`.
     """
     seen = [(row.face, row.person) for row in rows if row.face is not None]
     photos = photo_groups(np.array([face.hashes for face, _ in seen])).tolist() if seen else []

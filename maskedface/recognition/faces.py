@@ -1,4 +1,4 @@
-"""What is found on a photograph, and what is said of it."""
+"""Faces detected in photographs, and the results of identification and verification."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class FaceError(ValueError):
-    """A photograph in which not exactly one face can be meant: a `ValueError`.
+    """A photograph without a single main face: a `ValueError`.
 
     >>> import keras
     >>> import numpy as np
@@ -37,16 +37,17 @@ class FaceError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class DetectedFace:
-    """A face of a photograph, and where it is.
+    """A face in a photograph, and its location.
 
     Attributes:
         box: (left, top, right, bottom) in pixels of the upright photograph.
-        confidence: float in [0, 1], the detector's; None where none was asked or it found nothing.
-        aligned_by: what found its points ("blazeface+aligner", "aligner", "mtcnn": the detection's source),
-            "alignment" (the photograph is aligned), "whole image" (no face was found, and the whole of
-            it taken as one), or "crop" (a gallery kept it).
-        source: where it is, as for `geometry.chip_matrix`: five points, an alignment, or "".
-        masked: float in [0, 1], how probable it is that mouth and chin are covered.
+        confidence: float in [0, 1], of the detector; None if no detector was used or it found
+            nothing.
+        aligned_by: the source of its landmarks ("blazeface+aligner", "aligner", "mtcnn": the
+            detector), "alignment" (the photograph is aligned), "whole image" (no face was detected,
+            and the whole image is used), or "crop" (stored in a gallery).
+        source: its location, as for `geometry.chip_matrix`: five points, an alignment, or "".
+        masked: float in [0, 1], the probability that mouth and chin are covered.
 
     >>> import keras
     >>> from maskedface import recognition, synthetic
@@ -68,12 +69,13 @@ class DetectedFace:
 
     @property
     def area(self) -> float:
-        """Of the box, in pixels."""
+        """The area of the box, in square pixels."""
         left, top, right, bottom = self.box
         return (right - left) * (bottom - top)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, rounded: "box", "confidence", "aligned_by", "masked"."""
+        """Returns a JSON-serializable dict with rounded values: "box", "confidence", "aligned_by",
+        "masked"."""
         return {
             "box": [round(float(side), 1) for side in self.box],
             "confidence": self.confidence,
@@ -84,15 +86,15 @@ class DetectedFace:
 
 @dataclass(frozen=True, eq=False)
 class EmbeddedFace(DetectedFace):
-    """A face of a photograph, ready to be compared.
+    """A face in a photograph, with its embedding.
 
     Attributes:
         embedding: float32 array, shape (features,), of length 1.
-        template, covered: likewise, of the face with and without drawn masks, and of the face under
-            one, where it is to be enrolled in a gallery that wants them; else None.
-        photo: what the gallery is to remember of the photograph, where it is to be enrolled; else None.
-        hashes: what says which photographs are copies (`datasets.photo_groups`), where thresholds may be
-            chosen on it; else None.
+        template, covered: likewise, the template of the face with and without drawn masks, and the
+            face under one drawn mask, for enrollment in a gallery that uses drawn masks; else None.
+        photo: the `Remembered` photograph, for enrollment; else None.
+        hashes: image hashes that identify copies (`datasets.photo_groups`), for calibration; else
+            None.
     """
 
     embedding: np.ndarray
@@ -105,27 +107,29 @@ class EmbeddedFace(DetectedFace):
 
     @property
     def to_enroll(self) -> np.ndarray:
-        """What a gallery keeps of it: the template, or else the embedding."""
+        """The vector to enroll: the template if there is one, else the embedding."""
         return self.embedding if self.template is None else self.template
 
 
 @dataclass(frozen=True, eq=False)
 class Identity:
-    """Who a face is.
+    """Result of identifying a face.
 
     Attributes:
         face: the `EmbeddedFace`: a `DetectedFace` with its `embedding`, float32 array, shape (features,),
             of length 1.
-        person: str, the most alike person, or "" for "unknown": below the threshold.
-        candidates: the most alike people, the first first; each with `person`, str, and `score`, float in
-            [-1, 1], the cosine, in a gallery with a cohort less what the cohort takes off it.
-        threshold: float, the score from which a face is named, or None; without one nobody is.
-        threshold_from: where it comes from: "given", "gallery" (calibrated), "default" (measured on other
-            people, not calibrated on yours), or "" without one.
-        likelihood: how often pairs of strangers, and of one person, are as alike as the face and the most
-            alike person (`recognition.default_rates.Likelihood`); None where that was never measured.
-        false_positive_rate: float in (0, 1]: at most this share of strangers looks as much like somebody
-            enrolled; None likewise.
+        person: str, the most similar person, or "" for "unknown": below the threshold.
+        candidates: the most similar people, best first; each with `person`, str, and `score`,
+            float: the cosine similarity in [-1, 1], or with a cohort the normalized score in [-2,
+                2].
+        threshold: float, the lowest score for a name; None if there is none, and then nobody is
+            named.
+        threshold_from: its source: "given", "gallery" (calibrated), "default" (measured on other
+            people, not calibrated on yours), or "" without a threshold.
+        likelihood: error rates at the similarity of the face and the most similar person
+            (`recognition.default_rates.Likelihood`); None if they were not measured.
+        false_positive_rate: float in (0, 1], upper bound of the share of strangers who look this
+            much like somebody enrolled; None if it was not measured.
 
     >>> import keras
     >>> from maskedface import recognition, synthetic
@@ -149,9 +153,9 @@ class Identity:
 
     @property
     def verdict(self) -> Literal["named", "cannot tell", "unknown"]:
-        """What is said: "unknown" where the score is too low or there is no threshold; "cannot tell" where
-        it is too low, but many photographs of one person are no more alike, and half of all strangers
-        are less so."""
+        """The decision: "unknown" if the score is too low or there is no threshold; "cannot tell"
+        if it is too low, but many genuine pairs are no more similar, and half of all strangers are
+        less similar."""
         if self.person:
             return "named"
         rate = self.false_positive_rate
@@ -159,15 +163,17 @@ class Identity:
         return "cannot tell" if is_open else "unknown"
 
     def __str__(self) -> str:
-        """In words, as "probably Ada (1 in 1,200 strangers looks this much like somebody enrolled)"."""
+        """The result as text, such as "probably Ada (1 in 1,200 strangers looks this much like
+        somebody enrolled)"."""
         return identity_words(self)
 
     def __repr__(self) -> str:
         return f"<Identity: {self}>"
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values: "person" (None for "unknown"), "verdict", "threshold", "threshold_from",
-        "likelihood" (None where there is none), "false_positive_rate", "candidates", and the face's."""
+        """Returns a JSON-serializable dict: "person" (None for "unknown"), "verdict", "threshold",
+        "threshold_from", "likelihood" (or None), "false_positive_rate", "candidates", and the
+        keys of the face."""
         return {
             "person": self.person or None,
             "verdict": self.verdict,
@@ -182,18 +188,18 @@ class Identity:
 
 @dataclass(frozen=True, eq=False)
 class Verification:
-    """Whether two photographs show one person.
+    """Result of comparing the faces of two photographs.
 
     Attributes:
-        score: float in [-1, 1], the cosine.
-        same: bool, whether it reaches the threshold; None without one, and where a default threshold is not
-            reached by faces that are as alike as many photographs of one person.
+        score: float in [-1, 1], the cosine similarity.
+        same: bool, whether the score reaches the threshold; None without a threshold, and if the
+            score is below a default threshold but as high as that of many genuine pairs.
         threshold: float in [-1, 1], or None.
         faces: the two `EmbeddedFace`s compared.
-        threshold_from: where the threshold comes from: "given", "gallery" (calibrated), "default" (measured
-            on other people, not calibrated on yours), or "" without one.
-        likelihood: how often pairs of strangers, and of one person, are as alike
-            (`recognition.default_rates.Likelihood`); None where that was never measured.
+        threshold_from: the source of the threshold: "given", "gallery" (calibrated), "default"
+            (measured on other people, not calibrated on yours), or "" without one.
+        likelihood: error rates at this similarity (`recognition.default_rates.Likelihood`); None if
+            they were not measured.
 
     >>> import keras
     >>> from maskedface import recognition, synthetic
@@ -214,19 +220,20 @@ class Verification:
 
     @property
     def verdict(self) -> Literal["same", "different", "cannot tell"]:
-        """`same` in a word; "cannot tell" for None."""
+        """`same` as text; "cannot tell" for None."""
         return "cannot tell" if self.same is None else "same" if self.same else "different"
 
     def __str__(self) -> str:
-        """In words, as "probably the same person (1 in 1,200 pairs of strangers look this alike)"."""
+        """The result as text, such as "probably the same person (1 in 1,200 pairs of strangers look
+        this alike)"."""
         return verification_words(self)
 
     def __repr__(self) -> str:
         return f"<Verification: {self}>"
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values: "same", "verdict", "score", "threshold", "threshold_from", "likelihood" (None
-        where there is none), "faces"."""
+        """Returns a JSON-serializable dict: "same", "verdict", "score", "threshold",
+        "threshold_from", "likelihood" (or None), "faces"."""
         return {
             "same": self.same,
             "verdict": self.verdict,

@@ -1,4 +1,4 @@
-"""The people a recognizer knows: enrolled, removed, searched, and kept in one file."""
+"""Galleries: people are enrolled, removed and searched, and stored in one file."""
 
 from __future__ import annotations
 
@@ -37,58 +37,59 @@ _WORDS = (
     "masks",
     "remember",
     "alignment",
-)  # of `Gallery`, in a file
-_SHOWN = 50  # people in a notebook's table
+)  # the arguments of `Gallery` that a file stores
+_SHOWN = 50  # people shown in a notebook's table
 _CHANGING = threading.Lock()  # held while a gallery's people are replaced
 
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
-    """Somebody a face may show.
+    """A candidate for a face's identity.
 
     Attributes:
         person: str, an enrolled person.
-        score: float in [-1, 1], the cosine of the face to them; in a gallery with a cohort less what they
-            have in common with the nearest people of it, in [-2, 2].
+        score: float in [-1, 1], the cosine similarity of the face to the person; with a cohort the
+            normalized score, in [-2, 2].
     """
 
     person: str
     score: float
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values: "person", "score"."""
+        """Returns a JSON-serializable dict: "person", "score"."""
         return {"person": self.person, "score": self.score}
 
 
 class Gallery:
     """People and their embeddings.
 
-    Threads may share one: whoever reads (`search`, `people`, `save`, `calibrate`) sees the people as they
-    are at one moment, and of those who change them (`enroll`, `remove`) one waits for another. Processes
-    have each their own; they change its file one after another under `locks.locked`.
-
-    Names are kept and compared in Unicode's form NFC, without blanks around them (`names.person_name`).
+    Threads may share a gallery: readers (`search`, `people`, `save`, `calibrate`) see a consistent
+    snapshot of the people, and writers (`enroll`, `remove`) wait for each other. Each process has
+    its own copy; processes change the file one after another under `locks.locked`. Names are stored
+    and compared in Unicode form NFC, without surrounding whitespace (`names.person_name`).
 
     Args:
-        fingerprint: str, `Recognizer.fingerprint` of the model that makes the embeddings; "" = of the
-            first `Recognizer` that is given it.
-        keep: "mean" keeps one vector a person, the mean of the unit embeddings of their faces, scaled
-            to length 1; "all" keeps every face's, and a person counts by the most alike of them.
-        source: str, where the model came from: words for a reader, and what the command line loads
-            when it is told no model.
-        cohort: people whom everybody enrolled is compared with (`evaluation.Cohort`), kept in the
-            gallery's file; None for plain cosines.
-        masks: int in [0, 100], how many masks a `Recognizer` draws on each unmasked face that it enrolls,
-            so that it is found under one (`masking.masked_templates`); kept in the file.
-        remember: what a `Recognizer` remembers of each photograph that it enrolls, so that the gallery can
-            be made again with another network (`recognition.enroll_again`): "paths" where it lies and its
-            SHA-256; "crops" the face itself too, a JPEG file of 320 px a side at most; "nothing". Kept
-            in the file, but for those removed.
-        alignment: str, what the model's faces are aligned to, for a model that does not state it; kept in
-            the file. "" = not known.
+        fingerprint: str, `Recognizer.fingerprint` of the model that computes the embeddings; ""
+            means that of the first `Recognizer` that uses the gallery.
+        keep: "mean" stores one template per person, the mean of the unit embeddings of their faces,
+            scaled to length 1; "all" stores every face's embedding, and a person's score is the
+            highest of them.
+        source: str, the name of the model, shown to users; the command line loads it if no model is
+            given.
+        cohort: people for cohort score normalization (`evaluation.Cohort`), stored in the gallery's
+            file; None for plain cosine similarities.
+        masks: int in [0, 100], number of masks that a `Recognizer` draws on each unmasked face that
+            it enrolls, so that masked probes match (`masking.masked_templates`); stored in the
+            file.
+        remember: what a `Recognizer` stores about each photograph that it enrolls, so that the
+            gallery can be rebuilt with another network (`recognition.enroll_again`): "paths", its
+            path and SHA-256; "crops", also the face, as a JPEG file of at most 320 px a side; or
+            "nothing". Stored in the file until the person is removed.
+        alignment: str, the input alignment of a model that does not state it; stored in the file.
+            "" means unknown.
 
     Raises:
-        ValueError: if `keep` or `remember` is none of these, or `masks` out of its range.
+        ValueError: if `keep` or `remember` has another value, or `masks` is out of range.
 
     >>> import numpy as np
     >>> from maskedface import recognition
@@ -111,7 +112,7 @@ class Gallery:
     ) -> None:
         if keep not in get_args(Keep) or not 0 <= masks <= 100:
             raise ValueError(
-                "keep must be 'mean' or 'all', and masks be in [0, 100]. "
+                "keep must be 'mean' or 'all', and masks must be in [0, 100]. "
                 f"Received: keep={keep!r}, masks={masks}{did_you_mean(keep, get_args(Keep))}"
             )
         check_remember(remember)
@@ -119,21 +120,21 @@ class Gallery:
         self.fingerprint, self.keep, self.source = fingerprint, keep, source
         self.calibration: Calibration | None = None
         nobody = Templates(np.empty((0, 0), "float32"), cohort)
-        self._now = Enrolled(templates=nobody)  # replaced as a whole, never changed
+        self._now = Enrolled(templates=nobody)  # replaced as a whole, never modified
 
     @property
     def cohort(self) -> Cohort | None:
-        """The people whom everybody enrolled is compared with."""
+        """The people for cohort score normalization, or None."""
         return self._now.templates.cohort
 
     @property
     def people(self) -> dict[str, int]:
-        """{person: how many of their faces were enrolled}, sorted by name."""
+        """{person: number of enrolled faces}, sorted by name."""
         return dict(sorted(self._now.faces.items()))
 
     @property
     def photos(self) -> dict[str, tuple[Remembered, ...]]:
-        """{person: the photographs remembered of them}, sorted by name; `remember` says what of them."""
+        """{person: their remembered photographs}, sorted by name; see `remember`."""
         return dict(sorted(self._now.photos.items()))
 
     def __len__(self) -> int:
@@ -164,13 +165,13 @@ class Gallery:
         try:
             return isinstance(person, str) and bool(self.known([person_name(person)]))
         except ValueError:
-            return False  # no name at all
+            return False  # not a valid name
 
     def known(self, people: Iterable[str]) -> set[str]:
-        """Those of some people who are enrolled.
+        """Returns those of the people who are enrolled.
 
         Args:
-            people: names, as `names.person_name` gives them.
+            people: names in the form that `names.person_name` returns.
         """
         return {*people} & self._now.faces.keys()
 
@@ -181,14 +182,14 @@ class Gallery:
             fingerprint: str, `Recognizer.fingerprint` of the model.
 
         Raises:
-            ValueError: if it is not the one that made this gallery.
+            ValueError: if the gallery was made with another model.
         """
         if fingerprint != self.fingerprint:
             raise ValueError(
                 "a gallery must be used with the model that made it, "
                 f"{self.source or 'unnamed'} (fingerprint {self.fingerprint}); "
-                "recognition.enroll_again (enroll --gallery NEW --from OLD) makes it anew with another. "
-                f"Received: a model with fingerprint {fingerprint}"
+                "recognition.enroll_again (enroll --gallery NEW --from OLD) rebuilds it with "
+                f"another. Received: a model with fingerprint {fingerprint}"
             )
 
     def enroll(
@@ -198,19 +199,19 @@ class Gallery:
         photos: Sequence[Remembered | None] | None = None,
         unmasked: Sequence[bool] | None = None,
     ) -> None:
-        """Adds faces; those of people already there join what is kept of them. Names that differ from those
-        of others by case alone are said (`logging`, "maskedface"): they are two people.
+        """Adds faces of new people or of people already enrolled. Names that differ only in case
+        are two people, and are logged in a warning ("maskedface").
 
         Args:
-            people: whom each embedding shows, as for `names.person_name`.
+            people: the person of each embedding, as for `names.person_name`.
             embeddings: float array, shape (faces, features).
-            photos: what to remember of the photograph of each (`EmbeddedFace.photo`); by default nothing.
-            unmasked: whether each is known to wear no mask; by default it is not known of any. It decides
-                which of the default thresholds is used where none were calibrated.
+            photos: what to remember about each photograph (`EmbeddedFace.photo`); default: nothing.
+            unmasked: whether each face is known to be unmasked; default: unknown. It selects the
+                default threshold if the gallery is not calibrated.
 
         Raises:
-            ValueError: if lengths or features differ, a name is none, an embedding is not finite or
-                zero, or a mean would be zero.
+            ValueError: if lengths or features differ, a name is invalid, an embedding is not finite
+                or zero, or a mean would be zero.
         """
         names, unit, photos, bare = self._checked(people, embeddings, photos, unmasked)
         with _CHANGING:
@@ -226,20 +227,21 @@ class Gallery:
         photos: Sequence[Remembered | None] | None,
         unmasked: Sequence[bool] | None,
     ) -> tuple[list[str], np.ndarray, list[Remembered | None], list[bool]]:
-        """Names, rows of unit length, photographs and who is unmasked, to enroll, as many of each."""
+        """Validated names, rows of unit length, photographs and unmasked flags, of equal
+        lengths."""
         unit, names = normalized(embeddings), [person_name(name) for name in people]
         if not unit.any(axis=1).all():
             raise ValueError("embeddings must not be zero. Received: a row of zeros")
         if len(unit) != len(names):
             raise ValueError(
-                "people must name somebody for each embedding. "
+                "people must have one name per embedding. "
                 f"Received: {len(names)} people, shape {unit.shape}"
             )
         photos = [None] * len(names) if photos is None else list(photos)
         bare = [False] * len(names) if unmasked is None else list(unmasked)
         if not len(photos) == len(bare) == len(names):
             raise ValueError(
-                "photos and unmasked must be one a face. "
+                "photos and unmasked must have one value per face. "
                 f"Received: {len(photos)} and {len(bare)} for {len(names)} faces"
             )
         for photo in filter(None, photos):
@@ -247,21 +249,21 @@ class Gallery:
         return names, unit, photos, bare
 
     def _check_features(self, unit: np.ndarray, kept: int) -> None:
-        """Refuses rows that cannot be compared with those kept, of so many features; 0 = there are none."""
+        """Refuses rows whose number of features is not `kept`; 0 means that nobody is enrolled."""
         cohort = self.cohort
         features = cohort.people.shape[1] if cohort is not None else kept or unit.shape[1]
         if unit.shape[1] != features:
             raise ValueError(
-                f"embeddings must have {features} features, as the gallery's have. "
+                f"embeddings must have {features} features, as those in the gallery. "
                 f"Received: shape {unit.shape}"
             )
 
     def enroll_faces(self, people: Sequence[str], faces: Sequence[EmbeddedFace]) -> None:
-        """Adds faces with what is kept and remembered of each.
+        """Adds faces with their templates and remembered photographs.
 
         Args:
-            people: whom each face shows.
-            faces: of `recognition.enrollment.face_to_enroll`, at least one.
+            people: the person of each face.
+            faces: at least one result of `recognition.enrollment.face_to_enroll`.
 
         Raises:
             ValueError: as `enroll`.
@@ -271,25 +273,25 @@ class Gallery:
         self.enroll(people, rows, [face.photo for face in faces], bare)
 
     def check_threshold(self, threshold: float | None) -> None:
-        """Refuses a threshold to name from that no score can have.
+        """Refuses a threshold for `identify` that is not a possible score.
 
         Args:
             threshold: float in [-1, 1], with a cohort in [-2, 2]; or None.
 
         Raises:
-            ValueError: if it is another.
+            ValueError: if it is out of range.
         """
         check_threshold(threshold, 1 if self.cohort is None else 2)
 
     def remove(self, person: str) -> None:
-        """Forgets a person and their photographs, but for what a network trained on them knows: its
-        weights, and their mean embedding, nameless, in a cohort.
+        """Removes a person and their remembered photographs. A network that was trained on them is
+        not changed, nor is their anonymous mean embedding in a cohort.
 
         Args:
             person: an enrolled person.
 
         Raises:
-            ValueError: if nobody of that name is enrolled; the message says which names are near.
+            ValueError: if the person is not enrolled; the message suggests similar names.
         """
         name = person_name(person)
         with _CHANGING:
@@ -300,30 +302,31 @@ class Gallery:
         raise unknown_person(person, now.faces)
 
     def remember_from_now(self, remember: Remember) -> None:
-        """Remembers more or less of photographs: of those to come, and no more of those enrolled.
+        """Changes what is remembered about photographs. For photographs already enrolled
+        information is only removed, never added.
 
         Args:
-            remember: as for `Gallery`; "paths" drops the crops that there are, "nothing" all.
+            remember: as for `Gallery`; "paths" drops existing crops, "nothing" drops everything.
 
         Raises:
-            ValueError: if it is none of these.
+            ValueError: if it has another value.
         """
         check_remember(remember)
         with _CHANGING:
             self.remember, self._now = remember, self._now.remembering(remember)
 
     def search(self, embedding: np.ndarray, k: int = 1) -> tuple[Candidate, ...]:
-        """The people most alike, by an exact search (`recognition.search.ExactSearch`).
+        """Finds the most similar people by exact search (`recognition.search.ExactSearch`).
 
         Args:
             embedding: float array, shape (features,).
             k: int >= 1.
 
         Returns:
-            min(k, people) candidates, the most alike first.
+            min(k, people) candidates, the most similar first.
 
         Raises:
-            ValueError: if nobody is enrolled, or the embedding has other features.
+            ValueError: if nobody is enrolled, or the number of features differs.
         """
         now = self._now
         if not now.faces:
@@ -335,17 +338,18 @@ class Gallery:
         )
 
     def compared(self, person: str, embedding: np.ndarray) -> tuple[Compared, int]:
-        """How alike a face is to somebody's faces one by one, and how many templates there are.
+        """Compares a face with an enrolled person.
 
         Args:
-            person: who is enrolled.
+            person: an enrolled person.
             embedding: float array, shape (features,), of unit length.
 
         Returns:
-            (a `recognition.enrolled.Compared`, templates: people, or with `keep="all"` faces).
+            (`recognition.enrolled.Compared`, number of templates: people, or with `keep="all"`
+            faces).
 
         Raises:
-            ValueError: if nobody of that name is enrolled.
+            ValueError: if the person is not enrolled.
         """
         now = self._now
         if person not in now.faces:
@@ -362,25 +366,26 @@ class Gallery:
         source: str,
         photos: Sequence[object] | None = None,
     ) -> Calibration:
-        """Chooses and keeps this gallery's thresholds (`recognition.calibration.calibrate`); who looks like
-        somebody enrolled under another name is named in a warning (`logging`, "maskedface").
+        """Chooses and stores this gallery's thresholds (`recognition.calibration.calibrate`).
+        People who look like somebody enrolled under another name are logged in a warning
+        ("maskedface").
 
         Args:
-            embeddings: float array, shape (probes, features), of strangers, or of people enrolled,
-                who are then compared with everybody else.
-            people: whom each shows.
-            fpir, far: the rates of false positives to choose for, when naming and when verifying.
-            source: str, where the probes came from; kept with the thresholds.
-            photos: of which photograph each is, equal values for copies, which count once; by default equal
-                embeddings are one.
+            embeddings: float array, shape (probes, features), of strangers, or of enrolled people,
+                each of whom is compared with everybody else.
+            people: the person of each embedding.
+            fpir, far: false positive rates to choose thresholds for, of `identify` and of `verify`.
+            source: str, where the probes came from; stored with the thresholds.
+            photos: the photograph of each probe, equal values for copies, which count once; by
+                default equal embeddings are copies.
 
         Returns:
             The `Calibration`, also in `self.calibration`.
 
         Raises:
             ValueError: if a rate is not in (0, 1], there are too few photographs for `fpir`, nobody to
-                compare them with, or a probe is a photograph of somebody enrolled under another name; the
-                thresholds that there were stay.
+                compare them with, or a probe is a photograph of somebody enrolled under another
+                name. The previous thresholds are then kept.
         """
         self.calibration = made = calibrate(
             self._now,
@@ -394,19 +399,19 @@ class Gallery:
         return made
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the gallery to one file, by way of a temporary one: a killed write leaves the old.
+        """Writes the gallery to a file atomically: an interrupted write leaves the old file.
 
         Args:
-            path: the file, by custom `.npz`.
+            path: the file, usually `.npz`.
 
         Raises:
-            ValueError: if what is written could not be read again.
+            ValueError: if the result would not be a valid gallery file.
             OSError: if it cannot be written.
         """
         gallery_file.write(path, *self.to_file())
 
     def to_file(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """The facts and arrays that a gallery's file holds, as they are at one moment."""
+        """The facts and arrays of the gallery's file, as one consistent snapshot."""
         now = self._whole()
         photos, crops = photos_to_file(now.photos.values())
         facts = self.words() | {
@@ -422,21 +427,22 @@ class Gallery:
         return facts, arrays
 
     def _whole(self) -> Enrolled:
-        """Everybody at this moment, with the photographs remembered of them."""
+        """A snapshot of all people, with their remembered photographs."""
         return self._now
 
     def words(self) -> dict[str, Any]:
-        """What is known of the gallery beside its people, as plain values, by name ("fingerprint")."""
+        """The gallery's properties apart from its people, as plain values by name ("fingerprint",
+        ...)."""
         calibration = self.calibration
         known = {name: getattr(self, name) for name in _WORDS}
         return known | {"calibration": calibration and calibration.to_dict()}
 
     @classmethod
     def empty_like(cls, words: Mapping[str, Any], cohort: Cohort | None = None) -> Gallery:
-        """A gallery of nobody, without thresholds.
+        """Makes an empty gallery without thresholds.
 
         Args:
-            words: as `words` gave them of another.
+            words: the result of another gallery's `words`.
             cohort: as for `Gallery`.
         """
         return Gallery(**{name: words[name] for name in _WORDS}, cohort=cohort)
@@ -446,24 +452,24 @@ class Gallery:
         """Reads a gallery.
 
         Args:
-            path: a file that `save` wrote.
+            path: a file written by `save`.
 
         Returns:
             The gallery.
 
         Raises:
-            ValueError: if the file is no gallery, is damaged, or of a later version.
-            FileNotFoundError: if there is no such file.
+            ValueError: if the file is not a gallery, is damaged, or is of a later version.
+            FileNotFoundError: if the file does not exist.
         """
         facts, arrays = gallery_file.read(path)
         gallery = cls(**{name: facts[name] for name in _WORDS})
         gallery._now = from_file(facts, arrays)
         made = Calibration(**facts["calibration"]) if facts["calibration"] else None
-        # A version before could choose one that no cosine reaches.
+        # Older versions could choose one that no cosine reaches.
         if made is not None and made.identify > 1 and gallery.cohort is None:
             logging.getLogger("maskedface").warning(
-                "%s has a threshold that no face reaches, %s: it is taken for 1; choose anew "
-                "(enroll --strangers)",
+                "%s has a threshold that no face can reach, %s: 1 is used instead; calibrate it "
+                "again (enroll --strangers)",
                 shown(os.fspath(path)),
                 made.identify,
             )
@@ -473,7 +479,7 @@ class Gallery:
 
 
 def unknown_person(person: str, people: Iterable[str]) -> ValueError:
-    """The error of a name that is nobody's; it says which of the people's are near."""
+    """The error for a person who is not enrolled, with suggestions of similar names."""
     near = ", ".join(map(repr, near_names(person_name(person), people)))
     return ValueError(
         f"person must be enrolled. Received: person={person!r}{near and f'; enrolled are {near}'}"
@@ -481,7 +487,7 @@ def unknown_person(person: str, people: Iterable[str]) -> ValueError:
 
 
 def check_remember(remember: object) -> None:
-    """Refuses what is none of the ways to remember photographs."""
+    """Refuses a value that is not a `Remember`."""
     if remember not in get_args(Remember):
         raise ValueError(
             f"remember must be one of {get_args(Remember)}. Received: remember={remember!r}"
@@ -490,16 +496,16 @@ def check_remember(remember: object) -> None:
 
 
 def warn_of_case(known: Iterable[str], people: Sequence[str]) -> None:
-    """Says (`logging`, "maskedface") which new names differ from others by case alone.
+    """Logs a warning ("maskedface") for new names that differ from others only in case.
 
     Args:
-        known: who was enrolled before.
-        people: who is now.
+        known: people enrolled before.
+        people: people enrolled now.
     """
     spelt = {name.casefold(): name for name in known}
     for name in dict.fromkeys(people):
         other = spelt.setdefault(name.casefold(), name)
         if other != name and name not in known:
             logging.getLogger("maskedface").warning(
-                "%s and %s differ by case alone: they are two people", shown(other), shown(name)
+                "%s and %s differ only in case: they are two people", shown(other), shown(name)
             )

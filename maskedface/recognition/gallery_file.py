@@ -1,4 +1,4 @@
-"""The gallery's file: one npz of plain arrays, read without pickle and checked before it is used."""
+"""The gallery file format: an npz of plain arrays, read without pickle and validated."""
 
 from __future__ import annotations
 
@@ -19,48 +19,49 @@ from maskedface.recognition.remembered import Remember, photos_from_file, photos
 VERSION = 6  # 1 had no cohort, 2 no masks, 3 no digests, 4 no photographs, 5 not who is unmasked
 _ROWS = {"rows": ("float32", 2), "lengths": ("float32", 1), "person": ("int32", 1)}
 _CROPS = {"crops": ("uint8", 1), "crop_ends": ("int64", 1)}
-_COHORT = {  # where the gallery has one
+_COHORT = {  # if the gallery has a cohort
     "cohort": ("float32", 2),
     "cohort_nearest": ("int64", 0),
     "offsets": ("float32", 1),  # seconds to compute for each 100,000 rows
 }
-_ROUNDING = 1e-3  # of a length or a threshold, as float32 sums in any order give them
+_ROUNDING = 1e-3  # tolerance for lengths and thresholds, as float32 sums depend on the order
 
 
 def write(
     path: str | os.PathLike[str], facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
 ) -> None:
-    """Writes a gallery by way of a temporary file that is on the disk before it takes the name.
+    """Writes a gallery atomically, through a temporary file that is flushed to disk first.
 
     Args:
         path: the file.
-        facts: what `read` gives back, plain values.
-        arrays: "rows", "lengths" and "person", "crops" and "crop_ends", and with a cohort `Cohort.arrays`
-            and "offsets".
+        facts: plain values, which `read` returns.
+        arrays: "rows", "lengths", "person", "crops" and "crop_ends", and with a cohort
+            `Cohort.arrays` and "offsets".
 
     Raises:
         ValueError: if `read` would refuse them.
-        OSError: if it cannot be written; the file that was there stays.
+        OSError: if it cannot be written; an existing file is then kept.
     """
     check(path, facts, arrays, "cohort" in arrays)
     told = {"version": VERSION, **facts, "digests": _digests(arrays)}
     text = json.dumps(told, allow_nan=False).encode()
-    # Biometric data: a new file is for its owner alone. By an open file, as NumPy would add an ending.
+    # Biometric data: only the owner may read a new file. An open file, as NumPy would add an
+    # extension.
     with atomic_write(path, private=True) as partial, open(partial, "wb") as file:
         np.savez(file, facts=np.frombuffer(text, "uint8"), **arrays)  # type: ignore[arg-type]
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Reads a gallery's file, of this version or one before.
+    """Reads a gallery file of this or an older version.
 
     Args:
-        path: a file that `write` wrote.
+        path: a file written by `write`.
 
     Returns:
         (facts, arrays).
 
     Raises:
-        ValueError: if it is no gallery, is damaged, or of a later version.
+        ValueError: if it is not a gallery, is damaged, or is of a later version.
         FileNotFoundError, IsADirectoryError, PermissionError: if it cannot be opened.
     """
     try:
@@ -73,12 +74,12 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
             _check_digests(facts.pop("digests", None), arrays)
     except (DamagedError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
-            f"path must be a gallery's file, whole. Received: {os.fspath(path)!r} ({error})"
+            f"path must be an intact gallery file. Received: {os.fspath(path)!r} ({error})"
         ) from error
     if not 1 <= version <= VERSION:
         raise ValueError(
-            f"a gallery's file must be of version 1 to {VERSION}, which this release reads; one of a "
-            f"later version needs a later release. Received: {os.fspath(path)!r} of version {version!r}"
+            f"a gallery file must be of version 1 to {VERSION}; later versions need a later "
+            f"release of this library. Received: {os.fspath(path)!r} of version {version!r}"
         )
     if version < 5:
         names = facts.get("people")
@@ -110,30 +111,30 @@ def check(
     arrays: Mapping[str, np.ndarray],
     has_cohort: bool,
 ) -> None:
-    """Refuses facts and arrays that are no gallery's.
+    """Refuses facts and arrays that do not make a valid gallery.
 
     Args:
-        path: where they come from, for the message.
+        path: the file, for the error message.
         facts, arrays: as for `write`.
-        has_cohort: bool, whether it has one.
+        has_cohort: bool, whether the gallery has a cohort.
 
     Raises:
-        ValueError: if they do not fit together.
+        ValueError: if they are invalid or inconsistent.
     """
     wrong = _wrong(facts, _FACTS)
     if not wrong:
         wrong = _wrong_arrays(facts, arrays, has_cohort)
     if wrong:
         raise ValueError(
-            "a gallery must hold rows, lengths and person of the people it names. "
-            f"Received: {os.fspath(path)!r}, where they do not fit together: {', '.join(wrong)}"
+            "a gallery must have consistent names, rows, lengths and person. "
+            f"Received: {os.fspath(path)!r} with invalid {', '.join(wrong)}"
         )
 
 
 def _wrong_arrays(
     facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray], has_cohort: bool
 ) -> list[str]:
-    """The names of what does not fit."""
+    """The names of invalid arrays."""
     kinds = {name: (str(array.dtype), array.ndim) for name, array in arrays.items()}
     wanted = _ROWS | _CROPS | (_COHORT if has_cohort else {})
     if kinds != wanted:
@@ -178,7 +179,7 @@ def _are_photos(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> b
 
 
 def _wrong(values: Mapping[str, Any], table: Mapping[str, Callable[[Any], bool]]) -> list[str]:
-    """The names of values that are lacking, not as the table wants them, or not in it."""
+    """The names of values that are missing, invalid by the table's checks, or not in the table."""
     lacking = [name for name, good in table.items() if name not in values or not good(values[name])]
     return lacking + sorted({*values} - {*table})
 
@@ -223,7 +224,7 @@ _FACTS: dict[str, Callable[[Any], bool]] = {
         value is None or (isinstance(value, dict) and not _wrong(value, _CALIBRATION))
     ),
     "masks": _whole(0, 100),
-    "photos": lambda value: isinstance(value, list),  # the rest together with the crops
+    "photos": lambda value: isinstance(value, list),  # the rest is checked together with the crops
     "remember": lambda value: value in get_args(Remember),
     "alignment": lambda value: value in ("", *ALIGNMENTS),
 }

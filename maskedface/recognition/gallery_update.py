@@ -1,4 +1,4 @@
-"""A gallery as it is to be: people added by their photographs or removed, thresholds chosen."""
+"""Updates a gallery: adds people from photographs, removes people, calibrates thresholds."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ from maskedface.recognition.stores.opening import open_store
 
 
 class Updated(NamedTuple):
-    """What became of a gallery.
+    """Result of a gallery update.
 
     Attributes:
-        gallery: as it was saved.
-        photos: list of `EnrolledPhoto`, one a photograph.
-        calibration: the thresholds chosen now; None where none were.
-        reason: str, why none were; "" where nobody was enrolled and no strangers are given.
-        is_missed: bool, whether thresholds that were to be had could not be chosen.
+        gallery: the saved gallery.
+        photos: list of `EnrolledPhoto`, one per photograph.
+        calibration: the newly chosen thresholds, or None.
+        reason: str, why no thresholds were chosen; "" if nobody was enrolled and no strangers are
+            given.
+        is_missed: bool, whether thresholds were wanted but could not be chosen.
     """
 
     gallery: Gallery
@@ -43,7 +44,7 @@ class Updated(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """What was read from photographs, and a gallery of nobody, of the kind that they were read for; the
+    """The photographs after reading, an empty gallery of the kind they were read for, and the
     folder of strangers that the probes come from, or ""."""
 
     like: Gallery
@@ -55,24 +56,28 @@ class _Read(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class GalleryUpdate:
-    """What is to be done to a gallery, which others may change meanwhile: photographs are read first, and
-    it is held only while it is changed; nobody's change is lost.
+    """An update of a gallery that other processes may change concurrently. Photographs are read
+    first, and the gallery is locked only while it is changed, so that no change is lost.
 
     Args:
-        path: where the gallery is kept (`open_store`), made where there is none.
-        recognizer: the gallery as it is (None: there is none) -> a `Recognizer` with it.
-        photos: image files and folders of people, a folder each.
-        person: whom all photographs show; None where each lies in a person's folder.
-        made_from: another gallery, whose people are enrolled by the photographs that it remembers.
-        remove: people to forget.
-        existing: what to do with people who are enrolled already: "refuse" the update, "add" or "replace".
-        keep, masks: as for `Gallery`, of a new one; None = of the model and `made_from`.
-        remember: as for `Gallery`, of those enrolled no more, too; None = as it was.
-        strangers: a folder of people not in the gallery, a folder each, to choose thresholds on; by default
-            the one that its thresholds come from, if it is there still, else those enrolled now, each
-            against everybody else.
-        fpir, far: as for `Gallery.calibrate`; None = those that there are, else .01 and .001.
-        wait: float, seconds to wait for who holds it.
+        path: the gallery's file or address (`open_store`); it is created if it does not exist.
+        recognizer: a function from the current gallery (None if there is none) to a `Recognizer`
+            with it.
+        photos: image files, and folders with one folder per person.
+        person: the person on all photographs; None if each is in a person's folder.
+        made_from: another gallery, whose people are enrolled from the photographs that it
+            remembers.
+        remove: people to remove.
+        existing: what to do with people who are already enrolled: "refuse" the update, "add" or
+            "replace".
+        keep, masks: as for `Gallery`, for a new one; None uses those of the model or `made_from`.
+        remember: as for `Gallery`; also drops information about photographs already enrolled. None
+            keeps the gallery's setting.
+        strangers: a folder of people who are not in the gallery, one folder per person, to choose
+            thresholds on; by default the folder that its thresholds came from, if it still exists,
+            else the people enrolled by this update, each compared with everybody else.
+        fpir, far: as for `Gallery.calibrate`; None keeps the current ones, else 0.01 and 0.001.
+        wait: float, seconds to wait for the lock.
         who: str, for a database's history; by default the operating system's user.
 
     >>> import keras
@@ -107,33 +112,33 @@ class GalleryUpdate:
     who: str = ""
 
     def apply(self) -> Updated:
-        """Does it.
+        """Performs the update.
 
         Returns:
-            An `Updated`; photographs without one face are left out, and listed there.
+            An `Updated`; it lists photographs that were left out because they do not show one face.
 
         Raises:
-            ValueError: if the gallery to remove from is not there, is of another model or kind, somebody to
-                remove is not enrolled or somebody to refuse is, no photograph shows a face, there are too
-                few strangers, or nothing but thresholds is wanted and they cannot be chosen. Then
-                nothing is written.
-            OSError: if a place does not exist or the gallery cannot be written.
+            ValueError: if the gallery to remove people from does not exist, the gallery is of
+                another model or kind, a person to remove is not enrolled, a person to refuse is, no
+                photograph shows a face, there are too few strangers, or only thresholds are wanted
+                and they cannot be chosen. Nothing is written then.
+            OSError: if a path does not exist or the gallery cannot be written.
         """
         if self.made_from is not None and not len(self.made_from):
-            raise ValueError("made_from must have somebody enrolled. Received: nobody")
+            raise ValueError("made_from must not be empty. Received: a gallery of nobody")
         store = open_store(self.path)
-        # People can be forgotten when the model is long gone.
+        # People can be removed even if the model no longer exists.
         if not (self.photos or self.strangers or self.made_from):
             if not store.exists():
                 raise ValueError(
-                    f"a gallery must be there to remove from it. Received: {store.shown!r}"
+                    f"a gallery must exist to remove people from it. Received: {store.shown!r}"
                 )
             with store.changing(wait=self.wait, who=self.who) as gallery:
                 self._remember(gallery)
                 self._make_room(gallery, ())
             return Updated(store.gallery(), [])
         read = self._read_photographs(store.gallery() if store.exists() else None)
-        # What takes long is done: whoever else changes the gallery meanwhile waits a moment.
+        # The slow work is done: others who change the gallery only have to wait a moment.
         with store.changing(wait=self.wait, who=self.who, new=self._empty(read.like)) as gallery:
             self._check_kind(gallery, read.like)
             known = self._make_room(gallery, read.people)
@@ -150,7 +155,7 @@ class GalleryUpdate:
             given, kept = getattr(self, name), getattr(gallery, name)
             if given not in (None, kept):
                 raise ValueError(f"{name} must be that of the gallery, {kept}. Received: {given}")
-        # Of nobody: what is done to it while photographs are read is done to nothing else.
+        # An empty gallery: changes to it while photographs are read affect nothing else.
         like = None if gallery is None else Gallery.empty_like(gallery.words(), gallery.cohort)
         if like is not None:
             self._remember(like)
@@ -160,34 +165,32 @@ class GalleryUpdate:
         person_of = enrollment.photos_of_people(self.photos, self.person)
         people = {*person_of.values()} if old is None else {*old.people}
         folder, strangers_of = self._strangers(gallery)
-        known = (
-            set() if gallery is None else self._known(gallery, people)
-        )  # refused now, not in the end
+        known = set() if gallery is None else self._known(gallery, people)  # refuse early
         photos, strangers = [], []
         if old is not None:
             photos = enrollment.faces_again(recognizer, old)
             if self.existing == "replace":
                 photos = _whole_people(photos, known)
-            _refuse_nobody(photos, "a remembered photograph at least must show one face")
+            _refuse_nobody(photos, "at least one remembered photograph must show one face")
         elif person_of:
             photos = enrollment.read_people(recognizer, person_of)
-            _refuse_nobody(photos, "a photograph at least must show one face")
+            _refuse_nobody(photos, "at least one photograph must show one face")
         if strangers_of:
             strangers = enrollment.read_people(recognizer, strangers_of, enroll=False)
             if self.strangers:
-                _refuse_nobody(strangers, "strangers must hold photographs with one face each")
+                _refuse_nobody(strangers, "strangers must have photographs with one face each")
         if all(row.face is None for row in strangers):
             folder = ""
         probes = enrollment.threshold_probes(strangers if folder else photos)
         return _Read(like, people, photos, probes, folder)
 
     def _strangers(self, gallery: Gallery | None) -> tuple[str, dict[str, str]]:
-        """The folder of strangers, and whom each of its photographs shows, before they are read; ("", {})
-        where there is none."""
+        """(the folder of strangers, {photograph: person}) before reading; ("", {}) if there is
+        none."""
         if not self.strangers:
             made = self._calibration(gallery)
             source = made.source if made else ""
-            with contextlib.suppress(ValueError, OSError):  # nobody asked for it by name
+            with contextlib.suppress(ValueError, OSError):  # the folder was not given explicitly
                 if os.path.isabs(source):
                     return source, enrollment.photos_of_people([source])
             return "", {}
@@ -195,18 +198,18 @@ class GalleryUpdate:
         photographs = enrollment.photos_of_people([folder])
         if len(photographs) < 1 / fpir:
             raise ValueError(
-                f"strangers must have {math.ceil(1 / fpir)} photographs for a FPIR of {fpir:g}. "
+                f"strangers must have {math.ceil(1 / fpir)} photographs for an FPIR of {fpir:g}. "
                 f"Received: {len(photographs)} in {self.strangers!r}"
             )
         return folder, photographs
 
     def _calibration(self, gallery: Gallery | None) -> Calibration | None:
-        """The thresholds that there are, of this gallery or of the one that it is made from."""
+        """The current thresholds, of this gallery or of `made_from`."""
         made = None if gallery is None else gallery.calibration
         return self.made_from.calibration if made is None and self.made_from is not None else made
 
     def _choose_thresholds(self, gallery: Gallery, read: _Read) -> Updated:
-        """Chooses them where the photographs allow it; else those that there are stay."""
+        """Chooses thresholds if there are enough photographs, else keeps the current ones."""
         old, probes = self._calibration(gallery), read.probes
         fpir, photos = self.fpir or (old.fpir if old else FPIR), len({*probes.photos})
         if not read.folder and (photos < 1 / fpir or len(gallery) < 2):
@@ -229,12 +232,12 @@ class GalleryUpdate:
         return Updated(gallery, read.photos, made)
 
     def _remember(self, gallery: Gallery) -> None:
-        """Has a gallery remember what is asked for from now on."""
+        """Sets what the gallery remembers from now on."""
         if self.remember:
             gallery.remember_from_now(self.remember)
 
     def _empty(self, gallery: Gallery, like: Gallery | None = None) -> Gallery:
-        """A gallery of nobody, for a gallery's model; kept as is asked for, else as that of another."""
+        """An empty gallery for a gallery's model, with the given settings, else those of `like`."""
         like = like or gallery
         return Gallery(
             gallery.fingerprint,
@@ -247,7 +250,7 @@ class GalleryUpdate:
         )
 
     def _check_kind(self, gallery: Gallery, read_for: Gallery) -> None:
-        """Refuses a gallery that others made of another kind while photographs were read for it."""
+        """Refuses a gallery whose kind another process changed while photographs were read."""
         self._remember(gallery)
         gallery.check_model(read_for.fingerprint)
         kind, other = (
@@ -256,27 +259,27 @@ class GalleryUpdate:
         )
         if kind != other:
             raise ValueError(
-                "a gallery must be of one kind while photographs are read for it. Received: one that "
-                f"another process made meanwhile, with {other}"
+                "a gallery must not change its kind while photographs are read for it. Received: a "
+                f"gallery that another process has made meanwhile, with {other}"
             )
 
     def _make_room(self, gallery: Gallery, people: Iterable[str]) -> set[str]:
-        """Forgets those who are to be removed; says whom of the people to enroll it knows then."""
+        """Removes people as asked, and returns the people to enroll who are still enrolled."""
         known = self._known(gallery, people)
         for name in self.remove:
             gallery.remove(name)
         return known
 
     def _known(self, gallery: Gallery, people: Iterable[str]) -> set[str]:
-        """Whom of the people to enroll a gallery knows, without those to be removed."""
+        """The people to enroll who are already enrolled, without those to be removed."""
         removed = {person_name(name) for name in self.remove}
         for name in sorted(removed - gallery.known(removed)):
             raise unknown_person(name, gallery.people)
         known = gallery.known(people) - removed
         if known and self.existing == "refuse":
             raise ValueError(
-                "people must not be enrolled yet, or existing be 'add' or 'replace'. "
-                f"Received: {len(known)} who are, the first {min(known)!r}"
+                "people must not be enrolled yet, or existing must be 'add' or 'replace'. "
+                f"Received: {len(known)} enrolled people, such as {min(known)!r}"
             )
         return known
 
@@ -287,9 +290,9 @@ def _refuse_nobody(rows: list[EnrolledPhoto], wanted: str) -> None:
 
 
 def _whole_people(rows: list[EnrolledPhoto], known: set[str]) -> list[EnrolledPhoto]:
-    """The rows without the faces of people who are enrolled and would be replaced by fewer photographs."""
+    """Drops the faces of enrolled people some of whose new photographs were left out."""
     lacking = {row.person for row in rows if row.error} & known
-    why = "others of this person's photographs are left out, so they stay as they were enrolled"
+    why = "other photographs of this person were left out, so the person is not replaced"
     return [
         dataclasses.replace(row, face=None, error=row.error or why)
         if row.person in lacking

@@ -1,4 +1,4 @@
-"""The first time that a network of another program is used: what it takes is told, doubted and kept."""
+"""Reports and checks the input format of an ONNX network when it is first used."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from maskedface import geometry
 from maskedface.engines import Embedder, OnnxEmbedder, check_normalization
 from maskedface.synthetic import draw_face
 
-_PEOPLE = 8  # drawn faces: 20 embeddings a range, half a minute with a large network
+_PEOPLE = 8  # drawn people: 20 embeddings per input range, half a minute with a large network
 
 
 def introduce(embedder: OnnxEmbedder) -> None:
-    """Tells by `logging` ("maskedface") how a network gets its faces.
+    """Logs the input format of a network ("maskedface").
 
-    Where nothing was remembered of the file, its input range is checked on drawn faces, a doubt is
-    told as a warning, and the words are kept beside the file.
+    On first use the input range is checked on drawn faces, doubts are logged in a warning, and the
+    format is stored beside the file.
 
     Args:
         embedder: the network.
@@ -29,15 +29,15 @@ def introduce(embedder: OnnxEmbedder) -> None:
         return
     found = check_normalization(embedder, drawn_faces(embedder, _PEOPLE))
     log.info(
-        "drawn faces: %.3f alike under small changes, %.3f from person to person",
+        "drawn faces: mean cosine %.3f under small changes, %.3f between people",
         found.stated.same,
         found.stated.different,
     )
     if not found.seems_right:
         best = found.best
         log.warning(
-            "%s tells drawn faces apart better where they are %s (%.1f standard deviations) than where "
-            "they are %s (%.1f): check --input-range; to say it anew, delete %s.json",
+            "%s separates drawn people better with input range %s (%.1f standard deviations) than "
+            "with %s (%.1f): check --input-range; to change it, delete %s.json",
             embedder.path,
             best.face_input.words(),
             best.separation,
@@ -49,7 +49,7 @@ def introduce(embedder: OnnxEmbedder) -> None:
 
 
 def drawn_faces(embedder: Embedder, people: int) -> np.ndarray:
-    """One unmasked face of each of some drawn people, as an embedder takes them."""
+    """One unmasked face of each of several drawn people, in an embedder's input format."""
     size = embedder.size
     matrix = geometry.chip_matrix(
         size, size, source="arcface", target=embedder.alignment, size=size

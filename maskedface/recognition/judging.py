@@ -1,4 +1,4 @@
-"""What is said of two faces: by a threshold given, by a gallery's own, or else by a network's defaults."""
+"""Decides about two faces: by a given threshold, the gallery's, or the network's default one."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ if TYPE_CHECKING:
     from maskedface.recognition.gallery import Candidate, Gallery
 
 ThresholdFrom = Literal["given", "gallery", "default", ""]
-"""Where a threshold comes from: the caller, the gallery's calibration, the network's defaults, nowhere."""
+"""The source of a threshold: the caller, the gallery's calibration, the network's defaults,
+none."""
 
 _ROUNDING = 1e-6  # a cosine computed in another order
 
 
 class Judged(NamedTuple):
-    """What is said of a face and another, or somebody enrolled.
+    """The decision about a face and another face or an enrolled person.
 
     Attributes:
-        threshold: float, the score from which they are the same; None without one.
+        threshold: float, the lowest score of the same person, or None.
         threshold_from: a `ThresholdFrom`.
-        likelihood: a `Likelihood`, or None where the network has no rates for these faces.
-        false_positive_rate: float in (0, 1], of a gallery: at most this share of strangers looks as much
-            like somebody enrolled; else None.
+        likelihood: a `Likelihood`, or None if the network has no rates for these faces.
+        false_positive_rate: float in (0, 1], for a gallery: upper bound of the share of strangers
+            who look this much like somebody enrolled; else None.
     """
 
     threshold: float | None
@@ -44,13 +45,13 @@ def judge_pair(
     given: float | None,
     calibrated: float | None,
 ) -> Judged:
-    """What two faces' cosine means.
+    """Decides about the cosine similarity of two faces.
 
     Args:
-        rates: the network's, or None.
-        faces: the two.
-        cosine: float in [-1, 1].
-        given, calibrated: the caller's threshold, and the gallery's.
+        rates: the network's error rates, or None.
+        faces: the two faces.
+        cosine: float in [-1, 1], their cosine similarity.
+        given, calibrated: the caller's threshold and the gallery's, or None.
 
     Returns:
         A `Judged`.
@@ -73,25 +74,25 @@ def judge_candidate(
     candidate: Candidate,
     given: float | None,
 ) -> Judged:
-    """What the score of the most alike person means.
+    """Decides about the score of the most similar person.
 
-    A default threshold keeps the false-positive identification rate by the mean cosine to the person's
-    faces, which is no higher for strangers than that of a pair, and by counting everybody enrolled:
-    1 - (1 - rate) ^ templates.
+    A default threshold bounds the false positive identification rate in two ways: it applies to the
+    mean cosine to the person's faces, which is no higher for strangers than the cosine of a pair,
+    and it accounts for everybody enrolled: 1 - (1 - rate) ^ templates.
 
     Args:
-        rates: the network's, or None.
-        gallery: with somebody enrolled.
+        rates: the network's error rates, or None.
+        gallery: a gallery that is not empty.
         face: the probe.
-        candidate: of the gallery's search.
-        given: the caller's threshold.
+        candidate: the first result of the gallery's search.
+        given: the caller's threshold, or None.
 
     Returns:
         A `Judged`.
     """
     calibration = gallery.calibration
     likelihood = false_positives = threshold = None
-    # A template with drawn masks is no photograph's embedding: nothing was measured of those.
+    # Rates were measured on photographs' embeddings, not on templates with drawn masks.
     if rates is not None and not gallery.masks and face.aligned_by != WHOLE:
         found, templates = gallery.compared(candidate.person, face.embedding)
         conditions = _conditions(face.masked >= SEEMS_MASKED, found.is_unmasked)
@@ -110,11 +111,11 @@ def judge_candidate(
 
 
 def is_unlike(likelihood: Likelihood | None) -> bool:
-    """Whether nearly all pairs of one person are more alike."""
+    """Whether nearly all genuine pairs are more similar."""
     return likelihood is not None and likelihood.false_non_match_rate <= UNLIKE
 
 
 def _conditions(masked: bool, enrolled_unmasked: bool) -> list[Condition]:
-    """The condition of a probe and somebody enrolled; the two that it may be where they may wear a mask."""
+    """The conditions that apply to a probe: one, or two if the enrolled face may be masked."""
     kinds = (False,) if enrolled_unmasked else (False, True)
     return [condition_of(masked, other) for other in kinds]

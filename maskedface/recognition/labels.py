@@ -1,4 +1,4 @@
-"""Label noise of a data set, by how a network's embeddings agree with its people's names."""
+"""Finds label noise in a data set by comparing its identity labels with a network's embeddings."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from maskedface.reprs import short_repr
 
 @dataclass(frozen=True, eq=False)
 class Contradicted:
-    """The faces of an index whose person a network contradicts.
+    """The faces of an index whose identity label a network contradicts.
 
     Attributes:
-        index: the rows that were embedded: those whose place is known, where any is.
+        index: the rows that were embedded: those with landmarks or an alignment, if any have one.
         embeddings: float array, shape (rows, features).
-        check: `LabelCheck` of these rows.
+        check: the `LabelCheck` of these rows.
     """
 
     index: FaceIndex
@@ -35,7 +35,8 @@ class Contradicted:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """The contradicted faces: path, person, other person, both scores; the strongest first."""
+        """The contradicted faces, the clearest first: path, person, other person, and both
+        scores."""
         check = self.check
         places = np.flatnonzero(check.contradicted)
         order = places[np.argsort((check.own - check.other)[places], kind="stable")]
@@ -51,7 +52,7 @@ class Contradicted:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as plain values."""
+        """Returns a JSON-serializable dict."""
         shares = self.check.disagreement()
         return {
             "margin": self.check.margin,
@@ -63,7 +64,7 @@ class Contradicted:
         }
 
     def without(self, index: FaceIndex) -> FaceIndex:
-        """An index without the contradicted faces, which move to its `excluded`."""
+        """Returns an index without the contradicted faces, which are moved to its `excluded`."""
         gone = {
             row["path"]: Exclusion(row["path"], f"label contradicted: {row['other_person']}")
             for row in self.rows
@@ -73,12 +74,13 @@ class Contradicted:
 
 
 def contradicted_labels(recognizer: Recognizer, index: FaceIndex) -> Contradicted:
-    """Embeds an index's faces and compares each with its person's other photographs and everybody else.
+    """Compares each face of an index with the person's other photographs and with all other people.
 
     Args:
-        recognizer: of a network not trained on these people (`training.lineage.refuse_people`).
-        index: rows that decode, with their places as the network wants them. Photographs that nobody named
-            are found by `datasets.with_photo_groups`.
+        recognizer: its network must not be trained on these people
+            (`training.lineage.refuse_people`).
+        index: readable rows, with landmarks or an alignment if the network needs them. If the rows
+            do not state their photographs, these are found by `datasets.with_photo_groups`.
 
     Returns:
         A `Contradicted`.
@@ -97,7 +99,7 @@ def contradicted_labels(recognizer: Recognizer, index: FaceIndex) -> Contradicte
     (12, 12)
     """
     if any(map(is_placed, index.faces)):
-        index = index.where(is_placed)  # a face that is not found is no evidence
+        index = index.where(is_placed)  # images without a detected face are not evidence
     named = with_photo_groups(index)
     faces = embed_index(recognizer, named, templates=False, progress=True)
     return Contradicted(named, faces.embeddings, check_labels(faces))

@@ -1,4 +1,4 @@
-"""An embedder by the name that somebody gives it, and ensembles of such names in a file."""
+"""Opens embedders by name, and stores ensembles of them in a file."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _KEY = "ensemble"
 
 
 class NamedEmbedder(NamedTuple):
-    """An embedder, and what is known of it.
+    """An embedder with its source.
 
     Attributes:
         embedder: the embedder.
-        source: str, "dlib" or an absolute path, by which it is found again.
-        run: the finished run that it is of, by its folder; else None.
+        source: str, "dlib" or an absolute path, by which it can be opened again.
+        run: the finished run that it comes from, or None.
     """
 
     embedder: Embedder
@@ -41,24 +41,26 @@ def open_embedder(
 ) -> NamedEmbedder:
     """Opens an embedder by its name.
 
-    What an ONNX file takes is remembered beside it (`engines.OnnxEmbedder.remember`); when it is said for
-    the first time, the input range is checked on drawn faces, and a doubt is logged.
+    The input format of an ONNX file is stored beside it (`engines.OnnxEmbedder.remember`). On first
+    use the input range is checked on drawn faces, and doubts are logged.
 
     Args:
         name: "dlib", a finished run's folder, a .keras or .onnx file, or an ensemble's .json file.
-        alignment: of a file, in place of what it states.
-        engine: what runs a Keras network, of an ensemble each of them, but for ONNX files; None = Keras.
+        alignment: the input alignment of a file, overriding the one it states.
+        engine: the engine for a Keras network, or for each Keras network of an ensemble; None means
+            Keras.
         onnx_words: input_range, channels and size of an .onnx file, as for `engines.OnnxEmbedder`; None is
-            as if it was not given.
+            the same as not given.
 
     Returns:
         A `NamedEmbedder`.
 
     Raises:
-        FileNotFoundError: if there is no such network, or the folder is no finished run's.
-        ModuleNotFoundError: if ONNX Runtime is needed and not installed; the message has the pip line.
-        ValueError: if a word is given for something else than such a file, the file is another, an engine
-            is given for an ONNX file; and as `engines.KerasEmbedder`, `engines.OnnxEmbedder` and
+        FileNotFoundError: if the network does not exist, or the folder is not a finished run.
+        ModuleNotFoundError: if ONNX Runtime is needed and not installed; the message has the pip
+            command.
+        ValueError: if an argument does not apply to the network, the file is invalid, an engine is
+            given for an ONNX file; and as `engines.KerasEmbedder`, `engines.OnnxEmbedder` and
             `by_engine`.
 
     >>> from maskedface.recognition.named_embedders import open_embedder
@@ -70,15 +72,16 @@ def open_embedder(
     said = [word for word, value in onnx_words.items() if value is not None]
     if said and ending != ".onnx":
         raise ValueError(
-            f"{', '.join(said)} must come with an .onnx file: other networks prepare their images "
-            f"themselves. Received: {name!r}"
+            f"{', '.join(said)} must come with an .onnx file: other networks define their own "
+            f"preprocessing. Received: {name!r}"
         )
     choice = engine or EngineChoice()
     if ending == ".onnx":
         if not choice.is_keras:
             raise ValueError(
-                "an engine must be given for a Keras network: ONNX Runtime runs an .onnx file as it is. "
-                f"Received: engine={choice.engine!r}, precision={choice.precision!r} for {name!r}"
+                "an engine must be given for a Keras network only: .onnx files are run by ONNX "
+                f"Runtime. Received: engine={choice.engine!r}, precision={choice.precision!r} for "
+                f"{name!r}"
             )
         network = OnnxEmbedder(name, alignment=alignment, **onnx_words)
         introduce(network)
@@ -94,7 +97,8 @@ def open_embedder(
 
 
 def save_ensemble(path: str | os.PathLike[str], weights: Mapping[str, float]) -> None:
-    """Writes a `.json` file that `Recognizer.load`, galleries and commands take for a network.
+    """Writes an ensemble to a `.json` file, which `Recognizer.load` and all commands accept as a
+    network.
 
     >>> from maskedface import recognition
     >>> recognition.save_ensemble("both.json", {"dlib": 1, "runs/best": 2})
@@ -102,20 +106,22 @@ def save_ensemble(path: str | os.PathLike[str], weights: Mapping[str, float]) ->
     array([0.33333333, 0.66666667])
 
     Args:
-        path: the file, ending as .json.
-        weights: {a network's name as for `Recognizer.load`: float > 0}, at least two; files and folders
-            are kept relative to the file's folder.
+        path: the file, with the extension .json.
+        weights: {name of a network as for `Recognizer.load`: float > 0}, at least two; paths are
+            stored relative to the file's folder.
 
     Raises:
-        ValueError: if the path ends otherwise, there are fewer than two, or a weight is not above 0.
+        ValueError: if the path has another extension, there are fewer than two networks, or a
+            weight is not above 0.
         OSError: if it cannot be written.
     """
     target, folder = os.fspath(path), os.path.dirname(os.path.abspath(path))
     if not target.endswith(".json"):
-        raise ValueError(f"path must end as .json. Received: path={target!r}")
+        raise ValueError(f"path must end in .json. Received: path={target!r}")
     if len(weights) < 2 or not all(weight > 0 for weight in weights.values()):
         raise ValueError(
-            f"weights must be of at least two networks, each above 0. Received: weights={dict(weights)}"
+            f"weights must have at least two networks, and all weights must be above 0. Received: "
+            f"weights={dict(weights)}"
         )
     members = [
         {
@@ -128,13 +134,13 @@ def save_ensemble(path: str | os.PathLike[str], weights: Mapping[str, float]) ->
 
 
 def _ensemble(path: str, engine: EngineChoice) -> Ensemble:
-    """The ensemble of a file that `save_ensemble` wrote."""
+    """Reads an ensemble that `save_ensemble` wrote."""
     try:
         with open(path, encoding="utf-8") as file:
             members = [(str(one["model"]), float(one["weight"])) for one in json.load(file)[_KEY]]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            "an ensemble's file must be one that recognition.save_ensemble wrote. "
+            "an ensemble file must be one written by recognition.save_ensemble. "
             f"Received: {path!r} ({type(error).__name__}: {error})"
         ) from error
     folder = os.path.dirname(path)

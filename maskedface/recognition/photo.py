@@ -1,4 +1,4 @@
-"""What a photograph may come as, and its pixels."""
+"""Photographs as paths, bytes, PIL images or arrays, and how they are read."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from maskedface.images.reading import MAX_PIXELS, decode, read_file
 
 
 class PhotoFile(NamedTuple):
-    """A photograph, and the file that these very pixels came from.
+    """A photograph's pixels, and the file they were read from.
 
     Attributes:
         image: uint8 array, shape (height, width, 3), RGB, upright.
-        path: str, the file, absolute; "" where there is none.
-        sha256: str, of the file, 64 hexadecimal digits; "" where there is none.
+        path: str, the absolute path of the file, or "".
+        sha256: str, the file's SHA-256, 64 hexadecimal digits, or "".
     """
 
     image: np.ndarray
@@ -28,7 +28,7 @@ class PhotoFile(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What an error calls it."""
+        """The photograph's description in error messages."""
         return repr(self.path) if self.path else f"an array of {self.image.shape}"
 
 
@@ -36,13 +36,14 @@ Photo = str | os.PathLike[str] | bytes | np.ndarray | Image.Image | PhotoFile
 
 
 def read_photo(photo: Photo) -> PhotoFile:
-    """Reads a photograph once: what is hashed is what is looked at, whoever writes to the file meanwhile.
+    """Reads a photograph once, so that hash and pixels agree even if the file changes meanwhile.
 
     Args:
-        photo: an image file's path or bytes, a PIL image, an array, or what this function gave.
+        photo: an image file's path or bytes, a PIL image, an array, or a result of this function.
 
     Returns:
-        Its pixels, upright by its EXIF orientation; an array's and a `PhotoFile`'s as they are.
+        The pixels, rotated by the EXIF orientation; an array or a `PhotoFile` is returned
+        unchanged.
 
     Raises:
         ImageError, OSError: as `images.read_image`.

@@ -1,5 +1,5 @@
-"""Networks kept in the user's cache folder as LiteRT runs them: a command that looks at few photographs
-starts without TensorFlow, whose import alone takes longer than its work."""
+"""Caches networks as LiteRT files in the user's cache folder, so that commands for few photographs
+start without TensorFlow, whose import alone would take longer than their work."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     from maskedface.engines import KerasEmbedder
 
 SWITCH = "MASKEDFACE_QUICK_START"
-"""Environment variable: 0 keeps no network, and uses none that is kept."""
+"""Environment variable; 0 disables the cache."""
 
-_LARGEST = 400_000_000  # bytes of weights: a larger network is not written a second time
-_FACES = 4  # drawn ones, on which a file is compared with its network
+_LARGEST = 400_000_000  # bytes of weights: larger networks are not cached
+_FACES = 4  # drawn faces on which a file is compared with its network
 
 
 class LiteRTEmbedder(Embedder):
-    """A network in a file of LiteRT's, of which all is known that a gallery asks.
+    """A network in a LiteRT file, with the properties that a gallery needs.
 
     Args:
-        path: the file, ending as .tflite: float32 images of one size -> one vector each.
+        path: the .tflite file: float32 images of a fixed size -> one vector each.
         size, alignment, features, fingerprint: as for `engines.Embedder`.
 
     Raises:
-        ModuleNotFoundError: if LiteRT is not installed; the message has the pip line.
-        ValueError, RuntimeError: if the file is none.
+        ModuleNotFoundError: if LiteRT is not installed; the message has the pip command.
+        ValueError, RuntimeError: if the file is not a LiteRT model.
     """
 
     engine = "litert"
@@ -57,13 +57,13 @@ class LiteRTEmbedder(Embedder):
 
 
 def kept_embedder(name: str, alignment: str | None) -> LiteRTEmbedder | None:
-    """A network that `keep` kept, if it is still the one of that name.
+    """Opens a network that `keep` cached, if it is still the current one of that name.
 
     Args:
         name, alignment: as for `named_embedders.open_embedder`.
 
     Returns:
-        The embedder; None where there is none, its file is damaged, or LiteRT is not installed.
+        The embedder; None if it is not cached, its file is damaged, or LiteRT is not installed.
     """
     facts = _facts(name, alignment)
     if facts is None:
@@ -77,19 +77,20 @@ def kept_embedder(name: str, alignment: str | None) -> LiteRTEmbedder | None:
         words = {word: told[word] for word in ("size", "alignment", "features", "fingerprint")}
         return LiteRTEmbedder(path, **words)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, ModuleNotFoundError):
-        return None  # the network itself says what is wrong with it
+        return None  # opening the network itself reports the error
 
 
 def keep(name: str, alignment: str | None, embedder: KerasEmbedder) -> bool:
-    """Keeps a network for the next process, where that can be done.
+    """Caches a network for later processes, if possible.
 
     Args:
-        name, alignment: what it was opened by.
+        name, alignment: the arguments it was opened with.
         embedder: the network.
 
     Returns:
-        Whether it is kept: not where it is already, LiteRT is not installed, it has more than 400 MB, its
-        name is no network's of the disk, or its file would not say the same.
+        Whether it was cached: False if it is cached already, LiteRT is not installed, it has more
+        than 400 MB, its name is not that of a network on disk, or the file's embeddings would
+        differ.
     """
     facts = _facts(name, alignment)
     if facts is None or 4 * embedder.model.count_params() > _LARGEST:
@@ -109,17 +110,17 @@ def keep(name: str, alignment: str | None, embedder: KerasEmbedder) -> bool:
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         export(embedder.model, path, faces, format="litert", facts=told)
-        os.chmod(path, 0o600)  # people trained on leave traces in weights
-    except Exception as error:  # a converter's are of many kinds; the command has done its work
+        os.chmod(path, 0o600)  # weights contain traces of the people trained on
+    except Exception as error:  # converters raise many kinds of errors; the command's work is done
         logging.getLogger("maskedface").debug("%s is not kept: %s", name, error)
-        with contextlib.suppress(OSError):  # not tried again by every command
+        with contextlib.suppress(OSError):  # so that later commands do not try again
             write_json(f"{path}.json", {"kept": facts, "failed": str(error)})
         return False
     return True
 
 
 def is_kept(name: str, alignment: str | None) -> bool:
-    """Whether `keep` kept a network by this name, failed to, or has nothing to keep."""
+    """Whether `keep` has cached a network of this name, has failed to, or cannot cache it."""
     facts = _facts(name, alignment)
     if facts is None:
         return True
@@ -131,7 +132,7 @@ def is_kept(name: str, alignment: str | None) -> bool:
 
 
 def _facts(name: str, alignment: str | None) -> dict[str, Any] | None:
-    """All that decides what a network of this name embeds; None where it is kept nowhere."""
+    """Everything that determines the embeddings of this network; None if it cannot be cached."""
     installed = importlib.util.find_spec("ai_edge_litert") is not None
     if os.environ.get(SWITCH) == "0" or not installed:
         return None
@@ -154,7 +155,7 @@ def _facts(name: str, alignment: str | None) -> dict[str, Any] | None:
 
 
 def _files(name: str) -> list[str]:
-    """The files that a network is read from, none of one that Keras does not run."""
+    """The files that a network is read from; empty for networks that Keras does not run."""
     if name == "dlib":
         from maskedface.conversion.dlib import locate
 

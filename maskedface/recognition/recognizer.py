@@ -1,4 +1,4 @@
-"""A photograph in, names out: find its faces, align and embed them, compare them with a gallery."""
+"""The recognizer: detects, aligns and embeds faces, and compares them with a gallery."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 FallBack = Literal["never", "always"]
 
-# A photograph shows one person where the largest face has this many times the next one's area.
+# A photograph shows one person if the largest face has this many times the area of the next one.
 _DOMINATES = 4.0
 
 
@@ -47,28 +47,29 @@ class Recognizer:
     """Recognizes the people of a gallery in photographs that are neither cropped nor aligned.
 
     A photograph is an image file's path or bytes, a PIL image, or a uint8 array, shape (height, width, 3),
-    RGB. A recognizer works in the process that made it: a child forked from that gets a RuntimeError where
-    TensorFlow would hang.
+    RGB. A recognizer can only be used in the process that made it: a forked child gets a
+    RuntimeError where TensorFlow would hang.
 
     Args:
-        model: images -> embeddings, or a classifier of this library, whose head is taken off; or any
-            `engines.Embedder`, such as a network in an ONNX file.
-        alignment: the alignment of a Keras model's input, a key of `geometry.ALIGNMENTS`; by default
-            what the model states (`models.alignment_of`).
-        gallery: the people known, made with this model, or an empty one of no model yet, such as
-            `Gallery(masks=10)`; by default `Gallery()`.
-        detector: what finds the faces; by default a `landmarks.Cascade`, made when first needed.
-        aligned_to: "" where faces must be found; else the key of `geometry.ALIGNMENTS` that every
-            photograph is aligned to already, and no face is searched for.
-        rates: how alike strangers are to the network, for thresholds where the gallery has none of its own
-            (`recognition.default_rates`), or the finished run that it is of, on whose test people they are
-            measured when first asked for; those shipped for its weights come before a run's.
-        fall_back: where no face is found: "never" takes the photograph for none, "always" the whole of it
-            for one. Either way a nearly black or uniform image shows nobody.
+        model: a model from images to embeddings; or a classifier of this library, whose head is
+            removed; or any `engines.Embedder`, such as a network in an ONNX file.
+        alignment: the alignment of a Keras model's input, a key of `geometry.ALIGNMENTS`; default:
+            the one that the model states (`models.alignment_of`).
+        gallery: the enrolled people, made with this model, or an empty gallery without a model,
+            such as `Gallery(masks=10)`; default: `Gallery()`.
+        detector: the face detector; default: a `landmarks.Cascade`, created when first needed.
+        aligned_to: "" to detect faces; else the key of `geometry.ALIGNMENTS` to which all
+            photographs are already aligned, and no faces are detected.
+        rates: the network's error rates (`recognition.default_rates`), for default thresholds if
+            the gallery is not calibrated; or the finished run that the network comes from, on whose
+            test people they are measured when first needed. Rates shipped for the network's weights
+            take precedence over a run's.
+        fall_back: if no face is detected, "never" returns no face, and "always" uses the whole
+            photograph as one. A nearly black or uniform image never has a face.
 
     Raises:
-        ValueError: if the model takes or gives something else, or states no alignment and none is given,
-            a word is none of these, or the gallery was made with another model.
+        ValueError: if the model has other inputs or outputs, or states no alignment and none is
+            given, an argument has another value, or the gallery was made with another model.
 
     >>> from maskedface import models, recognition, synthetic
     >>> network = models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1))
@@ -107,7 +108,7 @@ class Recognizer:
 
             self.embedder = KerasEmbedder(model, alignment)
         self.alignment, self.fingerprint = self.embedder.alignment, self.embedder.fingerprint
-        geometry.alignment_points(aligned_to or self.alignment, 1, 1)  # refuses an unknown one
+        geometry.alignment_points(aligned_to or self.alignment, 1, 1)  # refuses unknown alignments
         self.gallery = Gallery() if gallery is None else gallery
         if not self.gallery.fingerprint and not len(self.gallery):
             self.gallery.fingerprint, self.gallery.alignment = self.fingerprint, self.alignment
@@ -129,35 +130,37 @@ class Recognizer:
         engine: EngineChoice | None = None,
         **words: Any,
     ) -> Recognizer:
-        """A recognizer with a network that has a name: dlib's, a finished run's or a file's.
+        """Makes a recognizer with a named network: dlib's, a finished run's or a file's.
 
-        A new gallery remembers the name, and has a run's cohort and its masks drawn on those enrolled.
-        What an ONNX file takes is remembered beside it (`engines.OnnxEmbedder.remember`); when it is said
-        for the first time, the input range is checked on drawn faces, and a doubt is logged.
+        A new gallery stores the name, and a run's cohort and number of drawn masks. The input
+        format of an ONNX file is stored beside it (`engines.OnnxEmbedder.remember`). On first use
+        the input range is checked on drawn faces, and doubts are logged.
 
         Args:
             name: "dlib", a finished run's folder, a .keras or an .onnx file, or an ensemble's .json file
                 (`recognition.save_ensemble`).
-            alignment: of a file, in place of what it states; by default what its gallery remembers.
+            alignment: the input alignment of a file, overriding the one it states; default: the
+                gallery's.
             input_range, channels, size: of an .onnx file, as for `engines.OnnxEmbedder`.
-            gallery: as for `Recognizer`. One that Keras enrolled may be searched by another engine, and the
-                other way around: that it is near enough was compared.
-            engine: what runs the network; by default Keras. `EngineChoice("openvino")` takes some seconds
-                to make, and pays with many photographs.
-            words: detector, aligned_to, fall_back, as for `Recognizer`; rates, in place of a run's own.
+            gallery: as for `Recognizer`. A gallery enrolled with Keras may be searched with another
+                engine and vice versa, as every engine is compared with Keras.
+            engine: the inference engine; default: Keras. `EngineChoice("openvino")` takes some
+                seconds to compile, and pays off with many photographs.
+            words: detector, aligned_to, fall_back, as for `Recognizer`; rates, instead of a run's
+                own.
 
         Raises:
-            FileNotFoundError: if there is no such model, or the folder is no finished run's.
+            FileNotFoundError: if the model does not exist, or the folder is not a finished run.
             ModuleNotFoundError: if ONNX Runtime or the engine is not installed; the message has the pip
                 line.
-            ValueError: as `Recognizer`, `engines.OnnxEmbedder` and `engines.compile_model`, if a word is
-                given for something else than such a file, or int8 has no real faces to be calibrated on.
+            ValueError: as `Recognizer`, `engines.OnnxEmbedder` and `engines.compile_model`, if an
+                argument does not apply to the network, or int8 has no real faces for calibration.
 
         >>> from maskedface.recognition import Gallery, Recognizer
         >>> friends = Gallery.load("friends.npz")  # doctest: +SKIP
         >>> Recognizer.load(friends.source, gallery=friends)  # doctest: +SKIP
         """
-        # What a gallery remembers of a file comes before what lies beside the file.
+        # The alignment stored in a gallery takes precedence over the one stored beside the file.
         if alignment is None and gallery is not None and os.path.isfile(name):
             alignment = gallery.alignment or None
         found = open_embedder(
@@ -171,8 +174,8 @@ class Recognizer:
 
     @functools.cached_property
     def rates(self) -> DefaultRates | None:
-        """How alike strangers are to the network: as given, as shipped for its weights, or as measured on
-        the people that its run was tested on; None where nobody measured it."""
+        """The network's error rates: those given, those shipped for its weights, or those measured
+        on its run's test people; None if none were measured."""
         if isinstance(self._rates, DefaultRates):
             return self._rates
         shipped = shipped_rates_of(self.fingerprint)
@@ -180,41 +183,41 @@ class Recognizer:
 
     @property
     def detector(self) -> Detector:
-        """What finds the faces."""
+        """The face detector."""
         if self._detector is None:
             self._detector = Cascade()
         return self._detector
 
     def detect(self, photo: Photo) -> tuple[DetectedFace, ...]:
-        """Finds the faces of a photograph.
+        """Detects the faces in a photograph.
 
         Args:
             photo: the photograph.
 
         Returns:
-            The faces, from left to right; none where no face is found and `fall_back` does not take
-            the photograph for one, or nearly all of it has one color.
+            The faces, from left to right. Empty if no face is detected and `fall_back` is "never",
+            or the photograph is nearly uniform.
 
         Raises:
-            ImageError: if it is no image, damaged or too large.
+            ImageError: if it is not an image, is damaged or too large.
             OSError: if the file cannot be read.
-            ValueError: if an array has another shape or type, or the detector gives something else than
-                faces (`landmarks.detect`).
-            ModuleNotFoundError: if the detector wants a package that is not installed.
+            ValueError: if an array has another shape or type, or the detector returns invalid
+                results (`landmarks.detect`).
+            ModuleNotFoundError: if the detector needs a package that is not installed.
         """
         return self.find([read_photo(photo).image])[0]
 
     def find(self, images: Sequence[np.ndarray]) -> list[tuple[DetectedFace, ...]]:
-        """Finds the faces of several photographs in one go; `detect` of one.
+        """Detects the faces in a batch of photographs; see `detect`.
 
         Args:
             images: uint8 arrays, shape (height, width, 3), RGB, of any sizes.
 
         Returns:
-            One tuple an image: its faces, as `detect` gives them.
+            One tuple of faces per image, as `detect` returns.
 
         Raises:
-            ValueError, ModuleNotFoundError: as `detect`, where one image is refused.
+            ValueError, ModuleNotFoundError: as `detect`, if any image is refused.
         """
         self._check_process()
         for image in images:
@@ -227,17 +230,17 @@ class Recognizer:
         return [faces or whole_face(image, "") for image, faces in zip(images, found, strict=True)]
 
     def align(self, photo: Photo, face: DetectedFace | None = None) -> np.ndarray:
-        """The model's view of a face.
+        """Aligns a face to the model's input.
 
         Args:
             photo: the photograph.
-            face: of those that `detect` gave for it; by default the largest.
+            face: one of the results of `detect` for it; default: the largest.
 
         Returns:
             uint8 array, shape (size, size, 3), RGB: the model's input.
 
         Raises:
-            FaceError: if no face is found.
+            FaceError: if no face is detected.
             ImageError, OSError, ValueError, ModuleNotFoundError: as `detect`.
         """
         file = read_photo(photo)
@@ -250,11 +253,11 @@ class Recognizer:
     def embed(
         self, photo: Photo, faces: Sequence[DetectedFace] | None = None
     ) -> tuple[EmbeddedFace, ...]:
-        """Embeds faces of a photograph.
+        """Embeds the faces in a photograph.
 
         Args:
             photo: the photograph.
-            faces: some of those that `detect` gave for it, of this recognizer or another; by default all.
+            faces: results of `detect` for it, of this recognizer or another; default: all.
 
         Returns:
             The faces, in their order.
@@ -269,30 +272,30 @@ class Recognizer:
     def embed_all(
         self, images: Sequence[np.ndarray], faces: Sequence[Sequence[DetectedFace]]
     ) -> list[tuple[EmbeddedFace, ...]]:
-        """Embeds faces of several photographs in one go; `embed` of one.
+        """Embeds the faces in a batch of photographs; see `embed`.
 
         Args:
             images: uint8 arrays, shape (height, width, 3), RGB, of any sizes.
-            faces: some of those that `find` gave for each.
+            faces: results of `find` for each image.
 
         Returns:
-            One tuple an image: its faces, in their order.
+            One tuple of faces per image, in order.
 
         Raises:
-            ValueError: as `embed`, where one face is refused.
+            ValueError: as `embed`, if any face is refused.
         """
         self._check_process()
         return embed_faces(self.embedder, images, faces)
 
     def one_face(self, photo: Photo, faces: Sequence[DetectedFace] | None = None) -> EmbeddedFace:
-        """The face of a photograph of one person: the only one, or one far larger than the others.
+        """Embeds the main face of a photograph: the only one, or one far larger than the others.
 
         Args:
             photo: the photograph.
             faces: as for `embed`.
 
         Returns:
-            The face, embedded.
+            The embedded face.
 
         Raises:
             FaceError: if there is no face, or the largest does not have four times the area of the
@@ -304,15 +307,15 @@ class Recognizer:
         return self.embed(file, [face])[0]
 
     def enroll(self, person: str, photos: Iterable[Photo]) -> tuple[EmbeddedFace, ...]:
-        """Adds a person's faces to the gallery; where one photograph is refused, none.
+        """Adds a person's faces to the gallery, or none if any photograph is refused.
 
         Args:
-            person: their name (`names.person_name`). If they are enrolled already, the faces join the
-                old ones.
+            person: their name (`names.person_name`). If they are already enrolled, the faces are
+                added to theirs.
             photos: photographs of them, one face each.
 
         Returns:
-            The faces enrolled, with what the gallery keeps and remembers of them.
+            The enrolled faces, with templates and remembered photographs.
 
         Raises:
             ValueError: if there is no name or photograph, and as `one_face`.
@@ -324,7 +327,8 @@ class Recognizer:
         found = tuple(face_to_enroll(self, photo) for photo in photos)
         if not found:
             raise ValueError(
-                f"person must have a photograph at least. Received: person={person!r}, 0 photographs"
+                f"person must have at least one photograph. Received: person={person!r}, 0 "
+                "photographs"
             )
         self.gallery.enroll_faces([name] * len(found), found)
         return found
@@ -337,21 +341,21 @@ class Recognizer:
         candidates: int = 3,
         threshold: float | None = None,
     ) -> tuple[Identity, ...]:
-        """Says who the faces of a photograph are.
+        """Identifies the faces in a photograph.
 
         Args:
             photo: the photograph.
             faces: as for `embed`.
-            candidates: int >= 1, how many of the most alike people to return.
-            threshold: a score (`Candidate.score`), in its range; by default the gallery's calibrated one,
-                else one by the network's `rates` for an FPIR of .01. With none of them, and in a gallery
-                too large for what was measured, nobody is named.
+            candidates: int >= 1, the length of each candidate list.
+            threshold: a score (`Candidate.score`), in its range; default: the gallery's calibrated
+                one, else one from the network's `rates` for an FPIR of 0.01. Without any, or if the
+                gallery is too large for the measured rates, nobody is named.
 
         Returns:
-            One `Identity` a face, from left to right.
+            One `Identity` per face, from left to right.
 
         Raises:
-            ValueError: if nobody is enrolled, the threshold is no score, and as `detect`.
+            ValueError: if nobody is enrolled, the threshold is out of range, or as `detect`.
             OSError, ModuleNotFoundError: as `detect`.
         """
         self.gallery.check_threshold(threshold)
@@ -360,14 +364,14 @@ class Recognizer:
     def named(
         self, faces: Sequence[EmbeddedFace], candidates: int, threshold: float | None
     ) -> tuple[Identity, ...]:
-        """Says who embedded faces are.
+        """Identifies embedded faces.
 
         Args:
-            faces: of `embed`.
+            faces: results of `embed`.
             candidates, threshold: as for `identify`.
 
         Returns:
-            One `Identity` a face.
+            One `Identity` per face.
 
         Raises:
             ValueError: if nobody is enrolled.
@@ -383,18 +387,19 @@ class Recognizer:
     def verify(
         self, first: Photo, second: Photo, *, threshold: float | None = None
     ) -> Verification:
-        """Says whether two photographs, one face each, show the same person.
+        """Decides whether two photographs, of one person each, show the same person.
 
         Args:
             first, second: as for `one_face`.
-            threshold: float in [-1, 1], a cosine; by default the gallery's calibrated one, else one by the
-                network's `rates` for a FAR of .001. With none of them there is no verdict.
+            threshold: float in [-1, 1], a cosine similarity; default: the gallery's calibrated one,
+                else one from the network's `rates` for a FAR of 0.001. Without any there is no
+                decision.
 
         Returns:
             The `Verification`.
 
         Raises:
-            ValueError: if the threshold is no cosine.
+            ValueError: if the threshold is out of range.
             FaceError, ImageError, OSError, ValueError, ModuleNotFoundError: as `one_face`.
         """
         check_threshold(threshold, 1)
@@ -403,7 +408,7 @@ class Recognizer:
     def compare_faces(
         self, one: EmbeddedFace, other: EmbeddedFace, *, threshold: float | None = None
     ) -> Verification:
-        """Says whether two faces that `one_face` or `embed` gave are the same person's.
+        """Decides whether two faces from `one_face` or `embed` are the same person's.
 
         Args:
             one, other: the faces.
@@ -413,7 +418,7 @@ class Recognizer:
             The `Verification`.
 
         Raises:
-            ValueError: if the threshold is no cosine.
+            ValueError: if the threshold is out of range.
         """
         check_threshold(threshold, 1)
         calibration = self.gallery.calibration
@@ -440,21 +445,22 @@ class Recognizer:
         self.__dict__.update(state, _process=os.getpid())
 
     def _check_process(self) -> None:
-        """Refuses what would hang: a forked child has none of the threads of TensorFlow or JAX."""
+        """Refuses use in a forked child, which would hang without the threads of TensorFlow or
+        JAX."""
         if os.getpid() != self._process:
             raise RuntimeError(
-                "a recognizer must be used in the process that made it: make it in the child, or start "
-                "children by multiprocessing's 'spawn'. "
+                "a recognizer must be used in the process that made it: make it in the child "
+                "process, or use multiprocessing's start method 'spawn'. "
                 f"Received: process {os.getpid()}, forked after process {self._process} made it"
             )
 
 
 def one_of(faces: Sequence[DetectedFace], file: PhotoFile) -> DetectedFace:
-    """The face of a photograph of one person: the only one, or one far larger than the others.
+    """The main face of a photograph: the only one, or one far larger than the others.
 
     Args:
-        faces: those found on it.
-        file: the photograph, for the message.
+        faces: the faces detected in it.
+        file: the photograph, for the error message.
 
     Raises:
         FaceError: as `Recognizer.one_face`.

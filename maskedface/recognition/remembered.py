@@ -1,4 +1,4 @@
-"""The photographs that a gallery remembers, so that it can be made again with another network."""
+"""The photographs that a gallery remembers, so that it can be rebuilt with another network."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ Remember = Literal["paths", "crops", "nothing"]
 Points = tuple[tuple[float, float], ...]
 
 WHOLE = "whole image"
-# Pixels a crop's side at most: an upright face is then larger than in VGGFace2's 224 px, the largest
-# alignment, and one turned by 45 degrees about as large.
+# Maximum height and width of a crop in pixels: an upright face is then larger than in VGGFace2's
+# 224 px, the largest alignment, and a face rotated by 45 degrees about as large.
 _SIDE = 320
-_CHIP = 224  # pixels: any size gives the same corners
+_CHIP = 224  # pixels; the corners do not depend on it
 _POINTS = 5
-_FARTHEST = 1e6  # pixels from a crop's corner: a point may lie outside
+_FARTHEST = 1e6  # pixels from a crop's corner; a point may be outside the crop
 
 
 class Remembered(NamedTuple):
-    """A photograph that somebody was enrolled by.
+    """A photograph from which somebody was enrolled.
 
     Attributes:
-        path: str, the file, absolute; "" where the photograph came as an array.
-        sha256: str, of the file as it was then, 64 hexadecimal digits; "" without a path.
-        source: where the face lies: its five points in the crop, ((x, y), ...) in pixels; or a key of
-            `geometry.ALIGNMENTS` that the photograph is aligned to, "whole image" (nobody found it, and
-            the whole was taken), or "" (it was searched for in the file).
-        crop: bytes, the face and what is around it, a JPEG file; b"" where none was kept.
+        path: str, the absolute path of the file; "" if the photograph was an array.
+        sha256: str, of the file when it was enrolled, 64 hexadecimal digits; "" without a path.
+        source: the location of the face: its five points in the crop, ((x, y), ...) in pixels; or
+            the key of `geometry.ALIGNMENTS` to which the photograph is aligned, "whole image" (no
+            face was detected, and the whole image was used), or "" (it was detected in the file).
+        crop: bytes, a JPEG file of the face and its surroundings; b"" without a crop.
     """
 
     path: str
@@ -50,32 +50,33 @@ class Remembered(NamedTuple):
     crop: bytes = b""
 
     def read(self) -> np.ndarray:
-        """The crop, or without one the photograph, if it is still the one that was enrolled.
+        """Reads the crop, or if there is none the photograph, if it has not changed since
+        enrollment.
 
         Returns:
             uint8 array, shape (height, width, 3), RGB, upright.
 
         Raises:
-            ImageError: if the file is no image now.
-            FileNotFoundError, OSError: if it is not there, or cannot be read.
-            ValueError: if another file lies there now, the path is none of this machine's, or the face's
-                points do not lie in the crop.
+            ImageError: if the file is no longer an image.
+            FileNotFoundError, OSError: if it does not exist or cannot be read.
+            ValueError: if the file has changed, the path is not on this machine, or the face's
+                points are not in the crop.
         """
         if self.crop:
             image = read_image(self.crop)
             if not isinstance(self.source, str):
                 _check_points(np.array(self.source), image.shape)
             return image
-        # A gallery may come from anywhere: a path of a share would call its host.
+        # A gallery may come from anywhere: opening a network path would contact its host.
         if not os.path.isabs(self.path) or self.path.startswith(("\\\\", "//")):
             raise ValueError(
-                f"a remembered photograph must lie on this machine. Received: {self.path!r}"
+                f"a remembered photograph must be on this machine. Received: {self.path!r}"
             )
         file = read_photo(self.path)
         if file.sha256 != self.sha256:
             raise ValueError(
-                "a remembered photograph must be as it was when it was enrolled. "
-                f"Received: {self.path!r}, another file by its SHA-256"
+                "a remembered photograph must not have changed since it was enrolled. "
+                f"Received: {self.path!r} with another SHA-256"
             )
         return file.image
 
@@ -84,12 +85,12 @@ def remembered(file: PhotoFile, face: DetectedFace, how: Remember) -> Remembered
     """What a gallery remembers of a photograph.
 
     Args:
-        file: as it was read.
+        file: the photograph, after reading.
         face: its face.
         how: "paths", "crops" or "nothing".
 
     Returns:
-        It; None for "nothing", and for "paths" where there is none.
+        The `Remembered`; None for "nothing", and for "paths" if the photograph has no path.
     """
     if how == "nothing" or (how == "paths" and not file.path):
         return None
@@ -102,11 +103,10 @@ def remembered(file: PhotoFile, face: DetectedFace, how: Remember) -> Remembered
 
 
 def thinned(photo: Remembered, how: Remember) -> Remembered | None:
-    """What is left of a remembered photograph where less is to be remembered; a crop that there is not is
-    not made.
+    """Reduces what is remembered about a photograph; a missing crop is not added.
 
     Args:
-        photo: as a gallery remembers it.
+        photo: the photograph as a gallery remembers it.
         how: "paths", "crops" or "nothing".
     """
     if how == "crops":
@@ -118,13 +118,13 @@ def thinned(photo: Remembered, how: Remember) -> Remembered | None:
 
 
 def checked(path: str, sha256: str, source: Any, crop: bytes) -> Remembered:
-    """A photograph as a gallery's file may hold it.
+    """Validates a remembered photograph from a gallery's file.
 
     Args:
-        path, sha256, source, crop: as for `Remembered`, from anywhere.
+        path, sha256, source, crop: as for `Remembered`, from an untrusted file.
 
     Raises:
-        ValueError, TypeError: if they are nothing that a gallery could have remembered.
+        ValueError, TypeError: if they are not a valid `Remembered`.
     """
     if isinstance(source, str):
         fits = source in (WHOLE, *ALIGNMENTS) or not (source or crop)
@@ -134,8 +134,8 @@ def checked(path: str, sha256: str, source: Any, crop: bytes) -> Remembered:
     is_file = isinstance(path, str) and re.fullmatch("[0-9a-f]{64}" if path else "", sha256)
     if not fits or not is_file or not (path or crop):
         raise ValueError(
-            "a remembered photograph must have a path with its SHA-256 or a crop, and a known place. "
-            f"Received: {path!r}, {sha256!r}, {source!r}, {len(crop)} bytes"
+            "a remembered photograph must have a path with its SHA-256 or a crop, and a known "
+            f"source. Received: {path!r}, {sha256!r}, {source!r}, {len(crop)} bytes"
         )
     return Remembered(path, sha256, source, crop)
 
@@ -143,14 +143,14 @@ def checked(path: str, sha256: str, source: Any, crop: bytes) -> Remembered:
 def photos_to_file(
     photos: Iterable[Sequence[Remembered]],
 ) -> tuple[list[list[list[Any]]], dict[str, np.ndarray]]:
-    """What a gallery's file holds of remembered photographs.
+    """Converts remembered photographs for a gallery's file.
 
     Args:
-        photos: each person's.
+        photos: those of each person.
 
     Returns:
-        (the fact "photos": per person a list of [path, sha256, source]; the arrays "crops", their files
-        one behind the other, and "crop_ends", where each ends, in the photographs' order).
+        (the fact "photos": per person a list of [path, sha256, source]; the arrays "crops", the
+        concatenated JPEG files, and "crop_ends", the end of each, in the order of the photographs).
     """
     people = list(photos)
     crops = [one.crop for of in people for one in of]
@@ -162,20 +162,20 @@ def photos_to_file(
 def photos_from_file(
     facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
 ) -> list[tuple[Remembered, ...]]:
-    """Remembered photographs, as `photos_to_file` gave them: each person's.
+    """Restores each person's remembered photographs from the result of `photos_to_file`.
 
     Raises:
-        ValueError, TypeError: if they are none, or more than the person's "faces".
+        ValueError, TypeError: if they are invalid, or more than the person's "faces".
     """
     photos, crops, ends = facts["photos"], arrays["crops"], arrays["crop_ends"]
     few = all(len(of) <= most for of, most in zip(photos, facts["faces"], strict=True))
     starts = np.concatenate([np.zeros(1, "int64"), ends])
-    # Not by differences, which could overflow.
+    # Not with differences, which could overflow.
     rise = (starts[1:] >= starts[:-1]).all() and starts[-1] == len(crops)
     if not few or not rise or len(ends) != sum(map(len, photos)):
         raise ValueError(
-            "a person must have as many faces as photographs at least, and each of these its crop's end. "
-            f"Received: {len(ends)} ends for {sum(map(len, photos))} photographs"
+            "a person must have at least as many faces as photographs, and each photograph a crop "
+            f"end. Received: {len(ends)} ends for {sum(map(len, photos))} photographs"
         )
     spans = map(slice, starts, ends)
     return [
@@ -188,18 +188,19 @@ def photos_from_file(
 
 
 def _check_points(points: np.ndarray, shape: tuple[int, ...]) -> None:
-    """Refuses points that no crop of ours has: an image would be warped to any size by them."""
+    """Refuses points that no valid crop has, as they could warp an image to any size."""
     height, width = shape[:2]
     within = (points >= (-width, -height)).all() and (points <= (2 * width, 2 * height)).all()
     eyes, mouth = points[:2].mean(0), points[3:].mean(0)
     if not within or np.hypot(*(eyes - mouth)) < 1 or np.hypot(*(points[0] - points[1])) < 1:
         raise ValueError(
-            f"a crop's points must lie in it, apart. Received: {points.tolist()} in {width} x {height}"
+            f"a crop's points must be distinct and inside it. Received: {points.tolist()} in "
+            f"{width} x {height}"
         )
 
 
 def _cut(image: np.ndarray, source: Source | None) -> tuple[bytes, Points | None]:
-    """A face with what is around it as a JPEG file of square pixels, and where its points lie in that."""
+    """A JPEG crop of a face with its surroundings, and the positions of its points in the crop."""
     left, top, aspect, points = 0, 0, 1.0, None
     if source is not None:
         assert not isinstance(source, str)
@@ -216,14 +217,14 @@ def _cut(image: np.ndarray, source: Source | None) -> tuple[bytes, Points | None
     Image.fromarray(image).save(file, "JPEG", quality=95, subsampling=0)
     if points is None:
         return file.getvalue(), None
-    # Pixel centres: an image's edge is at -.5, and it is the edge that scaling leaves in place.
+    # Pixel centers: an image's edge is at -0.5, and scaling keeps the edge in place.
     ratio = np.array(image.shape[1::-1]) / (width, height)
     moved = (points - (left, top) + 0.5) * ratio - 0.5
     return file.getvalue(), tuple((round(float(x), 2), round(float(y), 2)) for x, y in moved)
 
 
 def _around(face: FacePoints, height: int, width: int) -> tuple[int, int, int, int]:
-    """The part of an image that every alignment of the face lies in: left, top, right, bottom."""
+    """The part of an image that contains the face in every alignment: left, top, right, bottom."""
     corners = np.array([(0, 0, 1), (_CHIP, 0, 1), (0, _CHIP, 1), (_CHIP, _CHIP, 1)])
     matrices = [
         geometry.chip_matrix(height, width, source=face, target=target, size=_CHIP)

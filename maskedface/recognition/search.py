@@ -1,4 +1,4 @@
-"""The most alike people among many: every one is compared, and the answer is exact."""
+"""Exact nearest neighbor search among many people."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 from maskedface.evaluation import Templates
 from maskedface.evaluation.scoring import normalized
 
-# From here on the first pass in bytes pays: below, a float32 product takes under 5 ms.
+# From here on the int8 first pass pays off: below, a float32 product takes less than 5 ms.
 _MANY_ROWS = 100_000
 _STEPS = 127  # a byte's largest value
-_BLOCK = 4_096  # rows quantised at a time: they stay in the processor's cache
+_BLOCK = 4_096  # rows quantized per block, which fits the processor's cache
 _TINY = float(np.finfo("float32").tiny)
 _ROUNDING = 1e-5  # above the rounding of any float32 sum here
 
@@ -22,16 +22,16 @@ _ROUNDING = 1e-5  # above the rounding of any float32 sum here
 class ExactSearch:
     """Finds the people whose rows have the highest cosines to a probe.
 
-    "Exact" means: the people are those that a float32 product of the probe with every row would give.
-    From 100,000 rows on, a first pass compares bytes (8-bit integers, a quarter of the memory to
-    read). By Cauchy and Schwarz it errs by at most a bound that is known beforehand; every row that
-    could still be among the best within this bound is compared again in float32. Without TensorFlow's
-    XLA there is one float32 pass.
+    "Exact" means that the result is that of a float32 product of the probe with every row. From
+    100,000 rows on, a first pass compares 8-bit integers, which reads a quarter of the memory. By
+    the Cauchy-Schwarz inequality its error has a known bound; every row that could be among the
+    best within this bound is compared again in float32. Without TensorFlow's XLA there is a single
+    float32 pass.
 
     Args:
-        templates: what probes are compared with.
-        person: int array, shape (rows,), rising from 0 without a gap: whose row each is.
-        quantise: whether the first pass in bytes is made; by default from 100,000 rows on.
+        templates: the rows that probes are compared with.
+        person: int array, shape (rows,), ascending from 0 without gaps: the person of each row.
+        quantise: whether to use the 8-bit first pass; default: from 100,000 rows on.
     """
 
     def __init__(
@@ -48,18 +48,19 @@ class ExactSearch:
         self._bytes = _Bytes(rows) if several and _byte_product() is not None else None
 
     def best(self, probe: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The k people most alike; a person with several rows counts by the best of them.
+        """Finds the k most similar people; a person with several rows has the score of the best
+        row.
 
         Args:
             probe: float array, shape (features,); scaled to length 1.
             k: int >= 1.
 
         Returns:
-            (int64 numbers of the people, float32 scores: cosines, less the offsets), shape
-            (min(k, people),), the most alike first, the lower number first among equals.
+            (int64 numbers of the people, float32 scores: cosines minus the offsets), each of shape
+            (min(k, people),), highest score first, ties by the lower number.
 
         Raises:
-            ValueError: if `k` is below 1, or the probe's shape is another or not finite.
+            ValueError: if `k` is below 1, or the probe has another shape or is not finite.
         """
         if k < 1 or np.shape(probe) != self._templates.vectors.shape[1:]:
             raise ValueError(
@@ -79,7 +80,7 @@ class ExactSearch:
         return people[order], best[order]
 
     def _candidates(self, bytes_: _Bytes, unit: np.ndarray, k: int) -> np.ndarray:
-        """Rows among which are the best of the k best people."""
+        """Indices of rows that include the best row of each of the k best people."""
         whole, scale, offset, error = bytes_.compare(unit)
         if self._templates.offsets is not None:
             whole, scale = whole * np.float32(scale) - self._templates.offsets, 1.0
@@ -87,7 +88,7 @@ class ExactSearch:
         people = np.maximum.reduceat(whole, self._starts) if several else whole
         first = np.flatnonzero(whole >= _kth(people, k))
         _, exact = _best_of_each(self._person[first], self._templates.scores(unit, first))
-        # k people reach this score for certain: whoever cannot is out.
+        # k people certainly reach this score: rows that cannot reach it are dropped.
         certain = float(_kth(exact, k))
         least = (certain - error - offset) / scale
         if whole.dtype == "int32":
@@ -96,11 +97,11 @@ class ExactSearch:
 
 
 class _Bytes:
-    """Rows about their mean, in whole steps of one size that fit a byte.
+    """Rows relative to their mean, quantized to 8 bits with one step size.
 
-    With a row x = centre + step * b + r and a probe q = step_q * c + s, where b and c hold bytes:
-    q.x = q.centre + step * step_q * b.c + (q - s).r + s.(x - centre), and the last two are at most
-    |q - s| |r| + |s| |x - centre|.
+    With a row x = center + step * b + r and a probe q = step_q * c + s, where b and c are bytes:
+    q.x = q.center + step * step_q * b.c + (q - s).r + s.(x - center). The last two are at most
+    |q - s| |r| + |s| |x - center|.
     """
 
     def __init__(self, rows: np.ndarray) -> None:
@@ -121,8 +122,8 @@ class _Bytes:
         self._product = product(packed)
 
     def compare(self, unit: np.ndarray) -> tuple[np.ndarray, float, float, float]:
-        """(int32 products, scale, offset, error): scale * product + offset is within the error of a
-        row's cosine to the probe."""
+        """(int32 products, scale, offset, error): scale * product + offset differs from a row's
+        cosine to the probe by at most the error."""
         step = max(float(np.abs(unit).max()) / _STEPS, _TINY)
         whole = np.rint(unit / step).clip(-_STEPS, _STEPS)
         lost = float(np.linalg.norm(unit - whole * step))
@@ -136,7 +137,7 @@ def _longest(rows: np.ndarray) -> float:
 
 
 def _kth(values: np.ndarray, k: int) -> Any:
-    """The k-th highest value. The k highest lie in the k blocks with the highest maxima."""
+    """The k-th highest value. The k highest are in the k blocks with the highest maxima."""
     width = 1024
     whole = len(values) // width * width
     if whole // width <= 2 * k:
@@ -156,10 +157,11 @@ def _best_of_each(person: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, n
 
 @functools.cache
 def _byte_product() -> Callable[[np.ndarray], Callable[[np.ndarray], np.ndarray]] | None:
-    """Rows of bytes -> (bytes of a probe -> int32 products), or None without TensorFlow.
+    """A function from 8-bit rows to a function from an 8-bit probe to int32 products; None without
+    TensorFlow.
 
-    XLA's is the one product of bytes in a package that is here anyway that runs at the memory's
-    speed on all cores; NumPy's takes ten times as long. Integers: exact.
+    XLA has the only integer product, among the packages installed anyway, that runs at memory speed
+    on all cores; NumPy's takes ten times as long. Integer products are exact.
     """
     try:
         import tensorflow as tf

@@ -1,4 +1,4 @@
-"""What a recognizer does to photographs, many at once: faces found, cut out, embedded."""
+"""The stages of a recognizer for batches of photographs: detection, alignment, embedding."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 def find_faces(detector: Detector, images: Sequence[np.ndarray]) -> list[tuple[DetectedFace, ...]]:
-    """The faces that a detector finds on images.
+    """Detects the faces in images.
 
     Args:
         detector: the detector.
         images: uint8 arrays, shape (height, width, 3), RGB, of any sizes.
 
     Returns:
-        One tuple an image: its faces, from left to right.
+        One tuple of faces per image, from left to right.
 
     Raises:
-        ValueError: if an image has another shape or type, and as `landmarks.detect`.
+        ValueError: if an image has another shape or type, or as `landmarks.detect`.
     """
     for image in images:
         check_image(image)
@@ -48,11 +48,11 @@ def find_faces(detector: Detector, images: Sequence[np.ndarray]) -> list[tuple[D
 
 
 def whole_face(image: np.ndarray, source: geometry.Source) -> tuple[DetectedFace, ...]:
-    """The whole of an image as its face; of a nearly black or uniform one no face.
+    """Uses the whole image as a face; a nearly black or uniform image has none.
 
     Args:
         image: uint8 array, shape (height, width, 3).
-        source: where the face lies: an alignment, five points, or "" where nobody knows.
+        source: the location of the face: an alignment, five points, or "" if it is unknown.
     """
     if blankness(image):
         return ()
@@ -63,12 +63,12 @@ def whole_face(image: np.ndarray, source: geometry.Source) -> tuple[DetectedFace
 
 
 def cut_face(embedder: Embedder, image: np.ndarray, face: DetectedFace) -> np.ndarray:
-    """An embedder's view of a face: uint8 array, shape (size, size, 3).
+    """Aligns a face to an embedder's input: uint8 array, shape (size, size, 3), RGB.
 
     Args:
         embedder: the embedder.
         image: uint8 array, shape (height, width, 3), RGB.
-        face: of it.
+        face: a face in it.
 
     Raises:
         ValueError: as `geometry.chip_matrix`.
@@ -82,18 +82,18 @@ def cut_face(embedder: Embedder, image: np.ndarray, face: DetectedFace) -> np.nd
 def embed_faces(
     embedder: Embedder, images: Sequence[np.ndarray], faces: Sequence[Sequence[DetectedFace]]
 ) -> list[tuple[EmbeddedFace, ...]]:
-    """Embeds faces of images, all of them at once.
+    """Embeds the faces in images as one batch.
 
     Args:
         embedder: the embedder.
         images: uint8 arrays, shape (height, width, 3), RGB, of any sizes.
-        faces: those of each image.
+        faces: the faces in each image.
 
     Returns:
-        One tuple an image: its faces, in their order.
+        One tuple of faces per image, in order.
 
     Raises:
-        ValueError: as `geometry.chip_matrix`, and what the embedder raises.
+        ValueError: as `geometry.chip_matrix` or the embedder.
     """
     chips = [
         cut_face(embedder, image, face)

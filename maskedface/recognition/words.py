@@ -1,4 +1,4 @@
-"""Results in words that a person understands; numbers are in the results themselves."""
+"""Results as text for laypersons; the results themselves have the numbers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from maskedface.recognition.default_rates import Likelihood
     from maskedface.recognition.faces import Identity, Verification
 
-_APART = 3  # times: from here on data sets differ
-_MANY = 0.3  # from this share on "3 in 10" is easier than "1 in 3.3"
+_APART = 3  # ratio from which the rates of data sets are reported as a range
+_MANY = 0.3  # from this share on "3 in 10" is easier to read than "1 in 3.3"
 
 
 def how_many(share: float) -> str:
-    """A share as a person says it: two digits at most, and never less than it is.
+    """A share in everyday language: at most two digits, and never rounded down.
 
     >>> from maskedface.recognition.words import how_many
     >>> how_many(0.00083), how_many(0.04), how_many(0.65), how_many(1.0)
@@ -35,7 +35,7 @@ def how_many(share: float) -> str:
 
 
 def verification_words(found: Verification) -> str:
-    """What is said of two photographs, with how often others are as alike."""
+    """The result of a verification, with how often other pairs look this alike."""
     said = {
         True: "probably the same person",
         False: "probably different people",
@@ -50,7 +50,8 @@ def verification_words(found: Verification) -> str:
 
 
 def identity_words(found: Identity) -> str:
-    """Who a face is, with how often strangers are as much like somebody enrolled."""
+    """The result of an identification, with how often strangers look this much like somebody
+    enrolled."""
     nearest, likelihood, rate = (
         found.candidates[0].person,
         found.likelihood,
@@ -68,7 +69,8 @@ def identity_words(found: Identity) -> str:
 
 
 def _of_strangers(likelihood: Likelihood, found: bool | None) -> str:
-    """How many pairs of strangers are as alike: a doubtful pair by all data sets that were measured."""
+    """How many pairs of strangers look this alike; for "cannot tell" as a range over the data
+    sets."""
     most, least = likelihood.false_match_rate, min(likelihood.by_data.values())
     if found is None and least * _APART < most:
         return (
@@ -78,5 +80,6 @@ def _of_strangers(likelihood: Likelihood, found: bool | None) -> str:
 
 
 def _unlike(likelihood: Likelihood) -> str:
-    """How many pairs of one person are less alike; none of the few that were measured is a small share."""
+    """How many pairs of one person look less alike, at least 1 in 100, as few pairs were
+    measured."""
     return f"{how_many(max(likelihood.false_non_match_rate, 0.01))} pairs of one person look less alike"

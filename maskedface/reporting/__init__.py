@@ -1,4 +1,4 @@
-"""Finished runs beside each other: their faces' hits, and one HTML page with everything about them."""
+"""Compares finished runs: their results per face, and an HTML report about them."""
 
 import lazy_loader
 

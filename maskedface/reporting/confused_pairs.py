@@ -1,4 +1,4 @@
-"""The pairs of people that are confused most, each with a face of both."""
+"""The most frequently confused pairs of people, with a face of each."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from maskedface.reporting.run_groups import RunGroup
 
 
 class Confused(NamedTuple):
-    """Two people of whom faces of one were named as the other.
+    """A person whose faces were identified as another person.
 
     Attributes:
         person, taken_for: str, their names.
-        faces, of: int, how many faces, of how many of that person (over all seeds).
-        probe: path of the face that was named wrong with the highest score.
-        own, other: paths of unmasked faces that stand for the two people ("" where there is none).
+        faces, of: int, number of confused faces, and of all faces of the person (over all seeds).
+        probe: path of the misidentified face with the highest score.
+        own, other: paths of an unmasked face of each of the two people, or "".
     """
 
     person: str
@@ -29,15 +29,15 @@ class Confused(NamedTuple):
 
 
 def worst_pairs(group: RunGroup, kind: str, most: int = 8) -> list[Confused]:
-    """The pairs with the most wrong names.
+    """The pairs with the most misidentified faces.
 
     Args:
         group: the runs; the faces of all seeds are counted together.
         kind: a key of the runs' metrics.
-        most: int >= 1, how many pairs at most.
+        most: int >= 1, maximum number of pairs.
 
     Returns:
-        Pairs by falling count of faces, then by the score of the worst.
+        Pairs by descending number of faces, then by the highest score.
     """
     wrong: dict[tuple[int, int], list[tuple[float, int]]] = defaultdict(list)
     total: dict[int, int] = defaultdict(int)

@@ -1,4 +1,4 @@
-"""Images inside the page, as `data:` addresses."""
+"""Images embedded in the page as `data:` URIs."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from PIL import Image
 
 from maskedface.images import read_image
 
-_SIDE = 112  # pixels: what a card shows, at twice a phone's points
+_SIDE = 112  # pixels: a card's image at twice the resolution
 _QUALITY = 82
 
 
 def as_data_uri(pixels: np.ndarray, side: int = _SIDE) -> str:
-    """An image as a JPEG inside a `data:` address.
+    """Encodes an image as a JPEG in a `data:` URI.
 
     Args:
         pixels: uint8 array, shape (height, width, 3), RGB, 0-255.
-        side: int, its longer side in pixels at most.
+        side: int, maximum longer side in pixels.
     """
     image = Image.fromarray(pixels)
     image.thumbnail((side, side))
@@ -30,5 +30,5 @@ def as_data_uri(pixels: np.ndarray, side: int = _SIDE) -> str:
 
 
 def face_uri(path: str) -> str:
-    """An image file as a `data:` address; "" where the file has gone since the run."""
+    """An image file as a `data:` URI; "" if the file no longer exists."""
     return as_data_uri(read_image(path)) if path and os.path.isfile(path) else ""

@@ -1,6 +1,7 @@
-"""The report's figures: images a person, curves, results with intervals, CMC, ROC, confusion.
+"""The report's figures: images per person, training curves, results with intervals, CMC, ROC,
+confusion.
 
-Each is a function that `svg.draw_svg` gives matplotlib's axes.
+Each is a function that draws on matplotlib axes, for `svg.draw_svg`.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from maskedface.reporting.run_groups import KINDS, RunGroup
 from maskedface.reporting.svg import INK, LINE, SERIES
 
 _DOMAINS = {"unmasked": SERIES[0], "masked": SERIES[1]}
-_RANKS = 20  # of the CMC
+_RANKS = 20  # ranks of the CMC curve
 
 
 def images_a_person(axes: Any, index: FaceIndex) -> None:
-    """The paper's Figure 4: how many images of each domain everybody has, people by their unmasked."""
+    """The paper's Figure 4: images per person and domain, people sorted by unmasked images."""
     counts = {
         domain: Counter(face.person for face in index.faces if face.domain == domain)
         for domain in _DOMAINS
@@ -47,13 +48,13 @@ def images_a_person(axes: Any, index: FaceIndex) -> None:
 def curve(
     axes: Any, histories: Sequence[dict[str, list[float]]], quantity: str, test_on: str
 ) -> None:
-    """Figures 5 to 8: a quantity an epoch on training and test faces, a line a seed.
+    """Figures 5 to 8: a quantity per epoch on training and test faces, one line per seed.
 
     Args:
-        axes: matplotlib's.
-        histories: of each seed, as `training.run.read_history` gives them; some have the quantity.
+        axes: matplotlib axes.
+        histories: the results of `training.run.read_history` for each seed; some have the quantity.
         quantity: "loss" or "accuracy".
-        test_on: the test faces' domain.
+        test_on: the domain of the test faces.
     """
     kinds = ((quantity, "training", SERIES[0]), (f"val_{quantity}", f"test, {test_on}", SERIES[1]))
     for key, label, color in kinds:
@@ -114,12 +115,12 @@ def cmc_curve(axes: Any, groups: Sequence[RunGroup], kind: str) -> None:
         _plot_group(axes, number, group, ranks, rates, marker="o", markersize=3)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(xlim=(0.5, len(ranks) + 0.5), ylim=(0, 1.02))
-    axes.set(xlabel=f"rank, of {people:,} people", ylabel="named within the rank")
+    axes.set(xlabel=f"rank, of {people:,} people", ylabel="identified within the rank")
     axes.legend(loc="lower right")
 
 
 def roc_curve(axes: Any, groups: Sequence[RunGroup], kind: str) -> None:
-    """TAR by FAR of each face against everybody's score, the mean over seeds; of two people at least."""
+    """TAR over FAR of all faces with all people, the mean over seeds; needs at least two people."""
     first = groups[0].matches[0][kind]
     lowest = 1 / max(1, len(first.rows) * (len(first.gallery) - 1))
     grid = np.geomspace(max(lowest, 1e-5), 1, 121)
@@ -129,7 +130,7 @@ def roc_curve(axes: Any, groups: Sequence[RunGroup], kind: str) -> None:
             scores, own = found.scores[found.known], found.own[found.known]
             same = np.arange(scores.shape[1]) == own[:, None]
             far, tar, _ = roc(scores.ravel(), same.ravel())
-            # The TAR that is had without more false acceptances than the grid's.
+            # The TAR without exceeding the FAR of the grid.
             lines.append(tar[np.searchsorted(far, grid, "right") - 1])
         _plot_group(axes, number, group, grid, lines)
     axes.set_xscale("log")
@@ -139,14 +140,15 @@ def roc_curve(axes: Any, groups: Sequence[RunGroup], kind: str) -> None:
 
 
 def confusion_dots(axes: Any, group: RunGroup, kind: str) -> None:
-    """Who is taken for whom: a dot a pair of people, its area the number of faces, over all seeds."""
+    """Confusion: one dot per pair of people, with an area by the number of faces, over all
+    seeds."""
     people = len(group.matches[0][kind].gallery)
     counts: Counter[tuple[int, int]] = Counter()
     for found in (matches[kind] for matches in group.matches):
         taken = found.scores[found.known].argmax(1)
         counts.update(zip(found.own[found.known].tolist(), taken.tolist(), strict=True))
     axes.plot([0, people - 1], [0, people - 1], color=LINE, linewidth=0.7, zorder=0)
-    dot = 2000 / max(25, people)  # so that the dots of neighbors just touch
+    dot = 2000 / max(25, people)  # neighboring dots just touch
     for color, right in ((SERIES[0], True), (SERIES[1], False)):
         cells = {cell: n for cell, n in counts.items() if (cell[0] == cell[1]) == right}
         axes.scatter(
@@ -156,10 +158,10 @@ def confusion_dots(axes: Any, group: RunGroup, kind: str) -> None:
             color=color,
             linewidths=0,
             alpha=0.8,
-            label=f"{'right' if right else 'wrong'}: {sum(cells.values())}",
+            label=f"{'correct' if right else 'wrong'}: {sum(cells.values())}",
         )
     axes.set(xlim=(-1, people), ylim=(people, -1), aspect="equal")
-    axes.set(xlabel="named as (person by number)", ylabel="person")
+    axes.set(xlabel="identified as (person number)", ylabel="person")
     axes.grid(visible=False)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, labelcolor=INK, markerscale=1.2)
     axes.figure.set_size_inches(5.0, 5.0)
@@ -168,7 +170,7 @@ def confusion_dots(axes: Any, group: RunGroup, kind: str) -> None:
 def _plot_group(
     axes: Any, number: int, group: RunGroup, x: np.ndarray, lines: Sequence[np.ndarray], **more: Any
 ) -> None:
-    """The mean over seeds, in the color that the n-th group has in every figure; after six dashed."""
+    """Plots the mean over seeds, in the n-th group's color; dashed from the seventh group on."""
     again, color = divmod(number, len(SERIES))
     dash = "--" if again else "-"
     axes.plot(x, np.mean(lines, axis=0), dash, color=SERIES[color], label=group.label, **more)

@@ -1,4 +1,4 @@
-"""What a run's network looks at on masked test faces, and which share of that lies where masks do."""
+"""Grad-CAM of a run's network on masked test faces, and its share in the mask area."""
 
 from __future__ import annotations
 
@@ -26,22 +26,23 @@ from maskedface.reporting.run_groups import RunGroup
 from maskedface.reporting.tables import Table
 from maskedface.training.run import MODEL
 
-# More faces narrow the interval, but each takes a gradient: about 50 ms on two cores with dlib's network.
+# More faces narrow the interval, but each needs a gradient: about 50 ms on two cores with dlib's
+# network.
 _FACES, _PICTURES = 96, 6
 _SIDE = 150  # pixels of a picture
 
 
 @dataclass(frozen=True)
 class MaskedFaceMaps:
-    """Attention on some masked faces.
+    """Heat maps of several masked faces.
 
     Attributes:
-        rows: list of int, the faces among the test rows, in a drawn order.
-        chips: uint8 array, shape (N, size, size, 3), what the network was given.
-        maps: float32 array, shape (N, size, size), in [0, 1], as `evaluation.grad_cam` gives them.
-        shares: float64 array, shape (N,), in [0, 1]: of each map where masks lie. A face of which nothing
-            speaks for the score has 0.
-        even: float, the share that attention spread evenly would have.
+        rows: list of int, indices of the faces in the test rows, in random order.
+        chips: uint8 array, shape (N, size, size, 3), RGB, the network's inputs.
+        maps: float32 array, shape (N, size, size), in [0, 1], from `evaluation.grad_cam`.
+        shares: float64 array, shape (N,), in [0, 1], the share of each map in the mask area; 0 for
+            an all-zero map.
+        even: float, the share of uniform attention.
     """
 
     rows: list[int]
@@ -52,13 +53,14 @@ class MaskedFaceMaps:
 
 
 def masked_with_others(test: FaceIndex) -> list[tuple[int, list[int]]]:
-    """Masked faces that can be compared with another photograph of their person.
+    """Finds masked faces that can be compared with another photograph of the same person.
 
     Args:
-        test: the rows; faces whose photograph is unknown ("") are taken to be of one.
+        test: the rows; faces with an unknown photograph ("") count as one photograph.
 
     Returns:
-        (row of a masked face, rows of its person's unmasked faces of other photographs, one at least).
+        (row of a masked face, rows of at least one unmasked face of the person from other
+        photographs).
     """
     bare: dict[str, list[int]] = {}
     for row, face in enumerate(test.faces):
@@ -73,27 +75,27 @@ def masked_with_others(test: FaceIndex) -> list[tuple[int, list[int]]]:
 
 
 def masked_face_maps(group: RunGroup) -> MaskedFaceMaps | str:
-    """Attention of the first seed's network on masked test faces, drawn by seed 0, 96 at most.
+    """Heat maps of the first seed's network on at most 96 masked test faces, sampled with seed 0.
 
-    The score is what the run is about: of people trained on the classifier's highest, of others the
-    likeness to the mean of the person's other unmasked photographs. The same test rows give the same
-    faces, so that groups can be compared face by face.
+    The score is the classifier's highest for people trained on, and for unseen identities the
+    similarity to the mean of the person's other unmasked photographs. The same test rows give the
+    same faces, so that groups can be paired by face.
 
     Returns:
-        A `MaskedFaceMaps`, or in words why there is none.
+        A `MaskedFaceMaps`, or the reason why there is none.
     """
     pairs = _pairs(group)
     if not pairs:
-        return "The test rows hold no masked face" + (
-            " with an unmasked one of another photograph." if group.is_open else "."
+        return "The test rows have no masked face" + (
+            " with an unmasked one from another photograph." if group.is_open else "."
         )
     order = np.random.default_rng(0).permutation(len(pairs))[:_FACES]
     rows = [pairs[number][0] for number in order]
     if not all(os.path.isfile(group.test.paths[row]) for row in rows):
-        return "The faces' files have gone since the run."
+        return "The image files no longer exist."
     run = group.runs[0]
     if not os.path.isfile(os.path.join(run.path, MODEL)):
-        return "The run kept no model."
+        return "The run has no saved model."
     size, alignment = run.record["image_size"], run.record["alignment"]
     chips = np.stack([_chip(group.test, row, size, alignment) for row in rows])
     if group.is_open:
@@ -123,16 +125,16 @@ def _chip(test: FaceIndex, row: int, size: int, alignment: str) -> np.ndarray:
 
 
 def grad_cam_part(groups: Sequence[RunGroup], faces: bool) -> list[dict[str, Any]]:
-    """The page's words, figures and pictures of groups that were tested on the same faces.
+    """The page's texts and pictures for groups that were tested on the same faces.
 
     Args:
-        groups: one at least.
+        groups: at least one group.
         faces: whether to show pictures.
 
     Returns:
-        A dict a group: "label"; "why" there is nothing, or ""; "faces", "people", "share", "even" and
-        "change" (to the first group, face by face) as text; "pictures", each a face and its overlay as
-        `data:` addresses with its share.
+        One dict per group: "label"; "why", the reason if there is nothing, or ""; "faces",
+        "people", "share", "even" and "change" (the paired difference to the first group) as text;
+        "pictures", each with a face and its overlay as `data:` URIs, and its share.
     """
     parts: list[dict[str, Any]] = []
     first: MaskedFaceMaps | None = None
@@ -161,15 +163,15 @@ def grad_cam_part(groups: Sequence[RunGroup], faces: bool) -> list[dict[str, Any
 
 
 def grad_cam_table(parts: Sequence[dict[str, Any]]) -> Table:
-    """The shares of `grad_cam_part`, a row a group that has one."""
+    """The shares from `grad_cam_part`, one row per group that has one."""
     shown = [part for part in parts if not part["why"]]
-    head: tuple[str, ...] = ("run", "masked faces", "share where masks lie", "spread evenly")
+    head: tuple[str, ...] = ("run", "masked faces", "share in the mask area", "uniform attention")
     rows: list[tuple[str, ...]] = [
         (part["label"], f"{part['faces']} of {part['people']} people", part["share"], part["even"])
         for part in shown
     ]
     if len(shown) > 1:
-        head = (*head, f"to {shown[0]['label']}, face by face")
+        head = (*head, f"difference to {shown[0]['label']}, paired")
         changes = ["", *(part["change"] for part in shown[1:])]
         rows = [(*row, change) for row, change in zip(rows, changes, strict=True)]
     return Table("", head, [("", row) for row in rows])

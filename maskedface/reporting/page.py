@@ -1,4 +1,4 @@
-"""One self-contained HTML page about finished runs."""
+"""Writes a self-contained HTML report about finished runs."""
 
 from __future__ import annotations
 
@@ -27,32 +27,33 @@ def write_report(
     faces: bool = True,
     title: str = "Masked faces, recognized",
 ) -> None:
-    """Writes a page with every table and figure of some runs, which needs no network and no script.
+    """Writes an HTML page with all tables and figures about runs, without scripts or network
+    access.
 
-    Groups tested on the same faces share their tables and figures; others have their own part.
-    What a run has no data for, the page says. Where the faces' files are there still, some masked ones
-    go through the networks for the attention (`reporting/grad_cam.py`); all else is read from the runs.
+    Groups that were tested on the same faces share tables and figures; others have their own part.
+    The page states what a run has no data for. If the image files still exist, heat maps are
+    computed for some masked faces (`reporting/grad_cam.py`); everything else is read from the runs.
 
     >>> from maskedface import reporting
     >>> groups = reporting.find_groups("runs/mine")  # doctest: +SKIP
     >>> reporting.write_report(groups, "report.html", faces=False)  # doctest: +SKIP
 
     Args:
-        groups: at least one; their labels all different.
+        groups: at least one, with different labels.
         path: the HTML file to write.
-        faces: whether the page shows faces and names people. The faces are personal data: the page
-            then says whom it must not be given to. Without, people are numbers and paths of this
-            machine are left out.
-        title: str, of the page.
+        faces: whether the page shows faces and names. Faces are personal data: the page then states
+            with whom it must not be shared. If False, people are numbers, and paths of this machine
+            are left out.
+        title: str, the page's title.
 
     Raises:
-        ValueError: if there is no group, or a label occurs twice.
-        ModuleNotFoundError: if Jinja or matplotlib is missing; the message has the pip line.
-        ImageError: if a face that should be shown is a damaged file.
+        ValueError: if there is no group, or two have the same label.
+        ModuleNotFoundError: if Jinja or matplotlib is missing; the message has the pip command.
+        ImageError: if the image file of a face to show is damaged.
     """
     labels = [group.label for group in groups]
     if not labels or len(set(labels)) != len(labels):
-        raise ValueError(f"groups must have different labels, one at least. Received: {labels}")
+        raise ValueError(f"groups must be at least one, with different labels. Received: {labels}")
     with from_extra("report", "jinja2"):
         import jinja2
     environment = jinja2.Environment(
@@ -80,7 +81,7 @@ def write_report(
 
 
 def _by_test(groups: Sequence[RunGroup]) -> list[list[RunGroup]]:
-    """The groups that were tested in the same way on the same faces, together."""
+    """Collects the groups that were tested in the same way on the same faces."""
     together: dict[Any, list[RunGroup]] = {}
     for group in groups:
         together.setdefault((group.is_open, group.test.faces), []).append(group)
@@ -114,7 +115,7 @@ def _part(groups: list[RunGroup], faces: bool) -> dict[str, Any]:
 
 
 def _images(groups: list[RunGroup]) -> list[dict[str, str]]:
-    """Images a person in the test rows, and in each different set of training rows."""
+    """Images per person in the test rows, and in each distinct set of training rows."""
     sets: dict[Any, tuple[FaceIndex, list[str]]] = {}
     for group in groups:
         sets.setdefault(group.train.faces, (group.train, []))[1].append(group.label)

@@ -1,4 +1,4 @@
-"""Runs of one experiment, one a seed, and what they made of the test faces."""
+"""Runs of one experiment, one per seed, and their results on the test faces."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from maskedface.recipes import Recipe
 from maskedface.training import Run
 from maskedface.training.run import RECORD, read_json
 
-# What the kinds of test faces are called where a reader sees them.
+# Display names of the kinds of test faces.
 KINDS = {
     "masked": "masked",
     "masked_other_photo": "masked, own photo not in the gallery",
@@ -28,7 +28,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class RunGroup:
-    """The runs of one recipe on the same rows, one a seed.
+    """The runs of one recipe on the same rows, one per seed.
 
     >>> import keras
     >>> from maskedface import datasets, recipes, reporting, synthetic, training
@@ -43,11 +43,12 @@ class RunGroup:
     ('nearest mean', 1, 6, ['high', 'low', 'mean', 'sd'])
 
     Args:
-        label: str, what to call it, such as the folder's name.
+        label: str, a name, such as that of the folder.
         runs: finished runs, at least one.
 
     Raises:
-        ValueError: if there is no run, one has no figure, or they were tested on different faces.
+        ValueError: if there are no runs, one has no results, or they were tested on different
+            faces.
     """
 
     label: str
@@ -55,12 +56,12 @@ class RunGroup:
 
     def __post_init__(self) -> None:
         if not self.runs:
-            raise ValueError(f"runs must be one at least. Received: none for {self.label!r}")
+            raise ValueError(f"runs must not be empty. Received: none for {self.label!r}")
         without = [run.path for run in self.runs if not run.metrics]
         if without:
             raise ValueError(
-                "runs must have tested somebody; train again with other test rows. "
-                f"Received: no figure in {without[0]!r}"
+                "runs must have results; train again with other test rows. "
+                f"Received: no results in {without[0]!r}"
             )
         if any(run.split()["test"].faces != self.test.faces for run in self.runs[1:]):
             raise ValueError(
@@ -70,7 +71,7 @@ class RunGroup:
 
     @property
     def recipe(self) -> Recipe:
-        """The experiment, of the first seed's run."""
+        """The recipe of the first seed's run."""
         return self.runs[0].recipe
 
     @property
@@ -80,26 +81,26 @@ class RunGroup:
 
     @property
     def kinds(self) -> dict[str, str]:
-        """The kinds of test faces that the runs have figures of, with what they are called."""
+        """{kind of test faces that the runs have results for: its display name}."""
         return {kind: words for kind, words in KINDS.items() if kind in self.runs[0].metrics}
 
     @functools.cached_property
     def train(self) -> FaceIndex:
-        """The rows trained on, of the first seed's run."""
+        """The training rows of the first seed's run."""
         return self.runs[0].split()["train"]
 
     @functools.cached_property
     def test(self) -> FaceIndex:
-        """The rows tested on."""
+        """The test rows."""
         return self.runs[0].split()["test"]
 
     @functools.cached_property
     def matches(self) -> tuple[dict[str, Matches], ...]:
-        """One a run: kind of test faces -> their scores to every person.
+        """{kind of test faces: their scores with all people} for each run.
 
-        The kinds are those of the run's metrics. Of a closed set the scores are the classifier's
-        logits to the people trained on, of an open set those to the means of the people's unmasked
-        faces (`evaluation.rank_one_matches`).
+        The kinds are those of the run's metrics. For a closed set the scores are the classifier's
+        logits; for an open set the scores with the means of the people's unmasked faces
+        (`evaluation.rank_one_matches`).
         """
         return tuple(_matches(run, self.test, self.is_open) for run in self.runs)
 
@@ -119,15 +120,15 @@ class RunGroup:
 
 
 def per_face(runs: Sequence[Run], domain: str) -> tuple[np.ndarray, list[str]]:
-    """The share of seeds that name each test face of a domain right.
+    """The share of seeds that identify each test face correctly.
 
     Args:
-        runs: one a seed, over the same test rows.
-        domain: a key of the runs' metrics: "masked" or "unmasked", or of an open set a kind of probes
-            (`evaluation.rank_one_matches`).
+        runs: one run per seed, with the same test rows.
+        domain: a key of the runs' metrics: "masked" or "unmasked", or for an open set a kind of
+            probes (`evaluation.rank_one_matches`).
 
     Returns:
-        (float array in [0, 1], shape (faces,); the person of each).
+        (float array in [0, 1], shape (faces,); the person of each face).
 
     Raises:
         ValueError: if the runs were tested on different faces.
@@ -158,7 +159,7 @@ def _matches(run: Run, test: FaceIndex, is_open: bool) -> dict[str, Matches]:
 
 
 def find_groups(path: str | os.PathLike[str]) -> list[RunGroup]:
-    """The finished runs in a folder.
+    """Finds the finished runs in a folder.
 
     >>> import keras
     >>> from maskedface import datasets, recipes, reporting, synthetic, training
@@ -172,14 +173,15 @@ def find_groups(path: str | os.PathLike[str]) -> list[RunGroup]:
     [('means', 1)]
 
     Args:
-        path: a run folder; one of several seeds (seed-0/, seed-1/, ..); or a folder of such, as
-            `maskedface demo` and recipes that start from another recipe leave: each is a group.
+        path: a run folder; a folder of seeds (seed-0/, seed-1/, ...); or a folder of several of
+            these, as written by `maskedface demo` and by recipes that build on other recipes: each
+            is a group.
 
     Returns:
         The groups, in the order in which they were started.
 
     Raises:
-        FileNotFoundError: if there is no run, or one is not finished.
+        FileNotFoundError: if there are no runs, or one is not finished.
     """
     found: dict[str, list[str]] = {}
     for record in _records(os.fspath(path)):
@@ -200,7 +202,7 @@ def find_groups(path: str | os.PathLike[str]) -> list[RunGroup]:
 
 
 def _records(path: str) -> list[str]:
-    """The run records in a folder, at most two folders down: a seed's, or a step's of a seed."""
+    """The run records in a folder, at most two levels down: of seeds, or of steps of seeds."""
     for depth in ("", "*", "*/*"):
         records = sorted(glob.glob(os.path.join(glob.escape(path), depth, RECORD)))
         if records:

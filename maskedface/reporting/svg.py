@@ -1,4 +1,4 @@
-"""Figures as SVG text whose colors are the page's CSS variables, so that they are dark where it is."""
+"""Figures as SVG with the page's CSS variables as colors, so that they follow its dark mode."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from maskedface.extras import from_extra
 
-# Drawn in these colors, which nothing else has, and replaced by what CSS calls them.
+# Unique placeholder colors, which are replaced with CSS variables.
 INK, LINE, PAPER = "#010101", "#010102", "#010103"
 SERIES = tuple(f"#0101{number:02x}" for number in range(16, 22))
 _VARIABLES = {INK: "--ink", LINE: "--line", PAPER: "--paper"} | {
@@ -18,8 +18,8 @@ _VARIABLES = {INK: "--ink", LINE: "--line", PAPER: "--paper"} | {
 }
 _STYLE: Any = {
     "font.size": 11,
-    "svg.fonttype": "none",  # text stays text: small, selectable, in the page's own font
-    "svg.hashsalt": "maskedface",  # the same figure gives the same text
+    "svg.fonttype": "none",  # keeps text as text: small, selectable, in the page's font
+    "svg.hashsalt": "maskedface",  # makes the output reproducible
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.edgecolor": LINE,
@@ -44,15 +44,15 @@ def draw_svg(draw: Callable[..., None], *what: Any) -> str:
     """Draws one figure, 5 x 3.3 inches with text of 11 points.
 
     Args:
-        draw: called with matplotlib's axes and `what`; takes its colors from this module, and may give
-            the axes' figure another size.
-        what: what it draws.
+        draw: a function called with matplotlib axes and `what`; it uses this module's colors, and
+            may change the figure's size.
+        what: arguments for `draw`.
 
     Returns:
-        An `<svg>` element without a size of its own; it fills its frame's width.
+        An `<svg>` element without a size, which fills the width of its container.
 
     Raises:
-        ModuleNotFoundError: if matplotlib is not installed; the message has the pip line.
+        ModuleNotFoundError: if matplotlib is not installed; the message has the pip command.
     """
     with from_extra("report", "matplotlib"):
         import matplotlib
@@ -70,12 +70,12 @@ def draw_svg(draw: Callable[..., None], *what: Any) -> str:
 def _themed(svg: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    # Its size is the frame's; the ids of one figure must not meet those of another on the page.
+    # No fixed size; ids are made unique, as several figures are on one page.
     name = f"f{hashlib.blake2b(svg.encode(), digest_size=6).hexdigest()}"
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
-    # The page's own font; matplotlib names the one it measured with.
+    # The page's font, instead of the one matplotlib measured with.
     svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)
     for color, variable in _VARIABLES.items():
         svg = svg.replace(color, f"var({variable})")

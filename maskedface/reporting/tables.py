@@ -1,4 +1,4 @@
-"""The report's tables as plain rows: the paper's beside ours, domains, recipes, provenance."""
+"""The report's tables: the paper's and our results, domains, recipes, provenance."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Table(NamedTuple):
     """A table of text.
 
     Attributes:
-        caption: str, what it shows; "" where the section says so.
-        head: tuple of str, the columns' names.
-        rows: list of (class of the row for the style, "" or "paper", and a cell a column).
+        caption: str, or "" if the section's heading is enough.
+        head: tuple of str, the column names.
+        rows: list of (CSS class of the row, "" or "paper"; one cell per column).
     """
 
     caption: str
@@ -31,23 +31,24 @@ class Table(NamedTuple):
 
 
 def told(group: RunGroup, kind: str) -> str:
-    """A group's figure with its spread over seeds, if it has several, and its interval over people."""
+    """A group's rank-1 accuracy with its standard deviation over several seeds and its interval
+    over people."""
     figure = group.figure(kind)
     spread = f" ± {figure['sd']:.3f}" if len(group.runs) > 1 else ""
     return f"{figure['mean']:.3f}{spread} [{figure['low']:.3f}, {figure['high']:.3f}]"
 
 
 def paper_tables(groups: Sequence[RunGroup]) -> list[Table]:
-    """Tables I (accuracy, loss) and II (precision, recall, F1), the paper's rows first, then ours.
+    """Tables I (accuracy, loss) and II (precision, recall, F1), first the paper's rows, then ours.
 
     Args:
-        groups: of a closed set; with none the tables hold the paper's rows alone.
+        groups: closed-set groups; if there are none, the tables have only the paper's rows.
     """
     paper = {row["domain"]: row for row in PAPER_ROWS.values()}
     one = Table("Table I: accuracy and loss", ("", "faces", "accuracy", "loss"), [])
     two = Table(
-        "Table II: precision, recall and F1, weighted by the people's faces as in the paper; macro "
-        "averages, which count everybody alike, in brackets",
+        "Table II: precision, recall and F1, weighted by the number of faces as in the paper; "
+        "macro averages, which weight all people equally, in brackets",
         ("", "faces", "precision", "recall", "F1"),
         [],
     )
@@ -76,7 +77,7 @@ def _averages(reports: Sequence[Mapping[str, Any]], score: str) -> str:
 
 
 def domain_table(groups: Sequence[RunGroup]) -> Table:
-    """What was trained on, by what was tested on: rank-1 accuracy, best of a column marked."""
+    """Rank-1 accuracy by training domain and test domain, with the best of each column marked."""
     kinds = [kind for kind in KINDS if any(kind in group.kinds for group in groups)]
     rows = []
     for group in groups:
@@ -87,7 +88,7 @@ def domain_table(groups: Sequence[RunGroup]) -> Table:
 
 
 def trained_on(recipe: Recipe, images: int) -> str:
-    """What a recipe trains on, in words."""
+    """A recipe's training data, as text."""
     parts = [
         domain if share == 1 else f"{share:.0%} of {domain}"
         for domain, share in sorted(recipe.train_on.items(), reverse=True)
@@ -98,12 +99,13 @@ def trained_on(recipe: Recipe, images: int) -> str:
         if layer.has_class("RandomMask")
     )
     masks = f", masks drawn on {drawn:.0%}" if drawn else ""
-    means = " (class means alone)" if recipe.epochs == 0 else f", {recipe.epochs} epochs"
+    means = " (class means only)" if recipe.epochs == 0 else f", {recipe.epochs} epochs"
     return f"{images:,} images, {' and '.join(parts)}{masks}{means}"
 
 
 def recipe_table(groups: Sequence[RunGroup]) -> Table:
-    """The fields in which a recipe is not the default or not the others', a column a group."""
+    """The fields in which recipes differ from the defaults or from each other, one column per
+    group."""
     recipes = [_flat(group.recipe) for group in groups]
     default = _flat(Recipe(name="default"))
     rows = []
@@ -115,7 +117,7 @@ def recipe_table(groups: Sequence[RunGroup]) -> Table:
 
 
 def _flat(recipe: Recipe) -> dict[str, str]:
-    """Each field in words: a part as its class with its arguments."""
+    """Each field as text: a part as its class with its arguments."""
     values = {field: getattr(recipe, field) for field in recipe.to_dict()}
     return {
         field: ", ".join(map(repr, value)) if isinstance(value, tuple) else str(value)
@@ -124,11 +126,11 @@ def _flat(recipe: Recipe) -> dict[str, str]:
 
 
 def provenance_table(groups: Sequence[RunGroup], *, private: bool) -> Table:
-    """Where the figures come from: the manifest's hash, seeds, network, versions, machine.
+    """The provenance of the results: the manifest's hash, seeds, network, versions, machine.
 
     Args:
-        groups: all of the page.
-        private: bool, leave out paths of this machine.
+        groups: all groups of the page.
+        private: bool, whether to leave out paths of this machine.
     """
     columns = [_provenance(group, private) for group in groups]
     keys = list(dict.fromkeys(key for column in columns for key in column))

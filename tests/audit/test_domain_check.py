@@ -55,7 +55,7 @@ def test_a_few_images_are_checked() -> None:
 def test_an_estimate_that_contradicts_most_labels_names_nobody_and_says_why() -> None:
     check = suspect_domains(made(), [0.9] * 120)
     assert not check.suspects
-    assert "cannot tell the domains apart here (balanced accuracy 0.50)" in check.skipped
+    assert "cannot separate the domains here (balanced accuracy 0.50)" in check.skipped
 
 
 def test_rows_without_a_place_are_counted_not_judged() -> None:
@@ -71,7 +71,9 @@ def test_without_any_place_it_says_how_to_get_landmarks() -> None:
 
 def test_arguments_that_do_not_fit_are_refused() -> None:
     faces = made()
-    with pytest.raises(ValueError, match="probabilities must hold one a row. Received: 3 for 120"):
+    with pytest.raises(
+        ValueError, match="probabilities must have one value per row. Received: 3 for 120"
+    ):
         suspect_domains(faces, [0.5] * 3)
     with pytest.raises(ValueError, match=r"probabilities must be in \[0, 1\]. Received: 1.5"):
         suspect_domains(faces, [1.5] * 120)

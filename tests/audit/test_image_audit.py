@@ -157,7 +157,7 @@ def test_a_face_in_the_wrong_folder_is_a_suspect_where_its_place_is_known(drawn:
     assert report_of(bare).domain_check.checked == 0
     assert "--landmarks find" in report_of(bare).to_text()
     half = FaceIndex(drawn.root, [*index.faces[:8], *bare.faces[8:]])
-    assert f"{len(index) - 8} without landmarks not looked at" in report_of(half).to_text()
+    assert f"{len(index) - 8} without landmarks not checked" in report_of(half).to_text()
 
 
 def test_images_that_show_hardly_anything_are_listed(root: Path) -> None:

@@ -171,7 +171,7 @@ def test_bad_words_are_refused_before_anything_is_searched(
         (manifest, ["--manifest", manifest], "an output must be a file of its own"),
         (out, ["--sheet", "sheet.csv"], "--sheet must end in .png"),
         (out, ["--json", "sum.txt"], "--json must end in .json"),
-        (out, ["--crops", people.root], "folder must lie beside"),
+        (out, ["--crops", people.root], "folder must be outside the images' folder"),
         (out, ["--crops", tmp_path / "C", "--crops-alignment", "x"], "alignment must be one of"),
         (out, ["--domain", "masked"], "is read as --data"),
         (out, ["--min-masked", "9"], "--min-masked must leave"),
@@ -192,4 +192,4 @@ def test_a_cache_that_cannot_be_written_is_a_user_error(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("MASKEDFACE_CACHE", str(tmp_path / "file"))
     assert align(people, tmp_path / "a.csv") == 2
-    assert "$MASKEDFACE_CACHE names another folder" in capsys.readouterr().err
+    assert "set $MASKEDFACE_CACHE to use another folder" in capsys.readouterr().err

@@ -123,7 +123,7 @@ def test_people_are_left_out_of_both_parts_of_a_protocol(drawn: FaceIndex, tmp_p
 
 def test_nobody_left_is_refused(drawn: FaceIndex) -> None:
     given = words("--data", drawn.root, "--without-people", ",".join(drawn.people))
-    with pytest.raises(ValueError, match="--without-people must leave somebody"):
+    with pytest.raises(ValueError, match="--without-people must leave at least one person"):
         data.read_index(given)
 
 

@@ -61,7 +61,7 @@ def test_an_open_run_is_shown_by_rank_one(runs: Path, capsys: pytest.CaptureFixt
 
 def test_one_run_alone_is_not_joined(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", str(runs / "whole"), "--join"]) == 2
-    assert "--join must be given two runs" in capsys.readouterr().err
+    assert "--join must be given at least two runs" in capsys.readouterr().err
 
 
 def test_runs_of_other_rows_are_not_joined(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,7 +58,9 @@ def test_every_pair_is_scored_and_compared_with_the_other_model(
         assert shift["low"] <= shift["difference"] <= shift["high"]
     printed = capsys.readouterr().out
     assert "every masked-masked pair" in printed
-    assert f"{tiny_backbone} less {other}, TAR at FAR 0.01 of every masked-unmasked pair" in printed
+    assert (
+        f"{tiny_backbone} minus {other}, TAR at FAR 0.01 of every masked-unmasked pair" in printed
+    )
     assert evaluate(other, tiny_backbone, *words) == 0
     shift = json.loads(out.read_text())["models"][str(tiny_backbone)]["every_pair"]["masked-masked"]
     assert shift["difference"]["against"] == str(other)  # the first of them

@@ -19,7 +19,7 @@ def test_a_likeness_is_drawn_and_its_share_printed(
     words = ["explain", str(tiny_backbone), first, "--reference", other, "--alignment", "arcface"]
     assert main([*words, "--out", str(tmp_path / "looked")]) == 0
     printed = capsys.readouterr().out
-    assert "cosine" in printed and "of the attention where a mask lies" in printed
+    assert "cosine" in printed and "of the attention in the mask area" in printed
     (picture,) = (tmp_path / "looked").iterdir()
     with Image.open(picture) as image:
         assert image.size == (128, 64)
@@ -36,7 +36,7 @@ def test_two_models_are_measured_on_the_same_faces(
     assert main(words) == 0
     printed = capsys.readouterr().out
     assert "8 masked faces of 2 people" in printed
-    assert "difference, face by face: +0.000 [+0.000, +0.000]" in printed
+    assert "paired difference: +0.000 [+0.000, +0.000]" in printed
 
 
 @pytest.mark.parametrize(

@@ -29,4 +29,4 @@ def test_an_unknown_command_is_refused_with_those_there_are(
     error = capsys.readouterr().err
     assert "'demo'" in error and "did you mean enroll?" in error
     assert main.main([]) == 0
-    assert "add people's photographs to a gallery" in capsys.readouterr().out
+    assert "add people to a gallery from photographs" in capsys.readouterr().out

@@ -170,7 +170,7 @@ def test_verify_has_an_exit_code_a_verdict_and_a_picture(
     assert "different people" in capsys.readouterr().out
     assert main(["verify", *words[2:], same, other]) == 3
     printed = capsys.readouterr().out
-    assert printed.startswith("cannot tell\nno threshold: nobody measured a default one for ")
+    assert printed.startswith("cannot tell\nno threshold: no default was measured for ")
     assert "--strangers FOLDER" in printed and "--threshold" in printed
 
 
@@ -184,7 +184,7 @@ def test_people_are_replaced_added_to_and_removed(
     assert Gallery.load(words[1]).people["p3"] == 3
     assert main([*again, "--existing", "replace"]) == 0
     assert Gallery.load(words[1]).people["p3"] == 1
-    assert "thresholds stay those for 10 people" in capsys.readouterr().out
+    assert "thresholds unchanged, for 10 people" in capsys.readouterr().out
     assert main(["enroll", "--gallery", words[1], "--remove", "p3"]) == 0
     assert "p3" not in Gallery.load(words[1])
     assert main(["enroll", "--gallery", words[1], "--remove", "p3"]) == 2
@@ -208,7 +208,7 @@ def test_strangers_choose_the_threshold(
     ("extra", "message"),
     [
         ([], "photographs, --from, --remove or --strangers must be given"),
-        (["--remove", "nobody"], "a gallery must be there to remove from it"),
+        (["--remove", "nobody"], "a gallery must exist to remove people from it"),
         (["nowhere"], "a file to read must exist"),
     ],
 )
@@ -225,7 +225,7 @@ def test_a_photograph_in_no_persons_folder_is_refused(
 ) -> None:
     Image.fromarray(draw_face(0, 0, False)).save(people / "loose.png")
     assert main(["enroll", *words, str(people)]) == 2
-    assert "must lie in a person's folder" in capsys.readouterr().err
+    assert "must be in a person's folder" in capsys.readouterr().err
 
 
 def test_faces_are_found_where_photographs_are_not_aligned(

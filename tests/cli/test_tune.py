@@ -43,7 +43,7 @@ def test_the_best_recipe_trains_by_the_train_command(
     printed = capsys.readouterr().out
     assert "by their stated alignment, 0 taken whole" in printed
     assert "trial 10 (11 of 11) completed" in printed and "best 0.550" in printed
-    assert "of what the scores' differences are explained by" in printed
+    assert "of the explained score variance" in printed
     best = tmp_path / "s" / "best.json"
     assert f"best recipe: {best}" in printed and Recipe.read(best).value_at("head.dropout") == 0.5
     run = ["train", "--data", drawn.root, "--recipe", str(best), "--backbone", str(tiny_backbone)]

@@ -120,7 +120,8 @@ def test_set_on_a_chain_says_which_recipes_it_touches(
     words = ["train", "--run", str(tmp_path / "r"), "--data", str(tmp_path / "absent")]
     assert main([*words, "--recipe", "paper_masked", "--set", "epochs=1"]) == 2
     assert capsys.readouterr().out == (
-        "--set changes paper_masked alone (epochs=1), not what is trained before it: paper_unmasked\n"
+        "--set changes only paper_masked (epochs=1), not the recipes trained before it: "
+        "paper_unmasked\n"
     )
     assert main([*words, "--recipe", "paper_unmasked", "--set", "epochs=1"]) == 2
     assert capsys.readouterr().out == ""

@@ -30,7 +30,7 @@ def test_the_loss_is_the_mean_cross_entropy() -> None:
 @pytest.mark.parametrize(
     ("labels", "logits", "message"),
     [
-        (np.array([], int), np.zeros((0, 3)), "a face at least"),
+        (np.array([], int), np.zeros((0, 3)), "at least one face"),
         (np.array([0, 1]), np.zeros((3, 3)), "must have shape"),
         (np.array([3]), np.zeros((1, 3)), r"in \[0, 3\)"),
         (np.array([-1]), np.zeros((1, 3)), r"in \[0, 3\)"),

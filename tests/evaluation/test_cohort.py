@@ -28,7 +28,7 @@ def test_many_templates_are_done_in_parts() -> None:
     ("people", "nearest", "message"),
     [
         (PEOPLE[:1], 20, "at least two people"),
-        (PEOPLE, 0, "nearest be at least 1"),
+        (PEOPLE, 0, "nearest must be at least 1"),
         (np.full((5, 2), np.nan), 2, "finite values"),
     ],
 )
@@ -61,7 +61,7 @@ def test_joined_embeddings_have_a_joined_cohort() -> None:
     assert joined is not None and joined.nearest == 3
     np.testing.assert_allclose(joined.people, np.hstack([PEOPLE, other]) / 2**0.5, rtol=1e-6)
     assert Cohort.joined([Cohort(PEOPLE, 3), None]) is None
-    with pytest.raises(ValueError, match="cohorts must be alike"):
+    with pytest.raises(ValueError, match="cohorts must have equal people and nearest"):
         Cohort.joined([Cohort(PEOPLE, 3), Cohort(PEOPLE, 2)])
 
 

@@ -229,11 +229,11 @@ def test_the_overlay_leaves_what_has_no_attention() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"classes": [2]}, "classes must be 1 numbers in"),
-        ({"classes": [0, 1]}, "classes must be 1 numbers in"),
+        ({"classes": [2]}, "classes must be 1 integers in"),
+        ({"classes": [0, 1]}, "classes must be 1 integers in"),
         ({"references": np.zeros((1, 3))}, "references must have shape"),
         ({"classes": [0], "references": np.zeros((1, 2))}, "must not both be given"),
-        ({"batch_size": 0}, "batch_size be at least 1"),
+        ({"batch_size": 0}, "batch_size must be at least 1"),
     ],
 )
 def test_what_does_not_fit_is_refused(words: dict[str, object], message: str) -> None:

@@ -65,7 +65,7 @@ def test_it_is_a_function_of_its_arguments() -> None:
 
 
 def test_other_faces_and_too_few_are_refused() -> None:
-    with pytest.raises(ValueError, match="at least two, of the same faces"):
+    with pytest.raises(ValueError, match="at least two, with the same faces"):
         fusion_weights([embedded(0.5, 0)])
     strangers = [Face(f"{n}.png", f"p{n}", "unmasked") for n in range(4)]
     part = EmbeddedFaces.of(strangers, np.eye(4))

@@ -124,7 +124,7 @@ def test_two_models_are_compared_probe_by_probe() -> None:
         ({"own_photo": "drop"}, "probes must be"),
         ({"own_photo": "skip", "photos": None}, "photos must be known"),
         ({"own_photo": "skip", "photos": [""] * 6}, "photos must be known"),
-        ({"enrolled": ["nobody"]}, "gallery must hold"),
+        ({"enrolled": ["nobody"]}, "gallery must have"),
     ],
 )
 def test_wrong_arguments_are_refused(changes: dict[str, Any], message: str) -> None:
@@ -138,5 +138,5 @@ def test_wrong_ranks_are_refused() -> None:
     with pytest.raises(ValueError, match="up_to must be at least 1"):
         cmc(matches(), 0)
     nobody = dataclasses.replace(matches(), own=np.array([-1, -1]))
-    with pytest.raises(ValueError, match="must show somebody enrolled"):
+    with pytest.raises(ValueError, match="must be of an enrolled person"):
         evaluation.identification_report(nobody)

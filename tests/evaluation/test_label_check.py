@@ -103,7 +103,7 @@ def test_words_out_of_range_are_refused(faces: Faces) -> None:
     embeddings, people, domains, photos = faces
     with pytest.raises(ValueError, match="margin must be at least 0. Received: margin=-1"):
         check_labels(EmbeddedFaces(*faces), margin=-1)
-    with pytest.raises(ValueError, match="three people at least must have an unmasked face"):
+    with pytest.raises(ValueError, match="at least three people must have an unmasked face"):
         check_labels(EmbeddedFaces(embeddings, ["p0"] * len(people), domains, photos))
     with pytest.raises(ValueError, match="must have the same length"):
         check_labels(EmbeddedFaces(embeddings[:3], people, domains, photos))

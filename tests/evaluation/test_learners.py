@@ -54,5 +54,5 @@ def test_an_unknown_learner_is_refused() -> None:
 
 @pytest.mark.parametrize("labels", [[0, 2], [0, 1, 1]])
 def test_labels_that_do_not_fit_are_refused(labels: list[int]) -> None:
-    with pytest.raises(ValueError, match="labels must be one an embedding"):
+    with pytest.raises(ValueError, match="labels must have one value per embedding"):
         learner_scores("svm", np.eye(2), np.array(labels), np.eye(2))

@@ -87,5 +87,5 @@ def test_shared_or_too_few_people_are_refused() -> None:
         open_set_report(one, one, enrolled=20)
     with pytest.raises(ValueError, match="must have different people"):
         open_set_report(one, other, enrolled=40)
-    with pytest.raises(ValueError, match="1 / [0-9]+ or more"):
+    with pytest.raises(ValueError, match="at least 1 / [0-9]+"):
         open_set_report(one, other, enrolled=20, draws=1, fpirs=(1e-3,))

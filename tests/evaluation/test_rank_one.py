@@ -41,7 +41,7 @@ def test_a_kind_without_probes_is_left_out() -> None:
 
 
 def test_a_gallery_of_nobody_is_refused() -> None:
-    with pytest.raises(ValueError, match="must hold an unmasked face"):
+    with pytest.raises(ValueError, match="must have an unmasked face"):
         rank_one_report(EmbeddedFaces(EMBEDDINGS[4:], PEOPLE[4:], DOMAINS[4:], PHOTOS[4:]))
 
 

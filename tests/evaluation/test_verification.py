@@ -103,7 +103,7 @@ def test_pairs_of_one_kind_are_refused(scores: np.ndarray, same: np.ndarray) -> 
 
 
 def test_a_single_fold_is_refused() -> None:
-    with pytest.raises(ValueError, match="two different ones at least"):
+    with pytest.raises(ValueError, match="at least two different values"):
         fold_accuracies(SCORES, SAME, np.zeros(8))
 
 

@@ -106,14 +106,16 @@ def test_crops_never_lie_among_or_round_the_images(
     index: FaceIndex, tmp_path: Path, folder: str
 ) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "images")
-    with pytest.raises(ValueError, match="folder must lie beside the images' own.*Received: "):
+    with pytest.raises(ValueError, match="folder must be outside the images' folder.*Received: "):
         write_crops(index, tmp_path / folder)
 
 
 def test_other_folders_are_not_written_to(index: FaceIndex, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "manifest.csv").write_text("mine")
-    with pytest.raises(ValueError, match="folder must be empty or hold crops.*manifest.csv"):
+    with pytest.raises(
+        ValueError, match="folder must be empty or have earlier crops.*manifest.csv"
+    ):
         write_crops(index, tmp_path / "full")
     assert (tmp_path / "full" / "manifest.csv").read_text() == "mine"
     with pytest.raises(ValueError, match="folder must be a folder"):
@@ -127,7 +129,7 @@ def test_a_path_that_leads_out_of_its_root_is_refused(
     path = "../images/a/1.jpg" if outside == ".." else str(Path(index.root, "a/1.jpg"))
     before = Path(index.root, "a/1.jpg").read_bytes()
     rows = FaceIndex(index.root, [index.faces[0]._replace(path=path)])
-    with pytest.raises(ValueError, match="path must lead below its root.*Received: path="):
+    with pytest.raises(ValueError, match="path must be inside its root.*Received: path="):
         write_crops(rows, tmp_path / "crops")
     assert Path(index.root, "a/1.jpg").read_bytes() == before
 
@@ -138,6 +140,6 @@ def test_bad_calls_are_refused_before_anything_is_made(index: FaceIndex, tmp_pat
     with pytest.raises(ValueError, match="size must be at least 1. Received: size=0"):
         write_crops(index, tmp_path / "crops", size=0)
     twice = [index.faces[0]._replace(path=path) for path in ("a.bmp", "a.bmp.png")]
-    with pytest.raises(ValueError, match="a crop must be of one row. Received: .*a.bmp"):
+    with pytest.raises(ValueError, match="rows must have different crops. Received: .*a.bmp"):
         write_crops(FaceIndex(index.root, twice), tmp_path / "crops")
     assert not (tmp_path / "crops").exists()

@@ -35,7 +35,7 @@ def test_points_in_one_place_are_no_face() -> None:
 
 @pytest.mark.parametrize("answer", [None, [], [(FACE,)], [(FACE,)] * 3, iter([(), ()])])
 def test_another_number_of_lists_is_refused(answer: Any) -> None:
-    with pytest.raises(ValueError, match="one list of faces an image. Received: .* for 2 images"):
+    with pytest.raises(ValueError, match="one list of faces per image. Received: .* for 2 images"):
         detect(gives(answer), [IMAGE, IMAGE])
 
 
@@ -57,7 +57,7 @@ def test_another_number_of_lists_is_refused(answer: Any) -> None:
     ],
 )
 def test_faces_of_another_shape_are_refused(faces: Any) -> None:
-    with pytest.raises(ValueError, match="detector must give lists of faces with a box"):
+    with pytest.raises(ValueError, match="detector must return lists of faces with a box"):
         detect(gives([faces]), [IMAGE])
 
 

@@ -75,7 +75,7 @@ def test_bad_calls_are_refused_and_leave_nothing(aligned: Aligned, tmp_path: Pat
         draw_sheet(aligned, tmp_path / "sheet.png", count=0)
     with pytest.raises(ValueError, match="path must end in .png or .jpg. Received: .*sheet.csv"):
         draw_sheet(aligned, tmp_path / "sheet.csv")
-    with pytest.raises(ValueError, match="aligned must hold findings"):
+    with pytest.raises(ValueError, match="aligned must have findings"):
         draw_sheet(Aligned(aligned.index, {}), tmp_path / "sheet.png")
     assert [file.name for file in tmp_path.iterdir()] == ["images"]
 

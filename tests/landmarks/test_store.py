@@ -139,7 +139,7 @@ def test_a_file_that_cannot_be_written_is_an_error_before_anything_is_searched(
 ) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(
-        OSError, match="must be writable; .MASKEDFACE_CACHE.*Received: .*file/store.jsonl"
+        OSError, match="must be writable; set .MASKEDFACE_CACHE.*Received: .*file/store.jsonl"
     ):
         Store(tmp_path / "file" / "store.jsonl")
     (tmp_path / "folder").mkdir()

@@ -74,7 +74,7 @@ def test_a_large_picture_is_made_smaller_without_moving(picture: Path, tmp_path:
         ({"ear": (1, 1)}, "points must be \\["),
         ({"nose": (1.0, 2.0, 3.0)}, "pairs of numbers|inhomogeneous"),
         ({"nose": (np.nan, 2.0)}, "pairs of numbers"),
-        ({name: (10.0 * n, 0.0) for n, name in enumerate(POINTS)}, "one line"),
+        ({name: (10.0 * n, 0.0) for n, name in enumerate(POINTS)}, "collinear"),
     ],
 )
 def test_bad_points_are_refused(picture: Path, change: dict[str, object], message: str) -> None:
@@ -89,5 +89,5 @@ def test_a_missing_point_is_refused(picture: Path) -> None:
 
 def test_a_picture_that_shows_nothing_is_refused(tmp_path: Path) -> None:
     Image.new("RGBA", (400, 300)).save(tmp_path / "empty.png")
-    with pytest.raises(ValueError, match="opaque"):
+    with pytest.raises(ValueError, match="fully transparent"):
         style_from_picture(tmp_path / "empty.png", POINTS)

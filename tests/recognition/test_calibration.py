@@ -48,7 +48,7 @@ def test_near_copies_that_somebody_names_count_once_by_the_highest_score(gallery
     best = [gallery.search(face)[0].score for face in faces]
     of_photo = np.max(np.reshape(best, (25, 2)), axis=1)
     assert made.probes == 25 and (of_photo >= made.identify).sum() == 1
-    with pytest.raises(ValueError, match="photos must have one for each probe"):
+    with pytest.raises(ValueError, match="photos must have one value per probe"):
         gallery.calibrate(faces, people, fpir=0.1, source="x", photos=photos[1:])
 
 

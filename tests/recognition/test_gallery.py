@@ -85,7 +85,7 @@ def test_another_model_is_refused() -> None:
 @pytest.mark.parametrize(
     ("people", "embeddings", "message"),
     [
-        (["ada"], FACES, "people must name somebody"),
+        (["ada"], FACES, "people must have one name per embedding"),
         (["ada", " "], FACES[:2], "name must be text of 1 to 1000 characters"),
         (["ada", "x" * 200_000], FACES[:2], "name must be text of .*, 200000 characters"),
         (["dee", "dee"], np.array([[1, 0, 0], [-1, 0, 0]]), "must not cancel each other"),
@@ -137,7 +137,7 @@ def test_too_few_probes_are_refused() -> None:
     assert gallery().calibrate(FACES, PEOPLE, fpir=0.5, far=0.01, source="").verify is None
     alone = Gallery("f00d")
     alone.enroll(["ada"], FACES[:1])
-    with pytest.raises(ValueError, match="somebody else to be"):
+    with pytest.raises(ValueError, match="another enrolled person to be"):
         alone.calibrate(FACES[:1], ["ada"], fpir=1.0, far=1.0, source="")
 
 
@@ -169,7 +169,7 @@ def test_a_cohorts_thresholds_are_on_its_scores() -> None:
 
 def test_nobody_enrolled_cannot_be_compared_with_a_cohort() -> None:
     made = Gallery("f00d", cohort=OTHERS)
-    with pytest.raises(ValueError, match="a probe somebody else to be compared with"):
+    with pytest.raises(ValueError, match="each probe another enrolled person to be compared with"):
         made.calibrate(np.eye(3), ["a", "b", "c"], fpir=1, source="x")
     with pytest.raises(ValueError, match="must have 3 features"):
         made.enroll(["ada"], np.ones((1, 2)))
@@ -177,7 +177,7 @@ def test_nobody_enrolled_cannot_be_compared_with_a_cohort() -> None:
 
 @pytest.mark.parametrize("masks", [-1, 101])
 def test_a_number_of_masks_out_of_range_is_refused(masks: int) -> None:
-    with pytest.raises(ValueError, match=r"masks be in \[0, 100\]. Received: .*masks="):
+    with pytest.raises(ValueError, match=r"masks must be in \[0, 100\]. Received: .*masks="):
         Gallery("print", masks=masks)
 
 
@@ -202,7 +202,7 @@ def test_names_that_differ_by_case_alone_are_said(caplog: pytest.LogCaptureFixtu
     made = gallery()
     made.enroll(["Ada", "bo"], FACES[:2])
     assert [record.getMessage() for record in caplog.records] == [
-        "ada and Ada differ by case alone: they are two people"
+        "ada and Ada differ only in case: they are two people"
     ]
 
 

@@ -47,8 +47,8 @@ def test_the_papers_figures_stand_beside_ours(page: Path, runs: Path) -> None:
 
 def test_what_a_run_has_no_data_for_is_said(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    assert "Trained for no epoch" in text
-    assert "with a single person there is no impostor" in text  # the open run tests on one
+    assert "Not trained: " in text
+    assert "a single person has no impostor pairs" in text  # the open run tests on one
 
 
 def test_the_manifests_hash_is_its_files(page: Path, runs: Path) -> None:
@@ -88,7 +88,9 @@ def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
 
 def test_a_label_that_occurs_twice_is_refused(runs: Path, tmp_path: Path) -> None:
     group = reporting.find_groups(runs / "open")[0]
-    with pytest.raises(ValueError, match="groups must have different labels.* Received:"):
+    with pytest.raises(
+        ValueError, match="groups must be at least one, with different labels.* Received:"
+    ):
         reporting.write_report([group, group], tmp_path / "out.html")
 
 
@@ -101,11 +103,13 @@ def test_a_matchs_hits_are_the_metrics(runs: Path) -> None:
 
 def test_attention_is_shown_and_its_share_beside_the_even_one(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    assert text.count('alt="the same with its attention"') == 3 * 4  # four masked test faces a run
-    shares = re.findall(r'data-head="share where masks lie">(0\.\d{3}) \[', text)
-    even = re.findall(r'data-head="spread evenly">(0\.\d{3})<', text)
+    assert (
+        text.count('alt="the same face with its heat map"') == 3 * 4
+    )  # four masked test faces a run
+    shares = re.findall(r'data-head="share in the mask area">(0\.\d{3}) \[', text)
+    even = re.findall(r'data-head="uniform attention">(0\.\d{3})<', text)
     assert len(shares) == len(even) == 3 and 0.1 < float(even[0]) < 0.6
-    assert "face by face" in text  # the two closed runs, on the same faces
+    assert ", paired<" in text  # the two closed runs, on the same faces
 
 
 def test_attention_is_that_of_the_measuring_command(
@@ -125,7 +129,7 @@ def test_without_a_model_there_is_no_attention(runs: Path, tmp_path: Path) -> No
     copy = shutil.copytree(runs / "means", tmp_path / "means")
     (copy / "model.keras").unlink()  # as a search's trials are
     assert main(["report", str(copy), "--out", str(tmp_path / "out.html")]) == 0
-    assert "no attention. The run kept no model." in (tmp_path / "out.html").read_text("utf-8")
+    assert "no attention. The run has no saved model." in (tmp_path / "out.html").read_text("utf-8")
 
 
 def test_without_its_files_there_is_no_attention(runs: Path, tmp_path: Path) -> None:
@@ -134,7 +138,7 @@ def test_without_its_files_there_is_no_attention(runs: Path, tmp_path: Path) -> 
     (copy / "run.json").write_text(json.dumps(record | {"data": str(tmp_path / "gone")}))
     assert main(["report", str(copy), "--out", str(tmp_path / "out.html")]) == 0
     text = (tmp_path / "out.html").read_text(encoding="utf-8")
-    assert "no attention. The faces&#39; files have gone since the run." in text
+    assert "no attention. The image files no longer exist." in text
 
 
 @pytest.mark.parametrize("package", ["jinja2", "matplotlib"])

@@ -319,7 +319,7 @@ def test_the_command_lists_copies_and_indexes(
     assert main(["gallery", "compact", "--gallery", there]) == 0
     assert "person 11" in capsys.readouterr().out
     assert main(["gallery", "copy", "--gallery", str(file), "--to", there]) == 2
-    assert "no gallery is yet" in capsys.readouterr().err
+    assert "must not be an existing gallery" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

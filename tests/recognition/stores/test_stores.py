@@ -212,7 +212,7 @@ def test_names_that_differ_by_case_alone_are_said(
         gallery.enroll(["Ada"], np.ones((1, FEATURES)))
         gallery.enroll(["ada", "Bo"], np.eye(2, FEATURES))
     assert [record.getMessage() for record in caplog.records] == [
-        "Ada and ada differ by case alone: they are two people"
+        "Ada and ada differ only in case: they are two people"
     ]
 
 
