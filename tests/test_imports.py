@@ -52,7 +52,7 @@ MAY_USE = {
     "serving": {"recognition", "extras", "images", "masking", "names", "evaluation", "locks"},
     "engines": {"atomic_file", "evaluation", "extras", "geometry", "models", "names"},
     "exporting": {"engines", "models", "extras", "names", "quiet"},
-    "reporting": LEAVES | {"models", "training"},
+    "reporting": LEAVES | {"models", "training", "tuning", "audit"},
 }
 NOT_ON_WINDOWS = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
 NEVER_TENSORFLOW = {

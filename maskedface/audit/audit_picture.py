@@ -88,3 +88,4 @@ def _count_along(axes: Any) -> None:
     axes.margins(x=0.15)
     axes.set_xlim(0, max(1.0, axes.get_xlim()[1]))
     axes.xaxis.get_major_locator().set_params(integer=True, nbins=6)
+    axes.xaxis.set_major_formatter("{x:,.0f}")

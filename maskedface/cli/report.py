@@ -1,10 +1,12 @@
 """Write one HTML page about finished runs: tables, figures, confused faces, recipes, provenance.
 
 Each RUN is a finished run's folder or a folder of runs: one a seed (seed-0/, seed-1/ ...), recipes that
-start from each other, or several that stand beside each other. Give all that should stand on the page. It
-needs no network and no script, and shows faces and names unless --no-faces is given.
+start from each other, or several that stand beside each other. Give all that should stand on the page. Of
+a search folder the best trial counts; runs that came from a search show it too. The page needs no network
+and no script, and shows faces and names unless --no-faces is given.
 
   maskedface report runs/demo --out report.html
+  maskedface report runs/best --out report.html            (and the search beside it that found best.json)
   maskedface report runs/frozen runs/cosine --out report.html --no-faces
 """
 
@@ -16,7 +18,9 @@ import os
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's words to a parser."""
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders, or folders of runs")
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help="run folders, folders of runs, searches"
+    )
     group = parser.add_argument_group("page")
     group.add_argument("--out", default="report.html", metavar="FILE", help="the page to write")
     group.add_argument(

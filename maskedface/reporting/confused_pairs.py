@@ -14,14 +14,15 @@ class Confused(NamedTuple):
 
     Attributes:
         person, taken_for: str, their names.
-        faces, of: int, how many faces, of how many of that person (over all seeds).
+        faces: float, how many faces, the mean over seeds.
+        of: int, of how many of that person.
         probe: path of the face that was named wrong with the highest score.
         own, other: paths of unmasked faces that stand for the two people ("" where there is none).
     """
 
     person: str
     taken_for: str
-    faces: int
+    faces: float
     of: int
     probe: str
     own: str
@@ -32,7 +33,7 @@ def worst_pairs(group: RunGroup, kind: str, most: int = 8) -> list[Confused]:
     """The pairs with the most wrong names.
 
     Args:
-        group: the runs; the faces of all seeds are counted together.
+        group: the runs.
         kind: a key of the runs' metrics.
         most: int >= 1, how many pairs at most.
 
@@ -55,8 +56,8 @@ def worst_pairs(group: RunGroup, kind: str, most: int = 8) -> list[Confused]:
         Confused(
             gallery[mine],
             gallery[named],
-            len(found),
-            total[mine],
+            len(found) / len(group.runs),
+            total[mine] // len(group.runs),
             group.test.paths[max(found)[1]],
             stands_for.get(gallery[mine], ""),
             stands_for.get(gallery[named], ""),
