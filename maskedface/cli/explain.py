@@ -9,7 +9,8 @@ counts, of recipes that start from each other the last).
 
 The last measures: each masked test face against the mean of its person's other unmasked photographs,
 and both models' shares, with 95 % intervals over people. Pictures are the model's own view of a face, a
-heat map laid over it. Photographs must be aligned to --alignment, or are searched for faces.
+heat map laid over it, and a color bar from 0.0 to 1.0. Photographs must be aligned to --alignment, or are
+searched for faces.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ def _show(args: argparse.Namespace) -> int:
     from maskedface import evaluation, masking, models
     from maskedface.cli.outputs import check_outputs, picture_path, write_picture
     from maskedface.recognition import Recognizer, photo_files
+    from maskedface.reporting.heat_legend import with_color_bar
     from maskedface.training import find_run
 
     check_outputs(folder=args.out)
@@ -83,8 +85,8 @@ def _show(args: argparse.Namespace) -> int:
     area = masking.mask_area(recognizer.alignment, chips.shape[1])
     shares = evaluation.attention_share(maps, area)
     for number, (path, share) in enumerate(zip(paths, shares, strict=True)):
-        picture = np.hstack([chips[number], evaluation.overlay(chips[number], maps[number])])
-        write_picture(picture_path(args.out, number + 1, path, ".png"), picture)
+        pair = np.hstack([chips[number], evaluation.overlay(chips[number], maps[number])])
+        write_picture(picture_path(args.out, number + 1, path, ".png"), with_color_bar(pair))
         told = f"{path}: {words[number]}; {share:.2f} of the attention where a mask lies"
         print(shown(told))
     print(f"spread evenly it would be {area.mean():.2f}; pictures in {args.out}")
