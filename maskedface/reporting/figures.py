@@ -58,8 +58,10 @@ def curve(
                 alpha=1 if len(lines) == 1 else 0.7,
                 label=None if seed else label,
             )
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.set(xlabel="epoch", ylabel=quantity, ylim=(0, 1.02 if quantity == "accuracy" else None))
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    most = axes.dataLim.ymax  # losses that are nearly equal have no margin of their own above them
+    top = 1.05 * most if np.isfinite(most) and most > 0 else None
+    axes.set(xlabel="epoch", ylabel=quantity, ylim=(0, 1.02 if quantity == "accuracy" else top))
     legend_above(axes, 2)
 
 

@@ -94,7 +94,7 @@ def draw_order(
         place = {"transform": axes.get_xaxis_transform(), "clip_on": False}
         words = f"failed: {len(failed)}"
         axes.plot(failed, np.zeros(len(failed)), "x", color=colors.trial, label=words, **place)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     axes.set_xlabel("trial")
 
 
@@ -127,7 +127,8 @@ def draw_field(
     known = sorted(set(values)) if values else list(map(str, choices))
     _draw_points(axes, [known.index(value) for value in values], shown, best, colors)
     words = [shortened(str(value), _LETTERS) for value in known]
-    axes.set_xticks(range(len(known)), words, fontsize=8, rotation=20, parse_math=False)
+    turned = 20 if max(map(len, words), default=0) > 6 else 0
+    axes.set_xticks(range(len(known)), words, fontsize=8, rotation=turned, parse_math=False)
     axes.set_xlim(-0.5, len(known) - 0.5)
 
 

@@ -155,3 +155,12 @@ def test_images_per_person_are_one_bar_each() -> None:
     axes = drawn(*DRAWN["images"])
     assert [len(container) for container in axes.containers] == [4, 4]
     assert words_of(axes) == ["unmasked: 0", "masked: 12"]
+
+
+@pytest.mark.parametrize("quantity", ["loss", "accuracy"])
+def test_a_single_epoch_is_a_whole_number_with_its_points_in_sight(quantity: str) -> None:
+    history = {"loss": [10.82], "val_loss": [10.8], "accuracy": [1.0], "val_accuracy": [0.0]}
+    axes = drawn(figures.curve, [history], quantity, "masked")
+    low, high = axes.get_xlim()
+    assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
+    assert axes.get_ylim()[1] > 1.01 * max(history[quantity])
