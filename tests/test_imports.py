@@ -56,7 +56,7 @@ MAY_USE = {
     },
     "engines": {"atomic_file", "evaluation", "extras", "geometry", "models", "names"},
     "exporting": {"engines", "models", "extras", "names", "quiet"},
-    "reporting": LEAVES | {"models", "training"},
+    "reporting": LEAVES | {"models", "training", "tuning", "audit"},
 }
 NOT_ON_WINDOWS = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
 NEVER_TENSORFLOW = {

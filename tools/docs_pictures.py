@@ -4,13 +4,15 @@ python tools/docs_pictures.py                  # all, into docs/pictures, in som
 python tools/docs_pictures.py named rows       # these
 python tools/docs_pictures.py --out FOLDER     # elsewhere, to look at first
 
-Pictures of what a command makes come from that command. `report.png` is a browser's view of the demo's
-report and is not drawn here.
+Pictures of what a command makes come from that command. `report` is a browser's view of two of the demo's
+runs and needs Debian's chromium and chromium-driver, as the report's tests do.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,7 +23,7 @@ import numpy as np
 from doc_blocks import blocks, commands
 from PIL import Image, ImageDraw, ImageFont
 
-from maskedface import evaluation, geometry, landmarks, layers, masking, synthetic, training
+from maskedface import geometry, landmarks, layers, masking, synthetic, training
 from maskedface.cli.main import main as maskedface
 
 PICTURES = _tool.ROOT / "docs" / "pictures"
@@ -157,6 +159,32 @@ def audit(folder: Path) -> Image.Image:
         Path(second).with_name("copy.jpg").write_bytes(Path(second).read_bytes())
     run("audit", "--data", faces, "--picture", out)
     return Image.open(out).resize((900, 675))
+
+
+def report(folder: Path) -> Image.Image:
+    """A browser's view of the report: its first section and what the networks look at."""
+    from selenium import webdriver
+
+    demo, page = folder / "demo", folder / "report.html"
+    if not demo.exists():
+        run("demo", "--run", demo, "--people", "5", "--photos", "4")
+    run("report", demo / "frozen_means_s_to_t", demo / "s_to_t", "--out", page)
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(shutil.which("chromium"))
+    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
+        options.add_argument(word)
+    service = webdriver.ChromeService(str(shutil.which("chromedriver")))
+    with webdriver.Chrome(options=options, service=service) as browser:
+        screen: dict[str, Any] = {"width": 960, "height": 800}
+        screen |= {"deviceScaleFactor": 1, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        browser.get(page.resolve().as_uri())
+        rest = "main > section:not(.warn, #results, #attention)"
+        browser.execute_script(f"document.querySelectorAll('{rest}').forEach(s => s.remove())")
+        height = browser.execute_script("return document.querySelector('footer').offsetTop")
+        screen |= {"height": height}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        return Image.open(io.BytesIO(browser.get_screenshot_as_png()))
 
 
 def rows(folder: Path) -> Image.Image:
@@ -346,22 +374,17 @@ def exported(folder: Path) -> Image.Image:
 
 
 def attention(folder: Path) -> Image.Image:
-    """Heat maps on masked faces, with a legend."""
+    """Heat maps on masked faces, as `explain` draws them."""
     faces = drawn_runs(folder) / "RMFRD" / "AFDB_masked_face_dataset"
     photos = [faces / f"person_{n:04d}" / "0_0_0.jpg" for n in range(1, 3)]
     looked = folder / "looked"
     model = folder / "runs" / "cosine_margin"
     run("explain", model, *photos, "--alignment", "arcface", "--out", looked)
     pictures = [Image.open(one) for one in sorted(looked.iterdir())]
-    sheet = Image.new("RGB", (660, 190), PAPER)
+    width, height = pictures[0].size
+    sheet = Image.new("RGB", (2 * width + 3 * GAP, height + 2 * GAP), PAPER)
     for n, picture in enumerate(pictures[:2]):
-        sheet.paste(picture.resize((300, 150)), (15 + 330 * n, 6))
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
-    ramp = np.tile(np.linspace(0, 1, 400), (14, 1))
-    legend = evaluation.overlay(np.full((14, 400, 3), 200, "uint8"), ramp)
-    sheet.paste(Image.fromarray(legend), (130, 168))
-    draw.text((20, 166), "least important", INK, font)
-    draw.text((540, 166), "most important", INK, font)
+        sheet.paste(picture, (GAP + n * (width + GAP), GAP))
     return sheet
 
 
@@ -388,7 +411,7 @@ DRAWN: dict[str, tuple[str, Callable[[Path], Image.Image]]] = {
             *(named, people, enrolled_masks, identified, pair, rmfrd, alignments, augmentation),
             *(own_layer, into_network, attention, masks),
         ),
-        "png": (audit, rows, adapted, curves, search, exported, icon),
+        "png": (audit, report, rows, adapted, curves, search, exported, icon),
     }.items()
     for function in functions
 }

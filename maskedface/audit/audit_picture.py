@@ -7,9 +7,11 @@ from typing import Any
 
 from maskedface.atomic_file import atomic_write
 from maskedface.audit.image_audit import AuditReport
+from maskedface.audit.people_chart import draw_people
 from maskedface.extras import from_extra
 
 _COLOURS = {"unmasked": "#4477aa", "masked": "#ee6677"}  # Paul Tol's bright scheme
+_SIZES = 8  # shown, the most frequent first
 
 
 def draw_audit(report: AuditReport, path: str | os.PathLike[str]) -> None:
@@ -23,41 +25,42 @@ def draw_audit(report: AuditReport, path: str | os.PathLike[str]) -> None:
         ModuleNotFoundError: if matplotlib is not installed; the message has the pip command.
         OSError: if the file cannot be written.
     """
-    with from_extra("report", "matplotlib"):
-        from matplotlib.figure import Figure
-    figure = Figure(figsize=(11, 8), layout="constrained")
-    axes = figure.subplot_mosaic([["people", "people"], ["sizes", "found"]])
-    _draw_people(axes["people"], report)
-    _draw_sizes(axes["sizes"], report)
-    _draw_findings(axes["found"], report)
-    for name in ("people", "sizes", "found"):
-        axes[name].spines[["top", "right"]].set_visible(False)
+    figure = audit_figure(report)
     with atomic_write(path) as partial:
         figure.savefig(partial, dpi=110, format="png")
 
 
-def _draw_people(axes: Any, report: AuditReport) -> None:
-    counts = sorted(report.per_person.values(), key=lambda n: (-n["unmasked"], -n["masked"]))
-    for domain, color in _COLOURS.items():
-        total = sum(n[domain] for n in counts)
-        label = f"{domain}: {total}"
-        values = [n[domain] for n in counts]
-        axes.fill_between(range(len(counts)), values, step="mid", color=color, alpha=0.25)
-        axes.step(range(len(counts)), values, where="mid", color=color, label=label, linewidth=1)
-    axes.set_yscale("symlog", linthresh=10)  # fifty times more unmasked than masked in RMFRD
-    axes.set_ylim(0)
-    axes.margins(x=0)
-    axes.set(title="Images per person", xlabel="people, by unmasked images", ylabel="images")
-    axes.legend(frameon=False)
+def audit_figure(report: AuditReport) -> Any:
+    """A report as a matplotlib figure.
+
+    Args:
+        report: from `audit.audit_images`.
+
+    Raises:
+        ModuleNotFoundError: as `draw_audit`.
+    """
+    with from_extra("report", "matplotlib"):
+        from matplotlib.figure import Figure
+    figure = Figure(figsize=(11, 8), layout="constrained")
+    axes = figure.subplot_mosaic([["people", "people"], ["sizes", "found"]])
+    draw_people(axes["people"], report.per_person, _COLOURS)
+    axes["people"].set_title("Images per person", loc="left")
+    _draw_sizes(axes["sizes"], report)
+    _draw_findings(axes["found"], report)
+    for name in ("people", "sizes", "found"):
+        axes[name].spines[["top", "right"]].set_visible(False)
+    return figure
 
 
 def _draw_sizes(axes: Any, report: AuditReport) -> None:
-    shown = dict(list(report.sizes.items())[:8])
+    shown = dict(list(report.sizes.items())[:_SIZES])
     rest = sum(report.sizes.values()) - sum(shown.values())
     if rest:
         shown["other"] = rest
-    axes.barh(list(shown), list(shown.values()), color="#888888")
-    axes.invert_yaxis()
+    bars = axes.barh(list(shown), list(shown.values()), color="#888888")
+    axes.bar_label(bars, fmt="{:,.0f}", padding=3)
+    axes.set_ylim(max(len(shown), _SIZES / 2) - 0.5, -0.5)  # one size is no wall
+    _count_along(axes)
     axes.set(title="Sizes in pixels", xlabel="images")
 
 
@@ -76,5 +79,13 @@ def _draw_findings(axes: Any, report: AuditReport) -> None:
     bars = axes.barh(list(found), list(found.values()), color="#ccbb44")
     axes.bar_label(bars, padding=3)
     axes.invert_yaxis()
-    axes.margins(x=0.15)
+    _count_along(axes)
     axes.set(title="Findings", xlabel="files, groups or people")
+
+
+def _count_along(axes: Any) -> None:
+    """Whole numbers from 0, with room for those beside the bars."""
+    axes.margins(x=0.15)
+    axes.set_xlim(0, max(1.0, axes.get_xlim()[1]))
+    axes.xaxis.get_major_locator().set_params(integer=True, nbins=6)
+    axes.xaxis.set_major_formatter("{x:,.0f}")

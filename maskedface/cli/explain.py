@@ -9,8 +9,8 @@ first counts, of recipes that build on each other the last).
 
 The last form measures: each masked test face against the mean embedding of the same person's other
 unmasked photographs, with both models' shares and 95 % intervals over people. The pictures show the
-model's aligned input and a heat map over it. Faces are detected, unless --alignment states that the
-photographs are aligned.
+model's aligned input, a heat map over it, and a color bar from 0.0 to 1.0. Faces are detected,
+unless --alignment states that the photographs are aligned.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ def _show(args: argparse.Namespace) -> int:
     from maskedface.cli.outputs import check_outputs, write_picture
     from maskedface.names import picture_path
     from maskedface.recognition import Recognizer, photo_files
+    from maskedface.reporting.heat_legend import with_color_bar
     from maskedface.training import find_run
 
     check_outputs(folder=args.out)
@@ -89,8 +90,8 @@ def _show(args: argparse.Namespace) -> int:
     area = masking.mask_area(recognizer.alignment, chips.shape[1])
     shares = evaluation.attention_share(maps, area)
     for number, (path, share) in enumerate(zip(paths, shares, strict=True)):
-        picture = np.hstack([chips[number], evaluation.overlay(chips[number], maps[number])])
-        write_picture(picture_path(args.out, number + 1, path, ".png"), picture)
+        pair = np.hstack([chips[number], evaluation.overlay(chips[number], maps[number])])
+        write_picture(picture_path(args.out, number + 1, path, ".png"), with_color_bar(pair))
         told = f"{path}: {words[number]}; {share:.2f} of the attention in the mask area"
         print(shown(told))
     print(f"uniform attention would give {area.mean():.2f}; pictures in {args.out}")

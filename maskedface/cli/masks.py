@@ -1,4 +1,4 @@
-"""Draw a contact sheet of every mask style on drawn faces, one row per style.
+"""Draw a contact sheet of every mask style on drawn faces, one named row per style.
 
   maskedface masks --out sheet.png
   maskedface masks --out mine.png --picture mask.png --points nose=250,20 chin=250,330 \\
@@ -10,8 +10,16 @@ With --picture, your own style is the first row (docs/masking.md shows where the
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from maskedface.cli.values import add_count
+from maskedface.names import shown
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_LONGEST = 24  # letters of a style's name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,9 +58,26 @@ def run(args: argparse.Namespace) -> int:
     laid = bank.lay(np.concatenate([faces] * len(styles)), np.arange(len(bank)))
     rows = laid.reshape(len(styles), args.columns, args.size, args.size, 3)
     sheet = rows.transpose(0, 2, 1, 3, 4).reshape(len(styles) * args.size, -1, 3)
-    write_picture(args.out, sheet)
-    print(f"{args.out}: from the top, {', '.join(style.name for style in styles)}")
+    names = [style.name for style in styles]
+    write_picture(args.out, _with_names(sheet, names))
+    print(f"{args.out}: from the top, {', '.join(names)}")
     return 0
+
+
+def _with_names(sheet: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """A sheet with a name at the left of each of its rows."""
+    import numpy as np
+    from PIL import Image, ImageDraw, ImageFont
+
+    row = len(sheet) // len(names)
+    font, beside = ImageFont.load_default(max(11, row // 8)), 6
+    words = [shown(name)[:_LONGEST] for name in names]
+    width = int(max(map(font.getlength, words))) + 2 * beside
+    labels = Image.new("RGB", (width, len(sheet)), "white")
+    draw = ImageDraw.Draw(labels)
+    for number, word in enumerate(words):
+        draw.text((beside, (number + 0.5) * row), word, (40, 40, 40), font, anchor="lm")
+    return np.hstack([np.asarray(labels), sheet])
 
 
 def _points(words: list[str]) -> dict[str, tuple[float, float]]:

@@ -2,10 +2,12 @@
 
 Each RUN is a finished run's folder or a folder of runs: one per seed (seed-0/, seed-1/ ...),
 recipes that build on each other, or several independent runs. Give all runs that the page should
-show. The page needs no network access and no scripts, and shows faces and names unless --no-faces
-is given.
+show. Of a search folder the best trial is shown; runs that came from a search show the search too.
+The page needs no network access and no scripts, and shows faces and names unless --no-faces is
+given.
 
   maskedface report runs/demo --out report.html
+  maskedface report runs/best --out report.html            (and the search beside it that found best.json)
   maskedface report runs/frozen runs/cosine --out report.html --no-faces
 """
 
@@ -17,7 +19,9 @@ import os
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments to a parser."""
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders, or folders of runs")
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help="run folders, folders of runs, searches"
+    )
     group = parser.add_argument_group("page")
     group.add_argument("--out", default="report.html", metavar="FILE", help="the page to write")
     group.add_argument(

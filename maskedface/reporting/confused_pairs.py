@@ -14,14 +14,15 @@ class Confused(NamedTuple):
 
     Attributes:
         person, taken_for: str, their names.
-        faces, of: int, number of confused faces, and of all faces of the person (over all seeds).
+        faces: float, number of confused faces, the mean over seeds.
+        of: int, number of the person's faces.
         probe: path of the misidentified face with the highest score.
         own, other: paths of an unmasked face of each of the two people, or "".
     """
 
     person: str
     taken_for: str
-    faces: int
+    faces: float
     of: int
     probe: str
     own: str
@@ -32,7 +33,7 @@ def worst_pairs(group: RunGroup, kind: str, most: int = 8) -> list[Confused]:
     """The pairs with the most misidentified faces.
 
     Args:
-        group: the runs; the faces of all seeds are counted together.
+        group: the runs.
         kind: a key of the runs' metrics.
         most: int >= 1, maximum number of pairs.
 
@@ -55,8 +56,8 @@ def worst_pairs(group: RunGroup, kind: str, most: int = 8) -> list[Confused]:
         Confused(
             gallery[mine],
             gallery[named],
-            len(found),
-            total[mine],
+            len(found) / len(group.runs),
+            total[mine] // len(group.runs),
             group.test.paths[max(found)[1]],
             stands_for.get(gallery[mine], ""),
             stands_for.get(gallery[named], ""),

@@ -12,37 +12,27 @@ from typing import Any
 
 import numpy as np
 
+from maskedface.audit.people_chart import draw_people
 from maskedface.datasets import FaceIndex
 from maskedface.evaluation.identification import cmc
 from maskedface.evaluation.verification import roc
+from maskedface.names import shown
 from maskedface.reporting.run_groups import KINDS, RunGroup
 from maskedface.reporting.svg import INK, LINE, SERIES
 
 _DOMAINS = {"unmasked": SERIES[0], "masked": SERIES[1]}
 _RANKS = 20  # ranks of the CMC curve
+_NAMED = 20  # most tick labels on an axis of the confusion matrix
+_LETTERS, _WIDEST = 14, 46  # most characters of such a label, and of a legend's line
+_ROW = 0.22  # inches per line of a legend
 
 
 def images_a_person(axes: Any, index: FaceIndex) -> None:
-    """The paper's Figure 4: images per person and domain, people sorted by unmasked images."""
-    counts = {
-        domain: Counter(face.person for face in index.faces if face.domain == domain)
-        for domain in _DOMAINS
-    }
-    order = sorted(index.people, key=lambda who: (-counts["unmasked"][who], -counts["masked"][who]))
-    edges = np.arange(len(order) + 1)
-    for domain, color in _DOMAINS.items():
-        values = [counts[domain][person] for person in order]
-        label = f"{domain}: {sum(values):,} images"
-        axes.stairs(values, edges, fill=True, color=color, alpha=0.25)
-        axes.stairs(values, edges, color=color, label=label, linewidth=1.4)
-    axes.set_yscale("symlog", linthresh=10)  # RMFRD: fifty times more unmasked than masked
-    most = max(max(count.values(), default=1) for count in counts.values())
-    ticks = [t for t in (0, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if t <= most * 1.5]
-    axes.set_yticks(ticks, map(str, ticks))
-    axes.minorticks_off()
-    axes.set(ylim=(0, most * 1.6), xlim=(0, len(order)))
-    axes.set(xlabel=f"{len(order):,} people, by unmasked images", ylabel="images")
-    axes.legend(loc="upper right")
+    """The paper's Figure 4: images per person and domain."""
+    counts = {person: dict.fromkeys(_DOMAINS, 0) for person in index.people}
+    for face in index.faces:
+        counts[face.person][face.domain] += 1
+    draw_people(axes, counts, _DOMAINS)
 
 
 def curve(
@@ -69,9 +59,11 @@ def curve(
                 alpha=1 if len(lines) == 1 else 0.7,
                 label=None if seed else label,
             )
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.set(xlabel="epoch", ylabel=quantity, ylim=(0, 1.02 if quantity == "accuracy" else None))
-    axes.legend(loc="best")
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    most = axes.dataLim.ymax  # losses that are nearly equal have no margin of their own above them
+    top = 1.05 * most if np.isfinite(most) and most > 0 else None
+    axes.set(xlabel="epoch", ylabel=quantity, ylim=(0, 1.02 if quantity == "accuracy" else top))
+    legend_above(axes, 2)
 
 
 def results(axes: Any, groups: Sequence[RunGroup]) -> None:
@@ -92,7 +84,7 @@ def results(axes: Any, groups: Sequence[RunGroup]) -> None:
                 markersize=6,
                 color=SERIES[number % len(SERIES)],
                 capsize=3,
-                label=group.label if len(ticks) == 1 else None,
+                label=_label(group) if len(ticks) == 1 else None,
             )
             words = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center", "fontsize": 9}
             axes.annotate(f"{mean:.3f}", (mean, place), **words)
@@ -101,9 +93,8 @@ def results(axes: Any, groups: Sequence[RunGroup]) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.set(xlim=(0, 1.02), ylim=(place - 0.4, -0.8), xlabel="rank-1 accuracy")
-    height = 1.0 + 0.3 * len(groups) * len(ticks) + 0.25 * len(ticks)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16 * 3.3 / height), ncols=1)
-    axes.figure.set_size_inches(5.0, height + 0.25 * len(groups))
+    axes.figure.set_size_inches(5.0, 0.9 + 0.3 * len(groups) * len(ticks) + 0.25 * len(ticks))
+    legend_above(axes)
 
 
 def cmc_curve(axes: Any, groups: Sequence[RunGroup], kind: str) -> None:
@@ -116,7 +107,7 @@ def cmc_curve(axes: Any, groups: Sequence[RunGroup], kind: str) -> None:
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(xlim=(0.5, len(ranks) + 0.5), ylim=(0, 1.02))
     axes.set(xlabel=f"rank, of {people:,} people", ylabel="identified within the rank")
-    axes.legend(loc="lower right")
+    legend_above(axes)
 
 
 def roc_curve(axes: Any, groups: Sequence[RunGroup], kind: str) -> None:
@@ -136,13 +127,20 @@ def roc_curve(axes: Any, groups: Sequence[RunGroup], kind: str) -> None:
     axes.set_xscale("log")
     axes.set(xlim=(grid[0], 1), ylim=(0, 1.02))
     axes.set(xlabel="false-acceptance rate", ylabel="true-acceptance rate")
-    axes.legend(loc="lower right")
+    legend_above(axes)
 
 
-def confusion_dots(axes: Any, group: RunGroup, kind: str) -> None:
-    """Confusion: one dot per pair of people, with an area by the number of faces, over all
-    seeds."""
-    people = len(group.matches[0][kind].gallery)
+def confusion_dots(axes: Any, group: RunGroup, kind: str, names: Sequence[str]) -> None:
+    """Confusion: one dot per pair of people, with an area by the number of faces, the mean over
+    seeds.
+
+    Args:
+        axes: matplotlib axes.
+        group: the runs.
+        kind: a key of the runs' metrics.
+        names: the people's labels, in the order of the gallery.
+    """
+    people = len(names)
     counts: Counter[tuple[int, int]] = Counter()
     for found in (matches[kind] for matches in group.matches):
         taken = found.scores[found.known].argmax(1)
@@ -150,7 +148,9 @@ def confusion_dots(axes: Any, group: RunGroup, kind: str) -> None:
     axes.plot([0, people - 1], [0, people - 1], color=LINE, linewidth=0.7, zorder=0)
     dot = 2000 / max(25, people)  # neighboring dots just touch
     for color, right in ((SERIES[0], True), (SERIES[1], False)):
-        cells = {cell: n for cell, n in counts.items() if (cell[0] == cell[1]) == right}
+        cells = {
+            cell: n / len(group.runs) for cell, n in counts.items() if (cell[0] == cell[1]) == right
+        }
         axes.scatter(
             [taken for _, taken in cells],
             [own for own, _ in cells],
@@ -158,13 +158,58 @@ def confusion_dots(axes: Any, group: RunGroup, kind: str) -> None:
             color=color,
             linewidths=0,
             alpha=0.8,
-            label=f"{'correct' if right else 'wrong'}: {sum(cells.values())}",
+            label=f"{'correct' if right else 'wrong'}: {mean_count(sum(cells.values()))}",
         )
     axes.set(xlim=(-1, people), ylim=(people, -1), aspect="equal")
-    axes.set(xlabel="identified as (person number)", ylabel="person")
+    _name_both(axes, names)
     axes.grid(visible=False)
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, labelcolor=INK, markerscale=1.2)
     axes.figure.set_size_inches(5.0, 5.0)
+    legend_above(axes, 2)
+
+
+def _name_both(axes: Any, names: Sequence[str]) -> None:
+    """Names at both axes, of many people of every n-th."""
+    step = -(-len(names) // _NAMED)
+    ticks = range(0, len(names), step)
+    words = [_shortened(shown(names[tick]), _LETTERS) for tick in ticks]
+    look: dict[str, Any] = {"fontsize": 8, "parse_math": False}
+    axes.set_xticks(ticks, words, rotation=90 if max(map(len, words)) > 2 else 0, **look)
+    axes.set_yticks(ticks, words, **look)
+    some = f" (1 in {step} of {len(names):,} people has a label)" if step > 1 else ""
+    axes.set(xlabel=f"identified as{some}", ylabel="person")
+
+
+def mean_count(number: float) -> str:
+    """A count, or the mean of some over seeds."""
+    whole = abs(number - round(number)) < 1e-6
+    return f"{number:,.0f}" if whole else f"{number:,.1f}"
+
+
+def legend_above(axes: Any, columns: int = 1) -> None:
+    """All labels above the axes, where no curve is; the figure becomes higher by their lines."""
+    figure = axes.figure
+    handles, labels = axes.get_legend_handles_labels()
+    words = [_shortened(label, _WIDEST) for label in labels]
+    legend = figure.legend(
+        handles, words, loc="outside upper left", ncols=columns, labelcolor=INK, borderpad=0
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + _ROW * -(-len(labels) // columns))
+
+
+def _shortened(words: str, letters: int) -> str:
+    """Words without their middle where they are too long for their place."""
+    if len(words) <= letters:
+        return words
+    half = (letters - 1) // 2
+    return f"{words[: letters - 1 - half]}\N{HORIZONTAL ELLIPSIS}{words[-half:]}"
+
+
+def _label(group: RunGroup) -> str:
+    """A group in a legend, with what its figures are of."""
+    return f"{_shortened(group.label, _WIDEST - 18)} ({group.seeds_told})"
 
 
 def _plot_group(
@@ -173,4 +218,4 @@ def _plot_group(
     """Plots the mean over seeds, in the n-th group's color; dashed from the seventh group on."""
     again, color = divmod(number, len(SERIES))
     dash = "--" if again else "-"
-    axes.plot(x, np.mean(lines, axis=0), dash, color=SERIES[color], label=group.label, **more)
+    axes.plot(x, np.mean(lines, axis=0), dash, color=SERIES[color], label=_label(group), **more)

@@ -13,11 +13,15 @@ from maskedface.datasets import FaceIndex
 from maskedface.extras import from_extra
 from maskedface.reporting import figures, tables
 from maskedface.reporting.confused_pairs import Confused, worst_pairs
-from maskedface.reporting.data_uri import face_uri
+from maskedface.reporting.data_uri import as_data_uri, face_uri
 from maskedface.reporting.grad_cam import grad_cam_part, grad_cam_table
+from maskedface.reporting.heat_legend import color_bar
 from maskedface.reporting.run_groups import KINDS, RunGroup
+from maskedface.reporting.search_part import search_part, searches_of
 from maskedface.reporting.svg import draw_svg
 from maskedface.training.run import read_history
+
+_BAR = 240  # pixels of the heat maps' legend
 
 
 def write_report(
@@ -31,6 +35,8 @@ def write_report(
     access.
 
     Groups that were tested on the same faces share tables and figures; others have their own part.
+    For runs that came from a search (a trial, or a run of the best.json beside it) the page shows
+    the search: each trial's score, the values tried, and the final ones.
     The page states what a run has no data for. If the image files still exist, heat maps are
     computed for some masked faces (`reporting/grad_cam.py`); everything else is read from the runs.
 
@@ -71,6 +77,8 @@ def write_report(
         faces=faces,
         groups=groups,
         parts=[_part(together, faces) for together in _by_test(groups)],
+        searches=[search_part(search, faces) for search in searches_of(groups)],
+        color_bar=as_data_uri(color_bar(_BAR, 12), _BAR) if faces else "",
         trained_on=tables.trained_on,
         paper_tables=tables.paper_tables([group for group in groups if not group.is_open]),
         has_closed=any(not group.is_open for group in groups),
@@ -135,17 +143,27 @@ def _curves(group: RunGroup) -> dict[str, Any]:
         if any(quantity in history for history in histories)
     }
     is_tested = any("val_loss" in history for history in histories)
-    return {"label": group.label, "recipe": group.recipe, "svgs": svgs, "is_tested": is_tested}
+    seeds = f" ({len(histories)} seeds, a line each)" if len(histories) > 1 else ""
+    return {
+        "label": group.label,
+        "recipe": group.recipe,
+        "svgs": svgs,
+        "is_tested": is_tested,
+        "seeds": seeds,
+    }
 
 
 def _confusion(group: RunGroup, faces: bool) -> dict[str, Any]:
     test_on: str = group.recipe.test_on
     kind = test_on if test_on in group.kinds else next(iter(group.runs[0].metrics))
-    number = {person: n for n, person in enumerate(group.matches[0][kind].gallery)}
+    gallery = group.matches[0][kind].gallery
+    number = {person: n for n, person in enumerate(gallery)}
+    names = gallery if faces else [str(n) for n in range(len(gallery))]
     return {
         "label": group.label,
         "kind": KINDS[kind],
-        "svg": draw_svg(figures.confusion_dots, group, kind),
+        "seeds": group.seeds_told,
+        "svg": draw_svg(figures.confusion_dots, group, kind, names),
         "pairs": [_pair(pair, number, faces) for pair in worst_pairs(group, kind)],
     }
 
@@ -155,4 +173,5 @@ def _pair(pair: Confused, number: dict[str, int], faces: bool) -> dict[str, Any]
         person if faces else f"person {number[person]}" for person in (pair.person, pair.taken_for)
     ]
     shown = [face_uri(path) if faces else "" for path in (pair.probe, pair.own, pair.other)]
-    return {"names": names, "faces": pair.faces, "of": pair.of, "shown": shown}
+    count = figures.mean_count(pair.faces)
+    return {"names": names, "faces": count, "of": pair.of, "shown": shown}

@@ -17,6 +17,7 @@ from maskedface.names import near_path
 from maskedface.recipes import Recipe
 from maskedface.training import Run
 from maskedface.training.run import RECORD, read_json
+from maskedface.tuning import search_folder
 
 # Display names of the kinds of test faces.
 KINDS = {
@@ -83,6 +84,11 @@ class RunGroup:
     def kinds(self) -> dict[str, str]:
         """{kind of test faces that the runs have results for: its display name}."""
         return {kind: words for kind, words in KINDS.items() if kind in self.runs[0].metrics}
+
+    @property
+    def seeds_told(self) -> str:
+        """What the group's figures are of: "1 seed", or "mean of 3 seeds"."""
+        return "1 seed" if len(self.runs) == 1 else f"mean of {len(self.runs)} seeds"
 
     @functools.cached_property
     def train(self) -> FaceIndex:
@@ -175,13 +181,14 @@ def find_groups(path: str | os.PathLike[str]) -> list[RunGroup]:
     Args:
         path: a run folder; a folder of seeds (seed-0/, seed-1/, ...); or a folder of several of
             these, as written by `maskedface demo` and by recipes that build on other recipes: each
-            is a group.
+            is a group. For a search folder: its best trial.
 
     Returns:
         The groups, in the order in which they were started.
 
     Raises:
-        FileNotFoundError: if there are no runs, or one is not finished.
+        FileNotFoundError: if there are no runs, or one is not finished; for a search, if no trial is
+            completed.
     """
     found: dict[str, list[str]] = {}
     for record in _records(os.fspath(path)):
@@ -202,7 +209,16 @@ def find_groups(path: str | os.PathLike[str]) -> list[RunGroup]:
 
 
 def _records(path: str) -> list[str]:
-    """The run records in a folder, at most two levels down: of seeds, or of steps of seeds."""
+    """The run records in a folder, at most two levels down: of seeds, or of steps of seeds; in a
+    search folder those of its best trial."""
+    if os.path.isfile(os.path.join(path, search_folder.ARGUMENTS)):
+        try:
+            trial = search_folder.Search(path).best_trial["trial"]
+        except search_folder.SearchError as error:
+            raise FileNotFoundError(
+                f"RUN must be a search with a completed trial. Received: {path!r} ({error})"
+            ) from error
+        path = os.path.join(path, search_folder.trial_name(trial))
     for depth in ("", "*", "*/*"):
         records = sorted(glob.glob(os.path.join(glob.escape(path), depth, RECORD)))
         if records:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -63,7 +64,10 @@ def draw_svg(draw: Callable[..., None], *what: Any) -> str:
         draw(figure.add_subplot(), *what)
         text = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(text, format="svg", metadata=nothing)
+        with warnings.catch_warnings():
+            # Of names that the font with which matplotlib measures lacks; the page's own shows them.
+            warnings.filterwarnings("ignore", "Glyph .* missing from")
+            figure.savefig(text, format="svg", metadata=nothing)
     return _themed(text.getvalue())
 
 

@@ -147,10 +147,16 @@ def write_results(search: Search) -> str:
     write_json(os.path.join(search.path, IMPORTANCE), search.importance)
     try:
         picture = os.path.join(search.path, PICTURE)
-        draw_search(search.arguments["space"], search.trials, search.importance, picture)
+        space, best = search.arguments["space"], search.best_trial
+        draw_search(space, search.trials, search.importance, picture, best)
     except ModuleNotFoundError as error:
         return f"no {PICTURE}: {error}"
     return ""
+
+
+def trial_name(trial: str) -> str:
+    """The name of a trial's folder, as Keras Tuner gives it, by the trial's number."""
+    return f"trial_{trial}"
 
 
 def progress_line(trials: Sequence[Record], wanted: int) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from maskedface import datasets
 from maskedface.cli.main import main
 from maskedface.datasets import FaceIndex
+from maskedface.reporting import heat_legend
 
 
 def test_a_likeness_is_drawn_and_its_share_printed(
@@ -22,7 +24,14 @@ def test_a_likeness_is_drawn_and_its_share_printed(
     assert "cosine" in printed and "of the attention in the mask area" in printed
     (picture,) = (tmp_path / "looked").iterdir()
     with Image.open(picture) as image:
-        assert image.size == (128, 64)
+        assert image.size == (128, 64 + heat_legend.HEIGHT)
+        legend = np.asarray(image)[64:]
+    # The color bar goes from a face without attention to the warmest color.
+    bar = legend[8, 6:-6].astype(int)
+    assert abs(bar[0] - 200).max() < 30
+    assert np.array_equal(bar, heat_legend.color_bar(120, 1)[0, 2:-2])
+    dark = (legend[20:] < 128).any(axis=(0, 2))  # letters: 0.0 at the left, 1.0 at the right
+    assert dark[:24].any() and dark[-24:].any()
 
 
 def test_two_models_are_measured_on_the_same_faces(

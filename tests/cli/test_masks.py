@@ -15,9 +15,13 @@ def test_the_sheet_shows_every_style(tmp_path: Path, capsys: pytest.CaptureFixtu
     out = tmp_path / "sheet.png"
     assert main(["masks", "--out", str(out), "--size", "48", "--columns", "2"]) == 0
     with Image.open(out) as sheet:
-        assert sheet.size == (96, 48 * len(STYLES))
-        rows = np.asarray(sheet).reshape(len(STYLES), -1)
+        assert sheet.height == 48 * len(STYLES) and 96 < sheet.width < 96 + 200
+        rows = np.asarray(sheet)[:, -96:].reshape(len(STYLES), -1)
+        labels = np.asarray(sheet)[:, :-96].reshape(len(STYLES), -1)
     assert len(np.unique(rows, axis=0)) == len(STYLES)
+    # Each row begins with its style's name: letters on white, others for each.
+    assert len(np.unique(labels, axis=0)) == len(STYLES)
+    assert ((labels == 255).mean(axis=1) > 0.6).all() and (labels.min(axis=1) < 128).all()
     assert "surgical, kn95, ffp2" in capsys.readouterr().out
 
 
@@ -26,7 +30,7 @@ def test_the_sheet_goes_to_standard_output_alone(
 ) -> None:
     assert main(["masks", "--out", "-", "--size", "48", "--columns", "1"]) == 0
     with Image.open(io.BytesIO(capfdbinary.readouterr().out)) as sheet:
-        assert sheet.format == "PNG" and sheet.size == (48, 48 * len(STYLES))
+        assert sheet.format == "PNG" and sheet.height == 48 * len(STYLES)
 
 
 def test_a_picture_is_one_more_style(tmp_path: Path) -> None:
@@ -36,8 +40,8 @@ def test_a_picture_is_one_more_style(tmp_path: Path) -> None:
     words = ["masks", "--out", str(tmp_path / "sheet.png"), "--size", "48", "--columns", "1"]
     assert main([*words, "--picture", str(tmp_path / "mask.png"), "--points", *points]) == 0
     with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.size == (48, 48 * (len(STYLES) + 1))
-        red, green, blue = sheet.getpixel((24, 38))
+        assert sheet.height == 48 * (len(STYLES) + 1)
+        red, green, blue = sheet.getpixel((sheet.width - 24, 38))
     assert red > 60 + green and blue > 60 + green
 
 
