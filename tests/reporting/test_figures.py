@@ -104,12 +104,12 @@ def test_a_legend_says_how_many_seeds_a_line_is_the_mean_of(name: str) -> None:
 
 def test_the_confusion_is_the_mean_over_seeds() -> None:
     # 12 faces; of three seeds two name one wrong.
-    assert words_of(drawn(*DRAWN["confusion"])) == ["right: 11.3", "wrong: 0.7"]
+    assert words_of(drawn(*DRAWN["confusion"])) == ["correct: 11.3", "wrong: 0.7"]
 
 
 def test_the_confusion_of_one_seed_counts_faces() -> None:
     axes = drawn(figures.confusion_dots, group(), "masked", NAMES)
-    assert words_of(axes) == ["right: 11", "wrong: 1"]
+    assert words_of(axes) == ["correct: 11", "wrong: 1"]
 
 
 def test_pairs_are_counted_a_seed() -> None:
@@ -121,7 +121,7 @@ def test_the_confusions_axes_name_everybody() -> None:
     axes = drawn(figures.confusion_dots, group(), "masked", NAMES)
     for axis in (axes.xaxis, axes.yaxis):
         assert [label.get_text() for label in axis.get_ticklabels()] == NAMES
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("named as", "person")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("identified as", "person")
 
 
 @pytest.mark.parametrize("people", [2, 20, 21, 77, 500])
@@ -144,7 +144,7 @@ def test_the_confusions_names_do_not_overlap(people: int, faces: bool) -> None:
 @pytest.mark.parametrize("name", ["$a_b$ & <i>", "a name that is very long", "\udcff\x1b", "王芳"])
 def test_a_name_is_drawn_as_it_is_spelt_or_escaped(name: str) -> None:
     text = draw_svg(figures.confusion_dots, group(people=2), "masked", [name, "bo"])
-    assert "named as" in text and text.encode("utf-8")
+    assert "identified as" in text and text.encode("utf-8")
     if name == "王芳":
         assert name in text
     if name.startswith("$"):
