@@ -131,7 +131,7 @@ def test_a_frame_of_impossible_or_huge_size_is_refused_undecoded(
 
 def test_a_jpeg_without_a_frame_is_named_by_its_path(tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").write_bytes(b"\xff\xd8\xff\xd9")
-    with pytest.raises(ImageError, match="must hold an image: .*empty.jpg"):
+    with pytest.raises(ImageError, match="must be an image: .*empty.jpg"):
         read_image(tmp_path / "empty.jpg")
 
 

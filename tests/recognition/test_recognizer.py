@@ -161,7 +161,7 @@ def test_a_folder_goes_through_whatever_lies_in_it(recognizer: Recognizer, tmp_p
     (tmp_path / ".hidden.jpg").write_text("a tool's")
     results = list(identify_all(recognizer, photo_files(tmp_path), progress=False))
     assert [Path(one.path).name for one in results] == ["b.jpg", "film.mp4", "a.png"]
-    assert all("must hold an image" in one.error and not one.identities for one in results[:2])
+    assert all("must be an image" in one.error and not one.identities for one in results[:2])
     assert results[2].error == "" and results[2].identities[0].candidates[0].person == "ada"
 
 

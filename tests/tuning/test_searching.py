@@ -274,7 +274,7 @@ def test_nobody_is_held_out_whom_the_recipe_does_not_train_on() -> None:
 
 def test_rows_of_one_photo_a_person_cannot_be_held_out() -> None:
     index = FaceIndex("root", [Face(f"{p}.png", p, "masked", p) for p in "ab"])
-    with pytest.raises(ValueError, match="both parts of a split must hold images"):
+    with pytest.raises(ValueError, match="both parts of a split must contain images"):
         validation_split(index, RECIPE)
 
 
