@@ -34,7 +34,7 @@ DAMAGE = pytest.mark.parametrize("damage", [cut, compress, pickle])
 def test_a_damaged_state_is_refused(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     np.savez(tmp_path / "state.npz", history=np.array("[]"), variable0=np.zeros(3))
     damage(tmp_path / "state.npz")
-    with pytest.raises(ValueError, match=r"state must be whole; .* Received: '.*state.npz' \("):
+    with pytest.raises(ValueError, match=r"state must be complete; .* Received: '.*state.npz' \("):
         read_state(str(tmp_path), [])
 
 
