@@ -11,7 +11,7 @@ import pytest
 from maskedface import layers, losses, models, recipes
 from maskedface.recipes import Recipe, Spec
 
-WANTS_COSINES = "head must be 'cosine', or give cosines or embeddings"
+WANTS_COSINES = "head must be 'cosine', or output cosines or embeddings"
 BASE = Recipe(name="base")
 
 
@@ -74,9 +74,9 @@ def test_a_bad_setting_is_refused(setting: str, message: str) -> None:
         ("optimizer.learning_rate=NaN", "a number in a recipe must be finite. Received: nan"),
         ("augmentation.1.mode=vertical", "augmentation.1 must be a number below 1"),
         ("augmentation.x.mode=vertical", "augmentation.x must be a number below 1"),
-        ("epochs.x=3", "epochs must have parts to change epochs.x"),
-        ("schedule.decay_steps=3", "schedule must have parts to change schedule.decay_steps"),
-        ("head.dropout.x=3", "head.dropout must have parts to change head.dropout.x"),
+        ("epochs.x=3", "epochs must have nested values to set epochs.x"),
+        ("schedule.decay_steps=3", "schedule must have nested values to set schedule.decay_steps"),
+        ("head.dropout.x=3", "head.dropout must have nested values to set head.dropout.x"),
     ],
 )
 def test_a_path_that_leads_nowhere_is_refused(setting: str, message: str) -> None:
