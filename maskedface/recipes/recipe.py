@@ -86,11 +86,12 @@ class Recipe:
             which all photographs (`Face.photo`) of a person have equal weight, however many
             training faces were made from each; a face with an unknown photograph counts as a
             separate one (`datasets.with_photo_groups` detects them).
-        cohort: int >= 0, cohort score normalization: the number of similar other people whose
-            common part is subtracted from each enrolled person's scores (`evaluation.Cohort`). For
-            an open set, the cohort are the training identities (if none of their faces is masked,
-            each also counts with a drawn mask); for a closed set with epochs=0, that of the run
-            that it starts from. There is no normalization with 0, or for any other closed set.
+        cohort: int >= 0, cohort score normalization: the number of nearest other people whose mean
+            similarity is subtracted from an enrolled person's scores (`evaluation.Cohort`). For an
+            open set, the cohort consists of the training identities (if none of their faces is
+            masked, each also counts with a drawn mask); for a closed set with epochs=0, it is that
+            of the run that it starts from. There is no normalization with 0, or for any other
+            closed set.
         enroll_masks: int in [0, 100], the number of masks drawn on each unmasked face that is
             enrolled in an open set, and in galleries made with the run
             (`masking.masked_templates`); 0 = none, as always for a closed set.

@@ -464,7 +464,7 @@ def test_convert_writes_what_is_known(
     assert "folded by the exporter: 19 batch norms" in said and "built as: models.IResNet" in said
     facts = json.loads((tmp_path / "ours.json").read_text())
     assert facts["layout"] == "insightface (.onnx)" and facts["probed"].endswith(
-        "ONNX Runtime gives"
+        "of the largest value"
     )
     assert facts["arguments"]["blocks"] == list(BLOCKS) and facts["input_range"] == [-1.0, 1.0]
     found = np.asarray(models.IResNet.from_preset(out)(faces(), training=False))

@@ -88,7 +88,7 @@ def test_a_path_that_leads_nowhere_is_refused(setting: str, message: str) -> Non
     ("setting", "message"),
     [
         ("head.dropout=1", r"dropout must be in \[0, 1\)"),
-        ("head.hidden=[0]", "hidden must hold widths"),
+        ("head.hidden=[0]", "hidden must contain widths"),
     ],
 )
 def test_what_a_class_refuses_is_found_before_any_work(setting: str, message: str) -> None:
