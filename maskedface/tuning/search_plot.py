@@ -1,4 +1,4 @@
-"""A search as a picture: the scores in order, and each field's values against them."""
+"""Plots a search: the scores in order, and scores over each field's values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def draw_search(
     importance: Mapping[str, float],
     path: str | os.PathLike[str],
 ) -> None:
-    """Draws the scores of a search: in order with the best so far, then a panel a field.
+    """Plots the scores of a search: in order with the best so far, then one panel per field.
 
     Args:
         space: the searched fields.
@@ -30,7 +30,7 @@ def draw_search(
         path: the PNG file to write.
 
     Raises:
-        ModuleNotFoundError: if matplotlib is not installed; the message has the pip line.
+        ModuleNotFoundError: if matplotlib is not installed; the message has the pip command.
     """
     with from_extra("report", "matplotlib"):
         from matplotlib.figure import Figure

@@ -128,7 +128,7 @@ def test_bad_words_are_refused_at_once(words: dict[str, object], message: str) -
 
 @pytest.mark.parametrize("shape", [(None, 64, 60, 3), (None, None, None, 3), (None, 64, 64, 1)])
 def test_images_that_no_bank_can_be_drawn_for_are_refused(shape: tuple[int | None, ...]) -> None:
-    with pytest.raises(ValueError, match="images must be square, of a known size, and RGB"):
+    with pytest.raises(ValueError, match="images must be square RGB images of known size"):
         RandomMask().build(shape)
 
 
