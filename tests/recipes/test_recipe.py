@@ -46,7 +46,7 @@ def test_settings_are_read_by_the_fields_type() -> None:
         ('train_on={"veiled": 1}', "train_on must be"),
         ('train_on={"masked": 0}', "train_on must be"),
         ("train_on={}", "train_on must be"),
-        ("name=a/b", "name must be letters"),
+        ("name=a/b", "name must consist of letters"),
         ("head_init=class_means", WANTS_COSINES + ".*head_init"),
         ("head_final=photo_means", WANTS_COSINES + ".*head_final"),
         ("mirror_join=true", WANTS_COSINES + ".*mirror_join"),

@@ -192,7 +192,7 @@ def test_wrong_words_are_refused(colors_model: Any, words: dict[str, Any], messa
 
 
 def test_a_model_that_states_no_alignment_is_refused(colors_model: Any) -> None:
-    with pytest.raises(ValueError, match="give alignment= .* Received: model 'colors'"):
+    with pytest.raises(ValueError, match="pass alignment= .* Received: model 'colors'"):
         Recognizer(colors_model)
 
 
