@@ -123,7 +123,7 @@ def test_other_words_than_the_remembered_ones_are_refused(
 ) -> None:
     path = onnx_files.write_mean(tmp_path / "net.onnx", ["n", 3, 32, 32])
     OnnxEmbedder(path, **WORDS).remember()
-    with pytest.raises(ValueError, match=r"as .*net\.onnx\.json says"):
+    with pytest.raises(ValueError, match=r"as stated by .*net\.onnx\.json"):
         OnnxEmbedder(path, **WORDS | other)
 
 

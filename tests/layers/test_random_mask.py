@@ -111,7 +111,7 @@ def test_a_style_that_cannot_be_kept_is_refused_when_it_would_have_to_be() -> No
     ("words", "message"),
     [
         ({"probability": 1.1}, r"probability must be in \[0, 1\]"),
-        ({"styles": ["clth"]}, "styles must be of .*cloth.* Received: 'clth'"),
+        ({"styles": ["clth"]}, "styles must be among .*cloth.* Received: 'clth'"),
         ({"styles": []}, "styles must have different names"),
         ({"styles": ["cloth", "cloth"]}, "styles must have different names"),
         ({"styles": [3]}, "styles must be names, or have a method paint"),
@@ -135,5 +135,5 @@ def test_images_that_no_bank_can_be_drawn_for_are_refused(shape: tuple[int | Non
 def test_images_of_another_size_than_the_masks_are_refused(
     mask: RandomMask, draws: np.ndarray
 ) -> None:
-    with pytest.raises(ValueError, match="images must be of the size"):
+    with pytest.raises(ValueError, match="images must have the size"):
         mask.transform(np.zeros((12, 48, 48, 3), "uint8"), draws[:, :3])

@@ -469,7 +469,7 @@ def test_tokens_are_compared_whole_and_told_apart() -> None:
     assert (len(tokens), tokens.holder(TOKEN)) == (2, "a")
     assert tokens.holder("b-second-token-of-20-letters") == "token 2"
     assert tokens.holder("") is None and tokens.holder("é" * 30) is None
-    with pytest.raises(ValueError, match="stand once") as caught:
+    with pytest.raises(ValueError, match="occur once") as caught:
         Tokens([TOKEN, f"again: {TOKEN}"])
     assert TOKEN not in str(caught.value)
 

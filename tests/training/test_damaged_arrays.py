@@ -41,7 +41,7 @@ def test_a_damaged_state_is_refused(tmp_path: Path, damage: Callable[[Path], Non
 @pytest.mark.parametrize("arrays", [{}, {"history": "[]", "more": 1}, {"history": "no JSON"}])
 def test_a_state_of_other_arrays_is_refused(tmp_path: Path, arrays: dict[str, object]) -> None:
     np.savez(tmp_path / "state.npz", **{name: np.array(value) for name, value in arrays.items()})
-    with pytest.raises(ValueError, match="state must be whole"):
+    with pytest.raises(ValueError, match="state must be complete"):
         read_state(str(tmp_path), [])
 
 
@@ -52,6 +52,6 @@ def test_damaged_predictions_are_refused(tmp_path: Path, damage: Callable[[Path]
     np.savez(tmp_path / "predictions.npz", cohort=np.eye(3), cohort_nearest=np.array(2))
     damage(tmp_path / "predictions.npz")
     with pytest.raises(
-        ValueError, match=r"predictions must be whole. Received: '.*predictions.npz' \("
+        ValueError, match=r"predictions must be readable. Received: '.*predictions.npz' \("
     ):
         print(Run(str(tmp_path)).cohort)

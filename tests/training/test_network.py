@@ -179,7 +179,7 @@ def test_a_cosine_head_has_the_scale_of_its_loss(change: dict[str, Any], scale: 
     ids=["head", "center", "ranking", "with embeddings"],
 )
 def test_two_scales_are_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="the scale of a cosine head must be that of its loss"):
+    with pytest.raises(ValueError, match="the scale of a cosine head must equal that of its loss"):
         network_of(BASE.override(**change), tiny(), ["ada", "bo"])
 
 
