@@ -140,7 +140,7 @@ def test_wrong_landmarks_are_named_with_file_and_row(
 def test_one_of_the_landmarks_columns_alone_is_refused(tmp_path: Path) -> None:
     make(tmp_path, "a.jpg")
     (tmp_path / "m.csv").write_text("path,person,domain,landmarks\na.jpg,ada,masked,\n")
-    with pytest.raises(ValueError, match=r"must have all of the columns .* \['landmarks'\] alone"):
+    with pytest.raises(ValueError, match=r"must have all of the columns .* with only \['landmarks'\]"):
         datasets.read_manifest(tmp_path / "m.csv")
 
 
@@ -208,7 +208,7 @@ def test_another_encoding_is_named_with_the_header(
     make(tmp_path, path)
     text = f"path,person,domain\n{path},{name},masked\n"
     (tmp_path / "m.csv").write_bytes(text.encode(encoding))
-    message = f"must be UTF-8 .* with the header 'path,person,domain', in its row 2 .*{name}"
+    message = f"must be UTF-8 .* with the header 'path,person,domain'; in its row 2 .*{name}"
     with pytest.raises(ValueError, match=message):
         datasets.read_manifest(tmp_path / "m.csv")
 

@@ -125,7 +125,7 @@ def test_a_frame_of_impossible_or_huge_size_is_refused_undecoded(
     at = data.index(FRAME) + 5
     data[at : at + 4] = height.to_bytes(2, "big") + (65_000).to_bytes(2, "big")
     monkeypatch.setattr("simplejpeg.decode_jpeg", None)
-    with pytest.raises(ImageError, match="at most 89478485 pixels|must (hold|decode)"):
+    with pytest.raises(ImageError, match="at most 89478485 pixels|must (be an image|decode)"):
         read_image(bytes(data))
 
 
