@@ -197,7 +197,7 @@ class _Manifest:
         self.root = os.path.dirname(self.path) or "." if root is None else os.fspath(root)
         self.rows = read_table(path, _REQUIRED)
         if not self.rows:
-            raise ValueError(f"a manifest must hold at least one row. Received: {self.path!r}")
+            raise ValueError(f"a manifest must contain at least one row. Received: {self.path!r}")
         columns = [*next(iter(self.rows.values()))]
         if "template" in columns and "alignment" not in columns:
             columns[columns.index("template")] = "alignment"

@@ -140,7 +140,9 @@ def test_wrong_landmarks_are_named_with_file_and_row(
 def test_one_of_the_landmarks_columns_alone_is_refused(tmp_path: Path) -> None:
     make(tmp_path, "a.jpg")
     (tmp_path / "m.csv").write_text("path,person,domain,landmarks\na.jpg,ada,masked,\n")
-    with pytest.raises(ValueError, match=r"must have all of the columns .* with only \['landmarks'\]"):
+    with pytest.raises(
+        ValueError, match=r"must have all of the columns .* with only \['landmarks'\]"
+    ):
         datasets.read_manifest(tmp_path / "m.csv")
 
 

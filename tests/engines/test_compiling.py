@@ -290,7 +290,7 @@ def test_another_process_is_refused(network: keras.Model, faces: engines.RealFac
     with pytest.raises(TypeError, match="in the process that uses it"):
         pickle.dumps(ready)
     child = ready.__class__(**{**vars(ready), "process": os.getpid() + 1})
-    with pytest.raises(RuntimeError, match="in the process that made it"):
+    with pytest.raises(RuntimeError, match="in the process that created it"):
         child(faces.images)
 
 

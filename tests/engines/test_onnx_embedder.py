@@ -129,7 +129,7 @@ def test_other_words_than_the_remembered_ones_are_refused(
 
 def test_another_size_than_the_files_is_refused(tmp_path: Path) -> None:
     path = onnx_files.write_mean(tmp_path / "net.onnx", ["n", 3, 32, 32])
-    with pytest.raises(ValueError, match="size must be 32, as the file itself says"):
+    with pytest.raises(ValueError, match="size must be 32, as stated by the file itself"):
         OnnxEmbedder(path, **WORDS, size=64)
 
 

@@ -432,7 +432,7 @@ def test_past_the_queue_a_client_is_told_when_to_come_again(strict_service: Runn
         (["--host", "::"], "must have tokens"),
         (["--host", "example.org"], "must have tokens"),
         (["--token-file", "{short}"], "20 characters"),
-        (["--token-file", "{empty}"], "must hold one"),
+        (["--token-file", "{empty}"], "must contain a token"),
         (["--token-file", "nowhere"], "must exist"),
         (["--token-file", "{open}"], "only by its owner"),
     ],

@@ -190,13 +190,13 @@ class DatabaseGallery(Gallery):
         features = self._state().features
         if k < 1 or np.shape(embedding) != (features,) or not features:
             raise ValueError(
-                f"k must be at least 1, embedding of shape ({features},), the gallery not empty. "
+                f"k must be at least 1, embedding of shape ({features},), and somebody enrolled. "
                 f"Received: k={k}, embedding.shape={np.shape(embedding)}"
             )
         unit = normalized(np.asarray(embedding)[None])[0]
         found = self._database.best(unit, k, several=self.keep == "all")
         if not found:
-            raise ValueError("the gallery must not be empty in a search. Received: no people")
+            raise ValueError("somebody must be enrolled before a search. Received: nobody")
         most = 1.0 if self._cohort is None else 2.0
         return tuple(Candidate(from_column(name), min(score, most)) for name, score in found)
 
