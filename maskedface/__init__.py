@@ -1,6 +1,6 @@
-"""Recognize people who wear masks.
+"""Masked face recognition with Keras.
 
-Sub-packages are imported when first used, so `import maskedface` loads neither TensorFlow nor Keras:
+Subpackages are imported lazily, so `import maskedface` loads neither TensorFlow nor Keras:
 
 >>> import maskedface
 >>> maskedface.datasets.rmfrd  # doctest: +ELLIPSIS

@@ -1,4 +1,4 @@
-"""Files of named arrays (npz), read without pickle, whole, and no larger than they are."""
+"""Reads files of named arrays (npz) without pickle, with checksums and without decompression."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _EXTRA = 32  # bytes of a member's entry that hold the size of one above 4 GiB
 
 
 class DamagedError(ValueError):
-    """A file of arrays that is damaged, or none."""
+    """Raised if a file is damaged, or not a file of arrays."""
 
 
 def read_arrays(
     path: str | os.PathLike[str], *, only: Collection[str] | None = None
 ) -> dict[str, np.ndarray]:
-    """Reads a file that `np.savez` wrote, every member to its end, so that its checksum counts.
+    """Reads a file written by `np.savez`, each member to its end, so that its checksum is verified.
 
-    Nothing is unpickled or inflated: members must lie in the file as they are, so a small file takes little
-    memory.
+    Nothing is unpickled or decompressed: members must be stored uncompressed, so a small file never
+    needs much memory.
 
     Args:
         path: the file.
@@ -34,7 +34,7 @@ def read_arrays(
         {name: array}, read-only.
 
     Raises:
-        DamagedError: if it is no such file or damaged; the message says at what.
+        DamagedError: if the file is damaged or has another format; the message says where.
         FileNotFoundError, IsADirectoryError, PermissionError: if it cannot be opened.
     """
     with open(path, "rb") as opened:
@@ -58,7 +58,7 @@ def digest(array: np.ndarray) -> str:
     """The SHA-256 of an array's type, shape and values, in 64 hexadecimal digits.
 
     Args:
-        array: of numbers, any shape.
+        array: a numeric array of any shape.
     """
     plain = np.ascontiguousarray(array).reshape(-1).view("uint8")
     hashing = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
@@ -67,7 +67,7 @@ def digest(array: np.ndarray) -> str:
 
 
 def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
-    """{array's name: where it lies}, where the file's directory is as NumPy writes it."""
+    """{array's name: its entry}, after a check of the file's directory."""
     entries = archive.infolist()
     members = {entry.filename.removesuffix(_ENDING): entry for entry in entries}
     for entry in entries:
@@ -77,16 +77,16 @@ def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
         # A comment, or more beside a member, may hide the members behind it.
         hides = entry.comment or len(entry.extra) > _EXTRA
         if not entry.filename.endswith(_ENDING) or not stored or hides:
-            raise ValueError(f"member {entry.filename!r} is not as NumPy's savez writes it")
+            raise ValueError(f"member {entry.filename!r} does not have the format of NumPy's savez")
     if len(members) != len(entries) or sum(entry.file_size for entry in entries) > size:
-        raise ValueError("members have one name, or are larger than the file")
+        raise ValueError("members have the same name, or are larger than the file")
     return members
 
 
 def _parsed(stream: IO[bytes]) -> np.ndarray:
-    """An .npy file's array, where nothing follows it."""
+    """The array of an .npy file, which must end there."""
     array: np.ndarray = np.lib.format.read_array(stream, allow_pickle=False)
     if stream.read(1):
-        raise ValueError("an array's size is not what its header says")
+        raise ValueError("an array's size differs from its header")
     array.setflags(write=False)
     return array

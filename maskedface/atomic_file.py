@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written aside, on the disk before they take their name."""
+"""Atomic file writes: a file is written and synced under a temporary name, then renamed."""
 
 from __future__ import annotations
 
@@ -29,27 +29,29 @@ _FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
 
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str], *, private: bool = False) -> Iterator[str]:
-    """Gives a place to write a file to; what lies there then takes the file's name.
+    """A context that writes a file atomically: a temporary file, which is renamed at the end.
 
-    A process killed at any moment leaves the old file, or the new one, whole; of several that write
-    the same file at once the last one's stays, whole. On any error the old one stays and nothing is left
-    beside it. What a killed process leaves (`.maskedface-*.partial.*`) the next one that writes into the
-    folder removes, where it is sure that the other is dead.
+    If the process is killed at any moment, either the old or the new file remains, complete; of
+    several concurrent writers, the last one wins. After an error, the old file remains and the
+    temporary one is removed. Temporary files of killed processes (`.maskedface-*.partial.*`) are
+    removed by the next process that writes into the folder, if it can verify that their process is
+    dead.
 
-    A link stays, and the file that it leads to is replaced. The file keeps its mode and, where that is
-    permitted, its owner. A device, a pipe and the file that standard output goes to are written to, at
-    the end and in one go. A missing folder is made.
+    Symbolic links are kept, and their target is replaced. The file keeps its mode and, if
+    permitted, its owner. Devices, pipes and a file that receives standard output are not replaced,
+    but written to at the end, at once. A missing folder is created.
 
     Args:
         path: the file; "-" is standard output.
-        private: whether a new file is for its owner alone (mode 0600); else by the umask.
+        private: whether a new file is only accessible to its owner (mode 0600), instead of the
+            umask.
 
     Yields:
-        The path of an empty file, with the same ending, to be written over.
+        The path of an empty file with the same extension, to be overwritten.
 
     Raises:
-        OSError: if it cannot be written; the message names the file. An error of another file, met while
-            this one was written, is passed on as it is.
+        OSError: if it cannot be written; the message names the file. Errors of other files inside
+            the context are passed on unchanged.
     """
     path, ours = os.fspath(path), True
     try:
@@ -66,7 +68,7 @@ def atomic_write(path: str | os.PathLike[str], *, private: bool = False) -> Iter
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Writes a text file, whole, as UTF-8 with its line ends as they are.
+    """Writes a text file atomically, as UTF-8 and without changing line ends.
 
     Args:
         path: as for `atomic_write`.
@@ -80,11 +82,11 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def write_json(path: str | os.PathLike[str], values: Mapping[str, Any]) -> None:
-    """Writes a JSON object, whole.
+    """Writes a JSON object atomically.
 
     Args:
         path: as for `atomic_write`.
-        values: what JSON can hold.
+        values: values that JSON can represent.
 
     Raises:
         OSError: as `atomic_write`.
@@ -93,12 +95,12 @@ def write_json(path: str | os.PathLike[str], values: Mapping[str, Any]) -> None:
 
 
 def allocate(path: str | os.PathLike[str], make: Callable[[str], np.memmap]) -> None:
-    """Makes a mapped file whose every block the disk has promised: writing to one that it has not
-    would kill the process (SIGBUS) on a full disk, where this raises.
+    """Creates a memory-mapped file with all its blocks allocated. On a full disk, this raises an
+    error, while writing to an unallocated block would kill the process (SIGBUS).
 
     Args:
-        path: the file, by custom one that `atomic_write` gave.
-        make: makes it, at the path it is given.
+        path: the file, usually from `atomic_write`.
+        make: a function that creates it at the given path.
 
     Raises:
         OSError: if the disk is full.
@@ -146,7 +148,7 @@ def _be_like(path: str, old: os.stat_result) -> None:
 
 @functools.cache
 def _sweep(folder: str) -> None:
-    """Removes what killed processes left in a folder; once a process, as a folder may be large."""
+    """Removes temporary files of killed processes from a folder, which may be large; runs once."""
     if os.name != "posix":
         return  # os.kill would end the process that it asks for
     with contextlib.suppress(OSError):
@@ -170,7 +172,7 @@ def _is_dead(process: int) -> bool:
 
 @functools.cache
 def _here() -> str:
-    """Where a process' number means something: this host, and of its containers this one."""
+    """The scope in which a process number is unique: this host or container."""
     space = ""
     with contextlib.suppress(OSError):
         space = os.readlink("/proc/self/ns/pid")
@@ -195,7 +197,7 @@ def is_stream(path: str) -> bool:
 
 
 def _standard(path: str) -> int:
-    """1 or 2 where a path is what standard output or error goes to (/dev/stdout, a file), else 0."""
+    """1 or 2 if a path is the target of standard output or error (/dev/stdout, a file), else 0."""
     for number in (1, 2):
         with contextlib.suppress(OSError):
             if os.path.samestat(os.stat(path), os.fstat(number)):
@@ -232,8 +234,8 @@ def _named(error: OSError, path: str) -> OSError:
     ):
         reason += f": {error.filename!r}"
     wanted = (
-        "a file must be written whole, on a disk with room for it"
+        "the disk must have room for the file"
         if error.errno in _FULL
-        else "a file must be one that can be written"
+        else "a file must be writable"
     )
-    return OSError(error.errno, f"{wanted}; what was there stays. Received: {reason}", path)
+    return OSError(error.errno, f"{wanted}; an existing file is kept. Received: {reason}", path)

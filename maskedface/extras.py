@@ -1,4 +1,4 @@
-"""Imports of packages that are not installed by themselves."""
+"""Imports of optional packages."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def from_extra(extra: str, packages: str) -> Iterator[None]:
-    """Says how to install what is imported inside it.
+    """A context for imports of optional packages, whose errors explain the installation.
 
     Args:
         extra: str, the name in setup.cfg's `extras_require`.
-        packages: str, what it brings, for the message.
+        packages: str, the packages it contains, for the message.
 
     Raises:
-        ModuleNotFoundError: if an import inside fails; the message has the pip line.
+        ModuleNotFoundError: if an import inside fails; the message has the pip command.
     """
     try:
         yield

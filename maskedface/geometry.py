@@ -1,7 +1,7 @@
-"""Where the eyes, nose and mouth lie in an aligned face, and the warp from one alignment to another.
+"""Face alignments: the positions of eyes, nose and mouth, and the warp between alignments.
 
-Coordinates are (x, y) in pixels with the centre of the first pixel at (0, 0), as OpenCV, dlib and
-ArcFace's own code count them.
+Coordinates are (x, y) in pixels with the center of the first pixel at (0, 0), as in OpenCV, dlib
+and ArcFace's own code.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Fit = Literal["similarity", "affine"]
 
 
 class Alignment(NamedTuple):
-    """Where five points lie of an upright face in a square image.
+    """The positions of five landmarks of an upright face in a square image.
 
     Attributes:
         size: int, the image's height and width in pixels.
@@ -73,8 +73,7 @@ ALIGNMENTS: dict[str, Alignment] = {
         ),
     ),
 }
-"""{name: where five points lie in faces aligned so, and how large they are}: "arcface", "dlib", "vggface2",
-and "wide", which holds all of the others.
+"""{name: `Alignment`}: "arcface", "dlib", "vggface2", and "wide", which contains all others.
 
 A value has `size`, int, the square image's side in pixels, and `points`, five (x, y) in its pixels: left
 eye, right eye, nose tip, left and right mouth corner, as seen by the viewer. `alignment_points` scales
@@ -83,7 +82,7 @@ them.
 
 
 def alignment_points(name: str, height: int, width: int) -> np.ndarray:
-    """An alignment's five points, scaled to an image of any size.
+    """An alignment's five landmarks, scaled to an image of any size.
 
     >>> from maskedface import geometry
     >>> geometry.alignment_points("arcface", 112, 112)[0].round(2).tolist()  # the left eye
@@ -97,7 +96,7 @@ def alignment_points(name: str, height: int, width: int) -> np.ndarray:
         float64 array, shape (5, 2), (x, y) in pixels of that image.
 
     Raises:
-        ValueError: if no alignment has that name.
+        ValueError: if the alignment is unknown.
     """
     if name not in ALIGNMENTS:
         raise ValueError(
@@ -110,7 +109,7 @@ def alignment_points(name: str, height: int, width: int) -> np.ndarray:
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The rotation, scale and shift that carries `source` points nearest to `target` points.
+    """The similarity transform that best maps `source` points to `target` points.
 
     Args:
         source, target: float arrays, shape (points, 2), (x, y) in pixels; at least two points.
@@ -123,7 +122,7 @@ def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """
     source, target = _pairs(source, target)
     if np.ptp(source, axis=0).max() == 0:
-        raise ValueError(f"source must hold two different points. Received: source={source[0]}")
+        raise ValueError(f"source must have two different points. Received: source={source[0]}")
     x, y = source.T
     one, zero = np.ones_like(x), np.zeros_like(x)
     # u = a x - b y + c and v = b x + a y + d are linear in (a, b, c, d).
@@ -133,10 +132,10 @@ def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def similarities(source: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """What `similarity` gives for one source and many targets, at once.
+    """Vectorized `similarity` for one source and many targets.
 
     Args:
-        source: float array, shape (points, 2), not all in one place.
+        source: float array, shape (points, 2), not all coincident.
         targets: float array, shape (n, points, 2).
 
     Returns:
@@ -152,9 +151,10 @@ def similarities(source: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def affine(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The map without a bend that carries `source` points nearest to `target` points.
+    """The affine transform that best maps `source` to `target` points.
 
-    Beside what `similarity` does it squashes and shears, as an image does whose aspect was changed.
+    In contrast to `similarity`, it can also squash and shear, as in an image with a changed aspect
+    ratio.
 
     Args:
         source, target: float arrays, shape (points, 2), (x, y) in pixels; at least three points.
@@ -164,14 +164,14 @@ def affine(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
     Raises:
         ValueError: if the shapes differ, there are fewer than three points, or the source or target
-            points lie on one line.
+            points are collinear.
     """
     source, target = _pairs(source, target)
     for name, points in (("source", source), ("target", target)):
         spread = np.linalg.svd(points - points.mean(0), compute_uv=False)
         if len(points) < 3 or spread[1] <= 1e-9 * spread[0]:
             raise ValueError(
-                f"{name} must hold three points that lie on no one line. "
+                f"{name} must have three points that are not collinear. "
                 f"Received: {name}={points.tolist()}"
             )
     rows = np.concatenate([source, np.ones((len(source), 1))], 1)
@@ -189,7 +189,7 @@ def _pairs(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 class FacePoints(NamedTuple):
-    """Where a face lies in an image whose pixels need not be square.
+    """The landmarks of a face in an image with possibly non-square pixels.
 
     >>> from maskedface import geometry
     >>> points = geometry.alignment_points("arcface", 112, 157)  # somebody made it 1.4 times as wide
@@ -200,8 +200,8 @@ class FacePoints(NamedTuple):
 
     Attributes:
         points: float array, shape (5, 2), (x, y) in pixels of the image.
-        pixel_aspect: float > 0, how wide a pixel is for one unit of its height: 0.7 where somebody
-            resized an image to 1.4 times its width.
+        pixel_aspect: float > 0, the width of a pixel relative to its height: 0.7 if an image was
+            resized to 1.4 times its width.
     """
 
     points: np.ndarray
@@ -209,21 +209,22 @@ class FacePoints(NamedTuple):
 
 
 Source = str | np.ndarray | FacePoints
-"""Where a face lies: the name of an alignment, five points, or these with the pixels' aspect."""
+"""A face's position: the name of an alignment, five landmarks, or these with the pixel aspect."""
 
 
 def pixel_aspect(points: np.ndarray) -> float:
-    """The pixel aspect with which five points look most like a face from the front.
+    """The pixel aspect with which five landmarks are most similar to a frontal face.
 
-    One face says little, as a turned head is narrow and a lifted one short; the median of many images
-    that were resized alike says how (`landmarks.squash.with_pixel_aspects`).
+    The estimate from a single face is unreliable, since a turned head is narrow and a raised one
+    short; use the median over many images that were resized in the same way
+    (`landmarks.squash.with_pixel_aspects`).
 
     Args:
         points: float array, shape (5, 2), (x, y) in pixels of the image.
 
     Returns:
-        float in [0.37, 2.7]: of 109 steps of 1.9 % the one that leaves the least distance, in face
-        sizes, to the ArcFace alignment.
+        float in [0.37, 2.7]: among 109 values in steps of 1.9 %, the one with the least distance,
+        relative to the face size, to the ArcFace alignment.
     """
     front = alignment_points("arcface", 112, 112)
     front = front - front.mean(axis=0)
@@ -246,7 +247,7 @@ def chip_matrix(
     size: int,
     fit: Fit = "similarity",
 ) -> np.ndarray:
-    """The matrix with which `warp` makes a model's input out of an image.
+    """The matrix with which `warp` produces a model's input from an image.
 
     >>> from maskedface import geometry
     >>> matrix = geometry.chip_matrix(224, 224, source="vggface2", target="vggface2", size=112)
@@ -255,13 +256,13 @@ def chip_matrix(
 
     Args:
         height, width: int, the image's size in pixels.
-        source: the image's alignment: a key of `ALIGNMENTS`, or five points of this very image,
-            shape (5, 2), with their pixel aspect or without, or "" where it is unknown: then the whole
-            image fills the chip.
+        source: the image's alignment, a key of `ALIGNMENTS`; or the five landmarks of this image,
+            shape (5, 2), with or without a pixel aspect; or "" if unknown: the whole image then
+            fills the chip.
         target: the model's alignment, a key of `ALIGNMENTS`.
         size: int, height and width of the chip in pixels.
-        fit: how five points are met: "similarity" (`similarity`), or "affine" (`affine`) for an image
-            whose aspect was squashed. Where `source` is a name it has no effect.
+        fit: how five landmarks are fitted: "similarity" (`similarity`), or "affine" (`affine`) for
+            an image with a changed aspect ratio. It has no effect if `source` is a name.
 
     Returns:
         float64 array, shape (2, 3): image pixel = matrix @ (chip x, chip y, 1).
@@ -296,7 +297,7 @@ def _alignment_matrix(height: int, width: int, source: str, target: str, size: i
 
 @functools.lru_cache(1024)
 def _whole(height: int, width: int, size: int) -> np.ndarray:
-    """The matrix of a chip that the whole image fills."""
+    """The matrix of a chip that shows the whole image."""
     across, down = width / size, height / size
     return np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5]])
 
@@ -304,7 +305,7 @@ def _whole(height: int, width: int, size: int) -> np.ndarray:
 def warp(
     image: np.ndarray, matrix: np.ndarray, size: int, *, out: np.ndarray | None = None
 ) -> np.ndarray:
-    """Cuts a square chip out of an image, its edges repeated where the chip reaches beyond it.
+    """Warps an image to a square chip; beyond the image, its edge is repeated.
 
     >>> from maskedface import geometry, synthetic
     >>> photo = synthetic.draw_face(0, 0, masked=False)  # 112 px, aligned as ArcFace's faces
@@ -313,14 +314,16 @@ def warp(
     (150, 150, 3)
 
     Args:
-        image: uint8 array, shape (height, width, 3), or 4 channels, of which the last is left out.
+        image: uint8 array, shape (height, width, 3), or with 4 channels, of which the last is
+            ignored.
         matrix: float array, shape (2, 3): image pixel = matrix @ (chip x, chip y, 1).
         size: int, height and width of the chip in pixels.
-        out: uint8 array, shape (size, size, 3), contiguous, to be filled and returned; None = a new one.
+        out: uint8 array, shape (size, size, 3), contiguous, filled and returned; None allocates a
+            new one.
 
     Returns:
-        uint8 array, shape (size, size, 3), bilinear; an image more than twice as fine as the chip
-        is averaged down first.
+        uint8 array, shape (size, size, 3), with bilinear interpolation; an image with more than
+        twice the chip's resolution is first downsampled by averaging.
     """
     matrix = np.array(matrix, dtype="float64")
     (a, b, _), (c, d, _) = matrix.tolist()

@@ -1,4 +1,4 @@
-"""One process at a time: a lock beside a file, which says who holds it."""
+"""File locks between processes, which record their holder."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ _NOTE = 512  # bytes of a holder's note, after the one byte that Windows locks
 
 
 class LockedError(OSError):
-    """What was to be changed is in use by another process; the message says by which."""
+    """Raised if a file is in use by another process; the message identifies the process."""
 
 
 @contextlib.contextmanager
 def locked(path: str | os.PathLike[str], *, what: str, wait: float = 0.0) -> Iterator[None]:
-    """Holds the lock of a file, `.NAME.lock` beside it; of a link beside the file that it leads to.
+    """A context that holds the lock of a file, `.NAME.lock` next to it (for a symbolic link, next
+    to its target).
 
-    The lock goes with the process that holds it, however that ends. The lock's own file stays; it says
-    which process held it, on what host, since when, and what for.
+    The lock is released when its process ends, for whatever reason. The lock file remains; it
+    records the process that held the lock, its host, the time and the purpose.
 
     Args:
-        path: the file, which need not be there; a missing folder is made.
-        what: str, what is done to it, to tell others: "enroll".
-        wait: float >= 0, seconds to wait for another holder; `math.inf` as long as it takes. One line
-            (`logging`, "maskedface") says whom it waits for.
+        path: the file, which need not exist; a missing folder is created.
+        what: str, the purpose, for messages to other processes: "enroll".
+        wait: float >= 0, seconds to wait for another holder; `math.inf` waits without a limit. The
+            holder is logged once (`logging`, "maskedface").
 
     Raises:
-        LockedError: if another process, or thread, still holds it after that.
-        OSError: if the lock's file cannot be made or locked.
-        ValueError: if `wait` is negative or no number.
+        LockedError: if another process or thread still holds the lock after that time.
+        OSError: if the lock file cannot be created or locked.
+        ValueError: if `wait` is negative or not a number.
     """
     check_wait(wait)
     folder, name = os.path.split(os.path.realpath(path))
@@ -60,7 +61,7 @@ def locked(path: str | os.PathLike[str], *, what: str, wait: float = 0.0) -> Ite
             lock.acquire(timeout=-1 if wait == math.inf else wait)
     if not lock.is_locked:
         raise LockedError(
-            "path must not be in use by another process; wait (--wait) waits until it is free. "
+            "path must not be in use by another process; wait (--wait) waits for it. "
             f"Received: path={os.fspath(path)!r}, {_holder(place)}"
         )
     try:
@@ -70,11 +71,11 @@ def locked(path: str | os.PathLike[str], *, what: str, wait: float = 0.0) -> Ite
 
 
 def make_once(path: str | os.PathLike[str], make: Callable[[], None], *, what: str) -> None:
-    """Makes a file that several processes may want at once, unless it is there; others wait for it.
+    """Creates a file unless it exists; of several processes, one creates it and the others wait.
 
     Args:
         path: the file.
-        make: writes it, whole or not at all (`atomic_write`).
+        make: a function that writes it atomically (`atomic_write`).
         what: as for `locked`.
 
     Raises:
@@ -88,13 +89,13 @@ def make_once(path: str | os.PathLike[str], make: Callable[[], None], *, what: s
 
 
 def check_wait(wait: float) -> None:
-    """Refuses what is no time to wait.
+    """Checks a waiting time.
 
     Args:
         wait: seconds.
 
     Raises:
-        ValueError: if it is negative or no number.
+        ValueError: if it is negative or not a number.
     """
     if not wait >= 0:
         raise ValueError(f"wait must be at least 0 seconds. Received: wait={wait}")
@@ -109,7 +110,7 @@ def _write_note(descriptor: int, what: str) -> None:
 
 
 def _holder(place: str) -> str:
-    """Who holds a lock, in words; a note that is being written names nobody."""
+    """A description of a lock's holder, without a name while the lock file is being written."""
     try:
         with open(place, "rb", buffering=0) as file:
             file.seek(1)

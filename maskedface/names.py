@@ -1,4 +1,4 @@
-"""Names of people and files: when two mean the same person, and how a terminal may show them."""
+"""Names of people and files: normalization, suggestions, and safe display in a terminal."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def person_name(name: str) -> str:
-    """A person's name as it is kept and compared: Unicode's form NFC, without blanks around it.
+    """A person's name in normalized form: Unicode NFC, without surrounding spaces.
 
-    A Mac's folders spell "José" in another form (NFD) than keyboards do; the two look alike.
+    Folders on macOS have "José" in another form (NFD) than keyboards produce; both look the same.
 
     Args:
-        name: str, as somebody spelt it.
+        name: str, as entered.
 
     Returns:
-        The name, of 1 to 1,000 characters.
+        The name, with 1 to 1,000 characters.
 
     Raises:
-        ValueError: if it is no text, nothing is left of it, or it is longer.
+        ValueError: if it is not text, empty after normalization, or too long.
     """
     kept = unicodedata.normalize("NFC", name).strip() if isinstance(name, str) else ""
     if not 0 < len(kept) <= LONGEST:
@@ -39,15 +39,15 @@ def person_name(name: str) -> str:
 
 
 def near_names(name: str, names: Iterable[str], count: int = 3) -> tuple[str, ...]:
-    """The names most like one that is none of them, to suggest: those that differ by case first.
+    """Suggestions for an unknown name: similar known names, those that differ only in case first.
 
     Args:
-        name: str.
-        names: those that there are.
-        count: int >= 1, how many at most.
+        name: str, the unknown name.
+        names: the known names.
+        count: int >= 1, the maximum number of suggestions.
 
     Returns:
-        The most alike first; () where none is.
+        The most similar names first; () if none is similar.
     """
     spelt: dict[str, list[str]] = {}
     for known in names:
@@ -57,24 +57,24 @@ def near_names(name: str, names: Iterable[str], count: int = 3) -> tuple[str, ..
 
 
 def did_you_mean(name: object, names: Iterable[str]) -> str:
-    """The end of a message about a name that is none of those that there are.
+    """The end of an error message about an unknown name.
 
     Args:
-        name: what was given; what is no text is like none.
-        names: those that there are.
+        name: the given value; anything but text has no suggestions.
+        names: the known names.
 
     Returns:
-        "; did you mean X?", or "" where none is like it.
+        "; did you mean X?", or "" if no name is similar.
     """
     near = near_names(name, names, 1) if isinstance(name, str) else ()
     return f"; did you mean {near[0]}?" if near else ""
 
 
 def near_path(path: str | os.PathLike[str]) -> str:
-    """As `did_you_mean`, for a file or folder that is not there: what lies where it was looked for.
+    """As `did_you_mean`, for a missing file or folder, with suggestions from its parent folder.
 
     Args:
-        path: as somebody spelt it.
+        path: the path as entered.
     """
     folder, name = os.path.split(os.fspath(path).rstrip("/\\"))
     if os.path.lexists(os.path.join(folder, name)) or not name:
@@ -103,9 +103,9 @@ def picture_path(folder: str, number: int, photo: str, ending: str = ".jpg") -> 
 
 
 def shown(text: str) -> str:
-    """Text as a terminal or a log may show it: characters that move its cursor, change its colors, turn
-    its writing around or cannot be printed are escaped, as Python writes them ("\\x1b"); so are bytes of a
-    file's name that are no UTF-8.
+    """Text that is safe to show in a terminal or a log: control characters, bidirectional
+    formatting and other unprintable characters are escaped as in Python ("\\x1b"), and so are bytes
+    of file names that are not UTF-8.
 
     Args:
         text: str, a name, a path or a message with one.

@@ -1,4 +1,4 @@
-"""Progress bars: on a terminal, in a notebook, and nowhere else. A file or pipe gets none."""
+"""Progress bars for terminals and notebooks; output to files and pipes has none."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ _PAUSE = 0.2  # seconds between two pictures of a notebook's bar
 
 
 def in_notebook() -> bool:
-    """Whether what runs is a notebook's cell (Jupyter, VS Code, Colab)."""
+    """Whether the code runs in a notebook (Jupyter, VS Code, Colab)."""
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     return type(shell).__name__ in ("ZMQInteractiveShell", "Shell")  # the second is Colab's
 
 
 def is_interactive() -> bool:
-    """Whether somebody looks on who can be shown a line that changes: a terminal or a notebook."""
+    """Whether the output can show a progress bar: a terminal or a notebook."""
     return in_notebook() or bool(sys.stderr is not None and sys.stderr.isatty())
 
 
 def write_line(text: str) -> None:
-    """Tells progress in a line on standard output, where no bar can be drawn."""
+    """Writes a progress line to standard output, where a progress bar cannot be shown."""
     if sys.stdout is not None:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
 
 
 class Bar:
-    """A progress bar, on stderr; in a notebook in the cell's output, by no widget.
+    """A progress bar on stderr, or in a notebook's cell output, where it needs no widget.
 
     Args:
-        label: str, the words beside it.
-        total: int >= 0, how many there are to do.
-        shown: whether somebody wants one; where nobody can see it there is none either.
+        label: str, the text next to it.
+        total: int >= 0, the total number of steps.
+        shown: whether to show it; it is never shown if the output is not interactive.
 
     >>> from maskedface.progress import Bar
     >>> with Bar("reading", 3, shown=True) as bar:  # no terminal: nothing is drawn
@@ -61,7 +61,7 @@ class Bar:
         return self
 
     def advance(self, count: int = 1) -> None:
-        """Says that so many more are done."""
+        """Advances the bar by a number of steps."""
         if self._drawn is not None:
             self._drawn.advance(count)
 
@@ -78,12 +78,12 @@ class Bar:
 def track(
     items: Iterable[_Item], label: str, total: int | None = None, *, shown: bool
 ) -> Iterator[_Item]:
-    """The items one by one, with a `Bar` that advances by each.
+    """Iterates over items with a progress bar.
 
     Args:
-        items: what is gone through.
+        items: the items.
         label, shown: as for `Bar`.
-        total: int, how many items there are; by default `len(items)`.
+        total: int, the number of items; by default `len(items)`.
     """
     count = len(items) if total is None else total  # type: ignore[arg-type]
     with Bar(label, count, shown=shown) as bar:
@@ -112,7 +112,7 @@ class _TerminalBar:
 
 
 class _NotebookBar:
-    """HTML that is replaced in place. (rich's bar needs ipywidgets, and warns without them.)"""
+    """An HTML bar, updated in place. (rich's bar needs ipywidgets, and warns without them.)"""
 
     def __init__(self, label: str, total: int) -> None:
         display: Any = importlib.import_module("IPython.display")

@@ -1,7 +1,7 @@
-"""TensorFlow, Keras and LiteRT imported without their notes, and without what they only try.
+"""Imports TensorFlow, Keras and LiteRT without their startup messages and optional imports.
 
-Notes ("Could not find cuda drivers", oneDNN's) are written before TensorFlow's logging starts, so
-`TF_CPP_MIN_LOG_LEVEL` does not stop them.
+Startup messages ("Could not find cuda drivers", oneDNN's) are written before TensorFlow's logging
+is initialized, so `TF_CPP_MIN_LOG_LEVEL` does not suppress them.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ _LITERT = "ai_edge_litert.interpreter"
 
 
 def hush_tensorflow() -> None:
-    """Keeps back notes when TensorFlow, Keras or LiteRT is imported, if it ever is, and the packages that
-    they try from being imported with them; warnings and errors are shown."""
+    """Installs a hook that suppresses startup messages and optional imports when TensorFlow, Keras
+    or LiteRT is imported; warnings and errors are still shown."""
     waits = any(isinstance(finder, _Finder) for finder in sys.meta_path)
     if not waits and not {"tensorflow", "keras", _LITERT} <= {*sys.modules}:
         sys.meta_path.insert(0, _Finder())
 
 
 def start_quietly(module: str, function: str) -> None:
-    """Starts a process of our own without the notes: what a pool of processes calls first.
+    """The initializer of a worker process, which suppresses startup messages.
 
     Args:
-        module: the dotted name of what may import TensorFlow; a function given itself would import it
-            before anything is called.
-        function: what to call there, without arguments.
+        module: the dotted name of a module that may import TensorFlow; passing the function itself
+            would import it too early.
+        function: the name of the module's function to call, without arguments.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     hush_tensorflow()
@@ -56,7 +56,7 @@ def start_quietly(module: str, function: str) -> None:
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Stands in front of all others for as long as one of the three was not imported."""
+    """The first import finder, until one of the three packages has been imported."""
 
     def __init__(self) -> None:
         self._left = {*_TRIED, _LITERT} - {*sys.modules}
@@ -101,7 +101,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 @contextlib.contextmanager
 def without_notes() -> Iterator[None]:
-    """Holds back what C++ writes to standard error, and then shows it without the notes."""
+    """Captures what C++ code writes to standard error, and shows it without startup messages."""
     try:
         kept = os.dup(2)
     except OSError:  # there is no standard error

@@ -1,4 +1,4 @@
-"""Objects as a prompt and a notebook show them: short, whatever they hold."""
+"""Short representations of objects for prompts and notebooks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LONGEST = 60  # characters of a value
 
 
 def short_repr(value: Any) -> str:
-    """A dataclass in a line: arrays by their shape, lists by their length, all else as it is.
+    """A dataclass in one line: arrays by their shape, lists by their length, other values in full.
 
     >>> import dataclasses
     >>> from maskedface.reprs import short_repr
@@ -33,12 +33,12 @@ def short_repr(value: Any) -> str:
 def html_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str = ""
 ) -> str:
-    """A table for a notebook's `_repr_html_`; everything in it is escaped.
+    """A table for a notebook's `_repr_html_`, with escaped contents.
 
     Args:
-        columns: their names; () for none.
-        rows: the cells of each.
-        caption: str, above it.
+        columns: the column names; () for none.
+        rows: the cells of each row.
+        caption: str, the caption above the table.
     """
 
     def line(cells: Sequence[object], kind: str) -> str:
@@ -53,14 +53,14 @@ def html_table(
 
 
 class Report(dict[str, Any]):
-    """Figures by their names: a dict, shown as a table in a notebook."""
+    """A dict of named results, shown as a table in a notebook."""
 
     def _repr_html_(self) -> str:
         return html_table(("figure", "value"), _lines(self, ()))
 
 
 def _lines(values: Mapping[Any, Any], above: tuple[str, ...]) -> Iterable[tuple[str, str]]:
-    """(dotted name, value) of every figure; one with its interval is one line."""
+    """(dotted name, value) of each result; a value and its interval are one line."""
     if {"value", "low", "high"} <= {*values}:
         figure = f"{_cell(values['value'])} [{_cell(values['low'])}, {_cell(values['high'])}]"
         yield ".".join(above), figure

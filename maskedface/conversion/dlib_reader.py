@@ -1,4 +1,4 @@
-"""Reads the parameter tensors of a network file that dlib wrote."""
+"""Reads the parameter tensors of a dlib network file."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from maskedface.conversion import file_checks
 def read_dlib(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Reads the parameter tensors of a dlib network file (`.dat`).
 
-    The file is a stream of layers from the input on. Tagged `con_4` (convolution), `affine_` or
-    `fc_2`, a layer's parameters follow as a tensor: version 2, four sizes as compact integers, then
-    little-endian float32 (dlib/cuda/tensor.h and dlib/serialize.h).
+    The file is a stream of layers, starting from the input. After the tag `con_4` (convolution),
+    `affine_` or `fc_2`, a layer's parameters follow as a tensor: version 2, four sizes as compact
+    integers, then little-endian float32 (dlib/cuda/tensor.h and dlib/serialize.h).
 
     Args:
         path: the file.
 
     Returns:
-        {name: float32 array} in file order, the names counted a kind: "con_4/0", "affine_/0", ...,
-        "fc_2/0"; the arrays have dlib's four sizes (samples, k, rows, columns).
+        {name: float32 array} in file order, with names numbered per kind: "con_4/0", "affine_/0",
+        ..., "fc_2/0"; the arrays have dlib's four sizes (samples, k, rows, columns).
 
     Raises:
-        ValueError: if the file holds no such layer, or is cut.
+        ValueError: if the file contains no such layer, or is truncated.
     """
     file_checks.check(path, "a network file of dlib")
     with open(path, "rb") as file:
@@ -48,7 +48,7 @@ def read_dlib(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         counts[tag] += 1
     if not arrays:
         raise ValueError(
-            "a dlib file must hold con_4, affine_ or fc_2 layers. "
+            "a dlib file must contain con_4, affine_ or fc_2 layers. "
             f"Received: path={os.fspath(path)!r}, which begins with {data[:16]!r}"
         )
     return arrays
@@ -68,8 +68,8 @@ def _dlib_tensor(data: bytes, start: int, path: str | os.PathLike[str]) -> tuple
     end = position + 4 * math.prod(sizes)
     if end > len(data):
         raise ValueError(
-            f"a dlib file must not be cut. Received: path={os.fspath(path)!r} with {len(data)} "
-            f"bytes, where a tensor ends at byte {end}"
+            f"a dlib file must not be truncated. Received: path={os.fspath(path)!r} with "
+            f"{len(data)} bytes, where a tensor ends at byte {end}"
         )
     return np.frombuffer(data[position:end], "<f4").reshape(sizes), end
 

@@ -1,4 +1,4 @@
-"""The layout in which FaceNet's Inception-ResNet-v1 is found."""
+"""The layout of FaceNet's Inception-ResNet-v1."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _rename(names: Sequence[str]) -> dict[str, str]:
 
 
 def _renamed(name: str, last: str) -> str | None:
-    """`last` is the block8 that stands alone in the file."""
+    """`last` is the separate block8 in the file."""
     if name in ("embedding_dense", "embedding_bn"):
         return "last_linear" if name.endswith("dense") else "last_bn"
     if stem := _STEM.fullmatch(name):

@@ -1,4 +1,4 @@
-"""Recognizes what is no weight file at all: a web page, a Git LFS pointer, an empty file."""
+"""Detects files that are not weight files: web pages, Git LFS pointers, empty files."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _OTHERS = (
 
 
 def check(path: str | os.PathLike[str], expected: str) -> None:
-    """Refuses a file that cannot be a weight file.
+    """Rejects a file that cannot be a weight file.
 
     Args:
         path: the file.
-        expected: what it should be, for the message: "a pickle of NumPy arrays".
+        expected: the expected kind, for the message: "a pickle of NumPy arrays".
 
     Raises:
         ValueError: if there is no such file, or it is empty, a web page or a Git LFS pointer.

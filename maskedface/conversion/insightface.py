@@ -1,4 +1,4 @@
-"""The layout of insightface's IResNet, as its trainer `arcface_torch` saves it."""
+"""The layout of insightface's IResNet, as saved by its trainer `arcface_torch`."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _IN_A_BLOCK = re.compile(r"layer(\d)_(\d+)_(.+)")
 
 
 def ir_arguments(shapes: Shapes, kernel: str, dense: str, blocks: list[int]) -> dict[str, Any]:
-    """The words of `models.IResNet` or `models.AdaFaceIR` for a file.
+    """The arguments of `models.IResNet` or `models.AdaFaceIR` for a file.
 
     Args:
         shapes: {tensor: shape} of the file.
         kernel: the first convolution's tensor.
-        dense: the tensor of the dense layer over the last map.
-        blocks: residual blocks a stage.
+        dense: the tensor of the dense layer over the last feature map.
+        blocks: residual blocks per stage.
 
     Returns:
-        The words; without `input_shape` where the dense layer is not over a square.
+        The arguments; without `input_shape` if the last feature map is not square.
     """
     filters, (embedding_size, width) = shapes[kernel][0], shapes.get(dense, (512, 0))
     words: dict[str, Any] = {
@@ -51,10 +51,10 @@ def ir_arguments(shapes: Shapes, kernel: str, dense: str, blocks: list[int]) -> 
 
 
 def staged_arguments(block: str, kernel: str, dense: str, shapes: Shapes) -> dict[str, Any]:
-    """`ir_arguments` of a file whose names tell the stage.
+    """`ir_arguments` for a file whose names contain the stage.
 
     Args:
-        block: a tensor that every block has; {} and {} are its stage, 1 to 4, and its number.
+        block: the name of a tensor in every block; {} and {} are its stage, 1 to 4, and its number.
         kernel, dense, shapes: as for `ir_arguments`.
     """
     blocks = [counted(shapes, block.format(stage, "{}")) for stage in (1, 2, 3, 4)]

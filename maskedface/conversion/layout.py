@@ -1,4 +1,4 @@
-"""What a layout is: how one kind of file names and stores one network."""
+"""The description of a layout: how a kind of file names and stores a network's tensors."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ KERAS_VARIABLES = {name: f"/{name}" for name in TORCH_VARIABLES}
 
 @dataclass(frozen=True)
 class Layout:
-    """How one kind of file names and stores one network.
+    """How a kind of file names and stores a network's tensors.
 
     Attributes:
-        name: str, what to call the layout.
-        architecture: the name in `models` of the network that it fills.
-        channels: the channel order that the file's first convolution expects; ours takes RGB.
-        scaling: what the file's own network is fed with, x being a pixel of 0 to 255.
-        signs: tensors by which a file is known to be in this layout; all of them must be there. A file is
-            of the first layout in `layouts.LAYOUTS` whose signs it has.
-        axes: {tensor: how many axes it has}, where its name alone does not tell the layout.
-        rename: from the names of our layers with variables, in order, to {our layer: the file's layer}. A
-            layer that is left out says that the backbone is another network.
-        arguments: from {tensor: shape} to the words of our function that build the network in the file's
-            size, beside `input_shape` only where the file tells it.
-        variables: our variable -> the last part of its name, with what joins it.
-        torch_axes: whether kernels are (filters, channels, height, width) and (out, in), as torch has
-            them; Keras has (height, width, channels, filters) and (in, out). A dense kernel behind a
-            `Flatten` is then counted channels first, and turned round.
+        name: str, the layout's name.
+        architecture: the name of its network in `models`.
+        channels: the channel order expected by the file's first convolution; networks here use RGB.
+        scaling: the input scaling of the original network, where x is a pixel of 0 to 255.
+        signs: tensors that identify the layout; all of them must be in the file. A file has the
+            first layout in `layouts.LAYOUTS` whose signs it contains.
+        axes: {tensor: its number of axes}, if names alone do not identify the layout.
+        rename: a function from the names of this library's layers with variables, in order, to
+            {layer: the file's layer}. A missing layer means that the backbone is another network.
+        arguments: a function from {tensor: shape} to the arguments of the architecture for the
+            file's network size, with `input_shape` only if the file determines it.
+        variables: variable -> the last part of its name in the file, including the separator.
+        torch_axes: whether kernels are (filters, channels, height, width) and (out, in), as in
+            PyTorch; Keras has (height, width, channels, filters) and (in, out). A dense kernel
+            after a `Flatten` then has its input channels first, and is transposed.
         classifier: names of the classifier's kernel and bias, which are not used.
-        classes: how many people the classifier may know; () for any number.
-        classifier_needed: whether the file must hold the classifier.
-        unused: other tensors that a file may hold and that are not used.
-        constants: tensors that our network has no variable for: {name: the one value they may have}.
+        classes: the possible numbers of classes of the classifier; () for any number.
+        classifier_needed: whether the file must contain the classifier.
+        unused: other tensors that a file may contain and that are not used.
+        constants: tensors without a variable in the network here: {name: the required value}.
     """
 
     name: str
@@ -68,10 +68,11 @@ class Layout:
 def layer_by_layer(
     rename: Callable[[str], str | None],
 ) -> Callable[[Sequence[str]], Mapping[str, str]]:
-    """A `Layout.rename` from a function of one layer's name.
+    """A `Layout.rename` from a function of a single layer's name.
 
     Args:
-        rename: from our layer's name to the file's, or None where the network has no such layer.
+        rename: a function from a layer's name here to the file's, or None if the network has no
+            such layer.
 
     Returns:
         The function of all names.
@@ -85,7 +86,7 @@ def layer_by_layer(
 
 
 def counted(names: Shapes, pattern: str, first: int = 0) -> int:
-    """How many numbers in a row a pattern has a tensor for.
+    """The count of consecutive numbers for which a tensor exists.
 
     >>> from maskedface.conversion.layout import counted
     >>> counted({"layer1.0.w": (), "layer1.1.w": (), "layer1.3.w": ()}, "layer1.{}.w")
@@ -93,7 +94,7 @@ def counted(names: Shapes, pattern: str, first: int = 0) -> int:
 
     Args:
         names: {tensor: shape}.
-        pattern: a tensor's name with `{}` in place of the number.
+        pattern: a tensor's name with `{}` as the number.
         first: the first number.
 
     Returns:

@@ -1,4 +1,4 @@
-"""All layouts of all networks, and which of them a file is in."""
+"""All layouts of all networks, and their detection."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LAYOUTS: tuple[Layout, ...] = (
     *vggface.LAYOUTS,
     *onnx_layouts.LAYOUTS,
 )
-"""Every layout, in the order in which a file is compared with them."""
+"""All layouts, in the order of detection."""
 
 # What trainers put in front of every name: DataParallel, Lightning, a model that holds the backbone.
 PREFIXES = ("module.", "model.", "backbone.")
@@ -26,7 +26,7 @@ _REFUSED = (*vggface2.REFUSED,)
 
 
 def architectures() -> tuple[str, ...]:
-    """The networks that files can be read into.
+    """The networks for which files can be read.
 
     Returns:
         Names in `models`, each once.
@@ -35,7 +35,7 @@ def architectures() -> tuple[str, ...]:
 
 
 def without_prefix(names: Iterable[str]) -> dict[str, str]:
-    """Takes off what a trainer put in front of names.
+    """Removes prefixes that trainers add to names.
 
     >>> from maskedface.conversion.layouts import without_prefix
     >>> without_prefix(["module.model.conv1.weight", "head.kernel"])
@@ -48,7 +48,7 @@ def without_prefix(names: Iterable[str]) -> dict[str, str]:
         {name without `PREFIXES`: name in the file}, in order.
 
     Raises:
-        ValueError: if two names are then the same.
+        ValueError: if this makes two names equal.
     """
     found: dict[str, str] = {}
     for name in names:
@@ -57,24 +57,24 @@ def without_prefix(names: Iterable[str]) -> dict[str, str]:
             bare = bare.removeprefix(prefix)
         if bare in found:
             raise ValueError(
-                f"weights must hold one network. Received: both {found[bare]!r} and {name!r}"
+                f"weights must contain one network. Received: both {found[bare]!r} and {name!r}"
             )
         found[bare] = name
     return found
 
 
 def detect(shapes: Shapes, architecture: str | None = None) -> Layout:
-    """Finds the layout of a file from its names, and where these do not tell, from numbers of axes.
+    """Detects a file's layout from its names and, if these are ambiguous, from numbers of axes.
 
     Args:
         shapes: {name without prefixes: shape}.
-        architecture: the network that it must be, or None for any.
+        architecture: the required network, or None for any.
 
     Returns:
-        The first layout whose signs are there.
+        The first layout whose signs are present.
 
     Raises:
-        ValueError: if there is none, or the file is known to be a network that we have not.
+        ValueError: if there is none, or the file is known to contain an unsupported network.
     """
     for beginnings, what in _REFUSED:
         if any(name.startswith(beginnings) for name in shapes):
@@ -92,6 +92,6 @@ def detect(shapes: Shapes, architecture: str | None = None) -> Layout:
             return layout
     expected = "; ".join(f"{' and '.join(one.signs)} ({one.name})" for one in layouts)
     raise ValueError(
-        f"weights must hold one of these: {expected}. Received: {len(shapes)} names, the first of them "
-        f"{list(shapes)[:3]}"
+        f"weights must contain one of these: {expected}. "
+        f"Received: {len(shapes)} names, the first of them {list(shapes)[:3]}"
     )

@@ -1,4 +1,4 @@
-"""Finds ArcFace's or AdaFace's network in the operations of an ONNX file, whose names are lost."""
+"""Recognizes ArcFace's or AdaFace's network in the operations of an ONNX file without names."""
 
 from __future__ import annotations
 
@@ -34,12 +34,13 @@ class OnnxNetwork:
     """A network found in an ONNX file.
 
     Attributes:
-        arrays: {our layer and torch's word for the variable, "stem_conv.weight": array}, of the file's
-            own number types.
-        folded: our batch norms that the exporter folded into the convolution or dense layer before.
-        input_range: (what a pixel of 0 is, what one of 255 is) in the file's image.
-        output: the name of the output that is the embedding.
-        unit: whether the file divides the embedding by its length, as AdaFace does.
+        arrays: {layer name here and PyTorch's name of the variable, "stem_conv.weight": array}, in
+            the file's own dtypes.
+        folded: the batch norms that the exporter folded into the preceding convolution or dense
+            layer.
+        input_range: the values of pixels 0 and 255 in the file's input image.
+        output: the name of the output with the embedding.
+        unit: whether the file normalizes the embedding, as AdaFace does.
     """
 
     arrays: dict[str, np.ndarray]
@@ -50,12 +51,13 @@ class OnnxNetwork:
 
 
 def read_onnx(path: str | os.PathLike[str]) -> OnnxNetwork:
-    """Reads insightface's IResNet or AdaFace's IR network from an ONNX file, by the flow of its graph.
+    """Reads insightface's IResNet or AdaFace's IR network from the graph of an ONNX file.
 
-    Each operation must be the one that the network has at its place, and each is taken once. torch's
-    exporter folds a batch norm into the convolution before it, never into one behind it, where the
-    padding would be another; it leaves the one behind the dense layer, which other optimizers fold. A
-    folded batch norm becomes one that changes nothing but adds the bias, as our convolutions have none.
+    Each operation must match the network's at that position, and is used exactly once. PyTorch's
+    exporter folds a batch norm into the preceding convolution, but not into the following one,
+    whose padding would change; it keeps the batch norm after the dense layer, which other
+    optimizers fold. A folded batch norm is replaced by one that only adds the bias, since
+    convolutions here have no bias.
 
     Args:
         path: the file.
@@ -64,9 +66,9 @@ def read_onnx(path: str | os.PathLike[str]) -> OnnxNetwork:
         The network.
 
     Raises:
-        ModuleNotFoundError: if onnx is not installed; the message has the pip line.
-        ValueError: if the file is cut, no ONNX file, or of another network: the message says what was
-            expected where, and what was found.
+        ModuleNotFoundError: if onnx is not installed; the message has the pip command.
+        ValueError: if the file is truncated, not an ONNX file, or of another network: the message
+            states the expected operation, its position and the operation found.
     """
     graph = onnx_reader.read_graph(path)
     try:
@@ -77,7 +79,7 @@ def read_onnx(path: str | os.PathLike[str]) -> OnnxNetwork:
 
 
 class _Walk:
-    """One way through a graph, from the image to the embedding."""
+    """A traversal of the graph from the image to the embedding."""
 
     def __init__(self, graph: OnnxGraph) -> None:
         self._graph = graph
@@ -90,7 +92,7 @@ class _Walk:
         shape = self._graph.shape
         if len(shape) != 4 or shape[1] not in (3, None):
             raise ValueError(
-                f"an ONNX file must take images of (batch, 3, height, width). Received: {shape}"
+                f"an ONNX file's input must be (batch, 3, height, width) images. Received: {shape}"
             )
         x, input_range = self._preprocessing(self._graph.image)
         x = self._prelu(self._conv_norm(x, "stem_conv", "stem_bn", 3), "stem_prelu")
@@ -101,15 +103,15 @@ class _Walk:
         if self._left or self._graph.unread:
             left = [f"{op.kind} {op.name!r}" for op in self._left.values()][:4]
             raise ValueError(
-                "every operation and initializer of an ONNX file must be the network's. Received: "
-                f"{len(self._left)} others {left}, unread {list(self._graph.unread[:4])}"
+                "every operation and initializer of an ONNX file must belong to the network. "
+                f"Received: {len(self._left)} others {left}, unread {list(self._graph.unread[:4])}"
             )
         names = _block_names(self._strides)
         if "block0_downsample_conv.weight" not in self._arrays and not unit:
             raise ValueError(
-                "an ONNX file of AdaFace must divide the embedding by its length, as AdaFace's own network "
-                "does: of another's (CVLface's) the order of the colors is not told. "
-                f"Received: the output {output!r} without; convert its checkpoint"
+                "an ONNX file of AdaFace must normalize the embedding, as AdaFace's own network "
+                "does; for others (CVLface), the channel order is unknown. "
+                f"Received: the output {output!r} without; convert the checkpoint instead"
             )
         arrays = {_renamed(name, names): array for name, array in self._arrays.items()}
         folded = tuple(_renamed(name, names) for name in self._folded)
@@ -119,13 +121,13 @@ class _Walk:
         return [op for op in self._left.values() if x in op.inputs]
 
     def _take(self, x: str, kind: str, place: str) -> Operation:
-        """The one operation of a kind that reads a tensor."""
+        """The single operation of a kind that reads a tensor."""
         readers = self._readers(x)
         fitting = [op for op in readers if op.kind == kind]
         if len(fitting) != 1:
             found = ", ".join(op.kind for op in readers) or "nothing"
             raise ValueError(
-                f"an ONNX file of an IResNet must have one {kind} behind {x!r}, as {place}. "
+                f"an ONNX file of an IResNet must have one {kind} after {x!r}, as {place}. "
                 f"Received: {found}"
             )
         return self._left.pop(fitting[0].name)
@@ -140,7 +142,7 @@ class _Walk:
             if np.allclose([scale * low + shift, scale * high + shift], [-1, 1], atol=1e-5):
                 return x, (low, high)
         raise ValueError(
-            f"what an ONNX file does to its image must lead from one of {_RANGES} to -1 ... 1, as "
+            f"an ONNX file's preprocessing must map one of {_RANGES} to -1 ... 1, as "
             f"{SCALING} does. Received: x * {scale:.6g} + {shift:.6g}"
         )
 
@@ -220,7 +222,7 @@ class _Walk:
             kernel, bias = _constant(op, 1), op.constants.get(2)
             kernel = kernel if op.attributes.get("transB", 0) else kernel.T
         if bias is None or bias.ndim != 1:
-            raise ValueError(f"{op.name!r} must add one bias a number, as {name}. Received: none")
+            raise ValueError(f"{op.name!r} must add one bias per output, as {name}. Received: none")
         self._arrays |= {f"{name}.weight": kernel, f"{name}.bias": bias}
         if any(reader.kind == "BatchNormalization" for reader in self._readers(op.name)):
             return self._norm(op.name, "embedding_bn")
@@ -228,7 +230,7 @@ class _Walk:
         return op.name
 
     def _end(self, x: str) -> tuple[str, bool]:
-        """The output that is the embedding, and whether the file divides it by its length."""
+        """The output with the embedding, and whether the file normalizes it."""
         last, ends = x, {x}
         if self._readers(x):
             length = self._take(x, "ReduceL2", "the embedding's length")
@@ -250,14 +252,14 @@ class _Walk:
 def _constant(op: Operation, number: int) -> np.ndarray:
     if number not in op.constants:
         raise ValueError(
-            f"{op.kind} {op.name!r} must have its numbers in the file, as its input {number}. "
-            "Received: numbers that the graph computes"
+            f"{op.kind} {op.name!r} must have a constant in the file as its input {number}. "
+            "Received: values computed by the graph"
         )
     return op.constants[number]
 
 
 def _affine(op: Operation) -> tuple[float, float]:
-    """(factor, what is added) of an operation on the image."""
+    """(factor, offset) of an operation on the image."""
     ((number, array),) = op.constants.items() or ((2, np.zeros(0)),)
     value = float(array.flat[0]) if array.size else 0.0
     if (
@@ -266,7 +268,7 @@ def _affine(op: Operation) -> tuple[float, float]:
         or (op.kind == "Div" and not (number and value))
     ):
         raise ValueError(
-            f"{op.kind} {op.name!r} must treat all colors of the image alike. "
+            f"{op.kind} {op.name!r} must be the same for all color channels. "
             f"Received: {array.ravel()[:3].tolist()}"
         )
     if op.kind == "Sub":
@@ -289,7 +291,7 @@ def _check(op: Operation, expected: Mapping[str, Any]) -> None:
 
 
 def _block_names(strides: list[int]) -> dict[str, str]:
-    """A stage begins where the stride is 2."""
+    """The blocks' names; a stage begins at each stride of 2."""
     names, stage, block = {}, 0, 0
     for number, stride in enumerate(strides):
         stage, block = (stage + 1, 0) if stride == 2 else (stage, block + 1)

@@ -1,4 +1,4 @@
-"""The layouts of IResNet's and AdaFace's IR files in ONNX, whose tensors `onnx_ir` has given our names."""
+"""The layouts of IResNet and AdaFace's IR in ONNX, after `onnx_ir` has renamed the tensors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LAYER = re.compile(
 
 
 def _rename(first: bool, names: Sequence[str]) -> dict[str, str]:
-    """The names as they are; `first` says whether the first block's shortcut has layers."""
+    """The names unchanged; `first`: whether the first block's shortcut has layers."""
     found = [match for name in names if (match := _LAYER.fullmatch(name))]
     if not first:
         found = [one for one in found if not one["shortcut"] or one["block"] != "1_0"]

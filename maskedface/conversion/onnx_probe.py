@@ -1,4 +1,4 @@
-"""Compares a converted network with ONNX Runtime on the file that it came from."""
+"""Compares a converted network with ONNX Runtime on the original file."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ HALF_TOLERANCE = 2e-2
 def runtime_embedding(
     path: str | os.PathLike[str], network: OnnxNetwork, channels: str, size: int
 ) -> np.ndarray | None:
-    """What ONNX Runtime makes of the drawn face from the file itself.
+    """The drawn face's embedding, computed by ONNX Runtime from the file itself.
 
     Args:
         path: the file.
-        network: what was found in it.
-        channels: "RGB" or "BGR": what the file takes.
+        network: the network found in it.
+        channels: "RGB" or "BGR", the file's channel order.
         size: height and width of its images in pixels.
 
     Returns:
-        float32 array of shape (features,), or None where ONNX Runtime is not installed.
+        float32 array of shape (features,), or None if ONNX Runtime is not installed.
 
     Raises:
         ValueError: if ONNX Runtime cannot run the file.
@@ -66,22 +66,22 @@ def runtime_embedding(
 def assign_and_check(
     backbone: keras.Model, network: OnnxNetwork, expected: np.ndarray | None, *, fresh: bool
 ) -> tuple[Assigned, float | None]:
-    """Fills a network as `assign` does, and refuses it where it does not give what the file gives.
+    """Assigns a file's weights as `assign`, and rejects the file if the network's output differs.
 
     Args:
-        backbone: the network, changed in place.
-        network: what was found in the file; its arrays are emptied.
-        expected: of `runtime_embedding`.
-        fresh: whether the backbone was built for this file and goes with it; otherwise it is as it was
-            where the file is refused, which takes its size in memory once more.
+        backbone: the network, modified in place.
+        network: the network found in the file; its arrays are emptied.
+        expected: the result of `runtime_embedding`.
+        fresh: whether the backbone was built for this file; otherwise its weights are restored if
+            the file is rejected, which takes a copy of them in memory.
 
     Returns:
-        What was mapped, and how far the embeddings of the drawn face are apart, as a share of the largest
-        value; None where there is nothing to compare with.
+        The assignment, and the difference of the drawn face's embeddings relative to the largest
+        value; None if there is no reference.
 
     Raises:
-        ValueError: as `assign`; or if they are further apart than `TOLERANCE`, of a file of half precision
-            `HALF_TOLERANCE`.
+        ValueError: as `assign`; or if the difference exceeds `TOLERANCE`, or for a file in half
+            precision `HALF_TOLERANCE`.
     """
     before: list[tuple[keras.Variable, Any]] | None = None if fresh else []
     assigned = assign(backbone, network.arrays, before)
@@ -96,7 +96,7 @@ def assign_and_check(
         for variable, value in before or ():
             variable.assign(value)
         raise ValueError(
-            f"a converted network must give what the file gives, to {most:g} of the largest value of "
-            f"the drawn face's embedding. Received: {apart:.2g}"
+            "a converted network's embedding of the drawn face must agree with the file's to "
+            f"{most:g} of the largest value. Received: {apart:.2g}"
         )
     return assigned, apart

@@ -1,4 +1,4 @@
-"""Reads an ONNX file into its operations and their constants, in the order of the graph."""
+"""Reads the operations and constants of an ONNX file, in the order of the graph."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Operation:
     """A node of the graph.
 
     Attributes:
-        kind: what it computes, as ONNX calls it: "Conv".
-        name: its first output, by which it is told in messages.
-        inputs: the tensors that it reads, each looked through what only hands it on; "" for a constant.
+        kind: ONNX's name of the operation, such as "Conv".
+        name: its first output, which identifies it in messages.
+        inputs: the tensors that it reads, traced through identity operations; "" for a constant.
         constants: {number of the input: array}.
         attributes: {name: number, list of numbers or text}.
     """
@@ -41,13 +41,14 @@ class Operation:
 
 @dataclass(frozen=True)
 class OnnxGraph:
-    """What an ONNX file computes.
+    """The graph of an ONNX file.
 
     Attributes:
-        image: the name of its one input.
-        shape: the input's shape, None for a free side.
-        outputs: {name of an output: the tensor that it is}.
-        operations: in the order of the graph, without those that only hand on a tensor or compute sizes.
+        image: the name of its only input.
+        shape: the input's shape, with None for a dynamic side.
+        outputs: {name of an output: its tensor}.
+        operations: the operations in order, without identity operations and those that compute
+            sizes.
         unread: names of initializers that no operation reads.
     """
 
@@ -59,20 +60,21 @@ class OnnxGraph:
 
 
 def read_graph(path: str | os.PathLike[str]) -> OnnxGraph:
-    """Reads an ONNX file. Nothing in it is run.
+    """Reads an ONNX file without running it.
 
-    Initializers may be of any float type, in the file or in files beside it; `Constant`, `Identity`,
-    `Dropout` and `Cast` between float types are looked through.
+    Initializers may have any float type, in the file or in external files; `Constant`, `Identity`,
+    `Dropout` and `Cast` between float types are resolved.
 
     Args:
         path: the file.
 
     Returns:
-        Its operations; arrays are of the file's own number types.
+        Its operations, with arrays in the file's own dtypes.
 
     Raises:
-        ModuleNotFoundError: if onnx is not installed; the message has the pip line.
-        ValueError: if the file is cut, is no ONNX file, or takes anything but one batch of images.
+        ModuleNotFoundError: if onnx is not installed; the message has the pip command.
+        ValueError: if the file is truncated, is not an ONNX file, or has another input than one
+            batch of images.
     """
     file_checks.check(path, _EXPECTED)
     with from_extra("onnx", "onnx"):
@@ -80,7 +82,7 @@ def read_graph(path: str | os.PathLike[str]) -> OnnxGraph:
     try:
         model = onnx.load(path)
         if not model.graph.node or not model.opset_import:
-            raise ValueError("it ends before its graph does")
+            raise ValueError("it is truncated")
         return _Reading(model.graph).graph()
     except Exception as error:  # protobuf, onnx and NumPy each have their own
         raise ValueError(
@@ -89,7 +91,7 @@ def read_graph(path: str | os.PathLike[str]) -> OnnxGraph:
 
 
 class _Reading:
-    """The state of reading one graph."""
+    """The state while reading a graph."""
 
     def __init__(self, graph: Any) -> None:
         from onnx import numpy_helper
@@ -108,7 +110,7 @@ class _Reading:
     def graph(self) -> OnnxGraph:
         images = [one for one in self._graph.input if one.name not in self._constants]
         if len(images) != 1:
-            raise ValueError(f"it takes {[one.name for one in images]}, not images alone")
+            raise ValueError(f"its inputs are {[one.name for one in images]}, not only images")
         sides = images[0].type.tensor_type.shape.dim
         operations = [found for node in self._graph.node if (found := self._operation(node))]
         return OnnxGraph(
@@ -182,4 +184,4 @@ def _value(attributes: Mapping[str, Any]) -> np.ndarray:
         return array
     if name in ("value_float", "value_floats", "value_int", "value_ints"):
         return np.asarray(value, np.float32 if "float" in name else np.int64)
-    raise ValueError(f"it has a Constant of a kind that no network needs: {name}")
+    raise ValueError(f"it has a Constant of an unsupported kind: {name}")

@@ -1,7 +1,7 @@
-"""Runs an ONNX file once, as a program of its own: `python onnx_runtime.py FILE OUTPUT`, a batch of images
-as `.npy` in, what it makes of the first out.
+"""A separate program that runs an ONNX file once: `python onnx_runtime.py FILE OUTPUT`. It reads a
+batch of images as `.npy` from standard input and writes the output for the first one.
 
-In the caller's process ONNX Runtime would leave 100 MB behind, beside the network that is being filled.
+In the caller's process, ONNX Runtime would leave 100 MB of memory allocated.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ def main(path: str, output: str) -> None:
 
     Args:
         path: the ONNX file.
-        output: the name of the output to take.
+        output: the name of the output to use.
     """
     import numpy as np
     import onnxruntime

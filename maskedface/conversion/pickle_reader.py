@@ -1,4 +1,4 @@
-"""Reads pickles of NumPy arrays without letting them run anything."""
+"""Reads pickles of NumPy arrays without executing code in them."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ EXPECTED = "a pickle that maps names to NumPy arrays"
 
 
 def read_pickle(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Reads a `.pkl` that maps names to NumPy arrays, as Python 2 or 3 wrote it (protocols 0-5).
+    """Reads a `.pkl` file of Python 2 or 3 that maps names to NumPy arrays (protocols 0-5).
 
-    A pickle is a program: it names functions and has them called. Here only the few names that an
-    array needs are known, and each leads to a small stand-in; any other is an error.
+    A pickle is a program that can call arbitrary functions. Here, only the few names that arrays
+    need are allowed, each replaced by a harmless stand-in; any other name is an error.
 
     Args:
         path: the file.
 
     Returns:
-        {name: array} in file order; the arrays are numeric, of the file's shapes.
+        {name: array} in file order; the arrays are numeric, with the shapes in the file.
 
     Raises:
-        ValueError: if the file asks for anything but arrays, is cut, or is no such pickle.
+        ValueError: if the file refers to anything but arrays, is truncated, or is not such a
+            pickle.
     """
     file_checks.check(path, EXPECTED)
     with open(path, "rb") as file:
@@ -48,20 +49,20 @@ def read_pickle(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
 
 def _check_memo(file: BinaryIO) -> None:
-    """Refuses a number in the pickle's memo that no writer gives: the unpickler takes memory for all
-    numbers up to it, gigabytes for one of five bytes."""
+    """Rejects implausible indexes in the pickle's memo: the unpickler allocates memory for all
+    indexes up to the highest, so five bytes could take gigabytes."""
     for count, (opcode, number, _) in enumerate(pickletools.genops(file)):
         if (
             opcode.name in ("PUT", "BINPUT", "LONG_BINPUT")
             and number is not None
             and number > count
         ):
-            raise ValueError(f"it keeps number {number} after {count} steps")
+            raise ValueError(f"it uses memo index {number} after {count} steps")
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Knows only what a pickled array names. Bound methods stand in for NumPy's functions, since a
-    pickle can set no attribute on them."""
+    """Allows only the names in pickled arrays. Bound methods replace NumPy's functions, because a
+    pickle cannot set attributes on them."""
 
     def find_class(self, module: str, name: str) -> Any:
         module = module.replace("numpy._core", "numpy.core")  # NumPy 2 renamed it
@@ -74,12 +75,12 @@ class _ArrayUnpickler(pickle.Unpickler):
             ("collections", "OrderedDict"): OrderedDict,
         }
         if (module, name) not in allowed:
-            raise ValueError(f"it asks for {module}.{name}, which no array needs")
+            raise ValueError(f"it refers to {module}.{name}, which no array needs")
         return allowed[module, name]
 
     def _reconstruct(self, subtype: str, shape: tuple[int, ...], kind: bytes) -> _Array:
         if subtype != "ndarray":
-            raise ValueError(f"it asks for an array of type {subtype!r}")
+            raise ValueError(f"it refers to an array of type {subtype!r}")
         return _Array()
 
     def _frombuffer(
@@ -96,7 +97,7 @@ class _ArrayUnpickler(pickle.Unpickler):
         # How Python 3 writes bytes into protocols 0 to 2.
         encoding = _text(encoding)
         if encoding not in ("latin1", "latin-1"):
-            raise ValueError(f"it asks for the encoding {encoding!r}")
+            raise ValueError(f"it refers to the encoding {encoding!r}")
         return text.encode("latin1")
 
 
@@ -106,7 +107,7 @@ class _Dtype:
     def __init__(self, code: str) -> None:
         self.numpy = np.dtype(str(code))
         if self.numpy.kind not in "fiub":
-            raise ValueError(f"it holds an array of type {code!r}, which is not numeric")
+            raise ValueError(f"it contains an array of type {code!r}, which is not numeric")
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.numpy = self.numpy.newbyteorder(_text(state[1]))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A drawn face that is the same on every machine, and what a backbone makes of it."""
+"""A drawn face that is identical on every machine, and its embedding, to compare backbones."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _TOP, _BOTTOM = (150, 176, 200), (96, 118, 132)  # the background's colors
 
 
 def drawn_face(size: int = SIZE) -> np.ndarray:
-    """Draws the fixed face of the probe by integer arithmetic alone.
+    """Draws the fixed probe face with integer arithmetic only.
 
     >>> from maskedface import conversion
     >>> conversion.drawn_face().shape, conversion.drawn_face()[118, 112].tolist()
     ((224, 224, 3), [198, 148, 120])
 
     Args:
-        size: int, height and width in pixels; other sizes take the nearest of the 224 rows and columns.
+        size: int, height and width in pixels; sizes other than 224 use nearest-neighbor sampling.
 
     Returns:
         uint8 array of shape (size, size, 3), RGB, 0-255.
@@ -50,10 +50,10 @@ def drawn_face(size: int = SIZE) -> np.ndarray:
 
 
 def embedding(backbone: keras.Model) -> np.ndarray:
-    """What a backbone makes of the drawn face.
+    """A backbone's embedding of the drawn face.
 
     Args:
-        backbone: a model that takes square images; of any size: 224 px.
+        backbone: a model with square input images; 224 px are used if it accepts any size.
 
     Returns:
         float32 array of shape (features,).
@@ -64,14 +64,14 @@ def embedding(backbone: keras.Model) -> np.ndarray:
 
 
 def difference(first: np.ndarray, second: np.ndarray) -> float:
-    """How far two embeddings of the drawn face are apart.
+    """The relative difference of two embeddings of the drawn face.
 
     Args:
         first: float array of shape (features,).
         second: the same.
 
     Returns:
-        The largest difference as a share of the first's largest value: below 1e-4 for the same
+        The largest difference relative to the largest value of the first: below 1e-4 for the same
         weights on two machines, about 1 for other weights. Infinity if their lengths differ.
     """
     first, second = np.asarray(first), np.asarray(second)

@@ -1,4 +1,4 @@
-"""Readers of weight files: each returns {name: array} and runs nothing that a file says."""
+"""Readers of weight files: each returns {name: array} without executing code from the file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _H5 = "an .h5 file of weights as Keras 2 wrote them"
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Reads a weight file by the reader that its name ends for.
+    """Reads a weight file with the reader for its extension.
 
     >>> import pickle, numpy as np
     >>> from maskedface import conversion
@@ -42,11 +42,12 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         path: a file ending in .pkl, .pth, .pt, .ckpt, .safetensors, .onnx, .h5 or .dat.
 
     Returns:
-        {name: array} in file order; of an .onnx file, whose names are lost, by our layers' names.
+        {name: array} in file order; for an .onnx file, which has no original names, with this
+        library's layer names.
 
     Raises:
-        ModuleNotFoundError: for a torch, .safetensors or .onnx file, if the package is not installed.
-        ValueError: if the ending is none of these, or the file is not what its ending says.
+        ModuleNotFoundError: for a PyTorch, .safetensors or .onnx file, if the package is missing.
+        ValueError: if the extension is unknown, or the file does not have that format.
     """
     readers = {
         ".pkl": read_pickle,
@@ -67,19 +68,20 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
 
 def read_torch(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Reads a torch file that maps names to tensors (a state dict), or a checkpoint that holds one
-    under a word of `CONTAINERS`, by torch's own safe reader: nothing in it is run. What else a checkpoint
-    holds (Lightning's callbacks, settings) is passed over.
+    """Reads a PyTorch file that maps names to tensors (a state dict), or a checkpoint with one
+    under a key of `CONTAINERS`, with PyTorch's own safe reader, which executes no code. Other
+    contents of a checkpoint (Lightning's callbacks, settings) are ignored.
 
     Args:
         path: the file.
 
     Returns:
-        {name: array} in file order, each of the file's own number type.
+        {name: array} in file order, each in the file's own dtype.
 
     Raises:
-        ModuleNotFoundError: if torch is not installed; the message has the pip line.
-        ValueError: if the file holds anything but tensors, is cut, or is no torch file.
+        ModuleNotFoundError: if torch is not installed; the message has the pip command.
+        ValueError: if the file contains anything but tensors, is truncated, or is not a PyTorch
+            file.
     """
     file_checks.check(path, _TORCH)
     try:
@@ -105,8 +107,8 @@ def read_torch(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
 
 class _PassedOver:
-    """Stands for a class that no tensor needs. Its objects are empty and do nothing; torch's reader fills
-    exact `OrderedDict`s alone, whatever the file fills them with."""
+    """A stand-in for classes that no tensor needs. Its objects are empty and do nothing; PyTorch's
+    reader only fills exact `OrderedDict`s, whatever the file says."""
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
         return OrderedDict()
@@ -138,17 +140,17 @@ def _in_numpy(tensor: Any) -> np.ndarray:
 
 
 def read_safetensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Reads a `.safetensors` file, which holds tensors by name and nothing that could run.
+    """Reads a `.safetensors` file, which contains named tensors and no code.
 
     Args:
         path: the file.
 
     Returns:
-        {name: array} in order of the names, each of the file's own number type.
+        {name: array} sorted by name, each in the file's own dtype.
 
     Raises:
-        ModuleNotFoundError: if safetensors is not installed; the message has the pip line.
-        ValueError: if the file is cut, or is no such file.
+        ModuleNotFoundError: if safetensors is not installed; the message has the pip command.
+        ValueError: if the file is truncated, or is not a .safetensors file.
     """
     file_checks.check(path, _SAFETENSORS)
     with from_extra("safetensors", "safetensors"):
@@ -166,15 +168,15 @@ def read_h5(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Reads the weights of a Keras 2 `.h5` file by name, without building its model.
 
     Args:
-        path: the file, from `save_weights` or from `save` (then its "model_weights" are read).
+        path: the file, written by `save_weights` or by `save` (then its "model_weights" are read).
 
     Returns:
-        {"layer/variable": array} in file order: "conv1/7x7_s2/bn/gamma". The layer's name comes
-        from the file's list of layers, the last word from the variable's name: what stands between
-        them ("conv1/7x7_s2_1/") depends on what else had been built when the file was saved.
+        {"layer/variable": array} in file order: "conv1/7x7_s2/bn/gamma". The layer's name is taken
+        from the file's list of layers, the last part from the variable's name; the part between
+        them ("conv1/7x7_s2_1/") depends on other models built before the file was saved.
 
     Raises:
-        ValueError: if the file is cut, or is not of that kind.
+        ValueError: if the file is truncated, or does not have this format.
     """
     import h5py
 
@@ -194,10 +196,10 @@ def _keras2_arrays(group: Any) -> dict[str, np.ndarray]:
         for variable in _strings(group[layer], "weight_names"):
             name = f"{layer}/{variable.split('/')[-1].split(':')[0]}"
             if name in arrays:
-                raise KeyError(f"{name} is there twice")
+                raise KeyError(f"{name} occurs twice")
             array = group[layer][variable]
             if array.file.filename != group.file.filename or array.external:
-                raise KeyError(f"{name} lies in another file")
+                raise KeyError(f"{name} is in another file")
             arrays[name] = array[()]
     return arrays
 

@@ -1,4 +1,4 @@
-"""The layouts in which VGG-Face is found."""
+"""The layouts of VGG-Face."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _rename(layer: str) -> str | None:
 
 
 def _rename_by_number(first: int, layer: str) -> str | None:
-    """Keras' own names, which count the layers: "conv2d", "conv2d_1" ... where `first` is 0."""
+    """Keras' own numbered names: "conv2d", "conv2d_1" ... if `first` is 0."""
     before = sum(_CONVS)
     if match := _CONV.fullmatch(layer):
         before = sum(_CONVS[: int(match[1]) - 1]) + int(match[2]) - 1

@@ -1,4 +1,4 @@
-"""The layouts in which the ResNet-50 and the SENet-50 of VGGFace2 are found."""
+"""The layouts of VGGFace2's ResNet-50 and SENet-50."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ SCALING = "x - (131.0912, 103.8827, 91.4953) in R, G, B"
 REFUSED = (
     (
         ("dim_proj", "classifier_low_dim"),
-        "weights must be in the geometry of Caffe. Received: the layers dim_proj or "
-        "classifier_low_dim, so the file is of Keras-VGGFace2-ResNet50: it was trained again "
+        "weights must be for Caffe's variant of the network. Received: the layers dim_proj or "
+        "classifier_low_dim, so the file is of Keras-VGGFace2-ResNet50: it was retrained "
         "with 'same' padding, a 'valid' max-pool and a batch-norm epsilon of 1e-3, and would "
         "give wrong features here",
     ),
 )
-"""(what a name begins with, why such a file is refused)."""
+"""(prefix of a name, reason why such a file is rejected)."""
 _IN_A_BLOCK = re.compile(r"layer(\d+)_(\d+)_(.+)")
 
 
 def _rename(
     stem: tuple[str, str], first: tuple[int, int], block: Mapping[str, str], layer: str
 ) -> str | None:
-    """`first` are the file's numbers of the first stage and of its first block."""
+    """`first` contains the file's numbers of the first stage and of its first block."""
     if layer in ("stem_conv", "stem_bn"):
         return stem[layer == "stem_bn"]
     match = _IN_A_BLOCK.fullmatch(layer)
@@ -41,8 +41,8 @@ def _rename(
 def _arguments(
     first: tuple[int, int], block: str, kernel: str, down: str | None, shapes: Shapes
 ) -> dict[str, Any]:
-    """`block` is a tensor of every block, `kernel` the first convolution's, `down` the first that
-    narrows in an excitation."""
+    """`block` is a tensor in every block, `kernel` that of the first convolution, `down` the first
+    reducing one in an excitation."""
     stages = (block.format(first[0] + stage, "{}") for stage in range(4))
     shape = shapes[kernel]  # Keras' ends with the filters, torch's begins with them
     torch_axes = shape[1:] == (3, 7, 7)
@@ -59,7 +59,7 @@ def _arguments(
 def _renaming(
     stem: tuple[str, str], first: tuple[int, int], block: Mapping[str, str], down: str | None
 ) -> Callable[[Sequence[str]], Mapping[str, str]]:
-    """A layout's `rename`; without a `down` the network has no excitations."""
+    """A layout's `rename`; without `down`, the network has no excitations."""
     parts = {ours: name for ours, name in block.items() if down or not ours.startswith("se_")}
     return layer_by_layer(functools.partial(_rename, stem, first, parts))
 

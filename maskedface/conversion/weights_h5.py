@@ -1,4 +1,4 @@
-"""Our own format: Keras' `<name>.weights.h5` and beside it `<name>.json`, which says what it is."""
+"""This library's format: Keras' `<name>.weights.h5` and a `<name>.json` that describes it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EXPECTED = "a .weights.h5 file that Keras 3 wrote"
 
 
 def sidecar_path(path: str | os.PathLike[str]) -> str:
-    """Where the facts about a file of ours stand.
+    """The path of a weight file's sidecar.
 
     Args:
         path: the `<name>.weights.h5` file.
@@ -30,20 +30,20 @@ def sidecar_path(path: str | os.PathLike[str]) -> str:
         ValueError: if the path does not end in `.weights.h5`.
     """
     if not os.fspath(path).endswith(ENDING):
-        raise ValueError(f"our own format must end in {ENDING}. Received: {os.fspath(path)!r}")
+        raise ValueError(f"path must end in {ENDING}. Received: {os.fspath(path)!r}")
     return os.fspath(path).removesuffix(ENDING) + ".json"
 
 
 def save(backbone: keras.Model, path: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:
-    """Writes a backbone's weights, and a sidecar with their SHA-256 and what is known of them.
+    """Writes a backbone's weights, and a sidecar with their SHA-256 and description.
 
     Args:
         backbone: the model, without a classifier.
-        path: the `.weights.h5` file to write; its folder is made.
-        facts: what the sidecar shall say, as JSON holds it; `file_sha256` is added.
+        path: the `.weights.h5` file to write; its folder is created.
+        facts: the sidecar's contents, JSON values; `file_sha256` is added.
 
     Raises:
-        OSError: if the disk is full or the folder may not be written; what was there stays.
+        OSError: if the disk is full or the folder is not writable; existing files are kept.
         ValueError: if the path does not end in `.weights.h5`.
     """
     sidecar = sidecar_path(path)
@@ -57,16 +57,16 @@ def save(backbone: keras.Model, path: str | os.PathLike[str], facts: Mapping[str
 
 
 def read_sidecar(path: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """Reads what is known of a file of ours, and checks that it speaks of this very file.
+    """Reads a weight file's sidecar, and checks that it belongs to the file.
 
     Args:
         path: the `.weights.h5` file.
 
     Returns:
-        The sidecar's facts, or None where there is no sidecar.
+        The sidecar's contents, or None if there is no sidecar.
 
     Raises:
-        ValueError: if the SHA-256 in the sidecar is not the file's, or the sidecar is no JSON.
+        ValueError: if the SHA-256 in the sidecar is not the file's, or the sidecar is not JSON.
     """
     sidecar = sidecar_path(path)
     if not os.path.isfile(sidecar):
@@ -82,36 +82,36 @@ def read_sidecar(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     found = file_checks.sha256(path)
     if found != expected:
         raise ValueError(
-            f"{os.fspath(path)!r} must have the sha256 that its sidecar names, {expected}. "
-            f"Received: {found}: the file is damaged, or another one lies there"
+            f"{os.fspath(path)!r} must have the sha256 stated by its sidecar, {expected}. "
+            f"Received: {found}: the file is damaged or was replaced"
         )
     return facts
 
 
 def load(backbone: keras.Model, path: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """Fills a backbone from a file of ours.
+    """Loads a weight file of this library into a backbone.
 
     Args:
-        backbone: the model, changed in place.
-        path: the `.weights.h5` file, with or without its sidecar.
+        backbone: the model, modified in place.
+        path: the `.weights.h5` file, with or without a sidecar.
 
     Returns:
-        The sidecar's facts, or None where there is no sidecar.
+        The sidecar's contents, or None if there is no sidecar.
 
     Raises:
-        ValueError: if the SHA-256 is not the sidecar's, or the file is not of this architecture,
-            or not of this format.
+        ValueError: if the SHA-256 is not that of the sidecar, or the file has another architecture
+            or format.
     """
     file_checks.check(path, _EXPECTED)
     facts = read_sidecar(path)
     try:
         held = _count(path)
         if held != len(backbone.weights):
-            raise ValueError(f"it holds {held} arrays, {backbone.name} {len(backbone.weights)}")
+            raise ValueError(f"it has {held} arrays, {backbone.name} {len(backbone.weights)}")
         backbone.load_weights(path)
     except (OSError, KeyError, ValueError) as error:
         raise ValueError(
-            f"weights must be {_EXPECTED} from this very architecture. "
+            f"weights must be {_EXPECTED} for this architecture. "
             f"Received: path={os.fspath(path)!r}: {error}"
         ) from error
     return facts

@@ -1,4 +1,4 @@
-"""Faces cut to a model's input: decoded, upright, warped, and kept as uint8 in memory or a file."""
+"""Faces aligned to a model's input: decoded, upright, warped, kept as uint8 in memory or a file."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ def read_aligned_face(
     source: geometry.Source = "",
     out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Reads one image file as a model's input.
+    """Reads one image file as a model's input: an aligned chip.
 
     Args:
         path: the image file.
         size: int, the chip's height and width in pixels.
-        alignment: the alignment the model wants, a key of `geometry.ALIGNMENTS`.
-        source: what the image is warped by (`face_source` of a row): five points in it, float array,
-            shape (5, 2), or the name of its own alignment; "" = unknown: the whole image becomes the
-            chip.
+        alignment: the alignment the model expects, a key of `geometry.ALIGNMENTS`.
+        source: where the face is in the image (`face_source` of a row): five landmarks, float
+            array, shape (5, 2), or the name of the image's own alignment; "" = unknown: the whole
+            image becomes the chip.
         out: as for `geometry.warp`.
 
     Returns:
         uint8 array, shape (size, size, 3), RGB, 0-255.
 
     Raises:
-        ImageError: if the file is no image, damaged or too large.
+        ImageError: if the file is not an image, is damaged, or is too large.
         OSError: if it cannot be read.
     """
     image = read_image(path, channels=4)
@@ -59,7 +59,7 @@ def read_aligned_faces(
     progress: bool = False,
     out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Reads all faces of an index, once.
+    """Reads all faces of an index as aligned chips.
 
     >>> from maskedface import datasets, synthetic
     >>> index = synthetic.draw_people("drawn", people=2, photos=2, size=64)
@@ -67,22 +67,24 @@ def read_aligned_faces(
     (8, 150, 150, 3)
 
     Args:
-        index: N rows, each warped by its landmarks, else by its alignment, else taken whole.
+        index: N rows. Each is warped by its landmarks if it has any, else by its stated alignment;
+            if neither is known, the whole image is used.
         size, alignment: as for `read_aligned_face`.
-        cache: a folder for a cache file, or None for memory. The file's name is a hash of all that
-            decides its pixels (the rows and their landmarks' points, the files' sizes and times, size,
-            alignment), so a changed file makes a new one; it is renamed when complete, so a killed run
-            leaves none in use.
-        progress: whether to draw a progress bar.
-        out: uint8 array, shape (N, size, size, 3), to be filled and returned without `cache`; None = a
-            new one.
+        cache: a folder for a cache file, or None for memory. The file's name is a hash of
+            everything that determines its pixels (the rows and their landmarks, the files' sizes
+            and modification times, size, alignment), so a changed image leads to a new cache file.
+            The file is renamed when complete, so an interrupted run never leaves a partial one in
+            use.
+        progress: whether to show a progress bar.
+        out: uint8 array, shape (N, size, size, 3), filled and returned if there is no `cache`; None
+            allocates a new one.
 
     Returns:
         uint8 array, shape (N, size, size, 3), RGB, 0-255, in the order of the rows; with `cache`
-        it is mapped from the file, read-only.
+        a read-only memory map of the file.
 
     Raises:
-        ImageError: if a file is no image, damaged or too large; the message names it.
+        ImageError: if a file is not an image, is damaged, or is too large; the message names it.
         OSError: if a file cannot be read, or the disk is full.
     """
     shape = (len(index), size, size, 3)
@@ -113,11 +115,11 @@ def read_aligned_faces(
 def read_row(
     index: FaceIndex, row: int, *, size: int, alignment: str, out: np.ndarray | None = None
 ) -> np.ndarray:
-    """Reads one row of an index, as `read_aligned_face` reads its file.
+    """Reads the image of one row of an index with `read_aligned_face`.
 
     Args:
         index: the rows.
-        row: int, which of them.
+        row: int, the row's number.
         size, alignment, out: as for `read_aligned_face`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Layers that change training images, so that what they draw depends on (seed, epoch, image) alone."""
+"""Augmentation layers whose random numbers depend only on (seed, epoch, image)."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ _STREAM, _STREAMS = 100, 32
 
 
 class Augmentation:
-    """What is done to each training image, by layers one after the other.
+    """A sequence of layers that augments training images reproducibly.
 
-    `layers.RandomMask`, `layers.RandomFaceJitter` and a horizontal `keras.layers.RandomFlip` are told
-    what they draw, by a hash of (seed, epoch, element). Any other layer draws for itself; its seed
-    generators are set by (seed, epoch, batch) before each batch, so a run that goes on sees what an
-    unbroken one would have seen.
+    `layers.RandomMask`, `layers.RandomFaceJitter` and a horizontal `keras.layers.RandomFlip`
+    receive their random numbers from a hash of (seed, epoch, element). Any other layer draws its
+    own; its seed generators are set from (seed, epoch, batch) before each batch, so a resumed run
+    sees the same images as an uninterrupted one.
 
     Args:
-        layers: Keras layers, images -> images of the same shape; of a `keras.Sequential` its layers. Where
-            one has an `alignment` that is None, a copy that has this one takes its place.
+        layers: Keras layers, images -> images of the same shape; a `keras.Sequential` is replaced
+            by its layers. A layer whose `alignment` is None is replaced by a copy with the
+            alignment given here.
         seed: int >= 0.
         alignment: the images' alignment, a key of `geometry.ALIGNMENTS`.
         size: int, the images' height and width in pixels.
 
     Attributes:
         layers: the layers, built.
-        num_draws: int, how many numbers an image needs.
-        draws_all: bool, whether no layer draws for itself: batches may be changed in any order.
-        mirrors: bool, whether one of them mirrors.
-        is_mirror: bool, whether there is nothing but one mirror at most.
+        num_draws: int, the number of random numbers per image.
+        draws_all: bool, whether no layer draws its own random numbers, so that batches may be
+            augmented in any order.
+        mirrors: bool, whether any layer flips images horizontally.
+        is_mirror: bool, whether there is at most one layer, and it is a horizontal flip.
     """
 
     def __init__(
@@ -55,12 +57,14 @@ class Augmentation:
         self.is_mirror = len(self.layers) <= 1 and all(map(_is_mirror, self.layers))
 
     def draws(self, elements: np.ndarray, epoch: int, masked: np.ndarray) -> np.ndarray:
-        """What the layers draw for some images.
+        """The layers' random numbers for some images.
 
         Args:
-            elements: int array, shape (batch,), each >= 0, the images' numbers (`datasets.order.elements`).
+            elements: int array, shape (batch,), each >= 0, the images' numbers
+                (`datasets.order.elements`).
             epoch: int >= 0.
-            masked: bool array, shape (batch,): which of them wear a mask already and are given none.
+            masked: bool array, shape (batch,): which faces already wear a mask; none is drawn on
+                these.
 
         Returns:
             float32 array in [0, 1], shape (batch, num_draws).
@@ -77,10 +81,10 @@ class Augmentation:
         return found
 
     def lays(self, draws: np.ndarray) -> np.ndarray:
-        """Which images are given a mask: bool array, shape (batch,).
+        """Which images get a drawn mask: bool array, shape (batch,).
 
         Args:
-            draws: as `draws` gives them.
+            draws: the result of `draws`.
         """
         given = np.zeros(len(draws), bool)
         for layer, part in self._parts(draws):
@@ -89,7 +93,7 @@ class Augmentation:
         return given
 
     def mirrored(self, draws: np.ndarray) -> np.ndarray:
-        """Which images are mirrored: bool array, shape (batch,)."""
+        """Which images are flipped horizontally: bool array, shape (batch,)."""
         turned = np.zeros(len(draws), bool)
         for layer, part in self._parts(draws):
             if _is_mirror(layer):
@@ -97,16 +101,16 @@ class Augmentation:
         return turned
 
     def apply(self, images: Any, draws: Any, batch_seed: Any) -> Any:
-        """Changes a batch, eagerly or in a `tf.data` graph.
+        """Augments a batch, eagerly or in a `tf.data` graph.
 
         Args:
             images: uint8 array or tensor, shape (batch, size, size, 3).
-            draws: float32, shape (batch, num_draws), of the same kind.
-            batch_seed: two numbers below 2**32, of the kind, for layers that draw for themselves
-                (`batch_seed`).
+            draws: float32 array or tensor (as `images`), shape (batch, num_draws).
+            batch_seed: two numbers below 2**32, array or tensor (as `images`), for layers that draw
+                their own random numbers (`batch_seed`).
 
         Returns:
-            Images of the same shape: uint8, or float32 where a layer draws for itself.
+            Images of the same shape: uint8, or float32 if a layer draws its own random numbers.
         """
         for number, (layer, part) in enumerate(self._parts(draws)):
             if _is_mirror(layer):
@@ -118,7 +122,7 @@ class Augmentation:
         return images
 
     def batch_seed(self, epoch: int, step: int) -> np.ndarray:
-        """What decides a batch for layers that draw for themselves: uint32 array, shape (2,)."""
+        """The batch's seed, for layers that draw their own numbers: uint32 array, shape (2,)."""
         return np.random.SeedSequence([self.seed, epoch, step]).generate_state(2)
 
     def _parts(self, draws: Any) -> list[tuple[Any, Any]]:
@@ -158,7 +162,7 @@ def _is_mirror(layer: Any) -> bool:
 
 
 def _states(layer: Any) -> list[Any]:
-    """The states of a layer's seed generators: variables that are no weights."""
+    """The states of a layer's seed generators: variables that are not weights."""
     weights = {id(variable) for variable in layer.weights}
     return [variable for variable in layer.variables if id(variable) not in weights]
 

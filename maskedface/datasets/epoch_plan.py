@@ -1,4 +1,4 @@
-"""What each epoch of training shows, decided in one place for every reader of the faces."""
+"""The order, augmentation and labels of each training epoch, shared by all readers of the faces."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from maskedface.reprs import short_repr
 
 
 def with_domain(labels: np.ndarray, masked: np.ndarray, classes: int) -> np.ndarray:
-    """Labels with the domain beside them, for the losses that ask for it (`maskedface.losses`).
+    """Labels with an additional domain column, for losses that need it (`maskedface.losses`).
 
-    The largest number of a row stands in its person's column, so that Keras' own accuracy is right.
+    The largest value of a row is in its person's column, so Keras' own accuracy remains correct.
 
     >>> import numpy as np
     >>> from maskedface import datasets
@@ -25,7 +25,7 @@ def with_domain(labels: np.ndarray, masked: np.ndarray, classes: int) -> np.ndar
     Args:
         labels: int array, shape (n,), in [0, classes).
         masked: bool array, shape (n,).
-        classes: int >= 2, how many people there are.
+        classes: int >= 2, the number of people.
 
     Returns:
         int32 array, shape (n, classes + 1): 2 in the person's column, 0 in the others', then the
@@ -35,7 +35,7 @@ def with_domain(labels: np.ndarray, masked: np.ndarray, classes: int) -> np.ndar
         ValueError: if there are fewer than 2 people.
     """
     if classes < 2:
-        raise ValueError(f"domains must be of at least 2 people. Received: {classes}")
+        raise ValueError(f"classes must be at least 2. Received: classes={classes}")
     found = np.zeros((len(labels), classes + 1), "int32")
     found[np.arange(len(labels)), labels] = 2
     found[:, -1] = masked
@@ -44,17 +44,18 @@ def with_domain(labels: np.ndarray, masked: np.ndarray, classes: int) -> np.ndar
 
 @dataclass(frozen=True)
 class EpochPlan:
-    """Order, and what is drawn for each image, as functions of (seed, epoch, element).
+    """Order and augmentation as functions of (seed, epoch, element).
 
-    An element is a row, or a row's second, third ... showing in an epoch (`order.elements`).
+    An element is one occurrence of a row in an epoch: its first, second, third ...
+    (`order.elements`).
 
     Attributes:
         labels: int32 array, shape (rows,), the class of each row.
-        masked: bool array, shape (rows,): whether its face wears a mask already.
-        augmentation: what is done to each image; its seed is the plan's.
+        masked: bool array, shape (rows,): whether its face already wears a mask.
+        augmentation: the augmentation of each image; its seed is the plan's.
         sampling: as for `order.plan`.
-        with_domains: bool, whether a label has the domain beside it, for losses that ask for it.
-        classes: int >= 1, how many people there are; None = as many as there are labels.
+        with_domains: bool, whether labels have a domain column, for losses that need it.
+        classes: int >= 1, the number of people; None = the highest label + 1.
     """
 
     labels: np.ndarray
@@ -75,16 +76,16 @@ class EpochPlan:
         return elements % len(self.labels)
 
     def draws(self, elements: np.ndarray, epoch: int) -> np.ndarray:
-        """What is drawn for each element: as `Augmentation.draws`."""
+        """The random numbers of each element, as `Augmentation.draws`."""
         return self.augmentation.draws(elements, epoch, self.masked[self.rows(elements)])
 
     def images(self, faces: np.ndarray, draws: np.ndarray, epoch: int, step: int) -> Any:
-        """Makes a batch's images out of its faces.
+        """Augments a batch of faces.
 
         Args:
-            faces: uint8 array, shape (batch, height, width, 3); it is left as it is.
-            draws: as `draws` gives them.
-            epoch, step: int >= 0, which batch it is.
+            faces: uint8 array, shape (batch, height, width, 3); it is not modified.
+            draws: the result of `draws`.
+            epoch, step: int >= 0, the epoch and the batch's number in it.
 
         Returns:
             Array of the same shape.
@@ -93,8 +94,8 @@ class EpochPlan:
         return np.asarray(self.augmentation.apply(faces, draws, seed))
 
     def targets(self, elements: np.ndarray, draws: np.ndarray) -> np.ndarray:
-        """The batch's labels: int32 array, shape (batch,), or with domains as `with_domain` says, where a
-        face that is given a mask counts as masked."""
+        """The batch's labels: int32 array, shape (batch,), or with domains as `with_domain` returns
+        them, where a face with a drawn mask counts as masked."""
         rows = self.rows(elements)
         labels: np.ndarray = self.labels[rows].astype("int32")
         if not self.with_domains:

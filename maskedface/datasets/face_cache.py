@@ -1,4 +1,5 @@
-"""Where decoded faces are kept: in memory, in a mapped file, or nowhere, by what the machine has free."""
+"""Where decoded faces are cached: in memory, in a memory-mapped file or not at all, depending on
+the free memory and disk space."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ _log = logging.getLogger("maskedface")
 
 
 class StreamedFaces:
-    """The faces of an index as an array that holds none: each is decoded when it is asked for.
+    """The faces of an index as a lazy array: each face is decoded on access.
 
     Args:
         index, size, alignment: as for `read_aligned_faces`.
@@ -57,11 +58,11 @@ class StreamedFaces:
         return faces
 
     def read(self, rows: np.ndarray, out: np.ndarray) -> None:
-        """Decodes some rows, in the calling thread.
+        """Decodes some rows in the calling thread.
 
         Args:
             rows: int array, shape (n,).
-            out: uint8 array, shape (n, size, size, 3), to be filled.
+            out: uint8 array, shape (n, size, size, 3), which is filled.
 
         Raises:
             ImageError, OSError: as `read_aligned_faces`.
@@ -78,17 +79,19 @@ def cached_faces(
     cache: Literal["auto", "memory"] | str | os.PathLike[str] = "auto",
     progress: bool = False,
 ) -> np.ndarray:
-    """The faces of an index, kept where there is room for them.
+    """The faces of an index, cached where there is room for them.
 
     Args:
         index, size, alignment, progress: as for `read_aligned_faces`.
-        cache: "memory"; a folder, where they stay for the next run; or "auto": in memory where they take at
-            most half of what is free, else in a mapped file of the user's cache folder that goes with the
-            array, where a GiB of that disk stays free, else nowhere: each is decoded anew in every epoch.
+        cache: "memory"; a folder, where they are kept for the next run; or "auto": in memory if
+            they take at most half of the free memory; else in a memory-mapped file in the user's
+            cache folder, deleted together with the array, if 1 GiB of that disk remains free; else
+            not at all, so that each face is decoded again in every epoch.
 
     Returns:
-        uint8, shape (rows, size, size, 3): an array, or for the last a `StreamedFaces`, which has of one
-        what training asks for: a shape, a length, rows by a slice or by numbers.
+        uint8, shape (rows, size, size, 3): an array, or a `StreamedFaces` if nothing is cached,
+        which offers the part of the array interface that training needs: shape, length, and
+        indexing by a slice or an integer array.
 
     Raises:
         ImageError, OSError: as `read_aligned_faces`.
@@ -107,7 +110,7 @@ def cached_faces(
 
 
 def _mapped(shape: tuple[int, ...]) -> np.ndarray:
-    """Zeros in a file that has no name: it goes with the mapping, whatever becomes of this process."""
+    """Zeros in an unnamed file, which vanishes with the mapping even if this process is killed."""
     os.makedirs(cache_folder(), mode=0o700, exist_ok=True)
     with tempfile.TemporaryFile(dir=cache_folder()) as file:
         if hasattr(os, "posix_fallocate"):  # a full disk is said now, not by a signal later
@@ -116,11 +119,11 @@ def _mapped(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def place_for(size: int, folder: str) -> Literal["memory", "file", "nowhere"]:
-    """Where so many bytes of faces are to be kept.
+    """Decides where decoded faces are cached.
 
     Args:
-        size: int, bytes.
-        folder: where a file would lie; it need not be there.
+        size: int, the size of the faces in bytes.
+        folder: the folder of a cache file; it need not exist.
 
     Returns:
         "memory", "file" or "nowhere"; the last two are logged.
@@ -135,14 +138,14 @@ def place_for(size: int, folder: str) -> Literal["memory", "file", "nowhere"]:
             known = os.path.dirname(known)
         disk = shutil.disk_usage(known).free
     place: Literal["file", "nowhere"] = "file" if size + _LEFT <= disk else "nowhere"
-    where = f"a mapped file in {folder!r}" if place == "file" else "decoded anew in each epoch"
+    where = f"caching in {folder!r}" if place == "file" else "decoding again in each epoch"
     _log.info("faces take %.1f GB, %.1f GB of memory are free: %s", size / 1e9, free / 1e9, where)
     return place
 
 
 def free_memory() -> int:
-    """Bytes of memory that this process may still take: what the system has available, and its control
-    group (a container's limit) leaves."""
+    """Bytes of memory available to this process: the smaller of the system's available memory and
+    what is left of its control group's limit (a container's)."""
     free = [_UNKNOWN]
     with contextlib.suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text().splitlines()

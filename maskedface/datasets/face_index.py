@@ -1,4 +1,4 @@
-"""The one table that everything reads: which file shows whom, masked or not, from which photo."""
+"""The table behind every data set: each image's person, domain and source photograph."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class Face(NamedTuple):
     'anna/1'
 
     Attributes:
-        path: str, relative to the index's root, `/` between folders. Names that do not decode are
-            kept with `surrogateescape`, so `os.fsencode` gives back the file's own bytes.
-        person: str, whose face it is: the class label of the closed set.
+        path: str, relative to the index's root, with `/` between folders. Names that do not decode
+            are kept with `surrogateescape`, so `os.fsencode` restores the file's original bytes.
+        person: str, the person shown: the class label in closed-set identification.
         domain: "masked" or "unmasked".
-        photo: str, the photograph the image was made from ("" = unknown). Images of one photo,
-            with several masks drawn on it for instance, share it.
-        alignment: str, the name of the five-point alignment (`maskedface.geometry.ALIGNMENTS`) the
-            image is aligned to ("" = unknown: the whole image is used as it is).
-        landmarks: `Landmarks`, where its five points lie (None = not looked for, or not found). Where
-            they are known the image is warped by them, whatever its alignment says.
+        photo: str, the photograph the image was made from ("" = unknown). Images made from the same
+            photo, for instance by drawing several masks on it, share this value.
+        alignment: str, the name of the five-point alignment (`maskedface.geometry.ALIGNMENTS`) of
+            the image ("" = unknown: the whole image is used, unaligned).
+        landmarks: `Landmarks`, the five facial landmarks (None = not searched for, or not found).
+            Known landmarks take precedence over `alignment` when the image is warped.
     """
 
     path: str
@@ -52,7 +52,7 @@ class Face(NamedTuple):
 
 
 class Exclusion(NamedTuple):
-    """A file that is not in the index, and why: (path relative to the root, reason)."""
+    """A file excluded from the index, with the reason: (path relative to the root, reason)."""
 
     path: str
     reason: str
@@ -69,10 +69,10 @@ class FaceIndex:
     (('anna', 'bo'), [0, 1], 1)
 
     Args:
-        root: str or path, the folder that the rows' paths start from.
-        faces: iterable of `Face`. Sorted on the way in.
-        excluded: iterable of `Exclusion`, the files a source saw and left out. Nothing is dropped
-            without a row here; `audit` prints them.
+        root: str or path, the folder that the rows' paths are relative to.
+        faces: iterable of `Face`, in any order.
+        excluded: iterable of `Exclusion`, the files that a reader skipped. No file is dropped
+            without an entry here; `audit` prints them.
 
     Raises:
         ValueError: if a domain is not "masked" or "unmasked", a person is "", landmarks are neither
@@ -115,7 +115,7 @@ class FaceIndex:
         return len(self.faces)
 
     def __repr__(self) -> str:
-        """What is in it, in a line: the rows themselves are in `faces`."""
+        """A one-line summary; the rows themselves are in `faces`."""
         kinds = ", ".join(f"{len(self.only(domain))} {domain}" for domain in DOMAINS)
         return (
             f"<FaceIndex of {len(self)} images of {len(self.people)} people in {self.root!r}: {kinds}; "
@@ -123,8 +123,8 @@ class FaceIndex:
         )
 
     def summary(self, print_fn: Callable[[str], object] = print) -> None:
-        """Prints what is in it: people, masked and unmasked images, who has the fewest and the most,
-        folders, where faces lie, what was left out.
+        """Prints a summary: people, masked and unmasked images, the people with the fewest and the
+        most images, folders, how faces are located, and the files left out.
 
         >>> from maskedface import datasets
         >>> datasets.FaceIndex("photos", [datasets.Face("anna/1.jpg", "anna", "masked")]).summary()
@@ -136,7 +136,7 @@ class FaceIndex:
         faces            0 by landmarks, 0 by a stated alignment, 1 not known
 
         Args:
-            print_fn: what is called with each line.
+            print_fn: callable, called with each line.
         """
         for what, words in index_facts(self).items():
             print_fn(f"{what:<17}{words}")
@@ -145,14 +145,14 @@ class FaceIndex:
         return html_table((), index_facts(self).items(), caption="FaceIndex")
 
     def __add__(self, other: FaceIndex) -> FaceIndex:
-        """Both tables' rows in one, under the folder that holds both roots."""
+        """The rows of both indexes in one, relative to the common parent folder of their roots."""
         if self.root == other.root:
             return FaceIndex(self.root, self.faces + other.faces, {*self.excluded, *other.excluded})
         root = os.path.commonpath([os.path.abspath(self.root), os.path.abspath(other.root)])
         return self.relative_to(root) + other.relative_to(root)
 
     def relative_to(self, root: str | os.PathLike[str]) -> FaceIndex:
-        """The same files with their paths counted from another folder, one above this root."""
+        """The same files with paths relative to another folder, which contains this root."""
         prefix = os.path.relpath(self.root, root).replace(os.sep, "/")
 
         def move(path: str) -> str:
@@ -176,7 +176,7 @@ class FaceIndex:
 
     @property
     def masked(self) -> np.ndarray:
-        """Which rows are of the domain "masked": bool array, shape (rows,)."""
+        """Whether each row's domain is "masked": bool array, shape (rows,)."""
         return np.array([face.domain == "masked" for face in self.faces], bool)
 
     def labels(self, classes: Sequence[str] | None = None) -> np.ndarray:
@@ -221,11 +221,11 @@ class FaceIndex:
         return self.where(lambda face: face.domain == domain)
 
     def without(self, people: Iterable[str]) -> FaceIndex:
-        """The rows of everybody else.
+        """The rows of all other people.
 
         Args:
-            people: names, such as `datasets.MFR2_PEOPLE`. Case, blanks, `_` and `-` do not count:
-                "BenAffleck" is "Ben_Affleck". Names that nobody here has are passed over.
+            people: names, such as `datasets.MFR2_PEOPLE`. Case, spaces, `_` and `-` are ignored:
+                "BenAffleck" matches "Ben_Affleck". Names that do not occur are ignored.
         """
         gone = {name_key(person) for person in people}
         return self.where(lambda face: name_key(face.person) not in gone)
@@ -240,11 +240,11 @@ class FaceIndex:
 
         Args:
             count: int >= 1.
-            domain: "masked" or "unmasked" counts that domain's images alone; None counts all. The
-                paper takes the people with at least 8 masked images (section IV).
+            domain: "masked" or "unmasked" counts images of that domain only; None counts all. The
+                paper selects people with at least 8 masked images (section IV).
 
         Raises:
-            ValueError: if `count` is below 1 or `domain` is neither.
+            ValueError: if `count` is below 1 or `domain` is unknown.
         """
         check_least(count=(count, 1))
         counted = self if domain is None else self.only(domain)

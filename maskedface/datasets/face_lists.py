@@ -1,4 +1,4 @@
-"""c-RMFRD's two lists, of gallery and of probe faces, read together."""
+"""Reads c-RMFRD's lists of gallery and probe faces together."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from maskedface.datasets.pairs import read_face_list
 
 
 class GalleryAndProbes(NamedTuple):
-    """Faces to enroll and faces to name.
+    """Faces to enroll and faces to identify.
 
     Attributes:
-        gallery, probes: the faces that exist, each all of one domain.
-        missing: tuple of str, the files that are not there, sorted.
+        gallery, probes: the faces that exist; each of the two has a single domain.
+        missing: tuple of str, the files that do not exist, sorted.
     """
 
     gallery: FaceIndex
@@ -29,8 +29,10 @@ def read_gallery_and_probes(
     *,
     alignment: str = "",
 ) -> GalleryAndProbes:
-    """Reads a list of gallery faces and one of probes. They do not say which is masked: that direction is
-    taken of whose files more are there, unmasked gallery first.
+    """Reads a list of gallery faces and a list of probes.
+
+    The lists do not state which of them is masked: both directions are tried, and the one with
+    fewer missing files is used; on a tie, the gallery is unmasked.
 
     Args:
         gallery, probes: the lists, as for `read_face_list`.
@@ -66,7 +68,7 @@ def read_gallery_and_probes(
         found.append(GalleryAndProbes(enrolled, asked, tuple(sorted(lost + more))))
     if not found:
         raise ValueError(
-            "root must hold RMFRD's two AFDB folders with faces of the lists. "
+            "root must contain RMFRD's two AFDB folders with faces of the lists. "
             f"Received: root={os.fspath(root)!r} with none"
         )
     return min(found, key=lambda one: len(one.missing))

@@ -1,4 +1,4 @@
-"""Where the face lies in each image of an index: by its landmarks, its stated alignment, or unknown."""
+"""The face's position in each image of an index: by landmarks, a stated alignment, or unknown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from maskedface.geometry import FacePoints
 
 
 def face_source(face: Face) -> str | FacePoints:
-    """What `geometry.chip_matrix` warps a row's image by, its `source`.
+    """The `source` argument of `geometry.chip_matrix` for a row's image.
 
     >>> from maskedface import datasets
     >>> datasets.face_source(datasets.Face("anna/1.jpg", "anna", "masked", alignment="arcface"))
@@ -22,8 +22,8 @@ def face_source(face: Face) -> str | FacePoints:
         face: the row.
 
     Returns:
-        The landmarks' points and pixel aspect where it has any; else the name of its stated alignment; ""
-        where neither is known: the whole image becomes the chip.
+        The landmarks' points and pixel aspect, if it has landmarks; else the name of its stated
+        alignment; "" if neither is known: the whole image becomes the chip.
     """
     if face.landmarks is None:
         return face.alignment
@@ -31,18 +31,18 @@ def face_source(face: Face) -> str | FacePoints:
 
 
 def is_placed(face: Face) -> bool:
-    """Whether it is known where the face lies: by landmarks or a stated alignment."""
+    """Whether the face's position is known, by landmarks or a stated alignment."""
     return face.landmarks is not None or face.alignment != ""
 
 
 def as_whole_images(index: FaceIndex) -> FaceIndex:
-    """The same rows without landmarks and alignments: each image is taken whole, as the paper does."""
+    """The same rows without landmarks and alignments: whole images are used, as in the paper."""
     rows = (face._replace(landmarks=None, alignment="") for face in index.faces)
     return FaceIndex(index.root, rows, index.excluded)
 
 
 def apply_landmarks(index: FaceIndex, file: str | os.PathLike[str]) -> FaceIndex:
-    """Takes the rows' landmarks from a manifest, as `maskedface align` writes it.
+    """Adds the landmarks of a manifest, as written by `maskedface align`, to the rows.
 
     >>> from maskedface import datasets, geometry
     >>> index = datasets.FaceIndex("photos", [datasets.Face("anna/1.jpg", "anna", "masked")])
@@ -54,10 +54,12 @@ def apply_landmarks(index: FaceIndex, file: str | os.PathLike[str]) -> FaceIndex
 
     Args:
         index: the rows.
-        file: a manifest whose paths start from the index's root. It may hold other rows too.
+        file: a manifest whose paths are relative to the index's root. It may contain other rows
+            too.
 
     Returns:
-        The same rows; those whose path has landmarks in the file have these, all others are as they were.
+        The same rows, with the landmarks of the file where it has any for a row's path; all other
+        rows are unchanged.
 
     Raises:
         ValueError: if no row's path has landmarks in the file, and as `read_manifest`.
@@ -70,9 +72,9 @@ def apply_landmarks(index: FaceIndex, file: str | os.PathLike[str]) -> FaceIndex
     }
     if not any(face.path in known for face in index.faces):
         raise ValueError(
-            "file must hold landmarks of the rows, its paths counted from their root. "
+            "file must contain landmarks of the rows, with paths relative to their root. "
             f"Received: file={os.fspath(file)!r} with landmarks of {len(known)} paths "
-            f"{sorted(known)[:1]}, none of them one of {len(index)} below root={index.root!r}"
+            f"{sorted(known)[:1]}, none of them among the {len(index)} below root={index.root!r}"
         )
     rows = (face._replace(landmarks=known.get(face.path, face.landmarks)) for face in index.faces)
     return FaceIndex(index.root, rows, index.excluded)

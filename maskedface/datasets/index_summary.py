@@ -1,4 +1,4 @@
-"""What a table of faces holds, in a few lines."""
+"""A summary of a `FaceIndex` in a few lines."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _REASONS = 3
 
 
 def index_facts(index: FaceIndex) -> dict[str, str]:
-    """What an index holds: {what: words for it}.
+    """The summary of an index: {heading: text}.
 
     Args:
-        index: any index, also of no rows.
+        index: any index, even without rows.
     """
     domains = Counter(face.domain for face in index.faces)
     people: Counter[str] = Counter(face.person for face in index.faces)

@@ -1,4 +1,4 @@
-"""Five points of one face: where they lie, who says so, and how sure that is."""
+"""The five facial landmarks of one face, with their source and confidence."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Point = tuple[float, float]
 COLUMNS = ("landmarks", "landmarks_source", "landmarks_confidence")
 """The manifest's columns that hold a row's landmarks."""
 ASPECT = "pixel_aspect"
-"""The column beside them that may be missing or empty: then pixels are square."""
+"""The optional column beside them; if it is missing or empty, pixels are square."""
 
 
 @dataclass(frozen=True)
 class Landmarks:
-    """Where five points of a face lie in its image.
+    """The positions of five facial landmarks in an image.
 
     >>> from maskedface import datasets, geometry
     >>> five = geometry.alignment_points("arcface", 112, 112)
@@ -25,18 +25,18 @@ class Landmarks:
     (38.29, 51.7)
 
     Args:
-        points: five (x, y) pairs in pixels of the upright image (`geometry` says where (0, 0) is), in the
-            order of `geometry.ALIGNMENTS`: left eye, right eye, nose tip, left and right mouth corner, as
-            seen by the viewer. They may lie beyond the image. Kept to two decimals, as manifests write
-            them.
-        source: str, who found them: "aligner", "blazeface+mesh", "given"; not empty.
-        confidence: float in [0, 1], kept to four decimals.
-        pixel_aspect: float in [0.1, 10], how wide a pixel of the image is for one unit of its height
-            (`geometry.FacePoints`), kept to four decimals; 1 where nobody squashed the image.
+        points: five (x, y) pairs in pixels of the upright image (`geometry` defines the origin), in
+            the order of `geometry.ALIGNMENTS`: left eye, right eye, nose tip, left and right mouth
+            corner, as seen by the viewer. They may lie outside the image. Rounded to two decimals,
+            as in manifests.
+        source: str, the method that found them: "aligner", "blazeface+mesh", "given"; not empty.
+        confidence: float in [0, 1], rounded to four decimals.
+        pixel_aspect: float in [0.1, 10], the width of the image's pixels relative to their height
+            (`geometry.FacePoints`), rounded to four decimals; 1 unless the image was squashed.
 
     Raises:
-        ValueError: if there are not five pairs of finite numbers, all lie in one place, the source is
-            empty or the confidence or the pixel aspect is out of range.
+        ValueError: if there are not five pairs of finite numbers, all points coincide, the source
+            is empty, or the confidence or the pixel aspect is out of range.
     """
 
     points: tuple[Point, Point, Point, Point, Point]
@@ -55,9 +55,7 @@ class Landmarks:
                 f"Received: points={self.points!r}"
             )
         if not np.ptp(points, axis=0).any():
-            raise ValueError(
-                f"points must not all lie in one place. Received: points={self.points}"
-            )
+            raise ValueError(f"points must not all coincide. Received: points={self.points}")
         if not isinstance(self.source, str) or not self.source.strip():
             raise ValueError(f"source must not be empty. Received: source={self.source!r}")
         if not (isinstance(self.confidence, Real) and 0 <= self.confidence <= 1):
@@ -74,16 +72,17 @@ class Landmarks:
         object.__setattr__(self, "pixel_aspect", round(float(self.pixel_aspect), 4))
 
     def to_cells(self) -> tuple[str, str, str, str]:
-        """The cells of `COLUMNS`, ten numbers x1 y1 x2 y2 .. between blanks first, and of `ASPECT`."""
+        """The cells of `COLUMNS`, starting with ten numbers x1 y1 x2 y2 .. separated by spaces, and
+        of `ASPECT`."""
         points = " ".join(f"{number:.10g}" for pair in self.points for number in pair)
         return points, self.source, f"{self.confidence:g}", f"{self.pixel_aspect:g}"
 
     @staticmethod
     def from_cells(points: str, source: str, confidence: str, aspect: str = "") -> Landmarks | None:
-        """Reads what `to_cells` wrote; None where all four are empty.
+        """Parses the result of `to_cells`; None if all four cells are empty.
 
         Raises:
-            ValueError: if some are empty, a number is none, and as `Landmarks`.
+            ValueError: if some cells are empty or not numbers, and as `Landmarks`.
         """
         cells = (points, source, confidence)
         if not any((*cells, aspect)):

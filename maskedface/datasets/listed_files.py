@@ -1,4 +1,4 @@
-"""Files of a folder found by the names that a published list gives them."""
+"""Finds the files of a folder by their names in a published list."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from maskedface.images.formats import has_image_name, is_tools
 
 
 class NamedFiles:
-    """The images below a folder, found by the end of their path.
+    """The images below a folder, looked up by the end of their path.
 
     Args:
-        root: the folder, looked through once.
+        root: the folder, scanned once.
 
     Raises:
-        FileNotFoundError: if `root` is no folder.
+        FileNotFoundError: if `root` is not a folder.
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
@@ -28,17 +28,17 @@ class NamedFiles:
                     self._by_name[_stem(_text(name))].append(path)
 
     def find(self, name: str) -> str | None:
-        """The image that a list means.
+        """The image that a list entry refers to.
 
         Args:
-            name: a path as the list has it, `/` between folders. Folders above those of the list may
-                be there (copies are nested differently) and the folders of the list may be missing
-                (copies are flattened); its ending counts only where two files differ by nothing
+            name: a path as written in the list, with `/` between folders. The image may be nested
+                more deeply than the list says (copies differ in nesting) or lack the list's folders
+                (copies are flattened); the extension matters only if two files differ in nothing
                 else.
 
         Returns:
-            The path relative to the root, or None if there is none, or a name without a folder fits
-            several.
+            The path relative to the root, or None if there is none, or if a name without a folder
+            matches several.
         """
         folder, _, file = name.rpartition("/")
         found = self._by_name.get(_stem(file), [])
@@ -59,7 +59,7 @@ def _stem(name: str) -> str:
 
 
 def _text(path: str) -> str:
-    """A path as its maker read it: UTF-8, or GBK as RMFRD's archive has it."""
+    """A path decoded as UTF-8, or as GBK, which RMFRD's archive uses."""
     try:
         path.encode("utf-8")
         return path

@@ -1,4 +1,4 @@
-"""A `FaceIndex` and its splits as a CSV file, so that somebody else can repeat an experiment."""
+"""A `FaceIndex` and its splits as a CSV file, which makes an experiment reproducible by others."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ def write_manifest(
     index: FaceIndex,
     protocols: Mapping[str, Mapping[str, FaceIndex]] | None = None,
 ) -> None:
-    """Writes an index, and any splits of it, to a CSV file (UTF-8, undecodable names escaped back
-    to their own bytes), by way of a temporary file, so a killed write leaves the old one.
+    """Writes an index, and optionally splits of it, to a CSV file.
+
+    The encoding is UTF-8; file names that are not UTF-8 are written as their original bytes. The
+    file is written atomically, so an interrupted write leaves the previous one intact.
 
     >>> from maskedface import datasets, synthetic
     >>> index = synthetic.draw_people("drawn", people=2, photos=4, size=32)
@@ -41,18 +43,18 @@ def write_manifest(
             the rows without.
         protocols: column name -> {part name: index of the rows in that part}, for example
             `{"closed_set": {"train": train, "test": test}}`. A row in no part has an empty cell.
-            `read_protocols` gives those of another manifest.
+            `read_protocols` returns those of another manifest.
 
     Raises:
-        ValueError: if a part holds a row that `index` lacks, a row is in two parts, or a protocol has the
-            name of one of the columns above.
+        ValueError: if a part contains a row that is not in `index`, a row is in two parts, or a
+            protocol has the name of one of the columns above.
         OSError: if the file cannot be written.
     """
     protocols = protocols or {}
     cells: dict[str, dict[str, str]] = {}
     taken = sorted({*protocols} & {*_OWN})
     if taken:
-        raise ValueError(f"a protocol must have a name of its own. Received: {taken}")
+        raise ValueError(f"a protocol must not be named after a manifest column. Received: {taken}")
     for column, parts in protocols.items():
         cells[column] = {}
         for part, rows in parts.items():
@@ -65,7 +67,7 @@ def write_manifest(
         strangers = set(cells[column]) - {face.path for face in index.faces}
         if strangers:
             raise ValueError(
-                f"the parts of {column!r} must hold rows of the index alone. "
+                f"the parts of {column!r} must contain only rows of the index. "
                 f"Received: path={min(strangers)!r}"
             )
     with (
@@ -97,21 +99,21 @@ def read_manifest(
     True
 
     Args:
-        path: a CSV file with a header; columns path, person and domain are required, photo,
-            alignment (named template before) and those of landmarks are read where present, all others
-            are left alone. Cells lie between commas, semicolons or tabs; UTF-8, or UTF-16 with its byte
-            order mark.
-        root: the folder the paths start from; by default the manifest's own folder.
-        alignment: the alignment of the rows that name none.
+        path: a CSV file with a header. The columns path, person and domain are required; photo,
+            alignment (formerly template) and the landmark columns are read if present; all others
+            are ignored. The delimiter may be a comma, a semicolon or a tab; the encoding UTF-8, or
+            UTF-16 with a byte order mark.
+        root: the folder the paths are relative to; by default the manifest's own folder.
+        alignment: the alignment of rows that do not state one.
         check_files: whether every file must exist.
 
     Returns:
         A `FaceIndex` of every row.
 
     Raises:
-        ValueError: if a required column or cell is missing, landmarks are no `Landmarks` or one of
-            their columns is missing, the file is in another encoding or holds no row; the message names
-            the file, and the row.
+        ValueError: if a required column or cell is missing, landmarks are invalid or one of their
+            columns is missing, the file has another encoding or no rows; the message names the file
+            and the row.
         FileNotFoundError: if files are missing; the message counts them and names the first.
         OSError: if the manifest cannot be read.
     """
@@ -138,8 +140,8 @@ def read_split(
 
     Args:
         path, root, alignment, check_files: as for `read_manifest`.
-        protocol: the column; each of its values is a part, rows with an empty cell are in none. "Train"
-            and "train " are "train".
+        protocol: the column; each of its values is a part, and rows with an empty cell belong to no
+            part. "Train" and "train " are read as "train".
 
     Returns:
         {part: index}, for example {"test": ..., "train": ...}.
@@ -165,11 +167,11 @@ def read_split(
 def read_protocols(
     path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None
 ) -> dict[str, dict[str, FaceIndex]]:
-    """Reads all columns of a manifest that are not the rows' own, so that `write_manifest` can write
-    them again beside other rows' values: `write_manifest(new, index, read_protocols(old))`.
+    """Reads all protocol columns of a manifest, to pass them on to a new one:
+    `write_manifest(new, index, read_protocols(old))`.
 
     Args:
-        path, root: as for `read_manifest`; the files need not be there.
+        path, root: as for `read_manifest`; the files need not exist.
 
     Returns:
         {column: {part: index}}, the columns in the file's order.
@@ -182,7 +184,7 @@ def read_protocols(
 
 
 class _Manifest:
-    """The rows of a file, {row number, the header's is 1: {column: cell}}, and what is asked of them."""
+    """The rows of a file, {row number (the header is 1): {column: cell}}, and how to read them."""
 
     def __init__(
         self,
@@ -195,7 +197,7 @@ class _Manifest:
         self.root = os.path.dirname(self.path) or "." if root is None else os.fspath(root)
         self.rows = read_table(path, _REQUIRED)
         if not self.rows:
-            raise ValueError(f"a manifest must hold at least one row. Received: {self.path!r}")
+            raise ValueError(f"a manifest must contain at least one row. Received: {self.path!r}")
         columns = [*next(iter(self.rows.values()))]
         if "template" in columns and "alignment" not in columns:
             columns[columns.index("template")] = "alignment"
@@ -206,7 +208,7 @@ class _Manifest:
         if len(given) not in (0, len(landmarks.COLUMNS)):
             raise ValueError(
                 f"a manifest must have all of the columns {landmarks.COLUMNS}, or none. "
-                f"Received: {self.path!r} with {given} alone"
+                f"Received: {self.path!r} with only {given}"
             )
         self.protocols = [name for name in columns if name not in _OWN]
         if check_files:
@@ -242,8 +244,8 @@ class _Manifest:
         return Face(row["path"], row["person"], domain, row.get("photo", ""), alignment, five)
 
     def _check_encoding(self) -> None:
-        """Refuses a manifest in a spreadsheet's encoding. Bytes that are no UTF-8 are right where they are
-        the names of files: then all such files are there."""
+        """Rejects a manifest in a spreadsheet's legacy encoding. Bytes that are not UTF-8 are valid
+        only as file names, and then all of these files exist."""
         wrong = [n for n, row in self.rows.items() if not_utf8(("".join(row.values()),))]
         paths = {n: self.rows[n]["path"] for n in wrong if not_utf8((self.rows[n]["path"],))}
         lost = [n for n, path in paths.items() if not os.path.isfile(os.path.join(self.root, path))]
@@ -252,6 +254,6 @@ class _Manifest:
             row = self.rows[number]
             raise ValueError(
                 "a manifest must be UTF-8 (a spreadsheet's 'CSV UTF-8'). "
-                f"Received: {self.path!r} with the header {','.join(row)!r}, in whose row {number} "
+                f"Received: {self.path!r} with the header {','.join(row)!r}; in its row {number} "
                 f"{not_utf8(row.values())}"
             )

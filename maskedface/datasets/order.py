@@ -1,7 +1,7 @@
-"""The order of an epoch, as a function of (seed, epoch) and nothing else.
+"""The order of an epoch, as a pure function of (seed, epoch).
 
-No generator's history enters, so a resumed run sees what an unbroken one would have seen, and a
-cached one what an ordinary one sees.
+It does not depend on a generator's state, so a resumed run sees the same order as an uninterrupted
+one, and a run with cached features the same as an ordinary one.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def shuffled(count: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def balanced(labels: np.ndarray, seed: int, epoch: int) -> np.ndarray:
-    """An epoch's order in which each class comes up equally often, to one.
+    """An epoch's order with class-balanced sampling: class counts differ by at most one.
 
-    Of each class as many rows are taken as an even share gives it: rows of a small class several
-    times (each equally often, to one), a random part of a large one.
+    Each class contributes an equal share of the rows: a small class repeats its rows (their counts
+    differ by at most one), and a large class contributes a random subset.
 
     Args:
         labels: int array, shape (rows,), the class of each row.
@@ -54,14 +54,15 @@ def balanced(labels: np.ndarray, seed: int, epoch: int) -> np.ndarray:
 
 
 def grouped(labels: np.ndarray, seed: int, epoch: int) -> np.ndarray:
-    """An epoch's order: each row once, up to `GROUP` rows of one class next to each other.
+    """An epoch's order: each row once, in runs of up to `GROUP` rows of the same class.
 
     Args:
         labels: int array, shape (rows,), the class of each row.
         seed, epoch: int >= 0.
 
     Returns:
-        int64 array, shape (rows,), a permutation; groups and the rows in them in random order.
+        int64 array, shape (rows,), a permutation; the groups, and the rows within each, are in
+        random order.
     """
     rng = np.random.default_rng([seed, epoch, _GROUP])
     order = rng.permutation(len(labels))
@@ -72,14 +73,14 @@ def grouped(labels: np.ndarray, seed: int, epoch: int) -> np.ndarray:
 
 
 def elements(rows: np.ndarray, count: int) -> np.ndarray:
-    """Tells a row that comes up several times in an epoch from itself, for what is drawn at random.
+    """Numbers the occurrences of repeated rows in an epoch, which get different random numbers.
 
     Args:
         rows: int array, shape (n,), row numbers.
-        count: int, how many rows there are.
+        count: int, the number of rows.
 
     Returns:
-        int64 array, shape (n,): row + count * how often the row came up before.
+        int64 array, shape (n,): row + count * number of earlier occurrences of the row.
     """
     found: np.ndarray = rows + count * _times_before(rows)
     return found
@@ -88,13 +89,13 @@ def elements(rows: np.ndarray, count: int) -> np.ndarray:
 def plan(
     labels: np.ndarray, seed: int, epoch: int, *, sampling: Sampling = "shuffled"
 ) -> np.ndarray:
-    """What an epoch shows: which rows, in which order.
+    """The rows of an epoch, in order.
 
     Args:
         labels: int array, shape (rows,), the class of each row.
         seed, epoch: int >= 0.
-        sampling: "in_order", as the rows stand; "shuffled" (`shuffled`); "balanced" (`balanced`); or
-            "grouped" (`grouped`).
+        sampling: "in_order", the order of the rows; "shuffled" (`shuffled`); "balanced"
+            (`balanced`); or "grouped" (`grouped`).
 
     Returns:
         int64 array, shape (rows,), `elements` (element % rows is the row).
@@ -109,7 +110,7 @@ def plan(
 
 
 def _times_before(values: np.ndarray) -> np.ndarray:
-    """How often each value came up before."""
+    """The number of earlier occurrences of each value."""
     order = np.argsort(values, kind="stable")
     starts = np.flatnonzero(np.diff(values[order], prepend=-1))
     times = np.empty(len(values), "int64")

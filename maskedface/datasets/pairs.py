@@ -1,4 +1,4 @@
-"""Published verification protocols: files that say which two faces to compare."""
+"""Published verification protocols: lists of face pairs to compare."""
 
 from __future__ import annotations
 
@@ -36,13 +36,14 @@ class PairList:
     """Pairs of faces to compare.
 
     Attributes:
-        index: the faces that occur and exist.
+        index: the faces of the list that exist.
         first, second: int64 arrays, shape (pairs,): rows of `index`.
-        same: bool array, shape (pairs,): whether both show one person, as the file says.
-        folds: int64 array, shape (pairs,), values in [0, 10): the file's own folds, or where it has
-            none the first tenth of the genuine and of the impostor pairs, the second, and so on.
-        missing: tuple of str, the named files that are not there, sorted.
-        lost: int, how many pairs were left out because a file is missing.
+        same: bool array, shape (pairs,): whether both faces show the same person, according to the
+            file.
+        folds: int64 array, shape (pairs,), values in [0, 10): the file's own folds; if it has none,
+            consecutive tenths of the genuine pairs and of the impostor pairs.
+        missing: tuple of str, the listed files that do not exist, sorted.
+        lost: int, the number of pairs left out because a file is missing.
     """
 
     index: FaceIndex
@@ -72,9 +73,10 @@ def read_pairs(
 ) -> PairList:
     """Reads a published list of pairs and finds its faces.
 
-    A file of another ending is taken where the named one is missing (MFR2's are .png, one line of
-    c-RMFRD has no ending at all). What is not found is listed in `missing`, its pairs counted in
-    `lost`: read both before a figure is compared with a published one.
+    If a listed file is missing, a file with the same name and another extension is used (MFR2's are
+    .png, one line of c-RMFRD has no extension at all). Files that are not found are listed in
+    `missing`, and their pairs counted in `lost`: check both before comparing a result with a
+    published one.
 
     >>> from pathlib import Path
     >>> from maskedface import datasets, synthetic
@@ -87,11 +89,12 @@ def read_pairs(
     Args:
         protocol: "lfw": lines `name n1 n2` and `name1 n1 name2 n2` (tabs or spaces), after a first
             line `folds pairs`; files `<name>/<name>_0001.*` or `<name>_0001.*`, all unmasked.
-            "mlfw": the same, all taken as masked, also where a line names the files themselves and
-            ends with 1 or 0. "mfr2": the same lines without the first; who is masked stands in
-            `mfr2_labels.txt`. "rmfvd": lines `path1 path2 label`; `bare.*` is the unmasked face of
-            its folder. "c-rmfrd": a CSV `Input,Target,Label` (GBK, UTF-8) of a masked and an unmasked face.
-        root: the folder the faces lie in; for "c-rmfrd" the one that holds RMFRD's AFDB folders.
+            "mlfw": the same, with all faces counted as masked; a line may also give the two file
+            names followed by 1 or 0. "mfr2": the same lines without the first one;
+            `mfr2_labels.txt` says which faces are masked. "rmfvd": lines `path1 path2 label`;
+            `bare.*` is the unmasked face of its folder. "c-rmfrd": a CSV file
+            `Input,Target,Label` (GBK or UTF-8), each row a masked and an unmasked face.
+        root: the folder of the faces; for "c-rmfrd" the one that contains RMFRD's AFDB folders.
         file: the list; by default the published name in `root`.
         alignment: the faces' alignment, a key of `geometry.ALIGNMENTS`; "" = unknown.
 
@@ -99,7 +102,7 @@ def read_pairs(
         A `PairList`.
 
     Raises:
-        ValueError: if the protocol is unknown, a line is of another shape, or no pair is left.
+        ValueError: if the protocol is unknown, a line has another format, or no pair is left.
         FileNotFoundError: if the list or the folder is missing.
     """
     if protocol not in PAIR_PROTOCOLS:
@@ -114,7 +117,7 @@ def read_pairs(
     kept = [line for line in lines if line.first in path_of and line.second in path_of]
     if not kept:
         raise ValueError(
-            "root must hold the faces of the list. "
+            "root must contain the faces of the list. "
             f"Received: root={os.fspath(root)!r} without {len(missing)} files of {path!r}, "
             f"the first {missing[:1]}"
         )
@@ -130,7 +133,7 @@ def _faces(
     domain_of: Callable[[str], Domain],
     alignment: str,
 ) -> tuple[FaceIndex, dict[str, str], tuple[str, ...]]:
-    """The faces of a list that are there, {name: path} of them, and the names of those that are not."""
+    """The faces of a list that exist, their {name: path}, and the names of those that do not."""
     files = NamedFiles(root)
     found = {name: files.find(name) for name in sorted({*names})}
     path_of = {name: path for name, path in found.items() if path is not None}
@@ -181,7 +184,7 @@ def _crmfrd(path: str) -> Iterator[_Line]:
 
 
 def _person(name: str) -> str:
-    """The folder's name; in flat copies what stands before the photo's number."""
+    """The folder's name; in flat copies the part of the file name before the photo's number."""
     folder, _, file = name.rpartition("/")
     words = itertools.takewhile(lambda part: not part[:1].isdecimal(), file.split("_"))
     return folder.rpartition("/")[2] or "_".join(words) or file
@@ -224,7 +227,8 @@ def read_face_list(
     *,
     alignment: str = "",
 ) -> tuple[FaceIndex, tuple[str, ...]]:
-    """Reads one of c-RMFRD's lists of gallery or probe faces, `<person>/<file>` a line, in GBK or UTF-8.
+    """Reads one of c-RMFRD's lists of gallery or probe faces: a line `<person>/<file>` per face, in
+    GBK or UTF-8.
 
     >>> from pathlib import Path
     >>> from maskedface import datasets, synthetic
@@ -235,17 +239,18 @@ def read_face_list(
     (('person_0000',), ())
 
     Args:
-        file: the list. `AFDB_gallery_no_mask.csv` (unmasked) goes with the probes of `AFDB_probe.csv`
-            (masked), `AFDB_gallery_fianl.csv` (masked) with `AFDB_probe_final.csv` (unmasked).
-        root: the folder that holds RMFRD's two AFDB folders.
-        domain: which of the two the faces lie in.
+        file: the list. The gallery `AFDB_gallery_no_mask.csv` (unmasked) belongs to the probes of
+            `AFDB_probe.csv` (masked), `AFDB_gallery_fianl.csv` (masked) to those of
+            `AFDB_probe_final.csv` (unmasked).
+        root: the folder that contains RMFRD's two AFDB folders.
+        domain: the domain of the faces, "masked" or "unmasked", which selects the AFDB folder.
         alignment: the faces' alignment, a key of `geometry.ALIGNMENTS`; "" = unknown.
 
     Returns:
-        (the faces that exist; the files that are not there, sorted).
+        (the faces that exist; the files that do not exist, sorted).
 
     Raises:
-        ValueError: if none of the faces exists, or the list is in another encoding.
+        ValueError: if none of the faces exists, or the list has another encoding.
         FileNotFoundError: if the list or the folder is missing.
     """
     folder = "AFDB_masked_face_dataset" if domain == "masked" else "AFDB_face_dataset"
@@ -253,7 +258,7 @@ def read_face_list(
     index, _, missing = _faces(names, root, lambda _: domain, alignment)
     if not len(index):
         raise ValueError(
-            f"root must hold faces of the list. Received: root={os.fspath(root)!r} without any of "
-            f"{len(missing)} in {folder!r}"
+            "root must contain faces of the list. "
+            f"Received: root={os.fspath(root)!r} without any of {len(missing)} in {folder!r}"
         )
     return index, tuple(name.removeprefix(f"{folder}/") for name in missing)

@@ -1,4 +1,4 @@
-"""Which images of a person were made from one photograph, where nobody wrote it down."""
+"""Detects which images of a person were made from the same photograph."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def with_photo_groups(
     max_distance: int = MAX_DISTANCE,
     progress: bool = True,
 ) -> FaceIndex:
-    """Fills in the photo of the rows that have none, by near-duplicates within each person.
+    """Fills in missing source photos by near-duplicate detection within each person.
 
-    Two images of a person are of one photo where the perceptual hashes of their upper halves (a
-    mask hides the lower one) differ in few bits, as they are or mirrored; chains of such pairs
-    make one group. Both domains are compared together. What this finds is copies: re-encoded,
-    rescaled, brightened, mirrored, a mask drawn on. A copy that was cropped or shifted by 3 % or
-    more is mostly missed.
+    Two images of a person count as made from the same photo if the perceptual hashes of their upper
+    halves (a mask hides the lower one) differ in few bits, either directly or with one image
+    flipped; chains of such pairs form one group. Both domains are compared together. This finds
+    copies that were re-encoded, rescaled, brightened, flipped, or had a mask drawn on. Most copies
+    that were cropped or shifted by 3 % or more are missed.
 
-    On MLFW, whose manifest names the photos, the default finds 98.4 % of the pairs of one photo, and
-    99.98 % of the pairs it finds are (`tools/measure_photo_groups.py`).
+    On MLFW, whose manifest names the photos, the default has a recall of 98.4 % of the pairs of one
+    photo, and a precision of 99.98 % (`tools/measure_photo_groups.py`).
 
     >>> from maskedface import datasets, synthetic
     >>> drawn = synthetic.draw_people("drawn", people=2, photos=2, size=64)
@@ -49,17 +49,19 @@ def with_photo_groups(
     'AFDB_face_dataset/person_0000/0_0_person_0000_0000.jpg'
 
     Args:
-        index: the rows. Rows that name a photo keep it, and a row near them takes it over (the
-            first such name by alphabet).
-        max_distance: int in [0, 255], bits in which two hashes of one photo may differ.
-        progress: whether a progress bar is drawn, on stderr.
+        index: the rows. Rows with a known photo keep it, and their near-duplicates get the same one
+            (the alphabetically first, if there are several).
+        max_distance: int in [0, 255], the number of bits in which two hashes of one photo may
+            differ.
+        progress: whether to show a progress bar on stderr.
 
     Returns:
         A `FaceIndex` of the same rows, each with a photo. A new group is named after its first
         path, so a group never depends on other people.
 
     Raises:
-        ImageError: if a file does not decode; `audit.audit_images` and `audit.usable` take such rows out.
+        ImageError: if a file cannot be decoded; `audit.audit_images` and `audit.usable` remove such
+            rows.
         OSError: if a file cannot be read.
         ValueError: if `max_distance` is out of range.
     """
@@ -83,13 +85,13 @@ def with_photo_groups(
 
 
 def photo_hashes(image: np.ndarray) -> np.ndarray:
-    """The perceptual hash of an image's upper half, and of its mirror image.
+    """The perceptual hashes of an image's upper half and of its mirror image.
 
     Args:
         image: uint8 array, shape (height, width, 3).
 
     Returns:
-        bool array, shape (2, 255): the hash, the mirror image's hash.
+        bool array, shape (2, 255): the hash of the image, and that of its mirror image.
     """
     # scipy comes with scikit-learn; imported here because it takes a while.
     from scipy.fft import dctn
@@ -109,11 +111,11 @@ def photo_groups(hashes: np.ndarray, max_distance: int = MAX_DISTANCE) -> np.nda
     """Groups one person's images.
 
     Args:
-        hashes: bool array, shape (images, 2, 255), of `photo_hashes`.
+        hashes: bool array, shape (images, 2, 255), from `photo_hashes`.
         max_distance: int in [0, 255].
 
     Returns:
-        int array, shape (images,): equal numbers are one photo.
+        int array, shape (images,): images with equal numbers are of one photo.
     """
     # With bits as -1 and 1, the product of two hashes is bits - 2 * (bits that differ).
     plain, mirrored = (2 * hashes.astype("float32") - 1).transpose(1, 0, 2)
@@ -121,15 +123,16 @@ def photo_groups(hashes: np.ndarray, max_distance: int = MAX_DISTANCE) -> np.nda
 
 
 def linked(rows: np.ndarray, least: float, *others: np.ndarray) -> np.ndarray:
-    """Groups rows by chains of pairs whose product is large.
+    """Groups rows into connected components: rows with a large dot product are connected.
 
     Args:
         rows: float32 array, shape (rows, features).
-        least: float, the product from which on two rows are a pair.
-        others: the rows in other forms; a pair of a row and another one's form counts too.
+        least: float, the minimum dot product of two connected rows.
+        others: alternative forms of the rows; a row is also connected to a row whose alternative
+            form it matches.
 
     Returns:
-        int array, shape (rows,): equal numbers, from 0 on, are one group.
+        int array, shape (rows,): rows with equal numbers, from 0 on, are one group.
     """
     from scipy.sparse import csr_array, vstack
     from scipy.sparse.csgraph import connected_components
@@ -147,7 +150,7 @@ def linked(rows: np.ndarray, least: float, *others: np.ndarray) -> np.ndarray:
 
 
 def _name_photos(faces: Sequence[Face], groups: np.ndarray) -> list[Face]:
-    """One person's rows with the photo of each group on those without one."""
+    """One person's rows, where rows without a photo get that of their group."""
     members = list(zip(groups.tolist(), faces, strict=True))
     names: dict[int, str] = {}
     for group, face in sorted(members, key=lambda m: (not m[1].photo, m[1].photo or m[1].path)):

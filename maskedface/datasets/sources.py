@@ -1,4 +1,4 @@
-"""One function a folder layout; each lists names, opens no file and makes a `FaceIndex`."""
+"""One function per folder layout; each makes a `FaceIndex` of file names, without opening files."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _DOMAINS = frozenset({"masked", "unmasked", "mask", "nomask", "withmask", "witho
 
 
 class Folder(NamedTuple):
-    """What lies in one folder.
+    """The contents of one folder.
 
     Attributes:
-        path: str, relative to the root, `/` between folders; "" is the root itself.
+        path: str, relative to the root, with `/` between folders; "" is the root itself.
         files: list of str, the names of its files, sorted.
-        loops: list of str, the names of links to a folder above, which are not followed.
+        loops: list of str, the names of links to a parent folder, which are not followed.
     """
 
     path: str
@@ -47,7 +47,7 @@ class Folder(NamedTuple):
 
 
 class _Home(NamedTuple):
-    """Whose files a folder holds: the person's own folder, "" for nobody's, and why it is nobody's."""
+    """The person's folder that a folder belongs to ("" = none), and the reason if there is none."""
 
     folder: str
     domain: Domain
@@ -60,11 +60,12 @@ class _Home(NamedTuple):
 
 
 def rmfrd(root: str | os.PathLike[str], *, alignment: str = "") -> FaceIndex:
-    """Lists a copy of RMFRD, the Real-world Masked Face Recognition Dataset, or a set laid out so.
+    """Lists a copy of RMFRD, the Real-world Masked Face Recognition Dataset, or a data set with the
+    same layout.
 
     Both `AFDB_masked_face_dataset/<person>/*` and `AFDB_face_dataset/<person>/*` are found at any
-    depth below `root`, also where a copy holds a folder twice inside itself. The person is the
-    folder below the innermost AFDB folder. The photo of an image is unknown (see
+    depth below `root`, even if a copy contains a folder nested inside itself. The person is the
+    folder below the innermost AFDB folder. The source photo of an image is unknown (see
     `datasets.with_photo_groups`).
 
     >>> from maskedface import datasets, synthetic
@@ -74,17 +75,17 @@ def rmfrd(root: str | os.PathLike[str], *, alignment: str = "") -> FaceIndex:
     (6, ('person_0000', 'person_0001'))
 
     Args:
-        root: the folder that holds the two AFDB folders, or any folder above.
-        alignment: name of the five-point alignment all images are aligned to; "" = unknown, which
-            is true of RMFRD as released.
+        root: the folder that contains the two AFDB folders, or any folder above it.
+        alignment: name of the five-point alignment of all images; "" = unknown, which holds for
+            RMFRD as released.
 
     Returns:
-        A `FaceIndex` of both domains. Every other file, every person's folder without an image and every
-        link that is not followed is in `excluded`, with the reason.
+        A `FaceIndex` of both domains. Every other file, every person's folder without images and
+        every link that is not followed is listed in `excluded`, with the reason.
 
     Raises:
-        FileNotFoundError: if `root` is no folder.
-        ValueError: if neither AFDB folder holds an image; the message says how it is read.
+        FileNotFoundError: if `root` is not a folder.
+        ValueError: if neither AFDB folder contains an image; the message suggests how to read it.
     """
 
     def home(folder: str) -> _Home:
@@ -99,8 +100,8 @@ def rmfrd(root: str | os.PathLike[str], *, alignment: str = "") -> FaceIndex:
     if not len(index):
         check_people(root)
         raise ValueError(
-            "root must hold AFDB_masked_face_dataset/<person>/ or AFDB_face_dataset/<person>/ "
-            f"with images in it. Received: root={os.fspath(root)!r}. A folder a person is read by "
+            "root must contain AFDB_masked_face_dataset/<person>/ or AFDB_face_dataset/<person>/ "
+            f"with images. Received: root={os.fspath(root)!r}. For one folder per person, use "
             "datasets.people_folder (--data FOLDER --domain masked or unmasked)"
         )
     return index
@@ -111,7 +112,7 @@ def people_folder(
 ) -> FaceIndex:
     """Lists a folder of people, `<root>/<person>/**/<image>`, all of one domain.
 
-    Join two with `+` to get both domains:
+    Add two indexes to get both domains:
     `people_folder("unmasked", domain="unmasked") + people_folder("masks", domain="masked")`.
 
     >>> from maskedface import datasets, synthetic
@@ -122,39 +123,41 @@ def people_folder(
     10
 
     Args:
-        root: the folder whose sub-folders are the people.
+        root: the folder with one subfolder per person.
         domain: "masked" or "unmasked".
-        alignment: name of the five-point alignment all images are aligned to; "" = unknown.
+        alignment: name of the five-point alignment of all images; "" = unknown.
 
     Returns:
-        A `FaceIndex`. Images directly in `root` belong to nobody; they, every other file, every person's
-        folder without an image and every link that is not followed are in `excluded`, with the reason.
+        A `FaceIndex`. Images directly in `root` belong to no person; they, every other file, every
+        person's folder without images and every link that is not followed are listed in
+        `excluded`, with the reason.
 
     Raises:
-        FileNotFoundError: if `root` is no folder.
-        ValueError: if no sub-folder holds an image, `domain` is neither, or as `check_people`.
+        FileNotFoundError: if `root` is not a folder.
+        ValueError: if no subfolder contains an image, `domain` is unknown, or as `check_people`.
     """
     folders = list(walk(root))
     check_people(root, folders)
     index = _listed(root, folders, lambda folder: _Home(folder.split("/")[0], domain), alignment)
     if not len(index):
         raise ValueError(
-            "root must hold one folder a person with images in it. "
+            "root must contain one folder per person, with images. "
             f"Received: root={os.fspath(root)!r}"
         )
     return index
 
 
 def check_people(root: str | os.PathLike[str], folders: Iterable[Folder] | None = None) -> None:
-    """Refuses a folder whose sub-folders are no people, but RMFRD's two, a split's parts or the domains.
+    """Rejects a folder whose subfolders are not people but RMFRD's two folders, the parts of a
+    split, or the domains.
 
     Args:
         root: the folder.
-        folders: what `walk(root)` gave, where that is known.
+        folders: the result of `walk(root)`, if already known.
 
     Raises:
-        FileNotFoundError: if `root` is no folder.
-        ValueError: if it is of such a layout; the message says how it is read.
+        FileNotFoundError: if `root` is not a folder.
+        ValueError: if it has such a layout; the message suggests how to read it.
     """
     paths = [
         folder.path
@@ -163,31 +166,30 @@ def check_people(root: str | os.PathLike[str], folders: Iterable[Folder] | None 
     ]
     inner = sorted({at for path in paths if (at := _rmfrd_folder(path))})
     if inner:
-        _refuse(
-            root, inner, "RMFRD's folders", "the whole is read as --data {root} without --domain"
-        )
+        _refuse(root, inner, "RMFRD's folders", "or read both with --data {root} and no --domain")
     top = sorted({path.split("/")[0] for path in paths})
     # One folder of that name with images in it may be a person; with folders in it it is none.
     several = len(top) > 1 or any("/" in path for path in paths)
     names = {name_key(name) for name in top}
     if top and several and names <= _PARTS:
         _refuse(
-            root, top, "a split's parts", "give its --domain too; a manifest's column names parts"
+            root, top, "a split's parts", "with its --domain; to use a split, list it in a manifest"
         )
     if top and several and names <= _DOMAINS:
-        _refuse(root, top, "the domains", "give each its --domain")
+        _refuse(root, top, "the domains", "with its --domain")
 
 
 def _refuse(root: str | os.PathLike[str], folders: list[str], what: str, hint: str) -> None:
     root = os.fspath(root)
     raise ValueError(
-        f"root must hold one folder a person. Received: root={root!r} with {what} {folders[:3]}, who are "
-        f"no people: give one of them, {os.path.join(root, folders[0])!r}; {hint.format(root=root)}"
+        "root must contain one folder per person. "
+        f"Received: root={root!r} with {what} {folders[:3]}. "
+        f"Pass one of them, such as {os.path.join(root, folders[0])!r}; {hint.format(root=root)}"
     )
 
 
 def _rmfrd_folder(path: str) -> str:
-    """The innermost AFDB folder on the path, "" for none."""
+    """The innermost AFDB folder on the path; "" if there is none."""
     parts = path.split("/")
     depths = [depth for depth, part in enumerate(parts, 1) if part.lower() in RMFRD_FOLDERS]
     return "/".join(parts[: depths[-1]]) if depths else ""
@@ -223,7 +225,7 @@ def _listed(
 
 
 def _reason(path: str, home: _Home) -> str:
-    """Why a file is not listed as a person's image; "" where it is."""
+    """The reason why a file is not listed as a person's image; "" if it is."""
     if is_tools(path):
         return "a system's or tool's file"
     if not has_image_name(path):
@@ -232,19 +234,19 @@ def _reason(path: str, home: _Home) -> str:
 
 
 def walk(root: str | os.PathLike[str]) -> Iterator[Folder]:
-    """Lists a folder and all below, in the names' order.
+    """Lists a folder and all folders below it, sorted by name.
 
-    Links to folders are followed, but for those to a folder that they lie in, which would never end.
+    Links to folders are followed, except links to a parent folder, which would never end.
 
     Args:
         root: the folder.
 
     Yields:
-        A `Folder` each.
+        A `Folder` for each.
 
     Raises:
-        FileNotFoundError: if `root` is no folder.
-        OSError: if a folder cannot be listed: its files would be missing without a word.
+        FileNotFoundError: if `root` is not a folder.
+        OSError: if a folder cannot be listed; otherwise its files would be dropped silently.
     """
 
     def surface(error: OSError) -> None:

@@ -1,4 +1,4 @@
-"""Text files and tables as people have them: of a spreadsheet, with a byte order mark, in GBK."""
+"""Reads text files and tables from spreadsheets, with byte order marks or legacy encodings."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _SHOWN = 200  # characters of a header in a message
 
 
 def read_text(path: str | os.PathLike[str], *, legacy: str = "") -> str:
-    """Reads a text file: by its byte order mark (UTF-8, UTF-16, UTF-32), without one as UTF-8.
+    """Reads a text file by its byte order mark (UTF-8, UTF-16, UTF-32), or as UTF-8 without one.
 
     Args:
         path: the file.
-        legacy: str, the encoding of a file that is not UTF-8 and has no mark; "" keeps the bytes that are
-            not UTF-8 by `surrogateescape`, since file names may hold any.
+        legacy: str, the encoding of a file that is not UTF-8 and has no mark; "" keeps bytes that
+            are not UTF-8 with `surrogateescape`, since file names may contain any bytes.
 
     Returns:
-        str, line ends as they are.
+        str, with the line ends of the file.
 
     Raises:
-        ValueError: if the file holds zero bytes without a mark, or does not decode.
+        ValueError: if the file contains zero bytes but no mark, or cannot be decoded.
         OSError: if it cannot be read.
     """
     with open(path, "rb") as file:
@@ -42,7 +42,7 @@ def read_text(path: str | os.PathLike[str], *, legacy: str = "") -> str:
     marked = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "")
     if not marked and b"\0" in data:
         raise ValueError(
-            "a text file must hold no zero bytes; UTF-16 must begin with its byte order mark. "
+            "a text file must not contain zero bytes; UTF-16 must begin with a byte order mark. "
             f"Received: {os.fspath(path)!r}, which begins with {data[:40]!r}: save it as UTF-8"
         )
     encodings = (marked,) if marked else ("utf-8", legacy) if legacy else ("utf-8",)
@@ -65,20 +65,20 @@ def read_lines(path: str | os.PathLike[str], *, legacy: str = "") -> list[str]:
 def read_table(
     path: str | os.PathLike[str], required: Sequence[str], *, legacy: str = ""
 ) -> dict[int, dict[str, str]]:
-    """Reads a table whose cells are parted by commas, semicolons or tabs: by what its header shows.
+    """Reads a table with commas, semicolons or tabs as the delimiter, detected from its header.
 
     Args:
         path: a file as for `read_text`.
-        required: the columns that must be there.
+        required: the required columns.
         legacy: as for `read_text`.
 
     Returns:
-        {row number, the header's is 1: {column: cell}}, without blanks around the columns' names; rows
-        without a filled cell are left out.
+        {row number (the header is row 1): {column: cell}}, with spaces around column names removed;
+        empty rows are skipped.
 
     Raises:
-        ValueError: if a column is missing or occurs twice, or a row has not as many cells as the header;
-            the message shows the header found. And as `read_text`.
+        ValueError: if a column is missing or occurs twice, or a row and the header differ in their
+            number of cells; the message shows the header. Also as `read_text`.
         OSError: if the file cannot be read.
     """
     text, name = read_text(path, legacy=legacy), os.fspath(path)
@@ -103,7 +103,7 @@ def _rows(
     named = [column for column in columns if column]
     if len(named) > len({*named}):
         raise ValueError(
-            f"a table's columns must have a name each. Received: {name!r} with the header {columns}"
+            f"a table's column names must be unique. Received: {name!r} with the header {columns}"
         )
     for number, cells in enumerate(reader, 2):
         if not any(cells):
@@ -117,8 +117,8 @@ def _rows(
 
 
 def not_utf8(cells: Iterable[str]) -> str:
-    """What is wrong with the first cell whose bytes are no UTF-8, and what encodings of spreadsheets would
-    make of it, in words; "" where all are."""
+    """Describes the first cell whose bytes are not UTF-8, decoded in common spreadsheet encodings;
+    "" if all cells are UTF-8."""
     for cell in cells:
         raw = cell.encode(errors="surrogateescape")
         if raw.decode(errors="replace") != cell:

@@ -41,11 +41,11 @@ def as_tf_dataset(
 ) -> tf.data.Dataset:
     """Reads, aligns, shuffles, augments and batches the faces of an index.
 
-    Reading the data set once is one epoch, reading it again the next one: order and augmentation are
-    functions of (seed, epoch, element), so the same arguments give the same batches in the same turn,
-    always. An epoch begins when its first batch is asked for, whether it is read to its end
-    or not. `model.fit(batches, epochs=20, shuffle=False)` needs nothing else, as it is shuffled already; a
-    run that goes on names the epoch it goes on with, here and in `fit` (`initial_epoch`).
+    Each iteration over the data set is one epoch. Order and augmentation are functions of
+    (seed, epoch, element), so equal arguments always give equal batches. An epoch counts as soon as
+    its first batch is requested, even if it is not read to its end. Since the data set is already
+    shuffled, pass it to `model.fit(batches, epochs=20, shuffle=False)`. To resume a run, pass its
+    next epoch as `initial_epoch`, both here and to `fit`.
 
     >>> from maskedface import datasets, synthetic
     >>> train = synthetic.draw_people("drawn", people=2, photos=2, size=32)
@@ -54,44 +54,46 @@ def as_tf_dataset(
     >>> images.shape, labels.shape
     (TensorShape([4, 64, 64, 3]), TensorShape([4]))
 
-    Faces in memory are let go of with the data set.
+    Faces cached in memory are freed together with the data set.
 
     Args:
         index: N rows.
         image_size: int, height and width of the images in pixels.
-        alignment: the alignment the model wants, a key of `geometry.ALIGNMENTS`
-            (`models.alignment_of(backbone)`). A row is warped to it by its landmarks, else by the
-            alignment that it states; else its whole image is resized.
+        alignment: the alignment the model expects, a key of `geometry.ALIGNMENTS`
+            (`models.alignment_of(backbone)`). A row is warped to it by its landmarks if it has any,
+            else by its stated alignment; if neither is known, the whole image is resized.
         batch_size: int >= 1; an epoch's last batch may be smaller.
-        shuffle: short for sampling="shuffled".
-        sampling: "in_order", as the rows stand (the default); "shuffled", each epoch in an order of
-            its own; "balanced", each person equally often (a row that comes up again in an epoch is
-            changed anew); "grouped", each row once, up to four of one person
-            next to each other.
-        augmentation: layers that change the images as graph operations, on all cores
-            (`layers.RandomMask`, `layers.RandomFaceJitter`, `keras.layers.RandomFlip("horizontal")`, any
-            other of Keras' or yours), in this order. What is drawn is a function of (seed, epoch,
-            element); of layers that draw for themselves of (seed, epoch, batch), on one core.
-        with_domains: whether labels have the domain beside them (`with_domain`), for the losses that
-            ask for it; Keras' own accuracy reads them too.
+        shuffle: shorthand for sampling="shuffled".
+        sampling: "in_order", the order of the rows (the default); "shuffled", a new random order in
+            each epoch; "balanced", each person equally often (a row that is repeated within an
+            epoch is augmented differently each time); "grouped", each row once, in runs of up to
+            four of the same person.
+        augmentation: layers that augment the images (`layers.RandomMask`,
+            `layers.RandomFaceJitter`, `keras.layers.RandomFlip("horizontal")`, or any other Keras
+            layer), in this order, as graph operations on all cores. Their random numbers are a
+            function of (seed, epoch, element); layers that draw their own are seeded by (seed,
+            epoch, batch) and run on one core.
+        with_domains: whether labels have a domain column (`with_domain`), for losses that need it;
+            Keras' own accuracy works with them too.
         seed: int >= 0.
-        initial_epoch: int >= 0, the number of the first epoch that is read.
+        initial_epoch: int >= 0, the number of the first epoch.
         classes: the people in label order; by default the index's own.
         cache: "memory" or a folder decodes each file once and keeps it as uint8
-            (`datasets.read_aligned_faces`, whose array may be given itself); None decodes in each epoch and
-            holds only a few batches; "auto" takes the first of memory, a mapped file and None for which the
-            machine has room (`datasets.face_cache`).
-        progress: whether filling the cache draws a progress bar.
+            (`datasets.read_aligned_faces`, whose result can also be passed directly); None decodes
+            again in each epoch and keeps only a few batches in memory; "auto" uses the first of
+            memory, a memory-mapped file and None for which the machine has room
+            (`datasets.face_cache`).
+        progress: whether to show a progress bar while filling the cache.
 
     Returns:
         A data set of one epoch's (images, labels): uint8, shape (batch, image_size, image_size, 3),
         RGB, 0-255; int32, shape (batch,), or with domains (batch, people + 1).
 
     Raises:
-        ValueError: if the index is empty, a number is out of range, a person is in no class, or a
-            given array is not the index's at this size.
-        ImageError: if a file cannot be decoded; without a cache TensorFlow wraps it, when the file
-            is reached, in an error that names the file.
+        ValueError: if the index is empty, a number is out of range, a person is not in `classes`,
+            or an array passed as `cache` does not match the index and image size.
+        ImageError: if a file cannot be decoded. Without a cache, TensorFlow wraps it in an error
+            that names the file, raised when the file is read.
     """
     check_least(image_size=(image_size, 1), batch_size=(batch_size, 1), rows=(len(index), 1))
     check_least(seed=(seed, 0), initial_epoch=(initial_epoch, 0))
@@ -121,10 +123,10 @@ def as_tf_dataset(
 def dataset_of(
     plan: EpochPlan, chips: np.ndarray | StreamedFaces, batch_size: int, initial_epoch: int
 ) -> tf.data.Dataset:
-    """The data set of a plan that is there already, as `as_tf_dataset` makes it.
+    """The data set of an existing plan; see `as_tf_dataset`.
 
     Args:
-        plan: what each epoch shows.
+        plan: the order, augmentation and labels of each epoch.
         chips: uint8 array, shape (rows, size, size, 3), the faces; or `StreamedFaces`.
         batch_size: int >= 1.
         initial_epoch: int >= 0.
@@ -181,11 +183,11 @@ def _dataset(
 
 
 def _numpy_call(function: Callable[[np.ndarray], Any], tensor: tf.Tensor, types: Any) -> Any:
-    """`tf.numpy_function` that lets go of the function with the graph that calls it.
+    """`tf.numpy_function` that frees the function together with the calling graph.
 
-    TensorFlow's own keeps each function, and so all arrays behind it, until the process ends
-    (`script_ops._internal_py_func`). Here it gets a weak reference, and the graph of the caller, which a
-    data set holds, has the strong one.
+    TensorFlow's own keeps each function, and thus all arrays it refers to, until the process ends
+    (`script_ops._internal_py_func`). Here it gets a weak reference; the strong one belongs to the
+    caller's graph, which the data set owns.
     """
     graph = tf.compat.v1.get_default_graph()
     graph._maskedface_functions = (*getattr(graph, "_maskedface_functions", ()), function)
@@ -194,15 +196,15 @@ def _numpy_call(function: Callable[[np.ndarray], Any], tensor: tf.Tensor, types:
     def call(array: np.ndarray) -> Any:
         found = known()
         if found is None:
-            raise RuntimeError("a data set must be there for as long as it is read")
+            raise RuntimeError("a data set must stay alive while it is being read")
         return found(array)
 
     return tf.numpy_function(call, [tensor], types)
 
 
 def _empty(shape: tuple[int, ...]) -> np.ndarray:
-    """An array that TensorFlow takes over as it is; others, at an address not divisible by 64
-    (Eigen's widest alignment), it copies."""
+    """An array that TensorFlow uses without a copy: its address is divisible by 64, Eigen's widest
+    alignment."""
     count = int(np.prod(shape))
     memory = np.empty(count + 63, "uint8")
     start = -memory.ctypes.data % 64

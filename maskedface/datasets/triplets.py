@@ -1,4 +1,4 @@
-"""Triplets of a masked face, an unmasked one of the same person and an unmasked one of another."""
+"""Triplets of a masked face, an unmasked face of the same person and one of another person."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ def draw_triplets(index: FaceIndex, count: int = 1, *, seed: int = 0) -> np.ndar
 
     Args:
         index: faces of both domains.
-        count: int >= 1, triplets of each masked face.
-        seed: int, another seed draws others.
+        count: int >= 1, triplets per masked face.
+        seed: int, the random seed.
 
     Returns:
-        int64 array, shape (triplets, 3), rows of the index: each masked face with an unmasked one of its
-        person, `count` times; an unmasked face of that person, of the same photograph where there is one
-        (as where the mask was drawn on it), else any; an unmasked face of another person. Each as likely;
-        in random order.
+        int64 array, shape (triplets, 3), rows of the index. The anchor is each masked face whose
+        person has an unmasked one, `count` times. The positive is an unmasked face of that person,
+        from the same photograph if there is one (as when the mask was drawn on it). The negative is
+        an unmasked face of another person. All choices are uniform; the triplets are in random
+        order.
 
     Raises:
         ValueError: if `count` is below 1, or no triplet can be drawn.
@@ -48,7 +49,7 @@ def draw_triplets(index: FaceIndex, count: int = 1, *, seed: int = 0) -> np.ndar
             found += [(row, *pair) for pair in zip(positives, negatives, strict=True)]
     if not found:
         raise ValueError(
-            "some masked face must have an unmasked one of its person and one of another. "
+            "at least one masked face must have an unmasked face of its person and one of another. "
             f"Received: {len(index)} faces"
         )
     return np.asarray(rng.permutation(np.array(found)))

@@ -1,6 +1,6 @@
-"""What computes embeddings: Keras, or ONNX Runtime for a file of another program.
+"""Inference engines for embeddings: Keras, OpenVINO and ONNX Runtime.
 
-A name is imported when it is first used, so `engines.OnnxEmbedder` needs no Keras.
+Names are imported lazily, so `engines.OnnxEmbedder` does not load Keras.
 """
 
 import lazy_loader

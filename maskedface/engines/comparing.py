@@ -1,4 +1,4 @@
-"""How far an engine's outputs are from Keras', on real faces."""
+"""Measures how much an engine's outputs deviate from Keras', on real faces."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SMALLEST = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class RealFaces:
-    """Faces as a network gets them, to compare an engine with Keras on, and to calibrate int8.
+    """A network's input faces, to compare an engine with Keras and to calibrate int8.
 
     >>> import numpy as np
     >>> from maskedface import engines
@@ -32,7 +32,7 @@ class RealFaces:
 
     Args:
         images: uint8 array, shape (N, height, width, 3), N >= 1, RGB.
-        people: whom each shows; for int8, which is told by rank-1.
+        people: the person in each image; needed for int8, which is evaluated by rank-1 accuracy.
         calibration: uint8 array, shape (M, height, width, 3): other faces, for int8.
     """
 
@@ -42,8 +42,8 @@ class RealFaces:
 
     @staticmethod
     def of(images: np.ndarray, people: Sequence[str | int]) -> RealFaces:
-        """Chooses of many faces: for the comparison two of each of some people, and of what is left some to
-        calibrate on. The same faces give the same choice.
+        """Selects from many faces: for the comparison two faces of each of some people, and for
+        calibration some of the others. The selection is deterministic.
 
         >>> import numpy as np
         >>> from maskedface import engines
@@ -52,8 +52,9 @@ class RealFaces:
         (96, 32)
 
         Args:
-            images: uint8 array, shape (faces, height, width, 3), also one mapped from a file; at least one.
-            people: whom each shows.
+            images: uint8 array, shape (faces, height, width, 3), possibly memory-mapped; at least
+                one.
+            people: the person in each image.
         """
         compared, rest = choose(people)
         calibration = np.ascontiguousarray(images[rest]) if len(rest) else None
@@ -61,13 +62,14 @@ class RealFaces:
         return RealFaces(np.ascontiguousarray(images[compared]), of_each, calibration)
 
     def check(self, shape: tuple[int, ...]) -> None:
-        """Refuses faces that a network does not take.
+        """Checks that a network accepts the faces.
 
         Args:
             shape: (height, width, 3) of the network.
 
         Raises:
-            ValueError: if there is none, they have another shape or type, or `people` another length.
+            ValueError: if there are none, they have another shape or type, or `people` has another
+                length.
         """
         given = self.images
         fits = given.dtype == np.uint8 and given.ndim == 4 and given.shape[1:] == shape
@@ -78,14 +80,15 @@ class RealFaces:
             )
         if self.people is not None and len(self.people) != len(given):
             raise ValueError(
-                f"people must be one a face. Received: {len(self.people)} for {len(given)} faces"
+                "people must have one entry per face. "
+                f"Received: {len(self.people)} for {len(given)} faces"
             )
 
     def check_people(self) -> None:
-        """Refuses faces that rank-1 cannot be told on.
+        """Checks that rank-1 accuracy can be computed on the faces.
 
         Raises:
-            ValueError: if they do not show two people on two faces each.
+            ValueError: unless at least two people have two faces each.
         """
         people = [] if self.people is None else list(self.people)
         twice = {one for one in people if people.count(one) > 1}
@@ -97,15 +100,15 @@ class RealFaces:
 
 
 def choose(people: Sequence[str | int]) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to compare on and other rows to calibrate on.
+    """Selects rows for the comparison, and other rows for calibration.
 
     Args:
-        people: whom each row shows, at least one.
+        people: the person in each row, at least one.
 
     Returns:
-        Two int arrays of rising rows without a common one: two rows of each of up to 48 people (half of the
-        rows at most), evenly chosen of those who have two, or where nobody has, up to 96 rows; and up to 32
-        of the others.
+        Two disjoint, sorted int arrays. First, two rows of each of up to 48 people (at most half of
+        the rows), evenly spaced among those with two rows, or up to 96 rows if nobody has two.
+        Second, up to 32 of the other rows.
     """
     rows_of: dict[str | int, list[int]] = {}
     for row, person in enumerate(people):
@@ -126,18 +129,18 @@ def _evenly(count: int, most: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Difference:
-    """How far an engine's outputs are from Keras'.
+    """The deviation of an engine's outputs from Keras'.
 
     >>> from maskedface import engines
     >>> engines.Difference(2e-7, 96).facts()
     {'difference': 2e-07, 'compared_on': 96}
 
     Attributes:
-        relative: float, of the face that differs most the length of the difference, as a share of the
-            length of Keras' outputs; infinite where a number is none.
-        faces: int, on how many it was told.
-        rank_one: (Keras', the engine's), floats in [0, 1]: how often the nearest other face is the same
-            person's; None but for int8.
+        relative: float, the maximum over faces of the norm of the difference, relative to the norm
+            of Keras' outputs; infinite if an output is not finite.
+        faces: int, the number of faces compared.
+        rank_one: rank-1 accuracies (Keras', the engine's), floats in [0, 1]: the share of faces
+            whose nearest other face is of the same person; None except for int8.
     """
 
     relative: float
@@ -145,21 +148,22 @@ class Difference:
     rank_one: tuple[float, float] | None = None
 
     def facts(self) -> dict[str, Any]:
-        """As plain values, for run.json."""
+        """The values for run.json."""
         told: dict[str, Any] = {"difference": self.relative, "compared_on": self.faces}
         if self.rank_one is not None:
             told["rank_one"] = {"keras": self.rank_one[0], "engine": self.rank_one[1]}
         return told
 
     def refuse(self, engine: str, precision: Precision, tolerance: float) -> None:
-        """Refuses what differs too much.
+        """Rejects an engine that deviates too much.
 
         Args:
-            engine, precision: what it is of.
-            tolerance: float, the share of rank-1 that may be lost; one face less is never too many.
+            engine, precision: the engine and its precision.
+            tolerance: float, the loss of rank-1 accuracy that is allowed; the loss of a single face
+                is always allowed.
 
         Raises:
-            ValueError: if it does.
+            ValueError: if the deviation is too large.
         """
         limit = TOLERANCES[precision]
         if not self.relative <= limit:
@@ -173,8 +177,8 @@ class Difference:
         lost = round((before - after) * self.faces)
         if lost > max(1, tolerance * self.faces):
             raise ValueError(
-                f"the engine {engine!r} in {precision} must not lose more than {tolerance:g} of rank-1. "
-                f"Received: {after:.3f}, Keras {before:.3f}, on {self.faces} faces"
+                f"the engine {engine!r} in {precision} must lose at most {tolerance:g} of rank-1 "
+                f"accuracy. Received: {after:.3f}, Keras {before:.3f}, on {self.faces} faces"
             )
 
 
@@ -185,14 +189,14 @@ def difference(
     tail: Callable[[np.ndarray], np.ndarray] | None,
     precision: Precision,
 ) -> Difference:
-    """Runs the faces, all at once and the first alone, and compares with Keras.
+    """Runs the engine on all faces and on the first one only, and compares with Keras.
 
     Args:
         run: the engine's function.
-        expected: what Keras makes of the faces.
-        faces: the faces; of int8 with `people`.
-        tail: outputs -> embeddings; None where they are that.
-        precision: the engine's.
+        expected: Keras' outputs for the faces.
+        faces: the faces; for int8 with `people`.
+        tail: outputs -> embeddings; None if the outputs are the embeddings.
+        precision: the engine's precision.
     """
     together, alone = run(faces.images), run(faces.images[:1])
     away = max(_relative(together, expected), _relative(alone, expected[:1]))
@@ -215,7 +219,7 @@ def _relative(found: np.ndarray, expected: np.ndarray) -> float:
 
 
 def _rank_one(embeddings: np.ndarray, people: Sequence[str | int]) -> float:
-    """How often the nearest other face is the same person's."""
+    """The share of faces whose nearest other face is of the same person."""
     unit = normalized(np.asarray(embeddings, "float32"))
     cosines = unit @ unit.T
     np.fill_diagonal(cosines, -np.inf)

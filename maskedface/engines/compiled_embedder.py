@@ -1,4 +1,4 @@
-"""A Keras model that another engine runs, as what embeds faces."""
+"""An embedder that runs a Keras model with another engine."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from maskedface.engines.keras_embedder import KerasEmbedder
 
 
 class CompiledEmbedder(Embedder):
-    """A Keras model that another engine runs.
+    """An embedder that runs a Keras model with another engine.
 
-    It has the fingerprint of the Keras model: its embeddings are compared with Keras' before it is made, so
-    a gallery enrolled by one is searched by the other.
+    It has the fingerprint of the Keras model: its embeddings are compared with Keras' when it is
+    created, so a gallery enrolled with one can be searched with the other.
 
     Args:
         embedder: the model.
-        faces: as for `compile_model`: real ones, in the embedder's alignment.
+        faces: as for `compile_model`: real faces in the embedder's alignment.
         engine, precision, tolerance: as for `compile_model`.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""A Keras model run by another engine: chosen, made, compared with Keras on real faces, and named."""
+"""Compiles a Keras model for another engine and compares it with Keras on real faces."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _TIMED = 16  # images that a way is timed on
 
 @dataclass(frozen=True, eq=False)
 class CompiledModel:
-    """A model as an engine runs it: called with uint8 images, shape (N, height, width, 3), N >= 1, it gives
-    a float32 array, shape (N, ...).
+    """A model compiled for an engine: a function from uint8 images, shape (N, height, width, 3), N
+    >= 1, to a float32 array, shape (N, ...).
 
-    It works in the process that made it: an engine's threads are not in a child forked from that.
+    It only works in the process that created it: a forked child does not have the engine's threads.
 
     >>> import numpy as np
     >>> from maskedface import engines, models
@@ -40,9 +40,9 @@ class CompiledModel:
     Attributes:
         engine: str, a key of `ENGINES`.
         precision: "float32", "bfloat16" or "int8".
-        version: str, the engine's.
-        difference: what was measured against Keras, or None of Keras itself in float32.
-        calibrated_on: int, faces; 0 but for int8.
+        version: str, the engine's version.
+        difference: the deviation from Keras; None for Keras itself in float32.
+        calibrated_on: int, the number of calibration faces; 0 except for int8.
     """
 
     engine: str
@@ -57,17 +57,19 @@ class CompiledModel:
         """Runs the model.
 
         Raises:
-            RuntimeError: in a child of the process that made it.
+            RuntimeError: in a child of the process that created it.
         """
         if os.getpid() != self.process:
             raise RuntimeError(
-                f"an engine must be used in the process that made it, {self.process}: a forked child has "
-                f"not its threads; make it anew there, or spawn. Received: process {os.getpid()}"
+                f"an engine must be used in the process that created it, {self.process}: a forked "
+                "child does not have its threads; create it there, or use spawn. "
+                f"Received: process {os.getpid()}"
             )
         return self.run(images)
 
     def facts(self) -> dict[str, Any]:
-        """What run.json says of it: "engine", "precision", "version", and what was measured."""
+        """The entries for run.json: "engine", "precision", "version", and the measured
+        deviation."""
         said: dict[str, Any] = {
             "engine": self.engine,
             "precision": self.precision,
@@ -79,7 +81,7 @@ class CompiledModel:
 
     def __getstate__(self) -> NoReturn:
         raise TypeError(
-            f"a model compiled by {self.engine} must be made in the process that uses it. "
+            f"a model compiled by {self.engine} must be created in the process that uses it. "
             "Received: an attempt to pickle it"
         )
 
@@ -93,7 +95,7 @@ def compile_model(
     tolerance: float = 0.02,
     tail: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> CompiledModel:
-    """Makes an engine run a model, and compares it with Keras before it is used.
+    """Compiles a model for an engine, and compares it with Keras.
 
     >>> import numpy as np
     >>> from maskedface import engines, models, synthetic
@@ -104,24 +106,26 @@ def compile_model(
     ((4, 64), True)
 
     Args:
-        model: a functional or sequential model, images, RGB, 0-255, of one size -> one array: embeddings
-            or feature maps. It is compared with what Keras makes of it in float32.
-        faces: what to compare on, and for int8 to calibrate on.
-        engine: a key of `ENGINES`: "keras", "openvino" or "onnx"; or "auto", the fastest that is installed
-            and within the tolerance, measured on some of the faces. "auto" makes each of them once, which
-            takes some seconds an engine.
-        precision: "float32", "bfloat16" or "int8"; of "auto" the least exact that it may take.
-        tolerance: float in [0, 1], the share of rank-1 that int8 may lose on the faces; one face less is
-            never too many. What outputs may differ by is `comparing.TOLERANCES`.
-        tail: the model's outputs -> embeddings, where it is the frozen prefix of a network.
+        model: a functional or sequential model, images of one size, RGB, 0-255 -> one array:
+            embeddings or feature maps. It is compared with its own outputs in Keras with float32.
+        faces: the faces for the comparison, and for the calibration of int8.
+        engine: a key of `ENGINES`: "keras", "openvino" or "onnx"; or "auto", the fastest installed
+            one within the tolerance, measured on some of the faces. "auto" compiles the model once
+            for each engine, which takes several seconds per engine.
+        precision: "float32", "bfloat16" or "int8"; for "auto" the lowest precision allowed.
+        tolerance: float in [0, 1], the loss of rank-1 accuracy on the faces that is allowed for
+            int8; the loss of a single face is always allowed. The maximum deviation of outputs is
+            `comparing.TOLERANCES`.
+        tail: the model's outputs -> embeddings, if the model is the frozen part of a network.
 
     Returns:
         A `CompiledModel`.
 
     Raises:
-        ModuleNotFoundError: if the engine is not installed; the message has the pip line.
-        ValueError: if a word is none of these, the processor cannot compute so, the engine cannot run the
-            model, the faces do not do for int8, or outputs differ by more than they may.
+        ModuleNotFoundError: if the engine is not installed; the message has the pip command.
+        ValueError: if an argument is invalid, the processor does not support the precision, the
+            engine cannot run the model, the faces do not suit int8, or the outputs deviate too
+            much.
     """
     check_engine(engine, precision)
     if not 0 <= tolerance <= 1:
@@ -140,7 +144,7 @@ def compile_model(
 
 
 def calibration_key(calibration: np.ndarray | None) -> str:
-    """A hash of the faces that a network in int8 was calibrated with; "" of none."""
+    """A hash of the calibration faces of an int8 network; "" if there are none."""
     if calibration is None:
         return ""
     digest = hashlib.blake2b(str(calibration.shape).encode(), digest_size=16)
@@ -149,10 +153,10 @@ def calibration_key(calibration: np.ndarray | None) -> str:
 
 
 def told(facts: Mapping[str, Any]) -> str:
-    """What is known of a compiled model, in one line for a reader.
+    """A one-line description of a compiled model.
 
     Args:
-        facts: as `CompiledModel.facts` gives them.
+        facts: the result of `CompiledModel.facts`.
     """
     line = f"{facts['engine']}, {facts['precision']}"
     if "difference" in facts:
@@ -164,7 +168,7 @@ def told(facts: Mapping[str, Any]) -> str:
 
 
 class _Wanted:
-    """A model to be run by an engine, and what it is compared with."""
+    """A model to compile for an engine, and the data for the comparison."""
 
     def __init__(
         self,
@@ -178,27 +182,27 @@ class _Wanted:
 
     @property
     def expected(self) -> np.ndarray:
-        """What Keras makes of the faces; computed once."""
+        """Keras' outputs for the faces; computed once."""
         if self._expected is None:
             found = models.predict(self.model, self.faces.images)
             if not np.isfinite(found).all() or not found.any():
                 kind = "not finite" if found.any() else "all 0"
                 raise ValueError(
-                    "the model's outputs must be finite, and not all 0, or no engine can be compared "
-                    f"with Keras. Received: outputs for {len(found)} faces that are {kind}"
+                    "the model's outputs must be finite and not all 0 to be compared with Keras. "
+                    f"Received: outputs for {len(found)} faces that are {kind}"
                 )
             self._expected = found
         return self._expected
 
     def made(self, engine: Engine, precision: Precision) -> Run:
-        """The engine's function of the model."""
+        """The model compiled for the engine, as a function."""
         return engine.compile(self.model, precision, self._calibration(precision))
 
     def checked(self, engine: Engine, precision: Precision, run: Run) -> CompiledModel:
-        """The function as what may be used.
+        """The compiled model, after comparison with Keras.
 
         Raises:
-            ValueError: if it differs too much from Keras.
+            ValueError: if it deviates too much from Keras.
         """
         found = None
         if (engine.name, precision) != ("keras", "float32"):
@@ -220,7 +224,7 @@ class _Wanted:
 
 
 def _fastest(wanted: _Wanted, precision: Precision) -> CompiledModel:
-    """The fastest of the engines that are as exact as wanted, told by `logging`."""
+    """The fastest engine that is precise enough; the choice is logged."""
     log = logging.getLogger("maskedface")
     ways: list[tuple[float, int, Engine, Precision, Run]] = []
     for engine, exactness in _ways(precision):
@@ -236,9 +240,9 @@ def _fastest(wanted: _Wanted, precision: Precision) -> CompiledModel:
         except Exception as error:
             log.warning("engine %s, %s: not used: %s", engine.name, exactness, error)
             continue
-        log.info("engine %s, %s: %.2f ms an image", engine.name, exactness, 1000 * seconds)
+        log.info("engine %s, %s: %.2f ms per image", engine.name, exactness, 1000 * seconds)
         return found
-    raise ValueError("an engine must run the model. Received: none could")
+    raise ValueError("at least one engine must be able to run the model. Received: none")
 
 
 def _ways(precision: Precision) -> Iterator[tuple[Engine, Precision]]:
@@ -249,7 +253,7 @@ def _ways(precision: Precision) -> Iterator[tuple[Engine, Precision]]:
 
 
 def _seconds(run: Run, images: np.ndarray) -> float:
-    """Seconds an image, the shorter of two times after one that is not counted."""
+    """Seconds per image, the minimum of two measurements after a warmup."""
     images = np.resize(images, (_TIMED, *images.shape[1:]))
     times = []
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""Faces in, embeddings out, whatever computes them."""
+"""The interface of embedders: faces -> embeddings."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from maskedface.evaluation.scoring import normalized
 
 
 class Embedder(abc.ABC):
-    """A network that embeds faces, and what must be known of it.
+    """A network that embeds faces, with the properties of its input and output.
 
-    A class of your own has an `embed`; then galleries, evaluation and every command's library call take it.
+    A custom subclass needs an `embed` method; it can then be used with galleries, evaluation and
+    the library functions behind all commands.
 
     Args:
         size: int >= 1, height and width of the faces in pixels.
-        alignment: what the faces are aligned to, a key of `geometry.ALIGNMENTS`.
-        features: int >= 1, numbers an embedding.
-        fingerprint: str, a short name of all that decides an embedding: two embedders with the same
-            one give comparable embeddings.
+        alignment: the alignment of the faces, a key of `geometry.ALIGNMENTS`.
+        features: int >= 1, the length of an embedding.
+        fingerprint: str, a hash of everything that determines an embedding: embedders with the same
+            fingerprint give comparable embeddings.
 
     Raises:
-        ValueError: if no alignment has that name, or `size` or `features` is below 1.
+        ValueError: if the alignment is unknown, or `size` or `features` is below 1.
 
     >>> import numpy as np
     >>> from maskedface import engines
@@ -38,7 +39,7 @@ class Embedder(abc.ABC):
     """
 
     engine: ClassVar[str] = "custom"
-    """What computes: "keras", "onnx", ..."""
+    """The engine: "keras", "onnx", ..."""
 
     def __init__(self, *, size: int, alignment: str, features: int, fingerprint: str) -> None:
         geometry.alignment_points(alignment, 1, 1)  # refuses an unknown one
@@ -51,7 +52,7 @@ class Embedder(abc.ABC):
 
     @abc.abstractmethod
     def embed(self, faces: np.ndarray) -> np.ndarray:
-        """Embeds faces that were checked.
+        """Embeds faces that have been validated.
 
         Args:
             faces: uint8 array, shape (faces, size, size, 3), RGB, 0-255, at least one face.
@@ -70,7 +71,7 @@ class Embedder(abc.ABC):
             float32 array, shape (faces, features).
 
         Raises:
-            ValueError: if the faces have another shape or type, or there is none.
+            ValueError: if the faces have another shape or type, or there are none.
         """
         shape = (self.size, self.size, 3)
         if faces.dtype != np.uint8 or faces.ndim != 4 or faces.shape[1:] != shape or not len(faces):
@@ -81,16 +82,16 @@ class Embedder(abc.ABC):
         return self.embed(faces)
 
     def with_flip(self) -> Embedder:
-        """This embedder with flip augmentation at test time: the unit embeddings of each face and of the
-        face flipped left to right are added, which takes twice the time.
+        """This embedder with flip test-time augmentation: the unit embeddings of each face and of
+        its mirror image are added, which takes twice as long.
 
         Returns:
-            An `Embedder` of as many features, whose embeddings have length 1.
+            An `Embedder` with the same number of features, whose embeddings have unit length.
         """
         return _Flipped(self)
 
     def facts(self) -> dict[str, Any]:
-        """What a reader should know of it, as plain values: "engine", "alignment", "size", "features"."""
+        """A description as plain values: "engine", "alignment", "size", "features"."""
         return {
             "engine": self.engine,
             "alignment": self.alignment,

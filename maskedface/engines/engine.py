@@ -1,4 +1,4 @@
-"""What runs a network that does not learn: one class an engine, and the table of their names."""
+"""The interface of inference engines, and helpers to implement them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 
 class Engine(abc.ABC):
-    """A program that runs Keras models. One of your own is a class with a name, its precisions and
-    `compile`; once in `ENGINES`, recipes and embedders know it by its name.
+    """An inference engine for Keras models. A custom engine is a class with a name, its precisions
+    and `compile`; once it is added to `ENGINES`, recipes and embedders can use it by its name.
 
     >>> from maskedface import engines, models
     >>> class Plain(engines.Engine):
@@ -39,20 +39,20 @@ class Engine(abc.ABC):
     """
 
     name: ClassVar[str]
-    """By which recipes and commands name it."""
+    """The name used in recipes and commands."""
     precisions: ClassVar[tuple[Precision, ...]]
-    """What it can compute in."""
+    """The supported precisions."""
 
     def version(self) -> str:
-        """The version of the program, of which outputs and kept features depend.
+        """The version of the engine, on which outputs and cached features depend.
 
         Raises:
-            ModuleNotFoundError: if it is not installed; the message has the pip line.
+            ModuleNotFoundError: if it is not installed; the message has the pip command.
         """
         return ""
 
     def why_not(self, precision: Precision) -> str:
-        """Why this machine should not compute in a precision; "" where it can.
+        """The reason why this machine does not support a precision; "" if it does.
 
         Args:
             precision: one of `precisions`.
@@ -63,36 +63,36 @@ class Engine(abc.ABC):
     def compile(
         self, model: keras.Model, precision: Precision, calibration: np.ndarray | None
     ) -> Run:
-        """Makes a function of a model.
+        """Compiles a model to a function.
 
         Args:
             model: images, RGB, 0-255, shape (N, height, width, 3) -> one array, in float32.
             precision: one of `precisions`.
-            calibration: for int8, uint8 array, shape (M, height, width, 3): faces whose activations say
-                how far each tensor's values reach; else None.
+            calibration: for int8, uint8 array, shape (M, height, width, 3): faces whose activations
+                determine each tensor's range; else None.
 
         Returns:
-            A function: uint8 images, any number of them -> float32 array. What takes long may be left to
-            its first call (`Later`): Keras computes what it is compared with before.
+            A function: any number of uint8 images -> float32 array. Slow steps may be deferred to
+            its first call (`Later`), during which Keras computes the reference outputs.
 
         Raises:
             ModuleNotFoundError: as `version`.
-            ValueError: if the program cannot run the model.
+            ValueError: if the engine cannot run the model.
         """
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """The number of cores available to this process."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 class Scratch:
-    """A folder for files on the way, which goes with this object or at the end of a `with`.
+    """A temporary folder, deleted with this object or at the end of a `with` block.
 
     Attributes:
-        path: str, where it is.
+        path: str, the folder's path.
     """
 
     def __init__(self) -> None:
@@ -108,10 +108,10 @@ class Scratch:
 
 
 class Later:
-    """A function that is made when it is first called, by one thread while others wait.
+    """A function that is created on its first call, by one thread while others wait.
 
     Args:
-        make: makes it.
+        make: a function that creates it.
     """
 
     def __init__(self, make: Callable[[], Run]) -> None:
@@ -128,10 +128,10 @@ class Later:
 
 
 def in_batches(run: Run, images: np.ndarray) -> np.ndarray:
-    """Runs images `BATCH` at a time.
+    """Processes images in batches of `BATCH`.
 
     Args:
-        run: a function of a batch; what it gives is copied.
+        run: a function of a batch, whose result is copied.
         images: uint8 array, shape (N, height, width, 3), N >= 1.
 
     Returns:
@@ -145,5 +145,5 @@ def in_batches(run: Run, images: np.ndarray) -> np.ndarray:
             found = np.empty((len(images), *made.shape[1:]), "float32")
         found[start : start + len(batch)] = made
     if found is None:
-        raise ValueError(f"images must have rows. Received: {len(images)} rows")
+        raise ValueError(f"images must not be empty. Received: {len(images)} rows")
     return found

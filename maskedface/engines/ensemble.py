@@ -1,4 +1,4 @@
-"""Several networks as one: their scores are fused."""
+"""An ensemble of networks with score fusion."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _WIDE = "wide"
 
 
 class Ensemble(Embedder):
-    """Several embedders whose scores are fused: a cosine of two of its embeddings is the weighted mean of
-    the members' cosines.
+    """Several embedders with score fusion: the cosine of two of its embeddings is the weighted mean
+    of the members' cosines.
 
-    A gallery, evaluation and every command take it as they take one network. Members may differ in
-    engine, alignment and size: then a face is warped to the alignment "wide", in the largest of their
-    scales, and from there to each member's. `evaluation.fusion_weights` chooses the weights on training
-    people.
+    It can be used in place of a single network in galleries, evaluation and all commands. Members
+    may differ in engine, alignment and size: a face is then warped to the alignment "wide", at the
+    largest of their scales, and from there to each member's. `evaluation.fusion_weights` determines
+    the weights on training people.
 
     Args:
-        members: at least two embedders: other networks, or one network's views of the whole and of the
-            upper face (`models.upper_view`).
-        weights: float > 0 for each member, scaled to a sum of 1; by default all alike.
+        members: at least two embedders: different networks, or views of the whole and of the upper
+            face by one network (`models.upper_view`).
+        weights: float > 0 for each member, scaled to a sum of 1; equal by default.
 
     Attributes:
-        weights: float64 array, shape (members,), of sum 1.
+        weights: float64 array, shape (members,), with a sum of 1.
 
     Raises:
         ValueError: if there are fewer than two members, or a weight is missing or not above 0.
@@ -97,7 +97,7 @@ def _above_0(weights: np.ndarray) -> bool:
 
 
 def _wide_size(members: Sequence[Embedder]) -> int:
-    """The size of a wide face of which no member's would be an enlargement."""
+    """The smallest size of a wide face that no member needs to upsample."""
 
     def eyes(alignment: str, size: int) -> float:
         left, right = geometry.alignment_points(alignment, size, size)[:2]

@@ -1,4 +1,4 @@
-"""What a network of another program takes its faces as, and the file beside it that remembers this."""
+"""The input format of a network of another program, and the sidecar file that stores it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ InputRange = tuple[float, ...] | Literal["standardized"]
 
 @dataclass(frozen=True)
 class FaceInput:
-    """What a network's faces are to be.
+    """The format of a network's input faces.
 
     Attributes:
-        alignment: what they are aligned to, a key of `geometry.ALIGNMENTS`.
-        input_range: (what 0 becomes, what 255 becomes), two floats; or six, what 0 becomes in red, green
-            and blue, then what 255 becomes, where colors have means of their own; or "standardized", each
-            image less its mean and divided by its standard deviation (FaceNet's `prewhiten`).
-        channels: "RGB" or "BGR", the order of the colors.
+        alignment: their alignment, a key of `geometry.ALIGNMENTS`.
+        input_range: the values of 0 and 255 after scaling, two floats; or six, the values of 0 in
+            red, green and blue, then those of 255, for networks with per-channel means; or
+            "standardized": the mean of each image is subtracted, then it is divided by its standard
+            deviation (FaceNet's `prewhiten`).
+        channels: "RGB" or "BGR", the channel order.
         size: int, height and width in pixels.
     """
 
@@ -45,12 +46,13 @@ class FaceInput:
             )
         if self.input_range != STANDARDIZED and not _is_range(self.input_range):
             raise ValueError(
-                "input_range must be two finite numbers, what 0 and 255 become, or six, of red, green and "
-                f"blue, which differ; or {STANDARDIZED!r}. Received: input_range={self.input_range!r}"
+                "input_range must be two different finite numbers, the values of 0 and 255 after "
+                f"scaling, or six, for red, green and blue; or {STANDARDIZED!r}. "
+                f"Received: input_range={self.input_range!r}"
             )
 
     def apply(self, faces: np.ndarray) -> np.ndarray:
-        """uint8 faces, shape (faces, height, width, 3), RGB -> what the network takes, float32."""
+        """uint8 faces, shape (faces, height, width, 3), RGB -> the network's float32 input."""
         values = faces.astype("float32")
         if isinstance(self.input_range, str):
             axes = (1, 2, 3)
@@ -63,7 +65,7 @@ class FaceInput:
         return changed[..., ::-1] if self.channels == "BGR" else changed
 
     def words(self) -> str:
-        """In one line, for a reader."""
+        """A one-line description."""
         values = self.input_range
         shown = values if isinstance(values, str) else _shown(values)
         return (
@@ -87,14 +89,14 @@ def _shown(values: tuple[float, ...]) -> str:
 
 
 def read_words(path: str, metadata: Mapping[str, str]) -> dict[str, Any]:
-    """What is remembered of a file: by the `.json` beside it, else by what lies inside it.
+    """The stored input format of a file: from the `.json` file next to it, else from its metadata.
 
     Args:
         path: the network's file.
-        metadata: what lies inside it: {"maskedface": JSON} of a file that `exporting.export` wrote.
+        metadata: the file's metadata: {"maskedface": JSON} in files written by `exporting.export`.
 
     Returns:
-        Arguments of `FaceInput`, any of them, and "sha256"; {} where nothing is known.
+        Some or all arguments of `FaceInput`, and "sha256"; {} if nothing is known.
 
     Raises:
         ValueError: if the `.json` cannot be read.
@@ -107,8 +109,8 @@ def read_words(path: str, metadata: Mapping[str, str]) -> dict[str, Any]:
             return _told(json.load(file))
     except (ValueError, AttributeError) as error:
         raise ValueError(
-            f"the file beside a network must be JSON that says what it takes; delete it to say it anew. "
-            f"Received: {beside!r} ({error})"
+            "the file next to a network must be JSON with its input format; delete it to specify "
+            f"the format again. Received: {beside!r} ({error})"
         ) from error
 
 
@@ -125,5 +127,5 @@ def _told(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_remember(given: FaceInput, sha256: str) -> dict[str, Any]:
-    """What the `.json` beside a file says of it."""
+    """The contents of the `.json` file next to a network."""
     return {**asdict(given), "sha256": sha256}

@@ -1,4 +1,4 @@
-"""A Keras model as what embeds faces, and a name for what makes its embeddings comparable."""
+"""An embedder for Keras models, and the fingerprint that makes embeddings comparable."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class KerasEmbedder(Embedder):
     """A Keras model that embeds faces.
 
     Args:
-        model: images -> embeddings, or a classifier of this library, whose head is taken off.
-        alignment: what its images are aligned to, a key of `geometry.ALIGNMENTS`; by default what the
-            model states (`models.alignment_of`).
+        model: images -> embeddings, or a classifier of this library, whose head is removed.
+        alignment: the alignment of its images, a key of `geometry.ALIGNMENTS`; by default that
+            stated by the model (`models.alignment_of`).
 
     Attributes:
-        model: images -> embeddings; it shares the layers of the model given.
+        model: images -> embeddings; it shares the layers of the given model.
 
     Raises:
-        ValueError: if the model takes no square RGB images of one size, gives no vectors, or states no
-            alignment and none is given.
+        ValueError: if the model's input is not square RGB images of one size, its output is not a
+            vector, or its alignment is neither stated nor given.
 
     >>> import numpy as np
     >>> from maskedface import engines, models
@@ -65,17 +65,17 @@ class KerasEmbedder(Embedder):
 
 
 def embedder_of(model: keras.Model) -> keras.Model:
-    """Takes a classifier's head off.
+    """Removes a classifier's head.
 
     Args:
         model: images -> logits, with a head of this library, or images -> embeddings.
 
     Returns:
-        A model that shares its layers, with the backbone's name: images -> embeddings, shape
+        A model with the backbone's name that shares its layers: images -> embeddings, shape
         (batch, features).
 
     Raises:
-        ValueError: if the model takes no square RGB images or gives no vectors.
+        ValueError: if the model's input is not square RGB images, or its output is not a vector.
     """
     shape, found = model.input_shape, models.embedder(model)
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[1] != shape[2] or shape[3] != 3:
@@ -88,18 +88,18 @@ def embedder_of(model: keras.Model) -> keras.Model:
         or len(found.output_shape) != 2
     ):
         raise ValueError(
-            "model must give one vector an image. Received: "
+            "model must output one vector per image. Received: "
             f"input shape {shape}, embeddings {found.output_shape}"
         )
     return found
 
 
 def fingerprint(embedder: keras.Model, alignment: str) -> str:
-    """A short name of all that decides an embedding: layers, their settings, weights, alignment.
+    """A hash of everything that determines an embedding: layers, their config, weights, alignment.
 
-    Names of layers do not count, nor the layer that states the alignment, nor settings that are None
-    or False, so that building the same network twice, or reading it with a later Keras that knows more
-    settings, gives the same.
+    Layer names, the layer that states the alignment, and options that are None or False are
+    ignored, so the fingerprint does not change if the same network is built again or loaded with a
+    newer version of Keras with more options.
 
     Args:
         embedder: images -> embeddings.
@@ -133,14 +133,14 @@ _UNSEEN = ("module", "registered_name", "build_config", "shared_object_id", "tra
 
 
 def _plain(value: Any, names: dict[str, str], given: dict[Any, Any]) -> Any:
-    """Settings without what does not count, layers by numbers, and with each `FaceAlignment` left out,
-    whose readers read what it was given: a network has the fingerprint that it had before it stated its
+    """A normalized config: ignored options are removed, layers are numbered, and each
+    `FaceAlignment` is bypassed, so that a network has the same fingerprint as before it stated its
     alignment.
 
     Args:
-        value: a part of a model's settings.
-        names: {a layer's name: what stands for it}.
-        given: {(an alignment's name, call): the tensor given} of the model that the part is of.
+        value: a part of a model's config.
+        names: {layer name: its replacement}.
+        given: {(name of an alignment layer, call): its input tensor} of the model.
     """
     if isinstance(value, list | tuple):
         return [_plain(part, names, given) for part in value]

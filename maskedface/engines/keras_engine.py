@@ -1,4 +1,4 @@
-"""Keras as an engine: what all others are compared with."""
+"""Keras as an engine, the reference for all others."""
 
 from __future__ import annotations
 

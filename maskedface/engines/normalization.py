@@ -1,4 +1,4 @@
-"""Whether a network gets its faces as it was trained on them, seen in its likenesses."""
+"""Checks a network's input scaling by how well its embeddings separate faces."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ _CLEARLY = 1.5
 
 @dataclass(frozen=True)
 class Likenesses:
-    """How a network that gets faces in one way tells them apart.
+    """How well a network separates faces with a given input format.
 
     Attributes:
-        face_input: the way.
-        same: float in [-1, 1], the mean cosine of a face to itself under small changes.
-        different: float in [-1, 1], the mean cosine of different faces.
-        separation: float, their distance in standard deviations of the two kinds' cosines.
+        face_input: the input format.
+        same: float in [-1, 1], the mean cosine between a face and slightly perturbed versions of
+            it.
+        different: float in [-1, 1], the mean cosine between different faces.
+        separation: float, their difference in standard deviations of the two groups of cosines.
     """
 
     face_input: FaceInput
@@ -37,12 +38,12 @@ class Likenesses:
 
 @dataclass(frozen=True)
 class NormalizationCheck:
-    """What `check_normalization` found.
+    """The result of `check_normalization`.
 
     Attributes:
-        stated: `Likenesses` with the words that were said.
-        best: `Likenesses` in the range that tells the faces apart best; `stated` where no other does
-            clearly better.
+        stated: `Likenesses` with the stated input format.
+        best: `Likenesses` in the range with the best separation; `stated` unless another is clearly
+            better.
 
     >>> from maskedface import engines
     >>> engines.NormalizationCheck(stated="as said", best="as said").seems_right
@@ -54,17 +55,18 @@ class NormalizationCheck:
 
     @property
     def seems_right(self) -> bool:
-        """Whether no other range does clearly better."""
+        """Whether no other range is clearly better."""
         return self.best == self.stated
 
 
 def check_normalization(embedder: OnnxEmbedder, faces: np.ndarray) -> NormalizationCheck:
-    """Compares what a network makes of faces in the range said and in others that are in use.
+    """Compares a network's embeddings with the stated input range and with other common ranges.
 
-    A network that gets other values than it was trained on finds all faces alike, or a face unlike
-    itself when it is a little brighter, blurred or moved. What it shrugs off is not seen: dlib's network
-    separates faces by 4.66 as trained and by 4.63 with red and blue exchanged, by 4.43 in -1 to 1 in
-    place of its own -0.48 to 0.52, but by 2.19 in 0 to 255 (24 unmasked faces of MLFW).
+    With a different range than in training, a network's embeddings of different faces become
+    similar, or they are no longer robust to small changes of brightness, blur or position. Errors
+    to which the network is insensitive are not detected: the separation of dlib's network is 4.66
+    with its own format, 4.63 with red and blue swapped, 4.43 with a range of -1 to 1 instead of its
+    own -0.48 to 0.52, but 2.19 with 0 to 255 (24 unmasked faces of MLFW).
 
     >>> import keras
     >>> from maskedface import engines, exporting, models, synthetic
@@ -77,8 +79,8 @@ def check_normalization(embedder: OnnxEmbedder, faces: np.ndarray) -> Normalizat
 
     Args:
         embedder: the network.
-        faces: uint8 array, shape (faces, size, size, 3), at least three different people's faces, one
-            each, as for a call of the embedder.
+        faces: uint8 array, shape (faces, size, size, 3), one face each of at least three people, as
+            for a call of the embedder.
 
     Returns:
         A `NormalizationCheck`.
@@ -87,7 +89,7 @@ def check_normalization(embedder: OnnxEmbedder, faces: np.ndarray) -> Normalizat
         ValueError: if there are fewer than three faces.
     """
     if len(faces) < 3:
-        raise ValueError(f"faces must be of at least 3 people. Received: {len(faces)} faces")
+        raise ValueError(f"faces must show at least 3 people. Received: {len(faces)} faces")
     given = embedder.face_input
     ways = [replace(given, input_range=values) for values in _RANGES]
     changed = [change(faces) for change in (np.asarray, _brighter, _blurred, _moved)]

@@ -1,4 +1,4 @@
-"""A face network in an ONNX file, of whatever program, run by ONNX Runtime as it is."""
+"""Runs a face network of any origin in an ONNX file with ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -31,28 +31,29 @@ _WORDS = {
 
 
 class OnnxEmbedder(Embedder):
-    """A network of another program: images -> one vector each, in an ONNX file.
+    """A network of another program in an ONNX file: images -> one vector each.
 
-    What the file itself says is taken from it: height and width, whether channels come first, one image a
-    call or any number. What it cannot say must be said once: alignment, range and order of the colors. It
-    is kept in `FILE.json` beside the file (`FILE.onnx.json`), with the file's SHA-256. A file that
-    `exporting.export` wrote says everything.
+    Height and width, the position of the channel axis, and whether the batch size is fixed to 1 are
+    read from the file. Alignment, input range and channel order, which ONNX does not describe, must
+    be given once. They are stored in `FILE.json` next to the file (`FILE.onnx.json`), with the
+    file's SHA-256. Files written by `exporting.export` contain all of this.
 
     Args:
         path: the `.onnx` file.
-        alignment: what its faces are aligned to, a key of `geometry.ALIGNMENTS`.
-        input_range: (what 0 becomes, what 255 becomes): (-1, 1) for insightface's and AdaFace's networks.
-            Six numbers where colors have means of their own: what 0 becomes in red, green and blue, then
-            what 255 becomes. "standardized" for FaceNet's `prewhiten`.
-        channels: "RGB" or "BGR" (AdaFace's).
-        size: int, height and width of the faces in pixels, where the file takes any.
-        output: str, the name of the output to take, where several are vectors.
+        alignment: the alignment of its faces, a key of `geometry.ALIGNMENTS`.
+        input_range: the values of 0 and 255 after scaling: (-1, 1) for the networks of insightface
+            and AdaFace. Six numbers for per-channel means: the values of 0 in red, green and blue,
+            then those of 255. "standardized" for FaceNet's `prewhiten`.
+        channels: "RGB" or "BGR" (AdaFace).
+        size: int, height and width of the faces in pixels, if the file accepts any size.
+        output: str, the name of the output to use, if several are vectors.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ModuleNotFoundError: if ONNX Runtime is not installed; the message has the pip line.
-        ValueError: if it is no ONNX file, takes something else than one batch of square color images or
-            gives no vectors, a word is missing, or another than the file beside it remembers.
+        ModuleNotFoundError: if ONNX Runtime is not installed; the message has the pip command.
+        ValueError: if it is not an ONNX file, its input is not a single batch of square color
+            images, it outputs no vector, an argument is missing, or one contradicts the stored
+            format.
 
     >>> import keras
     >>> from maskedface import engines, exporting, models, synthetic
@@ -105,9 +106,10 @@ class OnnxEmbedder(Embedder):
         )
 
     def remember(self) -> None:
-        """Writes `FILE.json` beside the file, so that the words need not be said again.
+        """Writes `FILE.json` next to the file, so that the input format need not be given again.
 
-        Where it cannot be written, that is logged (`logging.getLogger("maskedface")`), and no error.
+        If it cannot be written, this is logged (`logging.getLogger("maskedface")`) without an
+        error.
         """
         beside = f"{self.path}.json"
         if os.path.exists(beside):
@@ -116,7 +118,7 @@ class OnnxEmbedder(Embedder):
             write_json(beside, to_remember(self.face_input, self.sha256))
         except OSError as error:
             logging.getLogger("maskedface").warning(
-                "%s could not be written (%s): say the words again next time",
+                "%s could not be written (%s): the input format must be given again next time",
                 beside,
                 error.strerror,
             )
@@ -125,11 +127,11 @@ class OnnxEmbedder(Embedder):
         return self.embed_as(faces, self.face_input)
 
     def embed_as(self, faces: np.ndarray, face_input: FaceInput) -> np.ndarray:
-        """Embeds faces as if the network took them otherwise than was said.
+        """Embeds faces with another input format.
 
         Args:
             faces: as for a call.
-            face_input: what it would take, of the same size.
+            face_input: the input format, with the same size.
 
         Returns:
             float32 array, shape (faces, features).
@@ -171,7 +173,7 @@ class OnnxEmbedder(Embedder):
             return int(self._run(self.face_input.apply(face)).shape[1])
         except Exception as error:  # ONNX Runtime has its own
             raise ValueError(
-                f"an ONNX network must take faces of {self.face_input.size} px. "
+                f"an ONNX network must accept faces of {self.face_input.size} px. "
                 f"Received: {self.path!r}: {error}"
             ) from error
 
@@ -183,7 +185,7 @@ class OnnxEmbedder(Embedder):
 
 
 class _ImageShape(NamedTuple):
-    """How a file takes its images."""
+    """The shape of a file's image input."""
 
     name: str
     type: str
@@ -196,7 +198,7 @@ def _image_shape(path: str, session: Any) -> _ImageShape:
     inputs = session.get_inputs()
     shown = [f"{one.name}: {one.type} {one.shape}" for one in inputs]
     wrong = (
-        f"an ONNX network must take one batch of square color images. Received: {path!r}: {shown}"
+        f"an ONNX network must have one input of square color images. Received: {path!r}: {shown}"
     )
     if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type not in _TYPES:
         raise ValueError(wrong)
@@ -220,7 +222,7 @@ def _output_name(path: str, session: Any, wanted: str | None) -> str:
         return str(vectors[0])
     if wanted is None or wanted not in names:
         raise ValueError(
-            "output must be given where not exactly one of a network's outputs is a vector. "
+            "output must be given unless exactly one of a network's outputs is a vector. "
             f"Received: output={wanted!r}, {path!r} with outputs "
             f"{[f'{one.name} {one.shape}' for one in outputs]}"
         )
@@ -241,8 +243,8 @@ def _face_input(
     remembered = read_words(path, metadata)
     if remembered.pop("sha256", sha256) != sha256:
         raise ValueError(
-            f"{path}.json must be of this very file; delete it, or say the words of the new one in it. "
-            "Received: it has the SHA-256 of another"
+            f"{path}.json must belong to this file; delete it, or update it for the new file. "
+            "Received: the SHA-256 of another file"
         )
     for told, source in ((remembered, f"{path}.json"), ({"size": size}, "the file itself")):
         for name, value in told.items():
@@ -250,13 +252,14 @@ def _face_input(
                 continue
             if given.get(name) not in (None, value):
                 raise ValueError(
-                    f"{name} must be {value!r}, as {source} says. Received: {name}={given[name]!r}"
+                    f"{name} must be {value!r}, as stated by {source}. "
+                    f"Received: {name}={given[name]!r}"
                 )
             given[name] = value
     missing = [_WORDS[name] for name, value in given.items() if value is None]
     if missing:
         raise ValueError(
-            "what an ONNX file of another program takes must be said once, as the file does not: "
-            f"{'; '.join(missing)}. Received: {path!r} without"
+            "the input format of another program's ONNX file must be given once: "
+            f"{'; '.join(missing)}. Received: {path!r} without them"
         )
     return FaceInput(**given)

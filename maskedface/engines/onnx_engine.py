@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class OnnxEngine(Engine):
-    """ONNX Runtime on the processor, in float32 or int8: it computes bfloat16 on no processor.
+    """ONNX Runtime on the CPU, in float32 or int8; it does not support bfloat16 on CPUs.
 
     >>> from maskedface import engines
     >>> engines.OnnxEngine().precisions
@@ -61,13 +61,13 @@ def _write(model: keras.Model, path: str) -> None:
         write_graph(model, path)
     except Exception as error:  # each layer that cannot be converted fails in its own way
         raise ValueError(
-            "a model must be of layers that ONNX has. "
+            "a model must consist of layers that ONNX supports. "
             f"Received: {model.name!r}: {type(error).__name__}: {str(error)[:300]}"
         ) from error
 
 
 def _run(path: str) -> Run:
-    """The file as a function."""
+    """The file's network as a function."""
     session = open_session(path, spin=False)
     name = session.get_inputs()[0].name
 

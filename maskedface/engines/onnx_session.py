@@ -1,4 +1,4 @@
-"""An ONNX file opened by ONNX Runtime."""
+"""Opens an ONNX file with ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from maskedface.extras import from_extra
 
 
 def open_session(path: str, *, spin: bool = True) -> Any:
-    """Opens an ONNX file on the processor's cores.
+    """Opens an ONNX file for inference on the CPU.
 
     Args:
         path: the file.
-        spin: whether its threads wait for work with their cores busy, which is faster where nobody else
-            wants them.
+        spin: whether idle threads busy-wait, which is faster if no other program needs the cores.
 
     Returns:
         An `onnxruntime.InferenceSession`.
 
     Raises:
-        ModuleNotFoundError: if ONNX Runtime is not installed; the message has the pip line.
-        ValueError: if it is no ONNX file, or one that ONNX Runtime cannot run.
+        ModuleNotFoundError: if ONNX Runtime is not installed; the message has the pip command.
+        ValueError: if it is not an ONNX file, or ONNX Runtime cannot run it.
     """
     with from_extra("onnx", "onnxruntime"):
         import onnxruntime

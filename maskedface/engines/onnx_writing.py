@@ -1,4 +1,4 @@
-"""A Keras model as an ONNX file."""
+"""Converts a Keras model to an ONNX file."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from maskedface.extras import from_extra
 
 
 def write_graph(model: keras.Model, path: str) -> None:
-    """Writes an ONNX file; its input is float32 images.
+    """Writes an ONNX file whose input is float32 images.
 
     Args:
         model: images -> one array.
         path: the file.
 
     Raises:
-        ModuleNotFoundError: if a package is not installed; the message has the pip line.
+        ModuleNotFoundError: if a package is not installed; the message has the pip command.
     """
     with from_extra("onnx", "onnx and tf2onnx"):
         import onnx  # noqa: F401

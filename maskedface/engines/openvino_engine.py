@@ -1,4 +1,4 @@
-"""OpenVINO as an engine, in its own threads and without a word to anybody."""
+"""OpenVINO as an engine, with its own threads and without telemetry."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TYPES = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}  # of what int8 l
 
 
 class OpenVinoEngine(Engine):
-    """OpenVINO on the processor. Keras writes its graph; int8 is made of it by NNCF.
+    """OpenVINO on the CPU. Keras exports the graph; NNCF quantizes it to int8.
 
     >>> from maskedface import engines
     >>> engines.OpenVinoEngine().precisions
@@ -41,7 +41,7 @@ class OpenVinoEngine(Engine):
         able = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision != "bfloat16" or "BF16" in able:
             return ""
-        return f"a processor without avx512_bf16 or AMX, which has {', '.join(able)}"
+        return f"a processor without avx512_bf16 or AMX; it has {', '.join(able)}"
 
     def compile(
         self, model: keras.Model, precision: Precision, calibration: np.ndarray | None
@@ -64,7 +64,7 @@ class OpenVinoEngine(Engine):
 
 
 def _run(path: str, precision: Precision, name: str) -> Run:
-    """The file as a function; `name` is the model's, for the message."""
+    """The file's network as a function; `name` is the model's name, for the message."""
     try:
         compiled = _compiled(path, precision)
     except RuntimeError as error:
@@ -87,21 +87,21 @@ def _run(path: str, precision: Precision, name: str) -> Run:
 
 
 def _write(model: keras.Model, path: str) -> None:
-    """Writes a model in OpenVINO's form."""
+    """Writes a model in OpenVINO's format."""
     try:
         with warnings.catch_warnings(), _root_logger():
             warnings.simplefilter("ignore")  # of packages that are not the caller's concern
             model.export(path, format="openvino", verbose=False)
     except Exception as error:  # each layer that cannot be converted fails in its own way
         raise ValueError(
-            "a model must be of layers that OpenVINO can run. "
+            "a model must consist of layers that OpenVINO supports. "
             f"Received: {model.name!r}: {type(error).__name__}: {str(error)[:300]}"
         ) from error
 
 
 @contextlib.contextmanager
 def _root_logger() -> Iterator[None]:
-    """Keeps the process' logging as it is, which OpenVINO changes where it cannot convert a model."""
+    """Restores the process' logging, which OpenVINO modifies if it cannot convert a model."""
     root = logging.getLogger()
     level, filters, handlers = root.level, root.filters[:], root.handlers[:]
     try:
@@ -112,7 +112,7 @@ def _root_logger() -> Iterator[None]:
 
 
 def _compiled(path: str, precision: Precision) -> Any:
-    """The file, ready to run on uint8 images."""
+    """The file's network, compiled for uint8 images."""
     openvino = _openvino()
     model = _core().read_model(path)
     images = openvino.preprocess.PrePostProcessor(model)
@@ -142,8 +142,8 @@ def _openvino() -> Any:
 
 @contextlib.contextmanager
 def _untold() -> Iterator[None]:
-    """Keeps OpenVINO from telling its makers by Google Analytics that it is imported, and each model that
-    it converts. A process that has imported it before stays as it is."""
+    """Disables OpenVINO's telemetry, which reports imports and conversions to Google Analytics. It
+    has no effect if the process has already imported OpenVINO."""
     name = "openvino_telemetry"
     if "openvino" in sys.modules or name in sys.modules:
         yield

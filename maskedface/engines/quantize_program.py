@@ -1,4 +1,4 @@
-"""Makes a network's file compute in int8, as a program of its own:
+"""A separate program that quantizes a network's file to int8:
 `python quantize_program.py openvino|onnx FILE FACES.npy OUTPUT`.
 """
 
@@ -16,8 +16,8 @@ def main(kind: str, path: str, faces: str, output: str) -> None:
     Args:
         kind: "openvino" or "onnx".
         path: the network in float32.
-        faces: an `.npy` file of uint8 images, as the network takes them but for their type.
-        output: where to.
+        faces: an `.npy` file of uint8 images; apart from their type, they are the network's input.
+        output: the file to write.
     """
     import numpy as np
 

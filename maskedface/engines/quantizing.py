@@ -1,4 +1,4 @@
-"""A network's file computing in bytes, made by a program of its own."""
+"""Quantizes a network's file to int8 in a separate process."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _UNTOLD = {"CI": "true", "NNCF_CI": "1"}  # OpenVINO and NNCF tell their makers 
 
 
 def check_calibration(calibration: np.ndarray | None, shape: tuple[int, ...]) -> None:
-    """Refuses faces that int8 cannot be calibrated with.
+    """Checks the calibration faces for int8.
 
     Args:
         calibration: uint8 array, shape (M, height, width, 3), or None.
         shape: (height, width, 3) of the network.
 
     Raises:
-        ValueError: if there are none, fewer than `LEAST_FACES`, or of another shape or type.
+        ValueError: if there are fewer than `LEAST_FACES`, or they have another shape or type.
     """
     if calibration is None:
         raise ValueError("calibration must be given for int8: training faces. Received: none")
@@ -40,18 +40,19 @@ def check_calibration(calibration: np.ndarray | None, shape: tuple[int, ...]) ->
 
 
 class Quantizing:
-    """A network's file on its way to int8, so that the caller may do something else meanwhile.
+    """The quantization of a network's file to int8, in the background.
 
-    In a process of its own: NNCF changes the class of the loggers made after it, prints, and imports
-    PyTorch where that is installed. The process ends with this object, also where nobody has waited.
+    It runs in a separate process because NNCF changes the class of later loggers, prints, and
+    imports PyTorch if it is installed. The process ends with this object, even without a call of
+    `wait`.
 
     Args:
-        kind: whose file it is.
+        kind: the file's format, "openvino" or "onnx".
         path: the file, in float32, in a folder that may be written to.
         calibration: as for `check_calibration`.
 
     Raises:
-        ModuleNotFoundError: if a package is not installed; the message has the pip line.
+        ModuleNotFoundError: if a package is not installed; the message has the pip command.
         OSError: if the disk is full.
     """
 
@@ -82,14 +83,15 @@ class Quantizing:
             The new file's path.
 
         Raises:
-            ValueError: if it could not be made; the message has the program's last line.
+            ValueError: if quantization failed; the message has the last line of the program's
+                output.
         """
         code = self._program.wait()
         if code or not os.path.exists(self._made):
             with open(self._said, encoding="utf-8", errors="replace") as said:
                 lines = said.read().strip().splitlines() or ["nothing said"]
             raise ValueError(
-                f"a network must become one in int8. Received: exit code {code}, {lines[-1]}"
+                f"a network must be quantizable to int8. Received: exit code {code}, {lines[-1]}"
             )
         return self._made
 

@@ -1,4 +1,4 @@
-"""The engines by their names."""
+"""The registry of engines."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from maskedface.engines.openvino_engine import OpenVinoEngine
 ENGINES: dict[str, Engine] = {
     one.name: one for one in (KerasEngine(), OpenVinoEngine(), OnnxEngine())
 }
-"""Every engine by its name; one of your own may join them."""
+"""All engines: {name: engine}; custom ones may be added."""
 
 
 def check_engine(engine: str, precision: str) -> None:
-    """Refuses words that no engine has, before any work.
+    """Checks an engine and its precision.
 
     Args:
         engine: a key of `ENGINES`, or "auto".
-        precision: one of `PRECISIONS`, which that engine can compute in.
+        precision: one of `PRECISIONS`, supported by that engine.
 
     Raises:
-        ValueError: if a word is none of these, or the machine cannot compute so.
-        ModuleNotFoundError: if the engine is not installed; the message has the pip line.
+        ValueError: if an argument is invalid, or the machine does not support the precision.
+        ModuleNotFoundError: if the engine is not installed; the message has the pip command.
     """
     if engine not in (*ENGINES, AUTO) or precision not in PRECISIONS:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Models as files that run without this library: SavedModel, ONNX, LiteRT."""
+"""Exports models to files that run without this library: SavedModel, ONNX, LiteRT."""
 
 from maskedface.exporting.exported import Exported, export
 from maskedface.exporting.loading import Predictor, load

@@ -1,4 +1,4 @@
-"""A model becomes a file, which is done when it was read back and said what the model says."""
+"""Exports a model to a file, reads the file back, and compares its outputs with the model's."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _CHECKED = 64  # images compared at most; the first and the last ones also one b
 
 
 class Agreement(NamedTuple):
-    """How near a file's outputs are to the Keras model's, on the same images.
+    """The agreement of a file's outputs with the Keras model's, on the same images.
 
     Attributes:
-        relative: the largest difference, as a share of the model's largest value.
-        cosine: the smallest cosine of an image's two outputs.
-        same_first: the share of images whose highest output is the same.
+        relative: the largest difference, relative to the model's largest value.
+        cosine: the smallest cosine between an image's two outputs.
+        same_first: the share of images for which the index of the largest output is the same.
     """
 
     relative: float
@@ -44,7 +44,7 @@ class Agreement(NamedTuple):
 
 @dataclass(frozen=True)
 class Exported:
-    """A file that was written and checked.
+    """An exported file that was checked.
 
     >>> import keras
     >>> from maskedface import exporting, models, synthetic
@@ -56,13 +56,14 @@ class Exported:
     ('savedmodel', 'float32', True, 1.0)
 
     Attributes:
-        path: str, absolute, the file or a SavedModel's folder.
+        path: str, the absolute path of the file or the SavedModel's folder.
         format: str, "savedmodel", "onnx" or "litert".
         precision: str, "float32", "float16" or "int8".
-        size: int, bytes; of a folder all its files'.
-        agreement: with the Keras model: `relative`, the largest difference as a share of the model's
-            largest value; `cosine`, the smallest of an image's two outputs; `same_first`, the share of
-            images whose highest output is the same.
+        size: int, bytes; for a folder the total of its files.
+        agreement: the agreement with the Keras model: `relative`, the largest difference relative
+            to the model's largest value; `cosine`, the smallest cosine between an image's two
+            outputs; `same_first`, the share of images for which the index of the largest output is
+            the same.
     """
 
     path: str
@@ -83,11 +84,11 @@ def export(
     facts: dict[str, Any] | None = None,
     tolerance: float | None = None,
 ) -> Exported:
-    """Writes a model as a file, reads it back with the program that will run it, and compares.
+    """Exports a model to a file, loads the file with its runtime, and compares the outputs.
 
-    All preprocessing is in the file: it takes RGB images, 0-255 (float32; an int8 file uint8), any
-    number at once. Beside it lies `<path>.json` with the facts, the agreement and what goes in and
-    out. Both appear together, and only if the comparison holds; a file of that name is replaced.
+    Preprocessing is included: the file's input is any number of RGB images, 0-255 (float32; uint8
+    for int8 files). `<path>.json` next to it describes the facts, the agreement, the input and the
+    outputs. Both are written together, and only if the outputs agree; existing files are replaced.
 
     >>> import keras
     >>> from maskedface import exporting, models, synthetic
@@ -99,25 +100,28 @@ def export(
     (True, True)
 
     Args:
-        model: images -> one vector each. A model in mixed precision is exported, and compared, with
-            its float32 weights in float32.
-        path: the file to write, ending as .onnx or .tflite; for a SavedModel the folder.
-        images: uint8 array, shape (N, height, width, 3), N >= 1: faces to compare on, up to 64.
+        model: images -> one vector each. A model with mixed precision is exported and compared in
+            float32, with its float32 weights.
+        path: the file to write, ending in .onnx or .tflite; for a SavedModel the folder.
+        images: uint8 array, shape (N, height, width, 3), N >= 1: faces for the comparison, of which
+            up to 64 are used.
         format: "savedmodel", "onnx" or "litert".
         precision: "float32"; for LiteRT also "float16" and "int8".
-        calibration: uint8 array, shape (M, height, width, 3): for int8, faces whose activations say
-            how far each tensor's values reach; not those to report figures on. 100 are enough.
-        facts: what else the `.json` shall hold ("classes", ...). "alignment" by default is what the model
-            states (`models.alignment_of`).
-        tolerance: the largest relative difference; by default `TOLERANCES[precision]`.
+        calibration: uint8 array, shape (M, height, width, 3): for int8, faces whose activations
+            determine each tensor's range; do not use test faces. 100 are enough.
+        facts: additional entries of the `.json` file ("classes", ...). "alignment" defaults to that
+            stated by the model (`models.alignment_of`).
+        tolerance: the maximum relative difference; by default `TOLERANCES[precision]`.
 
     Returns:
         An `Exported`.
 
     Raises:
-        ModuleNotFoundError: if a format's package is not installed; the message has the pip line.
-        ValueError: if the words do not fit together, no alignment is stated, the model's outputs for
-            `images` are all 0 or not finite, or the file does not agree; then nothing is left.
+        ModuleNotFoundError: if a format's package is not installed; the message has the pip
+            command.
+        ValueError: if arguments are invalid or incompatible, no alignment is stated, the model's
+            outputs for `images` are all 0 or not finite, or the file's outputs do not agree; no
+            file is left then.
     """
     target = os.path.realpath(path)  # a link stays
     _check(model, target, images, format, precision, calibration)
@@ -153,12 +157,12 @@ def export(
 
 
 def _expected(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """The model's outputs, to compare a file's with."""
+    """The model's outputs, as the reference for a file's."""
     expected = models.predict(model, images)
     if not np.isfinite(expected).all() or not expected.any():
         kind = "not finite" if expected.any() else "all 0"
         raise ValueError(
-            "the model's outputs must be finite, and not all 0, or no file can be compared with it. "
+            "the model's outputs must be finite and not all 0 to be compared with a file's. "
             f"Received: outputs for {len(images)} images that are {kind}"
         )
     return expected
@@ -187,7 +191,7 @@ def _described(model: keras.Model, format: str, precision: str) -> dict[str, Any
         "input": {
             "shape": ["batch", height, width, 3],
             "type": "uint8" if precision == "int8" else "float32",
-            "values": "RGB, 0-255; nothing else is to be done to them",
+            "values": "RGB, 0-255; no other preprocessing is needed",
         },
         "outputs": model.output_shape[-1],
     }
@@ -219,7 +223,7 @@ def _check(
     ending = ENDINGS[format]
     is_other = os.path.isdir(path) if ending else os.path.splitext(path)[1] in (".onnx", ".tflite")
     if not path.endswith(ending) or is_other:
-        wanted = f"a file that ends as {ending}" if ending else "a folder without such an ending"
+        wanted = f"a file ending in {ending}" if ending else "a folder without a file extension"
         raise ValueError(f"path must be {wanted} for {format!r}. Received: {path!r}")
     is_model = os.path.isfile(os.path.join(path, "saved_model.pb"))
     if not ending and os.path.exists(path) and not is_model:
@@ -227,7 +231,7 @@ def _check(
     shape, output = model.input_shape, model.output_shape
     if not isinstance(shape, tuple) or None in shape[1:] or len(output) != 2:
         raise ValueError(
-            "model must take images of one size and give one vector each. "
+            "model must have images of one size as input, and one vector each as output. "
             f"Received: {shape} -> {output}"
         )
     if precision == "int8" and calibration is None:

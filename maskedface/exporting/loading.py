@@ -1,4 +1,4 @@
-"""Exported files, read back by the program that will run them."""
+"""Loads exported files with their runtimes."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Predict = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Predictor:
-    """What runs an exported file, and what the `.json` beside it says.
+    """A loaded exported file, with the contents of the `.json` file next to it.
 
-    Called with images, uint8 or float, RGB, 0-255, shape (N, height, width, 3), N >= 1, it gives a
-    float32 array, shape (N, outputs).
+    It is called with images, uint8 or float, RGB, 0-255, shape (N, height, width, 3), N >= 1, and
+    returns a float32 array, shape (N, outputs).
 
     >>> from maskedface import exporting
     >>> mean = exporting.Predictor(lambda images: images.mean((1, 2)), {"alignment": "arcface"})
@@ -32,8 +32,9 @@ class Predictor:
     'arcface'
 
     Attributes:
-        predict: the function that is called.
-        facts: what the `.json` says: "input", "outputs", "alignment", "classes", ...; {} without one.
+        predict: the prediction function.
+        facts: the contents of the `.json` file: "input", "outputs", "alignment", "classes", ...; {}
+            if there is none.
     """
 
     predict: Predict
@@ -44,12 +45,12 @@ class Predictor:
 
     @property
     def alignment(self) -> str:
-        """What the images are to be aligned to, a key of `geometry.ALIGNMENTS`; "" if nothing says it."""
+        """The alignment of input images, a key of `geometry.ALIGNMENTS`; "" if unknown."""
         return str(self.facts.get("alignment") or self.facts.get("template") or "")
 
 
 def load(path: str | os.PathLike[str]) -> Predictor:
-    """Reads an exported file and gives what runs it: TensorFlow, ONNX Runtime or LiteRT.
+    """Loads an exported file with TensorFlow, ONNX Runtime or LiteRT.
 
     >>> import keras
     >>> from maskedface import exporting, models, synthetic
@@ -61,16 +62,16 @@ def load(path: str | os.PathLike[str]) -> Predictor:
     ((1, 3), 'arcface')
 
     Args:
-        path: a SavedModel's folder, or a file that ends as .onnx or .tflite.
+        path: a SavedModel's folder, or a file ending in .onnx or .tflite.
 
     Returns:
-        A `Predictor`: images -> vectors, with what the file's `.json` says, its alignment among it.
-        Numbers of a full-integer file are scaled back to real ones.
+        A `Predictor`: images -> vectors, with the contents of the file's `.json`, including its
+        alignment. The outputs of a fully quantized file are converted to floats.
 
     Raises:
         FileNotFoundError: if there is no such file or folder.
-        ModuleNotFoundError: if the program is not installed; the message has the pip line.
-        ValueError: if the ending is of no format.
+        ModuleNotFoundError: if the runtime is not installed; the message has the pip command.
+        ValueError: if the file extension is unknown.
     """
     name = os.fspath(path)
     if not os.path.exists(name):

@@ -1,4 +1,4 @@
-"""How fast models are, beside each other."""
+"""Benchmarks models against each other."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from maskedface.exporting.loading import Predict
 def time_models(
     models: Mapping[str, Predict], images: np.ndarray, *, rounds: int = 5
 ) -> dict[str, float]:
-    """Times models in turn, so that a slower minute of the machine meets them all.
+    """Times models in turns, so that other load on the machine affects all of them.
 
     Args:
         models: name -> function of images.
         images: one batch, shape (N, height, width, 3).
-        rounds: int >= 1; one more comes first and is not counted.
+        rounds: int >= 1, after an additional warmup round.
 
     Returns:
-        {name: median time in ms an image}.
+        {name: median time in ms per image}.
 
     Raises:
         ValueError: if `rounds` is below 1.

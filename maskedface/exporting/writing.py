@@ -1,4 +1,4 @@
-"""One function a format: a Keras model into a file. Nothing is checked here."""
+"""One function per format to write a Keras model, without checks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def write_onnx(model: keras.Model, path: str, facts: dict[str, Any]) -> None:
     """Writes an ONNX file, with the facts as its metadata "maskedface".
 
     Raises:
-        ModuleNotFoundError: if a package is not installed; the message has the pip line.
+        ModuleNotFoundError: if a package is not installed; the message has the pip command.
     """
     write_graph(model, path)
     import onnx
@@ -49,9 +49,9 @@ def write_litert(
 ) -> None:
     """Writes a LiteRT file.
 
-    "float16" stores weights in half the bytes; "int8" computes in bytes, weights by channel,
-    activations with the ranges that the calibration images reach. Its input is uint8, whose steps
-    are gray levels; its output is scaled back to float32.
+    "float16" stores weights in half the size. "int8" quantizes weights per channel, and activations
+    with the ranges found on the calibration images; the input is uint8 gray levels, the output is
+    converted back to float32.
     """
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Which image formats are read, what their files are called, and which files are a tool's own."""
+"""The supported image formats, their file extensions, and files created by systems and tools."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _TOOLS = frozenset(
 
 
 def has_image_name(path: str) -> bool:
-    """Whether a file's name promises an image; what it holds is decided by its content.
+    """Whether a file has an image extension; its actual format is determined by its content.
 
     Args:
         path: str, the file's path or name.
@@ -55,17 +55,18 @@ def has_image_name(path: str) -> bool:
 
 
 def is_tools(path: str) -> bool:
-    """Whether a file or folder is a tool's own, by its name or that of a folder above it.
+    """Whether a file or folder was created by a system or tool, judging by its name or that of a
+    parent folder.
 
     Args:
-        path: str, relative to the folder that is read, `/` between folders.
+        path: str, relative to the folder that is read, with `/` between folders.
     """
     return any(part.startswith(".") or part.lower() in _TOOLS for part in path.split("/"))
 
 
 def misnamed(path: str, image: Image.Image) -> str:
-    """The format of an opened image where its name promises another, a key of the endings' table or
-    Pillow's own word; "" where the name is right or promises nothing.
+    """The format of an opened image if it contradicts the file's extension, a key of the table of
+    extensions or Pillow's name of it; "" if the extension is right or unknown.
 
     Args:
         path: str, the file's path or name.
@@ -77,8 +78,9 @@ def misnamed(path: str, image: Image.Image) -> str:
 
 
 def opener_of(data: bytes) -> Callable[[BinaryIO], Image.Image]:
-    """What opens a file: pillow-heif's class where its first box says that it holds a HEIC image, without
-    telling Pillow of it, which would change the process; else Pillow.
+    """The function that opens a file: pillow-heif's class if the file's first box identifies a HEIC
+    image, else Pillow's. The HEIC plug-in is not registered with Pillow, which would affect the
+    whole process.
 
     Args:
         data: the file's bytes.
@@ -90,7 +92,7 @@ def opener_of(data: bytes) -> Callable[[BinaryIO], Image.Image]:
     brands = {box[i : i + 4] for i in range(0, len(box), 4)}
     if data[4:8] != b"ftyp" or _HEIC_BRANDS.isdisjoint(brands):
         return functools.partial(Image.open, formats=_PILLOW_FORMATS)
-    with from_extra("heic", "HEIC images are read by pillow-heif, which"):
+    with from_extra("heic", "HEIC images are read with pillow-heif, which"):
         from pillow_heif import HeifImageFile
     found: Callable[[BinaryIO], Image.Image] = HeifImageFile
     return found

@@ -1,4 +1,4 @@
-"""One function over many things, in threads: files with a progress bar, images, files read ahead."""
+"""Thread pools: reading files with a progress bar, CPU-bound work, and prefetching."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ def read_many(
     label: str,
     progress: bool = True,
 ) -> list[_Result]:
-    """Calls `read` on every item, in threads, twice as many as processors, at most 16 (Pillow
-    decodes without Python's lock).
+    """Calls `read` on every item, in two threads per processor, at most 16 (Pillow releases the GIL
+    while it decodes).
 
     Args:
-        read: what to do with one item. The first error it raises ends the work and surfaces.
+        read: callable, applied to each item. The first exception it raises stops the work and is
+            raised here.
         items: its arguments.
-        label: str, the words beside the progress bar.
-        progress: whether a progress bar is drawn, on stderr.
+        label: str, the text of the progress bar.
+        progress: whether to show a progress bar on stderr.
 
     Returns:
         `[read(item) for item in items]`, in that order.
@@ -55,15 +56,15 @@ def read_many(
 
 
 def in_threads(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
-    """Calls a function on every item, on all processors, in threads that stay from call to call.
+    """Calls a function on every item, on all processors, in a persistent thread pool.
 
-    For what computes for milliseconds without the interpreter's lock, as LiteRT does: threads that ask for
-    the lock every tenth of one wait for each other longer than they compute. In a process of which
-    `use_one_thread` was asked, the caller's thread does it.
+    Suited for functions that compute for milliseconds without the GIL, as LiteRT does: threads that
+    acquire the GIL every tenth of a millisecond wait for each other longer than they compute. After
+    `use_one_thread`, the calling thread does all the work.
 
     Args:
-        function: what to do with one item; it must not call `in_threads` itself. The first error that it
-            raises surfaces.
+        function: callable, applied to each item; it must not call `in_threads` itself. The first
+            exception that it raises is raised here.
         items: its arguments.
 
     Returns:
@@ -77,7 +78,7 @@ def in_threads(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> 
 
 
 def use_one_thread() -> None:
-    """Keeps `in_threads` to the caller's thread: for one of as many processes as there are processors."""
+    """Restricts `in_threads` to the calling thread, for use in one of several worker processes."""
     global _most
     _most = 1
 
@@ -96,18 +97,20 @@ def read_ahead(
     *,
     size: Callable[[_Result], int],
 ) -> Generator[list[tuple[_Item, _Result]]]:
-    """Reads files in threads, the next ones while the caller works on those before, in parts that a
-    detector or network is given at once.
+    """Prefetches files in threads while the caller processes earlier ones, in batches for a
+    detector or network.
 
-    In memory are a part, of 64 results or from 64 MiB on, and one result a processor, at most 8.
+    Memory holds one batch, which ends at 64 results or once it reaches 64 MiB, and one prefetched
+    result per processor, at most 8.
 
     Args:
-        read: what to do with one item. The first error it raises surfaces, in its turn.
+        read: callable, applied to each item. The first exception it raises is raised here, when its
+            item is reached.
         items: its arguments.
-        size: the bytes that a result takes.
+        size: callable, the size of a result in bytes.
 
     Yields:
-        Lists of (item, what was read), one after the other, in the items' order.
+        Lists of (item, result), in the order of the items.
     """
     ahead = min(8, os.cpu_count() or 1)
     part: list[tuple[_Item, _Result]] = []

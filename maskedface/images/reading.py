@@ -1,4 +1,4 @@
-"""The one way an image file becomes an array: by content, upright, RGB, with a size limit."""
+"""Reads image files into arrays: format by content, upright, RGB, with a size limit."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ _JPEG_START, _APP1 = b"\xff\xd8\xff", b"\xff\xe1"
 
 
 class ImageError(ValueError):
-    """A file that is no image, is cut or damaged, is larger than the limit, or whose range is unknown.
+    """An image file that cannot be read: not an image, truncated, damaged, over the size limit, or
+    with an unknown range of values.
 
     >>> from maskedface import images
     >>> try:
@@ -46,7 +47,7 @@ class ImageError(ValueError):
     not an image by its content
 
     Attributes:
-        reason: str, the same in short and without the file's name.
+        reason: str, a short form of the message, without the file's name.
     """
 
     def __init__(self, message: str, reason: str = "") -> None:
@@ -57,25 +58,25 @@ class ImageError(ValueError):
 def open_image(
     file: str | os.PathLike[str] | bytes, *, max_pixels: int = MAX_PIXELS, name: str = ""
 ) -> Image.Image:
-    """Opens an image and reads its header only, checking its size before anything is decoded.
+    """Opens an image and reads only its header, checking the size before anything is decoded.
 
     Args:
         file: a path, or the file's bytes.
-        max_pixels: int, width * height above which the image is refused.
-        name: str, what errors call a file that is given as bytes.
+        max_pixels: int, width * height above which the image is rejected.
+        name: str, the name used in error messages for a file passed as bytes.
 
     Returns:
         A PIL image, not yet decoded.
 
     Raises:
-        ImageError: if the content is no image or has more than `max_pixels` pixels, or the path leads to
-            a folder or a pipe.
+        ImageError: if the content is not an image or has more than `max_pixels` pixels, or the path
+            is a folder or a pipe.
         OSError: if the file cannot be read.
     """
     data, name = _bytes_of(file, name)
     too_large = f"more than {max_pixels:,} pixels, not decoded"
     if not data:
-        raise ImageError(f"file must hold an image: {name!r} is empty", "empty file")
+        raise ImageError(f"file must be an image: {name!r} is empty", "empty file")
     try:
         with warnings.catch_warnings():
             # Our own limit, checked below, speaks for all sizes that Pillow only warns about.
@@ -90,7 +91,7 @@ def open_image(
     except Exception as error:  # Pillow's plug-ins raise many kinds on damaged headers
         known = not isinstance(error, UnidentifiedImageError)
         reason = f"cut or damaged: {error}" if known else "not an image by its content"
-        raise ImageError(f"file must hold an image: {name!r} ({error})", reason) from error
+        raise ImageError(f"file must be an image: {name!r} ({error})", reason) from error
     if image.width * image.height > max_pixels:
         raise ImageError(
             f"image must have at most {max_pixels} pixels: {name!r} has "
@@ -107,13 +108,13 @@ def _bytes_of(file: str | os.PathLike[str] | bytes, name: str) -> tuple[bytes, s
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
-    """A regular file's bytes, in as few calls as can be: each lets go of the interpreter's lock.
+    """A regular file's bytes, in as few system calls as possible, since each releases the GIL.
 
     Args:
         path: the file.
 
     Raises:
-        ImageError: if the path leads to a folder or a pipe, or the file has more than 1 GiB.
+        ImageError: if the path is a folder or a pipe, or the file is larger than 1 GiB.
         OSError: if the file cannot be read.
     """
     # Without O_NONBLOCK a pipe would be waited on for ever.
@@ -138,31 +139,31 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
 
 
 def is_turned(image: Image.Image) -> bool:
-    """Whether an image's EXIF orientation turns or mirrors it: 2-8; no other number means anything."""
+    """Whether an image's EXIF orientation rotates or flips it: values 2-8; others are ignored."""
     return image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
 
 
 def decode(image: Image.Image, name: str = "image") -> np.ndarray:
-    """Decodes an opened image, turned upright as its EXIF orientation says.
+    """Decodes an opened image and applies its EXIF orientation.
 
     Args:
-        image: a PIL image, from `open_image`. Of an animation the first frame is taken, transparency is
-            dropped. 16 bits of gray are divided by 257, so 65535 is 255; of 16-bit colors the upper 8 bits
-            are taken.
-        name: str, what to call the image in an error.
+        image: a PIL image, from `open_image`. The first frame of an animation is used; transparency
+            is dropped. 16-bit gray values are divided by 257, so 65535 becomes 255; of 16-bit
+            colors the upper 8 bits are used.
+        name: str, the image's name in error messages.
 
     Returns:
         uint8 array, shape (height, width, 3), RGB, 0-255.
 
     Raises:
-        ImageError: if the content is cut or damaged; if it has 16 bits a channel of which no pixel
-            reaches a quarter (12 bits in 16, say); if its values are floats or 32-bit integers, which
-            state no range.
+        ImageError: if the content is truncated or damaged; if it has 16 bits per channel but no
+            pixel reaches a quarter of that range (for instance 12-bit data); if its values are
+            floats or 32-bit integers, whose range is unknown.
     """
     if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):
         kind = "floats" if image.mode == "F" else "integers of more than 16 bits or with a sign"
         raise ImageError(
-            f"image must have 8 or 16 bits a channel: {name!r} holds {kind}",
+            f"image must have 8 or 16 bits per channel: {name!r} has {kind}",
             f"{kind}, whose range nothing states",
         )
     # By its packing, while that is known: of 16-bit colors Pillow hands out the upper 8 bits alone. A
@@ -175,8 +176,8 @@ def decode(image: Image.Image, name: str = "image") -> np.ndarray:
         raise _damaged(name, error) from error
     if deep and pixels.max(initial=0) < _DIMMEST:
         raise ImageError(
-            f"image must use the range of its 16 bits: {name!r} reaches no quarter of it; scale its "
-            "values to 0..65535 and save it again",
+            f"image must use its full 16-bit range: no pixel of {name!r} reaches a quarter of it; "
+            "scale its values to 0..65535 and save it again",
             "16 bits of which no pixel reaches a quarter: 8 or 12 bits in 16, or nearly black",
         )
     return pixels
@@ -206,8 +207,9 @@ def _pixels(image: Image.Image) -> np.ndarray:
 def _decode_jpeg(
     data: bytes, colors: str = "RGB", max_pixels: float = math.inf
 ) -> np.ndarray | None:
-    """The same libjpeg-turbo with the same settings as Pillow's, at half its time; None where simplejpeg
-    knows no such sampling, but Pillow may, where colors are to be converted, or it is too large."""
+    """Decodes with the same libjpeg-turbo and settings as Pillow, in half the time. None if the
+    image is too large, needs a color conversion, or has a chroma subsampling that only Pillow may
+    support."""
     try:
         height, width, kind, _ = simplejpeg.decode_jpeg_header(data)
     except ValueError:
@@ -230,10 +232,11 @@ def read_image(
     channels: Literal[3, 4] = 3,
     name: str = "",
 ) -> np.ndarray:
-    """Reads an image file, by its content, turned upright as its EXIF orientation says.
+    """Reads an image file, whose format is detected by content, and applies its EXIF orientation.
 
-    What `open_image`, then `decode` give, plain JPEGs without Pillow. Of an animation the first frame is
-    taken, transparency is dropped, 16 bits a channel are scaled to 8.
+    The result is that of `open_image` followed by `decode`; plain JPEGs are decoded without Pillow.
+    The first frame of an animation is used, transparency is dropped, and 16 bits per channel are
+    scaled to 8.
 
     >>> from maskedface import images, synthetic
     >>> index = synthetic.draw_people("drawn", people=1, photos=1, size=32)
@@ -242,16 +245,16 @@ def read_image(
 
     Args:
         file: a path, or the file's bytes.
-        max_pixels: int, width * height above which the image is refused, before it is decoded.
-        channels: 3 or 4; 4 adds one of no meaning, with which libjpeg and `geometry.warp` are quicker.
-        name: str, what errors call a file that is given as bytes.
+        max_pixels: int, width * height above which the image is rejected, before it is decoded.
+        channels: 3 or 4; 4 adds an unused channel, which makes libjpeg and `geometry.warp` faster.
+        name: str, the name used in error messages for a file passed as bytes.
 
     Returns:
         uint8 array, shape (height, width, channels), RGB, 0-255.
 
     Raises:
-        ImageError: if the content is no image, is cut or damaged, has more than `max_pixels` pixels or
-            values whose range nothing states, or the path leads to a folder or a pipe.
+        ImageError: if the content is not an image, is truncated or damaged, has more than
+            `max_pixels` pixels or values of an unknown range, or the path is a folder or a pipe.
         OSError: if the file cannot be read.
     """
     data, name = _bytes_of(file, name)

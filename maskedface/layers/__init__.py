@@ -1,9 +1,9 @@
-"""Keras layers for faces: drawn masks, small random changes, the upper face, parts and mirrors, codebooks.
+"""Keras layers for faces: drawn masks, jitter, upper-face crops, views and codebooks.
 
-The random layers change images in training alone, and the same way everywhere: in a model, in
-`keras.Sequential`, in `tf.data` under any Keras backend (there as graph operations). Called, they draw
-from their own seed; `transform(images, draws)` takes draws made elsewhere, so that a pipeline's masks may
-be functions of (seed, epoch, element).
+The random layers change images only in training, and work the same way everywhere: in a model, in
+`keras.Sequential`, and in `tf.data` under any Keras backend (there as graph operations). When
+called, they use their own seed; `transform(images, draws)` accepts external random numbers, so that
+a pipeline's masks can be functions of (seed, epoch, element).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the random layers share: draws apart from what is done with them."""
+"""The base class of the random layers, which separates random numbers from their application."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from maskedface.layers import _compiled
 
 
 class RandomImageLayer(BaseImagePreprocessingLayer):
-    """A random change of images that is a function of numbers drawn for each.
+    """A random image transformation, as a pure function of random numbers per image.
 
-    Called, it draws the numbers from its own seed generator; `transform` takes numbers drawn
-    elsewhere, as functions of (seed, epoch, element), say.
+    When called, it draws the numbers from its own seed generator; `transform` accepts external
+    numbers, for instance functions of (seed, epoch, element).
 
     Args:
         value_range: (low, high) of the images' values.
-        seed: int, or None for another in each process.
-        kwargs: of `keras.layers.Layer`. The type is float32 under any precision policy, as bfloat16
-            would round gray levels.
+        seed: int, or None for a different one in each process.
+        kwargs: arguments of `keras.layers.Layer`. The dtype is float32 under any precision policy,
+            because bfloat16 would round gray levels.
 
     Attributes:
-        num_draws: int, how many numbers in [0, 1) an image needs.
+        num_draws: int, the number of random values in [0, 1) per image.
 
     Raises:
         ValueError: if the range is empty.
@@ -49,16 +49,16 @@ class RandomImageLayer(BaseImagePreprocessingLayer):
         self.generator = keras.random.SeedGenerator(seed)
 
     def transform(self, images: Any, draws: Any) -> Any:
-        """Changes images as the draws say; a pure function.
+        """Transforms images with the given random numbers; a pure function.
 
         Args:
-            images: array or tensor of any number type, shape (batch, height, width, 3), RGB, in
+            images: array or tensor of any numeric type, shape (batch, height, width, 3), RGB, in
                 `value_range`.
             draws: float32 array or tensor, shape (batch, num_draws), each in [0, 1).
 
         Returns:
-            Tensor of the images' shape and type; whole numbers are rounded. Inside `tf.data` it is
-            TensorFlow's, elsewhere the Keras backend's.
+            Tensor of the images' shape and type; for integer types, values are rounded. Inside
+            `tf.data` it is a TensorFlow tensor, elsewhere one of the Keras backend.
 
         Raises:
             ValueError: if the images' shape does not fit.
@@ -66,7 +66,7 @@ class RandomImageLayer(BaseImagePreprocessingLayer):
         shape = tuple(images.shape)
         if len(shape) != 4 or shape[3] != 3 or None in shape[1:3]:
             raise ValueError(
-                "images must have shape (batch, height, width, 3), of known height and width. "
+                "images must have shape (batch, height, width, 3), with known height and width. "
                 f"Received: shape={shape}"
             )
         backend = self.backend.name
@@ -80,7 +80,7 @@ class RandomImageLayer(BaseImagePreprocessingLayer):
     def get_random_transformation(
         self, data: Any, training: bool = True, seed: Any = None
     ) -> Any | None:
-        """Draws an image's numbers; Keras calls it before `transform_images`."""
+        """Draws the random numbers; called by Keras before `transform_images`."""
         if not training:
             return None
         shape = self.backend.core.shape(data["images"] if isinstance(data, dict) else data)
@@ -90,12 +90,12 @@ class RandomImageLayer(BaseImagePreprocessingLayer):
         )
 
     def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Any:
-        """Changes images in training; Keras calls it."""
+        """Transforms images in training; called by Keras."""
         images = self.backend.cast(images, self.compute_dtype)
         return self.transform(images, transformation) if training else images
 
     def transform_labels(self, labels: Any, transformation: Any, training: bool = True) -> Any:
-        """Labels stay; Keras calls it for a batch {"images": ..., "labels": ...}."""
+        """Returns labels unchanged; called by Keras for a batch {"images": ..., "labels": ...}."""
         return labels
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -108,11 +108,11 @@ class RandomImageLayer(BaseImagePreprocessingLayer):
 
 
 def wide_float(ops: Any) -> str:
-    """The type that an image's own few numbers (its light, its moves, its mean) are computed in.
+    """The dtype for the few parameters of an image (lighting, geometry, mean).
 
-    Compiled programs of other batch sizes add in other orders; of float64 sums, rounded to float32,
-    nothing is seen of it, and an image looks the same in every batch. On JAX, whose Keras makes float32
-    of it, some of its pixels may be one gray level off between batch sizes.
+    Compiled programs for different batch sizes add in different orders. Float64 sums rounded to
+    float32 hide this, so an image looks the same in every batch. With JAX, where Keras uses float32
+    instead, some pixels may differ by one gray level between batch sizes.
     """
     return "float64" if ops.name == keras.backend.backend() == "tensorflow" else "float32"
 
@@ -122,7 +122,7 @@ def to_gray_levels(ops: Any, images: Any, value_range: tuple[float, float]) -> A
 
     Args:
         ops: a Keras backend.
-        images: tensor of any number type.
+        images: tensor of any numeric type.
         value_range: (low, high) of its values.
 
     Returns:
@@ -138,7 +138,7 @@ def from_gray_levels(ops: Any, levels: Any, dtype: Any, value_range: tuple[float
     Args:
         ops: a Keras backend.
         levels: float32 tensor, 0-255.
-        dtype: the images' type; whole numbers are rounded.
+        dtype: the images' type; values are rounded for integer types.
         value_range: (low, high) of its values.
 
     Returns:

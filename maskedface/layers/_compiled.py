@@ -1,4 +1,4 @@
-"""Functions of backend operations, run on the backend that the images are of."""
+"""Runs functions of backend operations on the backend of their images."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _LOG = logging.getLogger("maskedface")
 
 
 def backend_of(images: Any) -> str:
-    """The backend that must compute: TensorFlow in a graph of its own, whatever Keras' is.
+    """The backend to compute with: TensorFlow inside its own graphs, else Keras' backend.
 
     Args:
         images: array or tensor.
 
     Returns:
-        A name of a Keras backend.
+        The name of a Keras backend.
     """
     if in_tf_graph() and not is_in_jax_tracing_scope(images):
         return "tensorflow"
@@ -32,7 +32,7 @@ def backend_of(images: Any) -> str:
 
 
 def ops_of(images: Any) -> Any:
-    """The operations (`numpy`, `cast`, ...) of the backend that must compute (`backend_of`).
+    """The operations (`numpy`, `cast`, ...) of the backend to compute with (`backend_of`).
 
     Args:
         images: array or tensor.
@@ -43,17 +43,18 @@ def ops_of(images: Any) -> Any:
 def run(
     function: Callable[..., Any], backend: str, tensors: tuple[Any, ...], **options: Any
 ) -> Any:
-    """Runs `function(ops, *tensors, **options)`, on TensorFlow as one compiled program.
+    """Runs `function(ops, *tensors, **options)`, compiled with XLA on TensorFlow.
 
-    Operation by operation TensorFlow writes every step to memory, which costs more than the work:
-    XLA makes one or two loops of it, 5 to 9 times as fast on two cores. It compiles once for each
-    number of images (some .4 s), and keeps the program for every data set and layer of the process.
+    Without compilation, TensorFlow writes the result of every operation to memory, which costs more
+    than the computation: XLA fuses it into one or two loops, 5 to 9 times as fast on two cores. It
+    compiles once per number of images (about 0.4 s), and the program is shared by all data sets and
+    layers of the process.
 
     Args:
-        function: pure, of operations of a Keras backend `ops` alone; of the module, not made anew.
+        function: a pure, module-level function that only uses operations of a Keras backend `ops`.
         backend: name of the Keras backend.
         tensors: arrays or tensors.
-        options: hashable; a program is compiled for each.
+        options: hashable; one program is compiled for each combination.
 
     Returns:
         What the function returns.
@@ -78,13 +79,13 @@ def _tensorflow_function(function: Callable[..., Any], options: tuple[Any, ...])
 
 @functools.cache
 def _has_xla() -> bool:
-    """Whether this TensorFlow can compile, which not every build can."""
+    """Whether this build of TensorFlow has XLA."""
     import tensorflow as tf
 
     with tf.init_scope():
         try:
             tf.function(lambda x: x + 1, jit_compile=True, autograph=False)(tf.constant(0.0))
         except tf.errors.OpError as error:
-            _LOG.warning("masks and jitter are not compiled, and slower: %s", error)
+            _LOG.warning("masks and jitter are not compiled, which is slower: %s", error)
             return False
     return True

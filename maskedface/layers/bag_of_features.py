@@ -1,4 +1,4 @@
-"""A trainable codebook: which of its words the places of a feature map are like."""
+"""A trainable codebook that pools a feature map into a histogram of codewords."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _SAMPLES = 10_000  # feature vectors that k-means sees at most; the authors' cod
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class BagOfFeatures(keras.layers.Layer):
-    """Pools a feature map into a histogram of codewords: how much of it is like each of them.
+    """Pools a feature map into a histogram of soft assignments to codewords.
 
     Passalis and Tefas, "Learning Bag-of-Features Pooling for Deep Convolutional Neural Networks", ICCV
-    2017. Each place's feature vector x is a member of each codeword v by exp(-|x - v|^2 / s^2), a radial
-    basis function of its own width s, divided by the sum over all codewords; the histogram is the mean
-    over places. The squares are those of the authors' code (passalis/keras_cbof), which multiplies the
-    histogram by the number of codewords too. Codewords and widths learn by the gradient; `adapt` finds
-    them by k-means first, as that code does. Where a place lies does not count, so a map may be of any
-    size.
+    2017. The feature vector x of each position is assigned to each codeword v by exp(-|x - v|^2 /
+    s^2), a radial basis function with the codeword's own width s, divided by the sum over all
+    codewords; the histogram is the mean over positions. The squares follow the authors' code
+    (passalis/keras_cbof), which also multiplies the histogram by the number of codewords. Codewords
+    and widths are trained by gradient descent; `adapt` initializes them by k-means, as in that
+    code. Positions are ignored, so the map may have any size.
 
     >>> import keras
     >>> import numpy as np
@@ -34,22 +34,24 @@ class BagOfFeatures(keras.layers.Layer):
     [0.25, 0.75]
 
     Args:
-        codewords: int >= 2, how many there are.
-        softness: float > 0, the squared width that `adapt` gives all codewords, in units of the mean
-            squared distance of feature vectors to their nearest one. Towards 0 a place counts for its
-            nearest codeword alone. 1 is ours; the authors' code takes the mean distance of two vectors, to
-            the fourth power, in place of the squared width.
-        seed: int, of the k-means' start and of the vectors it sees.
-        kwargs: of `keras.layers.Layer`. It computes in float32 under any precision policy.
+        codewords: int >= 2, the number of codewords.
+        softness: float > 0, the squared width that `adapt` sets for all codewords, relative to the
+            mean squared distance of feature vectors to their nearest codeword. Towards 0, positions
+            are assigned to their nearest codeword only. The default of 1 is our choice; the
+            authors' code uses the mean distance of two vectors, to the fourth power, as the squared
+            width.
+        seed: int, the random seed of k-means and of the sampled vectors.
+        kwargs: arguments of `keras.layers.Layer`. It computes in float32 under any precision
+            policy.
 
     Input shape:
-        (batch, ..., channels), float: a map, or places in a row.
+        (batch, ..., channels), float: a feature map, or a sequence of feature vectors.
 
     Output shape:
         (batch, codewords), float32, each in [0, 1], with a sum of 1.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: if an argument is out of range.
     """
 
     def __init__(self, codewords: int, softness: float = 1.0, seed: int = 0, **kwargs: Any) -> None:
@@ -69,23 +71,25 @@ class BagOfFeatures(keras.layers.Layer):
         self.widths = self.add_weight(name="widths", shape=(self.codewords,), initializer="ones")
 
     def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
-        """Sets the codewords to k-means' centers of feature vectors, and the widths to their spread.
+        """Initializes codewords with k-means centers, and widths with the spread around them.
 
         Args:
-            data: float array, shape (rows, ..., channels), or batches of such, as a `tf.data.Dataset`
-                gives. Of more than 10,000 feature vectors so many are drawn.
-            batch_size: int >= 1, rows of an array looked at together; None = 256. Not for batches.
-            steps: int >= 1, how many batches to look at; None = all.
+            data: float array, shape (rows, ..., channels), or an iterable of such batches, for
+                instance a `tf.data.Dataset`. At most 10,000 feature vectors are used, drawn at
+                random.
+            batch_size: int >= 1, number of rows of an array processed together; None = 256. Ignored
+                for batches.
+            steps: int >= 1, the number of batches to read; None = all.
 
         Raises:
-            ValueError: if there are fewer different vectors than codewords, one is no finite number, or the
-                layer was built for another number of channels.
+            ValueError: if there are fewer distinct vectors than codewords, a value is not finite,
+                or the layer was built for another number of channels.
         """
         vectors = _sampled(_batches(data, batch_size or 256, steps), self.seed)
         different = len(np.unique(vectors, axis=0)) if len(vectors) else 0
         if different < self.codewords or not np.isfinite(vectors).all():
             raise ValueError(
-                f"data must have at least {self.codewords} different feature vectors, of finite numbers. "
+                f"data must have at least {self.codewords} distinct, finite feature vectors. "
                 f"Received: {different} of {len(vectors)}"
             )
         if not self.built:
@@ -120,7 +124,7 @@ class BagOfFeatures(keras.layers.Layer):
 
 
 def _batches(data: Any, batch_size: int, steps: int | None) -> Iterable[np.ndarray]:
-    """The data's feature vectors, some rows at a time: float32 arrays, shape (vectors, channels)."""
+    """The data's feature vectors in batches: float32 arrays, shape (vectors, channels)."""
     batches = data
     if hasattr(data, "shape"):
         batches = (data[start : start + batch_size] for start in range(0, len(data), batch_size))
@@ -132,7 +136,7 @@ def _batches(data: Any, batch_size: int, steps: int | None) -> Iterable[np.ndarr
 
 
 def _sampled(batches: Iterable[np.ndarray], seed: int) -> np.ndarray:
-    """So many vectors of all, each as likely: those that drew the smallest numbers."""
+    """A uniform sample of all vectors: those with the smallest random numbers."""
     rng = np.random.default_rng(seed)
     kept, drawn = np.zeros((0, 0), "float32"), np.zeros(0)
     for batch in batches:

@@ -1,4 +1,4 @@
-"""Small random changes of place and light."""
+"""Small random changes of geometry and lighting."""
 
 from __future__ import annotations
 
@@ -27,29 +27,30 @@ _BRIGHTNESS = 30.0  # gray levels
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class RandomFaceJitter(RandomImageLayer):
-    """Shifts, zooms, turns, brightens and stretches each image a little, at random.
+    """Randomly shifts, zooms and rotates each image a little, and changes brightness and contrast.
 
-    One bilinear step for all three moves, then the light. Edges are repeated where an image is moved
-    in. It works in a model, in a `keras.Sequential` and in `tf.data`, where it is one compiled graph
-    operation; in evaluation images pass as they are.
+    The three geometric changes are a single bilinear resampling, followed by the change of
+    lighting. Pixels beyond the image are filled by repeating its edge. The layer works in a model,
+    in a `keras.Sequential` and in `tf.data`, where it is one compiled graph operation; in inference
+    it returns images unchanged.
 
     >>> jitter = RandomFaceJitter(0.5, seed=1)
     >>> jitter(np.full((2, 64, 64, 3), 128.0, "float32"), training=True).shape == (2, 64, 64, 3)
     True
 
     Args:
-        strength: float >= 0. At 1: turns of up to .12 rad, zooms of up to 10 %, shifts of up to 4 % of
-            the width, contrast of up to 30 % and brightness of up to 30 gray levels of 255 either way
-            (our own choice). 0 changes nothing.
+        strength: float >= 0. At 1: rotations of up to 0.12 rad, zooms of up to 10 %, shifts of up
+            to 4 % of the width, contrast changes of up to 30 % and brightness changes of up to 30
+            gray levels of 255, in both directions (our choice). 0 changes nothing.
         value_range: (low, high) of the images' values.
-        seed: int, or None for another in each process.
-        kwargs: of `keras.layers.Layer`.
+        seed: int, or None for a different one in each process.
+        kwargs: arguments of `keras.layers.Layer`.
 
     Input shape:
         (batch, height, width, 3) or (height, width, 3), RGB.
 
     Output shape:
-        the same, float32. `transform` keeps the type.
+        Same as the input, float32. `transform` keeps the dtype.
 
     Raises:
         ValueError: if `strength` is negative or the range is empty.
@@ -115,7 +116,7 @@ def _jitter(
 def _moves(
     ops: Any, turn: Any, zoom: Any, right: Any, down: Any, size: tuple[int, int]
 ) -> tuple[Any, Any]:
-    """Where each pixel of the result lies in the image: x and y, shape (batch, height, width)."""
+    """The source position of each output pixel: x and y, shape (batch, height, width)."""
     height, width = size
     across, below = (width - 1) / 2, (height - 1) / 2
     x = np.arange(width, dtype="float32") - np.float32(across)
@@ -134,7 +135,7 @@ def _moves(
 
 
 def _bilinear(ops: Any, images: Any, x: Any, y: Any, size: tuple[int, int]) -> Any:
-    """Float32 images at these places; beyond the edge its pixels are repeated."""
+    """Float32 images sampled at these positions; beyond the image, its edge is repeated."""
     np_ops, (height, width) = ops.numpy, size
     x, y = np_ops.clip(x, 0, width - 1), np_ops.clip(y, 0, height - 1)
     left = np_ops.clip(np_ops.floor(x), 0, max(width - 2, 0))

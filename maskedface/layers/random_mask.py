@@ -1,4 +1,4 @@
-"""Masks drawn on faces at random."""
+"""Augmentation with randomly drawn masks."""
 
 from __future__ import annotations
 
@@ -29,44 +29,45 @@ _BUILT_IN = {style.name: style for style in STYLES}
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class RandomMask(RandomImageLayer):
-    """Draws masks on faces, each with a chance, lit as the face is.
+    """Draws masks on random faces, adapted to the face's lighting.
 
-    Every style is drawn several times when the layer is built, as transparent patches where it lies on
-    faces of the alignment (`masking.MaskBank`); a batch costs a look-up and a blend. The patches are
-    no weights: they are drawn again from the configuration. It works in a model, in a
-    `keras.Sequential` and in `tf.data`, where it is one compiled graph operation; in evaluation images
-    pass as they are.
+    When the layer is built, each style is drawn several times as transparent patches, placed for
+    the images' alignment (`masking.MaskBank`); a batch then only needs a lookup and a blend. The
+    patches are not weights: they are redrawn from the configuration. The layer works in a model, in
+    a `keras.Sequential` and in `tf.data`, where it is one compiled graph operation; in inference it
+    returns images unchanged.
 
     >>> mask = RandomMask(1.0, ["surgical"], alignment="arcface", variants=1, seed=1)
     >>> mask(np.full((2, 64, 64, 3), 128.0, "float32"), training=True).shape == (2, 64, 64, 3)
     True
 
     Args:
-        probability: float in [0, 1], the chance that an image gets a mask.
+        probability: float in [0, 1], the probability that a mask is drawn on an image.
         styles: names of `masking.STYLES`, or styles (`masking.MaskStyle`, `masking.style_from_picture`,
-            or a class of your own that is registered with Keras), each drawn as often; of different
-            names. None = all of `masking.STYLES`.
-        alignment: the images' alignment, a key of `geometry.ALIGNMENTS`. None = "vggface2", as
-            `datasets.as_tf_dataset` has it; `training.train` takes the backbone's.
+            or a custom class registered with Keras) with different names; all are equally likely.
+            None = all of `masking.STYLES`.
+        alignment: the images' alignment, a key of `geometry.ALIGNMENTS`. None = "vggface2", the
+            default of `datasets.as_tf_dataset`; `training.train` uses the backbone's.
         value_range: (low, high) of the images' values.
-        variants: int >= 1, how many masks of each style are drawn (some 12 ms each at 150 px).
-        seed: int >= 0, of the drawing and of the choice; None = masks of seed 0, chosen otherwise in
-            each process.
-        kwargs: of `keras.layers.Layer`.
+        variants: int >= 1, the number of masks drawn per style (about 12 ms each at 150 px).
+        seed: int >= 0, the random seed of the masks and of their choice; None = the masks of seed
+            0, chosen differently in each process.
+        kwargs: arguments of `keras.layers.Layer`.
 
     Input shape:
         (batch, size, size, 3) or (size, size, 3), RGB; size is at least 32.
 
     Output shape:
-        the same, float32. `transform` keeps the type.
+        Same as the input, float32. `transform` keeps the dtype.
 
     Attributes:
-        bank: the `masking.MaskBank`, once the layer is built; number `style * variants + variant`.
+        bank: the `masking.MaskBank`, once the layer is built; a mask's index is
+            `style * variants + variant`.
         styles: the styles, in order.
 
     Raises:
-        ValueError: if a number is out of range, no alignment or style has that name, or styles share
-            a name; when it is built, if the images are not square or of no known size.
+        ValueError: if a number is out of range, an alignment or style is unknown, or styles have
+            the same name; when the layer is built, if the images are not square or of unknown size.
     """
 
     num_draws = 3  # whether, which style, which of its masks
@@ -101,14 +102,14 @@ class RandomMask(RandomImageLayer):
         """Draws the masks.
 
         Args:
-            input_shape: (batch, size, size, 3) or (size, size, 3), or a dictionary of shapes with
-                "images" among them.
+            input_shape: (batch, size, size, 3) or (size, size, 3), or a dictionary of shapes that
+                contains "images".
         """
         shape = input_shape["images"] if isinstance(input_shape, dict) else input_shape
         height, width, channels = shape[-3:]
         if height is None or height != width or channels != 3:
             raise ValueError(
-                f"images must be square, of a known size, and RGB. Received: shape {tuple(shape)}"
+                f"images must be square RGB images of known size. Received: shape {tuple(shape)}"
             )
         self.bank = MaskBank.draw(
             self.styles,
@@ -123,8 +124,8 @@ class RandomMask(RandomImageLayer):
         """Which images get a mask.
 
         Args:
-            draws: float32 array, shape (batch, 3), as for `transform`; a first number of 1 means
-                never.
+            draws: float32 array, shape (batch, 3), as for `transform`; with a first value of 1, no
+                mask is drawn.
 
         Returns:
             bool array, shape (batch,).
@@ -138,7 +139,7 @@ class RandomMask(RandomImageLayer):
             draws: float32 array, shape (batch, 3), as for `transform`.
 
         Returns:
-            int64 array, shape (batch,): a patch's number in the bank, or -1 for no mask.
+            int64 array, shape (batch,): a patch's index in the bank, or -1 for no mask.
         """
         _, style, variant = np.asarray(draws, "float32").T
         style, variant = (
@@ -152,7 +153,7 @@ class RandomMask(RandomImageLayer):
             self.build(tuple(images.shape))
         if tuple(images.shape[1:3]) != self.bank.shape:
             raise ValueError(
-                f"images must be of the size that the masks were drawn for, {self.bank.shape}. "
+                f"images must have the size that the masks were drawn for, {self.bank.shape}. "
                 f"Received: shape={tuple(images.shape)}"
             )
         tensors = self._tensors
@@ -167,11 +168,10 @@ class RandomMask(RandomImageLayer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """The layer's arguments; styles that are not `masking.STYLES` are written as Keras writes
-        objects.
+        """The layer's arguments; custom styles are serialized as Keras objects.
 
         Raises:
-            ValueError: if a style is of a class without `get_config`.
+            ValueError: if a style's class has no `get_config`.
         """
         return {
             **super().get_config(),
@@ -183,7 +183,7 @@ class RandomMask(RandomImageLayer):
 
 
 class _Tensors:
-    """What `_lay` needs of a bank. (A layer would track tensors and arrays of its own.)"""
+    """The tensors of a bank that `_lay` needs. (A layer would track its own tensors and arrays.)"""
 
     def __init__(self, bank: MaskBank) -> None:
         light = bank.light
@@ -196,7 +196,7 @@ class _Tensors:
 
     @cached_property
     def tensorflow(self) -> tuple[Any, ...]:
-        """Made once and outside of graphs, which then hold them by reference."""
+        """Created once and outside of graphs, which then refer to them."""
         import tensorflow as tf
 
         with tf.init_scope():
@@ -208,7 +208,7 @@ def _style_of(style: Any) -> Style:
         style = keras.saving.deserialize_keras_object(style)
     if isinstance(style, str):
         if style not in _BUILT_IN:
-            raise ValueError(f"styles must be of {sorted(_BUILT_IN)}. Received: {style!r}")
+            raise ValueError(f"styles must be among {sorted(_BUILT_IN)}. Received: {style!r}")
         return _BUILT_IN[style]
     if not callable(getattr(style, "paint", None)):
         raise ValueError(f"styles must be names, or have a method paint. Received: {style!r}")
@@ -221,7 +221,7 @@ def _config_of(style: Style) -> Any:
         return style.name
     if not hasattr(style, "get_config"):
         raise ValueError(
-            "styles must have get_config and be registered with Keras, so that the layer can be saved. "
+            "styles must have get_config and be registered with Keras for the layer to be saved. "
             f"Received: {style!r}"
         )
     return keras.saving.serialize_keras_object(style)
@@ -241,7 +241,7 @@ def _lay(
     counts: tuple[int, int],
     value_range: tuple[float, float],
 ) -> Any:
-    """As `MaskBank.lay`; of all images, as what is not shown costs less than to sort it out."""
+    """As `MaskBank.lay`, but computed for all images, which is cheaper than selecting some."""
     np_ops = ops.numpy
     style, variant = (
         np_ops.minimum(ops.cast(draws[:, 1 + n] * count, "int32"), count - 1)

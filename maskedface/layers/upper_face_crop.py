@@ -1,4 +1,4 @@
-"""The part of a face that a mask leaves free."""
+"""Crops the part of a face above a mask."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _MIDDLE = float(_FRONT[:, 0].mean())  # x of the face's middle in the alignment
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class UpperFaceCrop(View):
-    """The region above the mask line, enlarged to the images' own size.
+    """Crops the region above the mask and resizes it to the images' size.
 
-    The region is a rectangle in the 112-px ArcFace alignment. So its lower edge runs along the mask
-    and not across an eye, as far as the images are aligned. A **hat** hides what lies above the brows,
-    and a fringe changes from photo to photo. So the rectangle is narrow: at the default width of 72,
-    the eyes and brows fill its lower half, and the share of forehead and hat is no larger than a square
-    allows. `top` cuts the forehead off altogether and stretches the rest upwards to the square. Beyond
-    the image's edge its last pixels are repeated.
+    The region is a rectangle in the 112-px ArcFace alignment, so for aligned images its lower edge
+    follows the mask and does not cut through an eye. A **hat** can hide everything above the brows,
+    and a fringe changes from photo to photo, so the rectangle is narrow: at the default width of
+    72, eyes and brows fill its lower half, and the share of forehead and hat is as small as a
+    square allows. `top` removes the forehead completely and stretches the rest to a square. Beyond
+    the image, its edge is repeated.
 
     >>> crop = UpperFaceCrop(alignment="arcface")
     >>> crop(np.zeros((2, 112, 112, 3), "uint8")).shape == (2, 112, 112, 3)
@@ -32,27 +32,27 @@ class UpperFaceCrop(View):
     [20.5, -9.5, 92.5, 62.5]
 
     Args:
-        line: float, y of the lower edge in the alignment; 62 runs along the upper edge of most masks
-            (the eyes lie at 51.6, the nose's tip at 71.7).
-        width: float, width of the region in the alignment's pixels; the outer corners of the eyes
-            are some 55 apart, the cheekbones 78.
+        line: float, y of the lower edge in the alignment; 62 is the upper edge of most masks (the
+            eyes are at 51.6, the nose tip at 71.7).
+        width: float, width of the region in the alignment's pixels; the distance of the outer
+            corners of the eyes is about 55, of the cheekbones 78.
         top: float, y of the upper edge, or None for the height that keeps the face's proportions.
-        alignment: the images' alignment, a key of `geometry.ALIGNMENTS`. None = "vggface2", as
-            `datasets.as_tf_dataset` has it.
-        kwargs: of `keras.layers.Layer`.
+        alignment: the images' alignment, a key of `geometry.ALIGNMENTS`. None = "vggface2", the
+            default of `datasets.as_tf_dataset`.
+        kwargs: arguments of `keras.layers.Layer`.
 
     Input shape:
-        (batch, height, width, channels), any number type.
+        (batch, height, width, channels), any numeric type.
 
     Output shape:
-        the same, float32, the input's range.
+        Same as the input, float32, in the input's range.
 
     Attributes:
-        box: (left, top, right, bottom) of the region in the images, as `View` has it, once the layer
+        box: (left, top, right, bottom) of the region in the images, as for `View`, once the layer
             is built.
 
     Raises:
-        ValueError: if the region is empty, or no alignment has that name.
+        ValueError: if the region is empty, or the alignment is unknown.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class UpperFaceCrop(View):
         super().build(input_shape)
 
     def box_in(self, height: int, width: int) -> tuple[float, float, float, float]:
-        """Where the region lies in images of the layer's alignment.
+        """The region's position in images of the layer's alignment.
 
         Args:
             height, width: int, the images' size in pixels.
@@ -97,22 +97,23 @@ class UpperFaceCrop(View):
         return (*map(float, first), *map(float, first + sides))  # type: ignore[return-value]
 
     def matrix(self, height: int, width: int, *, source: str | np.ndarray, size: int) -> np.ndarray:
-        """The matrix with which `geometry.warp` makes the view out of one image.
+        """The matrix with which `geometry.warp` produces the view from one image.
 
-        By the five points of an image that is not aligned, it turns a **tilted** head upright.
+        With the five landmarks of an unaligned image, it also corrects the rotation of a **tilted**
+        head.
 
         Args:
             height, width: int, the image's size in pixels.
-            source: the image's alignment: a key of `geometry.ALIGNMENTS`, or five points of this
-                very image, float array, shape (5, 2). For an image of unknown alignment, give the
-                alignment that its whole is taken for elsewhere.
+            source: the image's alignment: a key of `geometry.ALIGNMENTS`, or the five landmarks of
+                this image, float array, shape (5, 2). For an image of unknown alignment, pass the
+                alignment that is assumed elsewhere for the whole image.
             size: int, the view's height and width in pixels.
 
         Returns:
             float64 array, shape (2, 3): image pixel = matrix @ (view x, view y, 1).
 
         Raises:
-            ValueError: if no alignment has that name, or the points are not five different ones.
+            ValueError: if the alignment is unknown, or there are not five distinct points.
         """
         left = _MIDDLE - self.width / 2
         top = self.line - self.width if self.top is None else self.top

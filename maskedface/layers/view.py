@@ -1,4 +1,4 @@
-"""Parts and mirrors of images."""
+"""Crops and mirror images as a layer."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class View(keras.layers.Layer):
-    """Cuts a rectangle out of images and resamples it to a size; a box from right to left mirrors.
+    """Crops a rectangle from images and resizes it; a box from right to left flips the image.
 
-    Two matrix products (down the columns, along the rows), so it runs and exports wherever a dense
-    layer does. Bilinear; beyond the image its edge is repeated. It computes in float32, as what scales
-    the input does elsewhere.
+    It consists of two matrix products (along columns and rows), so it runs and exports wherever a
+    dense layer does. Interpolation is bilinear; beyond the image, its edge is repeated. It computes
+    in float32, like input scaling elsewhere.
 
     >>> image = np.arange(6.0).reshape(1, 2, 3, 1)
     >>> mirror = View((3, 0, 0, 2), (2, 3))
@@ -24,20 +24,21 @@ class View(keras.layers.Layer):
     [[2.0, 1.0, 0.0], [5.0, 4.0, 3.0]]
 
     Args:
-        box: (left, top, right, bottom), floats in pixels of the input, edges (not centres) of the
-            outermost pixels: (0, 0, width, height) is the whole image, (width, 0, 0, height) its
-            mirror.
+        box: (left, top, right, bottom), floats in pixels of the input, referring to edges (not
+            centers) of the outermost pixels: (0, 0, width, height) is the whole image, (width, 0,
+            0, height) its mirror image.
         size: (height, width) of the output, ints in pixels.
-        kwargs: of `keras.layers.Layer`.
+        kwargs: arguments of `keras.layers.Layer`.
 
     Input shape:
-        (batch, height, width, channels), any number type.
+        (batch, height, width, channels), any numeric type.
 
     Output shape:
-        (batch, size[0], size[1], channels), float32, the input's range.
+        (batch, size[0], size[1], channels), float32, in the input's range.
 
     Raises:
-        ValueError: if the box or the size is empty; when it is built, if the images' size is unknown.
+        ValueError: if the box or the size is empty; when the layer is built, if the images' size is
+            unknown.
     """
 
     box: tuple[float, ...]
@@ -76,7 +77,7 @@ class View(keras.layers.Layer):
 
 
 def _bilinear(first: float, last: float, count: int, length: int) -> np.ndarray:
-    """The weights of `length` input pixels in each of `count` output pixels; shape (length, count)."""
+    """The weights of `length` input pixels for `count` output pixels, shape (length, count)."""
     place = first + (np.arange(count) + 0.5) * (last - first) / count - 0.5
     place = place.clip(0, length - 1)
     low = np.minimum(np.floor(place).astype(int), max(length - 2, 0))

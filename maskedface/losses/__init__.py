@@ -1,25 +1,26 @@
-"""Losses that push people apart and pull a person's masked and unmasked faces together.
+"""Losses that separate identities and align a person's masked and unmasked faces.
 
-All are `keras.losses.Loss` with one label array and one prediction array, so that a model with one
-output trains with them; where a loss needs the domain, the label array has it beside the label.
+All are `keras.losses.Loss` with one label array and one prediction array, so they work for models
+with a single output; if a loss needs the domain, the label array has an additional column for it.
 
 | loss | y_true | y_pred |
 |---|---|---|
 | `CosineMargin`, `ArcFace` | label | logits of a cosine head |
 | `CenterLoss` | label | logits, then squared distances of `CenterDistances` |
-| `DomainRanking` | label, domain | logits of a `models.CosineHead` with two centers a person |
+| `DomainRanking` | label, domain | logits of a `models.CosineHead` with two centers per person |
 | `SelfRestrainedTriplet` | label[, domain]; or embeddings of positive and negative | embeddings |
 | `Coral`, `PairAlignment` | label, domain | embeddings |
-| `WithEmbeddings` | label, domain | what another loss reads, then the embeddings |
+| `WithEmbeddings` | label, domain | the input of another loss, then the embeddings |
 
-Labels count people from 0; a domain is 0 for an unmasked face and 1 for a masked one. "label, domain"
-is an array of two columns, or one of a column a person and the domain (`datasets.with_domain`), which
-`as_tf_dataset` gives: Keras' own accuracy takes two columns for one-hot labels of two classes, and is wrong
-without a word; of the other form it reads the person. A loss that has no use for the domain passes over it.
+Labels number people from 0; the domain is 0 for an unmasked face and 1 for a masked one. "label,
+domain" is an array of two columns, or one with a column per person and one for the domain
+(`datasets.with_domain`), as produced by `as_tf_dataset`: Keras' own accuracy would silently misread
+two columns as one-hot labels of two classes, but reads the person correctly from the other form.
+Losses that do not need the domain ignore it.
 
-In a recipe a loss says by attributes what else it needs: a true `wants_domains`, the domain beside the
-label; a true `couples_faces`, that its faces are not dealt out to several devices. A head gives the
-columns: `models.SideBySide([models.CosineHead(), CenterDistances()])` for `CenterLoss`,
+In a recipe, attributes of a loss state its requirements: a true `wants_domains` requests the domain
+column; a true `couples_faces` means that a batch must not be split between devices. The head has to
+provide the outputs: `models.SideBySide([models.CosineHead(), CenterDistances()])` for `CenterLoss`,
 `keras.layers.Identity()` for losses of embeddings.
 """
 

@@ -1,4 +1,4 @@
-"""Terms that pull the two domains' embeddings together, and the loss that adds one to another."""
+"""Losses that align the embeddings of the two domains, and a loss that combines two losses."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from maskedface.losses.targets import domains_of, labels_of
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class Coral(keras.losses.Loss):
-    """The distance between the covariances of masked and of unmasked embeddings.
+    """The distance between the covariances of masked and unmasked embeddings.
 
     Sun and Saenko, "Deep CORAL: Correlation Alignment for Deep Domain Adaptation", ECCV 2016
-    Workshops, eq. 1: |C_S - C_T|^2 / (4 d^2), Frobenius norm, d features, with their covariances of a
-    batch (eqs. 2 and 3). It needs no person in both domains.
+    Workshops, eq. 1: |C_S - C_T|^2 / (4 d^2), Frobenius norm, d features, with covariances over a
+    batch (eqs. 2 and 3). It does not need people with both domains.
 
     >>> import numpy as np
     >>> from maskedface import losses
@@ -30,7 +30,7 @@ class Coral(keras.losses.Loss):
         y_pred: float embeddings, shape (batch, features).
 
     Returns:
-        float, the batch's one value; 0 where a domain has fewer than two faces in it.
+        float, a single value for the batch; 0 if a domain has fewer than two faces in it.
     """
 
     wants_domains = True
@@ -51,9 +51,10 @@ class Coral(keras.losses.Loss):
 class PairAlignment(keras.losses.Loss):
     """Pulls each masked embedding to the mean of the same person's unmasked ones in the batch.
 
-    The squared distance of unit vectors, 2 - 2 cos, to that mean direction, which is held still: the
-    unmasked embeddings do not move towards the masked ones. Our own choice of form; the idea, an
-    alignment of features across domains, is that of Geng et al. 2020 (`DomainRanking`).
+    It is the squared distance of unit vectors, 2 - 2 cos, to that mean direction, without a
+    gradient through the mean: unmasked embeddings are not pulled towards the masked ones. The form
+    is our own; the idea of aligning features across domains is that of Geng et al. 2020
+    (`DomainRanking`).
 
     >>> import numpy as np
     >>> from maskedface import losses
@@ -66,8 +67,8 @@ class PairAlignment(keras.losses.Loss):
         y_pred: float embeddings, shape (batch, features), of any length.
 
     Returns:
-        The mean over the masked faces whose person is unmasked in the batch too (under Keras'
-        reduction), float; 0 where there is none.
+        The mean over the masked faces whose person also has an unmasked face in the batch (under
+        Keras' reduction), float; 0 if there is none.
     """
 
     wants_domains = True
@@ -90,7 +91,7 @@ class PairAlignment(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class WithEmbeddings(keras.losses.Loss):
-    """A loss of the first columns, plus a weighted one of the embeddings in the last columns.
+    """A loss of the first columns plus a weighted loss of the embeddings in the last columns.
 
     >>> import numpy as np
     >>> from maskedface import losses
@@ -102,10 +103,10 @@ class WithEmbeddings(keras.losses.Loss):
     1.6931
 
     Args:
-        loss: of (y_true, the columns before).
-        term: of (y_true, the embeddings).
-        features: int >= 1, how many columns the embeddings take.
-        weight: float >= 0, of the term.
+        loss: a loss of (y_true, the first columns).
+        term: a loss of (y_true, the embeddings).
+        features: int >= 1, the number of columns of the embeddings.
+        weight: float >= 0, the weight of `term`.
 
     Call arguments:
         y_true: int, shape (batch, 2): label, domain.
@@ -115,7 +116,7 @@ class WithEmbeddings(keras.losses.Loss):
         The mean over the batch (Keras' reduction), float.
 
     Raises:
-        ValueError: if a number is out of its range.
+        ValueError: if a number is out of range.
     """
 
     def __init__(
@@ -157,20 +158,21 @@ class WithEmbeddings(keras.losses.Loss):
 
 
 def at_unit_length(vectors: Any) -> Any:
-    """At unit length. Below length .001 a vector keeps it times 1,000, so that the gradient of zeros is
-    finite."""
+    """Normalizes vectors to unit length. Vectors shorter than 0.001 are multiplied by 1,000
+    instead, so that the gradient at zero is finite."""
     squares = ops.sum(vectors * vectors, -1, keepdims=True)
     return vectors * ops.rsqrt(ops.maximum(squares, 1e-6))
 
 
 def mean_of(values: Any, found: Any) -> Any:
-    """What Keras' mean over the batch makes the mean over the rows found (1, others 0); 0 without any."""
+    """Scales values so that Keras' mean over the batch is the mean over the rows found (1, others
+    0); 0 if there are none."""
     count = ops.cast(ops.shape(values)[0], values.dtype)
     return found * values * count / ops.maximum(ops.sum(found), 1)
 
 
 def _covariance(vectors: Any, chosen: Any) -> Any:
-    """Of the rows whose weight is 1, others weigh 0: shape (features, features)."""
+    """The covariance of the rows with weight 1 (others 0): shape (features, features)."""
     count = ops.sum(chosen)
     mean = ops.sum(vectors * chosen[:, None], 0) / ops.maximum(count, 1)
     away = (vectors - mean) * chosen[:, None]

@@ -1,4 +1,4 @@
-"""The center loss, and the layer that holds its centers."""
+"""The center loss, and the layer with its centers."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from maskedface.losses.targets import labels_of
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class CenterDistances(keras.layers.Layer):
-    """Squared distances of embeddings to a center for each person, which it learns.
+    """Squared distances of embeddings to one trainable center per person.
 
-    It stands beside a head, its columns behind the logits: `models.SideBySide([models.LinearHead(),
-    CenterDistances()])`.
+    It is used in parallel to a head, with its columns after the logits:
+    `models.SideBySide([models.LinearHead(), CenterDistances()])`.
 
     >>> CenterDistances(3).compute_output_shape((None, 128))
     (None, 3)
 
     Args:
-        num_classes: int >= 1, the number of people; None where a recipe leaves it open.
-        rate: float > 0, what the centers' gradient is multiplied by; the embeddings' is not. The
-            paper moves a center by .5 sum(x - c) / (1 + n) over its n faces of the batch (eq. 4);
-            under SGD of rate l and a `CenterLoss` of weight w, `rate = .25 batch / (w l)` makes
-            that step where n = 1. Optimizers that scale gradients (Adam) do not see the factor.
+        num_classes: int >= 1, the number of people; None if a recipe leaves it open.
+        rate: float > 0, a factor of the centers' gradient, which does not affect the embeddings'.
+            The paper moves a center by 0.5 sum(x - c) / (1 + n) over its n faces of the batch (eq.
+            4); with SGD of learning rate l and a `CenterLoss` of weight w, `rate = 0.25 batch / (w
+            l)` gives the same step for n = 1. Optimizers that normalize gradients (Adam) cancel the
+            factor.
 
     Input shape:
         (batch, features), float.
@@ -34,11 +35,11 @@ class CenterDistances(keras.layers.Layer):
     Output shape:
         (batch, num_classes), float32: squared Euclidean distances.
 
-    The centers start at 0. Set them to the people's mean embeddings where those are known:
+    The centers are initialized with 0. If the people's mean embeddings are known, set them with
     `layer.set_weights([means])`, shape (num_classes, features).
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: if an argument is out of range.
     """
 
     def __init__(self, num_classes: int | None = None, rate: float = 1.0, **kwargs: Any) -> None:
@@ -71,11 +72,12 @@ class CenterDistances(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class CenterLoss(keras.losses.Loss):
-    """Cross-entropy that also pulls each embedding to its person's center.
+    """Cross-entropy plus the squared distance of each embedding to its person's center.
 
     Wen et al., "A Discriminative Feature Learning Approach for Deep Face Recognition", ECCV 2016,
-    eq. 5: L = L_softmax + w / 2 |x - c_y|^2; both are sums over the batch there and means here.
-    Their centers move by a rule of their own (eq. 4), ours by the gradient (`CenterDistances`).
+    eq. 5: L = L_softmax + w / 2 |x - c_y|^2; both terms are sums over the batch there and means
+    here. The paper updates centers by a separate rule (eq. 4), this library by gradient descent
+    (`CenterDistances`).
 
     >>> import numpy as np
     >>> from maskedface import losses
@@ -85,20 +87,20 @@ class CenterLoss(keras.losses.Loss):
     1.6931
 
     Args:
-        weight: float >= 0, w; .003 in the paper.
-        margin: float in [0, 1): with a cosine head, its margin (`CosineMargin`); 0 = the
-            paper's plain softmax, with any head.
-        scale: float > 0, of the cosine head; unused with margin 0.
+        weight: float >= 0, w; 0.003 in the paper.
+        margin: float in [0, 1), the margin of a cosine head (`CosineMargin`); 0 = the paper's plain
+            softmax, for any head.
+        scale: float > 0, the scale of the cosine head; unused with margin 0.
 
     Call arguments:
-        y_true: int labels, shape (batch,), (batch, 1), or with the domain beside it.
+        y_true: int labels, shape (batch,), (batch, 1), or with a domain column.
         y_pred: float, shape (batch, 2 classes): the logits, then the squared distances.
 
     Returns:
         The mean over the batch (Keras' reduction), float.
 
     Raises:
-        ValueError: if an argument is out of its range, or y_pred has an odd number of columns.
+        ValueError: if an argument is out of range, or y_pred has an odd number of columns.
     """
 
     def __init__(
@@ -131,6 +133,6 @@ def halves(y_pred: Any) -> tuple[Any, Any]:
     columns = y_pred.shape[-1]
     if columns % 2:
         raise ValueError(
-            f"y_pred must have an even number of columns, two a person. Received: {columns}"
+            f"y_pred must have an even number of columns, two per person. Received: {columns}"
         )
     return y_pred[:, : columns // 2], y_pred[:, columns // 2 :]

@@ -1,4 +1,4 @@
-"""Domain-constrained ranking: two centers a person, and each face ranked among the other domain's."""
+"""Domain-constrained ranking with two centers per person, one for each domain."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ class DomainRanking(keras.losses.Loss):
     """A margin loss that also ranks each face among the centers of the other domain (DCR).
 
     After Geng et al., "Masked Face Recognition with Generative Data Augmentation and Domain
-    Constrained Ranking", ACM Multimedia 2020. **Taken from it**, as its abstract states: each
-    person has two centers, of the full faces and of the masked faces; the loss ranks features by
-    their distance to centers across domains; it forces masked features to the same person's
-    full-face center, and full-face features to the masked one. **Ours**, because the paper's
-    equations were not at hand: the ranking is a hinge against the nearest center of another person,
-    distances are those on the unit sphere, and the centers are the columns of a cosine head, learnt
-    by the gradient; each domain's are taught by a cosine margin among themselves. So do not read
-    results as the paper's.
+    Constrained Ranking", ACM Multimedia 2020. **From the paper**, according to its abstract: each
+    person has two centers, one of the full faces and one of the masked faces; the loss ranks
+    features by their distance to centers across domains; it pulls masked features to the same
+    person's full-face center, and full-face features to the masked one. **Our own**, because the
+    paper's equations were not available: the ranking is a hinge loss against the nearest center of
+    another person, distances are measured on the unit sphere, and the centers are the columns of a
+    cosine head, trained by gradient descent with a cosine margin within each domain. So results are
+    not those of the paper.
 
     With d(f, c) = |f - c|^2 = 2 - 2 cos of unit vectors, y the person, a the face's own domain and
     b the other one, L = CosineMargin(cos(f, c^a)) + w max(0, d(f, c^b_y) - min_j d(f, c^b_j) + m),
-    j over the other people.
+    with j over the other people.
 
-    The head is `models.CosineHead(centers_per_person=2)`. Its first half of columns, the full-face
-    centers, is what a gallery of unmasked faces is ranked by.
+    The head is `models.CosineHead(centers_per_person=2)`. The first half of its columns, the
+    full-face centers, corresponds to a gallery of unmasked faces.
 
     >>> import numpy as np
     >>> from maskedface import losses
@@ -42,10 +42,11 @@ class DomainRanking(keras.losses.Loss):
     1.1931
 
     Args:
-        margin: float in [0, 4), m, of the ranking, in squared distance.
-        weight: float >= 0, w, of the ranking.
-        scale: float > 0, of the head.
-        identity_margin: float in [0, 1), of the `CosineMargin` within the face's own domain.
+        margin: float in [0, 4), m, the margin of the ranking, in squared distance.
+        weight: float >= 0, w, the weight of the ranking.
+        scale: float > 0, the scale of the head.
+        identity_margin: float in [0, 1), the margin of the `CosineMargin` within the face's own
+            domain.
 
     Call arguments:
         y_true: int, shape (batch, 2): label; domain, 0 unmasked, 1 masked.
@@ -56,7 +57,7 @@ class DomainRanking(keras.losses.Loss):
         The mean over the batch (Keras' reduction), float.
 
     Raises:
-        ValueError: if an argument is out of its range, or a shape is another.
+        ValueError: if an argument is out of range, or a shape is wrong.
     """
 
     wants_domains = True

@@ -1,4 +1,4 @@
-"""Cross-entropy in which the right person must win by a margin."""
+"""Softmax losses with a margin: CosFace and ArcFace."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LEAST_SQUARE = 1e-4
 
 
 class _Margin(keras.losses.Loss):
-    """Cross-entropy of a cosine head's logits, of which the right one is lowered."""
+    """Cross-entropy of a cosine head's logits, with the target logit reduced by a margin."""
 
     _most = 1.0  # the margin lies below it
 
@@ -41,7 +41,7 @@ class _Margin(keras.losses.Loss):
         return ops.categorical_crossentropy(target, logits, from_logits=True)
 
     def _lowered_by(self, cosine: Any) -> Any:
-        """What the margin takes off the right cosine, shape (batch, 1), or one number."""
+        """The reduction of the target cosine by the margin, shape (batch, 1), or one number."""
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
@@ -51,11 +51,11 @@ class _Margin(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class CosineMargin(_Margin):
-    """Cross-entropy in which the right person's cosine must win by a margin (CosFace).
+    """Cross-entropy with an additive cosine margin (CosFace).
 
     Wang et al., "CosFace: Large Margin Cosine Loss for Deep Face Recognition", CVPR 2018, eq. 4:
-    the right logit s cos(t) becomes s (cos(t) - m). Its gradient is finite everywhere, also where a
-    center starts on a face (cos = 1), where ArcFace's arccos has none.
+    the target logit s cos(t) becomes s (cos(t) - m). Its gradient is finite everywhere, even if a
+    center coincides with a face (cos = 1), where ArcFace's arccos has none.
 
     >>> import numpy as np
     >>> from maskedface import losses
@@ -65,13 +65,13 @@ class CosineMargin(_Margin):
     0.6931
 
     Args:
-        margin: float in [0, 1), m. The default .25 was tried with two thousand people at scale 24;
-            the paper's .35 is for tens of thousands of people at scale 64.
-        scale: float > 0, s: the scale of the head whose logits come in.
+        margin: float in [0, 1), m. The default of 0.25 was tested with two thousand people at scale
+            24; the paper's 0.35 is for tens of thousands of people at scale 64.
+        scale: float > 0, s: the scale of the head.
         label_smoothing: float in [0, 1).
 
     Call arguments:
-        y_true: int labels, shape (batch,), (batch, 1), or with the domain beside it.
+        y_true: int labels, shape (batch,), (batch, 1), or with a domain column.
         y_pred: float logits in [-scale, scale], shape (batch, classes).
 
     Returns:
@@ -97,14 +97,16 @@ class CosineMargin(_Margin):
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class ArcFace(_Margin):
-    """Cross-entropy in which the right person's angle must win by a margin (ArcFace).
+    """Cross-entropy with an additive angular margin (ArcFace).
 
     Deng et al., "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", CVPR 2019, eq.
-    3: the right logit s cos(t) becomes s cos(t + m). It is computed as s (cos t cos m - sin t sin
-    m), without arccos, whose gradient at cos = 1 is infinite: there, the sine's slope is held
-    within .57 degrees of the center. Beyond t = pi - m, where cos(t + m) would rise again, the
-    logit goes on as s (cos t - m sin m), as in the authors' code (insightface), so it falls with
-    the angle throughout. Both keep it stable from any start, class means among them.
+    3: the target logit s cos(t) becomes s cos(t + m). It is computed as s (cos t cos m - sin t sin
+        m),
+    without arccos, whose gradient at cos = 1 is infinite; within 0.57 degrees of the center, the
+    slope of the sine is held constant. Beyond t = pi - m, where cos(t + m) would increase again,
+    the logit continues as s (cos t - m sin m), as in the authors' code (insightface), so it
+    decreases monotonically with the angle. Both keep training stable from any initialization,
+    including class means.
 
     >>> import numpy as np
     >>> from maskedface import losses
@@ -114,13 +116,13 @@ class ArcFace(_Margin):
     0.6931
 
     Args:
-        margin: float in [0, pi / 2), m, radians; the paper's .5.
-        scale: float > 0, s: the scale of the head whose logits come in; the paper's 64 is for tens
-            of thousands of people.
+        margin: float in [0, pi / 2), m, radians; 0.5 in the paper.
+        scale: float > 0, s: the scale of the head; the paper's 64 is for tens of thousands of
+            people.
         label_smoothing: float in [0, 1).
 
     Call arguments:
-        y_true: int labels, shape (batch,), (batch, 1), or with the domain beside it.
+        y_true: int labels, shape (batch,), (batch, 1), or with a domain column.
         y_pred: float logits in [-scale, scale], shape (batch, classes).
 
     Returns:

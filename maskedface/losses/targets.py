@@ -1,4 +1,4 @@
-"""What a label array with the domain in it says, in either of its two forms."""
+"""Extracts labels and domains from a label array, in either of its two forms."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def labels_of(y_true: Any) -> Any:
     """The labels: int32, shape (batch,).
 
     Args:
-        y_true: int, shape (batch,), (batch, 1), (batch, 2): label, domain; or (batch, people + 1), of
-            at least two people: 2 in the person's column, 0 in the others', then the domain
+        y_true: int, shape (batch,), (batch, 1), (batch, 2): label, domain; or (batch, people + 1),
+            with at least two people: 2 in the person's column, 0 in the others', then the domain
             (`datasets.with_domain`).
     """
     y_true = ops.cast(y_true, "int32")
@@ -22,7 +22,7 @@ def labels_of(y_true: Any) -> Any:
 
 
 def has_domains(y_true: Any) -> bool:
-    """Whether there are domains beside the labels.
+    """Whether the array contains domains.
 
     Args:
         y_true: as for `labels_of`.
@@ -34,7 +34,7 @@ def domains_of(y_true: Any) -> Any:
     """The domains, 0 unmasked and 1 masked: int32, shape (batch,).
 
     Args:
-        y_true: as for `labels_of`, of two columns at least.
+        y_true: as for `labels_of`, with at least two columns.
 
     Raises:
         ValueError: if there are no domains.

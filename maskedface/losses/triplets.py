@@ -1,4 +1,4 @@
-"""The self-restrained triplet loss, of triplets given or of the hardest in each batch."""
+"""The self-restrained triplet loss, for given triplets or the hardest ones of each batch."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ _FAR = 9.0  # above any squared distance on the unit sphere
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class SelfRestrainedTriplet(keras.losses.Loss):
-    """Pulls masked faces to unmasked faces of the same person, and no further away than needed.
+    """Pulls masked faces to unmasked faces of the same person, and away from others only if needed.
 
     Boutros et al., "Self-restrained triplet loss for accurate masked face recognition", Pattern
-    Recognition 124 (2022), arXiv 2103.01716. With d squared distances of unit embeddings, d1 anchor
+    Recognition 124 (2022), arXiv 2103.01716. With squared distances d of unit embeddings, d1 anchor
     to positive, d2 anchor to negative, d3 positive to negative: max(0, d1 - d2 + m) while the mean
-    of d2 is less than that of d3, else max(0, d1 - mean(d3) + m). So once masked faces stand as far
-    from other people as unmasked faces do, only their own person still pulls. The margin 2 and the
-    unit length are those of the authors' code (fdbtrs/Self-restrained-Triplet-Loss).
+    of d2 is less than that of d3, else max(0, d1 - mean(d3) + m). So once masked faces are as far
+    from other people as unmasked faces are, only the attraction to their own person remains. The
+    margin of 2 and the normalization are those of the authors' code
+    (fdbtrs/Self-restrained-Triplet-Loss).
 
-    Theirs trains a small network on the embeddings of a fixed one and draws triplets at random: so it is
-    where the labels are embeddings themselves, each anchor's positive and negative
-    (`models.embedding_unmasking`). With labels of people all three come from the model in training, and
-    each anchor's are the hardest in the batch (Hermans et al., "In Defense of the Triplet Loss for Person
-    Re-Identification", 2017, eq. 5): the farthest positive and the nearest negative. Batches then need
-    several faces a person.
+    The authors train a small network on the embeddings of a frozen one, with random triplets. This
+    is the case where the labels are themselves embeddings: the positive and the negative of each
+    anchor (`models.embedding_unmasking`). With people as labels, all three embeddings come from the
+    trained model, and the triplets are the hardest of the batch (Hermans et al., "In Defense of the
+    Triplet Loss for Person Re-Identification", 2017, eq. 5): the farthest positive and the nearest
+    negative of each anchor. Batches then need several faces per person.
 
     >>> import numpy as np
     >>> from maskedface import losses
@@ -46,14 +47,14 @@ class SelfRestrainedTriplet(keras.losses.Loss):
 
     Call arguments:
         y_true: int, shape (batch, 2): label; domain, 0 unmasked, 1 masked. Anchors are then masked,
-            positives and negatives unmasked. With labels alone, shape (batch,) or (batch, 1), each
-            face is an anchor among all others. Or float, shape (batch, 2, features): of each row, the
-            embedding of its positive and of its negative; y_pred has the anchors.
+            positives and negatives unmasked. With labels only, shape (batch,) or (batch, 1), each
+            face is an anchor, with all others as candidates. Or float, shape (batch, 2, features):
+            the embeddings of each row's positive and negative; y_pred contains the anchors.
         y_pred: float embeddings, shape (batch, features); of any length.
 
     Returns:
         The mean over the anchors that have both a positive and a negative in the batch (under
-        Keras' reduction), float; 0 where there is none.
+        Keras' reduction), float; 0 if there is none.
 
     Raises:
         ValueError: if the margin is negative.
@@ -101,7 +102,7 @@ class SelfRestrainedTriplet(keras.losses.Loss):
 
 
 def _partners(y_true: Any) -> tuple[Any, Any]:
-    """Which columns may be each row's positive, and its negative: bool, shape (batch, batch)."""
+    """The candidates for each row's positive and negative: bool, shape (batch, batch) each."""
     labels = labels_of(y_true)
     alike = labels[:, None] == labels[None, :]
     if has_domains(y_true):
@@ -113,7 +114,7 @@ def _partners(y_true: Any) -> tuple[Any, Any]:
 
 
 def _squared_distances(embeddings: Any) -> Any:
-    """Of each pair, at unit length: shape (batch, batch)."""
+    """The squared distances of all pairs of normalized vectors: shape (batch, batch)."""
     unit = at_unit_length(embeddings)
     squares = ops.sum(unit**2, -1)
     return squares[:, None] + squares[None, :] - 2 * ops.matmul(unit, ops.transpose(unit))

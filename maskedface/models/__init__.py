@@ -1,8 +1,8 @@
-"""Backbones, heads and what of them learns.
+"""Backbones, heads and layer freezing.
 
-A name is imported when it is first used, so `models.PRESETS` needs no Keras. Keras opens a `.keras` file
-that holds a layer of ours where both were imported (`import keras, maskedface.models`), or any name here
-but the presets' was used before.
+Names are imported lazily, so `models.PRESETS` does not load Keras. Keras can open a `.keras` file
+with layers of this library once both are imported (`import keras, maskedface.models`), or once any
+name of this module except those of the presets was used.
 """
 
 import importlib
@@ -20,7 +20,7 @@ def __getattr__(name: str) -> object:
 
 
 def _register_layers() -> None:
-    """Makes our layers known to Keras, once that is there."""
+    """Registers this library's layers with Keras, once it is imported."""
     if "keras" in sys.modules:
         for module in ("alignment", "embedding", "heads", "views"):
             importlib.import_module(f"{__name__}.{module}")

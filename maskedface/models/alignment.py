@@ -1,4 +1,4 @@
-"""The alignment that a network wants its faces in, as a part of the network."""
+"""The face alignment that a network expects, stored in the network."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from maskedface.models.settings import in_float32
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class FaceAlignment(layers.Identity):
-    """States the alignment of a model's images, and hands them on as they are.
+    """An identity layer that states the alignment of a model's images.
 
-    It sits behind the input, so that copies, saved files, views, joins and heads of the model keep it.
-    It has no weights and computes nothing; it is float32 under any precision policy, as bfloat16
-    would round gray levels.
+    It follows the input, so it is kept in copies, saved files, views, joins and classifiers of the
+    model. It has no weights and computes nothing; it is float32 under any precision policy, because
+    bfloat16 would round gray levels.
 
     >>> import keras
     >>> from maskedface import models
@@ -30,7 +30,7 @@ class FaceAlignment(layers.Identity):
         alignment: a key of `geometry.ALIGNMENTS`.
 
     Input shape:
-        any; images, any number type.
+        any; images of any numeric type.
 
     Output shape:
         the same, of the same type.
@@ -49,14 +49,14 @@ class FaceAlignment(layers.Identity):
 
 
 def alignment_of(model: keras.Model) -> str:
-    """The alignment that a model states for its images.
+    """The alignment of a model's input images, as stated by the model.
 
     >>> from maskedface import models
     >>> models.alignment_of(models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1)))
     'vggface2'
 
     Args:
-        model: any model; models inside it are looked at too.
+        model: any model; nested models are searched too.
 
     Returns:
         A key of `geometry.ALIGNMENTS`.
@@ -67,8 +67,9 @@ def alignment_of(model: keras.Model) -> str:
     stated = _stated(model)
     if not stated:
         raise ValueError(
-            "model must state the alignment of its images: give alignment= (--backbone-alignment or "
-            "--model-alignment on the command line), or use models.with_alignment(model, alignment). "
+            "model must state the alignment of its images: pass alignment= (--backbone-alignment "
+            "or --model-alignment on the command line), or use models.with_alignment(model, "
+            "alignment). "
             f"Received: model {model.name!r}, which states none"
         )
     if len(stated) > 1:
@@ -80,9 +81,9 @@ def alignment_of(model: keras.Model) -> str:
 
 @in_float32()
 def with_alignment(model: keras.Model, alignment: str) -> keras.Model:
-    """A model that states an alignment, in place of the one it stated before.
+    """Returns a model that states another alignment.
 
-    Nothing is warped: what the model computes stays as it is.
+    No images are warped: the model's computation does not change.
 
     >>> import keras
     >>> from maskedface import models
@@ -91,16 +92,18 @@ def with_alignment(model: keras.Model, alignment: str) -> keras.Model:
     'arcface'
 
     Args:
-        model: a functional or sequential model of one input, images -> anything; it is left as it is.
-        alignment: what its images are aligned to, a key of `geometry.ALIGNMENTS`.
+        model: a functional or sequential model with one input, images -> anything; it is not
+            modified.
+        alignment: the alignment of its images, a key of `geometry.ALIGNMENTS`.
 
     Returns:
-        The model itself where it states this alignment. Else a new one with the same layer names and
-        weights of its own; where the model stated none, with a layer "face_alignment" behind its
-        input.
+        The model itself if it already states this alignment. Otherwise a copy with the same layer
+        names and its own weights; if the model stated no alignment, a layer "face_alignment" is
+        added after the input.
 
     Raises:
-        ValueError: if no alignment has that name, or the model is not of that kind.
+        ValueError: if the alignment is unknown, or the model is neither functional nor sequential
+            or has several inputs.
     """
     FaceAlignment(alignment)  # refuses an unknown one before any work
     if _stated(model) == {alignment}:

@@ -1,4 +1,4 @@
-"""A function that builds a network, and beside it `from_preset`."""
+"""Adds `from_preset` to the functions that build networks."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ P = ParamSpec("P")
 
 
 class Architecture(Generic[P]):
-    """Decorates a function that builds a network: it is called as before, and has `from_preset`.
+    """A decorator of functions that build a network, which adds `from_preset`.
 
     Args:
-        build: takes `weights`, `input_shape` and `alignment`, among others, and returns a
-            `keras.Model`. Its name is that of the presets' `architecture`.
+        build: a function with the arguments `weights`, `input_shape` and `alignment`, among others,
+            that returns a `keras.Model`. Its name is the `architecture` of its presets.
     """
 
     def __init__(self, build: Callable[P, keras.Model]) -> None:
@@ -46,26 +46,29 @@ class Architecture(Generic[P]):
         alignment: str | None = None,
         load_weights: bool = True,
     ) -> keras.Model:
-        """Builds the network as a preset has it, or in the size that a file tells, with its weights.
+        """Builds the network with the configuration and weights of a preset or a weight file.
 
         Args:
-            preset: a name in `models.PRESETS` of this architecture, or the path of a file that
-                `weights=` takes.
-            input_shape: (height, width, 3) in pixels; by default the preset's. Of a path: what the file
-                tells (a network whose embedding is a dense layer over the map), else the architecture's.
-            alignment: what the faces are to be aligned to, a key of `geometry.ALIGNMENTS`; by default
-                the preset's. Of a path: what the `.json` beside it states, else the architecture's.
-            load_weights: whether to load the weights; False leaves the network random, and needs no
-                file of a preset's.
+            preset: the name of a preset of this architecture in `models.PRESETS`, or the path of a
+                weight file, as for `weights`.
+            input_shape: (height, width, 3) in pixels; by default the preset's. For a path, by
+                default the size implied by the file (if the embedding is a dense layer over the
+                feature map), else the architecture's.
+            alignment: the alignment of the input faces, a key of `geometry.ALIGNMENTS`; by default
+                the preset's. For a path, by default that of the `.json` file next to it, else the
+                architecture's.
+            load_weights: whether to load the weights; False initializes the network randomly and
+                needs no weight file.
 
         Returns:
-            A `keras.Model`, as the architecture itself returns it.
+            A `keras.Model`, as returned by the architecture itself.
 
         Raises:
-            ModuleNotFoundError: if "dlib" or a torch file is asked for and its package is missing.
+            ModuleNotFoundError: if "dlib" or a PyTorch file is requested and its package is
+                missing.
             OSError: if a download fails.
-            ValueError: if there is no such preset or file, the preset is another architecture's, or
-                its file is missing, damaged or another one.
+            ValueError: if there is no such preset or file, the preset belongs to another
+                architecture, or its file is missing, damaged or not the expected one.
 
         >>> from maskedface import models
         >>> models.DlibResNet29.from_preset("dlib").output_shape

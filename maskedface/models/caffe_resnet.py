@@ -1,4 +1,4 @@
-"""What VGGFace2's ResNet-50 and SENet-50 share: He et al.'s network in Caffe's geometry."""
+"""The common part of VGGFace2's ResNet-50 and SENet-50: He et al.'s network in Caffe's variant."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ def build(
         input_shape: (height, width, 3) in pixels; height and width at least 32, or None for any.
         alignment: a key of `geometry.ALIGNMENTS`.
         filters: int, width of the first stage.
-        blocks: four ints >= 1, residual blocks a stage.
-        excite: what weighs the channels of a block's branch before it is added to the shortcut, called
-            with the branch and the block's name; None adds it as it is.
+        blocks: four ints >= 1, residual blocks per stage.
+        excite: a function of a block's branch and name that reweights the branch's channels before
+            it is added to the shortcut; None = no reweighting.
 
     Returns:
         A `keras.Model`: images, RGB, 0-255 -> float32 array, shape (batch, 32 * filters).
 
     Raises:
-        ValueError: if `input_shape` has not 3 channels or is too small, `blocks` has not 4 entries,
-            or no alignment has that name.
+        ValueError: if `input_shape` does not have 3 channels or is too small, `blocks` does not
+            have 4 entries, or the alignment is unknown.
     """
     if len(input_shape) != 3 or input_shape[2] != 3:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Hariri's embedding of a masked face: a histogram of codewords over the upper half of a feature map."""
+"""Hariri's masked face embedding: a histogram of codewords over the upper half of a feature map."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ def bag_of_features(
     faces: np.ndarray | None = None,
     seed: int = 0,
 ) -> keras.Model:
-    """Ends a backbone in a bag of features of the upper half of a stage's map.
+    """Cuts a backbone after a stage and adds a bag of features of the map's upper half.
 
     After Hariri, "Efficient Masked Face Recognition Method during the COVID-19 Pandemic", Signal, Image
     and Video Processing 16 (2022), arXiv 2105.03026: the masked half of the face is discarded, the last
     convolution's map is quantized by a codebook of radial basis functions (`layers.BagOfFeatures`), and a
     multilayer perceptron names the person: `models.classifier(model, people,
-    head=models.LinearHead(hidden=[128]))`. **Not as there**: he cuts the image (the first 50 of 10 x 10
-    blocks of 24 px) in front of the network, here the map is cut behind the stage, so that any backbone
-    runs as it is; a place's feature vector then has seen some of the mask.
+    head=models.LinearHead(hidden=[128]))`. **A difference from the paper**: Hariri crops the image
+    (the first 50 of 10 x 10 blocks of 24 px) before the network; here the feature map is cropped
+    after the stage, so that any backbone can be used unchanged. The receptive field of a feature
+    vector then includes some of the mask.
 
     >>> import numpy as np
     >>> from maskedface import models
@@ -43,24 +44,25 @@ def bag_of_features(
     ((None, 4), True)
 
     Args:
-        backbone: images of a fixed size -> anything; it is left as it is.
-        stage: whose last map is taken, one of `stages(backbone)`. A network's last map may have too few
-            places: 2 x 2 in DlibResNet29.
+        backbone: images of a fixed size -> anything; it is not modified.
+        stage: the stage whose last feature map is used, one of `stages(backbone)`. The last map of
+            a network may have too few positions: 2 x 2 in DlibResNet29.
         codewords: int >= 2.
         upper: float in (0, 1], the share of the map's rows that is kept, from the top; at least one row.
         softness: float > 0, as for `layers.BagOfFeatures`.
-        faces: uint8 or float array, shape (rows, height, width, 3), which the codebook is adapted to; None
-            leaves it random.
-        seed: int, of the codebook's k-means.
+        faces: uint8 or float array, shape (rows, height, width, 3), to which the codebook is
+            adapted; None leaves it random.
+        seed: int, the random seed of the codebook's k-means.
 
     Returns:
-        A new model: images -> float32 histograms times `codewords` (so that a value's mean is 1, as in the
-        code of the codebook's authors), shape (batch, codewords). Its layers are the backbone's up to the
-        stage, with weights of their own, and "bag_upper", "bag_codebook", "bag_scale": stage "bag", which
-        `freeze(model, through=stage)` leaves to learn.
+        A new model: images -> float32 histograms times `codewords` (which gives a mean value of 1,
+        as in the code of the codebook's authors), shape (batch, codewords). Its layers are copies
+        of the backbone's up to the stage, and "bag_upper", "bag_codebook", "bag_scale". These form
+        the stage "bag", which stays trainable after `freeze(model, through=stage)`.
 
     Raises:
-        ValueError: if there is no such stage, it gives no map, or an argument is out of its range.
+        ValueError: if there is no such stage, its output is not a feature map, or an argument is
+            out of range.
     """
     if not 0 < upper <= 1:
         raise ValueError(f"upper must be in (0, 1]. Received: upper={upper}")
@@ -91,7 +93,7 @@ def _last_map(backbone: keras.Model, stage: str) -> keras.KerasTensor:
     found = last.output
     if len(found.shape) != 4 or None in found.shape[1:3]:
         raise ValueError(
-            "stage must give a map of a known height and width. "
+            "stage must output a feature map of known height and width. "
             f"Received: stage={stage!r}, shape {found.shape}"
         )
     return found

@@ -1,4 +1,4 @@
-"""A file of another program's weights becomes one of ours, with a sidecar that says what it is."""
+"""Converts weight files of other programs to this library's format, with a sidecar file."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ SOURCES = ".pkl, .pth, .pt, .ckpt, .safetensors, .onnx or .h5"
 def open_source(
     path: str | os.PathLike[str], network: str | None = None
 ) -> tuple[weights.Source, keras.Model]:
-    """Reads a file of weights, and builds the network that it is for, with random numbers.
+    """Reads a weight file and builds the matching network, with random weights.
 
     Args:
-        path: a file of ours or of another program, as `models.load_weights` takes it.
-        network: the name in `models` of the network that it must be; None for what the file tells.
+        path: a weight file of this library or of another program, as for `models.load_weights`.
+        network: the name of the network in `models`; None to detect it from the file.
 
     Returns:
-        (the source; the network, which `weights.load` fills from it).
+        (the source; the network, whose weights `weights.load` reads from it).
 
     Raises:
-        ModuleNotFoundError, ValueError: as `weights.read_source`; also if there is no such network, or
-            nothing tells which it is.
+        ModuleNotFoundError, ValueError: as `weights.read_source`; also if the network is unknown or
+            cannot be detected.
     """
     known = [*architectures(), "DlibResNet29"]
     if network is not None and network not in known:
@@ -41,8 +41,8 @@ def open_source(
     source = weights.read_source(path, network)
     if source.architecture is None:
         raise ValueError(
-            f"network must say which of {known} {os.fspath(path)!r} holds, which has no .json that says "
-            "so. Received: none"
+            f"network must be one of {known} for {os.fspath(path)!r}, which has no .json file that "
+            "states it. Received: network=None"
         )
     return source, getattr(models, source.architecture)(None, **source.arguments)
 
@@ -54,21 +54,21 @@ def convert_weights(
     network: str | None = None,
     variant: Variant = "unknown",
 ) -> dict[str, Any]:
-    """Converts another program's file of weights to our own format.
+    """Converts a weight file of another program to this library's format.
 
     Args:
         source: the file, in a layout of docs/weights.md.
-        out: the `.weights.h5` file to write; its `.json` sidecar goes beside it.
-        network: the name in `models` of the network that it must be; None for what the file tells.
-        variant: "ft", "scratch" or "unknown": what is known of a file whose sha256 says nothing.
+        out: the `.weights.h5` file to write; its `.json` sidecar is written next to it.
+        network: the name of the network in `models`; None to detect it from the file.
+        variant: "ft", "scratch" or "unknown": the variant of a file whose sha256 is not known.
 
     Returns:
-        What the sidecar says; "mapped": {the source's name of a tensor: ours}; "aligned_to": str, what the
-        network that was built states.
+        The contents of the sidecar; "mapped": {tensor name in the source: name here}; "aligned_to":
+        str, the alignment stated by the network.
 
     Raises:
-        ModuleNotFoundError, OSError, ValueError: as `models.load_weights`; also if `variant` is
-            not that of a known file, or `out` does not end in `.weights.h5`.
+        ModuleNotFoundError, OSError, ValueError: as `models.load_weights`; also if `variant`
+            contradicts that of a known file, or `out` does not end in `.weights.h5`.
 
     >>> from maskedface.models.converting import convert_weights
     >>> facts = convert_weights(  # doctest: +SKIP
@@ -83,7 +83,7 @@ def convert_weights(
     facts = weights.load(backbone, found)
     if facts["known"] and variant not in (facts["variant"], "unknown"):
         raise ValueError(
-            f"variant must be {facts['variant']!r}, which this file's sha256 tells. "
+            f"variant must be {facts['variant']!r}, according to this file's sha256. "
             f"Received: {variant!r}"
         )
     mapped = facts.pop("mapped")
@@ -96,7 +96,7 @@ def convert_weights(
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "model": backbone.name,
         "probe": {
-            "image": "maskedface.conversion.drawn_face(), as large as the network takes it",
+            "image": "maskedface.conversion.drawn_face(), in the network's input size",
             "embedding": [float(f"{value:.7g}") for value in probe.embedding(backbone)],
         },
     }

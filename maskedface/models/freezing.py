@@ -1,4 +1,4 @@
-"""Which part of a backbone learns, told by the names of its stages."""
+"""Layer freezing by stages."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ BatchNorm = Literal["frozen", "update"]
 
 
 def stages(backbone: keras.Model) -> tuple[str, ...]:
-    """The backbone's stages with weights, from the input on.
+    """The backbone's stages with weights, in order from the input.
 
     A stage is the first word of a layer's name, up to the first `_` ("layer3_0_conv1" is in
-    "layer3"), so the stages of a model read back from a `.keras` file are known too.
+    "layer3"), so stages are also known for a model loaded from a `.keras` file.
 
     >>> from maskedface import models
     >>> models.stages(models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1)))
     ('stem', 'layer1', 'layer2', 'layer3', 'layer4')
 
     Args:
-        backbone: a network of `models`, or any other whose layers are named so.
+        backbone: a network of `models`, or any other whose layers follow this naming scheme.
 
     Returns:
-        Names in order: ("stem", "layer1", ..., "layer4") for ResNet50; IResNet and AdaFaceIR have an
-        "embedding" after these, DlibResNet29 a "layer5" and an "embedding".
+        Names in order: ("stem", "layer1", ..., "layer4") for ResNet50; IResNet and AdaFaceIR also
+        have an "embedding", DlibResNet29 a "layer5" and an "embedding".
     """
     return tuple(dict.fromkeys(_stage(layer) for layer in backbone.layers if layer.weights))
 
 
 def freeze(backbone: keras.Model, through: str, batch_norm: BatchNorm = "frozen") -> None:
-    """Stops the weights of the first stages from learning; all others learn.
+    """Freezes the first stages of a backbone and makes all others trainable.
 
     The paper counts PyTorch's children (conv1, bn1, relu, maxpool, layer1-4, avgpool, fc): its
     "7 layers" are `through="layer3"`, its "10 layers" are `through="all"`.
 
-    Freezing is not kept in a `.keras` file in full (Keras stores it a layer, not a variable): call
-    this again after loading, as `training.train` does.
+    A `.keras` file does not store the full freezing state (Keras stores it per layer, not per
+    variable): call this again after loading, as `training.train` does.
 
     >>> from maskedface import models
     >>> backbone = models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1))
@@ -47,12 +47,13 @@ def freeze(backbone: keras.Model, through: str, batch_norm: BatchNorm = "frozen"
     (False, True)
 
     Args:
-        backbone: the model, changed in place.
+        backbone: the model, modified in place.
         through: the last frozen stage (one of `stages(backbone)`), "none" or "all".
-        batch_norm: what the frozen stages' batch norms do. "frozen": they use their stored
-            statistics (Keras' reading of `trainable = False`). "update": they normalize by the batch
-            and move their statistics while gamma and beta stay (PyTorch's `requires_grad = False`).
-            The trained stages' batch norms always learn and update.
+        batch_norm: the behavior of batch norms in frozen stages. "frozen": they use their stored
+            statistics (as with `trainable = False` in Keras). "update": they normalize with batch
+            statistics and update their moving averages, while gamma and beta are frozen (as with
+            `requires_grad = False` in PyTorch). Batch norms of trainable stages always train and
+            update.
 
     Raises:
         ValueError: if `through` or `batch_norm` is none of these.

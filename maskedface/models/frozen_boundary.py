@@ -1,4 +1,4 @@
-"""Where a partly frozen network can be cut: before the line nothing ever changes."""
+"""Finds where a partly frozen network can be cut: activations before the boundary never change."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import keras
 
 
 def boundary(backbone: keras.Model) -> keras.KerasTensor | None:
-    """The last tensor of a frozen prefix: everything before it gives the same values in training.
+    """The last tensor of the frozen layers: all values before it are constant during training.
 
     Args:
-        backbone: a functional model of one input and one output, after `models.freeze`.
+        backbone: a functional model with one input and one output, after `models.freeze`.
 
     Returns:
-        A tensor of the model's graph through which all that comes after depends on the input, before
-        the first layer that learns, moves batch statistics or draws random numbers; the output itself
-        where no layer does. None where no layer with weights lies before it, or the network has a
-        layer that is used twice.
+        The last tensor of the graph through which all later layers depend on the input, and which
+        precedes the first layer that is trainable, updates batch statistics or draws random
+        numbers; the output itself if there is no such layer. None if no layer with weights precedes
+        it, or if a layer of the network is used twice.
     """
     layers = backbone.layers
     if any(len(layer._inbound_nodes) != 1 for layer in layers) or len(backbone.inputs) != 1:
@@ -45,7 +45,7 @@ def _changes(layer: keras.layers.Layer) -> bool:
 def _is_only_way(
     layer: keras.layers.Layer, layers: list[keras.layers.Layer], done: set[int]
 ) -> bool:
-    """Whether the layer's output is the one thing that later layers read of earlier ones."""
+    """Whether later layers depend on earlier ones only through this layer's output."""
     for later in layers:
         if id(later) in done:
             continue

@@ -1,4 +1,4 @@
-"""Heads: layers from embeddings to a score a person, and the classifier that a backbone makes with one."""
+"""Heads: layers from embeddings to one score per person, and classifiers built with them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from maskedface.names import did_you_mean
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class LinearHead(layers.Layer):
-    """The paper's head: hidden layers if any, dropout before each layer, one linear layer.
+    """The paper's head: optional hidden layers, dropout before each layer, one linear layer.
 
     >>> import numpy as np
     >>> from maskedface import models
@@ -23,19 +23,20 @@ class LinearHead(layers.Layer):
     TensorShape([2, 3])
 
     Args:
-        num_classes: int >= 2, the number of people; None where a recipe leaves it open.
-        hidden: widths of ReLU layers before the last one; the paper names none.
-        dropout: float in [0, 1), the share of values dropped before each of these layers. The paper
-            added dropout, rate and place not stated; .5 before the linear layer is our reading.
+        num_classes: int >= 2, the number of people; None if a recipe leaves it open.
+        hidden: widths of ReLU layers before the last one; the paper has none.
+        dropout: float in [0, 1), the dropout rate before each of these layers. The paper added
+            dropout without stating its rate and place; 0.5 before the linear layer is our
+            interpretation.
 
     Input shape:
         (batch, features), float.
 
     Output shape:
-        (batch, num_classes), float32 logits. `softmax` of them are the probabilities.
+        (batch, num_classes), float32 logits. Their softmax gives the probabilities.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: if an argument is out of range.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class LinearHead(layers.Layer):
         super().__init__(**{"dtype": "float32", **kwargs})
         _check(num_classes, dropout)
         if any(type(width) is not int or width < 1 for width in hidden):
-            raise ValueError(f"hidden must hold widths >= 1. Received: hidden={tuple(hidden)}")
+            raise ValueError(f"hidden must contain widths >= 1. Received: hidden={tuple(hidden)}")
         self.num_classes, self.hidden, self.dropout = num_classes, tuple(hidden), dropout
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -84,9 +85,9 @@ class LinearHead(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class CosineHead(layers.Layer):
-    """A face scores its cosine to each person's center.
+    """A head that scores a face by the cosine to each person's center.
 
-    Train it with `losses.CosineMargin` or `losses.ArcFace` of the same scale.
+    Train it with `losses.CosineMargin` or `losses.ArcFace` with the same scale.
 
     >>> import numpy as np
     >>> from maskedface import models
@@ -97,25 +98,25 @@ class CosineHead(layers.Layer):
     [[0.0, 1.0]]
 
     Args:
-        num_classes: int >= 2, the number of people; None where a recipe leaves it open.
-        scale: float > 0, what the cosines are multiplied by (the s of CosFace, Wang et al. 2018, who use
-            64 for tens of thousands of people). None = 24, right for a few hundred, or in a recipe that of
-            its loss.
-        dropout: float in [0, 1), the share of the embedding dropped in training.
-        centers_per_person: int >= 1; `losses.DomainRanking` wants two: columns of the first centers of
-            all people, then of the second.
-        with_offsets: bool, whether a number a person is added to their cosines, 0 at first: minus
-            `evaluation.Cohort.offsets`. No loss knows of it.
+        num_classes: int >= 2, the number of people; None if a recipe leaves it open.
+        scale: float > 0, the factor of the cosines (s in CosFace, Wang et al. 2018, who use 64 for
+            tens of thousands of people). None = 24, which suits a few hundred people, or in a
+            recipe the scale of its loss.
+        dropout: float in [0, 1), the dropout rate of the embedding.
+        centers_per_person: int >= 1; `losses.DomainRanking` needs two. Columns contain the first
+            centers of all people, then the second ones.
+        with_offsets: bool, whether an offset per person is added to the cosines, initially 0: the
+            negative of `evaluation.Cohort.offsets`. Losses do not take it into account.
 
     Input shape:
         (batch, features), float, of any length above 0.
 
     Output shape:
-        (batch, num_classes * centers_per_person), float32 logits in [-scale, scale], with offsets
-        beyond.
+        (batch, num_classes * centers_per_person), float32 logits in [-scale, scale], or beyond with
+        offsets.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: if an argument is out of range.
     """
 
     def __init__(
@@ -164,8 +165,8 @@ class CosineHead(layers.Layer):
         """Replaces the centers.
 
         Args:
-            centers: float array, shape (features, num_classes), of unit columns; with several centers a
-                person all of them start there.
+            centers: float array, shape (features, num_classes), with columns of unit length. If
+                there are several centers per person, all of them are set to the same value.
         """
         self.centers.assign(ops.tile(ops.cast(centers, "float32"), (1, self.centers_per_person)))
 
@@ -179,7 +180,7 @@ class CosineHead(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class SideBySide(layers.Layer):
-    """Several layers of one embedding, their columns beside each other, for losses that read them all.
+    """Applies several layers to an embedding and concatenates their outputs, for composite losses.
 
     >>> from maskedface import losses, models
     >>> head = models.SideBySide([models.CosineHead(7), losses.CenterDistances(7)])
@@ -188,7 +189,7 @@ class SideBySide(layers.Layer):
 
     Args:
         parts: layers, embeddings -> (batch, columns); `keras.layers.Identity()` is the embedding itself.
-        num_classes: the number of people for those parts that leave theirs open, or None.
+        num_classes: the number of people, for parts whose own `num_classes` is None; or None.
 
     Input shape:
         (batch, features), float.
@@ -237,7 +238,7 @@ def classifier(
     head: str | layers.Layer = "linear",
     dropout: float | None = None,
 ) -> keras.Model:
-    """Puts a head on a backbone.
+    """Adds a head to a backbone.
 
     >>> from maskedface import models
     >>> model = models.classifier(models.DlibResNet29(None), 10, dropout=0.5)
@@ -247,16 +248,16 @@ def classifier(
     Args:
         backbone: images -> embeddings, shape (batch, features).
         num_classes: int >= 2, the number of people.
-        head: "linear" (`LinearHead`), "cosine" (`CosineHead`), or a layer of your own, embeddings ->
-            (batch, num_classes); it is copied.
-        dropout: float in [0, 1), of a head given by name; None = its own.
+        head: "linear" (`LinearHead`), "cosine" (`CosineHead`), or a layer, embeddings ->
+            (batch, num_classes), which is copied.
+        dropout: float in [0, 1), for a head given by name; None = its default.
 
     Returns:
-        A `keras.Model`: images -> float32 logits, shape (batch, num_classes). `models.embedder` finds its
-        embedding again.
+        A `keras.Model`: images -> float32 logits, shape (batch, num_classes). `models.embedder`
+        returns its embedding model.
 
     Raises:
-        ValueError: if an argument is out of its range, or the head gives other columns.
+        ValueError: if an argument is out of range, or the head has another number of outputs.
     """
     if isinstance(head, str):
         kinds = {"linear": LinearHead, "cosine": CosineHead}
@@ -269,27 +270,29 @@ def classifier(
         layer = kinds[head](num_classes, **words)
     else:
         if dropout is not None:
-            raise ValueError(f"dropout must be None beside a layer. Received: dropout={dropout}")
+            raise ValueError(
+                f"dropout must be None if head is a layer. Received: dropout={dropout}"
+            )
         layer = for_people(head, num_classes, backbone)
     _check(num_classes, 0)
     model = with_head(backbone, layer)
     if model.output_shape != (None, num_classes):
         raise ValueError(
-            f"head must give {num_classes} columns, one a person. Received: {model.output_shape}"
+            f"head must have {num_classes} outputs, one per person. Received: {model.output_shape}"
         )
     return model
 
 
 @in_float32()
 def with_head(backbone: keras.Model, head: layers.Layer) -> keras.Model:
-    """A backbone with any layer behind it, and the mark between them.
+    """A backbone followed by any layer, with the embedding marked between them.
 
     Args:
         backbone: images -> embeddings.
         head: embeddings -> anything; it becomes a part of the model.
 
     Returns:
-        A `keras.Model` of the backbone's name.
+        A `keras.Model` with the backbone's name.
     """
     embedding = FaceEmbedding(name="face_embedding")(backbone.outputs[0])
     return keras.Model(backbone.inputs[0], head(embedding), name=backbone.name)
@@ -298,13 +301,13 @@ def with_head(backbone: keras.Model, head: layers.Layer) -> keras.Model:
 def for_people(
     layer: layers.Layer, num_classes: int | None, backbone: keras.Model | None = None
 ) -> layers.Layer:
-    """A copy of a layer, with the number of people where it leaves that open.
+    """A copy of a layer, with the number of people filled in if it is open.
 
     Args:
-        layer: any layer; it is left as it is.
+        layer: any layer; it is not modified.
         num_classes: int >= 2, or None.
-        backbone: what it is to stand behind, or None. A name that one of its layers has already is
-            changed, as "dense" may be.
+        backbone: the model before the layer, or None. The layer is renamed if the backbone already
+            has a layer of the same name, such as "dense".
 
     Returns:
         A new layer, not built.
@@ -320,7 +323,7 @@ def for_people(
 
 
 def cosine_head(model: keras.Model) -> CosineHead | None:
-    """The cosine head in a model; None where there is none.
+    """The cosine head in a model; None if there is none.
 
     Args:
         model: any model.

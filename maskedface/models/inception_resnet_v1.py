@@ -1,4 +1,4 @@
-"""FaceNet: the Inception-ResNet-v1 of David Sandberg's program and of facenet-pytorch."""
+"""FaceNet: the Inception-ResNet-v1 of David Sandberg's facenet and of facenet-pytorch."""
 
 from __future__ import annotations
 
@@ -80,41 +80,43 @@ def InceptionResNetV1(
     normalization: Normalization = "fixed",
     alignment: str = "vggface2",
 ) -> keras.Model:
-    """Builds FaceNet's network as everybody has it (Schroff et al. 2015; Szegedy et al. 2016).
+    """Builds FaceNet's network in its common variant (Schroff et al. 2015; Szegedy et al. 2016).
 
     It is David Sandberg's Inception-ResNet-v1 (github.com/davidsandberg/facenet), which facenet-pytorch
-    and deepface took over. Preprocessing is inside. All layers but `FaceAlignment` are stock Keras, and
-    the first word of a layer's name is its stage (`models.stages`): stem, block35, mixed6a, block17,
-    mixed7a, block8, embedding.
+    and deepface also use. Preprocessing is included. All layers except `FaceAlignment` are standard
+    Keras layers, and the first word of a layer's name is its stage (`models.stages`): stem,
+    block35, mixed6a, block17, mixed7a, block8, embedding.
 
-    The embedding is not L2-normalized: the programs above divide it by its length at last, which
-    changes no cosine similarity (`keras.layers.UnitNormalization()` behind the model does it, where
-    Euclidean distances are wanted). A classifier was trained on it as it is here, and a new head learns
-    on it better than on vectors of length 1.
+    The embedding is not L2-normalized. The programs above normalize it as a last step, which does
+    not change cosine similarities; for Euclidean distances, add `keras.layers.UnitNormalization()`
+    after the model. The original classifier was trained on the unnormalized embedding, and a new
+    head also trains better on it than on vectors of unit length.
 
     Args:
         weights: None (random), the name of a preset (`models.PRESETS`), or a path, as `models.load_weights`
             takes them.
         input_shape: (height, width, 3) in pixels; height and width at least 75, or None for any.
-        filters: int >= 2, even, width of the first convolution; 32 is the network, less makes a small
-            one for tests.
-        blocks: three ints >= 1: how many of block35, block17 and block8; one block8 without a scale and a
-            ReLU comes behind these. (5, 10, 5) is the network.
-        size: int >= 1, numbers of an embedding: 512 in Sandberg's models of 2018, 128 in those of 2017.
-        normalization: how 0-255 is scaled. "fixed": (x - 127.5) / 128, for weights of 2018 (Sandberg's
-            `fixed_image_standardization`). "per_image": by the mean and standard deviation of all numbers
-            of the image (his `prewhiten`), for those of 2017.
-        alignment: what the faces are to be aligned to, a key of `geometry.ALIGNMENTS`. No points are
-            published: faces were cut by MTCNN's box and a margin. "vggface2", another such crop, is the
-            nearest we know.
+        filters: int >= 2, even, width of the first convolution; 32 in the original network, less
+            for small test networks.
+        blocks: three ints >= 1: the number of block35, block17 and block8 layers, which are
+            followed by one more block8 without scale and ReLU. (5, 10, 5) in the original network.
+        size: int >= 1, length of an embedding: 512 in Sandberg's models of 2018, 128 in those of
+            2017.
+        normalization: the scaling of 0-255. "fixed": (x - 127.5) / 128, for weights of 2018
+            (Sandberg's `fixed_image_standardization`). "per_image": by the mean and standard
+            deviation of all values of the image (his `prewhiten`), for those of 2017.
+        alignment: the alignment of the input faces, a key of `geometry.ALIGNMENTS`. No landmarks
+            are published: faces were cropped by MTCNN's box with a margin. "vggface2", another such
+            crop, is the nearest known one.
 
     Returns:
         A `keras.Model`: RGB images, float or uint8, 0-255, shape (batch, height, width, 3) ->
         float32 embeddings, shape (batch, size).
 
     Raises:
-        ValueError: if `input_shape` has not 3 channels or is too small, `filters`, `blocks`, `size` or
-            `normalization` is none of those, no alignment has that name, or the weights do not fit.
+        ValueError: if `input_shape` does not have 3 channels or is too small, `filters`, `blocks`,
+            `size` or `normalization` is invalid, the alignment is unknown, or the weights do not
+            fit.
 
     >>> from maskedface import models
     >>> models.InceptionResNetV1(None, (80, 80, 3), filters=2, blocks=(1, 1, 1)).output_shape

@@ -1,4 +1,4 @@
-"""The residual networks of ArcFace and of AdaFace, whose weights others trained on millions of faces."""
+"""The residual networks of ArcFace and AdaFace, with weights pretrained on millions of faces."""
 
 from __future__ import annotations
 
@@ -38,8 +38,9 @@ _LAYOUT = "channels_last"  # whatever Keras is set to
 
 @dataclass(frozen=True)
 class _Plan:
-    """What the two networks do not share: `projects` says whether the first block's shortcut is a
-    convolution even where the width stays, `center` whether the embedding's batch norm adds a beta."""
+    """The differences between the two networks. `projects`: whether the first block's shortcut is a
+    convolution even if the width does not change; `center`: whether the embedding's batch norm has
+    a beta."""
 
     name: str
     projects: bool
@@ -65,35 +66,37 @@ def IResNet(
 ) -> keras.Model:
     """Builds insightface's IResNet, the backbone of ArcFace, CosFace and Partial FC.
 
-    The "improved" ResNet of Duta et al. 2020 as insightface trains it (`recognition/arcface_torch`): a
-    stem of stride 1, blocks of batch norm, 3x3, batch norm, PReLU, 3x3 (stride 2 in a stage's first),
-    batch norm, no activation behind the sum; at the end batch norm, dropout, a dense layer over the whole
-    map and a batch norm whose gamma is 1 for ever. The scaling to -1 ... 1 is inside. All layers but
-    `FaceAlignment` are stock Keras, and the first word of a layer's name is its stage (`models.stages`):
+    The "improved" ResNet of Duta et al. 2020 as trained by insightface
+    (`recognition/arcface_torch`): a stem with stride 1; blocks of batch norm, 3x3, batch norm,
+    PReLU, 3x3 (stride 2 in the first block of a stage), batch norm, without an activation after the
+    sum; finally batch norm, dropout, a dense layer over the whole feature map and a batch norm
+    whose gamma is fixed to 1. Scaling to -1 ... 1 is included. All layers except `FaceAlignment`
+    are standard Keras layers, and the first word of a layer's name is its stage (`models.stages`):
     stem, layer1, layer2, layer3, layer4, embedding.
 
     Args:
         weights: None (random), the name of a preset (`models.PRESETS`: "arcface_ms1mv3_r50" ...), or a
-            path, as `models.load_weights` takes them. insightface's are for non-commercial research.
+            path, as for `models.load_weights`. insightface's are for non-commercial research.
         input_shape: (height, width, 3) in pixels, ints of at least 16. The dense layer has weights for
-            each place of the last map, so weights fit the size alone that they were trained at: 112.
+            each position of the last feature map, so weights only fit their training size: 112.
         depth: 18, 34, 50, 100 or 200.
-        blocks: four ints, residual blocks a stage, in place of the depth's.
-        filters: int, width of the first stage; less than 64 makes a small net for tests.
-        embedding_size: int, how many numbers come out.
-        dropout: float in [0, 1), the share of the map that is dropped in training; insightface's
-            `train_v2.py` has 0.
-        alignment: what the faces are to be aligned to, a key of `geometry.ALIGNMENTS`; by default what
-            every published weight file of this network was trained on.
+        blocks: four ints, residual blocks per stage, instead of those of `depth`.
+        filters: int, width of the first stage; less than 64 for small test networks.
+        embedding_size: int, the length of an embedding.
+        dropout: float in [0, 1), the dropout rate of the feature map; insightface's `train_v2.py`
+            uses 0.
+        alignment: the alignment of the input faces, a key of `geometry.ALIGNMENTS`; by default that
+            of all published weight files of this network.
 
     Returns:
         A `keras.Model`: RGB images, float or uint8, 0-255, shape (batch, height, width, 3) ->
-        float32 embeddings, shape (batch, embedding_size), not normalized, as insightface's are: compare
-        them by their cosine.
+        float32 embeddings, shape (batch, embedding_size), not normalized, as in insightface:
+        compare them by cosine similarity.
 
     Raises:
-        ValueError: if `input_shape` has not 3 channels or a free or too small side, there is no such
-            depth, `blocks` has not 4 entries, no alignment has that name, or the weights do not fit.
+        ValueError: if `input_shape` does not have 3 channels, or a side is None or too small, the
+            depth is unknown, `blocks` does not have 4 entries, the alignment is unknown, or the
+            weights do not fit.
 
     >>> from maskedface import models
     >>> small = models.IResNet(None, (32, 32, 3), blocks=(1, 1, 1, 1), filters=4, embedding_size=8)
@@ -121,27 +124,27 @@ def AdaFaceIR(
 ) -> keras.Model:
     """Builds AdaFace's IR network (Kim, Jain & Liu 2022, `net.py` of mk-minchul/AdaFace).
 
-    `IResNet`'s blocks in another order of names, with two differences: the first stage's shortcut takes
-    every second row and column as they are (a max-pool of 1), and the last batch norm has neither gamma
-    nor beta. AdaFace feeds it BGR; this one takes RGB as all networks here, its first kernel turned round
-    when a file is read. Stages are those of `IResNet`.
+    It has the blocks of `IResNet` under other names, with two differences: the first stage's
+    shortcut takes every second row and column (a max-pool of size 1), and the last batch norm has
+    neither gamma nor beta. AdaFace uses BGR input; this network takes RGB like all networks here,
+    since its first kernel is reversed when a file is loaded. Stages are those of `IResNet`.
 
     Args:
         weights: None (random), the name of a preset (`models.PRESETS`: "adaface_ir50_webface4m" ...), or
-            a path, as `models.load_weights` takes them.
-        input_shape: as of `IResNet`.
+            a path, as for `models.load_weights`.
+        input_shape: as for `IResNet`.
         depth: 18, 34, 50 or 101.
-        blocks: four ints, residual blocks a stage, in place of the depth's.
-        filters: int, width of the first stage; less than 64 makes a small net for tests.
-        embedding_size: int, how many numbers come out.
-        dropout: float in [0, 1), the share of the map that is dropped in training; AdaFace's .4.
-        alignment: as of `IResNet`.
+        blocks: four ints, residual blocks per stage, instead of those of `depth`.
+        filters: int, width of the first stage; less than 64 for small test networks.
+        embedding_size: int, the length of an embedding.
+        dropout: float in [0, 1), the dropout rate of the feature map; AdaFace uses 0.4.
+        alignment: as for `IResNet`.
 
     Returns:
         A `keras.Model`: RGB images, float or uint8, 0-255, shape (batch, height, width, 3) ->
         float32 embeddings, shape (batch, embedding_size), not normalized. AdaFace's own `forward` returns
-        them divided by their length, and the length, which tells how good an image is; both follow from
-        ours.
+        the normalized embedding and its norm, which is an indicator of image quality; both can be
+        computed from this output.
 
     Raises:
         ValueError: as `IResNet`.

@@ -1,4 +1,4 @@
-"""The one path by which the library runs a model over many faces."""
+"""Batched prediction, used wherever the library runs a model over many faces."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _RUNNERS: weakref.WeakKeyDictionary[keras.Model, keras.Model] = weakref.WeakKeyD
 def predict(model: keras.Model, inputs: np.ndarray, batch_size: int = 32) -> np.ndarray:
     """Runs a model over an array, a batch at a time.
 
-    Every batch has the same shape (the last one is filled up with its first row), so nothing is
-    traced or compiled twice. On a CPU, TensorFlow runs without XLA, which slows bfloat16 there; the
-    model itself keeps its own setting, and what it has compiled.
+    Every batch has the same shape (the last one is padded with its first row), so nothing is traced
+    or compiled twice. On a CPU, TensorFlow runs without XLA, which slows down bfloat16 there; the
+    model's own setting and its compiled functions do not change.
 
     >>> import keras, numpy as np
     >>> from maskedface import models
@@ -27,8 +27,9 @@ def predict(model: keras.Model, inputs: np.ndarray, batch_size: int = 32) -> np.
 
     Args:
         model: a functional or sequential model, inputs -> one output.
-        inputs: array, shape (rows, ...), also one mapped from a file; only a batch is copied.
-        batch_size: int >= 1. 32 is fastest for ResNet50 on two cores; more helps a GPU.
+        inputs: array, shape (rows, ...), possibly memory-mapped; only one batch at a time is
+            copied.
+        batch_size: int >= 1. 32 is fastest for ResNet50 on two cores; larger batches suit a GPU.
 
     Returns:
         The outputs, shape (rows, ...), in the model's output type (float32 for every embedding and
@@ -61,7 +62,7 @@ def predict(model: keras.Model, inputs: np.ndarray, batch_size: int = 32) -> np.
 
 @in_float32()
 def _runner(model: keras.Model) -> keras.Model:
-    """A model of the same layers that is ours to set; it goes with the model."""
+    """A model of the same layers whose settings can be changed; it is freed with the model."""
     runner = _RUNNERS.get(model)
     if runner is None:
         runner = keras.Model(model.inputs[0], model.outputs[0], name=model.name)

@@ -1,4 +1,4 @@
-"""What is known of a named set of weights. Nothing here needs Keras."""
+"""The description of a named set of weights. This module does not import Keras."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Channels = Literal["RGB", "BGR"]
 
 @dataclass(frozen=True)
 class WeightFile:
-    """A file of weights that exists somewhere.
+    """A published weight file.
 
     Attributes:
-        name: str, its file name.
-        sha256: 64 hexadecimal digits, or None where nobody published them.
-        size: int, bytes, or None where it is not known.
-        url: where it can still be downloaded without an account, or None.
+        name: str, the file name.
+        sha256: 64 hexadecimal digits, or None if not published.
+        size: int, bytes, or None if unknown.
+        url: where the file can be downloaded without an account, or None.
 
     >>> from maskedface import models
     >>> models.PRESETS["dlib"].files[0].size
@@ -35,26 +35,29 @@ class WeightFile:
 
 @dataclass(frozen=True)
 class Preset:
-    """A named set of weights: what `from_preset` loads, and what is known of it.
+    """A named set of pretrained weights with its description.
 
     Attributes:
-        name: str, what `from_preset` and `weights=` take.
-        architecture: the name in `models` of the network it fills, as "ResNet50".
-        files: the files that hold it, the preferred one first; any of them will do.
-        variant: "ft" (MS-Celeb-1M, then VGGFace2), "scratch" (VGGFace2 alone) or "unknown"; of other
-            networks "unknown".
-        training_set: str, the faces that it was trained on.
-        alignment: the alignment of the faces it was trained on, a key of `geometry.ALIGNMENTS`.
-        input_size: int, height and width in pixels of the images it was trained on.
+        name: str, the name for `from_preset` and `weights=`.
+        architecture: the name of the network in `models`, such as "ResNet50".
+        files: the files that contain the weights, the preferred one first; any of them suffices.
+        variant: "ft" (MS-Celeb-1M, then VGGFace2), "scratch" (VGGFace2 only) or "unknown";
+            "unknown" for other networks.
+        training_set: str, the training set.
+        alignment: the alignment of the training faces, a key of `geometry.ALIGNMENTS`.
+        input_size: int, height and width of the training images in pixels.
         license: the license's name.
-        license_note: str, who says so, and what else binds.
-        origin: str, where it comes from.
-        unverified: str, what we could not check, as no real file could be had; "" if nothing.
-        file_channels: the order of channels in which the file's own network takes them.
-        file_scaling: str, what the file's own network is fed with, x being a pixel of 0 to 255.
-        arguments: the words of the architecture, beside `input_shape` and `alignment`, that build it.
-        channels: the order in which ours takes them: always "RGB".
-        input_range: (lowest, highest) value of a pixel that ours takes, floats; always 0 to 255.
+        license_note: str, the source of the license statement, and other restrictions.
+        origin: str, where the weights come from.
+        unverified: str, what could not be verified because no real file was available; "" if
+            nothing.
+        file_channels: the channel order of the original network's input.
+        file_scaling: str, the scaling of the original network's input, where x is a pixel of 0 to
+            255.
+        arguments: the architecture's arguments for this preset, besides `input_shape` and
+            `alignment`.
+        channels: the channel order of the input here: always "RGB".
+        input_range: (lowest, highest) pixel value of the input here, floats; always 0 to 255.
 
     >>> from maskedface import models
     >>> preset = models.PRESETS["vggface2_ft"]
@@ -85,7 +88,8 @@ class Preset:
         return (self.input_size, self.input_size, 3)
 
     def find(self) -> str | None:
-        """Where one of its files lies on this machine, our own format first; None where none does."""
+        """The path of one of its files on this machine, this library's format first; None if there
+        is none."""
         if self.architecture != "DlibResNet29":
             return cache.find([f"{self.name}.weights.h5", *(file.name for file in self.files)])
         try:
@@ -95,8 +99,8 @@ class Preset:
 
     @property
     def convert_command(self) -> str:
-        """The command that writes the first file in our own format; "" for dlib's, which is read as it
-        is."""
+        """The command that converts the first file to this library's format; "" for dlib's, which
+        needs no conversion."""
         if self.architecture == "DlibResNet29":
             return ""
         return f"maskedface weights convert {self.files[0].name} --out {self.name}.weights.h5"

@@ -1,4 +1,4 @@
-"""Presets: the named sets of weights. Nothing here needs Keras."""
+"""Presets: the named sets of pretrained weights. This module does not import Keras."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (*presets_vggface2.PRESETS, *presets_facenet.PRESETS, *presets_iresnet.PRESETS)
 }
-"""Every preset by its name: what `from_preset` and `weights=` take."""
+"""All presets: {name for `from_preset` and `weights=`: preset}."""
 
 
 def preset_of(
     value: str | os.PathLike[str], *, argument: str = "preset", architecture: str | None = None
 ) -> Preset | None:
-    """The preset that a name stands for.
+    """The preset of a given name.
 
     Args:
         value: a preset's name or the path of a file.
-        argument: the name of the argument that took it, for the message.
-        architecture: the network that is to be filled, or None for any.
+        argument: the name of the argument, for the message.
+        architecture: the network whose weights are wanted, or None for any.
 
     Returns:
-        The preset, or None where `value` is a file.
+        The preset, or None if `value` is a file.
 
     Raises:
-        ValueError: if it is neither, or the preset is another network's.
+        ValueError: if `value` is neither, or the preset belongs to another network.
     """
     fitting = [name for name, one in PRESETS.items() if architecture in (None, one.architecture)]
     expected = f"{argument} must be one of {fitting} or a file. Received: {argument}={value!r}"

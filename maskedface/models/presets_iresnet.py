@@ -7,7 +7,7 @@ from maskedface.models.preset import Preset, WeightFile
 
 # github.com/deepinsight/insightface: recognition/arcface_torch/README.md (training sets with their counts,
 # "for non-commercial research purposes only"), python-package/README.md (the packs).
-_RESEARCH = "insightface's words for all its models; its code is MIT"
+_RESEARCH = "insightface's statement for all its models; its code is MIT"
 _ZOO = "github.com/deepinsight/insightface, recognition/arcface_torch, model zoo (OneDrive)"
 _RELEASES = "github.com/deepinsight/insightface/releases"
 _SETS = {

@@ -1,4 +1,4 @@
-"""The ResNet-50 of VGGFace2, in the geometry its weights were trained in."""
+"""The ResNet-50 of VGGFace2, in the exact variant of its pretrained weights."""
 
 from __future__ import annotations
 
@@ -26,29 +26,30 @@ def ResNet50(
 ) -> keras.Model:
     """Builds the backbone of "VGGFace2" (Cao et al. 2018) and of the paper.
 
-    He et al.'s ResNet-50 as Caffe has it: the stride of 2 sits in the first 1x1 convolution of
-    layer2-4's first block, convolutions have no bias, the 3x3/2 max-pool rounds its size up. Neither
-    `keras.applications` nor torchvision has this geometry, and the weights give worse features in
-    theirs. Preprocessing (the mean) is inside. All layers but `FaceAlignment` are stock Keras, and the
-    first word of a layer's name is its stage (`models.stages`): stem, layer1, layer2, layer3, layer4, pool.
+    He et al.'s ResNet-50 in Caffe's variant: the stride of 2 is in the first 1x1 convolution of the
+    first block of layer2-4, convolutions have no bias, and the 3x3/2 max-pool rounds its output
+    size up. Neither `keras.applications` nor torchvision has this variant, and the weights give
+    worse features in theirs. Preprocessing (mean subtraction) is included. All layers except
+    `FaceAlignment` are standard Keras layers, and the first word of a layer's name is its stage
+    (`models.stages`): stem, layer1, layer2, layer3, layer4, pool.
 
     Args:
-        weights: None (random), the name of a preset (`models.PRESETS`), or a path, as `models.load_weights`
-            takes them.
+        weights: None (random), the name of a preset (`models.PRESETS`), or a path, as for
+            `models.load_weights`.
         input_shape: (height, width, 3) in pixels; height and width at least 32, or None for any.
-        filters: int, width of the first stage; 64 is ResNet-50, less makes a small net for tests.
-        blocks: four ints, residual blocks a stage; (3, 4, 6, 3) is ResNet-50.
+        filters: int, width of the first stage; 64 for ResNet-50, less for small test networks.
+        blocks: four ints, residual blocks per stage; (3, 4, 6, 3) for ResNet-50.
         name: str, the model's name.
-        alignment: what the faces are to be aligned to, a key of `geometry.ALIGNMENTS`; by default what
-            every published weight file of this network was trained on.
+        alignment: the alignment of the input faces, a key of `geometry.ALIGNMENTS`; by default that
+            of all published weight files of this network.
 
     Returns:
         A `keras.Model`: RGB images, float or uint8, 0-255, shape (batch, height, width, 3) ->
         float32 embeddings, shape (batch, 32 * filters): 2048 for ResNet-50.
 
     Raises:
-        ValueError: if `input_shape` has not 3 channels or is too small, `blocks` has not 4 entries, no
-            alignment has that name, or the weights do not fit.
+        ValueError: if `input_shape` does not have 3 channels or is too small, `blocks` does not
+            have 4 entries, the alignment is unknown, or the weights do not fit.
 
     >>> from maskedface import models
     >>> models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1)).output_shape

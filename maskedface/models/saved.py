@@ -1,4 +1,4 @@
-"""`.keras` files, which may hold layers of this library."""
+"""Opens `.keras` files, which may contain layers of this library."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def load_model(path: str | os.PathLike[str]) -> keras.Model:
         The model.
 
     Raises:
-        ValueError: if there is no such file, or it holds something else.
+        ValueError: if there is no such file, or it is not a Keras model.
     """
     return keras.models.load_model(path, compile=False)

@@ -1,4 +1,4 @@
-"""The SENet-50 of VGGFace2, in the geometry its weights were trained in."""
+"""The SENet-50 of VGGFace2, in the exact variant of its pretrained weights."""
 
 from __future__ import annotations
 
@@ -30,34 +30,36 @@ def SENet50(
 ) -> keras.Model:
     """Builds VGGFace2's SE-ResNet-50 (Cao et al. 2018; squeeze and excitation: Hu et al. 2018).
 
-    It is `models.ResNet50` (Caffe's stride and max-pool, the mean inside) but that each block weighs the
-    channels of its branch: their means go through two 1x1 convolutions with biases, a ReLU between
-    them and a sigmoid behind. All layers but `FaceAlignment` are stock Keras, and the first word of a
-    layer's name is its stage (`models.stages`): stem, layer1, layer2, layer3, layer4, pool.
+    It is `models.ResNet50` (Caffe's stride and max-pool, preprocessing included) with reweighted
+    channels: the channel means of each block's branch pass through two 1x1 convolutions with
+    biases, with a ReLU between them and a final sigmoid. All layers except `FaceAlignment` are
+    standard Keras layers, and the first word of a layer's name is its stage (`models.stages`):
+    stem, layer1, layer2, layer3, layer4, pool.
 
-    Batch norms have an epsilon of 1e-5, as in the files for PyTorch (VGGFace2-pytorch, and Albanie's
-    dag files, which print it). keras-vggface runs its file with 1e-4, as Caffe's SENet does: where a
-    variance is small, its embeddings differ from ours.
+    Batch norms have an epsilon of 1e-5, as in the PyTorch files (VGGFace2-pytorch, and Albanie's
+    dag files, which state it). keras-vggface uses 1e-4, like Caffe's SENet: if a variance is small,
+    its embeddings differ from those here.
 
     Args:
-        weights: None (random), the name of a preset (`models.PRESETS`), or a path, as `models.load_weights`
-            takes them.
+        weights: None (random), the name of a preset (`models.PRESETS`), or a path, as for
+            `models.load_weights`.
         input_shape: (height, width, 3) in pixels; height and width at least 32, or None for any.
-        filters: int, width of the first stage; 64 is SENet-50, less makes a small net for tests.
-        blocks: four ints, residual blocks a stage; (3, 4, 6, 3) is SENet-50.
-        reduction: int, by how much the first of the two 1x1 convolutions narrows; it divides
-            `4 * filters`. 16 is SENet-50.
+        filters: int, width of the first stage; 64 for SENet-50, less for small test networks.
+        blocks: four ints, residual blocks per stage; (3, 4, 6, 3) for SENet-50.
+        reduction: int, the factor by which the first of the two 1x1 convolutions reduces the
+            channels; a divisor of `4 * filters`. 16 for SENet-50.
         name: str, the model's name.
-        alignment: what the faces are to be aligned to, a key of `geometry.ALIGNMENTS`; by default what
-            every published weight file of this network was trained on.
+        alignment: the alignment of the input faces, a key of `geometry.ALIGNMENTS`; by default that
+            of all published weight files of this network.
 
     Returns:
         A `keras.Model`: RGB images, float or uint8, 0-255, shape (batch, height, width, 3) ->
         float32 embeddings, shape (batch, 32 * filters): 2048 for SENet-50. They are not normalized.
 
     Raises:
-        ValueError: if `input_shape` has not 3 channels or is too small, `blocks` has not 4 entries,
-            `reduction` does not divide, no alignment has that name, or the weights do not fit.
+        ValueError: if `input_shape` does not have 3 channels or is too small, `blocks` does not
+            have 4 entries, `reduction` is not a divisor, the alignment is unknown, or the weights
+            do not fit.
 
     >>> from maskedface import models
     >>> models.SENet50(None, (64, 64, 3), filters=4, blocks=(1, 1, 1, 1)).output_shape

@@ -1,4 +1,4 @@
-"""Keras' own settings, which decide nothing about the networks here."""
+"""Makes the networks here independent of Keras' global settings."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import keras
 
 @contextlib.contextmanager
 def in_float32() -> Iterator[None]:
-    """Builds layers in float32 whatever the caller's policy, which is as it was afterwards.
+    """A context, also usable as a decorator, that builds layers in float32 and then restores the
+    caller's dtype policy.
 
-    Keras keeps the policy a thread, so other threads see nothing of it. It decorates functions too.
+    Keras' policy is per thread, so other threads are not affected.
 
     Raises:
-        ValueError: if Keras' `floatx`, which losses and metrics compute in, is another.
+        ValueError: if Keras' `floatx`, the type of losses and metrics, is not float32.
     """
     if keras.config.floatx() != "float32":
         raise ValueError(
@@ -34,10 +35,10 @@ def in_float32() -> Iterator[None]:
 
 
 def refuse_channels_first() -> None:
-    """Refuses Keras' setting that images have their channels first.
+    """Rejects the Keras setting "channels_first".
 
     Raises:
-        ValueError: if it is so.
+        ValueError: if it is set.
     """
     if keras.config.image_data_format() != "channels_last":
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The same network of other layers: feature maps in bfloat16, or any change layer by layer."""
+"""Rebuilds a network with changed layers: bfloat16 feature maps, or any other replacement."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Precision = Literal["float32", "bfloat16"]
 def with_precision(model: keras.Model, precision: Precision) -> keras.Model:
     """Rebuilds a model so that it computes its feature maps in another precision.
 
-    In "bfloat16" every layer that gives a map (height, width, channels) computes in bfloat16 and
-    keeps its weights in float32 (Keras' "mixed_bfloat16"). What scales the input stays float32,
-    where bfloat16 would round by up to half a gray level, and so do vectors: pooled features,
-    embeddings, heads.
+    In "bfloat16", every layer that outputs a feature map (height, width, channels) computes in
+    bfloat16 with float32 weights (Keras' "mixed_bfloat16"). Input scaling stays in float32, where
+    bfloat16 would round by up to half a gray level, and so do vectors: pooled features, embeddings,
+    heads.
 
     >>> from maskedface import models
     >>> backbone = models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1))
@@ -30,14 +30,14 @@ def with_precision(model: keras.Model, precision: Precision) -> keras.Model:
     ('bfloat16', 'float32')
 
     Args:
-        model: any functional model; it is left as it is.
+        model: any functional model; it is not modified.
         precision: "float32" or "bfloat16".
 
     Returns:
-        A new model with the same layer names and weights; `trainable` flags are those of layers.
+        A new model with the same layer names and weights; `trainable` flags are kept per layer.
 
     Raises:
-        ValueError: if `precision` is neither.
+        ValueError: if `precision` is unknown.
     """
     if precision not in ("float32", "bfloat16"):
         raise ValueError(
@@ -64,7 +64,7 @@ def with_precision(model: keras.Model, precision: Precision) -> keras.Model:
 
 
 def computing_float32(model: keras.Model) -> keras.Model:
-    """The model computing in float32; itself where it does already.
+    """A version of the model that computes in float32; the model itself if it already does.
 
     >>> from maskedface import models
     >>> backbone = models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1))
@@ -72,7 +72,7 @@ def computing_float32(model: keras.Model) -> keras.Model:
     True
 
     Args:
-        model: any functional model, also with models inside; it is left as it is.
+        model: any functional model, including nested ones; it is not modified.
 
     Returns:
         A model with the same weights.
@@ -94,11 +94,11 @@ def rebuilt(
     """Builds a functional model again, layer by layer.
 
     Args:
-        model: the model; it is left as it is.
-        build: from a layer to the one in its place.
+        model: the model; it is not modified.
+        build: a function from a layer to its replacement.
 
     Returns:
-        A model of the same graph, with new weights.
+        A model with the same graph and new weights.
     """
 
     def call(layer: keras.layers.Layer, *inputs: Any, **options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Embedding unmasking: a small network moves a masked face's embedding to where the unmasked one is."""
+"""Embedding unmasking: a small network maps the embedding of a masked face to the unmasked one."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _SLOPE = 0.2  # of the authors' LeakyReLU (fdbtrs/Self-restrained-Triplet-Loss, 
 def embedding_unmasking(
     features: int, *, depth: int = 4, width: int | None = None, residual: bool = False
 ) -> keras.Model:
-    """Builds an embedding unmasking model (EUM), to train on the embeddings of a fixed network.
+    """Builds an embedding unmasking model (EUM), trained on the embeddings of a frozen network.
 
     Boutros, Damer, Kirchbuchner and Kuijper, "Self-restrained triplet loss for accurate masked face
     recognition", Pattern Recognition 124 (2022), arXiv 2103.01716: four dense layers as wide as the
-    embedding, each with batch norm, leaky ReLU of slope .2 behind the first three. Masked faces'
-    embeddings go through it, those of unmasked faces and the network itself stay as they are. It trains by
-    `losses.SelfRestrainedTriplet` on masked anchors, with the unmasked embeddings as labels
-    (`datasets.draw_triplets`); the authors' code uses SGD with Nesterov's momentum .9, rate .1, batches of
-    512.
+    embedding, each with batch norm, and leaky ReLU of slope 0.2 after the first three. It is
+    applied to embeddings of masked faces; those of unmasked faces and the network itself do not
+    change. It is trained with `losses.SelfRestrainedTriplet` on masked anchors, with unmasked
+    embeddings as labels (`datasets.draw_triplets`); the authors' code uses SGD with Nesterov
+    momentum 0.9, a learning rate of 0.1 and batches of 512.
 
     >>> import numpy as np
     >>> from maskedface import losses, models
@@ -36,12 +36,12 @@ def embedding_unmasking(
     (64, 8)
 
     Args:
-        features: int >= 1, of an embedding.
-        depth: int >= 1, dense layers.
-        width: int >= 1, of all but the last; None = `features`.
-        residual: whether the last layer's output is added to the embedding at unit length, starting at 0,
-            so that training starts from the embedding as it is. Ours: the authors have thousands of times
-            as many faces.
+        features: int >= 1, the length of an embedding.
+        depth: int >= 1, the number of dense layers.
+        width: int >= 1, the width of all but the last layer; None = `features`.
+        residual: whether the last layer's output is added to the normalized embedding. It is
+            initially 0, so training starts from the unchanged embedding. This option is not in the
+            paper, whose training set is thousands of times larger.
 
     Returns:
         A `keras.Model`: float embeddings of any length, shape (batch, features) -> float32 embeddings of
@@ -72,7 +72,7 @@ def embedding_unmasking(
 
 
 def unmask(model: keras.Model, embeddings: np.ndarray, masked: np.ndarray) -> np.ndarray:
-    """Sends the embeddings of masked faces through a network, and leaves all others as they are.
+    """Applies a network to the embeddings of masked faces, and leaves all others unchanged.
 
     >>> import keras
     >>> import numpy as np
@@ -84,14 +84,14 @@ def unmask(model: keras.Model, embeddings: np.ndarray, masked: np.ndarray) -> np
     Args:
         model: embeddings -> embeddings of the same shape (`embedding_unmasking`).
         embeddings: float array, shape (faces, features).
-        masked: bool array, shape (faces,), which faces wear a mask: where that is not known, what
-            `masking.masked_probability` says of each image is at least `masking.SEEMS_MASKED`.
+        masked: bool array, shape (faces,), whether each face wears a mask. If unknown, compare the
+            `masking.masked_probability` of each image with `masking.SEEMS_MASKED`.
 
     Returns:
         float32 array, shape (faces, features).
 
     Raises:
-        ValueError: if `masked` is not one bool an embedding.
+        ValueError: if `masked` does not have one bool per embedding.
     """
     masked = np.asarray(masked)
     if masked.shape != (len(embeddings),) or masked.dtype != bool:

@@ -33,32 +33,34 @@ def VGGFace(
     name: str = "vggface",
     alignment: str = "vggface2",
 ) -> keras.Model:
-    """Builds VGG-Face, a VGG-16 with 2,622 people in its training set (Parkhi et al. 2015).
+    """Builds VGG-Face, a VGG-16 trained on 2,622 people (Parkhi et al. 2015).
 
-    The classifier (fc8) is left off, and with it dropout, which does nothing outside of training.
-    The embedding is fc7 after its ReLU: that is what fc8 was trained on, and what deepface takes as
-    the embedding, so published figures are of it. Preprocessing (the mean) is inside. All layers but
-    `FaceAlignment` are stock Keras, and the first word of a layer's name is its stage (`models.stages`):
+    The classifier (fc8) and dropout are omitted. The embedding is the output of fc7 after its ReLU,
+    the input of fc8 in training, which deepface also uses as the embedding, so published results
+    refer to it. Preprocessing (mean subtraction) is included. All layers except `FaceAlignment` are
+    standard Keras layers, and the first word of a layer's name is its stage (`models.stages`):
     block1 ... block5, fc6, fc7.
 
     Args:
-        weights: None (random), the name of a preset (`models.PRESETS`), or a path, as `models.load_weights`
-            takes them.
-        input_shape: (height, width, 3) in pixels; height and width at least 32. Five pools halve the map
-            and fc6 sees all of it, so the published weights fit where it ends 7 x 7: from 224 to 255 px.
-        filters: int, width of the first block; 64 is VGG-16, less makes a small net for tests.
+        weights: None (random), the name of a preset (`models.PRESETS`), or a path, as for
+            `models.load_weights`.
+        input_shape: (height, width, 3) in pixels; height and width at least 32. Five pooling layers
+            halve the feature map and fc6 reads all of it, so the published weights need a final map
+            of 7 x 7: inputs from 224 to 255 px.
+        filters: int, width of the first block; 64 for VGG-16, less for small test networks.
         units: int, width of fc6 and fc7.
         name: str, the model's name.
-        alignment: what the faces are to be aligned to, a key of `geometry.ALIGNMENTS`. No points are
-            published for VGG-Face; "vggface2", of the same group and size, is the nearest we know.
+        alignment: the alignment of the input faces, a key of `geometry.ALIGNMENTS`. No landmarks
+            are published for VGG-Face; "vggface2", of the same group and size, is the nearest known
+            one.
 
     Returns:
         A `keras.Model`: RGB images, float or uint8, 0-255, shape (batch, height, width, 3) ->
         float32 embeddings >= 0, shape (batch, units): 4096 for VGG-Face. They are not normalized.
 
     Raises:
-        ValueError: if `input_shape` has not 3 channels, has a free side or is too small, no alignment has
-            that name, or the weights do not fit.
+        ValueError: if `input_shape` does not have 3 channels, a side is None or too small, the
+            alignment is unknown, or the weights do not fit.
 
     >>> from maskedface import models
     >>> network = models.VGGFace(None, (32, 32, 3), filters=2, units=8)

@@ -1,4 +1,4 @@
-"""Parts and mirrors of a face as views inside a model, and embeddings joined from several."""
+"""Views inside a model, such as crops and mirror images, and joint embeddings of networks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Box = tuple[float, float, float, float]
 
 @in_float32()
 def upper_view(backbone: keras.Model, box: Box | None = None) -> keras.Model:
-    """A backbone that looks at a part of the face alone.
+    """A backbone that sees only a part of the face.
 
     >>> import keras
     >>> from maskedface import models
@@ -27,35 +27,35 @@ def upper_view(backbone: keras.Model, box: Box | None = None) -> keras.Model:
     (8.0, 4.0, 56.0, 30.0)
 
     Args:
-        backbone: images of a fixed size -> embeddings; it is left as it is.
-        box: the part, in pixels of the image, as for `layers.View`; None = the part above the mask line,
-            by the alignment that the backbone states (`layers.UpperFaceCrop`).
+        backbone: images of a fixed size -> embeddings; it is not modified.
+        box: the part, in pixels of the image, as for `layers.View`; None = the part above the mask,
+            in the alignment stated by the backbone (`layers.UpperFaceCrop`).
 
     Returns:
-        A new model of the same input, layer names and weights, with the part cut out of each image and
-        enlarged to the whole input.
+        A new model with the same input, layer names and weights, in which the part is cropped from
+        each image and resized to the input size.
 
     Raises:
-        ValueError: if there is no `box`, and the backbone states no alignment.
+        ValueError: if there is no `box` and the backbone states no alignment.
     """
     return _with_view(backbone, box, "view", lambda name: name)
 
 
 @in_float32()
 def join(backbones: Sequence[keras.Model]) -> keras.Model:
-    """Joins several embeddings of one image into one, each at unit length and of equal weight.
+    """Concatenates several embeddings of one image, each normalized and with equal weight.
 
-    The cosine of two joined embeddings is the mean of their parts' cosines.
+    The cosine of two joint embeddings is the mean of the cosines of their parts.
 
     Args:
-        backbones: at least two, images of one size -> embeddings. They become layers of the new model,
-            so their names must differ.
+        backbones: at least two models, images of the same size -> embeddings. They become layers of
+            the new model, so their names must differ.
 
     Returns:
         A model: images -> float32 embeddings, shape (batch, sum of features), of unit length.
 
     Raises:
-        ValueError: if there are fewer than two, or they take images of different sizes.
+        ValueError: if there are fewer than two, or their input sizes differ.
     """
     shapes = [backbone.input_shape for backbone in backbones]
     if len(shapes) < 2 or len(set(shapes)) > 1:
@@ -72,7 +72,7 @@ def join(backbones: Sequence[keras.Model]) -> keras.Model:
 
 @in_float32()
 def whole_and_upper(backbone: keras.Model, box: Box | None = None) -> keras.Model:
-    """Two copies of a backbone, one for the whole face and one for a part, their embeddings joined.
+    """Two copies of a backbone, for the whole face and for a part of it, with a joint embedding.
 
     >>> import keras
     >>> from maskedface import models
@@ -82,16 +82,16 @@ def whole_and_upper(backbone: keras.Model, box: Box | None = None) -> keras.Mode
     ((None, 3), (None, 6))
 
     Args:
-        backbone: images of a fixed size -> embeddings; it is left as it is.
-        box: the part, in pixels of the image, as for `layers.View`; None = the part above the mask line,
-            by the alignment that the backbone states (`layers.UpperFaceCrop`).
+        backbone: images of a fixed size -> embeddings; it is not modified.
+        box: the part, in pixels of the image, as for `layers.View`; None = the part above the mask,
+            in the alignment stated by the backbone (`layers.UpperFaceCrop`).
 
     Returns:
-        A flat model: images -> float32 unit embeddings of twice the features. The second copy's layers
-        are named "upper_..." and learn on their own.
+        A flat model: images -> float32 unit embeddings of twice the length. The layers of the
+        second copy are named "upper_..." and have their own weights.
 
     Raises:
-        ValueError: if there is no `box`, and the backbone states no alignment.
+        ValueError: if there is no `box` and the backbone states no alignment.
     """
     upper = _with_view(backbone, box, "upper_view", lambda name: f"upper_{name}")
     image = keras.Input(backbone.input_shape[1:], name="image")
@@ -101,7 +101,7 @@ def whole_and_upper(backbone: keras.Model, box: Box | None = None) -> keras.Mode
 
 @in_float32()
 def mirror_join(embedder: keras.Model) -> keras.Model:
-    """Adds the unit embeddings of each image and of its mirror.
+    """Flip test-time augmentation: adds the unit embeddings of each image and its mirror image.
 
     >>> import keras, numpy as np
     >>> from maskedface import models, synthetic
@@ -114,8 +114,8 @@ def mirror_join(embedder: keras.Model) -> keras.Model:
         embedder: images of a fixed size -> embeddings.
 
     Returns:
-        A model: images -> float32 unit embeddings of as many features; it shares the embedder's
-        weights and takes twice its time.
+        A model: images -> float32 unit embeddings of the same length; it shares the embedder's
+        weights and takes twice as long.
     """
     image = keras.Input(embedder.input_shape[1:], name="image")
     height, width = embedder.input_shape[1:3]
@@ -130,7 +130,7 @@ def mirror_join(embedder: keras.Model) -> keras.Model:
 
 
 def _with_view(backbone: keras.Model, box: Box | None, name: str, rename: Any) -> keras.Model:
-    """The backbone rebuilt behind a `layers.View`, its layers renamed."""
+    """The backbone rebuilt after a `layers.View`, with renamed layers."""
     height, width = backbone.input_shape[1:3]
     if box is None:
         box = UpperFaceCrop(alignment=alignment_of(backbone)).box_in(height, width)
@@ -146,7 +146,7 @@ def _with_view(backbone: keras.Model, box: Box | None, name: str, rename: Any) -
 
 
 def _fresh(model: keras.Model) -> keras.Model:
-    """The same graph of new layers, each used once (`models.frozen_boundary.boundary` asks for that)."""
+    """The same graph with new layers, each used once; `models.frozen_boundary` requires this."""
     fresh = keras.models.clone_model(model)
     fresh.set_weights(model.get_weights())
     return fresh

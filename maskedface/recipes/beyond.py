@@ -1,4 +1,4 @@
-"""Experiments past the paper, one a constant."""
+"""Experiments that go beyond the paper, one constant each."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ FROZEN_MEANS = Recipe(
     loss=Spec.named("maskedface.losses.CosineMargin", margin=0.25, scale=24.0),
     epochs=0,
 )
-"""The baseline that trains nothing: the nearest mean of each person's training embeddings.
+"""The baseline without training: nearest class mean of the training embeddings.
 
 Source: our own. Measured figures and the command: `docs/results.md`. Time: one forward pass.
 """
 
 FROZEN_MEANS_S_TO_T = FROZEN_MEANS.override(name="frozen_means_s_to_t", train_on={"unmasked": 1.0})
-"""`FROZEN_MEANS` with the means of unmasked faces alone: scenario 1 without training.
+"""`FROZEN_MEANS` with class means of unmasked faces only: scenario 1 without training.
 
 Source: our own. Measured figures and the command: `docs/results.md`. Time: one forward pass.
 """
@@ -39,10 +39,11 @@ COSINE_MARGIN = FROZEN_MEANS.override(
     optimizer=Spec.named("keras.optimizers.Adam", learning_rate=2e-5),
     epochs=4,
 )
-"""The whole network fine-tuned, a few epochs at a small rate, between two sets of class means.
+"""The whole network fine-tuned for a few epochs at a low learning rate, with class means before and
+after.
 
-A face is named by the nearest mean of a person's training embeddings, as in `FROZEN_MEANS`; the
-centers that were trained have overfitted the few training faces and name fewer people right.
+A face is identified by the nearest class mean of the training embeddings, as in `FROZEN_MEANS`; the
+trained centers overfit the few training faces and have a lower accuracy.
 
 Source: the margin loss is CosFace's (Wang et al. 2018); rate, scale and margin are those of a trial on
 MLFW (1e-4 collapsed there). Measured figures and the command: `docs/results.md`. Time: with
@@ -52,7 +53,7 @@ DlibResNet29 about 25 ms an image and epoch on two cores.
 COSINE_MARGIN_S_TO_T = COSINE_MARGIN.override(
     name="cosine_margin_s_to_t", train_on={"unmasked": 1.0}
 )
-"""`COSINE_MARGIN` on unmasked faces alone, tested on masked ones: scenario 1.
+"""`COSINE_MARGIN` on unmasked faces only, tested on masked ones: scenario 1.
 
 Source, time: as `COSINE_MARGIN`. Measured figures and the command: `docs/results.md`.
 """
@@ -73,12 +74,13 @@ MASKED_BEST = COSINE_MARGIN.override(
     mirror_join=True,
     cohort=60,
 )
-"""The best so far: the whole network, cosine margin, drawn masks, jitter, flip
-augmentation at test time, and a cohort of the people trained on.
+"""The best recipe so far: the whole network fine-tuned with a cosine margin, drawn masks, jitter,
+flip test-time augmentation and cohort score normalization with the training identities.
 
-Made for thousands of people with few images each, of whom none need be tested on. To name a closed set
-of people, start from such a run: `--recipe masked_best_closed --set init=RUN`. Unmasked faces can stay with
-the network it started from (`examples/07_two_networks.py`).
+Made for training sets of thousands of people with few images each, and for test people who are
+unseen identities. For closed-set identification, start from such a run: `--recipe
+masked_best_closed --set init=RUN`. Unmasked faces can still use the network it started from
+(`examples/07_two_networks.py`).
 
 Source: the margin loss is CosFace's (Wang et al. 2018), AdamW and its cosine decay Loshchilov and
 Hutter's (2019); rate and chances were tried on a validation part of the training people. Measured
@@ -92,7 +94,7 @@ MASKED_DRAWN = MASKED_BEST.override(
     augmentation=(_masks(0.6), _MIRROR, _JITTER),
     epochs=12,
 )
-"""`MASKED_BEST` without a real masked image: unmasked faces and masks drawn on them.
+"""`MASKED_BEST` without real masked images: unmasked faces and masks drawn on them.
 
 Source, time: as `MASKED_BEST`. Measured figures and commands: `docs/results.md`.
 """
@@ -105,10 +107,11 @@ MASKED_BEST_CLOSED = FROZEN_MEANS.override(
     cohort=60,
     features="off",
 )
-"""Names a closed set of people by a network of `MASKED_BEST` on others (`--set init=RUN`), untrained.
+"""Closed-set identification with a network of `MASKED_BEST` trained on other people (`--set
+init=RUN`), without further training.
 
-A face is named by the nearest mean of a person's photographs. Some epochs of `COSINE_MARGIN` on the
-people's own few faces were no better on photographs held out, and took unmasked faces with them.
+A face is identified by the nearest mean of a person's photographs. A few epochs of `COSINE_MARGIN`
+on the people's own few faces were no better on held-out photographs, and worse on unmasked faces.
 
 Source: our own. Measured figures and commands: `docs/results.md`. Time: two forward passes.
 """
@@ -116,9 +119,9 @@ Source: our own. Measured figures and commands: `docs/results.md`. Time: two for
 MASKED_BEST_TUNED = COSINE_MARGIN.override(
     name="masked_best_tuned", augmentation=(_masks(0.4), _MIRROR, _JITTER), mirror_join=True
 )
-"""A few epochs on the people to be named, after `MASKED_BEST` on others (`--set init=RUN`).
+"""A few epochs on the people to be identified, after `MASKED_BEST` on others (`--set init=RUN`).
 
-Better than `MASKED_BEST_CLOSED` where there are many photographs of each person, as in RMFRD.
+Better than `MASKED_BEST_CLOSED` if there are many photographs of each person, as in RMFRD.
 
 Source, time: as `COSINE_MARGIN`. Measured figures and commands: `docs/results.md`.
 """
@@ -129,7 +132,8 @@ MASKED_BEST_CLOSED_S = COSINE_MARGIN.override(
     augmentation=(_masks(0.6), _MIRROR, _JITTER),
     mirror_join=True,
 )
-"""A few epochs on the people to be named, after `MASKED_DRAWN` on others, without a real masked image.
+"""A few epochs on the people to be identified, after `MASKED_DRAWN` on others, without real masked
+images.
 
 Source, time: as `COSINE_MARGIN`. Measured figures and commands: `docs/results.md`.
 """

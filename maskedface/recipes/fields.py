@@ -8,7 +8,7 @@ Domain = Literal["masked", "unmasked"]
 
 
 class RecipeFields(TypedDict, total=False):
-    """What `Recipe.override` takes by keyword: the fields of `Recipe`, which says what each means."""
+    """The keyword arguments of `Recipe.override`: the fields of `Recipe`, which documents them."""
 
     name: str
     init: str

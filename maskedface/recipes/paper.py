@@ -1,14 +1,14 @@
-"""The experiments of "Masked Face Recognition using ResNet-50" (arXiv 2104.08997), one a constant.
+"""The experiments of "Masked Face Recognition using ResNet-50" (arXiv 2104.08997), as constants.
 
-To repeat them as published (an RMFRD folder and a VGGFace2 file are yours to bring), one command a
-row of the paper's tables:
+To reproduce them as published (you need to obtain RMFRD and a VGGFace2 weight file), run one
+command per row of the paper's tables:
 
     maskedface train --data RMFRD --min-masked 8 --recipe paper_unmasked \\
         --backbone ResNet50 --weights FILE --run runs/unmasked
     maskedface train --data RMFRD --min-masked 8 --recipe paper_masked \\
         --backbone ResNet50 --weights FILE --run runs/masked
 
-All say faces="whole": the paper resizes RMFRD's images as they are.
+All use faces="whole": the paper resizes RMFRD's images without alignment.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ PAPER_UNMASKED = Recipe(
     batch_size=256,
     epochs=20,
 )
-"""Table I's row of unmasked faces: all ten children frozen, a new linear head.
+"""Table I, unmasked faces: all ten children frozen, a new linear head.
 
-Source: section IV and Table I. Expected there: accuracy 89.7016 %, loss .4698. Time on two cores
-without a feature cache, ResNet50 at 180 px: about 30 ms an image and epoch, validation included.
-Not stated in the paper, chosen here: dropout .5 before the one linear layer.
+Source: section IV and Table I. Published result: accuracy 89.7016 %, loss 0.4698. Time on two cores
+without a feature cache, ResNet50 at 180 px: about 30 ms per image and epoch, including validation.
+Not stated in the paper, chosen here: dropout 0.5 before the single linear layer.
 Command: `maskedface train --data RMFRD --min-masked 8 --recipe paper_unmasked --weights FILE`.
 """
 
@@ -54,26 +54,27 @@ PAPER_MASKED = Recipe(
     batch_size=32,
     epochs=25,
 )
-"""Table I's row of masked faces: the unmasked run's weights, seven children frozen, Adam.
+"""Table I, masked faces: the weights of the unmasked run, seven children frozen, Adam.
 
-Source: section IV and Table I. Expected there: accuracy 47.91 %, loss 2.4092, in 1 min 48 s on a GTX
-1080. On two cores, ResNet50 at 180 px: about 43 ms an image and epoch to train, 30 to validate.
-Not stated in the paper, chosen here: the rate 1e-4, dropout .5 before the one linear layer.
+Source: section IV and Table I. Published result: accuracy 47.91 %, loss 2.4092, in 1 min 48 s on a
+GTX 1080. On two cores, ResNet50 at 180 px: about 43 ms per image and epoch for training, 30 ms for
+validation. Not stated in the paper, chosen here: learning rate 1e-4, dropout 0.5 before the single
+linear layer.
 Command: `maskedface train --data RMFRD --min-masked 8 --recipe paper_masked --weights FILE`; it runs
 `paper_unmasked` first.
 """
 
 PAPER_MASKED_DIRECT = PAPER_MASKED.override(name="paper_masked_direct", init="")
-"""The masked row from the VGGFace2 weights themselves, without the unmasked run between.
+"""The masked experiment started from the VGGFace2 weights directly, without the unmasked run.
 
-Source: our control for the start that the paper takes; it reports no figure for it. Time and command
-as `PAPER_MASKED`, with `--recipe paper_masked_direct`.
+Source: our control for the paper's starting point; the paper reports no result for it. Time and
+command as `PAPER_MASKED`, with `--recipe paper_masked_direct`.
 """
 
 S_TO_T = PAPER_UNMASKED.override(name="s_to_t", test_on="masked")
 """Scenario 1: train on unmasked faces S, test on masked faces T.
 
-Source: section III; the paper gives no figure for it. Values and time as `PAPER_UNMASKED`.
+Source: section III; the paper reports no result for it. Values and time as `PAPER_UNMASKED`.
 Command: `maskedface train --data RMFRD --min-masked 8 --recipe s_to_t --weights FILE`.
 """
 
@@ -82,8 +83,8 @@ S_AND_T_TO_T = PAPER_MASKED_DIRECT.override(
 )
 """Scenario 2: train on S and a portion of T, test on the rest of T.
 
-Source: section III; the paper gives no figure of its own for it. The portion is the split's training
-share; `--set 'train_on={"unmasked": 1, "masked": 0.3}'` takes .3 of that. Other values as
+Source: section III; the paper reports no separate result for it. The portion is the split's
+training share; `--set 'train_on={"unmasked": 1, "masked": 0.3}'` uses 0.3 of that. Other values as
 `PAPER_MASKED`. Command: `maskedface train --data RMFRD --min-masked 8 --recipe s_and_t_to_t
 --weights FILE`.
 """

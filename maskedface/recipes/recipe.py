@@ -1,4 +1,4 @@
-"""An experiment as a value: plain fields, and Keras objects as data."""
+"""An experiment as an immutable value: plain fields, and Keras objects as data."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ _MARGIN = Spec.named("maskedface.losses.CosineMargin", margin=0.25, scale=24.0)
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A training run as a frozen value: what to train on, from what start, how, and for how long.
+    """The immutable configuration of a training run: data, initial weights, network and training.
 
-    Its Keras objects are given as objects, and kept as data (`recipes.Spec`): so a recipe is a JSON file,
-    and each run builds objects of its own. Any class works that Keras can serialize, also one of yours
-    (`keras.saving.register_keras_serializable`).
+    Keras objects are passed as objects and stored as data (`recipes.Spec`), so a recipe can be
+    saved as JSON, and each run builds new objects. Any class that Keras can serialize works,
+    including custom ones (`keras.saving.register_keras_serializable`).
 
     >>> import keras
     >>> from maskedface.recipes import Recipe
@@ -59,74 +59,85 @@ class Recipe:
 
     Args:
         name: str, the experiment's name: letters, digits, `_` and `-`.
-        init: str, what the weights start from: "" the backbone as it was built (`--weights`); else
-            another recipe's name (its run lies beside this one) or the path of a run folder. The head
-            is taken over where the people are the same.
-        train_on: {domain: share}, the part of each person's training images of each domain that is
-            used, shares in (0, 1].
-        test_on: the domain that the curves and the table's headline show; all are reported.
-        faces: "aligned", each image is warped by where its face lies (`maskedface train` finds that
-            where no row states it), or "whole", an image whose row states nothing is resized whole, as in
-            the paper.
-        image_size: int >= 32, input height and width in pixels, for backbones that take any.
+        init: str, the source of the initial weights: "" for the backbone's own (`--weights`); else
+            another recipe's name, whose run is in a sibling folder, or the path of a run folder.
+            The head is loaded too if the people are the same.
+        train_on: {domain: share}, the share of each person's training images of each domain that is
+            used, in (0, 1].
+        test_on: the domain of the validation curves and of the main result; all domains are
+            reported.
+        faces: "aligned": each image is warped by the position of its face (`maskedface train`
+            detects faces whose position is unknown); or "whole": images without a known position
+            are resized as a whole, as in the paper.
+        image_size: int >= 32, input height and width in pixels, for backbones without a fixed size.
         freeze_through: the last frozen stage (`models.stages`), "none" or "all".
-        batch_norm: "frozen" or "update", for the frozen stages (`models.freeze`).
-        mirror_join: bool, after training the model's embedding is the sum of those of the image and of
-            its mirror (`models.mirror_join`), at twice the cost.
-        head: a layer, embeddings -> what the loss reads; "linear" (`models.LinearHead`) or "cosine"
-            (`models.CosineHead`). An argument `num_classes` that it leaves open is the number of people.
-            One that gives other columns than one a person needs a `head_final` of means.
-        head_init: "random", or "class_means": a cosine head's centers start at the mean of each
-            person's training embeddings (each normalized).
-        head_final: "trained"; or "class_means": after training the head is a cosine head with
-            those means, of the embeddings as they are then; or "photo_means", in which a person's
-            photographs (`Face.photo`) count alike, however many training faces were made of each; a face
-            whose photograph nobody named is one of its own (`datasets.with_photo_groups` finds them).
-        cohort: int >= 0: from the scores of each enrolled person is taken what they have in common with
-            this many other people (`evaluation.Cohort`): of an open set with those trained on (where no
-            face of theirs wears a mask, each counts with a drawn one too); of a closed set of 0
-            epochs with those of the run that it starts from. 0, and any other closed set: none.
-        enroll_masks: int in [0, 100], masks drawn on each unmasked face that is enrolled in an open set,
-            and in galleries made with the run (`masking.masked_templates`); 0 = none, as a closed set
-            has.
-        loss: a `keras.losses.Loss` of (labels, what the head gives). One with a true `wants_domains` is
-            given the domain beside the label (`datasets.with_domain`), one with a true `couples_faces`
-            cannot be split between devices. By default `losses.CosineMargin` with a cosine head, else
-            cross-entropy from logits.
-        optimizer: a `keras.optimizers.Optimizer`. Its rate is a number, the highest of a `schedule`, or a
-            schedule of its own, counted in steps.
-        schedule: None, or a `keras.optimizers.schedules.LearningRateSchedule` counted in epochs, by which
-            the optimizer's rate is multiplied: `CosineDecay(0.0, decay_steps=None, warmup_target=1.0,
-            warmup_steps=1)` rises for an epoch and falls for the rest of the run. As data a `decay_steps`
-            of None is what is left of the run.
-        augmentation: layers that change training images, in this order: `layers.RandomMask` (an image
-            that is given a mask then counts as masked), `layers.RandomFaceJitter`,
-            `keras.layers.RandomFlip("horizontal")`, or any other. Ours and that flip are functions of
-            (seed, epoch, image); others of (seed, epoch, batch).
-        callbacks: `keras.callbacks.Callback`s for `fit`. What they remember is not kept where a run is
-            killed.
+        batch_norm: "frozen" or "update", the behavior of batch normalization in frozen stages
+            (`models.freeze`).
+        mirror_join: bool, flip test-time augmentation: the final model's embedding is the sum of
+            those of the image and of its mirror image (`models.mirror_join`), at twice the cost.
+        head: a layer, embeddings -> the loss' input; "linear" (`models.LinearHead`) or "cosine"
+            (`models.CosineHead`). If it has an argument `num_classes` that is None, the number of
+            people is used. A head without exactly one output per person needs a `head_final` of
+            means.
+        head_init: "random"; or "class_means": a cosine head's centers are initialized with the mean
+            of each person's normalized training embeddings.
+        head_final: "trained"; or "class_means": after training, the head is replaced by a cosine
+            head with the class means of the final embeddings; or "photo_means": class means in
+            which all photographs (`Face.photo`) of a person have equal weight, however many
+            training faces were made from each; a face with an unknown photograph counts as a
+            separate one (`datasets.with_photo_groups` detects them).
+        cohort: int >= 0, cohort score normalization: the number of nearest other people whose mean
+            similarity is subtracted from an enrolled person's scores (`evaluation.Cohort`). For an
+            open set, the cohort consists of the training identities (if none of their faces is
+            masked, each also counts with a drawn mask); for a closed set with epochs=0, it is that
+            of the run that it starts from. There is no normalization with 0, or for any other
+            closed set.
+        enroll_masks: int in [0, 100], the number of masks drawn on each unmasked face that is
+            enrolled in an open set, and in galleries made with the run
+            (`masking.masked_templates`); 0 = none, as always for a closed set.
+        loss: a `keras.losses.Loss` of (labels, outputs of the head). A loss whose `wants_domains`
+            is true gets labels with a domain column (`datasets.with_domain`); one whose
+            `couples_faces` is true cannot be split between devices. The default is
+            `losses.CosineMargin` for a cosine head, else cross-entropy from logits.
+        optimizer: a `keras.optimizers.Optimizer`. Its learning rate is a number, which `schedule`
+            scales, or a schedule in steps.
+        schedule: None, or a `keras.optimizers.schedules.LearningRateSchedule` in units of epochs,
+            which is multiplied with the optimizer's learning rate: `CosineDecay(0.0,
+            decay_steps=None, warmup_target=1.0, warmup_steps=1)` rises for one epoch and decays for
+            the rest of the run. A `decay_steps` of None, which is possible in data form, stands for
+            the rest of the run.
+        augmentation: layers that augment training images, in this order: `layers.RandomMask` (an
+            image with a drawn mask counts as masked), `layers.RandomFaceJitter`,
+            `keras.layers.RandomFlip("horizontal")`, or any other. This library's layers and that
+            flip are functions of (seed, epoch, image), others of (seed, epoch, batch).
+        callbacks: `keras.callbacks.Callback`s for `fit`. Their internal state is not saved, so it
+            is lost when a run is interrupted.
         batch_size: int >= 1.
         epochs: int >= 0; 0 only builds the head.
-        class_weight: "none", or "balanced": each person's loss weighs the same in sum.
-        sampling: "shuffled", each row once an epoch; "balanced", each person equally often (a row that
-            comes up again is changed anew); or "grouped", each row once, up to four of one person next
-            to each other.
-        features: "auto" computes the frozen part's activations once, keeps them on disk and trains the
-            rest on them, where the recipe allows it (`training.feature_cache`: no augmentation but the
-            mirror); "off" never does.
-        features_dtype: "float32" or "float16", how they are kept; the latter takes half the disk.
-        features_budget: float >= 0, GiB of disk that they may take at most.
-        engine: what computes frozen features (`engines.ENGINES`): "keras", "openvino", "onnx", one of your
-            own; or "auto", the fastest that is installed and near enough to Keras, which is measured. The
-            part that learns stays Keras'.
-        engine_precision: "float32", "bfloat16" or "int8", what that engine computes in; of "auto" the least
-            exact that it may take. With "keras" float32 is the network as `precision` has it.
-        engine_tolerance: float in [0, 1], the share of rank-1 on training faces that int8 may lose.
+        class_weight: "none"; or "balanced": every person has the same total weight in the loss.
+        sampling: "shuffled", each row once per epoch; "balanced", each person equally often (a
+            repeated row is augmented differently each time); or "grouped", each row once, in runs
+            of up to four of the same person.
+        features: "auto" computes the activations of the frozen layers once, caches them on disk and
+            trains the remaining layers on them, if the recipe allows it (`training.feature_cache`:
+            no augmentation except a horizontal flip); "off" never does.
+        features_dtype: "float32" or "float16", the type of cached activations; float16 halves their
+            size on disk.
+        features_budget: float >= 0, the maximum size of cached activations in GiB.
+        engine: the engine that computes frozen features (`engines.ENGINES`): "keras", "openvino",
+            "onnx", a custom one; or "auto", the fastest installed one whose measured deviation from
+            Keras is small enough. Trainable layers always run in Keras.
+        engine_precision: "float32", "bfloat16" or "int8", the engine's precision; for "auto" the
+            lowest one allowed. With "keras", float32 stands for the network in its own `precision`.
+        engine_tolerance: float in [0, 1], the loss of rank-1 accuracy on training faces that int8
+            may cause.
         precision: "float32" or "bfloat16", of the feature maps (`models.with_precision`).
-        jit: bool, compile steps with XLA under TensorFlow; JAX always does. Slower on a CPU.
+        jit: bool, compile training steps with XLA under TensorFlow; JAX always does. Slower on a
+            CPU.
 
     Raises:
-        ValueError: if a value is of the wrong type or out of its range, or a part cannot be read back.
+        ValueError: if a value has the wrong type or is out of range, or a Keras object cannot be
+            serialized.
     """
 
     name: str
@@ -174,7 +185,9 @@ class Recipe:
             if key not in _MODULES:
                 _check(key, value, kind)
         if not self.name.replace("_", "").replace("-", "").isalnum():
-            raise ValueError(f"name must be letters, digits, _ and -. Received: name={self.name!r}")
+            raise ValueError(
+                f"name must consist of letters, digits, _ and -. Received: name={self.name!r}"
+            )
         wants_cosines = {
             "head_init": self.head_init != "random",
             "head_final": self.head_final != "trained",
@@ -184,25 +197,27 @@ class Recipe:
         if self.head.has_class("LinearHead") and any(wants_cosines.values()):
             wrong = [key for key, value in wants_cosines.items() if value]
             raise ValueError(
-                "head must be 'cosine', or give cosines or embeddings, with head_init or head_final of "
-                f"means, mirror_join or a cohort. Received: head={self.head}, {', '.join(wrong)}"
+                "head must be 'cosine', or output cosines or embeddings, with head_init or "
+                "head_final of means, mirror_join or a cohort. "
+                f"Received: head={self.head}, {', '.join(wrong)}"
             )
 
     def override(self, /, *settings: str, **values: Unpack[RecipeFields]) -> Recipe:
-        """A copy with other values.
+        """A copy with some values changed.
 
-        A dotted path leads into a part: "optimizer.learning_rate", "augmentation.0.probability". A part
-        is replaced by a class's name, which keeps those arguments that the new class takes too. With
-        another head comes its own default loss, unless another was chosen.
+        A dotted path addresses a nested value: "optimizer.learning_rate",
+        "augmentation.0.probability". A Keras object can be replaced by giving a class name;
+        arguments that the new class also has are kept. Changing the head also changes the loss to
+        the new head's default, unless another loss was chosen.
 
         Args:
-            settings: "path=value" strings, the value in JSON or, for text, as it stands:
+            settings: "path=value" strings, where the value is JSON or plain text:
                 `recipe.override("epochs=3", "optimizer=SGD", "optimizer.momentum=0.9")`.
-            values: fields as keyword arguments, a part also as an object (`recipes.fields.RecipeFields`
-                has their types).
+            values: fields as keyword arguments; Keras objects may be passed as objects
+                (`recipes.fields.RecipeFields` has the types).
 
         Raises:
-            ValueError: for an unknown name, a value of the wrong type or one out of range.
+            ValueError: for an unknown name, or a value of the wrong type or out of range.
         """
         pairs = [_setting(setting) for setting in settings]
         found = {key: getattr(self, key) for key in _FIELDS}
@@ -219,7 +234,7 @@ class Recipe:
             elif key in _MODULES:
                 found[key] = changed(found[key], rest, value, key)
             else:
-                raise ValueError(f"{key} must have parts to change {path}. Received: {path!r}")
+                raise ValueError(f"{key} must have nested values to set {path}. Received: {path!r}")
             touched.add(path)
         if "head" in touched and not any(path.startswith("loss") for path in touched):
             # Another head, and the loss was the old one's default: it is the new one's.
@@ -227,7 +242,7 @@ class Recipe:
         return Recipe(**found)
 
     def value_at(self, path: str) -> Any:
-        """What the recipe says at a dotted path; None where it says nothing.
+        """The value at a dotted path; None if it is not set.
 
         >>> from maskedface import recipes
         >>> recipes.PAPER_MASKED.value_at("optimizer.learning_rate")
@@ -241,10 +256,10 @@ class Recipe:
         return value.class_name if isinstance(value, Spec) else value
 
     def check(self) -> None:
-        """Builds each part once, to refuse what no class takes before any work.
+        """Builds each Keras object once, to detect invalid arguments before training.
 
         Raises:
-            ValueError: if a part's class is not found or refuses its arguments.
+            ValueError: if a class is not found or rejects its arguments.
         """
         state = random.getstate()  # which a layer without a seed takes one from
         try:
@@ -254,8 +269,8 @@ class Recipe:
             random.setstate(state)
 
     def import_parts(self) -> None:
-        """Imports the modules of its parts' classes, which registers them with Keras; those that are not
-        there are left out."""
+        """Imports the modules of all classes in the recipe, which registers them with Keras;
+        missing modules are skipped."""
         for part in self._parts():
             with contextlib.suppress(ImportError):
                 importlib.import_module(part.module or "keras")
@@ -266,7 +281,7 @@ class Recipe:
         return [part for part in (*values, *several) if part is not None]
 
     def whole_schedule(self) -> Spec | None:
-        """The schedule with the length that it leaves open, which is the rest of the run."""
+        """The schedule with an open `decay_steps` set to the rest of the run."""
         schedule: Spec | None = self.schedule
         if schedule is None or schedule.config.get("decay_steps", 0) is not None:
             return schedule
@@ -274,7 +289,7 @@ class Recipe:
         return dataclasses.replace(schedule, config=schedule.config | {"decay_steps": rest})
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as JSON values, its parts in Keras' own form."""
+        """The recipe as JSON values, with objects in Keras' serialization format."""
         return {key: _as_json(getattr(self, key)) for key in _FIELDS}
 
     def to_json(self) -> str:
@@ -283,10 +298,11 @@ class Recipe:
 
     @staticmethod
     def from_json(text: str) -> Recipe:
-        """Reads what `to_json` wrote; fields left out have their defaults.
+        """Parses the result of `to_json`; missing fields get their defaults.
 
         Raises:
-            ValueError: if the text is no JSON object, or holds an unknown field or a bad value.
+            ValueError: if the text is not a JSON object, or has an unknown field or an invalid
+                value.
         """
         values = json.loads(text)
         if not isinstance(values, dict) or "name" not in values:
@@ -331,7 +347,7 @@ def _object(key: str, value: Any) -> Spec:
 
 
 def _class_named(key: str, name: str, old: Spec | None) -> Spec:
-    """A class by its name alone, with those of another's arguments that it takes too."""
+    """A class given by its name, with those arguments of the previous object that it also has."""
     name = _HEADS.get(name, name) if key == "head" else name
     modules = _MODULES[key]
     for module in modules:
@@ -348,7 +364,7 @@ def _class_named(key: str, name: str, old: Spec | None) -> Spec:
 
 
 def _replaced(key: str, old: Any, value: Any) -> Any:
-    """A field's new value; a part as data, so that paths lead into it."""
+    """A field's new value; Keras objects as data, so that paths can address their arguments."""
     if key not in _MODULES or value is None:
         return value
     if key in ("augmentation", "callbacks"):

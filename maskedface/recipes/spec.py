@@ -1,4 +1,4 @@
-"""A Keras object as plain data: a recipe is read, compared and changed without Keras."""
+"""A Keras object as plain data: recipes are read, compared and changed without Keras."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ _KEYS = {"module", "class_name", "config", "registered_name", "build_config", "c
 
 @dataclass(frozen=True)
 class Spec:
-    """What Keras' own serialization keeps of an object: its class and its arguments.
+    """The serialized form of a Keras object: its class and its arguments.
 
-    A recipe holds optimizers, losses, layers and callbacks in this form, since an optimizer serves one
-    model and a recipe many, and since reading a recipe needs no Keras. `build` makes a new object.
+    A recipe stores optimizers, losses, layers and callbacks in this form, because an optimizer can
+    only be used with one model but a recipe with many, and because reading a recipe then needs no
+    Keras. `build` creates a new object.
 
     >>> from maskedface.recipes import Spec
     >>> Spec.named("keras.optimizers.Adam", learning_rate=0.1)
     Adam(learning_rate=0.1)
 
     Args:
-        module: the module that offers the class, "keras.optimizers" for one.
-        class_name: its name.
-        config: its arguments, JSON values; those left out have the class's defaults.
-        registered_name: the name that `keras.saving.register_keras_serializable` gave it, or None.
+        module: the module of the class, such as "keras.optimizers".
+        class_name: the name of the class.
+        config: the arguments, JSON values; missing ones have the class's defaults.
+        registered_name: the name given by `keras.saving.register_keras_serializable`, or None.
     """
 
     module: str | None
@@ -52,8 +53,8 @@ class Spec:
         """A class by its full name.
 
         Args:
-            path: module and class, "maskedface.losses.CosineMargin".
-            config: its arguments; objects among them as `Spec`.
+            path: module and class, such as "maskedface.losses.CosineMargin".
+            config: the arguments, with objects as `Spec`.
         """
         module, _, name = path.rpartition(".")
         registered = f"maskedface>{name}" if module.startswith("maskedface") else None
@@ -64,14 +65,14 @@ class Spec:
         """The data of an object.
 
         Args:
-            value: a `Spec`; what `to_dict` gave; an object with `get_config`; or a Keras callback whose
-                arguments are attributes of the same names.
+            value: a `Spec`; the result of `to_dict`; an object with `get_config`; or a Keras
+                callback that stores its arguments as attributes of the same names.
 
         Returns:
-            The data. Its floats are the shortest that Keras reads back as the same float32.
+            The data. Floats are the shortest ones that give the same float32.
 
         Raises:
-            ValueError: if the value is none of these, or its class cannot be found again.
+            ValueError: if the value is none of these, or its class cannot be imported.
         """
         if isinstance(value, Spec):
             return value
@@ -119,16 +120,16 @@ class Spec:
         }
 
     def build(self, **more: Any) -> Any:
-        """Makes the object.
+        """Creates the object.
 
         Args:
-            more: arguments that the recipe leaves open, `num_classes` of a head for one.
+            more: arguments that the recipe leaves open, such as the `num_classes` of a head.
 
         Returns:
             A new object.
 
         Raises:
-            ValueError: if its class is not found, or refuses an argument.
+            ValueError: if the class is not found, or rejects an argument.
         """
         import keras
 
@@ -143,8 +144,8 @@ class Spec:
         except (ImportError, AttributeError, TypeError, ValueError) as error:
             reason = str(error).rpartition("Exception encountered: ")[2]  # behind Keras' own words
             raise ValueError(
-                f"{self.class_name} must be a class that can be imported, or one registered by "
-                f"keras.saving.register_keras_serializable, with arguments that it takes. "
+                f"{self.class_name} must be a class that can be imported, or one registered with "
+                f"keras.saving.register_keras_serializable, and must accept its arguments. "
                 f"Received: {self!r} of module {self.module!r} ({reason[:200]})"
             ) from error
 
@@ -153,7 +154,7 @@ class Spec:
         return self.class_name in names
 
     def other_class(self, path: str) -> Spec:
-        """Another class, with those of this one's arguments that it takes too.
+        """Another class, with those arguments of this one that it also has.
 
         Args:
             path: module and class, as for `named`.
@@ -167,8 +168,8 @@ class Spec:
         return Spec.named(path, **kept)
 
     def _import(self) -> Any:
-        """Imports the class's module, which registers it. One that is registered already needs none: a
-        notebook's, or a module's that was read from elsewhere."""
+        """Imports the class's module, which registers the class. This is not needed for a class
+        that is already registered, such as one defined in a notebook."""
         try:
             module = importlib.import_module(self.module or "keras")
             getattr(module, self.class_name, None)  # a package may import it when it is named
@@ -190,7 +191,7 @@ class Spec:
         if found is None:
             near = did_you_mean(self.class_name, classes_of(self.module or "keras"))
             raise ValueError(
-                f"{self.module} must have the class. Received: {self.class_name!r}{near}"
+                f"{self.module} must contain the class. Received: {self.class_name!r}{near}"
             )
         return found
 
@@ -204,12 +205,12 @@ class Spec:
         return is_class and not hasattr(kind, "from_config")
 
     def arguments(self, word: str) -> dict[str, Any]:
-        """Arguments of the object, those left out with their defaults: what its class names, where that
-        has the word, as an object made here would start TensorFlow or JAX before a run has set them up;
-        else all that the object keeps.
+        """Arguments of the object, including defaults. They are taken from the signature of the
+        class if it contains `word`, since creating an object would initialize TensorFlow or JAX
+        before a run has configured them; else from the config of an object.
 
         Args:
-            word: the argument that is looked for.
+            word: the argument that is looked up.
         """
         named = self._named()
         if word not in named and not self._is_callback():
@@ -218,7 +219,7 @@ class Spec:
         return named
 
     def requires(self, word: str) -> bool:
-        """Whether the class has an argument of that name that must be given, be it as None."""
+        """Whether the class has a required argument of that name; None may be a valid value."""
         parameter = inspect.signature(self._class()).parameters.get(word)
         return parameter is not None and parameter.default is parameter.empty
 
@@ -238,19 +239,19 @@ def classes_of(module: str) -> list[str]:
 
 
 def changed(node: Any, path: list[str], value: Any, where: str) -> Any:
-    """A part of a recipe with one value in it changed.
+    """A copy of a nested part of a recipe with one value changed.
 
     Args:
-        node: a `Spec`, a list of some, or what lies in a config.
-        path: the words of the dotted path that are left.
-        value: what to put there.
-        where: the words before, for messages.
+        node: a `Spec`, a list of them, or a value in a config.
+        path: the remaining components of the dotted path.
+        value: the new value.
+        where: the preceding components, for messages.
 
     Returns:
         A new part.
 
     Raises:
-        ValueError: if there is no such place, or the value is of another kind than what is there.
+        ValueError: if there is no such path, or the value has another type than the present one.
     """
     if not path:
         return _checked(node, value, where)
@@ -274,11 +275,11 @@ def changed(node: Any, path: list[str], value: Any, where: str) -> Any:
     if isinstance(node, Mapping):
         _check_word(word, node, where)
         return {**node, word: changed(node[word], rest, value, here)}
-    raise ValueError(f"{where} must have parts to change {here}. Received: {node!r}")
+    raise ValueError(f"{where} must have nested values to set {here}. Received: {node!r}")
 
 
 def value_at(node: Any, path: list[str]) -> Any:
-    """What lies at a dotted path of a recipe's part; None where nothing is said.
+    """The value at a dotted path of a part of a recipe; None if it is not set.
 
     Args:
         node, path: as for `changed`.
@@ -304,7 +305,7 @@ def _check_word(word: str, known: Mapping[str, Any], where: str) -> None:
 
 
 def _checked(old: Any, new: Any, where: str) -> Any:
-    """The new value in the old one's kind."""
+    """The new value, converted to the type of the old one."""
     new = _plain(new)
     if type(old) is float and type(new) is int:
         return float(new)
@@ -321,7 +322,7 @@ def _checked(old: Any, new: Any, where: str) -> Any:
 
 
 def _arguments(callback: Any) -> dict[str, Any]:
-    """The arguments of a callback that Keras does not serialize, from its attributes."""
+    """The arguments of a callback, which Keras does not serialize, from its attributes."""
     words = inspect.signature(type(callback)).parameters.values()
     named = [w for w in words if w.kind not in (w.VAR_KEYWORD, w.VAR_POSITIONAL)]
     missing = [w.name for w in named if not hasattr(callback, w.name)]
@@ -330,8 +331,9 @@ def _arguments(callback: Any) -> dict[str, Any]:
     required += [name for name, argument in found.items() if not _is_json(argument)]
     if required:
         raise ValueError(
-            "a recipe's callback must have get_config, or keep its arguments as attributes of the same "
-            f"names, JSON values. Received: {type(callback).__name__} without {required}"
+            "a recipe's callback must have get_config, or store its arguments as attributes of "
+            "the same names, as JSON values. "
+            f"Received: {type(callback).__name__} without {required}"
         )
     return found
 
@@ -349,7 +351,7 @@ def _public_module(kind: type) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """JSON values, as they come back from a file."""
+    """The value as it would be read back from a JSON file."""
     if isinstance(value, Spec):
         return _plain(value.to_dict())
     if isinstance(value, Mapping):
@@ -362,8 +364,9 @@ def _plain(value: Any) -> Any:
 
 
 def _without_made_up_names(value: Any) -> Any:
-    """Keras numbers what a process makes, "dense_7", "adam_2": without these names two recipes that say
-    the same are the same. A functional model's layers keep theirs, which its graph is written in."""
+    """The config without names generated by Keras, such as "dense_7" or "adam_2", so that
+    equivalent recipes are equal. The layers of a functional model keep theirs, to which its graph
+    refers."""
     if isinstance(value, (list, tuple)):
         return [_without_made_up_names(item) for item in value]
     if not isinstance(value, Mapping):
@@ -384,7 +387,7 @@ def _without_made_up_names(value: Any) -> Any:
 
 
 def _rounded(value: Any) -> Any:
-    """Keras hands out float32 numbers as .0010000000474974513: the shortest that mean the same."""
+    """Shortens floats: Keras returns a float32 as 0.0010000000474974513 instead of 0.001."""
     import numpy as np
 
     if isinstance(value, Mapping):

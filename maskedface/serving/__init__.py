@@ -1,4 +1,4 @@
-"""A recognizer over HTTP: identify, verify, embed and enroll, and a page to use from a browser."""
+"""A recognition service over HTTP: identify, verify, embed and enroll, with a web page."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""The service as an ASGI application: versioned paths, the page, what it says of itself."""
+"""The service as an ASGI application: versioned endpoints, web page, health and metrics."""
 
 from __future__ import annotations
 
@@ -56,21 +56,22 @@ def make_app(
     hosts: Iterable[str] = (),
     log: Log | None = None,
 ) -> Any:
-    """The service as an ASGI application, for a server of your own; `serve` runs one.
+    """The service as an ASGI application, for any ASGI server; `serve` runs it.
 
     Args:
-        recognizer: with the store's gallery.
-        store: where the gallery is kept (`recognition.open_store`).
-        limits: how much it takes; by default `Limits()`.
-        tokens: who may use it; none = whoever can reach it, by a name of this machine.
-        hosts: other names that it is asked for under, where there are no tokens.
-        log: where events are written; by default standard error, without names.
+        recognizer: a recognizer with the store's gallery.
+        store: the gallery's storage (`recognition.open_store`).
+        limits: limits of requests; by default `Limits()`.
+        tokens: the access tokens; none = open to everyone who can reach it under a name of this
+            machine.
+        hosts: other allowed host names, if there are no tokens.
+        log: the event log; by default standard error, without names.
 
     Returns:
         A `fastapi.FastAPI`.
 
     Raises:
-        ModuleNotFoundError: if FastAPI is not installed; the message has the pip line.
+        ModuleNotFoundError: if FastAPI is not installed; the message has the pip command.
 
     >>> import keras
     >>> from maskedface import recognition, serving
@@ -118,7 +119,7 @@ def _add_answers(app: FastAPI, service: Service, budget: Budget) -> None:
 
     @app.post("/v1/identify", **openapi.photo("candidates", "threshold"))
     async def identify(request: Request) -> Any:
-        """Says who the faces of a photograph are, from left to right."""
+        """Identifies the faces of a photograph, from left to right."""
         with budget.holding() as take:
             body = await read_body(request, limits, take, "photo")
             check_words(body.words, "candidates", "threshold")
@@ -133,7 +134,7 @@ def _add_answers(app: FastAPI, service: Service, budget: Budget) -> None:
 
     @app.post("/v1/verify", **openapi.two_photos("threshold"))
     async def verify(request: Request) -> Any:
-        """Says whether two photographs, of one person each, show the same one."""
+        """Verifies whether two photographs, of one person each, show the same person."""
         with budget.holding() as take:
             body = await read_body(request, limits, take, "first", "second")
             check_words(body.words, "threshold")
@@ -145,7 +146,7 @@ def _add_answers(app: FastAPI, service: Service, budget: Budget) -> None:
 
     @app.post("/v1/embed", **openapi.photo())
     async def embed(request: Request) -> Any:
-        """Gives the embedding of each face of a photograph: biometric data, as the photograph is."""
+        """Returns the embedding of each face of a photograph, which is biometric data."""
         with budget.holding() as take:
             body = await read_body(request, limits, take, "photo")
             check_words(body.words)
@@ -160,12 +161,12 @@ def _add_people(app: FastAPI, service: Service, budget: Budget) -> None:
 
     @app.get("/v1/people", **openapi.after())
     async def people(after: str = "") -> Any:
-        """Lists who is enrolled, by how many faces, a thousand at a time: those after a name."""
+        """Lists enrolled people after a name and their numbers of faces, a thousand at a time."""
         return await service.people(after)
 
     @app.post("/v1/people", status_code=201, **openapi.enrollment())
     async def enroll(request: Request) -> Any:
-        """Enrolls a person who has agreed to it by photographs that show one face each."""
+        """Enrolls a person who has given consent, with photographs that show one face each."""
         with budget.holding() as take:
             body = await read_body(request, limits, take, "photos")
             check_words(body.words, "person", "existing", "consent")
@@ -173,11 +174,11 @@ def _add_people(app: FastAPI, service: Service, budget: Budget) -> None:
             if not is_yes(body.words, "consent"):
                 raise HTTPException(
                     400,
-                    "consent must be true: nobody is enrolled who has not agreed. Received: false",
+                    "consent must be true: enrollment needs a person's consent. Received: false",
                 )
             photos = body.photos.get("photos", [])
             if not photos:
-                raise HTTPException(400, "photos must be one at least. Received: none")
+                raise HTTPException(400, "photos must contain at least one. Received: none")
             rows = await service.enroll(person, photos, existing, request.state.who)
         _note(request, body, faces=sum(row.face is not None for row in rows))
         if service.log.names:
@@ -186,7 +187,7 @@ def _add_people(app: FastAPI, service: Service, budget: Budget) -> None:
 
     @app.delete("/v1/people", **openapi.person())
     async def forget(request: Request) -> Any:
-        """Forgets a person: their embeddings, and what is remembered of their photographs."""
+        """Deletes a person: their embeddings, and the records of their photographs."""
         person = a_person(request.query_params.get("person", ""))
         await service.forget(person, request.state.who)
         if service.log.names:
@@ -197,7 +198,7 @@ def _add_people(app: FastAPI, service: Service, budget: Budget) -> None:
 def _add_pages(app: FastAPI, service: Service, guard: Guard) -> None:
     @app.get("/v1/health", **openapi.plain("health"))
     async def health() -> Any:
-        """Says whether the service can answer: needs no token, tells of nobody."""
+        """Reports whether the service is healthy; needs no token and reveals no personal data."""
         if not await service.is_well():
             return JSONResponse({"status": "the gallery cannot be read"}, 503, {"retry-after": "5"})
         return {
@@ -214,7 +215,7 @@ def _add_pages(app: FastAPI, service: Service, guard: Guard) -> None:
 
     @app.get("/metrics", **openapi.plain("Prometheus' text"))
     def metrics() -> Response:
-        """Counts for Prometheus."""
+        """Metrics for Prometheus."""
         return Response(service.metrics.text(), media_type=CONTENT_TYPE)
 
     @app.get("/", include_in_schema=False)
@@ -228,7 +229,7 @@ def _add_pages(app: FastAPI, service: Service, guard: Guard) -> None:
     @app.get("/static/{name}", include_in_schema=False)
     def static(name: str) -> Response:
         if name not in _FILES:
-            raise HTTPException(404, "path must be one that there is. Received: another")
+            raise HTTPException(404, "path must exist. Received: an unknown path")
         return _file(name)
 
 

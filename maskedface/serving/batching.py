@@ -1,4 +1,4 @@
-"""Photographs of requests that arrive together, taken from one bounded queue in batches, by one thread."""
+"""Batches the photographs of concurrent requests: one bounded queue, processed by one thread."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ _FEW = 4
 
 
 class BusyError(RuntimeError):
-    """There is no room in the queue now."""
+    """The queue is full."""
 
 
 class GalleryError(RuntimeError):
-    """The gallery cannot be read now, or is another model's."""
+    """The gallery cannot be read, or belongs to another model."""
 
 
 class StoppingError(RuntimeError):
-    """The service stops."""
+    """The service is stopping."""
 
 
 @dataclass(eq=False)
 class Job:
-    """A photograph to be looked at.
+    """A photograph to process.
 
     Attributes:
         photo: bytes, an image file.
-        kind: str, what is wanted of it.
-        finish: what is made of what was found, in the thread that found it.
-        result: comes when it is done.
-        until: float, by `time.monotonic`: later nobody waits for it.
+        kind: str, the kind of result.
+        finish: a function applied to the result, in the processing thread.
+        result: the future of the result.
+        until: float, the deadline on the clock of `time.monotonic`.
     """
 
     photo: bytes
@@ -51,13 +51,13 @@ class Job:
 
 
 class Batcher:
-    """A queue, and the one thread that works on it.
+    """A queue and its processing thread.
 
     Args:
-        work: jobs -> what was found for each, or the error that it ended with.
-        size: int >= 1, jobs a batch at most.
-        room: int >= 1, jobs that may wait.
-        watch: is told of the number of each batch's jobs.
+        work: jobs -> the result or the exception for each.
+        size: int >= 1, the maximum number of jobs in a batch.
+        room: int >= 1, the maximum number of waiting jobs.
+        watch: callable, called with the number of jobs in each batch.
     """
 
     def __init__(
@@ -76,27 +76,27 @@ class Batcher:
 
     @property
     def waiting(self) -> int:
-        """Jobs in the queue."""
+        """The number of jobs in the queue."""
         return self._waiting
 
     def submit(self, jobs: Sequence[Job]) -> None:
-        """Queues jobs, all or none.
+        """Queues all jobs or none.
 
         Raises:
-            BusyError: if there is no room for all of them.
+            BusyError: if there is not enough room for all of them.
             StoppingError: if the queue is closed.
         """
         with self._lock:
             if not self._is_open:
-                raise StoppingError("the service stops")
+                raise StoppingError("the service is stopping")
             if self._waiting + len(jobs) > self._room:
-                raise BusyError(f"{self._waiting} photographs wait already")
+                raise BusyError(f"{self._waiting} photographs are already waiting")
             self._waiting += len(jobs)
             for job in jobs:
                 self._jobs.put(job)
 
     def close(self) -> None:
-        """Ends the thread when what waits is done."""
+        """Ends the thread after all waiting jobs."""
         with self._lock:
             if self._is_open:
                 self._is_open = False
@@ -113,7 +113,7 @@ class Batcher:
                 return
 
     def _next(self) -> tuple[list[Job], bool]:
-        """Those that wait, up to a batch; whether they are the last."""
+        """The next batch of waiting jobs, and whether it is the last."""
         found: list[Job] = []
         job, is_last = self._jobs.get(), False
         until = time.monotonic() + _TOGETHER

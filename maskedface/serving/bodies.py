@@ -1,4 +1,4 @@
-"""What requests carry: photographs and words, as multipart or as JSON with base64, within limits."""
+"""Reads request bodies, multipart or JSON with base64, within limits."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _WORD_BYTES = 16 * 1024
 
 @dataclass
 class Body:
-    """What a request carries.
+    """The contents of a request.
 
     Attributes:
-        photos: {field: the files that came under it}.
-        words: {field: value}, of JSON as they are, of multipart text.
-        size: int, bytes of the whole.
+        photos: {field: its files}.
+        words: {field: value} of the other fields; values are JSON values, or text for multipart.
+        size: int, the size of the body in bytes.
     """
 
     photos: dict[str, list[bytes]] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Body:
     size: int = 0
 
     def one(self, name: str) -> bytes:
-        """The only photograph of a field.
+        """The single photograph of a field.
 
         Raises:
             HTTPException: 400 if there is none, or several.
@@ -54,10 +54,10 @@ class Body:
 
 
 class Budget:
-    """Bytes of bodies that may be held at a time.
+    """The memory budget for request bodies.
 
     Args:
-        most: int.
+        most: int, the maximum number of bytes at a time.
     """
 
     def __init__(self, most: int) -> None:
@@ -65,13 +65,13 @@ class Budget:
 
     @contextmanager
     def holding(self) -> Iterator[Any]:
-        """Gives a function that takes so many bytes more; they are given back at the end."""
+        """A context with a function that reserves bytes, which are released at the end."""
         held = 0
 
         def take(count: int) -> None:
             nonlocal held
             if count > self._left:
-                raise HTTPException(503, "too many photographs are being sent now")
+                raise HTTPException(503, "too many photographs are being uploaded at the moment")
             self._left -= count
             held += count
 
@@ -82,21 +82,21 @@ class Budget:
 
 
 async def read_body(request: Request, limits: Limits, take: Any, *names: str) -> Body:
-    """Reads a request's body: multipart/form-data with files, or JSON with base64 (or `data:` addresses).
+    """Reads a request's body: multipart/form-data with files, or JSON with base64 or `data:` URLs.
 
     Args:
         request: the request.
-        limits: of the service.
-        take: of `Budget.holding`.
-        names: the fields that hold photographs.
+        limits: the service's limits.
+        take: the function from `Budget.holding`.
+        names: the fields with photographs.
 
     Returns:
-        The `Body`, every photograph of it an image by its header.
+        The `Body`; all its photographs have the header of an image.
 
     Raises:
-        HTTPException: 400 where it is no such body; 408 where it comes too slowly; 413 where it, a
-            photograph or its pixels are too many; 415 where it is of another type; 422 where a photograph
-            is none; 503 where too many bytes are held.
+        HTTPException: 400 if the body is malformed; 408 if it arrives too slowly; 413 if the body
+            or a photograph is too large, or there are too many; 415 if it has another content type;
+            422 if a photograph is not an image; 503 if the memory budget is exhausted.
     """
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind not in ("multipart/form-data", "application/json"):
@@ -126,10 +126,10 @@ async def _read(request: Request, limits: Limits, take: Any) -> bytes:
                 parts.append(part)
     except TimeoutError as error:
         raise HTTPException(
-            408, f"a body must come within {limits.read_seconds:g} seconds"
+            408, f"a body must arrive within {limits.read_seconds:g} seconds"
         ) from error
     except ClientDisconnect as error:
-        raise HTTPException(400, "a body must come whole") from error
+        raise HTTPException(400, "a body must be complete") from error
     return b"".join(parts)
 
 
@@ -144,10 +144,10 @@ def _json(data: bytes, names: tuple[str, ...]) -> Body:
     try:
         values = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise HTTPException(400, "a JSON body must be one object. Received: no JSON") from error
+        raise HTTPException(400, "a JSON body must be an object. Received: invalid JSON") from error
     if not isinstance(values, dict):
         raise HTTPException(
-            400, f"a JSON body must be one object. Received: {type(values).__name__}"
+            400, f"a JSON body must be an object. Received: {type(values).__name__}"
         )
     body = Body()
     for name, value in values.items():
@@ -183,7 +183,7 @@ async def _multipart(headers: Headers, data: bytes, limits: Limits, names: tuple
     try:
         form = await parser.parse()
     except (MultiPartException, KeyError, ValueError, UnicodeError) as error:
-        raise HTTPException(400, f"a multipart body must be whole. Received: {error}") from error
+        raise HTTPException(400, f"a multipart body must be complete. Received: {error}") from error
     body = Body()
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
@@ -193,7 +193,7 @@ async def _multipart(headers: Headers, data: bytes, limits: Limits, names: tuple
     await form.close()
     if "" in body.photos:
         raise HTTPException(
-            400, f"a file must come as {' or '.join(names)}. Received: another name"
+            400, f"a file's field must be {' or '.join(names)}. Received: another name"
         )
     return body
 
@@ -202,7 +202,7 @@ def _check_photos(body: Body, limits: Limits) -> None:
     photos = [photo for of in body.photos.values() for photo in of]
     if len(photos) > limits.photos:
         raise HTTPException(
-            413, f"photographs must be at most {limits.photos} at a time. Received: {len(photos)}"
+            413, f"a request must have at most {limits.photos} photographs. Received: {len(photos)}"
         )
     for photo in photos:
         if len(photo) > limits.photo_bytes:

@@ -1,4 +1,4 @@
-"""Who is let in: tokens, the host that was asked for, and pages of other sites."""
+"""Access control: tokens, host names, and requests from pages of other sites."""
 
 from __future__ import annotations
 
@@ -30,16 +30,17 @@ HEADERS = {
 
 
 class Guard:
-    """Says who may ask, and for what.
+    """Decides which requests are allowed.
 
-    Without tokens a service listens on this machine alone; what is in the way of other people's pages in a
-    browser here is: the host that they asked for must be this machine's (a name of theirs may lead here:
-    DNS rebinding), and a browser that says that a page of another origin asks is refused, since it would
-    send a form to any address. With tokens neither is needed: no browser sends them by itself.
+    Without tokens, a service listens on this machine only, and is protected against web pages in a
+    local browser: the requested host must be this machine (against DNS rebinding), and requests
+    that a browser marks as coming from a page of another origin are rejected, since any page can
+    send a form to any address. With tokens, neither check is needed, because browsers do not send
+    tokens automatically.
 
     Args:
-        tokens: who may use it; none = whoever can reach it.
-        hosts: names that it is asked for under, beside this machine's.
+        tokens: the access tokens; none = open to everyone who can reach the service.
+        hosts: allowed host names in addition to this machine's.
     """
 
     def __init__(self, tokens: Tokens, hosts: Iterable[str] = ()) -> None:
@@ -47,25 +48,26 @@ class Guard:
 
     @property
     def wants_token(self) -> bool:
-        """Whether nobody is let in without one."""
+        """Whether requests need a token."""
         return len(self._tokens) > 0
 
     def check_page(self, headers: Headers) -> None:
-        """Lets whoever may see the page itself, which holds nobody's data.
+        """Checks access to the page itself, which contains no personal data.
 
         Raises:
-            HTTPException: 421 where another host was asked for.
+            HTTPException: 421 if another host was requested.
         """
         if not self.wants_token and host_name(headers.get("host", "")) not in self._hosts:
             raise HTTPException(
-                421, "host must be this machine's, or be allowed (--allow-host). Received: another"
+                421,
+                "host must be this machine, or be allowed (--allow-host). Received: another",
             )
 
     def check(self, headers: Headers) -> str:
-        """Lets in whoever may use the service.
+        """Checks access to the service.
 
         Returns:
-            Their token's name; "" without tokens.
+            The name of the token; "" without tokens.
 
         Raises:
             HTTPException: 401, 403 or 421.
@@ -79,7 +81,7 @@ class Guard:
         if holder is None:
             raise HTTPException(
                 401,
-                "a request must come with 'Authorization: Bearer TOKEN'. Received: none that is known",
+                "a request must have 'Authorization: Bearer TOKEN'. Received: no valid token",
                 {"www-authenticate": "Bearer"},
             )
         return holder
@@ -89,20 +91,18 @@ class Guard:
         site = headers.get("sec-fetch-site", "none")
         own = origin is None or origin.split("://")[-1].lower() == headers.get("host", "").lower()
         if not own or site not in ("same-origin", "none"):
-            raise HTTPException(
-                403, "a request must come from the service's own page, or from no page at all"
-            )
+            raise HTTPException(403, "a request must not come from a page of another site")
 
 
 def host_name(host: str) -> str:
-    """A Host header's name, without the port: "[::1]:8000" -> "::1"."""
+    """The host name of a Host header, without the port: "[::1]:8000" -> "::1"."""
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.rpartition(":")[0].lower() if host.count(":") == 1 else host.lower()
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address to listen on can be reached from this machine alone."""
+    """Whether an address to listen on can only be reached from this machine."""
     if host.lower() == "localhost":
         return True
     try:

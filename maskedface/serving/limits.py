@@ -1,4 +1,4 @@
-"""How much a service takes at a time, and for how long."""
+"""Limits on the size, number and duration of requests."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a service refuses before it costs anything.
+    """Limits beyond which a service rejects requests, before they use resources.
 
     Args:
-        photo_bytes: of one photograph.
-        photo_pixels: of one photograph, by its header: a telephone's 48 megapixels, which take 150 MB of
-            memory while they are looked at.
-        photos: of one request.
-        request_bytes: of one request's body.
-        held_bytes: of all bodies that are held at a time.
-        waiting: photographs that wait; a request that finds no room gets status 503.
-        batch: photographs that are taken from the queue together.
-        connections: at a time.
-        read_seconds: for a request's head, and for its body, to come.
-        answer_seconds: for an answer, from when the body is there.
-        stop_seconds: for requests that are being answered when the service is to stop.
+        photo_bytes: the size of a photograph.
+        photo_pixels: the pixels of a photograph, according to its header: 48 megapixels from a
+            phone, which take 150 MB of memory while they are processed.
+        photos: the number of photographs per request.
+        request_bytes: the size of a request's body.
+        held_bytes: the total size of all bodies in memory.
+        waiting: the number of photographs in the queue; if it is full, requests get status 503.
+        batch: the number of photographs taken from the queue together.
+        connections: the number of simultaneous connections.
+        read_seconds: the time for the arrival of a request's head, and of its body.
+        answer_seconds: the time for an answer, after the body has arrived.
+        stop_seconds: the time for requests in progress when the service is stopped.
 
     Raises:
         ValueError: if a number is below 1.

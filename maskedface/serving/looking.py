@@ -1,4 +1,4 @@
-"""What is done with photographs in the service's one thread: found, aligned, embedded together."""
+"""Processes photographs in the service's single thread: detection, alignment, batched embedding."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ENROLL, ONE, ALL = "enroll", "one", "all"
 
 
 class Looker:
-    """A recognizer with its store's gallery, for batches of jobs.
+    """Runs a recognizer with its store's gallery on batches of jobs.
 
     Args:
-        recognizer: the one that there is.
-        store: where its gallery is kept; others may change it meanwhile.
-        max_pixels: int, of a photograph.
+        recognizer: the service's recognizer.
+        store: the gallery's storage, which other processes may modify.
+        max_pixels: int, the maximum number of pixels of a photograph.
     """
 
     def __init__(self, recognizer: Recognizer, store: GalleryStore, *, max_pixels: int) -> None:
@@ -34,11 +34,11 @@ class Looker:
         self._pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), "photographs")
 
     def __call__(self, jobs: Sequence[Job]) -> list[Any]:
-        """What was found for each job, or the error that it ended with.
+        """The result or the exception for each job.
 
         Args:
-            jobs: of kind "all" (a tuple of `EmbeddedFace`), "one" (an `EmbeddedFace`) and "enroll" (an
-                `EnrolledPhoto` of nobody).
+            jobs: jobs of kind "all" (result: a tuple of `EmbeddedFace`), "one" (an `EmbeddedFace`)
+                and "enroll" (an `EnrolledPhoto` without a person).
         """
         try:
             gallery = self.store.gallery()
@@ -68,8 +68,8 @@ class Looker:
             return error
 
     def _together(self, jobs: Sequence[Job], images: Sequence[Any], places: list[int]) -> list[Any]:
-        """The faces of some photographs, embedded in one go; where that fails one by one, so that no other
-        pays for it."""
+        """The faces of some photographs, embedded in one batch; if that fails, one by one, so that
+        an error only affects its own photograph."""
         if not places:
             return []
         try:
@@ -99,9 +99,9 @@ class Looker:
 
 
 def _wanted(job: Job, image: np.ndarray, faces: Sequence[DetectedFace]) -> Sequence[DetectedFace]:
-    """Those of a photograph's faces that a job is about.
+    """The faces of a photograph that a job needs.
 
     Raises:
-        FaceError: if it is about one and there is none, or several.
+        FaceError: if it needs exactly one, and there is none or there are several.
     """
     return (one_of(faces, PhotoFile(image)),) if job.kind == ONE else faces

@@ -1,20 +1,20 @@
-"""What the OpenAPI document says of requests that are read by hand."""
+"""The OpenAPI descriptions of requests that FastAPI does not parse."""
 
 from __future__ import annotations
 
 from typing import Any
 
 DESCRIPTION = (
-    "Recognizes people who wear masks. Photographs come as multipart/form-data or as base64 in JSON. "
-    'Errors are {"error": words}; 503 has Retry-After. With tokens every request but health needs '
-    "Authorization: Bearer TOKEN. There is no liveness check; enroll nobody who has not agreed."
+    "Recognizes masked faces. Photographs are sent as multipart/form-data or as base64 in JSON. "
+    'Errors are {"error": message}; 503 has Retry-After. With tokens, all requests but health need '
+    "Authorization: Bearer TOKEN. There is no liveness check; enroll people only with consent."
 )
 _KINDS: dict[str, dict[str, Any]] = {
     "candidates": {"type": "integer", "minimum": 1, "maximum": 20, "default": 3},
     "threshold": {"type": "number", "description": "by default the gallery's"},
     "person": {"type": "string", "minLength": 1, "maxLength": 1000},
     "existing": {"type": "string", "enum": ["refuse", "add", "replace"], "default": "refuse"},
-    "consent": {"type": "boolean", "description": "true: the person has agreed"},
+    "consent": {"type": "boolean", "description": "true: the person has given consent"},
 }
 
 
@@ -29,12 +29,12 @@ def two_photos(*words: str) -> dict[str, Any]:
 
 
 def enrollment() -> dict[str, Any]:
-    """A request that enrolls."""
+    """An enrollment request."""
     return _request([], ["photos"], ("person", "consent", "existing"), ("person", "consent"))
 
 
 def plain(answer: str) -> dict[str, Any]:
-    """A request without anything."""
+    """A request without parameters."""
     return {"responses": {200: {"description": answer}}}
 
 
@@ -44,7 +44,7 @@ def after() -> dict[str, Any]:
 
 
 def person() -> dict[str, Any]:
-    """A request that forgets a person."""
+    """A request that deletes a person."""
     parameter = {"name": "person", "in": "query", "required": True, "schema": _KINDS["person"]}
     return {"openapi_extra": {"parameters": [parameter]}}
 

@@ -1,4 +1,4 @@
-"""Around every request: who may ask, headers, errors as JSON, counts and log lines."""
+"""Middleware: access control, headers, errors as JSON, metrics and log lines."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _RETRY = {"retry-after": "1"}
 
 
 class Outermost:
-    """Lets requests in, and answers all that goes wrong with one kind of JSON: {"error": words}.
+    """Checks access and reports all errors as JSON: {"error": message}.
 
     Args:
-        app: what answers them.
-        guard: who may ask.
-        service: whose metrics and log are kept.
+        app: the wrapped application.
+        guard: the access control.
+        service: the service, with metrics and log.
     """
 
     def __init__(self, app: ASGIApp, guard: Guard, service: Service) -> None:
         self._app, self._guard, self._service = app, guard, service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As any ASGI application."""
+        """Handles a request, as an ASGI application."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -83,28 +83,30 @@ class Outermost:
 
 
 def response_of(error: Exception) -> JSONResponse:
-    """An error as it is told.
+    """The response for an exception.
 
     Args:
-        error: whatever was raised.
+        error: the exception.
     """
     if isinstance(error, RequestValidationError):
-        return JSONResponse({"error": "a request's words must be as the API page says"}, 400)
+        return JSONResponse(
+            {"error": "a request's parameters must be as described on the API page"}, 400
+        )
     if isinstance(error, HTTPException):
         extra = _RETRY if error.status_code == 503 else {}
         return JSONResponse(
             {"error": str(error.detail)}, error.status_code, {**(error.headers or {}), **extra}
         )
     if isinstance(error, BusyError | StoppingError | LockedError):
-        return JSONResponse({"error": "the service must be less busy to take more"}, 503, _RETRY)
+        return JSONResponse({"error": "the service is busy; try again later"}, 503, _RETRY)
     if isinstance(error, TimeoutError):
         return JSONResponse({"error": "an answer took too long"}, 504)
     if isinstance(error, GalleryError | OSError):
         # Where it lies is told to whoever reads the log.
         logging.getLogger("maskedface").error("the gallery cannot be used: %s", error)
-        words = "the gallery must be one that can be read and written, of the service's model"
+        words = "the gallery must be readable, writable and made with the service's model"
         return JSONResponse({"error": words}, 503, _RETRY)
     if isinstance(error, ValueError):  # ImageError and FaceError among them
         return JSONResponse({"error": str(error)}, 422)
     logging.getLogger("maskedface").error("a request failed", exc_info=error)
-    return JSONResponse({"error": "the service failed; its log says why"}, 500)
+    return JSONResponse({"error": "internal error; see the service's log"}, 500)

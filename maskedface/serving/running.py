@@ -1,4 +1,4 @@
-"""A service run by uvicorn: bound first, so that a taken port is told, and stopped when all is answered."""
+"""Runs the service with uvicorn: binds the port first, and stops after answering all requests."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ def serve(
     limits: Limits | None = None,
     log: Log | None = None,
 ) -> None:
-    """Runs a service until it is told to stop (SIGINT, SIGTERM): then it takes nothing more, answers what
-    it has taken and ends. Where it listens is logged ("maskedface").
+    """Runs a service until it is stopped by SIGINT or SIGTERM: it then accepts no more requests,
+    answers those in progress and exits. The address is logged ("maskedface").
 
     Args:
         recognizer, store, tokens, hosts, limits, log: as for `make_app`.
-        host, port: where it listens; port 0 takes any that is free.
+        host, port: the address to listen on; port 0 selects a free one.
 
     Raises:
-        ValueError: if another address than this machine's own is without a token.
-        OSError: if it cannot listen there.
-        ModuleNotFoundError: if FastAPI is not installed; the message has the pip line.
+        ValueError: if the address is not local and there are no tokens.
+        OSError: if it cannot listen on the address.
+        ModuleNotFoundError: if FastAPI is not installed; the message has the pip command.
 
     >>> from maskedface import recognition, serving
     >>> store = recognition.open_store("friends.npz")
@@ -85,7 +85,7 @@ def serve(
 
 @contextlib.contextmanager
 def _unraised() -> Iterator[None]:
-    """A signal that uvicorn stopped for, and raises again when it has, ends nothing more."""
+    """Ignores the signal that stopped uvicorn, which uvicorn raises again after stopping."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -98,34 +98,34 @@ def _unraised() -> Iterator[None]:
 
 
 def check_address(host: str, tokens: Tokens) -> None:
-    """Refuses to listen beyond this machine without a token.
+    """Checks that an address which is not local has tokens.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there are none.
     """
     if not len(tokens) and not is_loopback(host):
         raise ValueError(
-            "an address that others can reach must come with tokens (--token-file, or the environment's "
-            f"{VARIABLE}), and with TLS in front of it. Received: {host!r} without any"
+            "an address that is reachable from other machines must have tokens (--token-file, or "
+            f"{VARIABLE} in the environment), and TLS in front of it. "
+            f"Received: {host!r} without tokens"
         )
 
 
 def protocol(seconds: float) -> type[H11Protocol]:
-    """uvicorn's HTTP/1.1, whose clients must send a request's head in so many seconds: by itself it waits
-    for ever."""
+    """uvicorn's HTTP/1.1 protocol with a timeout for the arrival of a request's head."""
 
     class Patient(H11Protocol):
-        """A connection that is closed where no whole head comes."""
+        """A connection that is closed if no complete head arrives in time."""
 
         _head: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: Any) -> None:
-            """Begins to wait."""
+            """Starts the timer."""
             super().connection_made(transport)
             self._await_head()
 
         def data_received(self, data: bytes) -> None:
-            """Waits on, or no more."""
+            """Stops or continues the timer."""
             super().data_received(data)
             if self.cycle is not None and not self.cycle.response_complete:
                 self._stop_waiting()
@@ -133,7 +133,7 @@ def protocol(seconds: float) -> type[H11Protocol]:
                 self._await_head()
 
         def connection_lost(self, exc: Exception | None) -> None:
-            """Waits no more."""
+            """Stops the timer."""
             self._stop_waiting()
             super().connection_lost(exc)
 
@@ -156,6 +156,6 @@ def _bound(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise OSError(
             error.errno,
-            f"a service must listen where nobody else does ({error.strerror})",
+            f"a service must listen on a free address ({error.strerror})",
             f"{host}:{port}",
         ) from error

@@ -1,4 +1,4 @@
-"""What a service does, whatever it is asked over: one recognizer, one queue, one store."""
+"""The service's operations, independent of HTTP: one recognizer, one queue, one store."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _PAGE = 1000  # people of an answer
 
 
 class Service:
-    """A recognizer that many ask at a time.
+    """A recognizer for concurrent requests.
 
     Args:
-        recognizer: made with the store's gallery.
-        store: where the gallery is kept.
-        limits: how much it takes.
-        log: where events are written.
+        recognizer: a recognizer with the store's gallery.
+        store: the gallery's storage.
+        limits: the service's limits.
+        log: the event log.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Service:
         )
 
     def close(self) -> None:
-        """Answers what waits, and lets go of the store."""
+        """Answers waiting requests, then closes the store."""
         self.batcher.close()
         self._looker.close()
         self.store.close()
@@ -60,7 +60,7 @@ class Service:
     async def identify(
         self, photo: bytes, candidates: int, threshold: float | None
     ) -> tuple[Identity, ...]:
-        """Who the faces of a photograph are, as `Recognizer.identify`."""
+        """Identifies the faces of a photograph, as `Recognizer.identify`."""
 
         self.recognizer.gallery.check_threshold(threshold)
 
@@ -78,7 +78,7 @@ class Service:
         return tuple(found)
 
     async def verify(self, first: bytes, second: bytes, threshold: float | None) -> Verification:
-        """Whether two photographs show one person, as `Recognizer.verify`."""
+        """Whether two photographs show the same person, as `Recognizer.verify`."""
         one, other = await self._look([first, second], ONE)
         self._count([one, other])
         # A database may be asked for its threshold.
@@ -89,11 +89,11 @@ class Service:
     async def enroll(
         self, person: str, photos: Sequence[bytes], existing: Existing, who: str
     ) -> list[EnrolledPhoto]:
-        """Adds a person's photographs; those without one face are left out, and listed.
+        """Enrolls a person's photographs; those without exactly one face are skipped and listed.
 
         Raises:
-            HTTPException: 409 if they are enrolled already and `existing` says so; 422 if no photograph
-                shows one face.
+            HTTPException: 409 if the person is already enrolled and `existing` is "refuse"; 422 if
+                no photograph shows exactly one face.
         """
         if existing == "refuse" and await asyncio.to_thread(self._knows, person):
             raise _enrolled_already(person)
@@ -101,7 +101,8 @@ class Service:
         rows = [EnrolledPhoto("", person, row.face, row.error) for row in rows]
         if all(row.face is None for row in rows):
             raise HTTPException(
-                422, f"a photograph at least must show one face. Received: {rows[0].error}"
+                422,
+                f"at least one photograph must show exactly one face. Received: {rows[0].error}",
             )
         self._count([row.face for row in rows if row.face is not None])
         async with self._changes:
@@ -109,16 +110,16 @@ class Service:
         return rows
 
     async def forget(self, person: str, who: str) -> None:
-        """Forgets a person.
+        """Deletes a person.
 
         Raises:
-            HTTPException: 404 if nobody of that name is enrolled.
+            HTTPException: 404 if no person with that name is enrolled.
         """
         async with self._changes:
             await asyncio.to_thread(self._forget, person, who)
 
     async def people(self, after: str) -> dict[str, Any]:
-        """Who is enrolled, those after a name, by how many faces; how many in all; the thresholds."""
+        """Enrolled people after a name with their numbers of faces; their total; the thresholds."""
 
         def listed() -> dict[str, Any]:
             gallery = self.store.gallery()
@@ -134,7 +135,7 @@ class Service:
         return await asyncio.to_thread(listed)
 
     async def is_well(self) -> bool:
-        """Whether the gallery is there and can be read."""
+        """Whether the gallery exists and can be read."""
 
         def there() -> bool:
             return self.store.exists() and self.store.gallery() is not None
@@ -172,9 +173,7 @@ class Service:
     def _forget(self, person: str, who: str) -> None:
         with self.store.changing(wait=_WAIT, who=who) as gallery:
             if person not in gallery:
-                raise HTTPException(
-                    404, "person must be enrolled. Received: a name that is nobody's"
-                )
+                raise HTTPException(404, "person must be enrolled. Received: an unknown name")
             gallery.remove(person)
 
     def _count(self, faces: Sequence[DetectedFace]) -> None:
@@ -185,5 +184,5 @@ class Service:
 def _enrolled_already(person: str) -> HTTPException:
     return HTTPException(
         409,
-        "person must not be enrolled yet, or existing be 'add' or 'replace'. Received: one who is",
+        "person must be new, or existing be 'add' or 'replace'. Received: an enrolled person",
     )

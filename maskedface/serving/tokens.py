@@ -1,4 +1,4 @@
-"""Who may use a service: tokens, compared in constant time, kept as hashes."""
+"""Access tokens, stored as hashes and compared in constant time."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _LINE = re.compile(r"(?:([A-Za-z0-9_.@-]{1,64}):\s*)?(\S+)")
 
 
 class Tokens:
-    """Tokens and the names of those who hold them.
+    """Tokens and the names of their holders.
 
     Args:
-        lines: `NAME: TOKEN` or `TOKEN` each; empty lines and those that begin with # are left out.
+        lines: each `NAME: TOKEN` or `TOKEN`; empty lines and those that begin with # are ignored.
 
     Raises:
-        ValueError: if a token is shorter than 20 characters, stands twice, or a line is none; the message
-            shows none.
+        ValueError: if a token is shorter than 20 characters or occurs twice, or a line is
+            malformed; the message shows no token.
 
     >>> from maskedface import serving
     >>> tokens = serving.Tokens(["door: 5pVKpGxEwnlLFRYGQzQO"])
@@ -39,22 +39,22 @@ class Tokens:
             found = _LINE.fullmatch(line.strip())
             if found is None or len(found[2]) < _LEAST:
                 raise ValueError(
-                    f"a token must be 'NAME: TOKEN' or 'TOKEN', of {_LEAST} characters or more without "
-                    f"blanks. Received: something else in line {number}"
+                    f"a token must be 'NAME: TOKEN' or 'TOKEN', of at least {_LEAST} characters "
+                    f"without spaces. Received: something else in line {number}"
                 )
             digest = _digest(found[2])
             if digest in self._holders:
-                raise ValueError(f"a token must stand once. Received: line {number}, again")
+                raise ValueError(f"a token must occur once. Received: a duplicate in line {number}")
             self._holders[digest] = found[1] or f"token {len(self._holders) + 1}"
 
     def __len__(self) -> int:
         return len(self._holders)
 
     def holder(self, token: str) -> str | None:
-        """Whose a token is, by its name; None where it is nobody's.
+        """The name of a token's holder; None if the token is unknown.
 
         Args:
-            token: str, as somebody sent it. Each comparison takes the same time.
+            token: str, as received. Each comparison takes the same time.
         """
         given, found = _digest(token), None
         for digest, name in self._holders.items():
@@ -64,16 +64,17 @@ class Tokens:
 
 
 def read_tokens(path: str | None) -> Tokens:
-    """The tokens of a file, or of the environment's `MASKEDFACE_TOKENS`, lines likewise.
+    """Reads the tokens of a file, or of the environment variable `MASKEDFACE_TOKENS`.
 
     Args:
         path: the file; None = the environment.
 
     Returns:
-        `Tokens`, none where there is neither.
+        `Tokens`, empty if there is neither.
 
     Raises:
-        ValueError: as `Tokens`, or if the file has none, or others than its owner may write to it.
+        ValueError: as `Tokens`, or if the file has no tokens, or is writable by others than its
+            owner.
         OSError: if it cannot be read.
 
     >>> from maskedface import serving
@@ -86,11 +87,13 @@ def read_tokens(path: str | None) -> Tokens:
         mode = os.fstat(file.fileno()).st_mode
         if os.name == "posix" and mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise ValueError(
-                f"a file of tokens must be writable by its owner alone. Received: {shown(path)!r}"
+                f"a token file must be writable only by its owner. Received: {shown(path)!r}"
             )
         tokens = Tokens(file.read().splitlines())
     if not len(tokens):
-        raise ValueError(f"a file of tokens must hold one. Received: {shown(path)!r}, without any")
+        raise ValueError(
+            f"a token file must contain a token. Received: {shown(path)!r} without any"
+        )
     return tokens
 
 

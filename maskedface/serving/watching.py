@@ -1,4 +1,4 @@
-"""What a service tells of itself: Prometheus metrics, and log lines without faces and names."""
+"""Monitoring: Prometheus metrics, and log lines without faces and names."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ CONTENT_TYPE = prometheus.CONTENT_TYPE_LATEST
 
 
 class Metrics:
-    """Counters of one service.
+    """The metrics of a service.
 
     Args:
-        waiting: gives how many photographs wait.
+        waiting: callable, returns the number of waiting photographs.
     """
 
     def __init__(self, waiting: Callable[[], int]) -> None:
@@ -41,7 +41,7 @@ class Metrics:
         )
         self.batches = prometheus.Histogram(
             "maskedface_batch_photographs",
-            "Photographs looked at together",
+            "Photographs processed together",
             buckets=(1, 2, 4, 8, 16, 32),
             registry=self._registry,
         )
@@ -53,23 +53,23 @@ class Metrics:
         ).set_function(waiting)
 
     def text(self) -> bytes:
-        """All of them, as Prometheus reads them."""
+        """All metrics in Prometheus' text format."""
         return prometheus.generate_latest(self._registry)
 
 
 class Log:
-    """Lines of JSON, one an event.
+    """An event log of JSON lines, one per event.
 
     Args:
-        names: whether they may name people.
-        stream: where they go; by default standard error.
+        names: whether lines may contain people's names.
+        stream: the output stream; by default standard error.
     """
 
     def __init__(self, *, names: bool = False, stream: TextIO | None = None) -> None:
         self.names, self._stream, self._lock = names, stream, threading.Lock()
 
     def __call__(self, event: str, **facts: Any) -> None:
-        """Writes a line; a full disk or a closed pipe stops nothing."""
+        """Writes a line; a full disk or a closed pipe is ignored."""
         at = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"at": at, "event": event, **facts})
         try:

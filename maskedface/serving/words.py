@@ -1,4 +1,4 @@
-"""Words of requests that are no photographs."""
+"""Parses the request parameters other than photographs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _YES, _NO = (True, "true", "yes", "1", "on"), (False, None, "", "false", "no", "
 
 
 def check_words(words: dict[str, Any], *known: str) -> None:
-    """Refuses words that a request has none of: one that is misspelt would be left out in silence.
+    """Rejects unknown parameters, so that a misspelled one is not silently ignored.
 
     Raises:
         HTTPException: 400.
@@ -23,15 +23,16 @@ def check_words(words: dict[str, Any], *known: str) -> None:
     unknown = sorted({*words} - {*known})
     if unknown:
         raise HTTPException(
-            400, f"a request's words must be of {', '.join(known)}. Received: {unknown[0][:40]!r}"
+            400,
+            f"a request's parameters must be {', '.join(known)}. Received: {unknown[0][:40]!r}",
         )
 
 
 def a_number(words: dict[str, Any], name: str) -> float | None:
-    """A number among the words; None where there is none.
+    """The number in a parameter; None if it is missing.
 
     Raises:
-        HTTPException: 400 if it is something else.
+        HTTPException: 400 if it is not a number.
     """
     value = words.get(name)
     if value in (None, ""):
@@ -46,26 +47,26 @@ def a_number(words: dict[str, Any], name: str) -> float | None:
 
 
 def a_count(words: dict[str, Any], name: str, default: int, most: int) -> int:
-    """A whole number from 1 to the most among the words.
+    """The integer in a parameter, from 1 to the maximum.
 
     Raises:
-        HTTPException: 400 if it is something else.
+        HTTPException: 400 if it is not such an integer.
     """
     number = a_number(words, name)
     if number is None:
         return default
     if number != int(number) or not 1 <= number <= most:
         raise HTTPException(
-            400, f"{name} must be a whole number from 1 to {most}. Received: {number:g}"
+            400, f"{name} must be an integer from 1 to {most}. Received: {number:g}"
         )
     return int(number)
 
 
 def is_yes(words: dict[str, Any], name: str) -> bool:
-    """Whether a word says yes.
+    """The boolean in a parameter.
 
     Raises:
-        HTTPException: 400 if it says neither yes nor no.
+        HTTPException: 400 if it is neither true nor false.
     """
     value = words.get(name)
     for said, values in ((True, _YES), (False, _NO)):
@@ -75,10 +76,10 @@ def is_yes(words: dict[str, Any], name: str) -> bool:
 
 
 def a_person(value: Any) -> str:
-    """A person's name.
+    """The person's name in a parameter.
 
     Raises:
-        HTTPException: 400 if it is none.
+        HTTPException: 400 if it is not a valid name.
     """
     try:
         return person_name(value)

@@ -1,4 +1,4 @@
-"""People who do not exist, drawn with and without masks: for tests, examples and the demo."""
+"""Synthetic people, drawn with and without masks, for tests, examples and the demo."""
 
 from maskedface.synthetic.drawn_people import draw_people
 from maskedface.synthetic.face_drawing import draw_face

@@ -1,4 +1,4 @@
-"""The colors of drawn people and of what they wear, RGB of 0-255, and how they are mixed."""
+"""The colors of drawn people and their clothes, RGB, 0-255, and color mixing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simple drawn people, with and without a mask, in RMFRD's layout: data anyone has at once."""
+"""Simple drawn people, with and without masks, in RMFRD's layout: data without a download."""
 
 from __future__ import annotations
 
@@ -25,10 +25,9 @@ def draw_people(
 ) -> FaceIndex:
     """Draws people and writes them as JPEGs in RMFRD's layout.
 
-    `AFDB_masked_face_dataset/<person>/0_0_0.jpg ..` and
-    `AFDB_face_dataset/<person>/0_0_<person>_0000.jpg ..`, which `sources.rmfrd` reads. Drawing
-    again with the same counts writes the same files; a face never depends on how many others are
-    drawn.
+    The files are `AFDB_masked_face_dataset/<person>/0_0_0.jpg ..` and
+    `AFDB_face_dataset/<person>/0_0_<person>_0000.jpg ..`, for `datasets.rmfrd`. Equal arguments
+    give equal files; a face never depends on the number of others.
 
     >>> from maskedface import synthetic
     >>> index = synthetic.draw_people("drawn", people=3, photos=2, masked_photos=1, size=32)
@@ -36,21 +35,22 @@ def draw_people(
     (9, 'person_0000')
 
     Args:
-        root: the folder to write to; made where it does not exist.
-        people: int >= 1, named person_0000, person_0001, ..
-        photos: int >= 1, unmasked photos of each person.
-        masked_photos: int >= 0, masked photos of each person, none of them an unmasked photo with a
-            mask added; by default as many as `photos`.
+        root: the folder to write to; created if it does not exist.
+        people: int >= 1, the number of people, named person_0000, person_0001, ..
+        photos: int >= 1, unmasked photos per person.
+        masked_photos: int >= 0, masked photos per person, which are not unmasked photos with an
+            added mask; by default as many as `photos`.
         size: int >= 32, the images' height and width in pixels.
-        seed: int >= 0, which set of people.
+        seed: int >= 0, the seed of the set of people.
 
     Returns:
-        A `FaceIndex` of both domains; each row's photo is its own ("person_0000_u03"), its alignment
-        "arcface".
+        A `FaceIndex` of both domains; each row is a photo of its own ("person_0000_u03"), with the
+        alignment "arcface".
 
     Raises:
-        ValueError: if a number is out of its range.
-        FileExistsError: if one of the two AFDB folders holds other files than would be written.
+        ValueError: if a number is out of range.
+        FileExistsError: if one of the two AFDB folders contains other files than those to be
+            written.
     """
     masked_photos = photos if masked_photos is None else masked_photos
     check_least(people=(people, 1), photos=(photos, 1), masked_photos=(masked_photos, 0))
@@ -83,6 +83,6 @@ def _refuse_to_mix(root: str, planned: set[str]) -> None:
         found = {path.relative_to(root).as_posix() for path in files}
         if found and found != {path for path in planned if path.startswith(folder + "/")}:
             raise FileExistsError(
-                f"{os.path.join(root, folder)!r} holds other files than the people to draw: give "
-                "another root, or delete that folder first"
+                f"{os.path.join(root, folder)!r} contains other files than the people to draw: "
+                "choose another root, or delete that folder first"
             )

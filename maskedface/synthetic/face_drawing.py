@@ -1,4 +1,4 @@
-"""One photo of one drawn person: traits that stay, a shot that changes, and the pen that draws."""
+"""Draws one photo of one person from the person's traits and the photo's shot."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _MOUTH_Y = 92.3
 def draw_face(
     person: int, photo: int, masked: bool, *, size: int = 112, seed: int = 0
 ) -> np.ndarray:
-    """Draws one photo of one person, in the ArcFace alignment but for a small jitter.
+    """Draws one photo of one person, in the ArcFace alignment with a small jitter.
 
-    The result is a function of the arguments alone and the same in every run. Another version of
-    Pillow or NumPy may still place an edge or a random number differently.
+    The result is a pure function of the arguments, except that other versions of Pillow or NumPy
+    may draw edges or random numbers differently.
 
     >>> from maskedface import synthetic
     >>> face = synthetic.draw_face(person=0, photo=1, masked=True, size=64)
@@ -31,8 +31,8 @@ def draw_face(
     ((64, 64, 3), dtype('uint8'))
 
     Args:
-        person: int >= 0, which person of the seed's.
-        photo: int >= 0, which photo of that person and domain.
+        person: int >= 0, the person's number for this seed.
+        photo: int >= 0, the photo's number for this person and domain.
         masked: bool, whether a mask covers the face from the nose to below the chin.
         size: int >= 32, height and width in pixels.
         seed: int >= 0.
@@ -41,7 +41,7 @@ def draw_face(
         uint8 array, shape (size, size, 3), RGB, 0-255.
 
     Raises:
-        ValueError: if a number is out of its range.
+        ValueError: if a number is out of range.
     """
     check_least(person=(person, 0), photo=(photo, 0), size=(size, 32), seed=(seed, 0))
     # One stream a photo; (0, 0) is the person's own. Zeros at the end would not be told apart from
@@ -66,7 +66,7 @@ def draw_face(
 
 
 def _outline(t: Traits, grow: float = 0.0) -> np.ndarray:
-    """The head from the top over the right to the chin and back; `grow` pixels larger."""
+    """The head's outline, clockwise from the top, enlarged by `grow` pixels."""
     w, chin = t.width + grow, t.chin + grow
     half = [(0, -4 - grow), (0.6 * w, 2 - grow), (0.95 * w, 28), (w, 52), (0.96 * w, 74)]
     half += [(t.jaw * w, 93), (t.chin_width * w, chin - 4), (0, chin)]
@@ -74,7 +74,7 @@ def _outline(t: Traits, grow: float = 0.0) -> np.ndarray:
 
 
 def _crown(t: Traits, grow: float, low: float) -> np.ndarray:
-    """The part of the outline above y = low, from the left over the top to the right."""
+    """The part of the outline above y = low, from left to right."""
     rim = _outline(t, grow)
     rim = np.roll(rim, len(rim) // 2, axis=0)
     return rim[rim[:, 1] < low]
@@ -230,7 +230,7 @@ def _glasses(pen: Pen, t: Traits) -> None:
 
 
 def _develop(image: Image.Image, shot: Shot, rng: np.random.Generator) -> np.ndarray:
-    """Light, blur and noise."""
+    """Applies lighting, blur and noise."""
     tones = 255 * shot.gain * (np.arange(256) / 255) ** shot.gamma
     pixels: np.ndarray = tones[np.asarray(image)] * np.array([shot.red, 1, shot.blue])
     here = np.arange(len(pixels))

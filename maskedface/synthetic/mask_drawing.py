@@ -1,4 +1,4 @@
-"""The masks that drawn people wear."""
+"""Draws the masks of drawn people."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def draw_mask(pen: Pen, t: Traits, rng: np.random.Generator) -> None:
 
 
 def _pattern(pen: Pen, shape: np.ndarray, cloth: Color, rng: np.random.Generator) -> None:
-    """Dots, stripes or checks, cut to the mask's shape."""
+    """Dots, stripes or checks, clipped to the mask's shape."""
     stencil = Image.new("L", pen.image.size)
     ImageDraw.Draw(stencil).polygon(pen.place(shape, 0.8), fill=255)
     bare = pen.image.copy()

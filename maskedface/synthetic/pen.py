@@ -1,4 +1,4 @@
-"""The pen that drawn faces are drawn with: smooth shapes, posed and lit."""
+"""Draws smooth shapes with the pose and lighting of a shot."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)], 1)
 
 
 class Pen:
-    """Fills smooth shapes given in alignment pixels, posed as the shot says."""
+    """Fills smooth shapes, given in pixels of the alignment, in the shot's pose."""
 
     def __init__(self, size: int, shot: Shot) -> None:
         self.image = Image.new("RGB", (size * FINER, size * FINER))
@@ -31,7 +31,7 @@ class Pen:
         self._zoom = size * FINER / 112
 
     def place(self, points: Any, depth: float = 0.0) -> list[float]:
-        """Flat x, y, x, y .. on the fine canvas. depth: 1 = the head's rim, -1 = the nose."""
+        """Flat x, y, x, y .. on the large canvas. depth: 1 = the head's rim, -1 = the nose."""
         away = np.asarray(points, "float64") - (MIDDLE - depth * self.turn, NOSE_Y)
         placed: list[float] = ((away @ self._linear + self._shift) * self._zoom).ravel().tolist()
         return placed
@@ -40,7 +40,7 @@ class Pen:
         self.draw.polygon(self.place(points, depth), fill=rgb(color))
 
     def stroke(self, points: Any, width: Any, color: Color, depth: float = 0.0) -> None:
-        """A smooth line through the points; a list of widths tapers it, one for each point."""
+        """A smooth line through the points; a list of widths, one per point, tapers it."""
         line = curve(points)
         along = line[[*range(1, len(line)), -1]] - line[[0, *range(len(line) - 1)]]
         across = along[:, ::-1] * (-0.5, 0.5) / (np.hypot(*along.T) + 1e-9)[:, None]
@@ -56,11 +56,11 @@ def ellipse(x: float, y: float, rx: float, ry: float) -> np.ndarray:
 
 
 def on_side(side: int, points: Sequence[tuple[float, float]]) -> np.ndarray:
-    """Points with x measured from the middle, to the right (1) or to the left (-1)."""
+    """Points with x measured from the center, to the right (1) or to the left (-1)."""
     return np.array(points) * (side, 1) + (MIDDLE, 0)
 
 
 def mirrored(half: Sequence[tuple[float, float]]) -> np.ndarray:
-    """A smooth closed shape from its right half, top to bottom, x from the middle."""
+    """A smooth closed shape from its right half, top to bottom, with x measured from the center."""
     shape: np.ndarray = outline(half) + np.array([MIDDLE, 0])
     return shape

@@ -1,4 +1,4 @@
-"""What makes a drawn person, and what makes a photo of one: numbers drawn between two limits."""
+"""Random traits of a drawn person, and random properties of a photo."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HAIRLINES: dict[str, tuple[tuple[float, float], ...]] = {
 # then ranks about 3 of 4 masked faces right among 16 people, which leaves room to learn.
 @dataclass(frozen=True)
 class Traits:
-    """What makes a person. Lengths in alignment pixels, y downwards."""
+    """The traits of a person. Lengths are in pixels of the alignment, y points downwards."""
 
     tone: Annotated[float, 0, len(SKINS) - 1.001]
     hair_color: Annotated[int, tuple(range(len(HAIRS)))]
@@ -82,7 +82,7 @@ class Traits:
 
 @dataclass(frozen=True)
 class Shot:
-    """What makes a photo: pose, expression, wear, light."""
+    """The properties of a photo: pose, expression, clothing, lighting."""
 
     turn: Annotated[float, -4, 4]  # pixels that the head's rim moves against the features
     tilt: Annotated[float, -0.07, 0.07]  # radians
@@ -110,7 +110,7 @@ _hints: Callable[..., dict[str, Any]] = cache(get_type_hints)
 
 
 def drawn(kind: type[_Kind], rng: np.random.Generator) -> _Kind:
-    """A person's traits or a shot, each field between its two numbers or one of its tuple."""
+    """Random traits or a random shot: each field is between its two numbers or one of its tuple."""
     values = {}
     for name, hint in _hints(kind, include_extras=True).items():
         limits = hint.__metadata__

@@ -1,4 +1,4 @@
-"""Training runs and the folders they leave."""
+"""Training runs and their run folders."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""What a run starts from: a backbone with weights, and another run where asked for."""
+"""The starting point of a run: a backbone with weights, and optionally an earlier run."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ RANDOM = "random"  # the weights of a network that nobody trained, where they ar
 
 
 Backbone: TypeAlias = str | os.PathLike[str] | keras.Model
-"""A backbone's name, its file, or the model itself."""
+"""A backbone's name, a model file, or a model."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """What a run starts from.
+    """The starting point of a run.
 
     Attributes:
         source: as `backbone` of `build_backbone`.
-        weights, alignment: likewise.
-        before: the run whose weights it takes over, or None.
+        weights, alignment: as for `build_backbone`.
+        before: the run whose weights are loaded, or None.
     """
 
     source: Backbone
@@ -47,11 +47,11 @@ class Start:
     before: Run | None
 
     def build(self, image_size: int) -> keras.Model:
-        """The backbone, before it takes over another run's weights."""
+        """The backbone, before another run's weights are loaded."""
         return build_backbone(self.source, self.weights, image_size, self.alignment)
 
     def facts(self) -> dict[str, Any]:
-        """What run.json says of it."""
+        """The description for run.json."""
         return {
             "backbone": name_of(self.source),
             "weights": None if self.weights is None else os.fspath(self.weights),
@@ -67,13 +67,13 @@ def find_start(
     run_dir: str,
     seed: int,
 ) -> Start:
-    """Finds what a run starts from, and builds nothing yet.
+    """Finds the starting point of a run, without building a network.
 
     Args:
         recipe: the experiment.
         backbone, weights, alignment: as for `training.train`.
-        run_dir: where the run goes.
-        seed: int >= 0, the run's.
+        run_dir: the new run's folder.
+        seed: int >= 0, the new run's seed.
 
     Returns:
         The start.
@@ -93,28 +93,31 @@ def build_backbone(
     image_size: int,
     alignment: str | None = None,
 ) -> keras.Model:
-    """Builds a backbone by name, reads one from a file, or copies one.
+    """Builds a backbone by name, loads one from a file, or copies a model.
 
     Args:
-        backbone: one of `BACKBONES`, a class of `keras.applications` that scales its input
-            itself ("EfficientNetV2B0", "ConvNeXtTiny", "MobileNetV3Small", ...: those with
-            `include_preprocessing`), the path of a `.keras` file (images -> embeddings), or such a model,
-            functional or sequential, which is copied.
-        weights: as the backbone's own `weights` (of `keras.applications`: "imagenet" or a file); None or
-            "random" for weights that nobody trained; None where a `.keras` file holds them.
-        image_size: int, input height and width in pixels; a backbone of one size keeps its own, or that
-            of its weights.
-        alignment: what the backbone's faces are aligned to, a key of `geometry.ALIGNMENTS`; None where
-            the backbone states it (`models.alignment_of`): ours do, files of models that do, and files
-            in a run folder, whose run.json does. It must be given for a class of `keras.applications`.
+        backbone: one of `BACKBONES`; a class of `keras.applications` with built-in preprocessing
+            ("EfficientNetV2B0", "ConvNeXtTiny", "MobileNetV3Small", ...: those with
+            `include_preprocessing`); the path of a `.keras` file (images -> embeddings); or such a
+            model, functional or sequential, which is copied.
+        weights: the backbone's `weights` argument (for `keras.applications`: "imagenet" or a file);
+            None or "random" for random initialization; None for a `.keras` file, which contains its
+            weights.
+        image_size: int, input height and width in pixels; a backbone with a fixed size keeps its
+            own size, or that of its weights.
+        alignment: the alignment the backbone expects, a key of `geometry.ALIGNMENTS`; None if the
+            backbone states it (`models.alignment_of`): this library's backbones do, and so do files
+            of such models and files in a run folder, whose run.json states it. Required for a class
+            of `keras.applications`.
 
     Returns:
-        The backbone, which states its alignment. Those of `keras.applications` end in their global
-        average pool.
+        The backbone, which states its alignment. Those of `keras.applications` end in global
+        average pooling.
 
     Raises:
-        ValueError: if a name is unknown, weights are given beside a `.keras` file, no alignment is
-            given for a backbone that states none, or Keras is set to what a backbone cannot have.
+        ValueError: if a name is unknown, weights are given together with a `.keras` file, no
+            alignment is given for a backbone that states none, or Keras' settings do not suit the
+            backbone.
     """
     if alignment is not None:
         alignment_points(alignment, 1, 1)  # refuses an unknown one
@@ -128,7 +131,7 @@ def build_backbone(
         refuse_channels_first()
         if alignment is None:
             raise ValueError(
-                "alignment must be given for a backbone of keras.applications, which states none "
+                "alignment must be given for a backbone of keras.applications "
                 f"(--backbone-alignment on the command line), one of {sorted(ALIGNMENTS)}. "
                 f"Received: alignment=None, backbone={backbone!r}"
             )
@@ -144,7 +147,7 @@ def build_backbone(
         )
     if weights is not None:
         raise ValueError(
-            "weights must be None where the backbone is a .keras file, which holds its own. "
+            "weights must be None if the backbone is a .keras file, which contains its own. "
             f"Received: weights={weights!r}"
         )
     found = models.embedder(load_model(backbone))
@@ -172,20 +175,20 @@ def _of_ours(
 
 
 def has_name(backbone: Backbone) -> bool:
-    """Whether a backbone is built by its name, and not a model or a file that holds its weights."""
+    """Whether a backbone is built by its name, rather than a model or a model file."""
     if isinstance(backbone, keras.Model):
         return False
     return os.fspath(backbone) in (*BACKBONES, *_applications())
 
 
 def has_any_size(backbone: Backbone) -> bool:
-    """Whether a backbone is built for images of the recipe's size, and has not one of its own."""
+    """Whether a backbone is built for the recipe's image size, rather than a fixed one."""
     return has_name(backbone) and backbone not in set(BACKBONES) - set(_OF_ANY_SIZE)
 
 
 def name_of(backbone: Backbone) -> str:
-    """What run.json says of a backbone: its name or path; of a model a hash of it, the same however
-    Keras numbers its layers."""
+    """A backbone's name in run.json: its name or path; for a model a hash, which does not depend on
+    the numbers in Keras' layer names."""
     if not isinstance(backbone, keras.Model):
         return os.fspath(backbone)
     text = json.dumps(backbone.get_config() | {"name": ""}, default=str, sort_keys=True)
@@ -205,10 +208,10 @@ def _copied(
     image_size: int,
     alignment: str | None,
 ) -> keras.Model:
-    """A copy of the caller's model, which training may change, at a size where it takes any."""
+    """A copy of the caller's model, which training may modify, at `size` if it accepts any size."""
     if weights is not None:
         raise ValueError(
-            f"weights must be None where the backbone is a model. Received: weights={weights!r}"
+            f"weights must be None if the backbone is a model. Received: weights={weights!r}"
         )
     shape = model.input_shape[1:] if isinstance(model.input_shape, tuple) else ()
     if len(shape) != 3 or not hasattr(model, "get_layer") or not model.inputs:
@@ -229,7 +232,7 @@ def _copied(
 
 
 def _applications() -> tuple[str, ...]:
-    """The classes of `keras.applications` that take RGB, 0-255, as all models here do."""
+    """The classes of `keras.applications` with RGB input, 0-255, as all models here have."""
     builders = {
         name: value
         for name, value in vars(keras.applications).items()
@@ -246,14 +249,15 @@ def earlier_run(name: str, run_dir: str, seed: int) -> Run | None:
     """The run that a recipe starts from.
 
     Args:
-        name: the recipe's `init`: "", a run folder's path, or a recipe's name. In a folder of runs with
-            several seeds (seed-0/, seed-1/ ...) the run of the same seed is taken, of several recipes that
-            start from each other the last one's.
-        run_dir: the new run's folder; a recipe's run lies beside it, under the recipe's name.
-        seed: int, the new run's.
+        name: the recipe's `init`: "", a run folder's path, or a recipe's name. In a folder of runs
+            with several seeds (seed-0/, seed-1/ ...), the run with the same seed is used; in a
+            folder of a scenario, the run of its last recipe.
+        run_dir: the new run's folder; a recipe's run is next to it, in a folder with the recipe's
+            name.
+        seed: int, the new run's seed.
 
     Returns:
-        The run, or None where `name` is "".
+        The run, or None if `name` is "".
 
     Raises:
         FileNotFoundError: if there is no finished run.
@@ -264,7 +268,7 @@ def earlier_run(name: str, run_dir: str, seed: int) -> Run | None:
     start = name if os.path.isdir(name) else beside
     if not os.path.isdir(start):
         raise FileNotFoundError(
-            "init must be a finished run's folder, or name a recipe whose run lies beside this one "
+            "init must be a finished run's folder, or a recipe whose run is in a sibling folder "
             f"(training.train_scenario trains it first). Received: {name!r}, no {start!r}"
         )
     of_seed = os.path.join(start, f"seed-{seed}")
@@ -277,20 +281,20 @@ def refuse_noise(
     backbone: Backbone,
     weights: str | os.PathLike[str] | None,
 ) -> None:
-    """Refuses a network that would stay, whole or in part, as random numbers have made it.
+    """Rejects a network with randomly initialized layers that would never be trained.
 
     Args:
         recipe: the experiment.
         backbone, weights: as for `training.train`.
 
     Raises:
-        ValueError: if the recipe freezes a part of the network, or trains nothing, and no weights are
-            named for it: neither here, nor by a backbone's file, nor by a run to start from.
+        ValueError: if the recipe freezes a part of the network, or trains nothing, but no weights
+            are given: neither by `weights`, nor by a model file, nor by an earlier run.
     """
     stays = recipe.freeze_through != "none" or not recipe.epochs
     if stays and weights is None and has_name(backbone) and not recipe.init:
         raise ValueError(
-            "weights must be a preset or a file (--weights) where a recipe freezes layers or trains "
-            f"none, or {RANDOM!r} where that is meant. Received: weights=None, backbone="
+            "weights must be a preset or a file (--weights) if a recipe freezes layers or trains "
+            f"none, or {RANDOM!r} if random weights are intended. Received: weights=None, backbone="
             f"{backbone!r}, freeze_through={recipe.freeze_through!r}, epochs={recipe.epochs}"
         )

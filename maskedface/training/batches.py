@@ -1,4 +1,4 @@
-"""What `fit` reads: batches by (seed, epoch, element), as a data set or out of arrays."""
+"""The batches for `fit`, as functions of (seed, epoch, element): a data set or from arrays."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def make_batches(
     devices: Devices,
     initial_epoch: int,
 ) -> tuple[Any, Any]:
-    """The training batches of the epochs still to come, and those that the curves show.
+    """The training batches of the remaining epochs, and the validation batches.
 
     Args:
         data: the faces.
-        inputs: what the network reads of them.
+        inputs: the network's inputs.
         recipe: the experiment.
-        devices: whom they are for.
-        initial_epoch: int >= 0, the first that is still to come.
+        devices: the devices to train on.
+        initial_epoch: int >= 0, the first remaining epoch.
 
     Returns:
-        (a `tf.data.Dataset` that begins the next epoch each time, or a `keras.utils.PyDataset` of all
-        epochs; a `PyDataset`, or None where no test row is to be shown).
+        (a `tf.data.Dataset` whose iterations are consecutive epochs, or a `keras.utils.PyDataset`
+        of all epochs; a `PyDataset`, or None if there are no validation rows).
     """
     # Keras' own `class_weight` would take labels with the domain beside them for one-hot ones.
     weights = _class_weight(data.plan.labels) if recipe.class_weight == "balanced" else None
@@ -59,19 +59,19 @@ def make_batches(
 
 
 class TrainingBatches(keras.utils.PyDataset):
-    """The training batches of the epochs still to come, one epoch after the other.
+    """The training batches of the remaining epochs, one epoch after the other.
 
-    Give it to `fit` with `steps_per_epoch=batches.steps`. Each batch is a function of its number
-    alone, so it does not matter who asks for it when.
+    Pass it to `fit` with `steps_per_epoch=batches.steps`. Each batch is a function of its number
+    only, so batches can be requested in any order and from any thread.
 
     Args:
-        inputs: array, shape (rows, height, width, 3), faces; or with `has_features` (rows, views, ...),
-            activations of each face and, where faces are mirrored, of its mirror.
-        plan: what each epoch shows.
+        inputs: array, shape (rows, height, width, 3), faces; or with `has_features` (rows, views,
+            ...), activations of each face and, with flip augmentation, of its mirror image.
+        plan: the order, augmentation and labels of each epoch.
         batch_size: int >= 1.
-        epochs: int, how many the whole run has.
-        initial_epoch: int >= 0, the number of the first that is still to come.
-        has_features: what `inputs` holds.
+        epochs: int, the number of epochs of the whole run.
+        initial_epoch: int >= 0, the first remaining epoch.
+        has_features: bool, whether `inputs` are activations.
     """
 
     def __init__(
@@ -111,12 +111,12 @@ class TrainingBatches(keras.utils.PyDataset):
 
 
 class RowBatches(keras.utils.PyDataset):
-    """Some rows of an array in their order, for validation.
+    """Some rows of an array, in order, for validation.
 
     Args:
         inputs: array, shape (rows, ...).
-        labels: int array, shape (rows,), or with the domain (rows, people + 1).
-        chosen: int array, the rows to give.
+        labels: int array, shape (rows,), or with domains (rows, people + 1).
+        chosen: int array, the rows to use.
         batch_size: int >= 1.
     """
 

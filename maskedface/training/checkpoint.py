@@ -1,8 +1,8 @@
-"""The state of a run after each epoch, from which it goes on with the same bits.
+"""The state of a run after each epoch, from which it resumes bit for bit.
 
-Keras' own means are not exact: BackupAndRestore and a reloaded `.keras` lose the dropout seeds. A
-fresh build with every variable that training changes assigned is, since order and flips depend on
-(seed, epoch) alone.
+Keras' own checkpoints are not exact: BackupAndRestore and a reloaded `.keras` file lose the dropout
+seeds. Building the model again and assigning every variable that training changes is exact, since
+order and augmentation depend only on (seed, epoch).
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ STOPPED = "stopped"  # an empty file: a callback ended the training before its l
 
 
 class KeepState(keras.callbacks.Callback):
-    """Writes state.npz and history.csv after each epoch, each by way of a temporary file.
+    """A callback that writes state.npz and history.csv after each epoch, each atomically.
 
     Args:
         folder: the run folder.
-        history: list of {column: value}, one an epoch so far; epochs are appended to it.
-        variables: what training changes: of the part that learns, and of its optimizer.
+        history: list of {column: value}, one per finished epoch; new epochs are appended.
+        variables: the variables that training changes, including the optimizer's.
     """
 
     def __init__(
@@ -42,16 +42,16 @@ class KeepState(keras.callbacks.Callback):
         self.folder, self.history, self.variables = folder, history, variables
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keeps the state, unless the network has come to nothing.
+        """Writes the state, unless training has diverged.
 
         Raises:
-            ValueError: if a logged number is not finite; the state of the epoch before stays.
+            ValueError: if a logged value is not finite; the state of the previous epoch is kept.
         """
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         values = {name: float(value) for name, value in (logs or {}).items()}
         if not all(map(math.isfinite, values.values())):
             raise ValueError(
-                "losses must stay numbers: a lower learning_rate may help. "
+                "losses must stay finite: try a lower learning_rate. "
                 f"Received: {values} in epoch {epoch}, learning_rate={rate:g}"
             )
         self.history.append({"epoch": epoch, **values, "learning_rate": rate})
@@ -59,37 +59,37 @@ class KeepState(keras.callbacks.Callback):
         write_history(self.folder, self.history)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Keeps that a callback has ended the training, and what it did to the weights then, as
-        `EarlyStopping` does; else a run that goes on would train on."""
+        """Records that a callback stopped the training, and the weights it restored, as
+        `EarlyStopping` does; otherwise a resumed run would continue training."""
         if self.history and len(self.history) < self.params["epochs"]:
             _write_state(self.folder, self.variables, self.history)
             write_text(os.path.join(self.folder, STOPPED), "")
 
 
 def has_ended(folder: str, history: Sequence[object], epochs: int) -> bool:
-    """Whether there is nothing more to train.
+    """Whether training has finished.
 
     Args:
         folder: the run folder.
-        history: one entry a finished epoch.
-        epochs: int >= 0, of the whole run.
+        history: one entry per finished epoch.
+        epochs: int >= 0, the number of epochs of the whole run.
     """
     return len(history) >= epochs or os.path.exists(os.path.join(folder, STOPPED))
 
 
 def read_state(folder: str, variables: Sequence[keras.Variable]) -> list[dict[str, float]]:
-    """Puts a model back where its run stood.
+    """Restores a model to the last saved state of its run.
 
     Args:
         folder: the run folder.
-        variables: as `KeepState` had them, of a model built and compiled as at the start of the run;
-            changed in place.
+        variables: as for `KeepState`, of a model built and compiled as at the start of the run;
+            modified in place.
 
     Returns:
-        The history so far, one entry a finished epoch; [] if there is no state.
+        The history so far, one entry per finished epoch; [] if there is no state.
 
     Raises:
-        ValueError: if the state is of another model, or damaged.
+        ValueError: if the state belongs to another model or is damaged.
     """
     path = os.path.join(folder, STATE)
     if not os.path.exists(path):
@@ -100,11 +100,11 @@ def read_state(folder: str, variables: Sequence[keras.Variable]) -> list[dict[st
         arrays = [stored[f"variable{number}"] for number in range(len(stored))]
     except (DamagedError, KeyError, ValueError) as error:
         raise ValueError(
-            "a run's state must be whole; without it (delete it) the run begins anew. "
+            "a run's state must be complete; delete it to restart the run from the beginning. "
             f"Received: {path!r} ({error})"
         ) from error
     if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
-        raise ValueError(f"{path!r} must be the state of this very model. Received: another's")
+        raise ValueError(f"{path!r} must be the state of this model. Received: another model's")
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
     return history
@@ -122,7 +122,7 @@ def _write_state(
 
 
 def write_history(folder: str, history: list[dict[str, float]]) -> None:
-    """Writes history.csv from the entries, one row an epoch."""
+    """Writes history.csv from the entries, one row per epoch."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(history[0]) if history else ["epoch"])
     writer.writeheader()

@@ -1,4 +1,4 @@
-"""Whether a run's files are those that it left, and fit each other."""
+"""Checks that a run's files are consistent with each other."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def check_rows(
 
     Args:
         run: the folder, for the message.
-        arrays: of predictions.npz.
-        record: run.json.
+        arrays: the contents of predictions.npz.
+        record: the contents of run.json.
         parts: {"train", "test"}: the manifest's rows.
 
     Raises:
-        ValueError: if counts, labels or people differ; the message names what does.
+        ValueError: if counts, labels or people differ; the message lists the differences.
     """
     test, people = parts["test"], tuple(record["classes"])
     wrong = [
@@ -41,8 +41,8 @@ def check_rows(
         wrong.append(f"logits of shape {arrays['logits'].shape} for {len(people)} classes")
     if not wrong and "labels" in arrays:
         other = int((arrays["labels"] != test.labels(people)).sum())
-        wrong += [f"{other} labels that are not the manifest's"] if other else []
+        wrong += [f"{other} labels that differ from the manifest's"] if other else []
     if wrong:
         raise ValueError(
-            f"a run's files must fit each other. Received: {run!r} with {'; '.join(wrong)}"
+            f"a run's files must be consistent. Received: {run!r} with {'; '.join(wrong)}"
         )

@@ -1,4 +1,4 @@
-"""What a run trains and tests on: rows that are checked, decoded faces, what each epoch shows."""
+"""A run's training and test data: checked rows, decoded faces, and the plan of its epochs."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Rows:
     """The rows of a run.
 
     Attributes:
-        train: those trained on, after the recipe took its shares.
-        test: those tested on.
-        is_open: bool, whether the test rows show people who are not trained on.
+        train: the training rows, after the recipe's shares were taken.
+        test: the test rows.
+        is_open: bool, whether the test set is open-set: its people are unseen identities.
     """
 
     train: FaceIndex
@@ -38,17 +38,18 @@ class Rows:
 
     @property
     def photos(self) -> list[str]:
-        """The photograph of each training row."""
+        """The source photograph of each training row."""
         return [face.photo for face in self.train.faces]
 
     def shown_in_curves(self, domain: str) -> np.ndarray:
-        """The test rows of a domain: int array; none where they show other people."""
+        """The test rows of a domain, for validation curves: int array; empty for an open set."""
         chosen = np.flatnonzero([face.domain == domain for face in self.test.faces])
         return chosen[:0] if self.is_open else chosen
 
 
 class Seen(Protocol):
-    """What of a network decides how its faces are read: `training.network.Network` has it."""
+    """The part of a network's interface that determines how faces are read;
+    `training.network.Network` implements it."""
 
     size: int
     alignment: str
@@ -60,9 +61,9 @@ class Data:
     """A run's faces in memory.
 
     Attributes:
-        rows: whose faces they are.
+        rows: the rows of the faces.
         train, test: uint8 arrays, shape (rows, height, width, 3), RGB, 0-255, or `StreamedFaces`.
-        plan: what each epoch shows of the training faces.
+        plan: the order, augmentation and labels of each epoch.
     """
 
     rows: Rows
@@ -76,21 +77,21 @@ class Data:
 def check_rows(
     recipe: Recipe, train: FaceIndex, test: FaceIndex, before: Run | None, run_dir: str, seed: int
 ) -> Rows:
-    """Takes the rows that a recipe trains on, and refuses what must not be trained or tested on.
+    """Selects the rows that a recipe trains on and checks the split for leakage.
 
     Args:
         recipe: the experiment.
         train, test: the rows given.
-        before: the run this one starts from; the runs it started from are looked at too.
-        run_dir: where this run goes, for the message.
-        seed: int >= 0, of the shares.
+        before: the run this one starts from; the runs that it started from are checked too.
+        run_dir: this run's folder, for the message.
+        seed: int >= 0, the random seed of the shares.
 
     Returns:
         The rows.
 
     Raises:
-        ValueError: if fewer than two people are trained on, a row is in both parts, some people of the
-            test rows are trained on and some are not, or the test rows can give no figure.
+        ValueError: if there are fewer than two training identities, a row is in both parts, only
+            some of the test people are training identities, or the test rows cannot be evaluated.
     """
     train = _taken(train, recipe, seed)
     _refuse_leaks(train, test, before, run_dir)
@@ -99,8 +100,9 @@ def check_rows(
     is_open = len(others) == len(test.people)
     if others and not is_open:
         raise ValueError(
-            "the people of the test rows must all be trained on, or none. "
-            f"Received: {len(others)} of {len(test.people)} are not, {sorted(others)[:3]}"
+            "the people of the test rows must be either all in the training rows (closed set) or "
+            "all unseen (open set). "
+            f"Received: {len(others)} of {len(test.people)} unseen, {sorted(others)[:3]}"
         )
     refuse_unscored(test, is_open=is_open)
     return Rows(train, test, is_open)
@@ -114,14 +116,14 @@ def read_data(
     Args:
         recipe: the experiment.
         rows: its rows.
-        seen: how the network sees them.
-        seed: int >= 0, the run's.
+        seen: the network's input size, alignment and labels.
+        seed: int >= 0, the run's seed.
         cache: as for `training.train`.
-        progress: whether to draw a progress bar.
+        progress: whether to show a progress bar.
 
     Raises:
         ImageError: if a file cannot be decoded.
-        ValueError: if a layer of the augmentation refuses its arguments.
+        ValueError: if an augmentation layer rejects its arguments.
     """
     train, test = (
         cached_faces(part, size=seen.size, alignment=seen.alignment, cache=cache, progress=progress)
@@ -140,18 +142,18 @@ def read_data(
 
 
 def refuse_unscored(test: FaceIndex, *, is_open: bool) -> None:
-    """Refuses test rows that give no figure.
+    """Rejects test rows that cannot be evaluated.
 
     Args:
         test: the rows.
-        is_open: whether they show people who are not trained on.
+        is_open: whether the people are unseen identities.
 
     Raises:
-        ValueError: if there is no row, or none of unseen identities can be looked for: that takes a
-            masked face of somebody with an unmasked one, or two photographs of somebody without a mask.
+        ValueError: if there are no rows, or an open set has no mated probe: that takes a person
+            with a masked and an unmasked face, or one with two unmasked photographs.
     """
     if not test.faces:
-        raise ValueError("test must have rows. Received: 0 rows")
+        raise ValueError("test must not be empty. Received: 0 rows")
     if not is_open:
         return
     faces = test.faces
@@ -160,10 +162,10 @@ def refuse_unscored(test: FaceIndex, *, is_open: bool) -> None:
     # Who can be compared with whom does not depend on the network: any embedding tells.
     if not counts["unmasked"] or not rank_one_matches(ones):
         raise ValueError(
-            "test rows of people not trained on must show somebody masked and unmasked, or, where every "
-            "photograph is named, somebody on two photographs without a mask. "
+            "test rows of an open-set split must contain a person with masked and unmasked faces "
+            "or, if every row names its photo, a person with two unmasked photos. "
             f"Received: {counts['masked']} masked and {counts['unmasked']} unmasked rows of "
-            f"{len(test.people)} people, none to be looked for"
+            f"{len(test.people)} people without a mated probe"
         )
 
 
@@ -174,7 +176,7 @@ def _taken(rows: FaceIndex, recipe: Recipe, seed: int) -> FaceIndex:
     taken = sum(parts[1:], parts[0])
     if len(taken.people) < 2:
         raise ValueError(
-            f"the training rows must show at least 2 people in {list(recipe.train_on)}. "
+            f"the training rows must contain at least 2 people in {list(recipe.train_on)}. "
             f"Received: {len(taken)} images of {len(taken.people)} people"
         )
     return taken
@@ -186,7 +188,7 @@ def _refuse_leaks(train: FaceIndex, test: FaceIndex, before: Run | None, run_dir
         leaked = shared_rows(test, rows)
         if leaked:
             raise ValueError(
-                "no row may be in both training and test set. "
+                "training and test rows must be disjoint. "
                 f"Received: {len(leaked)} test rows that {where!r} trains on, the first {leaked[0]!r}"
             )
         if before is None:
@@ -200,9 +202,9 @@ def _warn_of_whole_images(recipe: Recipe, train: FaceIndex, test: FaceIndex) -> 
     whole = sum(not is_placed(face) for face in faces)
     if recipe.faces == "aligned" and whole:
         logging.getLogger("maskedface").warning(
-            "%d of %d images are resized whole, as nothing says where their faces lie, and the recipe "
-            "%r wants them aligned: give landmarks (maskedface.landmarks.find_landmarks, --landmarks "
-            "find) or an alignment, or set faces=whole",
+            "%d of %d images have no known face position and are resized as a whole, but the "
+            "recipe %r expects aligned faces: provide landmarks (maskedface.landmarks."
+            "find_landmarks, --landmarks find) or an alignment, or set faces=whole",
             whole,
             len(faces),
             recipe.name,

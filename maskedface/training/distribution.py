@@ -1,4 +1,4 @@
-"""Several devices: each batch is split between them, on one machine or on several."""
+"""Data-parallel training: each batch is split between devices, on one machine or on several."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ STRATEGIES = ("none", "mirrored")
 
 @dataclass(frozen=True)
 class Devices:
-    """What a run is spread over, each device holding the whole network.
+    """The devices that a run trains on; each holds the whole network.
 
     Attributes:
-        count: int >= 1, the devices of all processes together.
-        processes: int >= 1, how many processes train together.
-        process: int, the number of this one, from 0. The first alone writes to the run folder.
-        strategy: a `tf.distribute.Strategy`, a `keras.distribution.DataParallel`, or None: one device,
-            nothing is split.
+        count: int >= 1, the number of devices of all processes.
+        processes: int >= 1, the number of processes.
+        process: int, the index of this process, from 0. Only process 0 writes to the run folder.
+        strategy: a `tf.distribute.Strategy`, a `keras.distribution.DataParallel`, or None for a
+            single device.
     """
 
     count: int = 1
@@ -40,19 +40,20 @@ class Devices:
 
     @contextlib.contextmanager
     def opened(self, run_dir: str, wait: float = 0.0) -> Iterator[str]:
-        """Where models are built and used, on all devices, and the folder to work in: the run's own,
-        locked, and to all processes but the first a copy of it that is thrown away, so that all go on
-        from one state and one writes.
+        """A context in which models are built and used on all devices. It provides the working
+        folder: the locked run folder for the first process, a temporary copy of it for the others,
+            so
+        that all resume from the same state and only one writes.
 
         Args:
-            run_dir: the run folder, on a disk that every process sees.
+            run_dir: the run folder, on a disk shared by all processes.
             wait: float >= 0, seconds to wait for another run in it (`locks.locked`).
 
         Yields:
-            A path. The processes wait for each other before and after, but not after an error.
+            A path. The processes synchronize on entry and exit, but not after an error.
 
         Raises:
-            LockedError: if another run still holds the folder after that.
+            LockedError: if another run still holds the lock after that time.
         """
         with contextlib.ExitStack() as stack:
             folder = run_dir
@@ -77,18 +78,18 @@ class Devices:
 
 
 def find_devices(strategy: str) -> Devices:
-    """Finds what a run is to be spread over; with JAX it joins the other processes first, where
-    Keras' environment variables (KERAS_DISTRIBUTION_JOB_ADDRESSES and its like) name some.
+    """Finds the devices of a run. With JAX, the process first joins the other processes that Keras'
+    environment variables (such as KERAS_DISTRIBUTION_JOB_ADDRESSES) name, if any.
 
     Args:
-        strategy: "none", or "mirrored": every GPU that Keras' backend sees, or else every CPU device.
-            TensorFlow trains by its MirroredStrategy, JAX by Keras' DataParallel.
+        strategy: "none", or "mirrored": all GPUs visible to Keras' backend, or else all CPU
+            devices. TensorFlow trains with MirroredStrategy, JAX with Keras' DataParallel.
 
     Returns:
         The devices.
 
     Raises:
-        ValueError: if the strategy is unknown, or Keras' backend is another.
+        ValueError: if the strategy is unknown, or not supported with Keras' backend.
     """
     if strategy not in STRATEGIES:
         raise ValueError(
@@ -102,7 +103,7 @@ def find_devices(strategy: str) -> Devices:
         return _data_parallel()
     if backend != "tensorflow":
         raise ValueError(
-            "strategy must be 'none' but on Keras' TensorFlow and JAX backends. "
+            "strategy must be 'none' except on Keras' TensorFlow and JAX backends. "
             f"Received: strategy={strategy!r}, KERAS_BACKEND={backend}"
         )
     mirrored = _mirrored()
@@ -130,33 +131,33 @@ def _data_parallel() -> Devices:
 
 
 def refuse_coupled(loss: keras.losses.Loss, devices: Devices) -> None:
-    """Refuses losses of pairs of faces where a device sees a part of the batch alone.
+    """Rejects losses over pairs of faces if each device sees only a part of the batch.
 
     Args:
-        loss: the run's.
-        devices: what it is spread over.
+        loss: the run's loss.
+        devices: the devices to train on.
 
     Raises:
-        ValueError: if the loss says that it couples faces (`couples_faces`), and there are several devices.
+        ValueError: if the loss couples faces (`couples_faces`) and there are several devices.
     """
     if devices.count > 1 and getattr(loss, "couples_faces", False):
         raise ValueError(
-            "loss must be a sum over single faces on several devices. "
+            "loss must be a sum over individual faces if there are several devices. "
             f"Received: {type(loss).__name__}, {devices.count} devices"
         )
 
 
 class SplitBatches(keras.utils.PyDataset):
-    """Batches with a weight a row, whose rows can be dealt out evenly to the devices; this process' part.
+    """Batches with sample weights, padded to divide evenly between the devices; this process' part.
 
-    A batch that does not divide is filled up with rows that weigh nothing, and its own rows weigh so
-    much more that the loss is their mean. In the curves (not in the gradient) the rows that fill up
-    an epoch's last batch count.
+    A batch whose size is not a multiple of the number of devices is padded with rows of weight 0,
+    and its own rows get a larger weight, so that the loss is still their mean. Metrics (but not
+    gradients) include the padding of an epoch's last batch.
 
     Args:
-        batches: of (inputs, targets) of all processes.
-        devices: whom they are for.
-        class_weight: {label: its faces' weight}, or None: all 1.
+        batches: the batches of (inputs, targets) of all processes.
+        devices: the devices to train on.
+        class_weight: {label: weight of its faces}, or None for weight 1.
     """
 
     def __init__(
@@ -187,11 +188,12 @@ class SplitBatches(keras.utils.PyDataset):
 
 @contextlib.contextmanager
 def synchronized_batch_norm(model: keras.Model, devices: Devices) -> Iterator[None]:
-    """Lets TensorFlow's batch norms take the statistics of the whole batch; JAX's do so anyway.
+    """Makes TensorFlow's batch normalization use the statistics of the whole batch, as JAX's always
+    does.
 
     Args:
-        model: what is trained in this context, not traced yet.
-        devices: what it is trained on.
+        model: the model trained in this context, not traced yet.
+        devices: the devices to train on.
     """
     norms = [
         layer

@@ -1,4 +1,4 @@
-"""What a run reports of its test rows, by domain."""
+"""A run's evaluation reports of its test rows, one per domain."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from maskedface.evaluation import classification_report
 
 
 def report_domains(test: FaceIndex, labels: np.ndarray, logits: np.ndarray) -> dict[str, Any]:
-    """`evaluation.classification_report` of each domain that the rows hold.
+    """`evaluation.classification_report` for each domain of the rows.
 
     Args:
         test: the rows.

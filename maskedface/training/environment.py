@@ -1,4 +1,4 @@
-"""What a run's bits depend on besides its words: seeds, threads, versions."""
+"""What a run's exact results depend on besides its arguments: seeds, threads, versions."""
 
 from __future__ import annotations
 
@@ -23,20 +23,22 @@ _PACKAGES = ("maskedface", "keras", "tensorflow", "numpy", "scikit-learn", "pill
 
 @contextlib.contextmanager
 def settled(seed: int, threads: int | None, folder: str) -> Iterator[int]:
-    """Seeds, deterministic operations and float32 for a run; afterwards all is as it was before.
+    """A context that sets seeds, deterministic operations and float32 for a run, and restores all
+    settings afterwards.
 
-    But for the threads: TensorFlow takes their number once a process.
+    The exception is the number of threads, which TensorFlow fixes once per process.
 
     Args:
-        seed: int >= 0, of Python, NumPy and Keras.
-        threads: int >= 1, TensorFlow's; None: those that the folder's record names, else the cores.
-        folder: the run's, which may not exist yet.
+        seed: int >= 0, for Python, NumPy and Keras.
+        threads: int >= 1, TensorFlow's threads; None: the number recorded in the run folder, else
+            the number of cores.
+        folder: the run folder, which may not exist yet.
 
     Yields:
         The number of threads.
 
     Raises:
-        ValueError: if `threads` is below 1, or not that of the run in the folder; and as
+        ValueError: if `threads` is below 1, or differs from that of the run in the folder; and as
             `models.settings.in_float32`.
     """
     gc.collect()  # of earlier runs, whose networks are cycles
@@ -61,7 +63,7 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 def _places_of_seeds() -> list[tuple[Any, str]]:
-    """Where `keras.utils.set_random_seed` leaves a seed; neither library has a public way back."""
+    """Where `keras.utils.set_random_seed` stores the seed; no public API restores it."""
     from keras.src.backend.common import global_state
     from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
     from keras.src.utils.module_utils import tensorflow
@@ -109,7 +111,7 @@ def _use_threads(threads: int | None, folder: str) -> int:
     recorded = read_json(path)["threads"] if os.path.exists(path) else None
     if threads is not None and (threads < 1 or recorded not in (None, threads)):
         raise ValueError(
-            "threads must be at least 1, and those of the run that the folder holds. "
+            "threads must be at least 1 and equal to that of the run in the folder. "
             f"Received: threads={threads}, {recorded} in {path!r}"
         )
     wanted = threads or recorded
@@ -129,8 +131,8 @@ def _use_threads(threads: int | None, folder: str) -> int:
         tf.config.threading.set_inter_op_parallelism_threads(wanted)
     except RuntimeError:  # TensorFlow runs already
         warnings.warn(
-            f"threads should be {wanted}: the last bits will differ. Received: a process in which "
-            f"TensorFlow runs with {now} already; a new one can have others",
+            f"threads should be {wanted}; the last bits of results will differ. Received: a "
+            f"process in which TensorFlow already uses {now}; start a new process to change it",
             stacklevel=5,  # past `settled` and its context, to who called `train`
         )
         return now
@@ -157,14 +159,18 @@ def surroundings() -> dict[str, Any]:
 
 @contextlib.contextmanager
 def released_memory() -> Iterator[None]:
-    """Lets go of what `fit` left behind inside, which TensorFlow would hold until the process ends.
+    """A context that frees the memory which `fit` leaks inside TensorFlow.
 
-    Two lists of TensorFlow 2.21 only grow, some 140 MiB a trial of a search together:
-    - the outermost graph keeps every Python function behind a data set (`script_ops._internal_py_func`),
-      and so the arrays it reads, mapped features and queued batches;
-    - the registry of gradients keeps every gradient written in Python (`custom_gradient`; the sum over
-      replicas in Keras' optimizers is one), and so the traced step, the network and the optimizer.
-    What was there before stays. Other backends keep nothing.
+    Two lists of TensorFlow 2.21 only grow, together by about 140 MiB per trial of a search:
+
+    - the outermost graph keeps every Python function used by a data set
+      (`script_ops._internal_py_func`), and with it the arrays that it reads, such as mapped
+      features and queued batches;
+    - the gradient registry keeps every gradient written in Python (`custom_gradient`; the sum over
+      replicas in Keras' optimizers is one), and with it the traced step, the network and the
+      optimizer.
+
+    Entries from before the context are kept. Other backends do not leak.
     """
     functions = {id(function) for function in _functions()}
     gradients = set(_gradients())

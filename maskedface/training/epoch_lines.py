@@ -1,4 +1,4 @@
-"""Training told in a line an epoch, where no bar can be drawn."""
+"""Training progress as one line per epoch, for output that cannot show a progress bar."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class EpochLines(keras.callbacks.Callback):
     """Prints a line after each epoch: "epoch 3/25: 12 s, loss 0.41, accuracy 0.88".
 
     Args:
-        epochs: int, of the whole run.
+        epochs: int, the number of epochs of the whole run.
     """
 
     def __init__(self, epochs: int) -> None:
@@ -23,7 +23,7 @@ class EpochLines(keras.callbacks.Callback):
         self._epochs, self._started = epochs, 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Remembers when."""
+        """Records the start time."""
         self._started = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:

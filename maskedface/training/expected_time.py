@@ -1,4 +1,4 @@
-"""How long a run will take, said when some steps have been timed."""
+"""Estimates how long a run will take after timing some steps."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ _WORTH_IT = 50  # steps
 
 
 class ExpectedTime(keras.callbacks.Callback):
-    """Logs how long the epochs will take, once, after ten steps: "8 epochs: about 12 minutes here".
+    """Logs the estimated training time once, after ten steps: "8 epochs: about 12 minutes here".
 
-    Nothing is said of runs of less than fifty steps, nor of what the test rows take after each epoch.
+    Runs of fewer than fifty steps are not estimated, and the time for validation after each epoch
+    is not included.
 
     Args:
-        epochs: int >= 1, still to come.
-        steps: int >= 1, an epoch.
+        epochs: int >= 1, the remaining epochs.
+        steps: int >= 1, steps per epoch.
     """
 
     def __init__(self, epochs: int, steps: int) -> None:
@@ -29,7 +30,7 @@ class ExpectedTime(keras.callbacks.Callback):
         self._epochs, self._steps, self._seen, self._started = epochs, steps, 0, 0.0
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Counts a step, and tells the time at the last that is timed."""
+        """Counts a step, and logs the estimate after the last timed one."""
         self._seen += 1
         if self._seen == _FIRST:
             self._started = time.monotonic()
@@ -42,7 +43,7 @@ class ExpectedTime(keras.callbacks.Callback):
 
 
 def in_words(seconds: float) -> str:
-    """A time as a person says it: "40 seconds", "12 minutes", "3.5 hours".
+    """A duration in words: "40 seconds", "12 minutes", "3.5 hours".
 
     >>> from maskedface.training.expected_time import in_words
     >>> in_words(41.7), in_words(700), in_words(13000)

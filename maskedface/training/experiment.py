@@ -1,4 +1,4 @@
-"""One run from a recipe: start, fit, evaluate, keep. And several: scenarios, seeds."""
+"""Trains recipes: a single run (build, fit, evaluate, save), scenarios and several seeds."""
 
 from __future__ import annotations
 
@@ -48,24 +48,27 @@ def train(
     wait: float = 0.0,
     progress: bool = True,
 ) -> Run:
-    """Trains a classifier, evaluates it and leaves a run folder.
+    """Trains a classifier, evaluates it and writes a run folder.
 
-    Where the test rows show the people trained on (a closed set), the classifier's names are scored.
-    Where they show other people (an open set), the embedding is: masked faces are looked for in a
-    gallery of one mean of unmasked faces a person (`evaluation.rank_one_report`).
+    If the test people are also the training people (closed set), the classifier's predictions are
+    evaluated. If they are unseen identities (open set), the embeddings are: masked probes are
+    searched in a gallery with one template per person, the mean of the unmasked faces
+    (`evaluation.rank_one_report`).
 
-    What a recipe freezes is computed once an image and view and kept on disk where that gives the
-    ordinary loop's results (`training.feature_cache`); run.json says whether it was, and which engine
-    computed it, in which precision and how far from Keras. A run goes on with the engine it was begun with.
+    The activations of frozen layers are computed once per image and view and cached on disk, if
+    this gives the same results as the ordinary training loop (`training.feature_cache`). run.json
+    records whether they were, which engine computed them, its precision and its deviation from
+    Keras. A resumed run uses the engine it was started with.
 
-    Rows are taken as they are: nobody looks for faces here. Where the recipe wants them aligned, one
-    warning (`logging`, "maskedface") counts the rows that say neither by landmarks nor by an alignment
-    where theirs lies; these are resized whole.
+    No faces are detected here. If the recipe expects aligned faces, a warning (`logging`,
+    "maskedface") counts the rows with neither landmarks nor a stated alignment; their images are
+    resized as a whole.
 
-    Deterministic on one machine with one thread count: the same arguments give the same bits. For
-    as long as it runs it sets the seeds of Python, NumPy and Keras, and deterministic operations:
-    TensorFlow's, or on JAX XLA's by `XLA_FLAGS`, which XLA reads when it first runs. Afterwards all is as
-    it was before, but for the number of TensorFlow's threads, which a process can set but once.
+    Training is deterministic on one machine with a fixed number of threads: equal arguments give
+    bit-identical results. While it runs, it sets the seeds of Python, NumPy and Keras and enables
+    deterministic operations: TensorFlow's, or on JAX those of XLA through `XLA_FLAGS`, which XLA
+    reads when it first runs. All settings are restored afterwards, except the number of
+    TensorFlow's threads, which can be set only once per process.
 
     >>> import keras
     >>> from maskedface import datasets, recipes, synthetic, training
@@ -80,48 +83,52 @@ def train(
 
     Args:
         recipe: the experiment.
-        train: the rows to train on, before the recipe's `train_on` takes its shares.
-        test: the rows to evaluate on: all of them people of the training rows, or none.
-        run_dir: the run folder. A finished run of the same recipe, rows and seed is returned as it
-            is, an unfinished one goes on after its last whole epoch, another one is an error.
-        backbone: "ResNet50", "DlibResNet29", a class of `keras.applications` that scales its input itself
-            ("MobileNetV3Small"), the path of a `.keras` file, or a `keras.Model`, images -> embeddings,
-            which is copied; a run that goes on must be given the same one.
-        weights: what the backbone's own `weights` takes: a preset's name or a path; or "random". None
-            is that too, but only where the recipe trains the whole network.
-        alignment: what the backbone's faces are aligned to, a key of `geometry.ALIGNMENTS`, in place of
-            what it states; it must be given for a backbone that states none (`models.alignment_of`).
+        train: the training rows, before the recipe's `train_on` takes its shares.
+        test: the test rows: their people are either all in the training rows, or none of them is.
+        run_dir: the run folder. A finished run of the same recipe, rows and seed is returned
+            without training, an unfinished one resumes after its last complete epoch, and any other
+            run in the folder is an error.
+        backbone: "ResNet50", "DlibResNet29", a class of `keras.applications` with built-in
+            preprocessing ("MobileNetV3Small"), the path of a `.keras` file, or a `keras.Model`,
+            images -> embeddings, which is copied; a resumed run needs the same one.
+        weights: the backbone's `weights` argument: the name of a preset or a path; or "random".
+            None means random too, but is accepted only if the recipe trains the whole network.
+        alignment: the alignment the backbone expects, a key of `geometry.ALIGNMENTS`, which
+            overrides the one it states; required for a backbone that states none
+            (`models.alignment_of`).
         seed: int >= 0.
-        cache: "auto": decoded faces (uint8, 97 KB each at 180 px) are kept in memory, in a mapped file that
-            goes with the run, or not at all, by what the machine has free; "memory"; or a folder for them
-            and for frozen features, where both stay for other runs.
-        features_dir: a folder for frozen features alone. By default they go to `cache` if it is a
-            folder, else into the run folder until the run is finished.
-        callbacks: for `fit`, beside those of the recipe, called after the state of an epoch is kept; one
-            that stops the training ends the run there.
-        threads: int >= 1, TensorFlow's threads: their number changes the last bits of sums, the number of
-            cores below them does not. By default as many as cores, and of a begun run those that its
-            run.json records.
+        cache: "auto": decoded faces (uint8, 97 KB each at 180 px) are kept in memory, in a
+            memory-mapped file deleted with the run, or not at all, depending on the free memory and
+            disk space; "memory"; or a folder for them and for frozen features, where both are kept
+            for other runs.
+        features_dir: a folder for frozen features only. By default they are stored in `cache` if it
+            is a folder, else in the run folder until the run is finished.
+        callbacks: additional callbacks for `fit`, called after an epoch's state is saved; one that
+            stops the training ends the run.
+        threads: int >= 1, TensorFlow's threads. Their number changes the last bits of sums; the
+            number of physical cores does not. By default the number of cores, or for a resumed run
+            the number recorded in its run.json.
         strategy: "none", one device, or "mirrored": each batch is split between all devices of this
-            process, and with Keras' JAX backend of all processes that its environment names
-            (docs/gpu.md). What is learnt is that of one device but for the last digits, where dropout
-            is 0; the run folder then has to lie on a disk that all processes see.
-        wait: float >= 0, seconds to wait where another process trains in the run folder, `math.inf` for as
-            long as it takes.
-        progress: whether to draw progress bars and say what is done with frozen features.
+            process, and with Keras' JAX backend of all processes named by its environment
+            (docs/gpu.md). Without dropout the result equals that of one device except for the last
+            digits. The run folder must be on a disk shared by all processes.
+        wait: float >= 0, seconds to wait while another process trains in the run folder; `math.inf`
+            waits without a limit.
+        progress: whether to show progress bars and log how frozen features are handled.
 
     Returns:
         The finished `Run`: `run.metrics`, `run.model`, `run.predictions`.
 
     Raises:
-        ValueError: if a row is in both parts (also of a run this one starts from), some people of the
-            test rows are trained on and some are not, the folder holds another run, a name is
-            unknown, the backbone states no alignment and none is given, no weights are given for what
-            the recipe freezes, the test rows can give no figure, the recipe's loss couples faces of a
-            batch that is split, or it wants the cohort of a run whose network sees faces otherwise; if the
-            recipe's engine cannot run the frozen part, or not near enough to Keras. And if a loss, an
-            embedding or a logit is no finite number; the epochs before it are kept.
-        LockedError: if another process trains in the run folder; the message says which.
+        ValueError: if a row is in both parts (including those of a run this one starts from), only
+            some of the test people are training identities, the folder contains another run, a name
+            is unknown, the backbone's alignment is unknown, no weights are given for frozen layers,
+            the test rows cannot be evaluated, the recipe's loss couples faces of a batch that is
+            split, or the recipe uses the cohort of a run whose network views faces differently; if
+            the recipe's engine cannot run the frozen layers, or deviates too much from Keras; and
+            if a loss, an embedding or a logit is not finite, in which case the earlier epochs are
+            kept.
+        LockedError: if another process trains in the run folder; the message identifies it.
         FileNotFoundError: if the run to start from is missing.
         ImageError: if a file cannot be decoded; `maskedface audit` lists them all.
     """
@@ -174,7 +181,7 @@ def train_scenario(
     seeds: Sequence[int] = (0,),
     **arguments: Any,
 ) -> list[Run]:
-    """Trains a recipe, the recipes it starts from before it, once a seed.
+    """Trains a recipe, after the recipes that it starts from, once per seed.
 
     >>> import keras
     >>> from maskedface import datasets, recipes, synthetic, training
@@ -188,15 +195,15 @@ def train_scenario(
     [('runs/seeds', 3)]
 
     Args:
-        recipe: the last experiment; `recipes.scenario(recipe)` are run in order.
+        recipe: the last recipe; those of `recipes.scenario(recipe)` are trained in order.
         train_rows, test_rows: as `train` and `test` of `training.train`.
-        run_dir: the folder of the runs: with several seeds a sub-folder `seed-N` each, with a start
-            from another recipe a sub-folder a recipe.
+        run_dir: the folder of the runs: with several seeds, it gets a subfolder `seed-N` for each;
+            with several recipes, a subfolder for each recipe.
         seeds: ints >= 0, at least one, all different.
         arguments: the other arguments of `training.train`.
 
     Returns:
-        The last recipe's runs, one a seed.
+        The runs of the last recipe, one per seed.
 
     Raises:
         ValueError: if `seeds` is empty or repeats one; and as `training.train`.

@@ -1,4 +1,4 @@
-"""The activations of a network's frozen prefix: computed once, kept in a file, read ever after."""
+"""The activations of a network's frozen layers, computed once and cached in a file."""
 
 from __future__ import annotations
 
@@ -37,17 +37,18 @@ _BLOCK = 256  # rows between two marks of progress, so that little is lost with 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The part of a network that is trained, and the arrays it reads.
+    """The trainable part of a network and its input arrays.
 
     Attributes:
-        learner: inputs -> what the loss reads; it shares its layers with the whole network.
-        embedder: inputs -> embeddings, or None where the inputs are the embeddings.
-        train: array, shape (rows, height, width, 3), uint8 faces; or of features (rows, views, ...).
-        test: array, shape (rows, ...), of the faces as they are.
-        has_features: bool, what `train` and `test` hold.
-        changing: the variables that training may change, but for the optimizer's: the same whether
-            features are used or not, so a run can go on the other way.
-        facts: for run.json: what was done with frozen features, and why.
+        learner: inputs -> the loss' input; it shares its layers with the whole network.
+        embedder: inputs -> embeddings, or None if the inputs are the embeddings.
+        train: array, shape (rows, height, width, 3), uint8 faces; or features, shape (rows, views,
+            ...).
+        test: array, shape (rows, ...), of the faces without augmentation.
+        has_features: bool, whether `train` and `test` are features.
+        changing: the variables that training may change, except the optimizer's. They are the same
+            with and without cached features, so a run can resume either way.
+        facts: for run.json: whether frozen features are used, and why.
     """
 
     learner: keras.Model
@@ -59,7 +60,7 @@ class Inputs:
     facts: dict[str, Any]
 
     def embeddings(self, part: np.ndarray) -> np.ndarray:
-        """Embeds `train` or `test`, the faces as they are: float32 array, shape (rows, features)."""
+        """Embeds `train` or `test` without augmentation: float32 array, shape (rows, features)."""
         plain = part[:, 0] if self.has_features and part is self.train else part
         return np.asarray(plain) if self.embedder is None else models.predict(self.embedder, plain)
 
@@ -71,18 +72,18 @@ def prepare_inputs(
     progress: bool,
     begun: Mapping[str, Any] | None = None,
 ) -> Inputs:
-    """Computes the frozen part's activations where the recipe and the disk allow it.
+    """Computes the activations of the frozen layers, if the recipe and the disk space allow it.
 
     Args:
-        network: what is trained.
+        network: the network to train.
         data: the faces.
-        folder: where activations go.
-        progress: whether to draw a progress bar.
-        begun: what a begun run's run.json says of its engine (`prefix_engine.begun_with`); None or {} of a
-            new one.
+        folder: the folder for activations.
+        progress: whether to show a progress bar.
+        begun: the engine recorded in the run.json of a resumed run (`prefix_engine.begun_with`);
+            None or {} for a new run.
 
     Returns:
-        What to train, on what.
+        The part of the network to train, and its inputs.
 
     Raises:
         OSError: if the disk is full.
@@ -124,7 +125,7 @@ def prepare_inputs(
 
 
 def by_engine(recipe: Recipe) -> bool:
-    """Whether something else than the network as it is computes a recipe's frozen features."""
+    """Whether a recipe's frozen features are computed by another engine than the Keras model."""
     return (recipe.engine, recipe.engine_precision) != ("keras", "float32")
 
 
@@ -133,7 +134,7 @@ def _by_keras(recipe: Recipe) -> dict[str, Any]:
 
 
 def _unused(recipe: Recipe, reason: str) -> dict[str, Any]:
-    """For run.json and a reader: an engine was wanted that has nothing to compute."""
+    """Reports, in the log and run.json, that the recipe's engine has nothing to compute."""
     logging.getLogger("maskedface").warning(
         "the engine %s is not used: it computes frozen features, and there are none: %s",
         recipe.engine,
@@ -144,13 +145,13 @@ def _unused(recipe: Recipe, reason: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class FrozenPrefix:
-    """A network cut where its frozen part ends.
+    """The frozen layers of a network, up to the first trainable one.
 
     Attributes:
         model: images -> activations at the boundary, in the form in which they are computed.
-        boundary: the tensor of the whole network at the cut.
-        dtype: "float32" or "float16", how activations are kept.
-        engine: what computes them; None = Keras, from the model as it is.
+        boundary: the tensor of the whole network at the boundary.
+        dtype: "float32" or "float16", the type in which activations are stored.
+        engine: the engine that computes them; None = the Keras model itself.
     """
 
     model: keras.Model
@@ -165,15 +166,15 @@ class FrozenPrefix:
         return self.engine.compiled(images)
 
     def bytes_of(self, rows: int, views: int) -> int:
-        """How many bytes the activations of so many rows and views take."""
+        """The size in bytes of the activations of a number of rows and views."""
         values = int(np.prod(self.model.output.shape[1:]))
         return rows * views * values * np.dtype(self.dtype).itemsize
 
     def key(self, chips: np.ndarray, mirrors: bool) -> str:
-        """A hash of all that decides the activations: the very pixels (so the rows, the decoder, the
-        warp and the size), the prefix's layers, weights, precision and folding, the boundary, whether
-        mirrors are kept, the type, Keras' backend, and where another engine computes them, that, its
-        version, its precision and the faces that it was calibrated with."""
+        """A hash of everything that determines the activations: the pixels (and thus the rows, the
+        decoder, the warp and the size), the frozen layers, their weights, precision and folding,
+        the boundary, whether mirror images are included, the type, Keras' backend, and for another
+        engine its name, version, precision and calibration faces."""
         digest = hashlib.blake2b(digest_size=16)
         layers = [
             # Names say how many layers the process has made before.
@@ -198,42 +199,42 @@ class FrozenPrefix:
 def frozen_prefix(
     recipe: Recipe, backbone: keras.Model, augmentation: Augmentation
 ) -> FrozenPrefix | str:
-    """Cuts a backbone at the end of its frozen part.
+    """Cuts a backbone after its frozen layers.
 
     Args:
         recipe: the experiment.
-        backbone: images -> embeddings, frozen as the recipe says.
-        augmentation: what is done to each training image.
+        backbone: images -> embeddings, with layers frozen according to the recipe.
+        augmentation: the augmentation of the training images.
 
     Returns:
-        The prefix; or, where the recipe must be run by the ordinary loop, the reason in words.
+        The frozen part; or, if the recipe needs the ordinary training loop, the reason as text.
     """
     if recipe.features == "off":
         return "the recipe says features=off"
     if recipe.freeze_through == "none":
         return "no stage is frozen"
     if not augmentation.is_mirror:
-        return "random changes of the images never repeat (augmentation)"
+        return "random augmentation never repeats an image (augmentation)"
     if recipe.batch_norm == "update":
-        return "batch norms of the frozen stages move (batch_norm=update)"
+        return "batch norms of the frozen stages are updated (batch_norm=update)"
     cut = boundary(backbone)
     if cut is None:
-        return "the network has no one place to cut it before the first layer that learns"
+        return "the network cannot be cut at a single tensor before its first trainable layer"
     prefix = models.fold_batch_norm(keras.Model(backbone.input, cut, name="frozen_prefix"))
     return FrozenPrefix(prefix, cut, recipe.features_dtype)
 
 
 def room(size: int, folder: str, budget: float) -> str:
-    """Why files of a size should not be written, or "" where they may.
+    """The reason why files of a size should not be written; "" if they may be.
 
     Args:
         size: int, bytes.
-        folder: where to; it may not exist yet.
-        budget: float, GiB allowed.
+        folder: the target folder; it may not exist yet.
+        budget: float, the allowed size in GiB.
     """
     gib = 2**30
     if size > budget * gib:
-        return f"{size / gib:.1f} GiB would be over features_budget={budget:g}"
+        return f"{size / gib:.1f} GiB would exceed features_budget={budget:g}"
     existing = os.path.abspath(folder)
     while not os.path.isdir(existing):
         existing = os.path.dirname(existing)
@@ -253,23 +254,24 @@ def read_features(
     folder: str | os.PathLike[str],
     progress: bool = False,
 ) -> np.ndarray:
-    """The activations of faces at the boundary, computed where they are not on disk yet.
+    """The activations of faces at the boundary, computed unless they are already on disk.
 
-    A killed computation goes on where it stopped; two processes that want the same one do it once.
+    An interrupted computation resumes where it stopped; two processes that need the same
+    activations compute them once.
 
     Args:
         prefix: from `frozen_prefix`.
-        chips: uint8 array, shape (rows, height, width, 3), also one mapped from a file.
-        mirrors: whether each face's mirror is kept beside it.
-        folder: where the files go: `features-<key>.npy`, one a set of faces.
-        progress: whether to draw a progress bar.
+        chips: uint8 array, shape (rows, height, width, 3); it may be memory-mapped.
+        mirrors: whether the activations of each face's mirror image are stored too.
+        folder: the folder of the files: `features-<key>.npy`, one per set of faces.
+        progress: whether to show a progress bar.
 
     Returns:
-        float array, shape (rows, 1 or 2, *activation), mapped from the file, read-only.
+        float array, shape (rows, 1 or 2, *activation), a read-only memory map of the file.
 
     Raises:
-        OSError: if the disk is full; nothing half-written is ever used.
-        ValueError: if float16 cannot hold an activation.
+        OSError: if the disk is full; incomplete files are never used.
+        ValueError: if an activation overflows float16.
     """
     path = os.path.join(folder, f"features-{prefix.key(chips, mirrors)}.npy")
     make_once(
@@ -312,8 +314,8 @@ def _store(features: np.memmap, rows: np.ndarray, view: int, values: np.ndarray)
             features[rows, view] = values
     except FloatingPointError as error:
         raise ValueError(
-            "features_dtype must be 'float32' for activations above 65504, the most that float16 "
-            f"holds. Received: {abs(values).max():g}"
+            "features_dtype must be 'float32' for activations above 65504, the largest float16. "
+            f"Received: {abs(values).max():g}"
         ) from error
 
 
@@ -324,7 +326,7 @@ def _allocate(path: str, make: Callable[[str], np.memmap]) -> None:
     except OSError as error:
         raise OSError(
             error.errno,
-            "the disk must have room for frozen features; give another folder, or "
+            "the disk must have room for frozen features; choose another folder, or "
             f"--set features=off. Received: {os.strerror(error.errno or 0)}",
             path,
         ) from error

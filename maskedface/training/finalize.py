@@ -1,4 +1,4 @@
-"""After the last epoch: the means that a head ends with, the cohort, the test rows, the files."""
+"""The end of a run: class means, cohort, evaluation of the test rows, and the run's files."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _BLOCK = 1024  # faces given masks at a time: 69 MB at 150 px
 
 
 def finalize(folder: str, network: Network, data: Data, inputs: Inputs) -> None:
-    """Sets the head's means, scores the test rows and writes model, predictions and metrics.
+    """Sets the head's class means, scores the test rows and writes model, predictions and metrics.
 
     Args:
-        folder: the run's.
-        network: trained.
+        folder: the run folder.
+        network: the trained network.
         data: the faces.
-        inputs: what was trained, on what.
+        inputs: the trained part of the network and its inputs.
 
     Raises:
-        ValueError: if an embedding or a logit is no finite number.
-        OSError: if the disk is full; nothing is half-written.
+        ValueError: if an embedding or a logit is not finite.
+        OSError: if the disk is full; no file is left incomplete.
     """
     recipe, rows = network.recipe, data.rows
     final = _FinalNetwork(network, data, inputs)
@@ -56,7 +56,8 @@ def finalize(folder: str, network: Network, data: Data, inputs: Inputs) -> None:
 
 
 class _FinalNetwork:
-    """The network that a run leaves behind: its embedder, which may join mirrors, and its head."""
+    """The final network of a run: its embedder, optionally with flip test-time augmentation, and
+    its head."""
 
     def __init__(self, network: Network, data: Data, inputs: Inputs) -> None:
         self.network, self.data, self.inputs = network, data, inputs
@@ -67,7 +68,7 @@ class _FinalNetwork:
         self.scale = 24.0 if trained is None else trained.scale
 
     def embed_part(self, seen: np.ndarray, chips: np.ndarray) -> np.ndarray:
-        """Embeddings of the training or the test rows, from what was trained on where that may be."""
+        """Embeddings of the training or test rows, from the training inputs if possible."""
         return self.embed(chips) if self.joins else self.inputs.embeddings(seen)
 
     def embed(self, chips: np.ndarray) -> np.ndarray:
@@ -75,11 +76,12 @@ class _FinalNetwork:
         return models.predict(self.backbone, chips)
 
     def set_means(self, *, with_cohort: bool) -> Cohort | None:
-        """Gives the head the means of the training faces where the recipe ends with them.
+        """Sets the head's weights to class means, if the recipe ends with them.
 
         Returns:
-            The cohort of the people trained on where it is wanted. Where no face wears a mask, each
-            counts with a drawn one too: means of unmasked faces alone do not say who is like a masked one.
+            The cohort of the training identities, if the recipe uses one. If no training face is
+            masked, each also counts with a drawn mask, since means of unmasked faces alone do not
+            predict the similarity to masked ones.
         """
         recipe, plan = self.network.recipe, self.data.plan
         if recipe.head_final == "trained" and not with_cohort:
@@ -97,7 +99,7 @@ class _FinalNetwork:
         return Cohort(means.T, recipe.cohort)
 
     def embed_masked(self) -> np.ndarray:
-        """Embeddings of the training rows with drawn masks on."""
+        """Embeddings of the training rows with drawn masks."""
         chips, found = self.data.train, []
         masks = Augmentation(
             [RandomMask(1.0)],
@@ -113,7 +115,8 @@ class _FinalNetwork:
         return np.concatenate(found)
 
     def templates(self, embeddings: np.ndarray) -> np.ndarray:
-        """What is enrolled of the test rows: unmasked faces with drawn masks too (`masked_templates`)."""
+        """The embeddings to enroll from the test rows: of unmasked faces, with and without a drawn
+        mask (`masked_templates`)."""
         rows = np.flatnonzero(~self.data.rows.test.masked)
         found = embeddings.copy()
         for start in range(0, len(rows), _BLOCK):
@@ -128,7 +131,8 @@ class _FinalNetwork:
         return found
 
     def set_centers(self, centers: np.ndarray, offsets: np.ndarray | None = None) -> None:
-        """Ends with a cosine head of these centers: float array, shape (features, people)."""
+        """Replaces the head by a cosine head with these centers: float array, shape (features,
+        people)."""
         self.head = models.CosineHead(
             centers.shape[1], scale=self.scale, with_offsets=offsets is not None
         )
@@ -136,7 +140,7 @@ class _FinalNetwork:
         self.head.set_weights([centers] if offsets is None else [centers, offsets])
 
     def set_cohort(self, cohort: Cohort) -> None:
-        """Puts a cohort's offsets of the centers into the head."""
+        """Adds a cohort's offsets of the centers to the head."""
         centers = np.asarray(self.head.get_weights()[0])
         self.set_centers(centers, -cohort.offsets(np.ascontiguousarray(centers.T)))
 
@@ -147,5 +151,5 @@ class _FinalNetwork:
         return np.concatenate(blocks)
 
     def model(self) -> keras.Model:
-        """Images -> logits; of an open set whose head names nobody, with the head that was trained."""
+        """Images -> logits; for an open set without class means, with the trained head."""
         return with_head(self.backbone, self.head)

@@ -1,4 +1,4 @@
-"""The epochs still to come of a run."""
+"""Trains the remaining epochs of a run."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ def fit(
     devices: Devices,
     progress: bool,
 ) -> None:
-    """Trains the epochs that the folder's state does not hold yet, keeping the state of each.
+    """Trains the remaining epochs after the state in the run folder, saving the state after each.
 
     Args:
-        network: what is trained.
-        data: the faces; the curves show the test rows of the recipe's `test_on` domain.
-        inputs: what the network reads.
-        folder: the run's.
-        callbacks: called after an epoch's state is kept; those of the recipe before it is.
-        devices: what to train on.
-        progress: whether to draw progress bars.
+        network: the network to train.
+        data: the faces; the test rows of the recipe's `test_on` domain are used for validation.
+        inputs: the network's inputs.
+        folder: the run folder.
+        callbacks: called after an epoch's state is saved; the recipe's own are called before.
+        devices: the devices to train on.
+        progress: whether to show progress bars.
 
     Raises:
-        ValueError: if the folder's state is not of this network.
+        ValueError: if the folder's state belongs to another network.
         OSError: if the disk is full.
     """
     recipe, learner = network.recipe, inputs.learner
@@ -89,7 +89,8 @@ def _start_from_means(network: Network, data: Data, inputs: Inputs) -> None:
 
 
 def _is_watched() -> bool:
-    """Whether Keras' bar can be drawn: on a terminal and in a notebook. A file or pipe gets lines."""
+    """Whether Keras' progress bar can be shown: on a terminal or in a notebook, not in a file or
+    pipe."""
     return in_notebook() or (sys.stdout is not None and sys.stdout.isatty())
 
 

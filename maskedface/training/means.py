@@ -18,15 +18,15 @@ def class_means(
     Args:
         embeddings: float array, shape (faces, features), of the training faces.
         labels: int array, shape (faces,); every class has a face.
-        photos: the photograph each face was made from; "" = unknown, then a photograph of its own.
-            With it a person's photographs count alike, however many faces were made from each.
+        photos: the photograph each face was made from; "" = unknown, counted as a separate
+            photograph. If given, all photographs of a person have equal weight, however many faces
+            were made from each; otherwise all embeddings have equal weight.
 
     Returns:
-        float32 array, shape (features, classes), of unit columns; without `photos` each embedding
-        counts alike.
+        float32 array, shape (features, classes), with columns of unit length.
 
     Raises:
-        ValueError: if an embedding is no finite number, or a person's sum to zero.
+        ValueError: if an embedding is not finite, or a person's embeddings sum to zero.
     """
     unit = normalized(embeddings)
     if photos is not None:
@@ -47,22 +47,22 @@ def class_means(
 
 
 def refuse_infinite(values: np.ndarray, what: str) -> np.ndarray:
-    """Hands a network's outputs on where all are numbers.
+    """Checks that a network's outputs are finite and returns them.
 
     Args:
         values: float array, shape (rows, ...).
-        what: what they are, for the message.
+        what: their name in the message.
 
     Returns:
         `values`.
 
     Raises:
-        ValueError: if some are not.
+        ValueError: if some are not finite.
     """
     good = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
     if not good.all():
         raise ValueError(
-            f"{what} must be finite numbers; a lower learning_rate may help, or other weights. "
-            f"Received: {(~good).sum()} of {len(good)} rows that are not"
+            f"{what} must be finite; try a lower learning_rate or other weights. "
+            f"Received: {(~good).sum()} of {len(good)} rows with NaN or infinity"
         )
     return values

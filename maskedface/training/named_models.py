@@ -1,4 +1,4 @@
-"""A network by the name that somebody gives it: dlib's, a finished run's folder or a file's."""
+"""Opens a network by its name: "dlib", a finished run's folder or a model file."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class NamedModel(NamedTuple):
-    """A network, and what is known of it.
+    """A network with its source.
 
     Attributes:
         model: images -> embeddings, or a classifier.
-        alignment: what its input is aligned to, a key of `geometry.ALIGNMENTS`; None where nothing but the
-            model itself says it (`models.alignment_of`).
-        source: str, "dlib" or an absolute path, by which it is found again.
-        run: the finished run that it is of, by its folder; else None.
+        alignment: the alignment it expects, a key of `geometry.ALIGNMENTS`; None if only the model
+            itself states it (`models.alignment_of`).
+        source: str, "dlib" or an absolute path, by which it can be opened again.
+        run: the finished run, if the model was opened by a run folder; else None.
     """
 
     model: keras.Model
@@ -33,16 +33,17 @@ class NamedModel(NamedTuple):
 
 
 def faces_of(model: str | os.PathLike[str] | Run) -> Literal["aligned", "whole"]:
-    """How other images are shown to a network: to a run's as its training rows were.
+    """How new images are presented to a network: in the same way as the training images of its run.
 
     Args:
         model: a finished run, or a name as for `open_model`; the model itself is not opened.
 
     Returns:
-        "aligned", by the place of each face, or "whole". A network of no run is made for aligned faces.
+        "aligned" (by the position of each face) or "whole". Networks that are not from a run expect
+        aligned faces.
 
     Raises:
-        FileNotFoundError: if a folder is no finished run's.
+        FileNotFoundError: if a folder is not that of a finished run.
 
     >>> from maskedface.training.named_models import faces_of
     >>> faces_of("dlib")
@@ -59,15 +60,17 @@ def open_model(name: str | os.PathLike[str], alignment: str | None = None) -> Na
     """Opens a network by its name.
 
     Args:
-        name: "dlib", a finished run's folder or one of runs (`find_run`), or a .keras file.
-        alignment: of a .keras file, in place of what it, or the run that it lies in, states.
+        name: "dlib", the folder of a finished run or of several runs (`find_run`), or a .keras
+            file.
+        alignment: for a .keras file, overrides the alignment stated by it or its run folder.
 
     Returns:
         A `NamedModel`.
 
     Raises:
-        FileNotFoundError: if there is no such model, or the folder is no finished run's.
-        ValueError: if an alignment is given for something else than a file, or the file is another.
+        FileNotFoundError: if there is no such model, or the folder is not that of a finished run.
+        ValueError: if an alignment is given but `name` is not a file, or the file is not a .keras
+            file.
 
     >>> from maskedface.training.named_models import open_model
     >>> open_model("dlib").model.input_shape
@@ -82,7 +85,7 @@ def open_model(name: str | os.PathLike[str], alignment: str | None = None) -> Na
         )
     if alignment is not None and not is_file:
         raise ValueError(
-            "alignment must come with a .keras file: dlib's network and runs state their own. "
+            "alignment must only be given for a .keras file; dlib's network and runs state theirs. "
             f"Received: alignment={alignment!r} for {name!r}"
         )
     if is_file:

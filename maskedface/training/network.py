@@ -1,4 +1,4 @@
-"""The network of a run: backbone, head and loss by the recipe, and the weights that it starts from."""
+"""The network of a run: the recipe's backbone, head and loss, with their initial weights."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from maskedface.training.run import Run
 
 @dataclass
 class Network:
-    """What a recipe makes of a backbone.
+    """A backbone with a recipe's head and loss.
 
     Attributes:
         recipe: the experiment.
-        backbone: images -> embeddings, frozen as the recipe says.
-        learner: images -> what the loss reads.
-        head: its last layer, behind the embedding.
-        loss: the recipe's.
-        people: their names, in the order of the classes.
+        backbone: images -> embeddings, with layers frozen according to the recipe.
+        learner: images -> the loss' input.
+        head: the last layer, after the embedding.
+        loss: the recipe's loss.
+        people: the people's names, in the order of the classes.
         size: int, height and width of the images in pixels.
-        alignment: a key of `geometry.ALIGNMENTS`, theirs.
-        names_people: bool, whether the learner has one column a person.
-        wants_domains: bool, whether the loss asks for each face's domain beside its label.
-        cohort: whom the people of a closed set are compared with, or None.
-        has_start: bool, whether the head was taken over from another run.
+        alignment: the images' alignment, a key of `geometry.ALIGNMENTS`.
+        names_people: bool, whether the learner has one output per person.
+        wants_domains: bool, whether the loss needs each face's domain in addition to its label.
+        cohort: the cohort for score normalization in a closed set, or None.
+        has_start: bool, whether the head's weights are those of an earlier run.
     """
 
     recipe: Recipe
@@ -55,19 +55,19 @@ class Network:
 
 
 def build_network(recipe: Recipe, start: Start, rows: Rows) -> Network:
-    """Builds a run's network and gives it the weights that it starts from.
+    """Builds a run's network and sets its initial weights.
 
     Args:
         recipe: the experiment.
-        start: the backbone, and the run whose weights it takes over.
-        rows: what is trained and tested on.
+        start: the backbone, and the earlier run whose weights are loaded, if any.
+        rows: the training and test rows.
 
     Returns:
         The network, not compiled.
 
     Raises:
-        ValueError: as `network_of`; if the earlier run is of another backbone, or sees faces otherwise and
-            its cohort is wanted.
+        ValueError: as `network_of`; if the earlier run has another backbone; or if the recipe uses
+            the earlier run's cohort but views faces differently.
     """
     before = start.before
     network = network_of(recipe, start.build(recipe.image_size), rows.train.people)
@@ -79,20 +79,20 @@ def build_network(recipe: Recipe, start: Start, rows: Rows) -> Network:
 
 
 def network_of(recipe: Recipe, backbone: keras.Model, people: Sequence[str]) -> Network:
-    """Puts the recipe's head on a backbone and freezes what the recipe freezes.
+    """Adds the recipe's head to a backbone and freezes the recipe's frozen layers.
 
     Args:
         recipe: the experiment.
-        backbone: images -> embeddings; its `trainable` flags are changed, or it is copied where the
-            recipe wants another precision.
-        people: at least two names, one a class.
+        backbone: images -> embeddings; its `trainable` flags are changed, or it is copied if the
+            recipe uses another precision.
+        people: at least two names, one per class.
 
     Returns:
         The network, not compiled.
 
     Raises:
-        ValueError: if the backbone has no stage of that name, a part refuses its arguments, or the head's
-            columns are not the people's and the recipe keeps it.
+        ValueError: if the backbone has no stage with the recipe's name, a layer or loss rejects its
+            arguments, or the head does not have one output per person although the recipe keeps it.
     """
     if recipe.precision != "float32":
         backbone = models.with_precision(backbone, recipe.precision)
@@ -121,26 +121,27 @@ def _check_head(network: Network) -> None:
     recipe = network.recipe
     if recipe.head_final == "trained" and not network.names_people:
         raise ValueError(
-            "head_final must be 'class_means' or 'photo_means' where the head has other columns than one "
-            f"a person. Received: {recipe.head} of shape {network.learner.output_shape}, "
+            "head_final must be 'class_means' or 'photo_means' unless the head has one output per "
+            f"person. Received: {recipe.head} of shape {network.learner.output_shape}, "
             f"{len(network.people)} people"
         )
     keeps_cosines = recipe.head_final == "trained" and (recipe.mirror_join or recipe.cohort > 0)
     needs_cosines = recipe.head_init != "random" or keeps_cosines
     if needs_cosines and cosine_head(network.learner) is None:
         raise ValueError(
-            "head must hold a models.CosineHead with head_init='class_means', or with mirror_join or a "
-            f"cohort and a trained head. Received: head={recipe.head}"
+            "head must contain a models.CosineHead with head_init='class_means', or with "
+            f"mirror_join or a cohort and a trained head. Received: head={recipe.head}"
         )
 
 
 def compile_network(model: keras.Model, network: Network, steps_per_epoch: int) -> None:
-    """Compiles what is trained as the recipe says; `training.train` and tuning both call this.
+    """Compiles the trainable model according to the recipe, for `training.train` and for tuning.
 
     Args:
-        model: inputs -> what the loss reads, compiled in place; its optimizer's variables are built.
-        network: whose recipe it is.
-        steps_per_epoch: int >= 1, batches an epoch.
+        model: inputs -> the loss' input; it is compiled in place, with the optimizer's variables
+            built.
+        network: the network with the recipe.
+        steps_per_epoch: int >= 1, batches per epoch.
     """
     recipe = network.recipe
     optimizer = build_optimizer(recipe, steps_per_epoch)
@@ -155,11 +156,11 @@ def compile_network(model: keras.Model, network: Network, steps_per_epoch: int) 
 
 
 def build_optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """The recipe's optimizer, its rate a function of the step where the recipe has a schedule.
+    """The recipe's optimizer, with the recipe's learning rate schedule, if any.
 
     Args:
         recipe: the experiment.
-        steps_per_epoch: int >= 1, batches an epoch.
+        steps_per_epoch: int >= 1, batches per epoch.
 
     Returns:
         A new optimizer.
@@ -173,7 +174,7 @@ def build_optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Op
     rate = recipe.value_at("optimizer.learning_rate")
     if type(rate) not in (int, float):
         raise ValueError(
-            "optimizer.learning_rate must be a number where the recipe has a schedule, counted in epochs. "
+            "optimizer.learning_rate must be a number if the recipe has a schedule. "
             f"Received: {rate!r} and schedule={recipe.schedule}"
         )
     schedule = InEpochs(whole.build(), rate, steps_per_epoch)
@@ -182,11 +183,11 @@ def build_optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Op
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class InEpochs(keras.optimizers.schedules.LearningRateSchedule):
-    """A schedule counted in epochs, times a rate.
+    """A learning rate schedule in units of epochs, multiplied by a rate.
 
     Args:
-        schedule: of an epoch, as a fraction: at step 15 of 10 an epoch it is asked for 1.5.
-        rate: float >= 0, what its values are multiplied by.
+        schedule: callable on fractional epochs: with 10 steps per epoch, step 15 is epoch 1.5.
+        rate: float >= 0, the factor of the schedule's values.
         steps_per_epoch: int >= 1.
     """
 
@@ -209,13 +210,13 @@ class InEpochs(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def _cohort_of_start(recipe: Recipe, before: Run | None) -> Cohort | None:
-    """Those of the run that a closed set starts from, where the network is still that run's."""
+    """The cohort of the run that a closed set starts from, if the network is still that run's."""
     if not recipe.cohort:
         return None
     theirs = None if before is None or recipe.epochs else before.cohort
     if before is None or theirs is None:
         logging.getLogger("maskedface").info(
-            "no cohort: a closed set has that of the run it starts from, untrained (epochs=0)"
+            "no cohort: a closed set uses that of the run it starts from, untrained (epochs=0)"
         )
         return None
     if recipe.mirror_join != before.recipe.mirror_join:
@@ -227,7 +228,7 @@ def _cohort_of_start(recipe: Recipe, before: Run | None) -> Cohort | None:
 
 
 def _head(recipe: Recipe, loss: keras.losses.Loss) -> keras.layers.Layer:
-    """The recipe's head; a cosine head whose scale it leaves open has that of the loss."""
+    """The recipe's head; a cosine head without a scale gets that of the loss."""
     if not hasattr(loss, "scale"):  # `losses.WithEmbeddings` holds the loss of the logits
         loss = getattr(loss, "loss", loss)
     scale, takes_margin = getattr(loss, "scale", None), getattr(loss, "margin", 1) != 0
@@ -237,17 +238,18 @@ def _head(recipe: Recipe, loss: keras.losses.Loss) -> keras.layers.Layer:
             one.scale = scale
         elif isinstance(one, models.CosineHead) and scale not in (None, one.scale) and takes_margin:
             raise ValueError(
-                "the scale of a cosine head must be that of its loss. "
+                "the scale of a cosine head must equal that of its loss. "
                 f"Received: head={recipe.head}, loss={recipe.loss}"
             )
     return head
 
 
 def _take_over(network: Network, run: Run) -> bool:
-    """Gives a network the weights of a run's; its head's too where the people and the head are the same.
+    """Loads a run's weights into a network, including the head if its configuration and the people
+    are the same.
 
     Returns:
-        Whether the head was taken over; a cohort's offsets in it are left out.
+        Whether the head was loaded; a cohort's offsets in it are left out.
     """
     theirs = models.embedder(run.model)
     if run.recipe.mirror_join:
@@ -257,8 +259,8 @@ def _take_over(network: Network, run: Run) -> bool:
     if shapes[0] != shapes[1]:
         raise ValueError(
             "a run must start from a run of the same backbone. "
-            f"Received: {run.path!r}, of {len(shapes[1])} weights, beside {len(shapes[0])} here, or of "
-            "other shapes"
+            f"Received: {run.path!r} with {len(shapes[1])} weights, {len(shapes[0])} expected, or "
+            "with other shapes"
         )
     ours.set_weights(theirs.get_weights())
     if tuple(run.record["classes"]) != network.people:

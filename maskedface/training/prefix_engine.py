@@ -1,4 +1,4 @@
-"""The engine that computes a run's frozen prefix: chosen once, told in run.json, the same ever after."""
+"""The engine that computes a run's frozen layers: chosen once and recorded in run.json."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ _KEY = "engine"  # in run.json
 
 
 class PrefixEngine:
-    """What computes a frozen prefix in place of Keras.
+    """The engine that computes frozen layers instead of Keras.
 
-    It is chosen, and compared with Keras, once for a prefix, its training faces and the recipe's words; a
-    file in the features' folder says what came of it.
+    It is chosen, and compared with Keras, once for the frozen layers, the training faces and the
+    recipe's options; a file in the features' folder records the result.
 
     Args:
         prefix: images -> activations.
-        tail: activations -> embeddings, or None where they are that.
-        faces: training faces, to compare on and to calibrate with.
+        tail: activations -> embeddings, or None if the activations are the embeddings.
+        faces: training faces, for the comparison and for calibration.
         recipe: the experiment.
-        folder: where activations are kept.
-        begun: what a begun run's run.json says of its engine; {} of a new one.
+        folder: the folder for activations.
+        begun: the engine recorded in a resumed run's run.json; {} for a new run.
 
     Attributes:
-        facts: for run.json: engine, precision, version, and how far from Keras.
+        facts: for run.json: engine, precision, version, and deviation from Keras.
 
     Raises:
         ModuleNotFoundError, ValueError: as `engines.compile_model`.
@@ -68,13 +68,13 @@ class PrefixEngine:
 
     @property
     def key(self) -> str:
-        """What of it decides activations."""
+        """The properties that determine activations."""
         names = ("engine", "version", "precision", "calibration")
         return " ".join(str(self.facts.get(name, "")) for name in names)
 
     @functools.cached_property
     def compiled(self) -> CompiledModel:
-        """The prefix as the engine runs it."""
+        """The frozen layers, compiled for the engine."""
         return self._compiled or self._compile(self.facts["engine"], self.facts["precision"])
 
     def _choose(self, path: str, engine: str, precision: str) -> None:
@@ -107,22 +107,21 @@ class PrefixEngine:
 
 
 def begun_with(folder: str) -> dict[str, Any]:
-    """What a run's folder says of the engine it was begun with; {} before it was chosen, or where Keras
-    computes.
+    """The engine recorded in a run folder; {} if none has been chosen yet, or if Keras computes.
 
     Args:
-        folder: the run's, which has a run.json.
+        folder: the run folder, with a run.json.
     """
     found: dict[str, Any] = read_record(folder).get(_KEY, {})
     return found if "version" in found else {}
 
 
 def keep_engine(folder: str, facts: Mapping[str, Any]) -> None:
-    """Writes into run.json what computes, before an epoch is trained: a run that is killed goes on so.
+    """Records the engine in run.json before the first epoch, so that a resumed run uses it too.
 
     Args:
-        folder: the run's.
-        facts: those of `feature_cache.Inputs`.
+        folder: the run folder.
+        facts: the `facts` of `feature_cache.Inputs`.
 
     Raises:
         OSError: if the disk is full.

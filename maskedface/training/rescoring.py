@@ -1,4 +1,4 @@
-"""Runs whose test rows are scored by something else than their own network."""
+"""Runs whose test rows are scored with other outputs than those of their own network."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from maskedface.training.run import Run
 
 
 def rescored(run: Run, outputs: np.ndarray) -> Run:
-    """A run as if its network had given something else for the test rows; nothing is written.
+    """A run evaluated with other outputs for its test rows; nothing is written.
 
     Args:
-        run: finished.
-        outputs: float array, shape (test rows, outputs): the people's scores; of an open set embeddings,
-            where who is enrolled, and the cohort, stay the run's.
+        run: a finished run.
+        outputs: float array, shape (test rows, outputs): scores per person; for an open set
+            embeddings of the probes, while enrolled people and cohort remain those of the run.
 
     Returns:
-        A `Run` of the same folder whose `predictions` and `metrics` are of these outputs.
+        A `Run` of the same folder whose `predictions` and `metrics` are based on these outputs.
 
     >>> from maskedface import training
     >>> from maskedface.training.rescoring import rescored
@@ -41,16 +41,16 @@ def rescored(run: Run, outputs: np.ndarray) -> Run:
 
 
 def relearned(runs: Sequence[Run], learner: Learner) -> Run:
-    """Joins the embeddings of runs and fits a learner to those of the training faces.
+    """Concatenates the embeddings of runs and fits a classifier to those of the training faces.
 
     Args:
-        runs: one, or several of the same rows; each embedding counts alike. Of an open set the cohorts
-            are joined where every run has one; a learner has none.
-        learner: as for `evaluation.learners.learner_scores`; not used where the test people are others than
-            those trained on: there the embedding alone is scored.
+        runs: one or more runs of the same rows; their embeddings have equal weight. For an open set
+            the cohorts are joined if every run has one; a classifier uses none.
+        learner: as for `evaluation.learners.learner_scores`; not used for an open set, where the
+            embeddings themselves are evaluated.
 
     Returns:
-        A `Run` of the first one's folder, whose `predictions` and `metrics` are the learner's.
+        A `Run` of the first run's folder whose `predictions` and `metrics` are the classifier's.
 
     Raises:
         ValueError: if the runs are not of the same rows, or as `Cohort.joined`.
@@ -63,8 +63,8 @@ def relearned(runs: Sequence[Run], learner: Learner) -> Run:
     split = runs[0].split()
     if any(other.split() != split for other in runs[1:]):
         raise ValueError(
-            "runs must be of the same training and test rows to be joined. "
-            f"Received: others, {[run.path for run in runs]}"
+            "runs to be joined must have the same training and test rows. "
+            f"Received: different rows, {[run.path for run in runs]}"
         )
     train, test = split["train"], split["test"]
     of_each = [_embeddings(run, test) for run in runs]
@@ -95,7 +95,7 @@ def _with_scores(run: Run, labels: np.ndarray, scores: np.ndarray, test: FaceInd
 
 
 def _holding(run: Run, **values: object) -> Run:
-    """A `Run` whose properties were read already, from here."""
+    """A `Run` with precomputed properties."""
     found = Run(run.path)
     vars(found).update(values)
     return found

@@ -1,4 +1,4 @@
-"""A run folder: everything a training run leaves behind, as JSON, CSV, npz and .keras files."""
+"""A run folder: all results of a training run, as JSON, CSV, npz and .keras files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _COLUMN = "split"
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run, read from its folder as it is asked for.
+    """A finished run, read lazily from its folder.
 
     >>> import keras
     >>> from maskedface import datasets, recipes, synthetic, training
@@ -54,17 +54,17 @@ class Run:
     ('means', (None, 3), (6, 3))
 
     Args:
-        path: the run folder. Its files: recipe.json; manifest.csv (the rows, and which part each
-            was in, column "split"); run.json (seed, versions, backbone, weights, threads, start, the
-            SHA-256 of the other files in "files");
-            history.csv (a row an epoch); model.keras (images -> logits); predictions.npz ("labels"
-            and "logits" of the test rows in the manifest's order, or of an open set "embeddings"; and
-            the cohort's people); metrics.json, written last.
+        path: the run folder. Its files: recipe.json; manifest.csv (the rows, with their part in the
+            column "split"); run.json (seed, versions, backbone, weights, threads, start, and the
+            SHA-256 of the other files in "files"); history.csv (a row per epoch); model.keras
+            (images -> logits); predictions.npz ("labels" and "logits" of the test rows in the
+            manifest's order, or for an open set "embeddings"; and the cohort); metrics.json, which
+            is written last.
 
     Raises:
-        FileNotFoundError: if the folder holds no finished run.
-        ValueError: when a file is read that was changed since, or is another run's: by its digest in
-            run.json, and of any run where the counts or labels of the files do not fit each other.
+        FileNotFoundError: if the folder does not contain a finished run.
+        ValueError: when a file is read that was modified or belongs to another run, which is
+            detected by its digest in run.json or by inconsistent counts or labels.
     """
 
     path: str
@@ -78,7 +78,7 @@ class Run:
 
     @functools.cached_property
     def recipe(self) -> Recipe:
-        """The experiment that was run."""
+        """The recipe of the run."""
         return Recipe.read(self._kept(RECIPE))
 
     @functools.cached_property
@@ -88,28 +88,28 @@ class Run:
 
     @functools.cached_property
     def metrics(self) -> dict[str, Any]:
-        """{domain: `evaluation.classification_report`} of each domain in the test rows; of an open
-        set `evaluation.rank_one_report`."""
+        """{domain: `evaluation.classification_report`} for each domain in the test rows; for an
+        open set `evaluation.rank_one_report`."""
         return Report(read_json(self._kept(METRICS)))
 
     @functools.cached_property
     def predictions(self) -> dict[str, np.ndarray]:
-        """{"labels": int32, shape (faces,); "logits": float32, shape (faces, classes)}; of an open set
-        {"embeddings": float32, shape (faces, features)}, and "templates" likewise where masks are drawn
-        on those enrolled. With a cohort also `Cohort.arrays`."""
+        """{"labels": int32, shape (faces,); "logits": float32, shape (faces, classes)}; for an open
+        set {"embeddings": float32, shape (faces, features)}, and "templates" of the same shape if
+        masks are drawn on enrolled faces. With a cohort also `Cohort.arrays`."""
         arrays = self._arrays()
         check_rows(self.path, arrays, self.record, self.split())
         return arrays
 
     @property
     def cohort(self) -> Cohort | None:
-        """The people whom those enrolled are compared with, or None where the recipe wants none."""
+        """The cohort for score normalization, or None if the recipe uses none."""
         return Cohort.among(self._arrays(only=COHORT_ARRAYS))
 
     @functools.cached_property
     def model(self) -> keras.Model:
-        """The trained classifier: RGB images, 0-255 -> logits. Modules of the recipe's own classes are
-        imported where they can be."""
+        """The trained classifier: RGB images, 0-255 -> logits. Modules with custom classes of the
+        recipe are imported if possible."""
         from maskedface.models.saved import load_model
 
         self.recipe.import_parts()
@@ -130,7 +130,7 @@ class Run:
         return html_table((), rows, caption=f"Run {self.path}")
 
     def split(self) -> dict[str, FaceIndex]:
-        """{"train": rows trained on, "test": rows tested on}; the files may have gone since."""
+        """{"train": training rows, "test": test rows}; the image files may no longer exist."""
         root = self.record["data"]
         return read_split(self._kept(MANIFEST), _COLUMN, root=root, check_files=False)
 
@@ -140,24 +140,25 @@ class Run:
             return read_arrays(path, only=only)
         except DamagedError as error:
             raise ValueError(
-                f"a run's predictions must be whole. Received: {path!r} ({error})"
+                f"a run's predictions must be readable. Received: {path!r} ({error})"
             ) from error
 
     def _kept(self, name: str) -> str:
-        """The path of one of the files, which is as the run left it; runs of before say nothing of that."""
+        """The path of one of the files, after a check that it is unmodified; runs of older versions
+        have no digests."""
         path = os.path.join(self.path, name)
         known = self.record.get("files", {}).get(name)
         if known not in (None, file_checks.sha256(path)):
             raise ValueError(
-                f"a run's files must be as it left them. Received: {path!r}, which was changed or is "
-                "another run's"
+                f"a run's files must be unmodified. Received: {path!r}, which was changed or "
+                "belongs to another run"
             )
         return path
 
 
 def find_runs(path: str | os.PathLike[str]) -> list[Run]:
-    """The finished runs in a folder: itself, or one a seed (seed-0/, seed-1/, ...); of several recipes
-    that start from each other the last one's.
+    """The finished runs in a folder: the folder itself, or one run per seed (seed-0/, seed-1/,
+    ...); in the folder of a scenario, the runs of its last recipe.
 
     >>> import keras
     >>> from maskedface import datasets, recipes, synthetic, training
@@ -174,10 +175,10 @@ def find_runs(path: str | os.PathLike[str]) -> list[Run]:
         path: the folder.
 
     Returns:
-        One `Run` a seed, at least one.
+        One `Run` per seed, at least one.
 
     Raises:
-        FileNotFoundError: if there is none, or a seed's run is not finished.
+        FileNotFoundError: if there is none, or the run of a seed is not finished.
     """
     path = os.fspath(path)
     seeds = sorted(glob.glob(os.path.join(glob.escape(path), "seed-*"))) or [path]
@@ -185,8 +186,8 @@ def find_runs(path: str | os.PathLike[str]) -> list[Run]:
 
 
 def find_run(path: str | os.PathLike[str]) -> Run:
-    """The finished run that a folder stands for where one is wanted: itself, that of the first of several
-    seeds, of several recipes that start from each other the last one's.
+    """The single finished run that represents a folder: the folder itself, or the run of the first
+    seed; in the folder of a scenario, that of its last recipe.
 
     >>> import keras
     >>> from maskedface import datasets, recipes, synthetic, training
@@ -209,7 +210,7 @@ def find_run(path: str | os.PathLike[str]) -> Run:
 
 
 def last_run(path: str | os.PathLike[str], *, but: str | os.PathLike[str] | None = None) -> Run:
-    """The finished run in a folder: itself, or that of a recipe that came after the others in it.
+    """The finished run in a folder: the folder itself, or the last run of a scenario in it.
 
     >>> import keras
     >>> from maskedface import datasets, recipes, synthetic, training
@@ -224,13 +225,13 @@ def last_run(path: str | os.PathLike[str], *, but: str | os.PathLike[str] | None
 
     Args:
         path: the folder.
-        but: a run folder in it that does not count, or None.
+        but: a run folder in it to ignore, or None.
 
     Returns:
         A `Run`.
 
     Raises:
-        FileNotFoundError: if there is none, it is not finished, or several are the last.
+        FileNotFoundError: if there is none, it is not finished, or the last one is ambiguous.
     """
     folder = os.fspath(path)
     left_out = None if but is None else os.path.abspath(but)
@@ -248,21 +249,21 @@ def last_run(path: str | os.PathLike[str], *, but: str | os.PathLike[str] | None
     last = [step for step in steps if names[step] not in before]
     if len(last) != 1:
         raise FileNotFoundError(
-            "path must be a run's folder, or hold runs of which one came last: name one of them. "
+            "path must be a run folder, or contain runs of which one is the last; choose one. "
             f"Received: path={folder!r} with {sorted(names.values())}"
         )
     return Run(last[0])
 
 
 def write_split(path: str, train: FaceIndex, test: FaceIndex) -> None:
-    """Writes a run's manifest.csv, with the rows' part in the column "split"."""
+    """Writes a run's manifest.csv, with each row's part in the column "split"."""
     index = train + test
     parts = {"train": train.relative_to(index.root), "test": test.relative_to(index.root)}
     write_manifest(path, index, {_COLUMN: parts})
 
 
 def read_record(folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """Reads a folder's run.json; "alignment" is there also where it was written as "template"."""
+    """Reads a folder's run.json; the older key "template" is returned as "alignment"."""
     record = read_json(os.path.join(folder, RECORD))
     if "alignment" not in record and "template" in record:
         record["alignment"] = record.pop("template")
@@ -270,13 +271,13 @@ def read_record(folder: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def alignment_beside(path: str | os.PathLike[str]) -> str | None:
-    """The alignment of a model that lies in a run folder, as its run.json says.
+    """The alignment of a model file in a run folder, from its run.json.
 
     Args:
-        path: a model's file.
+        path: a model file.
 
     Returns:
-        A key of `geometry.ALIGNMENTS`, or None where no run.json lies beside it.
+        A key of `geometry.ALIGNMENTS`, or None if there is no run.json next to the file.
     """
     folder = os.path.dirname(os.path.abspath(path))
     if not os.path.isfile(os.path.join(folder, RECORD)):
@@ -286,7 +287,8 @@ def alignment_beside(path: str | os.PathLike[str]) -> str | None:
 
 
 def read_history(folder: str | os.PathLike[str]) -> dict[str, list[float]]:
-    """A folder's history.csv: {column: a value an epoch}, of whole columns; {} before any epoch."""
+    """A folder's history.csv: {column: values, one per epoch}, complete columns only; {} before the
+    first epoch."""
     path = os.path.join(folder, HISTORY)
     if not os.path.exists(path):
         return {}

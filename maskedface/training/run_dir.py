@@ -1,4 +1,4 @@
-"""A run folder while its run is not finished: begun, gone on with, finished, tidied."""
+"""The life cycle of a run folder: created, resumed, finished, cleaned up."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ _SAME = ("seed", "backbone", "weights", "alignment", "init", "data")
 def open_folder(
     folder: str, recipe: Recipe, train: FaceIndex, test: FaceIndex, record: dict[str, Any]
 ) -> bool:
-    """Makes the run folder, or checks that it is this very run's.
+    """Creates the run folder, or checks that an existing one belongs to the same run.
 
     Args:
         folder: the path.
         recipe: the experiment.
-        train, test: the rows, as they are trained on and evaluated.
-        record: what run.json is to say.
+        train, test: the training and test rows.
+        record: the contents of run.json.
 
     Returns:
         Whether the run is finished.
 
     Raises:
-        ValueError: if the folder holds another run; the message names what differs.
+        ValueError: if the folder contains another run; the message lists the differences.
     """
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, RECORD)
@@ -70,7 +70,7 @@ def open_folder(
         differing.append("manifest")
     if differing:
         raise ValueError(
-            "run_dir must be new, or hold the same run. "
+            "run_dir must be new, or contain the same run. "
             f"Received: run_dir={folder!r} with another {', '.join(differing)}"
         )
     finished = os.path.exists(os.path.join(folder, METRICS))
@@ -80,7 +80,8 @@ def open_folder(
 
 
 def _same_rows(now: str, kept: str) -> bool:
-    """Whether two manifests say the same; the kept one may be of before, with "template"."""
+    """Whether two manifests have the same rows; the stored one may be of an older version, with
+    "template"."""
     with open(now, "rb") as ours, open(kept, "rb") as theirs:
         first, old = ours.readline(), theirs.readline()
         if old not in (first, first.replace(b",alignment", b",template", 1)):
@@ -89,8 +90,8 @@ def _same_rows(now: str, kept: str) -> bool:
 
 
 def tidy(folder: str) -> None:
-    """Removes what only an unfinished run needs; a run killed in the middle of this is tidied when it
-    is asked for again.
+    """Removes the files that only an unfinished run needs. If this is interrupted, the next call
+    for the same run completes it.
 
     Args:
         folder: the path.
@@ -108,18 +109,18 @@ def finish(
     predictions: dict[str, np.ndarray],
     facts: dict[str, Any],
 ) -> None:
-    """Writes model, predictions and, last of all, metrics into a run folder, whose run.json then has the
-    digests of all files that are evaluated.
+    """Writes model, predictions and finally metrics into a run folder, and the digests of all files
+    used in evaluation into its run.json.
 
     Args:
         folder: the path.
         model: images -> logits.
-        metrics: what `report_domains` or `rank_one_report` found.
+        metrics: the result of `report_domains` or `rank_one_report`.
         predictions: arrays by name.
-        facts: what run.json is to say besides.
+        facts: additional entries of run.json.
 
     Raises:
-        OSError: if the disk is full; nothing is half-written.
+        OSError: if the disk is full; no file is left incomplete.
     """
     with atomic_write(os.path.join(folder, MODEL)) as partial:
         model.save(partial)

@@ -1,4 +1,4 @@
-"""Searches over a recipe's fields by Keras Tuner."""
+"""Hyperparameter searches over a recipe's fields with Keras Tuner."""
 
 import lazy_loader
 

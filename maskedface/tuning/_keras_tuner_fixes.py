@@ -1,7 +1,8 @@
-"""Faults of Keras Tuner (1.4.7, 1.4.8) that a search must not suffer from, and nothing else.
+"""Fixes for bugs of Keras Tuner (1.4.7, 1.4.8) that affect searches.
 
-`tests/tuning/test_keras_tuner_fixes.py` shows each fault in plain Keras Tuner. Where a newer version has
-mended one, its test fails, and the fix here goes. Issues: github.com/keras-team/keras-tuner/issues.
+`tests/tuning/test_keras_tuner_fixes.py` reproduces each bug in plain Keras Tuner. Once a newer
+version fixes one, its test fails and the fix here can be removed. Issues:
+github.com/keras-team/keras-tuner/issues.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from maskedface.atomic_file import write_text
 
 
 class WholeFileTuner(base_tuner.BaseTuner):
-    """A tuner whose file is replaced as a whole; see `_Fixed.save`."""
+    """A tuner that writes its file atomically; see `_Fixed.save`."""
 
     def save(self) -> None:
         if not self._is_worker():
@@ -33,7 +34,7 @@ class WholeFileTuner(base_tuner.BaseTuner):
 
 
 class _Fixed(keras_tuner.Oracle):
-    """What is wrong with every oracle."""
+    """Fixes for all oracles."""
 
     trials: dict[str, Any]
 
@@ -68,7 +69,7 @@ class RandomOracle(_Fixed, oracles.RandomSearchOracle):
 
 
 class HyperbandOracle(_Fixed, oracles.HyperbandOracle):
-    """Hyperband (Li et al. 2018): many trials of few epochs, the best of them go on."""
+    """Hyperband (Li et al. 2018): many trials with few epochs, of which the best continue."""
 
 
 class BayesianOracle(_Fixed, oracles.BayesianOptimizationOracle):
@@ -103,24 +104,24 @@ class GridOracle(_Fixed, oracles.GridSearchOracle):
 
 
 def worker_name() -> str:
-    """The name by which Keras Tuner's chief knows this process; "" where it is no worker."""
+    """The name of this process for Keras Tuner's chief; "" if it is not a worker."""
     is_worker = has_chief_oracle() and not is_chief_oracle()
     return os.environ["KERASTUNER_TUNER_ID"] if is_worker else ""
 
 
 def serve(oracle: Any, timeout: float, on_change: Callable[[], None]) -> bool:
-    """Serves trials to workers until all are done, or until no worker has spoken for a while.
+    """Serves trials to workers until all are done, or until no worker has reported for some time.
 
-    Issues 915 and 344: Keras Tuner's `start_server` waits for ever for a worker that died.
+    Issues 915 and 344: Keras Tuner's `start_server` waits forever for a dead worker.
 
     Args:
-        oracle: one of this module.
-        timeout: float, seconds of silence after which it ends. Workers speak at the start and end of
-            each trial and after each epoch.
+        oracle: an oracle of this module.
+        timeout: float, seconds without a report after which it stops. Workers report at the start
+            and end of each trial and after each epoch.
         on_change: called when a trial has ended.
 
     Returns:
-        Whether all workers were told that the search is over and none was left with a trial.
+        Whether all workers were notified of the end of the search and none has an unfinished trial.
 
     Raises:
         OSError: if the address cannot be listened on.
@@ -145,7 +146,7 @@ def serve(oracle: Any, timeout: float, on_change: Callable[[], None]) -> bool:
         server.add_insecure_port(address)
     except RuntimeError as error:
         raise OSError(
-            f"the chief must be able to listen. Received: {address!r}, {error}"
+            f"the chief must be able to listen on its address. Received: {address!r}, {error}"
         ) from error
     server.start()
     finished, ended = False, len(oracle.end_order)
@@ -161,10 +162,11 @@ def serve(oracle: Any, timeout: float, on_change: Callable[[], None]) -> bool:
 
 @contextlib.contextmanager
 def patient(client: Any, timeout: float) -> Iterator[None]:
-    """A worker's client waits as long as it is told for its chief, and between two questions.
+    """Sets a worker client's timeout for its chief, and a pause between polls.
 
-    Keras Tuner waits an hour, by a constant (issue 990), and asks again at once where there is nothing to
-    do before others' trials end (no issue known): thousands of questions a second to the one chief.
+    Keras Tuner always waits for an hour (issue 990), and polls without a pause if there is nothing
+    to do until other trials end (no known issue), which sends thousands of requests per second to
+    the chief.
 
     Args:
         client: a `keras_tuner` OracleClient.

@@ -1,4 +1,4 @@
-"""Ends a trial early: after its epochs, or when it is hopeless beside the others."""
+"""Stops a trial early: after its epochs, or by the median rule."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ LEAST_EPOCHS = 2  # and epochs of the trial itself: the first says little
 
 
 class TrialStopping(keras.callbacks.Callback):
-    """Ends a run that is hopeless, or that has had its epochs.
+    """A callback that stops a run that is unpromising, or has reached its number of epochs.
 
     Args:
-        others: the curves of finished trials, for `is_hopeless`; none to stop no trial by them.
-        epochs: int, the epochs after which to stop; Hyperband's trials have fewer than their recipe.
-        on_epoch: called after each epoch, so that a chief hears that the worker lives.
-        curve: the accuracies of the epochs that a killed process had run already.
+        others: the curves of finished trials, for `is_hopeless`; empty to disable the median rule.
+        epochs: int, the number of epochs; trials of Hyperband may have fewer than their recipe.
+        on_epoch: called after each epoch, so that a worker can report to its chief.
+        curve: the accuracies of the epochs before the run was resumed.
     """
 
     def __init__(
@@ -44,14 +44,15 @@ class TrialStopping(keras.callbacks.Callback):
 
 
 def is_hopeless(curve: Sequence[float], others: Sequence[Sequence[float]]) -> bool:
-    """The median rule: a trial whose best epoch is worse than the other trials' median average.
+    """The median stopping rule: whether a trial's best epoch is below the median of other trials.
 
-    Source: Golovin et al. 2017, "Google Vizier", section 3.2.2. The average is over the other trial's
-    epochs up to this one; trials that never came so far do not count.
+    Source: Golovin et al. 2017, "Google Vizier", section 3.2.2. The median is that of the other
+        trials'
+    average accuracies up to this epoch; trials with fewer epochs are ignored.
 
     Args:
-        curve: the trial's accuracy an epoch so far, in [0, 1].
-        others: those of finished trials.
+        curve: the trial's accuracy per epoch so far, in [0, 1].
+        others: the curves of finished trials.
 
     Returns:
         Whether to stop. Never before `LEAST_EPOCHS`, nor with fewer than `LEAST_TRIALS` others.

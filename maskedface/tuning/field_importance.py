@@ -1,4 +1,4 @@
-"""Which of the searched fields mattered."""
+"""The importance of the searched fields."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _TREES, _REPEATS = 100, 10  # shares move by about .01 from seed to seed
 
 
 def importance(space: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """How much of the scores' differences each field explains.
+    """The share of the scores' variance that each field explains.
 
-    A random forest learns the score from the values; a field's importance is the R^2 that is lost
-    when its values are shuffled among the trials (permutation importance, Breiman 2001), and the
-    values are scaled so that they sum to 1. It describes the trials that were run, no more: fields
-    that were searched together in few trials share what they explain.
+    A random forest predicts the score from the values; a field's importance is the decrease of R^2
+    when its values are shuffled among the trials (permutation importance, Breiman 2001), scaled so
+    that all importances sum to 1. It only describes the trials of this search: with few trials, the
+    effects of fields that varied together cannot be separated.
 
     Args:
         space: the searched fields.
         trials: records of trials (`tuning.search_folder.Record`); failed ones are left out.
 
     Returns:
-        {field: share in [0, 1]}, the highest first; {} where fewer than `LEAST_TRIALS` trials ended or
-        nothing is explained.
+        {field: share in [0, 1]}, the highest first; {} if fewer than `LEAST_TRIALS` trials ended or
+        no variance is explained.
     """
     # scikit-learn takes a while to import.
     from sklearn.ensemble import RandomForestRegressor
@@ -47,7 +47,7 @@ def importance(space: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) ->
 
 
 def _column(field: str, trials: Sequence[Mapping[str, Any]]) -> np.ndarray:
-    """A field's values as ranks; where it was not active, a rank of its own below all."""
+    """A field's values as ranks; inactive values get a separate lowest rank."""
     values = [record["values"].get(field) for record in trials]
     known = sorted({value for value in values if value is not None})
     rank = {value: number for number, value in enumerate(known)}

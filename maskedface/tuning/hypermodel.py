@@ -1,4 +1,4 @@
-"""The model that Keras Tuner searches: a recipe, some of whose fields are searched."""
+"""The hypermodel for Keras Tuner: a recipe with some fields to search."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from maskedface.training.run import METRICS, MODEL
 from maskedface.tuning.space import Space, check_space, declare, recipe_of
 
 OBJECTIVE = keras_tuner.Objective("val_accuracy", "max")
-"""The rank-1 accuracy on the validation faces of the recipe's `test_on` domain at the end."""
+"""The final rank-1 accuracy on the validation faces of the recipe's `test_on` domain."""
 
 
 class FaceHyperModel(keras_tuner.HyperModel):
-    """A recipe as Keras Tuner's hypermodel; `tuning.search` uses it, and any of its tuners can.
+    """A recipe as a hypermodel, for `tuning.search` and for any tuner of Keras Tuner.
 
-    One fit is one `training.train`, so all that a recipe can say can be searched. All trials share
-    one folder for decoded faces and frozen features: what has the same boundary, size, precision and
-    views is computed once.
+    Each fit is a call of `training.train`, so all fields of a recipe can be searched. All trials
+    share a folder for decoded faces and frozen features: features with the same boundary, size,
+    precision and views are computed once.
 
     >>> import keras_tuner
     >>> from maskedface import datasets, recipes, synthetic, tuning
@@ -44,14 +44,14 @@ class FaceHyperModel(keras_tuner.HyperModel):
     Args:
         recipe: the experiment; its own values are the first trial.
         space: the fields to search (`tuning.Space`).
-        train: the rows to train on.
-        validation: the rows that trials are measured on, never ones of the test set.
-        folder: where everything goes that trials leave or share.
+        train: the training rows.
+        validation: the rows on which trials are evaluated; never test rows.
+        folder: the folder for all files of the trials.
         backbone, weights, alignment: as for `training.train`.
-        cache: the folder of decoded faces and frozen features; by default one in `folder`.
+        cache: the folder of decoded faces and frozen features; by default a subfolder of `folder`.
 
     Raises:
-        ValueError: if the space is none (`tuning.space.check_space`).
+        ValueError: if the space is invalid (`tuning.space.check_space`).
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class FaceHyperModel(keras_tuner.HyperModel):
         """Declares the space to Keras Tuner.
 
         Args:
-            hp: changed in place.
+            hp: the hyperparameters, modified in place.
         """
         declare(self.space, self.recipe, hp)
 
@@ -97,13 +97,13 @@ class FaceHyperModel(keras_tuner.HyperModel):
             hp: the trial's values.
 
         Raises:
-            ValueError: if the trial's values do not go together.
+            ValueError: if the trial's values are incompatible.
         """
         return recipe_of(self.recipe, hp.values)
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-        """The compiled, untrained model of a trial: images -> what its loss reads, with most losses
-        the logits."""
+        """The compiled, untrained model of a trial: images -> the loss' input, which for most
+        losses are logits."""
         self.declare_hyperparameters(hp)
         recipe = self.recipe_of(hp)
         base = self._backbone(image_size=recipe.image_size)
@@ -122,16 +122,16 @@ class FaceHyperModel(keras_tuner.HyperModel):
         callbacks: Sequence[keras.callbacks.Callback] = (),
         **unused: Any,
     ) -> dict[str, float]:
-        """Trains and measures a trial once; a killed one goes on after its last whole epoch.
+        """Trains and evaluates a trial once; an interrupted one resumes after its last epoch.
 
         Args:
             hp: the trial's values.
-            model: not read: `training.train` builds its own by the same functions, after it has set
-                the seeds that weights are drawn from.
-            run_dir: the run folder; by default one named after the recipe and the seed.
+            model: ignored: `training.train` builds its own model with the same functions, after
+                setting the seeds for its initial weights.
+            run_dir: the run folder; by default named after the recipe and the seed.
             seed: int >= 0.
             callbacks: for `fit`.
-            unused: what Keras Tuner's own tuners pass along.
+            unused: other arguments passed by Keras Tuner's tuners.
 
         Returns:
             {"val_accuracy": rank-1 accuracy on the validation faces, "val_loss": their loss}.
@@ -149,7 +149,7 @@ class FaceHyperModel(keras_tuner.HyperModel):
         return {"val_accuracy": report["accuracy"], "val_loss": report["loss"]}
 
     def _start(self, recipe: Recipe, seed: int) -> str:
-        """The folder of the run that a recipe starts from, trained once for all trials of a seed."""
+        """The folder of the run that a recipe starts from, which is trained once per seed."""
         *before, _ = scenario(recipe)
         if not before:
             return recipe.init

@@ -1,4 +1,4 @@
-"""Keras Tuner's four algorithms, set up for a search over a recipe."""
+"""Keras Tuner's four search algorithms, configured for a recipe."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 
 
 def make_oracle(algorithm: Algorithm, *, trials: int, epochs: int, seed: int) -> keras_tuner.Oracle:
-    """Makes the algorithm that draws the trials.
+    """Creates the search algorithm.
 
     Args:
         algorithm: "random", "bayesian", "hyperband" or "grid".
-        trials: int >= 1, at most so many; a small grid ends before.
-        epochs: int >= 1, of Hyperband's longest trials.
-        seed: int >= 0, of the drawing.
+        trials: int >= 1, the maximum number of trials; a small grid has fewer.
+        epochs: int >= 1, the number of epochs of Hyperband's longest trials.
+        seed: int >= 0, the random seed.
 
     Returns:
-        A `keras_tuner.Oracle` that maximises `OBJECTIVE`; no number of failures ends its search.
+        A `keras_tuner.Oracle` that maximizes `OBJECTIVE`; failed trials never end its search.
     """
     common = {
         "objective": OBJECTIVE,

@@ -1,4 +1,4 @@
-"""A search folder: what the trials were, and what came of them."""
+"""A search folder: the trials and their results."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _FACTS = ("trial", "status", "score", "loss", "epochs", "seconds", "memory_mib")
 
 Record = dict[str, Any]
 """A trial: "trial" (its number as text), "values" (of the searched fields), "status", "seconds",
-"memory_mib" (of the process, after it), and "reason" of a failed one; of others "score" (the mean of
-"scores", accuracy a seed), "loss", "epochs" and "curve" (accuracy an epoch; [] where that says
-nothing of the score). The status is "completed", "stopped" (hopeless: its score says where it stood)
-or "failed"."""
+"memory_mib" (of the process, afterwards), and for a failed trial "reason"; for others "score" (the
+mean of "scores", the accuracies per seed), "loss", "epochs" and "curve" (accuracy per epoch; [] if
+it does not correspond to the score). The status is "completed", "stopped" (by the median rule; the
+score is the last one) or "failed"."""
 
 
 class SearchError(RuntimeError):
-    """A search of which no trial gave a result.
+    """Raised if no trial of a search has a result.
 
     >>> from maskedface import tuning
     >>> try:
@@ -50,7 +50,7 @@ class SearchError(RuntimeError):
 
 @dataclass(frozen=True)
 class Search:
-    """A search, read from its folder as it is asked for; it may still be running.
+    """A search, read lazily from its folder; it may still be running.
 
     >>> import keras
     >>> from maskedface import recipes, synthetic, tuning
@@ -65,13 +65,13 @@ class Search:
     (['completed'], True)
 
     Args:
-        path: the search folder. Its files: search.json (what was asked for); manifest.csv (the rows,
-            and which part each was in, column "search"); Keras Tuner's oracle.json; trial_N/ with
-            Keras Tuner's trial.json, record.json and a run folder a seed; and at the end best.json
-            (`maskedface train --recipe` runs it), trials.csv, importance.json, search.png.
+        path: the search folder. Its files: search.json (the arguments); manifest.csv (the rows,
+            with their part in the column "search"); Keras Tuner's oracle.json; trial_N/ with Keras
+            Tuner's trial.json, record.json and a run folder per seed; and finally best.json (a
+            recipe for `maskedface train --recipe`), trials.csv, importance.json, search.png.
 
     Raises:
-        FileNotFoundError: if the folder holds no search.
+        FileNotFoundError: if the folder does not contain a search.
     """
 
     path: str
@@ -89,23 +89,23 @@ class Search:
 
     @functools.cached_property
     def trials(self) -> list[Record]:
-        """The trials that have ended, in order."""
+        """The finished trials, in order."""
         folders = glob.glob(os.path.join(glob.escape(self.path), "trial_*", RECORD))
         return sorted((read_json(path) for path in folders), key=lambda r: int(r["trial"]))
 
     @functools.cached_property
     def recipe(self) -> Recipe:
-        """The recipe that was searched around; its values are the first trial's."""
+        """The original recipe, whose values are the first trial."""
         values = dict(self.arguments["recipe"])
         return Recipe(name=values.pop("name")).override(**values)
 
     @functools.cached_property
     def best_trial(self) -> Record:
-        """The completed trial of the highest score; of equal ones that of the lowest loss. With
-        Hyperband one of those that had all their epochs, if there is one.
+        """The completed trial with the highest score; on ties, the one with the lowest loss. With
+        Hyperband, trials with the full number of epochs have priority.
 
         Raises:
-            SearchError: if there is no completed trial; the message says why.
+            SearchError: if there is no completed trial; the message gives the reasons.
         """
         completed = [record for record in self.trials if record["status"] == "completed"]
         if not completed:
@@ -129,18 +129,18 @@ class Search:
 
     @functools.cached_property
     def importance(self) -> dict[str, float]:
-        """How much each searched field mattered by a random forest; {} of too few trials."""
+        """The importance of each searched field, from a random forest; {} for too few trials."""
         return importance(self.arguments["space"], self.trials)
 
 
 def write_results(search: Search) -> str:
-    """Writes best.json, trials.csv, importance.json and, where matplotlib is installed, search.png.
+    """Writes best.json, trials.csv, importance.json and, if matplotlib is installed, search.png.
 
     Returns:
-        Why there is no picture, or "".
+        The reason why there is no picture, or "".
 
     Raises:
-        SearchError: if there is no completed trial; trials.csv is written all the same.
+        SearchError: if there is no completed trial; trials.csv is still written.
     """
     write_text(os.path.join(search.path, TABLE), _table(search))
     write_text(os.path.join(search.path, BEST), search.best.to_json())
@@ -160,7 +160,7 @@ def trial_name(trial: str) -> str:
 
 
 def progress_line(trials: Sequence[Record], wanted: int) -> str:
-    """The latest trial's result in a line, and the best so far."""
+    """One line with the latest trial's result and the best so far."""
     if not trials:
         return f"0 of {wanted} trials"
     last = trials[-1]
@@ -184,7 +184,7 @@ def _table(search: Search) -> str:
 
 def _why_none(trials: Sequence[Mapping[str, Any]]) -> str:
     if not trials:
-        return "a search must have finished a trial to have a result. Received: none finished"
+        return "a search must have a finished trial to have a result. Received: none finished"
     reasons = collections.Counter(record.get("reason", record["status"]) for record in trials)
     said = "; ".join(f"{count} times {reason}" for reason, count in reasons.most_common(3))
-    return f"every trial failed, so there is no best recipe. Received: {len(trials)} trials: {said}"
+    return f"at least one trial must succeed. Received: {len(trials)} failed trials: {said}"

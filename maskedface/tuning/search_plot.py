@@ -1,4 +1,4 @@
-"""A search as a picture: the scores in order, and each field's values against them."""
+"""Plots a search: the scores in order, and scores over each field's values."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def draw_search(
     path: str | os.PathLike[str],
     best: Mapping[str, Any] | None = None,
 ) -> None:
-    """Draws the scores of a search: in order with the best so far, then a panel per field.
+    """Plots the scores of a search: in order with the best so far, then one panel per field.
 
     Args:
         space: the searched fields.
@@ -42,7 +42,7 @@ def draw_search(
         best: the record of the best trial, to be marked.
 
     Raises:
-        ModuleNotFoundError: if matplotlib is not installed; the message has the pip line.
+        ModuleNotFoundError: if matplotlib is not installed; the message has the pip command.
     """
     with from_extra("report", "matplotlib"):
         from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""A search from a recipe: split, draw trials, run them, keep the best as a recipe."""
+"""Runs a hyperparameter search: hold out rows, run trials, and save the best as a recipe."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ def search(
     wait: float = 0.0,
     progress: bool = True,
 ) -> Search:
-    """Searches a recipe's fields for the highest accuracy on a part of the training rows.
+    """Searches a recipe's fields for the highest accuracy on held-out training rows.
 
-    The recipe's own values are the first trial. The same call goes on where a killed one stopped.
-    Where Keras Tuner's environment variables make this process a chief or a worker (docs/tuning.md),
-    it draws trials for others, or runs what a chief draws.
+    The recipe's own values are the first trial. Repeating the same call resumes an interrupted
+    search. If Keras Tuner's environment variables make this process a chief or a worker
+    (docs/tuning.md), it serves trials to workers, or runs trials of a chief.
 
     >>> import keras
     >>> from maskedface import recipes, synthetic, tuning
@@ -72,38 +72,41 @@ def search(
     (1, 'means_tuned')
 
     Args:
-        recipe: the experiment; of a `recipes.scenario` the runs before it are trained once a seed.
-        train: the rows to search on, of which a part is held out to measure the trials. The rows of
-            a test set have no place here.
-        space: the fields to search; `tuning.spaces` has named ones. What the backbone has not
-            (stages, other sizes) is left out.
-        search_dir: the search folder, which chief and workers share.
-        algorithm: "random", "bayesian", "hyperband" (the recipe's epochs are its longest trials') or
-            "grid" (ten values of a range without a step).
-        trials: int >= 1, at most so many. A finished search goes on with more.
-        seeds: ints >= 0, all different; a trial is trained once for each and scored by the mean.
+        recipe: the experiment; the runs that a scenario's recipe starts from (`recipes.scenario`)
+            are trained once per seed.
+        train: the rows to search on, part of which is held out to evaluate the trials. They must
+            not contain test rows.
+        space: the fields to search; `tuning.spaces` has named ones. Values that the backbone does
+            not support (stages, other sizes) are left out.
+        search_dir: the search folder, shared by chief and workers.
+        algorithm: "random", "bayesian", "hyperband" (whose longest trials have the recipe's epochs)
+            or "grid" (with ten values for a range without a step).
+        trials: int >= 1, the maximum number of trials. A finished search can be continued with
+            more.
+        seeds: ints >= 0, all different; a trial is trained once for each, and its score is the
+            mean.
         backbone, weights, alignment: as for `training.train`.
-        seed: int >= 0, of the drawing of trials and of the held-out part.
-        cache: a folder for decoded faces and frozen features; it stays. By default one in
-            `search_dir`, removed when the search is finished.
-        stop_hopeless: whether trials are stopped by the median rule (`tuning.early_stopping.is_hopeless`);
-            Hyperband has its own.
-        timeout: float > 0, seconds of silence after which a chief ends with what is done, or a
-            worker whose chief is gone.
-        wait: float >= 0, seconds to wait where another process searches in the folder, or is a worker of
-            the same name; `math.inf` for as long as it takes.
-        progress: whether to log a line a trial, with the best so far.
+        seed: int >= 0, the random seed of the trials and of the held-out rows.
+        cache: a folder for decoded faces and frozen features, which is kept. By default a subfolder
+            of `search_dir`, removed when the search is finished.
+        stop_hopeless: whether trials are stopped by the median rule
+            (`tuning.early_stopping.is_hopeless`); Hyperband has its own rule.
+        timeout: float > 0, seconds without a report after which a chief finishes with the completed
+            trials, or a worker without a chief stops.
+        wait: float >= 0, seconds to wait while another process searches in the folder, or is a
+            worker of the same name; `math.inf` waits without a limit.
+        progress: whether to log one line per trial, with the best so far.
 
     Returns:
-        The `Search`; with `best`, `trials` and `importance`. A worker returns when there is no more to
-        do for it.
+        The `Search`, with `best`, `trials` and `importance`. A worker returns when there are no
+        more trials for it.
 
     Raises:
-        ValueError: if an argument is out of range, the space does not fit (`tuning.space`), no weights
-            are given for what the recipe freezes, no rows can be held out, or the folder holds another
-            search.
-        SearchError: if every trial failed; the message says why.
-        LockedError: if another process searches in the folder; the message says which.
+        ValueError: if an argument is out of range, the space is invalid (`tuning.space`), no
+            weights are given for frozen layers, no rows can be held out, or the folder contains
+            another search.
+        SearchError: if every trial failed; the message gives the reasons.
+        LockedError: if another process searches in the folder; the message identifies it.
         OSError: if the chief does not answer, or the disk is full.
     """
     _check(algorithm, trials, seeds, timeout)
@@ -158,17 +161,17 @@ def search(
 def validation_split(
     train: FaceIndex, recipe: Recipe, seed: int = 0
 ) -> tuple[FaceIndex, FaceIndex]:
-    """Holds out a part of the training rows by photo; photos that nobody named are found.
+    """Holds out a part of the training rows by photo; unknown photos are detected.
 
     Args:
         train: the training rows.
-        recipe: the experiment; people without a training row of a domain that it, or a recipe it
-            starts from, trains on are not held out.
-        seed: int, another seed holds out others.
+        recipe: the experiment. People are only held out if they have training rows in all domains
+            that this recipe, or a recipe it starts from, trains on.
+        seed: int, the random seed of the split.
 
     Returns:
-        (rows to train on, rows held out): three photos in ten of each person, at least one on each
-        side; a person with a single photo is trained on alone.
+        (training rows, held-out rows): 30 % of each person's photos are held out, with at least one
+        in each part; a person with a single photo is only in the training rows.
 
     Raises:
         ValueError: if no face of the recipe's `test_on` domain can be held out.
@@ -182,7 +185,7 @@ def validation_split(
     held_out = held_out.where(lambda face: face.person in people)
     if not len(held_out.only(recipe.test_on)):
         raise ValueError(
-            f"train must hold two photos of a person with a {recipe.test_on} face, one to hold out. "
+            f"train must contain two photos of a person with a {recipe.test_on} face. "
             f"Received: {len(train)} images of {len(train.people)} people"
         )
     return kept, held_out
@@ -200,7 +203,7 @@ def _check(algorithm: str, trials: int, seeds: Sequence[int], timeout: float) ->
 
 
 def _open(folder: str, arguments: dict[str, Any], fit_rows: FaceIndex, held_out: FaceIndex) -> None:
-    """Makes the search folder, or checks that it is this very search's."""
+    """Creates the search folder, or checks that an existing one belongs to the same search."""
     manifest, path = os.path.join(folder, MANIFEST), os.path.join(folder, ARGUMENTS)
     # Chief and workers start together.
     with locked(manifest, what="tune", wait=math.inf):
@@ -219,16 +222,14 @@ def _open(folder: str, arguments: dict[str, Any], fit_rows: FaceIndex, held_out:
         os.remove(f"{manifest}.now")
     if differing:
         raise ValueError(
-            "search_dir must be new, or hold the same search. "
+            "search_dir must be new, or contain the same search. "
             f"Received: search_dir={folder!r} with another {', '.join(differing)}"
         )
 
 
 def _finish(result: Search, finished: bool, progress: bool) -> None:
     if not finished and progress:
-        _log.info(
-            "the chief has waited long enough: what was done is kept, the same commands go on"
-        )
+        _log.info("the chief timed out: completed trials are kept; run the same commands to resume")
     missing = write_results(result)
     if missing and progress:
         _log.info(missing)

@@ -1,4 +1,4 @@
-"""A search space as data: which recipe fields are searched, over which values."""
+"""A search space as data: the recipe fields to search, and their values."""
 
 from __future__ import annotations
 
@@ -13,34 +13,35 @@ from maskedface.names import did_you_mean
 from maskedface.recipes import Recipe, Spec
 
 Space = dict[str, Any]
-"""{recipe field: values}. A field may be a dotted path into a part, "optimizer.learning_rate". The values
-are a list of choices, of a part itself names of classes, or objects as `Spec.to_dict` gives them, or null;
-or `{"min": a, "max": b}` with, where wanted, `"sampling": "log"` and `"step"`; or `{"values": [...]}`. A
-dict may carry `"when": {field: [values]}`: the field is searched only where another one of the space, named
-before it, has one of these values. JSON holds all of it."""
+"""{recipe field: values}. A field may be a dotted path to a nested value,
+"optimizer.learning_rate". The values are a list of choices (for a Keras object: class names,
+objects in the form of `Spec.to_dict`, or null); or `{"min": a, "max": b}`, optionally with
+`"sampling": "log"` and `"step"`; or `{"values": [...]}`. A dict may contain `"when": {field:
+[values]}`: the field is then searched only if an earlier field of the space has one of these
+values. A space can be written as JSON."""
 
 _NEVER = ("name", "init", "test_on")  # what a trial is measured by must be the same for all
 
 
 def check_space(space: Space, recipe: Recipe) -> None:
-    """Refuses what cannot be searched.
+    """Checks a search space.
 
     Args:
         space: the space.
-        recipe: whose own values are the first trial.
+        recipe: the recipe, whose own values are the first trial.
 
     Raises:
-        ValueError: if a field is unknown, its values are no list or range, or ones that the recipe refuses,
-            it depends on no choice before it, or the recipe's own value, which is tried first, is not among
-            the values.
+        ValueError: if a field is unknown, its values are not a list or range or are rejected by the
+            recipe, its `when` does not refer to an earlier choice, or the values do not include the
+            recipe's own value, which is the first trial.
     """
     if not space:
-        raise ValueError("a space must hold at least one field. Received: {}")
+        raise ValueError("a space must contain at least one field. Received: {}")
     fields, before = get_type_hints(Recipe), dict[str, _Values]()
     for field, entry in space.items():
         if field.split(".")[0] not in fields or field in _NEVER:
             raise ValueError(
-                f"a space's field must be one of a recipe's, but none of {_NEVER}. Received: {field!r}"
+                f"a space's field must be a recipe field except {_NEVER}. Received: {field!r}"
                 f"{did_you_mean(field, fields)}"
             )
         values = _values(field, entry)
@@ -48,7 +49,7 @@ def check_space(space: Space, recipe: Recipe) -> None:
             known = before.get(parent)
             if known is None or known.values is None or not all(map(known.holds, chosen)):
                 raise ValueError(
-                    f"when must name a field before {field!r} and some of its choices. "
+                    f"when must name a field that precedes {field!r}, and some of its choices. "
                     f"Received: when={values.when}"
                 )
         before[field] = values
@@ -56,18 +57,19 @@ def check_space(space: Space, recipe: Recipe) -> None:
         own = _own(recipe, field, values)
         if values.is_active(recipe) and not values.holds(own):
             raise ValueError(
-                f"the space of {field!r} must hold the recipe's own value, which is tried first. "
+                f"the space of {field!r} must include the recipe's own value, the first trial. "
                 f"Received: {entry} without {own!r}"
             )
 
 
 def declare(space: Space, recipe: Recipe, hp: keras_tuner.HyperParameters) -> None:
-    """Declares a space's fields to Keras Tuner, the recipe's own values as defaults.
+    """Declares a space's fields to Keras Tuner, with the recipe's own values as defaults.
 
     Args:
-        space: one that `check_space` takes.
-        recipe: whose own values are the first trial.
-        hp: changed in place. Numbers are declared as such, all else as text.
+        space: a space accepted by `check_space`.
+        recipe: the recipe, whose own values are the first trial.
+        hp: the hyperparameters, modified in place. Numbers are declared as numbers, all else as
+            text.
     """
     for field, entry in space.items():
         values = _values(field, entry)
@@ -78,18 +80,18 @@ def declare(space: Space, recipe: Recipe, hp: keras_tuner.HyperParameters) -> No
 
 
 def recipe_of(recipe: Recipe, values: dict[str, Any]) -> Recipe:
-    """A recipe with a trial's values in place of its own.
+    """A recipe with a trial's values.
 
     Args:
         recipe: the experiment.
-        values: of `keras_tuner.HyperParameters`; names with a "/" are the tuner's own and left out.
-            Fractions are rounded to six digits.
+        values: the values of `keras_tuner.HyperParameters`; names with a "/" are internal to the
+            tuner and ignored. Floats are rounded to six digits.
 
     Returns:
         The recipe of the trial.
 
     Raises:
-        ValueError: if the values do not go together.
+        ValueError: if the values are incompatible.
     """
     settings = []
     for field, value in values.items():
@@ -103,17 +105,18 @@ def recipe_of(recipe: Recipe, values: dict[str, Any]) -> Recipe:
 def fitting_space(
     space: Space, recipe: Recipe, stages: tuple[str, ...], has_any_size: bool, own_epochs: bool
 ) -> Space:
-    """A space without what changes nothing, or does not exist, for a backbone and an algorithm.
+    """A space without fields and values that have no effect, or do not exist, for a backbone and an
+    algorithm.
 
     Args:
         space: the space.
-        recipe: whose own values are the first trial.
-        stages: of the backbone (`models.stages`).
-        has_any_size: whether the backbone takes any image size.
-        own_epochs: whether the algorithm gives each trial its epochs (Hyperband).
+        recipe: the recipe, whose own values are the first trial.
+        stages: the backbone's stages (`models.stages`).
+        has_any_size: whether the backbone accepts any image size.
+        own_epochs: whether the algorithm sets the epochs of each trial (Hyperband).
 
     Returns:
-        The space; of "freeze_through" the stages that the backbone has.
+        The space; "freeze_through" only contains stages of the backbone.
 
     Raises:
         ValueError: if nothing is left, and as `check_space`.
@@ -133,7 +136,7 @@ def fitting_space(
 
 @dataclass(frozen=True)
 class _Values:
-    """What a space says of a field, in whichever form: choices, or where these are None a range."""
+    """A field's values in a space, in normalized form: choices or, if these are None, a range."""
 
     values: Any = None
     min: Any = None
@@ -151,7 +154,7 @@ class _Values:
             good = good and self.min < self.max
             good = good and (self.sampling == "linear" or (self.sampling == "log" and self.min > 0))
         if not good:
-            raise ValueError("values must be different ones, or a range")
+            raise ValueError("values must be all different, or a range")
 
     def holds(self, value: Any) -> bool:
         if self.values is None:
@@ -159,7 +162,7 @@ class _Values:
         return _declared(value) in map(_declared, self.values)
 
     def is_active(self, recipe: Recipe) -> bool:
-        """Whether the recipe's own values are such that the field is searched."""
+        """Whether the field is searched, given the recipe's own values."""
         parents = {parent: _Values(values) for parent, values in self.when.items()}
         return all(one.holds(_own(recipe, parent, one)) for parent, one in parents.items())
 
@@ -169,7 +172,7 @@ def _values(field: str, entry: Any) -> _Values:
         return _Values(**(entry if isinstance(entry, dict) else {"values": entry}))
     except (TypeError, ValueError):
         raise ValueError(
-            f"the space of {field!r} must be a list of different values, or of a number "
+            f"the space of {field!r} must be a list of different values or, for a number, "
             f'{{"min": a, "max": b, "sampling": "linear" or "log", "step": s}}. Received: {entry!r}'
         ) from None
 
@@ -188,7 +191,7 @@ def _declare_one(hp: keras_tuner.HyperParameters, field: str, values: _Values, o
 
 
 def _check_values(field: str, values: _Values, recipe: Recipe) -> None:
-    """Tries the values in the recipe, after choices that the field depends on."""
+    """Checks the values with the recipe, after setting the choices that the field depends on."""
     try:
         base = recipe_of(recipe, {parent: chosen[0] for parent, chosen in values.when.items()})
     except ValueError:
@@ -200,13 +203,14 @@ def _check_values(field: str, values: _Values, recipe: Recipe) -> None:
             # Another head may be refused for means that a later field takes away.
             if "." in field or not str(error).startswith("head must be 'cosine'"):
                 raise ValueError(
-                    f"the space of {field!r} must hold values that the recipe takes. "
+                    f"the space of {field!r} must contain values that the recipe accepts. "
                     f"Received: {value!r} ({error})"
                 ) from error
 
 
 def _own(recipe: Recipe, field: str, values: _Values) -> Any:
-    """The recipe's own value, of a part its class's name, or all of it where the choices are such."""
+    """The recipe's own value; for a Keras object its class name, or the whole object if the choices
+    are objects."""
     part = getattr(recipe, field, None)
     if isinstance(part, tuple):  # of augmentation or callbacks
         return [item.to_dict() for item in part]
@@ -217,7 +221,7 @@ def _own(recipe: Recipe, field: str, values: _Values) -> Any:
 
 
 def _declared(value: Any) -> Any:
-    """A choice as Keras Tuner takes it: a number, so that it is known to be ordered, or text."""
+    """A choice in the form for Keras Tuner: a number, which is known to be ordered, or text."""
     return value if type(value) in (int, float) else _text(value)
 
 

@@ -1,4 +1,4 @@
-"""Named search spaces, one a constant."""
+"""Named search spaces, one constant each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STEP: dict[str, Any] = PAPER_UNMASKED.schedule.to_dict()
 """The paper's schedule, PyTorch's StepLR, as a choice of "schedule"."""
 
 COSINE: dict[str, Any] = MASKED_BEST.schedule.to_dict()
-"""A rise of one epoch and a fall for the rest of the run, as a choice of "schedule"."""
+"""A warmup of one epoch and cosine decay for the rest of the run, as a choice of "schedule"."""
 
 PAPER: Space = {
     "optimizer": ["SGD", "Adam", "AdamW"],
@@ -35,11 +35,13 @@ PAPER: Space = {
     "epochs": [5, 10, 20, 25, 40],
     "class_weight": ["none", "balanced"],
 }
-"""What the paper changed by hand or leaves unsaid (sections IV and V, Table I), around its values.
+"""The hyperparameters that the paper tuned by hand or does not state (sections IV and V, Table I),
+around its values.
 
-Optimizer, rate, momentum, StepLR's gamma and step, batch size, frozen children, epochs and image size are
-its own; batch norm, dropout, hidden layers and class weights are where it is silent or where it blames
-something (uneven classes). The bounds are ours: a decade or more to either side.
+Optimizer, learning rate, momentum, StepLR's gamma and step, batch size, frozen children, epochs and
+image size are the paper's; batch norm, dropout, hidden layers and class weights are not stated
+there, or named as possible causes of errors (uneven classes). The bounds are ours: a decade or more
+in both directions.
 """
 
 _COSINE_HEAD = {"head": ["CosineHead"]}
@@ -56,7 +58,7 @@ BEYOND: Space = {
     "loss.margin": {"min": 0.0, "max": 0.5, "when": _MARGIN_LOSS},
     "sampling": ["shuffled", "balanced"],
 }
-"""`PAPER` and the cosine head with its margin loss (`recipes.COSINE_MARGIN`), and balanced sampling."""
+"""`PAPER` plus the cosine head with margin of `recipes.COSINE_MARGIN`, and balanced sampling."""
 
 FROZEN: Space = {
     **{field: BEYOND[field] for field in BEYOND if field not in ("image_size", "batch_norm")},
@@ -64,17 +66,19 @@ FROZEN: Space = {
     "batch_size": [16, 32, 64],
     "epochs": [5, 10, 25],
 }
-"""`BEYOND` for two cores: frozen at least through layer3, so that all trials read frozen features and most
-train little more than a head, in short runs."""
+"""`BEYOND` for two cores: frozen at least through layer3, so that all trials use cached features
+and most train little more than a head, in short runs."""
 
 SGD_TO_ADAM: Space = {
     "optimizer": ["SGD", "Adam"],
     "optimizer.learning_rate": [1e-4, 2e-3],
 }
-"""The paper's own step as an ablation, for `algorithm="grid"`: it left SGD (21 %) for Adam, section V.
+"""The paper's change of optimizer as an ablation, for `algorithm="grid"`: it replaced SGD (21 %) by
+Adam (section V).
 
-Both optimizers at both of its rates (2e-3 is the unmasked row's; 1e-4 is what this library takes for
-Adam, whose rate the paper does not state), so that optimizer and rate are told apart.
+Both optimizers with both learning rates (2e-3 is that of the unmasked experiment; 1e-4 is this
+library's choice for Adam, whose rate the paper does not state), to separate the effects of
+optimizer and rate.
 """
 
 ALL: dict[str, Space] = {
@@ -83,4 +87,4 @@ ALL: dict[str, Space] = {
     "frozen": FROZEN,
     "sgd_to_adam": SGD_TO_ADAM,
 }
-"""Every named space by its name."""
+"""All named spaces: {name: space}."""

@@ -1,4 +1,4 @@
-"""Runs trials one after the other and keeps a record of each."""
+"""Runs trials one after the other and records their results."""
 
 from __future__ import annotations
 
@@ -38,17 +38,18 @@ _MACHINES = {
 
 
 class FaceTuner(WholeFileTuner):
-    """Keras Tuner's tuner over recipes; as worker or chief where its environment variables say so.
+    """A tuner of Keras Tuner for recipes; a worker or chief if environment variables say so.
 
     Args:
         hypermodel: the recipe and its space.
         oracle: from `tuning.oracles.make_oracle`.
-        folder: the search folder; a search that is there goes on.
-        seeds: ints >= 0; a trial is trained once for each and scored by the mean.
-        trials: int, how many there will be, for the progress line.
+        folder: the search folder; an existing search is resumed.
+        seeds: ints >= 0; a trial is trained once for each, and its score is the mean.
+        trials: int, the planned number of trials, for the progress line.
         stop_hopeless: whether the median rule stops trials.
-        timeout: float, seconds of silence after which a chief, or a worker without a chief, ends.
-        progress: whether to log a line a trial.
+        timeout: float, seconds without a report after which a chief, or a worker without a chief,
+            stops.
+        progress: whether to log one line per trial.
     """
 
     def __init__(
@@ -78,17 +79,17 @@ class FaceTuner(WholeFileTuner):
 
     @property
     def is_worker(self) -> bool:
-        """Whether a chief in another process draws the trials."""
+        """Whether a chief in another process chooses the trials."""
         return bool(self._is_worker())
 
     def search(self) -> bool:
         """Runs or serves trials until there are no more.
 
         Returns:
-            Whether it came to its end; False where a chief gave up waiting.
+            Whether the search completed; False if a chief timed out.
 
         Raises:
-            OSError: if the chief does not answer, or its address cannot be listened on.
+            OSError: if the chief does not answer, or cannot listen on its address.
         """
         if is_chief_oracle():
             return serve(self.oracle, self.timeout, self._log_progress)
@@ -101,12 +102,12 @@ class FaceTuner(WholeFileTuner):
         return True
 
     def on_trial_end(self, trial: Any) -> None:
-        """Tells the oracle, then the user."""
+        """Notifies the oracle, then logs the progress."""
         super().on_trial_end(trial)
         self._log_progress()
 
     def run_trial(self, trial: Any) -> float:
-        """Trains a trial once a seed and writes its record.json, also of one that fails.
+        """Trains a trial once per seed and writes its record.json, even if it fails.
 
         Args:
             trial: a `keras_tuner` trial.
@@ -166,7 +167,7 @@ class FaceTuner(WholeFileTuner):
         scores, losses, epochs, curves = map(list, zip(*found, strict=True))
         if not all(map(math.isfinite, [*scores, *losses])):
             raise keras_tuner.errors.FailedTrialError(
-                f"accuracy and loss must be numbers. Received: {scores} and {losses}"
+                f"accuracy and loss must be finite. Received: {scores} and {losses}"
             )
         return {
             "status": "stopped" if min(epochs) < wanted else "completed",
@@ -186,7 +187,7 @@ class FaceTuner(WholeFileTuner):
         return [record["curve"] for record in done if record["status"] == "completed"]
 
     def _go_on(self, past: str | None, seed: int, run_dir: str) -> None:
-        """Lays out the state of the trial that Hyperband lets go on, with the same bits."""
+        """Restores the exact state of the trial that Hyperband continues."""
         begun = any(os.path.exists(os.path.join(run_dir, name)) for name in (STATE, METRICS))
         rung = os.path.join(self.get_trial_dir(past), f"seed-{seed}", RUNG) if past else ""
         if not begun and os.path.exists(rung):
@@ -201,7 +202,7 @@ class FaceTuner(WholeFileTuner):
 
 
 class _Keep(keras.callbacks.Callback):
-    """Keeps the state at the end of a rung, which a finished run removes."""
+    """A callback that keeps the state at the end of a rung, which a finished run would remove."""
 
     def __init__(self, run_dir: str) -> None:
         super().__init__()
@@ -214,7 +215,7 @@ class _Keep(keras.callbacks.Callback):
 
 @contextlib.contextmanager
 def _without_retracing_warnings() -> Iterator[None]:
-    """Each trial is a new model, of which TensorFlow warns."""
+    """Suppresses TensorFlow's retracing warnings, since each trial is a new model."""
 
     def is_of_else(record: logging.LogRecord) -> bool:
         return "retracing" not in record.getMessage()
@@ -228,7 +229,7 @@ def _without_retracing_warnings() -> Iterator[None]:
 
 
 def memory_mib() -> float:
-    """The memory that this process holds now (resident set), in MiB; 0 where /proc does not say."""
+    """The current memory of this process (resident set), in MiB; 0 if /proc is not available."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             pages = int(file.read().split()[1])

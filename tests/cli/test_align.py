@@ -71,7 +71,7 @@ def test_what_has_no_face_or_is_no_image_is_named_and_the_code_is_1(
     assert summary["states"]["not found"] == {"masked": 0, "unmasked": 1}
     text = capsys.readouterr().out
     assert f"1 not found\n    {people.faces[0].path}" in text
-    assert "1 unreadable\n" in text and "must hold an image" in text
+    assert "1 unreadable\n" in text and "must be an image" in text
     assert not list(tmp_path.glob("*.png"))
     rows = datasets.read_manifest(out, root=people.root).faces
     assert len(rows) == 8 and sum(face.landmarks is None for face in rows) == 2
@@ -173,7 +173,7 @@ def test_bad_words_are_refused_before_anything_is_searched(
         (out, ["--json", "sum.txt"], "--json must end in .json"),
         (out, ["--crops", people.root], "folder must be outside the images' folder"),
         (out, ["--crops", tmp_path / "C", "--crops-alignment", "x"], "alignment must be one of"),
-        (out, ["--domain", "masked"], "is read as --data"),
+        (out, ["--domain", "masked"], "read both with --data"),
         (out, ["--min-masked", "9"], "--min-masked must leave"),
     ]
     for target, words, message in bad:

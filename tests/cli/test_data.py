@@ -189,4 +189,4 @@ def test_a_split_tree_is_refused_by_audit_with_how_it_is_read(
         (tmp_path / name).touch()
     for more in ([], ["--domain", "unmasked"]):
         assert main(["audit", "--data", str(tmp_path), *more]) == 2
-        assert f"give one of them, '{tmp_path}/train'" in capsys.readouterr().err
+        assert f"Pass one of them, such as '{tmp_path}/train'" in capsys.readouterr().err

@@ -33,7 +33,7 @@ def test_training_names_its_engine(
     assert run.record["engine"]["engine"] == run.recipe.engine == "openvino"
     other = ["--data", drawn.root, "--alignment", "arcface", "--min-masked", "4"]
     assert main(["evaluate", run.path, *other, "--engine", "openvino"]) == 2  # trained on
-    assert "must not be ones the run trained on" in capsys.readouterr().err
+    assert "must not be training images of the run" in capsys.readouterr().err
     assert main(["evaluate", run.path, "--engine", "openvino"]) == 2
     assert "--engine must come with images or --protocol" in capsys.readouterr().err
 

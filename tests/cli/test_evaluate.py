@@ -66,4 +66,4 @@ def test_one_run_alone_is_not_joined(runs: Path, capsys: pytest.CaptureFixture[s
 
 def test_runs_of_other_rows_are_not_joined(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", str(runs / "whole"), str(runs / "open"), "--join"]) == 2
-    assert "must be of the same training and test rows" in capsys.readouterr().err
+    assert "must have the same training and test rows" in capsys.readouterr().err

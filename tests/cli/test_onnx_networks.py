@@ -90,7 +90,7 @@ def test_a_word_that_is_missing_is_asked_for(
     words = ["--gallery", "g.npz", "--model", "net.onnx", "--alignment", "arcface", str(people)]
     assert main(["enroll", *words, *pairs[left_out]]) == 2
     error = capsys.readouterr().err
-    assert "must be said once" in error and asked in error
+    assert "must be given once" in error and asked in error
     assert not (folder / "net.onnx.json").exists() and not (folder / "g.npz").exists()
 
 

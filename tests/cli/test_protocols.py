@@ -102,7 +102,7 @@ def test_a_run_trained_on_people_of_the_pairs_is_refused(
         assert evaluate(path, "--protocol", "lfw", "--data", lfw) == 2
         error = capsys.readouterr().err
         knows = "after" if start == "" else "before"
-        assert "must not be ones that a model was trained on" in error
+        assert "must be unseen by the model" in error
         assert f"{str(tmp_path / 'runs' / knows)!r} was trained on 1 of them" in error
 
 

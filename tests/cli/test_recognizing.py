@@ -56,7 +56,7 @@ def test_rmfrds_own_folders_are_not_enrolled_as_people(
     people.rename(tmp_path / "AFDB_face_dataset")
     assert main(["enroll", *words, str(tmp_path)]) == 2
     error = capsys.readouterr().err
-    assert "RMFRD's folders ['AFDB_face_dataset']" in error and "give one of them" in error
+    assert "RMFRD's folders ['AFDB_face_dataset']" in error and "Pass one of them" in error
     assert not Path(words[1]).exists()
 
 

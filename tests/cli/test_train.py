@@ -61,7 +61,7 @@ def test_a_run_is_not_evaluated_on_its_training_images(
     run = tmp_path / "run"
     assert main(words(drawn, tiny_backbone, "frozen_means", run)) == 0
     assert main(["evaluate", str(run), "--data", drawn.root]) == 2
-    assert "must not be ones the run trained on" in capsys.readouterr().err
+    assert "must not be training images of the run" in capsys.readouterr().err
 
 
 def test_a_line_says_where_the_faces_lie(

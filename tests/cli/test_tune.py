@@ -74,7 +74,10 @@ def test_a_search_of_failures_ends_with_a_reason_and_a_code(
 
     fake_training(monkeypatch, fails)
     assert main([*words, "--trials", "2"]) == 1
-    assert "every trial failed" in (error := capsys.readouterr().err) and "no room" in error
+    assert (
+        "at least one trial must succeed" in (error := capsys.readouterr().err)
+        and "no room" in error
+    )
 
 
 @pytest.mark.parametrize(

@@ -183,5 +183,5 @@ def test_our_own_file_tells_its_network(tmp_path: Path) -> None:
     source = weights.read_source(tmp_path / "a.weights.h5")
     assert source.architecture == "AdaFaceIR"
     assert source.arguments == {"filters": 2, "alignment": "dlib"}
-    with pytest.raises(ValueError, match=r"models.IResNet. Received: .* a models.AdaFaceIR"):
+    with pytest.raises(ValueError, match=r"models.IResNet. Received: a models.AdaFaceIR"):
         weights.read_source(tmp_path / "a.weights.h5", "IResNet")

@@ -88,7 +88,7 @@ def test_a_pickle_that_would_run_code_is_refused_and_does_not_run(
     pickle.loads(path.read_bytes())
     assert trace.exists()  # it would
     trace.rmdir()
-    with pytest.raises(ValueError, match=r"NumPy arrays. Received: .* asks for \w+.mkdir"):
+    with pytest.raises(ValueError, match=r"NumPy arrays. Received: .* refers to \w+.mkdir"):
         read_pickle(path)
     assert not trace.exists()
 
@@ -135,5 +135,5 @@ def test_an_array_with_too_few_bytes_is_refused(tmp_path: Path) -> None:
 def test_a_memo_that_would_fill_the_memory_is_refused(put: bytes, tmp_path: Path) -> None:
     data = b"\x80\x05}" + put + b"."
     path = written(tmp_path / "a.pkl", data)
-    with pytest.raises(ValueError, match="keeps number 680825748 after 2 steps"):
+    with pytest.raises(ValueError, match="uses memo index 680825748 after 2 steps"):
         read_pickle(path)

@@ -141,7 +141,7 @@ def test_a_damaged_tensor_is_refused(
 
 def test_the_network_re_trained_in_another_geometry_is_refused(backbone: keras.Model) -> None:
     arrays = network("keras") | {"dim_proj/kernel": np.zeros((64, 512))}
-    assert_refused(backbone, arrays, "Keras-VGGFace2-ResNet50: it was trained again")
+    assert_refused(backbone, arrays, "Keras-VGGFace2-ResNet50: it was retrained")
 
 
 def test_other_networks_are_refused(backbone: keras.Model) -> None:

@@ -156,7 +156,7 @@ def test_inspect_asks_for_the_network_where_nothing_tells_it(
     models.DlibResNet29(None).save_weights(tmp_path / "bare.weights.h5")
     words = ["weights", "inspect", str(tmp_path / "bare.weights.h5")]
     assert main(words) == 2
-    assert "network must say which of" in capsys.readouterr().err
+    assert "which has no .json file that states it" in capsys.readouterr().err
     assert main([*words, "--network", "DlibResNet29"]) == 0
 
 

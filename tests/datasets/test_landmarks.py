@@ -22,7 +22,7 @@ def test_points_and_confidence_are_kept_as_manifests_write_them() -> None:
         (((*FIVE[:4], (1, float("inf"))), "given", 1), "five pairs"),
         (((*FIVE[:4], (1, 2, 3)), "given", 1), "five pairs"),
         (("none", "given", 1), "five pairs"),
-        (((FIVE[0],) * 5, "given", 1), "must not all lie in one place"),
+        (((FIVE[0],) * 5, "given", 1), "must not all coincide"),
         ((FIVE, " ", 1), "source must not be empty. Received: source=' '"),
         ((FIVE, "given", 1.01), r"confidence must be in \[0, 1\]. Received: confidence=1.01"),
         ((FIVE, "given", float("nan")), r"confidence must be in \[0, 1\]"),

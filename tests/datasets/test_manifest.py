@@ -121,7 +121,7 @@ def test_a_manifest_without_landmarks_has_no_column_of_them(tmp_path: Path) -> N
         ("1 2 3,given,1", "ten numbers"),
         ("1 2 3 4 5 6 7 8 9 x,given,1", "must be numbers"),
         ("1 2 3 4 5 6 7 8 9 nan,given,1", "five pairs .* of finite numbers"),
-        ("1 2 1 2 1 2 1 2 1 2,given,1", "not all lie in one place"),
+        ("1 2 1 2 1 2 1 2 1 2,given,1", "must not all coincide"),
         ("1 2 3 4 5 6 7 8 9 10,,1", "must all be filled, or none"),
         (",given,1", "must all be filled, or none"),
         ("1 2 3 4 5 6 7 8 9 10,given,2", r"confidence must be in \[0, 1\]"),
@@ -140,7 +140,9 @@ def test_wrong_landmarks_are_named_with_file_and_row(
 def test_one_of_the_landmarks_columns_alone_is_refused(tmp_path: Path) -> None:
     make(tmp_path, "a.jpg")
     (tmp_path / "m.csv").write_text("path,person,domain,landmarks\na.jpg,ada,masked,\n")
-    with pytest.raises(ValueError, match=r"must have all of the columns .* \['landmarks'\] alone"):
+    with pytest.raises(
+        ValueError, match=r"must have all of the columns .* with only \['landmarks'\]"
+    ):
         datasets.read_manifest(tmp_path / "m.csv")
 
 
@@ -164,7 +166,9 @@ def test_the_other_columns_of_a_manifest_are_carried_over(tmp_path: Path) -> Non
 
 def test_a_protocol_cannot_be_called_as_a_column_is(tmp_path: Path) -> None:
     index = make(tmp_path, "ada/0.jpg")
-    with pytest.raises(ValueError, match=r"name of its own. Received: \['landmarks'\]"):
+    with pytest.raises(
+        ValueError, match=r"not be named after a manifest column. Received: \['landmarks'\]"
+    ):
         datasets.write_manifest(tmp_path / "m.csv", index, {"landmarks": {"train": index}})
 
 
@@ -206,14 +210,14 @@ def test_another_encoding_is_named_with_the_header(
     make(tmp_path, path)
     text = f"path,person,domain\n{path},{name},masked\n"
     (tmp_path / "m.csv").write_bytes(text.encode(encoding))
-    message = f"must be UTF-8 .* with the header 'path,person,domain', in whose row 2 .*{name}"
+    message = f"must be UTF-8 .* with the header 'path,person,domain'; in its row 2 .*{name}"
     with pytest.raises(ValueError, match=message):
         datasets.read_manifest(tmp_path / "m.csv")
 
 
 def test_utf16_without_its_mark_is_named(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_bytes("path,person,domain\n".encode("utf-16-le"))
-    with pytest.raises(ValueError, match="UTF-16 must begin with its byte order mark"):
+    with pytest.raises(ValueError, match="UTF-16 must begin with a byte order mark"):
         datasets.read_manifest(tmp_path / "m.csv")
 
 
@@ -225,7 +229,7 @@ def test_a_wrong_header_is_shown(tmp_path: Path) -> None:
 
 def test_a_column_that_occurs_twice_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("path,person,domain,person\na.jpg,ada,masked,bo\n")
-    with pytest.raises(ValueError, match="columns must have a name each"):
+    with pytest.raises(ValueError, match="column names must be unique"):
         datasets.read_manifest(tmp_path / "m.csv")
 
 

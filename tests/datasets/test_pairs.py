@@ -117,7 +117,7 @@ def test_wrong_lists_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a line of pairs must be"):
         datasets.read_pairs("lfw", tmp_path)
     path.write_text("Cy 1 2\n")
-    with pytest.raises(ValueError, match="root must hold the faces"):
+    with pytest.raises(ValueError, match="root must contain the faces"):
         datasets.read_pairs("lfw", tmp_path)
     path.write_text("Input,Target,Label\na,b,2\n")
     with pytest.raises(ValueError, match="Label must be 0 or 1"):
@@ -126,7 +126,7 @@ def test_wrong_lists_are_refused(tmp_path: Path) -> None:
     path.write_text("Ada 1 1\n")
     with pytest.raises(ValueError, match="a line must be 'Name, 1, mask'"):
         datasets.read_pairs("mfr2", tmp_path)
-    with pytest.raises(ValueError, match="root must hold faces of the list"):
+    with pytest.raises(ValueError, match="root must contain faces of the list"):
         datasets.read_face_list(path, tmp_path, "masked")
 
 

@@ -131,7 +131,7 @@ def test_folders_that_hold_people_are_no_people(
     tmp_path: Path, paths: list[str], what: str
 ) -> None:
     with pytest.raises(
-        ValueError, match=rf"one folder a person. Received: .* with {what} .* give one"
+        ValueError, match=rf"one folder per person. Received: .* with {what} .* Pass one"
     ):
         datasets.people_folder(touch(tmp_path, *paths), "masked")
 
@@ -142,7 +142,7 @@ def test_a_person_may_be_called_as_a_part_is(tmp_path: Path, paths: list[str]) -
 
 
 def test_a_split_tree_read_as_rmfrd_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="with a split's parts .* give one of them, .*train"):
+    with pytest.raises(ValueError, match="with a split's parts .* Pass one of them, .*train"):
         datasets.rmfrd(touch(tmp_path, "train/ada/0.jpg", "val/ada/0.jpg"))
 
 
@@ -167,7 +167,7 @@ def test_listing_opens_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("read", [datasets.rmfrd, lambda r: datasets.people_folder(r, "masked")])
 def test_an_empty_folder_is_an_error(tmp_path: Path, read: object) -> None:
-    with pytest.raises(ValueError, match=r"root must hold .* Received: root="):
+    with pytest.raises(ValueError, match=r"root must contain .* Received: root="):
         read(tmp_path)  # type: ignore[operator]
 
 

@@ -68,7 +68,7 @@ def test_by_photo_keeps_the_images_of_a_photo_together() -> None:
 
 def test_by_photo_refuses_unknown_photos() -> None:
     index = FaceIndex("/faces", [face._replace(photo="") for face in people(2).faces])
-    with pytest.raises(ValueError, match="every row must name its photo.* Received: 48 of 48"):
+    with pytest.raises(ValueError, match="every row must have a photo.* Received: 48 of 48"):
         datasets.split_by_photo(index)
 
 
@@ -93,7 +93,7 @@ def test_a_fraction_out_of_range_is_refused(fraction: float) -> None:
 
 def test_a_split_with_an_empty_part_is_refused() -> None:
     index = FaceIndex("/faces", [Face("one.jpg", "one", "masked")])
-    with pytest.raises(ValueError, match="both parts .* must hold images"):
+    with pytest.raises(ValueError, match="both parts .* must contain images"):
         datasets.split_by_image(index)
 
 

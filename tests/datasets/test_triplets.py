@@ -56,7 +56,7 @@ def test_a_seed_draws_the_same_and_another_seed_others() -> None:
 
 def test_where_nothing_can_be_drawn_it_says_so() -> None:
     alone = index_of(("a", "masked", "1"), ("a", "unmasked", "1"))
-    with pytest.raises(ValueError, match="some masked face must have"):
+    with pytest.raises(ValueError, match="at least one masked face must have"):
         datasets.draw_triplets(alone)
     with pytest.raises(ValueError, match="count must be at least 1"):
         datasets.draw_triplets(INDEX, 0)

@@ -157,7 +157,7 @@ def test_int8_that_names_fewer_people_is_refused(
     noise = np.random.default_rng(0).permutation(rows)
     named = engines.RealFaces(faces.images, people, faces.calibration)
     tail = iter([rows, noise])
-    with pytest.raises(ValueError, match="must not lose more than 0.02 of rank-1"):
+    with pytest.raises(ValueError, match="must lose at most 0.02 of rank-1"):
         engines.compile_model(
             network, named, engine="near", precision="int8", tail=lambda _: next(tail)
         )
@@ -262,7 +262,7 @@ def test_too_few_faces_are_refused(network: keras.Model, faces: engines.RealFace
         compiled(images, people, calibration.astype("float32"))
     with pytest.raises(ValueError, match="two people with two faces"):
         compiled(images[:3], people[:3], calibration)
-    with pytest.raises(ValueError, match="people must be one a face"):
+    with pytest.raises(ValueError, match="people must have one entry per face"):
         compiled(images, people[:3], calibration)
     with pytest.raises(ValueError, match="faces to compare on must be uint8"):
         compiled(images[:, :32], people, calibration)
@@ -290,7 +290,7 @@ def test_another_process_is_refused(network: keras.Model, faces: engines.RealFac
     with pytest.raises(TypeError, match="in the process that uses it"):
         pickle.dumps(ready)
     child = ready.__class__(**{**vars(ready), "process": os.getpid() + 1})
-    with pytest.raises(RuntimeError, match="in the process that made it"):
+    with pytest.raises(RuntimeError, match="in the process that created it"):
         child(faces.images)
 
 

@@ -78,5 +78,5 @@ def test_a_model_of_other_images_is_refused(shape: tuple[int, ...]) -> None:
 
 def test_a_model_that_gives_maps_is_refused() -> None:
     image = keras.Input((32, 32, 3))
-    with pytest.raises(ValueError, match="one vector an image"):
+    with pytest.raises(ValueError, match="one vector per image"):
         embedder_of(keras.Model(image, layers.Conv2D(2, 3)(image)))

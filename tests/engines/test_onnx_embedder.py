@@ -72,7 +72,7 @@ def test_a_file_gets_the_type_that_it_takes(tmp_path: Path, type: int, tolerance
 @pytest.mark.parametrize("wrong", [(1.0, 1.0), (0.0,), (0.0, float("nan")), "whitened", (0.0,) * 6])
 def test_a_range_that_is_none_is_refused(tmp_path: Path, wrong: Any) -> None:
     path = onnx_files.write_mean(tmp_path / "net.onnx", ["n", 3, 32, 32])
-    with pytest.raises(ValueError, match="input_range must be two finite numbers"):
+    with pytest.raises(ValueError, match="input_range must be two different finite numbers"):
         OnnxEmbedder(path, **WORDS | {"input_range": wrong})
 
 
@@ -104,7 +104,7 @@ def test_a_word_that_nobody_said_is_asked_for(tmp_path: Path, missing: str) -> N
     path = onnx_files.write_mean(tmp_path / "net.onnx", ["n", 3, 32, 32])
     words = {name: value for name, value in WORDS.items() if name != missing}
     option = {"alignment": "--model-alignment"}.get(missing, f"--{missing.replace('_', '-')}")
-    with pytest.raises(ValueError, match=f"must be said once.*{option}"):
+    with pytest.raises(ValueError, match=f"must be given once.*{option}"):
         OnnxEmbedder(path, **words)
 
 
@@ -123,13 +123,13 @@ def test_other_words_than_the_remembered_ones_are_refused(
 ) -> None:
     path = onnx_files.write_mean(tmp_path / "net.onnx", ["n", 3, 32, 32])
     OnnxEmbedder(path, **WORDS).remember()
-    with pytest.raises(ValueError, match=r"as .*net\.onnx\.json says"):
+    with pytest.raises(ValueError, match=r"as stated by .*net\.onnx\.json"):
         OnnxEmbedder(path, **WORDS | other)
 
 
 def test_another_size_than_the_files_is_refused(tmp_path: Path) -> None:
     path = onnx_files.write_mean(tmp_path / "net.onnx", ["n", 3, 32, 32])
-    with pytest.raises(ValueError, match="size must be 32, as the file itself says"):
+    with pytest.raises(ValueError, match="size must be 32, as stated by the file itself"):
         OnnxEmbedder(path, **WORDS, size=64)
 
 
@@ -137,14 +137,14 @@ def test_words_of_another_file_are_not_taken(tmp_path: Path) -> None:
     path = onnx_files.write_mean(tmp_path / "net.onnx", ["n", 3, 32, 32])
     OnnxEmbedder(path, **WORDS).remember()
     onnx_files.write_mean(path, [1, 3, 32, 32])
-    with pytest.raises(ValueError, match="of this very file"):
+    with pytest.raises(ValueError, match="must belong to this file"):
         OnnxEmbedder(path)
 
 
 def test_a_damaged_file_beside_is_named(tmp_path: Path) -> None:
     path = onnx_files.write_mean(tmp_path / "net.onnx", ["n", 3, 32, 32])
     (tmp_path / "net.onnx.json").write_text("{")
-    with pytest.raises(ValueError, match=r"delete it to say it anew.*net\.onnx\.json"):
+    with pytest.raises(ValueError, match=r"delete it to specify the format again.*net\.onnx\.json"):
         OnnxEmbedder(path, **WORDS)
 
 
@@ -173,7 +173,7 @@ def test_a_network_of_something_else_is_refused(tmp_path: Path, shape: list[Any]
     graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", [value], [made])
     opset = [helper.make_opsetid("", 18)]
     save(helper.make_model(graph, opset_imports=opset, ir_version=10), tmp_path / "net.onnx")
-    with pytest.raises(ValueError, match="one batch of square color images"):
+    with pytest.raises(ValueError, match="one input of square color images"):
         OnnxEmbedder(tmp_path / "net.onnx", **WORDS)
 
 

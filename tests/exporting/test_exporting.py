@@ -202,7 +202,7 @@ def test_an_onnx_file_carries_its_facts(
     ("words", "message"),
     [
         ({"format": "pickle"}, "format must be one of"),
-        ({"format": "onnx"}, "path must be a file that ends as .onnx"),
+        ({"format": "onnx"}, "path must be a file ending in .onnx"),
         ({"format": "savedmodel"}, "path must be a folder without"),
         ({"format": "litert", "precision": "int4"}, "precision one of"),
         ({"format": "savedmodel", "precision": "int8"}, "precision must be 'float32' for"),
@@ -237,7 +237,7 @@ def test_a_model_whose_outputs_say_nothing_is_refused_before_anything_is_written
     same = keras.layers.Rescaling(0.0, value)(image)
     silent = keras.Model(image, keras.layers.GlobalAveragePooling2D()(same))
     model = models.with_alignment(silent, "arcface")
-    with pytest.raises(ValueError, match="outputs must be finite, and not all 0"):
+    with pytest.raises(ValueError, match="outputs must be finite and not all 0"):
         exporting.export(model, tmp_path / "new" / "m", images, format="savedmodel")
     assert not list(tmp_path.iterdir())
 

@@ -74,7 +74,7 @@ def test_rows_without_a_crop_are_accounted_for(index: FaceIndex, tmp_path: Path)
     made = write_crops(rows, tmp_path / "crops", protocols={"closed": {"train": rows}}, size=50)
     assert len(made) == 3 and made.faces[0].path == "a/2.PNG"
     reasons = {gone.path: gone.reason for gone in made.excluded}
-    assert reasons[first.path] == "no face was found" and "hold an image" in reasons[third.path]
+    assert reasons[first.path] == "no face was found" and "be an image" in reasons[third.path]
 
 
 def test_crops_of_before_are_written_over(index: FaceIndex, tmp_path: Path) -> None:

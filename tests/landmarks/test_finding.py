@@ -65,7 +65,7 @@ def test_an_unreadable_image_is_a_finding_and_the_rest_is_found(
     with caplog.at_level(logging.WARNING, "maskedface"):
         aligned = align(index, Fake())
     assert aligned.counts == {"fake": 7, "unreadable": 2, "not found": 1}
-    assert "must hold an image" in aligned.findings["3.png"].problem
+    assert "must be an image" in aligned.findings["3.png"].problem
     assert "No such file" in aligned.findings["4.png"].problem
     assert "2 of 10 images could not be read" in caplog.text
 

@@ -16,7 +16,7 @@ FIVE = Landmarks(((1.25, 2), (3, 2), (2, 3), (1, -4.5), (3, 4)), "aligner", 0.12
 FINDINGS = {
     "a/1.jpg": Finding(FIVE),
     "a/2.jpg": Finding(),
-    "b/3.jpg": Finding(problem='file must hold an image: "b/3.jpg", (cut)'),
+    "b/3.jpg": Finding(problem='file must be an image: "b/3.jpg", (cut)'),
 }
 
 

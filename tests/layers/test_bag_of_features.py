@@ -168,7 +168,7 @@ def test_what_is_out_of_range_is_refused(words: dict, message: str) -> None:
 def test_data_that_cannot_be_adapted_to_are_refused(
     maps: np.ndarray, adapted: BagOfFeatures
 ) -> None:
-    with pytest.raises(ValueError, match="4 different feature vectors"):
+    with pytest.raises(ValueError, match="4 distinct, finite feature vectors"):
         BagOfFeatures(4).adapt(np.ones((9, 2, 2, 3)))
     with pytest.raises(ValueError, match="finite"):
         BagOfFeatures(4).adapt(np.where(maps > 1, np.nan, maps))

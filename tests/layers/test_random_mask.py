@@ -111,7 +111,7 @@ def test_a_style_that_cannot_be_kept_is_refused_when_it_would_have_to_be() -> No
     ("words", "message"),
     [
         ({"probability": 1.1}, r"probability must be in \[0, 1\]"),
-        ({"styles": ["clth"]}, "styles must be of .*cloth.* Received: 'clth'"),
+        ({"styles": ["clth"]}, "styles must be among .*cloth.* Received: 'clth'"),
         ({"styles": []}, "styles must have different names"),
         ({"styles": ["cloth", "cloth"]}, "styles must have different names"),
         ({"styles": [3]}, "styles must be names, or have a method paint"),
@@ -128,12 +128,12 @@ def test_bad_words_are_refused_at_once(words: dict[str, object], message: str) -
 
 @pytest.mark.parametrize("shape", [(None, 64, 60, 3), (None, None, None, 3), (None, 64, 64, 1)])
 def test_images_that_no_bank_can_be_drawn_for_are_refused(shape: tuple[int | None, ...]) -> None:
-    with pytest.raises(ValueError, match="images must be square, of a known size, and RGB"):
+    with pytest.raises(ValueError, match="images must be square RGB images of known size"):
         RandomMask().build(shape)
 
 
 def test_images_of_another_size_than_the_masks_are_refused(
     mask: RandomMask, draws: np.ndarray
 ) -> None:
-    with pytest.raises(ValueError, match="images must be of the size"):
+    with pytest.raises(ValueError, match="images must have the size"):
         mask.transform(np.zeros((12, 48, 48, 3), "uint8"), draws[:, :3])

@@ -39,5 +39,5 @@ def test_keras_accuracy_reads_the_person() -> None:
 
 
 def test_domains_of_one_person_are_refused() -> None:
-    with pytest.raises(ValueError, match="must be of at least 2 people. Received: 1"):
+    with pytest.raises(ValueError, match="classes must be at least 2. Received: classes=1"):
         with_domain(np.zeros(2, int), np.zeros(2, bool), 1)

@@ -55,7 +55,7 @@ def test_dlibs_network_takes_another_alignment() -> None:
 
 
 def test_a_model_that_states_none_is_refused() -> None:
-    with pytest.raises(ValueError, match="give alignment= .* Received: model 'plain'"):
+    with pytest.raises(ValueError, match="pass alignment= .* Received: model 'plain'"):
         models.alignment_of(plain())
 
 

@@ -95,7 +95,7 @@ def test_what_cannot_be_built_is_refused(backbone: keras.Model) -> None:
         models.bag_of_features(backbone, "layer9")
     with pytest.raises(ValueError, match=r"upper must be in \(0, 1\]"):
         models.bag_of_features(backbone, "layer2", upper=0)
-    with pytest.raises(ValueError, match="stage must give a map"):
+    with pytest.raises(ValueError, match="stage must output a feature map"):
         models.bag_of_features(models.DlibResNet29(None), "embedding")
 
 

@@ -205,9 +205,12 @@ def test_the_embedding_lies_before_the_head_whatever_that_is() -> None:
         ({"num_classes": 1}, "num_classes must be at least 2"),
         ({"num_classes": 3, "dropout": 1.0}, "dropout must be in"),
         ({"num_classes": 3, "head": "round"}, "head must be 'linear', 'cosine' or a layer"),
-        ({"num_classes": 3, "head": Nearest(), "dropout": 0.1}, "dropout must be None beside"),
-        ({"num_classes": 3, "head": keras.layers.Dense(4)}, "head must give 3 columns"),
-        ({"num_classes": 3, "head": models.CosineHead(4)}, "head must give 3 columns"),
+        (
+            {"num_classes": 3, "head": Nearest(), "dropout": 0.1},
+            "dropout must be None if head is a layer",
+        ),
+        ({"num_classes": 3, "head": keras.layers.Dense(4)}, "head must have 3 outputs"),
+        ({"num_classes": 3, "head": models.CosineHead(4)}, "head must have 3 outputs"),
     ],
 )
 def test_a_classifier_of_bad_arguments_is_refused(
@@ -220,7 +223,7 @@ def test_a_classifier_of_bad_arguments_is_refused(
 @pytest.mark.parametrize(
     ("head", "message"),
     [
-        (lambda: models.LinearHead(3, hidden=(0,)), "hidden must hold widths"),
+        (lambda: models.LinearHead(3, hidden=(0,)), "hidden must contain widths"),
         (lambda: models.LinearHead(3, dropout=-0.1), "dropout must be in"),
         (lambda: models.LinearHead(1), "num_classes must be at least 2"),
         (lambda: models.CosineHead(3, scale=0), "scale must be above 0"),

@@ -237,7 +237,7 @@ def test_another_depth_is_refused(name: str, blocks: tuple[int, ...]) -> None:
     kind = {"IResNet": twins.InsightFaceNetwork, "AdaFaceIR": twins.AdaFaceNetwork}[name]
     other = twins.randomize(kind(4, blocks, SIDE, 16)).state_dict()
     arrays = {key: value.numpy() for key, value in other.items()}
-    assert_refused(name, arrays, "must hold every tensor of|must be finite and have")
+    assert_refused(name, arrays, "must contain every tensor of|must be finite and have")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -250,14 +250,14 @@ def test_another_size_is_refused(name: str) -> None:
 
 def test_the_two_networks_do_not_take_each_others_files() -> None:
     for name, other in (NAMES, NAMES[::-1]):
-        assert_refused(name, arrays_of(other), "must hold every tensor of")
+        assert_refused(name, arrays_of(other), "must contain every tensor of")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preset_path_of_another_network_is_refused(name: str, tmp_path: Path) -> None:
     torch.save(twin(name).state_dict(), tmp_path / "any.pth")
     other = getattr(models, NAMES[name == NAMES[0]])
-    with pytest.raises(ValueError, match="weights must hold one of these"):
+    with pytest.raises(ValueError, match="weights must contain one of these"):
         other.from_preset(tmp_path / "any.pth")
 
 

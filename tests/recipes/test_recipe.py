@@ -11,7 +11,7 @@ import pytest
 from maskedface import layers, losses, models, recipes
 from maskedface.recipes import Recipe, Spec
 
-WANTS_COSINES = "head must be 'cosine', or give cosines or embeddings"
+WANTS_COSINES = "head must be 'cosine', or output cosines or embeddings"
 BASE = Recipe(name="base")
 
 
@@ -46,7 +46,7 @@ def test_settings_are_read_by_the_fields_type() -> None:
         ('train_on={"veiled": 1}', "train_on must be"),
         ('train_on={"masked": 0}', "train_on must be"),
         ("train_on={}", "train_on must be"),
-        ("name=a/b", "name must be letters"),
+        ("name=a/b", "name must consist of letters"),
         ("head_init=class_means", WANTS_COSINES + ".*head_init"),
         ("head_final=photo_means", WANTS_COSINES + ".*head_final"),
         ("mirror_join=true", WANTS_COSINES + ".*mirror_join"),
@@ -74,9 +74,9 @@ def test_a_bad_setting_is_refused(setting: str, message: str) -> None:
         ("optimizer.learning_rate=NaN", "a number in a recipe must be finite. Received: nan"),
         ("augmentation.1.mode=vertical", "augmentation.1 must be a number below 1"),
         ("augmentation.x.mode=vertical", "augmentation.x must be a number below 1"),
-        ("epochs.x=3", "epochs must have parts to change epochs.x"),
-        ("schedule.decay_steps=3", "schedule must have parts to change schedule.decay_steps"),
-        ("head.dropout.x=3", "head.dropout must have parts to change head.dropout.x"),
+        ("epochs.x=3", "epochs must have nested values to set epochs.x"),
+        ("schedule.decay_steps=3", "schedule must have nested values to set schedule.decay_steps"),
+        ("head.dropout.x=3", "head.dropout must have nested values to set head.dropout.x"),
     ],
 )
 def test_a_path_that_leads_nowhere_is_refused(setting: str, message: str) -> None:
@@ -88,7 +88,7 @@ def test_a_path_that_leads_nowhere_is_refused(setting: str, message: str) -> Non
     ("setting", "message"),
     [
         ("head.dropout=1", r"dropout must be in \[0, 1\)"),
-        ("head.hidden=[0]", "hidden must hold widths"),
+        ("head.hidden=[0]", "hidden must contain widths"),
     ],
 )
 def test_what_a_class_refuses_is_found_before_any_work(setting: str, message: str) -> None:

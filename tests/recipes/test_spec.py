@@ -96,7 +96,7 @@ def test_a_callback_without_a_config_is_its_attributes() -> None:
     ],
 )
 def test_a_callback_that_cannot_be_made_again_is_refused(callback: Any, without: str) -> None:
-    with pytest.raises(ValueError, match=f"must have get_config, or keep .* Received: {without}"):
+    with pytest.raises(ValueError, match=f"must have get_config, or store .* Received: {without}"):
         Spec.of(callback())
 
 

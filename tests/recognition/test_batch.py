@@ -63,7 +63,7 @@ def test_a_file_that_is_no_image_costs_no_other_its_place(
     results = list(identify_all(recognizer, folder, progress=False))
     assert [result.path for result in results] == folder
     assert [bool(result.error) for result in results] == [n == 3 for n in range(7)]
-    assert "must hold an image" in results[3].error and results[5].identities == ()
+    assert "must be an image" in results[3].error and results[5].identities == ()
     assert detector.calls == [6]  # in one go
     for path, result in zip(folder, results, strict=True):
         if not result.error:
@@ -89,7 +89,7 @@ def test_people_are_read_together_as_each_alone(
     recognizer = known(colors_model, detector, masks=masks)
     rows = read_people(recognizer, {path: f"person {n}" for n, path in enumerate(folder)})
     assert [row.path for row in rows] == folder and detector.calls == [6]
-    assert "must hold an image" in rows[3].error and "Received: no faces" in rows[5].error
+    assert "must be an image" in rows[3].error and "Received: no faces" in rows[5].error
     for row in rows:
         if row.face is None:
             continue

@@ -161,7 +161,7 @@ def test_a_folder_goes_through_whatever_lies_in_it(recognizer: Recognizer, tmp_p
     (tmp_path / ".hidden.jpg").write_text("a tool's")
     results = list(identify_all(recognizer, photo_files(tmp_path), progress=False))
     assert [Path(one.path).name for one in results] == ["b.jpg", "film.mp4", "a.png"]
-    assert all("must hold an image" in one.error and not one.identities for one in results[:2])
+    assert all("must be an image" in one.error and not one.identities for one in results[:2])
     assert results[2].error == "" and results[2].identities[0].candidates[0].person == "ada"
 
 
@@ -192,7 +192,7 @@ def test_wrong_words_are_refused(colors_model: Any, words: dict[str, Any], messa
 
 
 def test_a_model_that_states_no_alignment_is_refused(colors_model: Any) -> None:
-    with pytest.raises(ValueError, match="give alignment= .* Received: model 'colors'"):
+    with pytest.raises(ValueError, match="pass alignment= .* Received: model 'colors'"):
         Recognizer(colors_model)
 
 

@@ -68,7 +68,9 @@ def test_other_threads_than_the_runs_are_refused(
 def test_threads_that_cannot_be_had_are_said(
     whole: Run, parts: tuple[FaceIndex, FaceIndex], tiny_backbone: Path, tmp_path: Path
 ) -> None:
-    with pytest.warns(UserWarning, match="threads should be 17: the last bits will differ"):
+    with pytest.warns(
+        UserWarning, match="threads should be 17; the last bits of results will differ"
+    ):
         run = training.train(
             QUICK.override(epochs=0),
             *parts,

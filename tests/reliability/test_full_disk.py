@@ -71,7 +71,7 @@ def test_a_run_that_meets_a_full_disk_goes_on_when_there_is_room(
             break
         except OSError as error:
             assert error.errno == errno.ENOSPC, error
-            assert "written whole, on a disk with room" in str(error)
+            assert "disk must have room for the file" in str(error)
             stopped_at.add(Path(error.filename).name)
     assert {"manifest.csv", "model.keras"} <= stopped_at, stopped_at
     assert_same_bits(whole, finished)
@@ -83,7 +83,7 @@ def test_a_state_that_does_not_fit_leaves_the_old_one(disk: Path) -> None:
     checkpoint._write_state(str(disk), [variable], [{"epoch": 0.0}])
     variable.assign(0 * variable.value)
     leave(disk, 4096)
-    with pytest.raises(OSError, match="what was there stays.*No space left.*state.npz"):
+    with pytest.raises(OSError, match="an existing file is kept.*No space left.*state.npz"):
         checkpoint._write_state(str(disk), [variable], [{"epoch": 0.0}, {"epoch": 1.0}])
     assert checkpoint.read_state(str(disk), [variable]) == [{"epoch": 0.0}]
     np.testing.assert_array_equal(variable.numpy(), np.arange(1000))
@@ -96,7 +96,7 @@ def test_features_and_faces_that_do_not_fit_are_a_clear_error(
     parts: tuple[FaceIndex, FaceIndex], tiny_backbone: Path, tmp_path: Path, disk: Path
 ) -> None:
     leave(disk, 100_000)
-    with pytest.raises(OSError, match="on a disk with room") as error:
+    with pytest.raises(OSError, match="disk must have room for the file") as error:
         datasets.read_aligned_faces(parts[0], size=64, alignment="vggface2", cache=disk)
     assert error.value.errno == errno.ENOSPC and not list(disk.glob("*.npy"))
     leave(disk, 8192)
@@ -118,7 +118,7 @@ def test_a_gallery_that_does_not_fit_leaves_the_old_one(disk: Path) -> None:
     before = (disk / "g.npz").read_bytes()
     leave(disk, 4096)
     gallery.enroll([f"p{n}" for n in range(500)], np.random.default_rng(0).normal(size=(500, 4)))
-    with pytest.raises(OSError, match="what was there stays.*No space left") as error:
+    with pytest.raises(OSError, match="an existing file is kept.*No space left") as error:
         gallery.save(disk / "g.npz")
     assert error.value.errno == errno.ENOSPC
     assert (disk / "g.npz").read_bytes() == before and Gallery.load(disk / "g.npz").people == {
@@ -131,7 +131,7 @@ def test_a_manifest_that_does_not_fit_leaves_the_old_one(disk: Path, drawn: Face
     datasets.write_manifest(disk / "m.csv", drawn)
     before = (disk / "m.csv").read_bytes()
     leave(disk, 0)
-    with pytest.raises(OSError, match="what was there stays"):
+    with pytest.raises(OSError, match="an existing file is kept"):
         datasets.write_manifest(disk / "m.csv", drawn)
     assert (disk / "m.csv").read_bytes() == before
 
@@ -144,7 +144,9 @@ def test_a_report_that_does_not_fit_leaves_the_old_one(disk: Path, whole: Run) -
     reporting.write_report(groups, disk / "report.html", faces=False)
     before = (disk / "report.html").read_bytes()
     leave(disk, 4096)
-    with pytest.raises(OSError, match="what was there stays.*No space left.*report.html") as error:
+    with pytest.raises(
+        OSError, match="an existing file is kept.*No space left.*report.html"
+    ) as error:
         reporting.write_report(groups, disk / "report.html", faces=False, title="again")
     assert error.value.errno == errno.ENOSPC
     assert (disk / "report.html").read_bytes() == before

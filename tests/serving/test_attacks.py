@@ -428,13 +428,13 @@ def test_past_the_queue_a_client_is_told_when_to_come_again(strict_service: Runn
 @pytest.mark.parametrize(
     ("words", "said_words"),
     [
-        (["--host", "0.0.0.0"], "must come with tokens"),
-        (["--host", "::"], "must come with tokens"),
-        (["--host", "example.org"], "must come with tokens"),
+        (["--host", "0.0.0.0"], "must have tokens"),
+        (["--host", "::"], "must have tokens"),
+        (["--host", "example.org"], "must have tokens"),
         (["--token-file", "{short}"], "20 characters"),
-        (["--token-file", "{empty}"], "must hold one"),
+        (["--token-file", "{empty}"], "must contain a token"),
         (["--token-file", "nowhere"], "must exist"),
-        (["--token-file", "{open}"], "its owner alone"),
+        (["--token-file", "{open}"], "only by its owner"),
     ],
 )
 def test_a_service_that_others_reach_wants_tokens(
@@ -459,7 +459,7 @@ def test_a_port_that_is_taken_is_said(
 ) -> None:
     words = ["--gallery", str(tmp_path / "new.npz"), "--model", str(network)]
     assert main(["serve", *words, "--port", str(open_service.port)]) == 2
-    assert "listen where nobody else does" in capsys.readouterr().err
+    assert "listen on a free address" in capsys.readouterr().err
 
 
 def test_tokens_are_compared_whole_and_told_apart() -> None:
@@ -469,7 +469,7 @@ def test_tokens_are_compared_whole_and_told_apart() -> None:
     assert (len(tokens), tokens.holder(TOKEN)) == (2, "a")
     assert tokens.holder("b-second-token-of-20-letters") == "token 2"
     assert tokens.holder("") is None and tokens.holder("é" * 30) is None
-    with pytest.raises(ValueError, match="stand once") as caught:
+    with pytest.raises(ValueError, match="occur once") as caught:
         Tokens([TOKEN, f"again: {TOKEN}"])
     assert TOKEN not in str(caught.value)
 

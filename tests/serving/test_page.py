@@ -200,7 +200,7 @@ def test_what_is_missing_is_said(page: Page, photos: dict[str, str]) -> None:
     page.find("#enroll-files").send_keys(photos["new"])
     page.until("return document.querySelectorAll('#enroll-list img').length === 1")
     page.find("#enroll-send").click()
-    page.says("#error", "has not agreed")
+    page.says("#error", "needs a person's consent")
     page.view("people")
     page.says("#people-list", "person 0")
     assert "Eve" not in page.text("#people-list")

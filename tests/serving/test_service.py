@@ -107,7 +107,7 @@ def test_a_person_is_enrolled_named_and_forgotten(open_service: Running) -> None
 def test_nobody_is_enrolled_without_consent(open_service: Running) -> None:
     for data in ({"person": "Eve"}, {"person": "Eve", "consent": "false"}):
         done = open_service.client.post("/v1/people", data=data, files={"photos": jpeg(scene(9))})
-        assert done.status_code == 400 and "has not agreed" in done.json()["error"]
+        assert done.status_code == 400 and "needs a person's consent" in done.json()["error"]
     assert "Eve" not in open_service.client.get("/v1/people").json()["people"]
 
 

@@ -157,7 +157,7 @@ def test_other_files_are_never_mixed_in(tmp_path: Path, folder: str) -> None:
     other = tmp_path / folder / "somebody" / "1.jpg"
     other.parent.mkdir(parents=True)
     other.write_bytes(b"a photo")
-    with pytest.raises(FileExistsError, match="give another root, or delete"):
+    with pytest.raises(FileExistsError, match="choose another root, or delete"):
         draw_people(tmp_path, people=1, photos=1, size=32)
     assert _bytes(tmp_path) == {f"{folder}/somebody/1.jpg": b"a photo"}
 

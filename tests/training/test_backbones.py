@@ -159,7 +159,7 @@ def test_several_last_runs_are_no_run(chain: Callable[..., Run], tmp_path: Path)
     chain("one")
     chain("two")
     with pytest.raises(
-        FileNotFoundError, match=r"of which one came last.* Received: .*'one', 'two'"
+        FileNotFoundError, match=r"of which one is the last.* Received: .*'one', 'two'"
     ):
         last_run(tmp_path / "chain")
 
@@ -235,7 +235,5 @@ def test_random_weights_can_be_asked_for_by_name() -> None:
 
 
 def test_random_weights_have_no_place_beside_a_file(tiny_backbone: Path) -> None:
-    with pytest.raises(
-        ValueError, match="weights must be None where the backbone is a .keras file"
-    ):
+    with pytest.raises(ValueError, match="weights must be None if the backbone is a .keras file"):
         build_backbone(tiny_backbone, "random", 64)

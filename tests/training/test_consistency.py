@@ -53,9 +53,7 @@ READS: dict[str, Callable[[Run], object]] = {
 def test_a_file_that_was_changed_is_named(copy: Path, name: str) -> None:
     with (copy / name).open("ab") as file:
         file.write(b"\n")
-    with pytest.raises(
-        ValueError, match=f"must be as it left them. Received: .*{name}', which was"
-    ):
+    with pytest.raises(ValueError, match=f"must be unmodified. Received: .*{name}', which was"):
         READS[name](Run(str(copy)))
 
 
@@ -77,7 +75,7 @@ def test_a_run_of_before_is_read(copy: Path, open_run: Run) -> None:
 def test_counts_of_a_run_of_before_are_compared(copy: Path) -> None:
     without_digests(copy)
     drop_a_row(copy)
-    with pytest.raises(ValueError, match=r"must fit each other.* 24 embeddings for 23 test rows"):
+    with pytest.raises(ValueError, match=r"must be consistent.* 24 embeddings for 23 test rows"):
         _ = Run(str(copy)).predictions
 
 
@@ -92,7 +90,10 @@ def test_people_of_a_run_of_before_are_compared(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "wrong"),
     [
-        (lambda labels, logits: (labels[::-1], logits), "32 labels that are not the manifest's"),
+        (
+            lambda labels, logits: (labels[::-1], logits),
+            "32 labels that differ from the manifest's",
+        ),
         (
             lambda labels, logits: (labels, logits[:, 1:]),
             r"logits of shape \(32, 3\) for 4 classes",
@@ -105,5 +106,5 @@ def test_labels_and_logits_are_compared_with_the_rows(
 ) -> None:
     labels, logits = change(drawn.labels(), np.zeros((len(drawn), 4)))
     arrays, record = {"labels": labels, "logits": logits}, {"classes": list(drawn.people)}
-    with pytest.raises(ValueError, match=f"must fit each other. Received: 'run' with {wrong}"):
+    with pytest.raises(ValueError, match=f"must be consistent. Received: 'run' with {wrong}"):
         check_rows("run", arrays, record, {"train": drawn, "test": drawn})

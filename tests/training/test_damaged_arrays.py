@@ -34,14 +34,14 @@ DAMAGE = pytest.mark.parametrize("damage", [cut, compress, pickle])
 def test_a_damaged_state_is_refused(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     np.savez(tmp_path / "state.npz", history=np.array("[]"), variable0=np.zeros(3))
     damage(tmp_path / "state.npz")
-    with pytest.raises(ValueError, match=r"state must be whole; .* Received: '.*state.npz' \("):
+    with pytest.raises(ValueError, match=r"state must be complete; .* Received: '.*state.npz' \("):
         read_state(str(tmp_path), [])
 
 
 @pytest.mark.parametrize("arrays", [{}, {"history": "[]", "more": 1}, {"history": "no JSON"}])
 def test_a_state_of_other_arrays_is_refused(tmp_path: Path, arrays: dict[str, object]) -> None:
     np.savez(tmp_path / "state.npz", **{name: np.array(value) for name, value in arrays.items()})
-    with pytest.raises(ValueError, match="state must be whole"):
+    with pytest.raises(ValueError, match="state must be complete"):
         read_state(str(tmp_path), [])
 
 
@@ -52,6 +52,6 @@ def test_damaged_predictions_are_refused(tmp_path: Path, damage: Callable[[Path]
     np.savez(tmp_path / "predictions.npz", cohort=np.eye(3), cohort_nearest=np.array(2))
     damage(tmp_path / "predictions.npz")
     with pytest.raises(
-        ValueError, match=r"predictions must be whole. Received: '.*predictions.npz' \("
+        ValueError, match=r"predictions must be readable. Received: '.*predictions.npz' \("
     ):
         print(Run(str(tmp_path)).cohort)

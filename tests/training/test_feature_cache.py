@@ -278,7 +278,7 @@ def test_activations_beyond_half_precision_are_refused(
         ({"augmentation": [layers.RandomFaceJitter(1.0)]}, "(augmentation)"),
         ({"augmentation": [layers.RandomMask(0.5), MIRROR]}, "(augmentation)"),
         ({"augmentation": [MIRROR, MIRROR]}, "(augmentation)"),
-        ({"features_budget": 1e-6}, "over features_budget=1e-06"),
+        ({"features_budget": 1e-6}, "exceed features_budget=1e-06"),
     ],
 )
 def test_the_ordinary_loop_is_used_and_the_reason_said(

@@ -30,6 +30,6 @@ def test_a_person_without_a_mean_direction_is_refused() -> None:
 
 def test_rows_that_are_no_numbers_are_counted() -> None:
     values = np.array([[1, 2], [np.nan, 0], [np.inf, 0]])
-    with pytest.raises(ValueError, match="logits must be finite .* Received: 2 of 3 rows"):
+    with pytest.raises(ValueError, match="logits must be finite; .* Received: 2 of 3 rows"):
         refuse_infinite(values, "logits")
     assert refuse_infinite(values[:1], "logits") is not None

@@ -129,7 +129,7 @@ def test_an_optimizer_may_have_a_schedule_in_steps() -> None:
 def test_two_schedules_are_refused() -> None:
     rate = COSINE_DECAY(0.1, 20)
     recipe = BASE.override(optimizer=keras.optimizers.Adam(rate), schedule=rate)
-    with pytest.raises(ValueError, match="learning_rate must be a number where the recipe has a"):
+    with pytest.raises(ValueError, match="learning_rate must be a number if the recipe has a"):
         build_optimizer(recipe, 10)
 
 
@@ -179,7 +179,7 @@ def test_a_cosine_head_has_the_scale_of_its_loss(change: dict[str, Any], scale: 
     ids=["head", "center", "ranking", "with embeddings"],
 )
 def test_two_scales_are_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="the scale of a cosine head must be that of its loss"):
+    with pytest.raises(ValueError, match="the scale of a cosine head must equal that of its loss"):
         network_of(BASE.override(**change), tiny(), ["ada", "bo"])
 
 
@@ -188,9 +188,9 @@ def test_two_scales_are_refused(change: dict[str, Any]) -> None:
     [
         (
             {**CENTER, "head_final": "trained"},
-            "head_final must be .*other columns than one a person",
+            "head_final must be .*unless the head has one output per person",
         ),
-        ({**TRIPLET, "head_init": "class_means"}, "head must hold a models.CosineHead"),
+        ({**TRIPLET, "head_init": "class_means"}, "head must contain a models.CosineHead"),
         (
             {
                 "head": keras.layers.Dense(2),
@@ -199,7 +199,7 @@ def test_two_scales_are_refused(change: dict[str, Any]) -> None:
                 "head_final": "trained",
                 "mirror_join": True,
             },
-            "head must hold a models.CosineHead",
+            "head must contain a models.CosineHead",
         ),
         ({"freeze_through": "layer9"}, "layer9"),
     ],
@@ -357,7 +357,7 @@ def test_some_people_trained_on_and_some_not_are_refused(
 ) -> None:
     train, test = datasets.split_by_person(drawn, train_fraction=0.5, seed=1)
     first, second = datasets.split_by_image(train)
-    with pytest.raises(ValueError, match=r"all be trained on, or none. Received: 1 of 4 are not"):
+    with pytest.raises(ValueError, match=r"all unseen .*. Received: 1 of 4 unseen"):
         training.train(BASE, first, second + test, run_dir=tmp_path, backbone=tiny_backbone)
 
 

@@ -47,7 +47,7 @@ def test_the_second_trial_computes_no_features_and_nan_fails_one(
     )
     assert len(computed) == len(set(computed)) == 2  # training and held-out faces, once
     assert [record["status"] for record in found.trials] == ["completed", "completed", "failed"]
-    assert "losses must stay numbers" in found.trials[2]["reason"]
+    assert "losses must stay finite" in found.trials[2]["reason"]
     # The best recipe runs as it is, and finds on the held-out rows what the search found.
     parts = validation_split(drawn, RECIPE)
     best = Recipe.read(tmp_path / "s" / "best.json")

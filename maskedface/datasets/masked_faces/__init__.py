@@ -1,6 +1,6 @@
-"""The library's data sets for TensorFlow Datasets: `tfds.load("masked_faces/rmfrd")` after importing this.
+"""Data sets for TensorFlow Datasets: import this module, then `tfds.load("masked_faces/rmfrd")`.
 
-Not imported by `maskedface.datasets`: it needs tensorflow-datasets, which takes a second to load.
+Not imported by `maskedface.datasets`, because it needs tensorflow-datasets, which is slow to load.
 """
 
 from __future__ import annotations

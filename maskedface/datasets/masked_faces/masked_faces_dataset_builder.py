@@ -1,4 +1,4 @@
-"""The TensorFlow Datasets builder: the rows of a `FaceIndex` with their files' own bytes."""
+"""The TensorFlow Datasets builder: the rows of a `FaceIndex` with their files' original bytes."""
 
 from __future__ import annotations
 
@@ -22,27 +22,28 @@ from maskedface.images.reading import decode, is_turned, open_image
 _KEPT_FORMATS = ("JPEG", "MPO", "PNG")
 
 INSTRUCTIONS = """\
-These sets are not ours to pass on, so none is downloaded: put the files you were given into manual_dir,
-or into a folder in it named rmfrd, mfr2, mlfw or people_folder (a link will do). manual_dir is
-~/tensorflow_datasets/downloads/manual, or what download_and_prepare_kwargs={"download_config":
-tfds.download.DownloadConfig(manual_dir=...)} says:
+These data sets may not be redistributed, so none is downloaded: put the files you obtained into
+manual_dir, or into a subfolder named rmfrd, mfr2, mlfw or people_folder (a link will do).
+manual_dir is ~/tensorflow_datasets/downloads/manual, unless download_and_prepare_kwargs=
+{"download_config": tfds.download.DownloadConfig(manual_dir=...)} sets another:
 
   rmfrd          AFDB_masked_face_dataset/<person>/*.jpg and AFDB_face_dataset/<person>/*.jpg, at any depth,
                  from https://github.com/X-zhangyang/Real-World-Masked-Face-Dataset
   mfr2           <Name>/<Name>_0001.png, mfr2_labels.txt and pairs.txt, from
                  https://github.com/aqeelanwar/MaskTheFace
-  mlfw           protocols/manifest.csv (path, person, domain, photo and a column a protocol, as
-                 maskedface.datasets.write_manifest writes) and the files that it names, from
+  mlfw           protocols/manifest.csv (path, person, domain, photo and one column per protocol, as
+                 written by maskedface.datasets.write_manifest) and the files it lists, from
                  http://whdeng.cn/mlfw
-  people_folder  masked/<person>/* and unmasked/<person>/*, your own photographs; one of both will do
+  people_folder  masked/<person>/* and unmasked/<person>/*, your own photographs; one is enough
 """
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """`masked_faces/rmfrd | mfr2 | mlfw | people_folder`; `config` makes others.
+    """`masked_faces/rmfrd | mfr2 | mlfw | people_folder`; `config` makes other configurations.
 
-    `info.metadata` has the options, every file that was left out with the reason, the published pairs
-    (MFR2), and a SHA-256 of each split's names and bytes: two people with one figure have one data set.
+    `info.metadata` contains the options, every file that was left out with the reason, the
+    published pairs (MFR2), and a SHA-256 of each split's names and bytes, which tells whether two
+    copies of a data set are identical.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -59,16 +60,16 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                     "person": tfds.features.ClassLabel(),  # named when the folder is read
                     "domain": tfds.features.ClassLabel(names=list(DOMAINS)),
                     "photo": tfds.features.Text(
-                        doc="the photograph it was made from, '' = unknown"
+                        doc="the photograph the image was made from, '' = unknown"
                     ),
                     "file_name": tfds.features.Text(
-                        doc="path below the folder, the file system's bytes"
+                        doc="path relative to the folder, as bytes of the file system"
                     ),
                     "points": tfds.features.Tensor(
                         shape=(None, 2),
                         dtype=np.float32,
-                        doc="(x, y) of eyes, nose and mouth corners in pixels, the row's landmarks, "
-                        "else its alignment's; no rows where neither is known",
+                        doc="(x, y) of eyes, nose and mouth corners in pixels: the row's "
+                        "landmarks, else those of its alignment; no rows if neither is known",
                     ),
                 }
             ),
@@ -125,7 +126,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 
 def _image_and_points(face: Face, data: bytes) -> tuple[bytes | np.ndarray, np.ndarray]:
-    """The file's own bytes; its upright pixels, stored as PNG, where TensorFlow would show others."""
+    """The file's original bytes, or its upright pixels (stored as PNG) if TensorFlow would decode
+    it differently."""
     with open_image(data) as image:
         kept = image.format in _KEPT_FORMATS and image.mode != "CMYK" and not is_turned(image)
         pixels = None if kept else decode(image, face.path)
@@ -139,7 +141,7 @@ def _image_and_points(face: Face, data: bytes) -> tuple[bytes | np.ndarray, np.n
 
 
 def _label(person: str) -> str:
-    """A person's name as a line of a UTF-8 file, which is what TFDS keeps of a class."""
+    """A person's name as a line of a UTF-8 file, the format in which TFDS stores class names."""
     text = os.fsencode(person).decode("utf-8", "backslashreplace")
     return text if text.isprintable() and text == text.strip() else repr(text)
 
@@ -150,7 +152,7 @@ def _warn(parts: Parts) -> None:
     for found in (parts.undecodable, missing):
         if found:
             logging.warning(
-                "%d files are left out beside %d rows; info.metadata lists them. The first: %a (%s)",
+                "%d files were left out, %d rows kept; info.metadata lists them. First: %a (%s)",
                 len(found),
                 rows,
                 *found[0],

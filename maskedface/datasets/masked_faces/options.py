@@ -1,4 +1,4 @@
-"""What the builder's configurations choose: source, selection and split, as plain values."""
+"""The options of the builder's configurations: source, selection and split, as plain values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Split = Literal["by_image", "by_photo", "by_person"]
 
 @dataclasses.dataclass(eq=False)
 class MaskedFacesConfig(tfds.core.BuilderConfig):
-    """One configuration. Make others with `config`, which names them after what they change.
+    """One configuration. Make others with `config`, which names them after the options that differ.
 
     >>> from maskedface.datasets import masked_faces
     >>> mine = masked_faces.config("mlfw", protocol="open_set")
@@ -28,18 +28,20 @@ class MaskedFacesConfig(tfds.core.BuilderConfig):
     ('mlfw-protocol=open_set', 'arcface')
 
     Attributes:
-        source: the reader and the layout of the files.
-        alignment: the alignment of images that name none, a key of `geometry.ALIGNMENTS`; "" = unknown.
-        landmarks: a manifest with the rows' landmarks (`datasets.apply_landmarks`), its path; "" = none.
-            The configuration is named after what is in the file.
+        source: the reader, and with it the layout of the files.
+        alignment: the alignment of images that do not state one, a key of `geometry.ALIGNMENTS`;
+            "" = unknown.
+        landmarks: path of a manifest with the rows' landmarks (`datasets.apply_landmarks`); "" =
+            none. The configuration's name depends on the file's content.
         domains: the domains kept, after the split.
-        min_masked: only people with both domains and at least so many masked images; 0 = everybody.
-        split: the rule of the same name in `maskedface.datasets`.
-        train_fraction, seed: the rule's arguments.
-        protocol: the manifest's column that holds the split.
-        homepage: where the data come from.
+        min_masked: keep only people with both domains and at least this many masked images; 0 keeps
+            everybody.
+        split: the split function `maskedface.datasets.split_<split>`.
+        train_fraction, seed: arguments of the split function.
+        protocol: the manifest's column with the split.
+        homepage: the website of the data set.
 
-    An option that is None has no meaning for the source.
+    Options that do not apply to the source are None.
     """
 
     source: Source = "rmfrd"
@@ -54,7 +56,7 @@ class MaskedFacesConfig(tfds.core.BuilderConfig):
     homepage: str = ""
 
     def options(self) -> dict[str, Any]:
-        """The values that choose the rows, for the data set's metadata."""
+        """The options that select the rows, for the data set's metadata."""
         values = {name: getattr(self, name) for name in ("source", *_OPTIONS)}
         return {**values, "domains": self.domains and list(self.domains)}  # as JSON gives it back
 
@@ -106,8 +108,8 @@ CONFIGS = (
 def config(base: Source, **changes: Any) -> MaskedFacesConfig:
     """A configuration with other options, for `tfds.load(..., builder_kwargs={"config": ...})`.
 
-    Its name says every option that differs ("rmfrd-seed=1-split=by_person"), so that what was
-    prepared with other options is never read in its place.
+    Its name contains every option that differs ("rmfrd-seed=1-split=by_person"), so that data
+    prepared with other options are never read instead.
 
     >>> from maskedface.datasets import masked_faces
     >>> masked_faces.config("rmfrd", split="by_person", seed=1).name
@@ -118,11 +120,11 @@ def config(base: Source, **changes: Any) -> MaskedFacesConfig:
         **changes: options of `MaskedFacesConfig` with their new values.
 
     Returns:
-        A `MaskedFacesConfig`; the base itself where nothing differs.
+        A `MaskedFacesConfig`; the base itself if nothing differs.
 
     Raises:
-        ValueError: if the base or an option is unknown, has no meaning for the base, or has a value
-            that it may not have.
+        ValueError: if the base or an option is unknown, or an option does not apply to the base or
+            has an invalid value.
     """
     bases = {one.name: one for one in CONFIGS}
     if base not in bases:
@@ -154,7 +156,7 @@ def config(base: Source, **changes: Any) -> MaskedFacesConfig:
     name = "-".join([base, *words])
     if not re.fullmatch(r"[\w.=+-]+", name):  # it becomes a folder's name
         raise ValueError(
-            f"options must be of letters, digits, '_', '.' and '-'. Received: {differing}"
+            f"options must consist of letters, digits, '_', '.' and '-'. Received: {differing}"
         )
     return dataclasses.replace(bases[base], **{"name": name, **differing})
 

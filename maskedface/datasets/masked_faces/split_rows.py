@@ -1,4 +1,4 @@
-"""The rows of each split, by the library's own readers, selection and splits."""
+"""The rows of each split, made with the library's own readers, selection and splits."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ MANIFEST = "protocols/manifest.csv"
 
 
 class Parts(NamedTuple):
-    """What a configuration chooses.
+    """The rows selected by a configuration.
 
     Attributes:
-        splits: {"train": index, ..}, without rows that no decoder opens.
-        undecodable: (path, reason) of the files that were left out because they do not decode.
-        excluded: (path, reason) of the files that the reader did not take for a person's image.
-        missing: files that a published list names and that are not there.
+        splits: {"train": index, ..}, without rows that cannot be decoded.
+        undecodable: (path, reason) of the files that were left out because they cannot be decoded.
+        excluded: (path, reason) of the files that the reader did not list as a person's image.
+        missing: files of a published list that do not exist.
         pairs: (path, path, same person, fold) of a published list of pairs.
-        lost_pairs: int, pairs left out because one of their files is missing or does not decode.
+        lost_pairs: int, pairs left out because one of their files is missing or cannot be decoded.
     """
 
     splits: dict[str, FaceIndex]
@@ -35,7 +35,8 @@ class Parts(NamedTuple):
 
 
 def read_parts(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Parts:
-    """Reads a folder as a configuration says. Every image is decoded once, to find those that cannot be.
+    """Reads a folder according to a configuration. Every image is decoded once, to find those that
+    cannot be.
 
     Args:
         root: the folder with the source's files.
@@ -46,8 +47,8 @@ def read_parts(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Part
 
     Raises:
         FileNotFoundError: if files of the layout are missing.
-        ValueError: if the files are of another shape, a split would be empty, or the landmarks' file has
-            none of the rows.
+        ValueError: if the files have another format, a split would be empty, or the landmarks file
+            has landmarks of none of the rows.
     """
     read = {"mfr2": _published_pairs, "mlfw": _protocol}.get(options.source, _by_rule)
     parts = _with_landmarks(read(root, options), options)
@@ -58,7 +59,7 @@ def read_parts(root: str | os.PathLike[str], options: MaskedFacesConfig) -> Part
     empty = [name for name, index in splits.items() if not len(index)]
     if empty:
         raise ValueError(
-            f"every split must hold images. Received: none in {empty} with {options.options()}"
+            f"every split must contain images. Received: none in {empty} with {options.options()}"
         )
     return parts._replace(splits=splits)
 
@@ -95,7 +96,7 @@ def _people(root: str | os.PathLike[str], *, alignment: str) -> FaceIndex:
     ]
     if not found:
         raise FileNotFoundError(
-            "the folder must hold masked/<person>/ or unmasked/<person>/. "
+            "the folder must contain masked/<person>/ or unmasked/<person>/. "
             f"Received: {os.fspath(root)!r} with neither"
         )
     moved = [index.relative_to(root) for index in found]
@@ -138,7 +139,7 @@ def _selected(index: FaceIndex, options: MaskedFacesConfig) -> FaceIndex:
 
 
 def left_out(parts: Parts) -> dict[str, Any]:
-    """What is not in the splits and why, as the plain values that the metadata's JSON gives back."""
+    """What was left out of the splits and why, as plain JSON values for the metadata."""
     found = {name: value for name, value in parts._asdict().items() if name != "splits"}
     plain: dict[str, Any] = json.loads(json.dumps(found))
     return plain

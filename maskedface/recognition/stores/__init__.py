@@ -1,1 +1,1 @@
-"""Where galleries are kept: one file, SQLite, or PostgreSQL with pgvector."""
+"""Gallery storage: a single file, SQLite, or PostgreSQL with pgvector."""

@@ -1,4 +1,4 @@
-"""Addresses of galleries: which kind one is of, and how it may be shown."""
+"""Parses gallery addresses, and formats them for display."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class ServerAddress(NamedTuple):
     """A gallery on a PostgreSQL server.
 
     Attributes:
-        connection: str, the address as libpq takes it.
-        schema: str, of the database: "maskedface", or "maskedface_NAME" where the address ends in
+        connection: str, the connection URI for libpq.
+        schema: str, the database schema: "maskedface", or "maskedface_NAME" if the address ends in
             `?gallery=NAME`.
     """
 
@@ -28,36 +28,37 @@ class ServerAddress(NamedTuple):
 
 
 def is_server(address: str | os.PathLike[str]) -> bool:
-    """Whether an address is of a PostgreSQL server."""
+    """Whether an address is that of a PostgreSQL server."""
     return os.fspath(address).startswith(_SERVER)
 
 
 def is_sqlite(address: str | os.PathLike[str]) -> bool:
-    """Whether an address is of an SQLite file, by its ending: .sqlite, .sqlite3 or .db."""
+    """Whether an address is an SQLite file, by its extension: .sqlite, .sqlite3 or .db."""
     return not is_server(address) and os.fspath(address).lower().endswith(_SQLITE)
 
 
 def local_file(address: str | os.PathLike[str] | None) -> str | None:
-    """The file that an address is of; None where it is a server's, or there is none."""
+    """The file of an address; None if it is a server's, or there is no address."""
     return None if address is None or is_server(address) else os.fspath(address)
 
 
 def is_one(first: str, second: str) -> bool:
-    """Whether two addresses are of one gallery, as far as they say."""
+    """Whether two addresses refer to the same gallery, judging by the addresses only."""
     if is_server(first) or is_server(second):
         return first == second
     return os.path.realpath(first) == os.path.realpath(second)
 
 
 def server_address(address: str) -> ServerAddress:
-    """Takes an address of a server apart.
+    """Parses a server address.
 
     Args:
-        address: str, `postgresql://[USER@]HOST[:PORT]/DATABASE[?gallery=NAME]`, and whatever else libpq
-            takes.
+        address: str, `postgresql://[USER@]HOST[:PORT]/DATABASE[?gallery=NAME]`, optionally with
+            other parameters of libpq.
 
     Raises:
-        ValueError: if it is none, or the gallery's name is not of small letters, digits and underscores.
+        ValueError: if it is not such an address, or the gallery's name does not consist of
+            lowercase letters, digits and underscores.
 
     >>> from maskedface.recognition.stores.address import server_address
     >>> server_address("postgresql://db.example/faces?gallery=friends")
@@ -68,8 +69,8 @@ def server_address(address: str) -> ServerAddress:
     named = [value for word, value in words if word == "gallery"]
     if len(named) > 1 or not all(map(_NAME.fullmatch, named)):
         raise ValueError(
-            "a gallery's name in an address must be one of 1 to 40 small letters, digits and underscores, "
-            f"a letter first. Received: {shown_address(address)!r}"
+            "a gallery's name in an address must have 1 to 40 lowercase letters, digits and "
+            f"underscores, starting with a letter. Received: {shown_address(address)!r}"
         )
     kept = [(word, value) for word, value in words if word != "gallery"]
     query = urllib.parse.urlencode(kept, quote_via=urllib.parse.quote)
@@ -81,7 +82,7 @@ def server_address(address: str) -> ServerAddress:
 
 
 def shown_address(address: str | os.PathLike[str]) -> str:
-    """An address as it may be printed, logged and written: without a password.
+    """An address for output, logs and files, without its password.
 
     >>> from maskedface.recognition.stores.address import shown_address
     >>> shown_address("postgresql://ada:secret@db.example/faces")

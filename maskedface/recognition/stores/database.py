@@ -1,4 +1,4 @@
-"""What SQLite and PostgreSQL have in common: connections, transactions, and a gallery's rows as arrays."""
+"""The common part of SQLite and PostgreSQL: connections, transactions, and rows as arrays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from maskedface.recognition.stores.schema import STEPS
 
 
 class Found(NamedTuple):
-    """A person whom a search found: the column `name`, and the score."""
+    """A search result: the person's column `name`, and the score."""
 
     name: str
     score: float
@@ -25,7 +25,7 @@ class Found(NamedTuple):
 
 @dataclasses.dataclass
 class _Transaction:
-    """A thread's: none, one that reads, or one that writes."""
+    """The state of a thread's transaction: none, reading or writing."""
 
     is_open: bool = False
     is_writing: bool = False
@@ -34,10 +34,10 @@ class _Transaction:
 
 
 class Database(abc.ABC):
-    """A database with a gallery's tables. Threads may share one: each has its own connection.
+    """A database with a gallery's tables. It is thread-safe: each thread has its own connection.
 
     Args:
-        shown: str, what messages call it.
+        shown: str, the name used in messages.
     """
 
     types: dict[str, str]
@@ -52,35 +52,35 @@ class Database(abc.ABC):
 
     @abc.abstractmethod
     def connect(self) -> Any:
-        """A new connection, which commits each statement by itself."""
+        """A new connection in autocommit mode."""
 
     @abc.abstractmethod
     def is_lost(self, connection: Any) -> bool:
-        """Whether a connection is of no use any more."""
+        """Whether a connection is no longer usable."""
 
     @abc.abstractmethod
     def errors(self) -> contextlib.AbstractContextManager[None]:
-        """Turns the database's errors into ours: `LockedError`, `ConnectionError`, ValueError."""
+        """Translates the database's errors to `LockedError`, `ConnectionError` and ValueError."""
 
     @abc.abstractmethod
     def hold(self, wait: float) -> None:
-        """Begins a transaction that no other writer enters."""
+        """Begins a transaction that excludes other writers."""
 
     @abc.abstractmethod
     def has_table(self, name: str) -> bool:
-        """Whether there is a table of ours."""
+        """Whether one of the gallery's tables exists."""
 
     @abc.abstractmethod
     def among(self, column: str, values: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
-        """(the condition that a column's value is one of these, its values)."""
+        """(SQL condition that a column has one of these values, the condition's parameters)."""
 
     @abc.abstractmethod
     def to_template(self, row: np.ndarray, less: float) -> Any:
-        """A row of unit length as the column `template` takes it."""
+        """A vector of unit length in the format of the column `template`."""
 
     @abc.abstractmethod
     def from_templates(self, values: Sequence[Any], features: int) -> np.ndarray:
-        """float32 array, shape (rows, features), of the column's values."""
+        """The column's values as a float32 array, shape (rows, features)."""
 
     @abc.abstractmethod
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
@@ -88,32 +88,32 @@ class Database(abc.ABC):
 
     @abc.abstractmethod
     def after_removal(self) -> None:
-        """Takes what was deleted out of the database's files, as far as that goes without a pause."""
+        """Erases deleted data from the database's files, as far as possible without blocking."""
 
     @abc.abstractmethod
     def compact(self) -> None:
-        """Writes the database's files anew, so that no deleted byte is left in them."""
+        """Rewrites the database's files, so that they contain no deleted data."""
 
     @abc.abstractmethod
     def prepare(self, features: int) -> None:
-        """What is to be done when the first person comes, and with them the number of features."""
+        """Prepares the tables for the number of features, when the first person is enrolled."""
 
     def best(self, unit: np.ndarray, k: int, *, several: bool) -> list[Found]:
-        """The people most alike, where the database searches by itself.
+        """The most similar people, for databases with their own vector search.
 
         Args:
-            unit: float32 array, shape (features,), of length 1.
+            unit: float32 array, shape (features,), of unit length.
             k: int >= 1.
             several: whether a person may have several rows.
 
         Returns:
-            min(k, people) of them, the most alike first, the lower number first among equals.
+            min(k, people) of them, by descending score; ties are ordered by the person's number.
         """
         raise NotImplementedError
 
     @property
     def connection(self) -> Any:
-        """This thread's."""
+        """This thread's connection."""
         found = getattr(self._threads, "connection", None)
         if found is None or self.is_lost(found):
             with self.errors():
@@ -123,7 +123,7 @@ class Database(abc.ABC):
         return found
 
     def close(self) -> None:
-        """Closes every thread's connection."""
+        """Closes the connections of all threads."""
         _close(self._connections)
         self._threads = threading.local()
 
@@ -137,10 +137,10 @@ class Database(abc.ABC):
                     self._connections.remove((thread, connection))
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        """Runs a statement, with `%s` where values go.
+        """Runs a statement with `%s` placeholders.
 
         Returns:
-            Its rows; [] where it has none.
+            Its rows; [] if it has none.
         """
         connection = self.connection
         with self.errors():
@@ -153,17 +153,18 @@ class Database(abc.ABC):
 
     @contextlib.contextmanager
     def writing(self, wait: float, who: str) -> Iterator[None]:
-        """One transaction, kept at the end or after an error not at all; inside another one a part of that.
+        """A transaction, committed at the end or rolled back after an error; if nested, it is part
+        of the outer one.
 
         Args:
             wait: float, seconds to wait for another writer.
-            who: str, for the history.
+            who: str, the user, for the history.
         """
         if self._transaction.is_writing:
             yield
             return
         if self._transaction.is_open:
-            raise RuntimeError("a change must not begin while the gallery is read")
+            raise RuntimeError("a change must not begin inside a read transaction")
         with self._open(lambda: self.hold(wait)):
             self._transaction.is_writing, self._transaction.who = True, who
             yield
@@ -173,7 +174,7 @@ class Database(abc.ABC):
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
-        """One moment: whatever is read inside belongs together."""
+        """A read transaction: everything read inside is from a single snapshot."""
         if self._transaction.is_open:
             yield
             return
@@ -182,16 +183,16 @@ class Database(abc.ABC):
 
     @property
     def who(self) -> str:
-        """Who changes the gallery in this thread, as `writing` was told."""
+        """The user who changes the gallery in this thread, as passed to `writing`."""
         return self._transaction.who
 
     @property
     def is_writing(self) -> bool:
-        """Whether this thread changes the gallery, and may take it back yet."""
+        """Whether this thread is in a write transaction, which may still be rolled back."""
         return self._transaction.is_writing
 
     def removed(self) -> None:
-        """Says that something was deleted, inside `writing`."""
+        """Marks that something was deleted, inside `writing`."""
         self._transaction.has_removed = True
 
     @property
@@ -218,19 +219,20 @@ class Database(abc.ABC):
             self._threads.transaction = _Transaction()
 
     def version(self) -> int:
-        """How many of `schema.STEPS` were taken; 0 where there is nothing of ours."""
+        """The schema version: the number of `schema.STEPS` applied; 0 if there are no tables."""
         if not self.has_table("maskedface"):
             return 0
         ((version,),) = self.execute("SELECT version FROM maskedface")
         if type(version) is not int or not 1 <= version <= len(STEPS):
             raise ValueError(
-                f"a gallery's tables must be of version 1 to {len(STEPS)}, which this release reads; those "
-                f"of a later version need a later release. Received: {self.shown!r} of version {version!r}"
+                f"a gallery's tables must have a version from 1 to {len(STEPS)}, which this "
+                "release supports; later versions need a newer release. "
+                f"Received: {self.shown!r} of version {version!r}"
             )
         return version
 
     def migrate(self) -> None:
-        """Takes the steps that are still to be taken; inside `writing`."""
+        """Applies the remaining migration steps, inside `writing`."""
         done = self.version()
         if not done:
             self.execute("CREATE TABLE maskedface (version INTEGER NOT NULL)")
@@ -241,7 +243,7 @@ class Database(abc.ABC):
         self.execute("UPDATE maskedface SET version = %s", (len(STEPS),))
 
     def cohort(self) -> Cohort | None:
-        """The gallery's."""
+        """The gallery's cohort."""
         rows = self.execute("SELECT nearest, features, people FROM cohort")
         if not rows:
             return None
@@ -249,7 +251,7 @@ class Database(abc.ABC):
         return Cohort(np.frombuffer(people, "float32").reshape(-1, features), nearest)
 
     def insert_all(self, tables: Iterable[tuple[str, Sequence[str], Sequence[Any]]]) -> None:
-        """Adds rows to several tables: (table, columns, rows) each."""
+        """Adds rows to several tables, given as (table, columns, rows)."""
         for table, columns, rows in tables:
             if rows:
                 self.insert(table, columns, rows)

@@ -1,4 +1,4 @@
-"""A gallery in a database: every answer is as the database is then, every change is kept at once."""
+"""A gallery in a database: reads are always current, and changes are stored immediately."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SUGGESTED = 10_000  # people among whom near names are looked for: a tenth of a
 
 
 class _State(NamedTuple):
-    """The gallery's row: counts its changes, what is known of it, a row's features (0 = nobody yet)."""
+    """The gallery's row: revision, settings, and features per row (0 = no people yet)."""
 
     revision: int
     words: dict[str, Any]
@@ -46,13 +46,13 @@ class _State(NamedTuple):
 
 
 class DatabaseGallery(Gallery):
-    """A gallery in a database; as `Gallery`, but that nothing need be saved.
+    """A gallery in a database, with the interface of `Gallery`, but without the need to save it.
 
     Args:
-        database: with a gallery in it.
+        database: a database with a gallery.
 
     Raises:
-        ValueError: if what is known of the gallery is none that one could have.
+        ValueError: if the gallery's settings are invalid.
     """
 
     def __init__(self, database: Database) -> None:
@@ -76,12 +76,12 @@ class DatabaseGallery(Gallery):
 
     @property
     def cohort(self) -> Cohort | None:
-        """The people whom everybody enrolled is compared with."""
+        """The cohort for score normalization."""
         return self._cohort
 
     @property
     def calibration(self) -> Calibration | None:
-        """The thresholds that there are now; setting them keeps them."""
+        """The current thresholds; setting them stores them."""
         made = self._state().words["calibration"]
         return Calibration(**made) if made else None
 
@@ -91,19 +91,19 @@ class DatabaseGallery(Gallery):
 
     @property
     def remember(self) -> Remember:  # type: ignore[override]
-        """What is remembered of photographs now (`remember_from_now`)."""
+        """What is currently stored of photographs (`remember_from_now`)."""
         how: Remember = self._state().words["remember"]
         return how
 
     @property
     def people(self) -> dict[str, int]:
-        """{person: how many of their faces were enrolled}, sorted by name."""
+        """{person: number of enrolled faces}, sorted by name."""
         rows = self._database.execute("SELECT name, faces FROM people")
         return dict(sorted((from_column(name), int(faces)) for name, faces in rows))
 
     @property
     def photos(self) -> dict[str, tuple[Remembered, ...]]:
-        """{person: the photographs remembered of them}, sorted by name; `remember` says what of them."""
+        """{person: stored photographs}, sorted by name; `remember` tells what is stored of them."""
         with self._database.reading():
             return dict(
                 sorted({**dict.fromkeys(self.people, ()), **read_photos(self._database)}.items())
@@ -114,7 +114,7 @@ class DatabaseGallery(Gallery):
         return int(count)
 
     def known(self, people: Iterable[str]) -> set[str]:
-        """Those of some people who are enrolled."""
+        """The subset of some people who are enrolled."""
         condition, values = self._database.among("key", [name_key(name) for name in people])
         rows = self._database.execute(f"SELECT name FROM people WHERE {condition}", values)
         return {from_column(name) for (name,) in rows}
@@ -126,7 +126,7 @@ class DatabaseGallery(Gallery):
         photos: Sequence[Remembered | None] | None = None,
         unmasked: Sequence[bool] | None = None,
     ) -> None:
-        """Adds faces, as `Gallery.enroll`, and keeps them."""
+        """Adds faces, as `Gallery.enroll`, and stores them."""
         names, unit, photos, bare = self._checked(people, embeddings, photos, unmasked)
         if not names:
             return
@@ -152,7 +152,7 @@ class DatabaseGallery(Gallery):
         warn_of_case(alike, names)
 
     def remove(self, person: str) -> None:
-        """Forgets a person, as `Gallery.remove`."""
+        """Deletes a person, as `Gallery.remove`."""
         name = person_name(person)
         with self._database.writing(WAIT, this_user()):
             rows = self._database.execute(
@@ -167,7 +167,7 @@ class DatabaseGallery(Gallery):
             self._database.removed()
 
     def remember_from_now(self, remember: Remember) -> None:
-        """Remembers more or less of photographs, as `Gallery.remember_from_now`."""
+        """Changes what is stored of photographs, as `Gallery.remember_from_now`."""
         check_remember(remember)
         if remember == self.remember:
             return
@@ -184,13 +184,13 @@ class DatabaseGallery(Gallery):
             self._database.removed()
 
     def search(self, embedding: np.ndarray, k: int = 1) -> tuple[Candidate, ...]:
-        """The people most alike, as `Gallery.search`: by the database, where it searches by itself."""
+        """The most similar people, as `Gallery.search`, by the database's search if it has one."""
         if not self._database.searches:
             return super().search(embedding, k)
         features = self._state().features
         if k < 1 or np.shape(embedding) != (features,) or not features:
             raise ValueError(
-                f"k must be at least 1 and embedding of shape ({features},), and somebody be enrolled. "
+                f"k must be at least 1, embedding of shape ({features},), and somebody enrolled. "
                 f"Received: k={k}, embedding.shape={np.shape(embedding)}"
             )
         unit = normalized(np.asarray(embedding)[None])[0]
@@ -201,7 +201,7 @@ class DatabaseGallery(Gallery):
         return tuple(Candidate(from_column(name), min(score, most)) for name, score in found)
 
     def compared(self, person: str, embedding: np.ndarray) -> tuple[Compared, int]:
-        """How alike a face is to somebody's faces, as `Gallery.compared`: they alone are read."""
+        """A face's similarity to a person's faces, as `Gallery.compared`; only these are read."""
         with self._database.reading():
             features = self._state().features
             found = read_people(self._database, features, self._cohort, names=[person]).enrolled
@@ -212,7 +212,7 @@ class DatabaseGallery(Gallery):
 
     @property
     def _now(self) -> Enrolled:  # type: ignore[override]
-        """Everybody at this moment, without their photographs; read again where somebody changed them."""
+        """All current people without their photographs, cached until the gallery changes."""
         with self._database.reading():
             state = self._state()
             if self._known is None or self._known[0] != state.revision:
@@ -223,7 +223,7 @@ class DatabaseGallery(Gallery):
             return self._known[1]
 
     def fill(self, gallery: Gallery) -> None:
-        """Adds another gallery's people, with what is kept and remembered of them; there must be nobody."""
+        """Copies another gallery's people with all their data; this gallery must be empty."""
         after = gallery._whole()
         with self._database.writing(WAIT, this_user()):
             features = after.rows.shape[1]
@@ -238,7 +238,7 @@ class DatabaseGallery(Gallery):
             )
 
     def _whole(self) -> Enrolled:
-        """Everybody at this moment, with their photographs."""
+        """All current people with their photographs."""
         with self._database.reading():
             return self._read(self._state(), photos=True)
 
@@ -263,7 +263,7 @@ class DatabaseGallery(Gallery):
             )
 
     def _spelt_alike(self, names: Sequence[str]) -> list[str]:
-        """Who is enrolled under one of these names, or one that differs by case alone."""
+        """The people enrolled under one of these names, ignoring case."""
         folded = {name_key(name.casefold()) for name in names}
         condition, values = self._database.among("folded", [*folded])
         rows = self._database.execute(f"SELECT name FROM people WHERE {condition}", values)

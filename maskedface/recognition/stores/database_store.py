@@ -1,4 +1,4 @@
-"""A gallery in a database, as a store: made, brought up to date, changed under its lock."""
+"""The store of a gallery in a database: creation, migration, and changes under a lock."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class DatabaseStore(GalleryStore):
     """A gallery in a database.
 
     Args:
-        address: of the gallery.
-        database: with its tables, or without any yet.
+        address: the gallery's address.
+        database: the database, with or without its tables.
     """
 
     def __init__(self, address: str | os.PathLike[str], database: Database) -> None:
@@ -30,11 +30,11 @@ class DatabaseStore(GalleryStore):
         self._gallery: DatabaseGallery | None = None
 
     def exists(self) -> bool:
-        """Whether there is a gallery."""
+        """Whether the gallery exists."""
         return bool(self.database.version() and self.database.execute("SELECT id FROM gallery"))
 
     def gallery(self) -> Gallery:
-        """The gallery, whose every answer is as the database is then."""
+        """The gallery, whose reads are always current."""
         if self._gallery is None:
             if not self.exists():
                 raise ValueError(f"a gallery must be there. Received: {self.shown!r}")
@@ -52,7 +52,9 @@ class DatabaseStore(GalleryStore):
         if new is None and not self.exists():
             raise ValueError(f"a gallery must be there. Received: {self.shown!r}")
         if new is not None and not new.fingerprint:
-            raise ValueError("a gallery in a database must be of a model. Received: fingerprint=''")
+            raise ValueError(
+                "a gallery in a database must belong to a model. Received: fingerprint=''"
+            )
         with self.database.writing(wait, who or this_user()):
             self.database.migrate()
             if new is not None and not self.exists():
@@ -75,12 +77,12 @@ class DatabaseStore(GalleryStore):
         )
 
     def compact(self) -> None:
-        """Writes the database's files anew, without what was deleted."""
+        """Rewrites the database's files without deleted data."""
         self.gallery()
         self.database.compact()
 
     def close(self) -> None:
-        """Closes every thread's connection."""
+        """Closes the connections of all threads."""
         self.database.close()
         self._gallery = None
 

@@ -1,4 +1,4 @@
-"""A gallery in one file (npz): read whole, locked while it is changed, written whole."""
+"""The store of a gallery in a single npz file, which is locked during changes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from maskedface.recognition.stores.store import Change, GalleryStore
 
 
 class FileStore(GalleryStore):
-    """A gallery in a file that `Gallery.save` writes.
+    """A gallery in a file written by `Gallery.save`.
 
     Args:
-        address: the file, by custom `.npz`.
+        address: the file, usually `.npz`.
     """
 
     def __init__(self, address: str | os.PathLike[str]) -> None:
@@ -23,11 +23,11 @@ class FileStore(GalleryStore):
         self._read: tuple[tuple[int, ...], Gallery] | None = None
 
     def exists(self) -> bool:
-        """Whether there is a gallery."""
+        """Whether the gallery exists."""
         return os.path.exists(self.address)
 
     def gallery(self) -> Gallery:
-        """The gallery, read again where the file is another than before."""
+        """The gallery, read again if the file was replaced."""
         state = self._state()
         if self._read is None or self._read[0] != state:
             self._read = state, Gallery.load(self.address)
@@ -37,7 +37,7 @@ class FileStore(GalleryStore):
     def changing(
         self, *, wait: float = 60.0, who: str = "", new: Gallery | None = None
     ) -> Iterator[Gallery]:
-        """As `GalleryStore.changing`; nobody is named in a history."""
+        """As `GalleryStore.changing`, without a history."""
         with locked(self.address, what="enroll", wait=wait):
             if self.exists():
                 gallery = Gallery.load(self.address)
@@ -50,16 +50,16 @@ class FileStore(GalleryStore):
             self._read = self._state(), gallery
 
     def history(self, count: int = 100) -> tuple[Change, ...]:
-        """A file keeps none."""
+        """Always empty: a file has no history."""
         return ()
 
     def compact(self) -> None:
-        """Nothing is to be done: a file is written whole each time."""
+        """Does nothing: a file is rewritten at each change."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing: there are no connections."""
 
     def _state(self) -> tuple[int, ...]:
-        """What is another whenever the file was replaced."""
+        """A value that changes whenever the file is replaced."""
         found = os.stat(self.address)
         return found.st_ino, found.st_size, found.st_mtime_ns

@@ -12,15 +12,16 @@ def open_store(address: str | os.PathLike[str]) -> GalleryStore:
     """The store of an address.
 
     Args:
-        address: `postgresql://[USER@]HOST[:PORT]/DATABASE[?gallery=NAME]`; a file ending as .sqlite,
-            .sqlite3 or .db; any other file is one that `Gallery.save` writes.
+        address: `postgresql://[USER@]HOST[:PORT]/DATABASE[?gallery=NAME]`; a file ending in
+            .sqlite, .sqlite3 or .db; any other file is in the format of `Gallery.save`.
 
     Returns:
-        The store; nothing is made, and no server asked, before it is used.
+        The store; nothing is created, and no server contacted, before it is used.
 
     Raises:
-        ValueError: if the address is none.
-        ModuleNotFoundError: if PostgreSQL's packages are not installed; the message has the pip line.
+        ValueError: if the address is invalid.
+        ModuleNotFoundError: if PostgreSQL's packages are not installed; the message has the pip
+            command.
 
     >>> from maskedface.recognition import Gallery, open_store
     >>> store = open_store("people.sqlite")

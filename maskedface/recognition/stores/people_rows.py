@@ -1,4 +1,4 @@
-"""A gallery's people between a database's rows and arrays."""
+"""Converts a gallery's people between a database's rows and arrays."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class StoredPeople(NamedTuple):
     """Some of a gallery's people, or all.
 
     Attributes:
-        ids: {person: their number in the database}, in the numbers' order.
-        enrolled: what is kept of them; of their photographs only what was asked for.
+        ids: {person: their number in the database}, sorted by number.
+        enrolled: their data; photographs only if requested.
     """
 
     ids: dict[str, int]
@@ -42,16 +42,16 @@ def read_people(
     names: Iterable[str] | None = None,
     photos: bool = False,
 ) -> StoredPeople:
-    """People and what is kept of their faces.
+    """Reads people and their templates.
 
     Args:
-        database: inside `reading` or `writing`.
-        features, cohort: the gallery's.
-        names: whom, as far as they are enrolled; None = everybody.
-        photos: whether to read the photographs remembered of them.
+        database: the database, inside `reading` or `writing`.
+        features, cohort: the gallery's features and cohort.
+        names: the people to read, if enrolled; None = everybody.
+        photos: whether to read their stored photographs.
 
     Raises:
-        ValueError: if rows are lacking, or are none that a gallery could have.
+        ValueError: if rows are missing or invalid.
     """
     where, values = _where(database, names, "id")
     people = database.execute(
@@ -73,7 +73,7 @@ def read_people(
         ids = dict(zip(faces, numbers, strict=True))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"a gallery's tables must be whole. Received: {database.shown!r} ({error!r})"
+            f"a gallery's tables must be consistent. Received: {database.shown!r} ({error!r})"
         ) from error
     templates = Templates(vectors, cohort, None if cohort is None else less)
     return StoredPeople(
@@ -84,10 +84,10 @@ def read_people(
 def read_photos(
     database: Database, names: Iterable[str] | None = None
 ) -> dict[str, tuple[Remembered, ...]]:
-    """The photographs remembered of people: {person: photographs}.
+    """Reads the stored photographs of people: {person: photographs}.
 
     Raises:
-        ValueError, TypeError: if a row is none that a gallery could have.
+        ValueError, TypeError: if a row is invalid.
     """
     where, values = _where(database, names, "person")
     rows = database.execute(
@@ -104,12 +104,12 @@ def read_photos(
 
 
 def check_people(shown: str, words: Mapping[str, Any], enrolled: Enrolled) -> None:
-    """Refuses people that no gallery could have.
+    """Checks the validity of a gallery's people.
 
     Args:
-        shown: what a message calls the database.
-        words: the gallery's (`Gallery.words`).
-        enrolled: everybody.
+        shown: the database's name in messages.
+        words: the gallery's settings (`Gallery.words`).
+        enrolled: all people.
 
     Raises:
         ValueError: as `gallery_file.check`.
@@ -136,16 +136,16 @@ def check_people(shown: str, words: Mapping[str, Any], enrolled: Enrolled) -> No
 def write_people(
     database: Database, before: StoredPeople, after: Enrolled, next_person: int
 ) -> dict[str, int]:
-    """Writes people whom `Enrolled.joined` gave more faces.
+    """Writes people to whom `Enrolled.joined` has added faces.
 
     Args:
-        database: inside `writing`.
-        before: those of them who were enrolled, without photographs.
-        after: all of them, and the photographs to add.
-        next_person: the number of the first new one.
+        database: the database, inside `writing`.
+        before: those who were already enrolled, without photographs.
+        after: all of them, with the photographs to add.
+        next_person: the number of the first new person.
 
     Returns:
-        {person: their number}, of all.
+        {person: their number} for all of them.
     """
     new = [name for name in after.faces if name not in before.ids]
     ids = {**before.ids, **{name: next_person + place for place, name in enumerate(new)}}
@@ -196,9 +196,9 @@ def write_history(
     """Adds lines to the history.
 
     Args:
-        database: inside `writing`, which knows who changes the gallery.
+        database: the database, inside `writing`, which provides the user.
         what: as `Change.what`.
-        changes: (person's number, faces) each.
+        changes: pairs (person's number, number of faces).
     """
     ((last,),) = database.execute("SELECT COALESCE(MAX(id), 0) FROM history")
     at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -221,7 +221,7 @@ def _where(
 
 
 def _forget_rows(database: Database, ids: list[int]) -> dict[int, int]:
-    """Deletes people's templates, which are written anew; the number of each one's next photograph."""
+    """Deletes people's templates; returns the number of each person's next photograph."""
     if not ids:
         return {}
     condition, values = database.among("person", ids)

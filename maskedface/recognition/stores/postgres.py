@@ -1,7 +1,8 @@
-"""A gallery in PostgreSQL with pgvector: for teams, and for more people than one machine's memory.
+"""A gallery in PostgreSQL with pgvector, for teams, or for more people than fit into memory.
 
-A template is kept with what the cohort takes off it as one number more, negative; a probe has a 1 there:
-their inner product is the score, so that one index of inner products serves all galleries.
+The negative score offset of the cohort is stored as an additional component of a template, where a
+probe has a 1: the inner product of both is the score, so a single inner product index serves all
+galleries.
 """
 
 from __future__ import annotations
@@ -48,13 +49,13 @@ class PostgresStore(DatabaseStore):
     """A gallery in PostgreSQL, in a schema of its own.
 
     Args:
-        address: `postgresql://[USER@]HOST[:PORT]/DATABASE[?gallery=NAME]`, and whatever else libpq takes. A
-            password comes better from `PGPASSWORD` or `~/.pgpass`: other users of the machine see what
-            programs are called with.
+        address: `postgresql://[USER@]HOST[:PORT]/DATABASE[?gallery=NAME]`, optionally with other
+            parameters of libpq. Pass a password by `PGPASSWORD` or `~/.pgpass`, since other users
+            of the machine can see command lines.
 
     Raises:
         ModuleNotFoundError: if psycopg or pgvector is not installed.
-        ValueError: if the address is none.
+        ValueError: if the address is invalid.
     """
 
     database: PostgresDatabase
@@ -63,16 +64,17 @@ class PostgresStore(DatabaseStore):
         super().__init__(address, PostgresDatabase(address))
 
     def index(self, kind: Index, *, m: int = 16, ef_construction: int = 64) -> None:
-        """Chooses how people are searched; others may read and write meanwhile.
+        """Sets the search method; others may read and write in the meantime.
 
         Args:
-            kind: "exact" compares a probe with everybody; "hnsw" by a graph (Malkov and Yashunin, 2016),
-                which finds nearly all of the nearest in a few milliseconds among a million.
-            m: int >= 2, neighbors of each in the graph.
-            ef_construction: int >= 2 m, candidates for them.
+            kind: "exact" compares a probe with all people; "hnsw" is an approximate search in a
+                graph (Malkov and Yashunin, 2016), which finds nearly all nearest neighbors among a
+                million in a few milliseconds.
+            m: int >= 2, the number of neighbors of each node in the graph.
+            ef_construction: int >= 2 m, the number of candidates for them.
 
         Raises:
-            ValueError: if nobody is enrolled, or the gallery has more features than can be indexed.
+            ValueError: if nobody is enrolled, or the gallery has too many features for an index.
         """
         if kind not in ("exact", "hnsw"):
             raise ValueError(f"kind must be 'exact' or 'hnsw'. Received: kind={kind!r}")
@@ -80,7 +82,7 @@ class PostgresStore(DatabaseStore):
         ((features,),) = self.database.execute("SELECT features FROM gallery")
         if kind == "hnsw" and not 0 < features <= _MOST_INDEXED:
             raise ValueError(
-                f"an index must be of 1 to {_MOST_INDEXED} features. Received: {features}"
+                f"an index must have 1 to {_MOST_INDEXED} features. Received: {features}"
             )
         # One that was left by a process that ended early is of no use.
         self.database.execute(f"DROP INDEX IF EXISTS {_INDEX}")
@@ -115,7 +117,7 @@ class PostgresDatabase(Database):
         self._psycopg = psycopg
 
     def connect(self) -> Any:
-        """Connects; the extension is looked for wherever it is installed."""
+        """Connects; the extension may be installed in any schema."""
         words: dict[str, Any] = (
             {"connect_timeout": 10} if "connect_timeout" not in self._address else {}
         )
@@ -137,7 +139,7 @@ class PostgresDatabase(Database):
         return connection
 
     def is_lost(self, connection: Any) -> bool:
-        """Whether it is closed, by us or by the server."""
+        """Whether it was closed, by this process or by the server."""
         return bool(connection.closed or connection.broken)
 
     @contextlib.contextmanager
@@ -148,7 +150,7 @@ class PostgresDatabase(Database):
             yield
         except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
             raise LockedError(
-                "a gallery must not be in use by another process; wait (--wait) waits until it is free. "
+                "a gallery must not be in use by another process; wait (--wait) waits for it. "
                 f"Received: {self.shown!r}, {_line(error)}"
             ) from error
         except (errors.InterfaceError, errors.OperationalError) as error:
@@ -157,12 +159,12 @@ class PostgresDatabase(Database):
             ) from error
         except errors.Error as error:
             raise ValueError(
-                "a gallery's database must take what it is asked. "
+                "a gallery's database must accept its statements. "
                 f"Received: {self.shown!r} ({_line(error)})"
             ) from error
 
     def migrate(self) -> None:
-        """As `Database.migrate`, in a schema that is made where there is none."""
+        """As `Database.migrate`; the schema is created if it does not exist."""
         if not self.version():
             self.execute(f"CREATE SCHEMA IF NOT EXISTS {self._schema}")
             installed = self.execute("SELECT 1 FROM pg_extension WHERE extname = 'vector'")
@@ -172,7 +174,7 @@ class PostgresDatabase(Database):
         super().migrate()
 
     def hold(self, wait: float) -> None:
-        """As `Database.hold`: by a lock of the schema's name."""
+        """As `Database.hold`, with an advisory lock of the schema's name."""
         milliseconds = int(min(wait * 1000, _LONGEST))
         self.execute("BEGIN")
         try:
@@ -195,11 +197,11 @@ class PostgresDatabase(Database):
         return f"{column} = ANY(%s)", (list(values),)
 
     def run(self, connection: Any, sql: str, values: Sequence[Any]) -> Any:
-        """The cursor of a statement; its columns come in binary form, which arrays are read from."""
+        """The cursor of a statement, with columns in binary format, from which arrays are read."""
         return connection.execute(sql, values or None, binary=True)
 
     def to_template(self, row: np.ndarray, less: float) -> np.ndarray:
-        """The row, and what is taken off, negative."""
+        """The vector with the negative score offset appended."""
         return np.append(row, np.float32(-less)).astype("float32")
 
     def from_templates(self, values: Sequence[Any], features: int) -> np.ndarray:
@@ -219,12 +221,12 @@ class PostgresDatabase(Database):
                 copy.write_row(row)
 
     def prepare(self, features: int) -> None:
-        """Keeps templates in the table's own pages, where they fit: a search reads nothing else."""
+        """Stores templates in the table's own pages if they fit, the only ones a search reads."""
         storage = "PLAIN" if features <= _INLINE else "EXTERNAL"
         self.execute(f"ALTER TABLE templates ALTER COLUMN template SET STORAGE {storage}")
 
     def best(self, unit: np.ndarray, k: int, *, several: bool) -> list[Found]:
-        """As `Database.best`: by the index, where there is one, else among everybody."""
+        """As `Database.best`, with the index if there is one, else by exhaustive search."""
         probe = np.append(unit, np.float32(1)).astype("float32")
         if self._has_index():
             wide = f"halfvec({len(probe)})"
@@ -249,8 +251,8 @@ class PostgresDatabase(Database):
         return [Found(*row) for row in found]
 
     def after_removal(self) -> None:
-        """Takes what was deleted out of tables and indexes: `VACUUM` overwrites an HNSW index's dead
-        elements and clears the tables' dead rows; a small table is written anew."""
+        """Erases deleted data from tables and indexes: `VACUUM` overwrites dead elements of an HNSW
+        index and removes dead rows of tables; a small table is rewritten."""
         try:
             ((rows,),) = self.execute(
                 "SELECT COUNT(*) FROM (SELECT 1 FROM templates LIMIT %s) few", (_FEW,)
@@ -262,7 +264,7 @@ class PostgresDatabase(Database):
                 self.execute("VACUUM (INDEX_CLEANUP ON) people, templates, photos")
         except (OSError, ValueError) as error:
             logging.getLogger("maskedface").warning(
-                "who was removed is found no more, but their bytes wait for the next VACUUM: %s",
+                "removed people are not found any more, but their data stay until a VACUUM: %s",
                 error,
             )
         finally:
@@ -270,7 +272,7 @@ class PostgresDatabase(Database):
                 self.execute("SET lock_timeout = 0")
 
     def compact(self) -> None:
-        """Writes tables and indexes anew, while nobody else can read them, and then ends the old files."""
+        """Rewrites tables and indexes, which blocks readers, and drops the old files."""
         for table in ("people", "templates", "photos"):
             self.execute(f"VACUUM (FULL) {table}")
 
@@ -284,7 +286,7 @@ class PostgresDatabase(Database):
 
 
 def _know_vectors(connection: Any) -> None:
-    """What a connection needs where the extension is there."""
+    """Configures a connection for the installed extension."""
     from pgvector.psycopg import register_vector
 
     register_vector(connection)

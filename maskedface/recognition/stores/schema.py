@@ -1,8 +1,8 @@
-"""The tables of a gallery in a database, made and brought up to date in small steps, in order.
+"""The tables of a gallery in a database, created and migrated in ordered steps.
 
-A name has at most 1,000 characters, more than an index of PostgreSQL takes: what is looked for is `key`, a
-hash; `folded` is that of the name without case. `next_person` counts up, so that nobody gets the number of
-somebody forgotten, which the history names.
+A name has at most 1,000 characters, more than an index of PostgreSQL allows, so people are looked
+up by `key`, a hash; `folded` is the hash of the name without case. `next_person` only increases, so
+the number of a deleted person, which the history contains, is never reused.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A gallery in an SQLite file: for several processes of one machine, searched in each one's memory."""
+"""A gallery in an SQLite file, shared by the processes of one machine and searched in memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SqliteStore(DatabaseStore):
     """A gallery in an SQLite file.
 
     Args:
-        address: the file. It is for its owner alone (mode 0600) where it is made.
+        address: the file. A new one is only accessible to its owner (mode 0600).
     """
 
     def __init__(self, address: str | os.PathLike[str]) -> None:
@@ -36,7 +36,7 @@ class SqliteDatabase(Database):
     """An SQLite file.
 
     Args:
-        path: the file, made when something is first written.
+        path: the file, created at the first write.
     """
 
     types = {"binary": "BLOB", "vector": "BLOB", "real": "REAL"}  # noqa: RUF012
@@ -48,7 +48,7 @@ class SqliteDatabase(Database):
         self._path = path
 
     def connect(self) -> sqlite3.Connection:
-        """Opens the file; an empty one is one without a gallery."""
+        """Opens the file; an empty file has no gallery."""
         with contextlib.suppress(FileExistsError):
             os.makedirs(os.path.dirname(os.path.abspath(self._path)), exist_ok=True)
             # Biometric data: for its owner alone, and so are the files that SQLite keeps beside it.
@@ -80,15 +80,15 @@ class SqliteDatabase(Database):
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code in _BUSY:
                 raise LockedError(
-                    "a gallery must not be in use by another process; wait (--wait) waits until it is "
-                    f"free. Received: {self.shown!r}, {error}"
+                    "a gallery must not be in use by another process; wait (--wait) waits for it. "
+                    f"Received: {self.shown!r}, {error}"
                 ) from error
             if code in _NO_GALLERY or isinstance(error, sqlite3.ProgrammingError):
                 raise ValueError(
-                    f"path must be a gallery's file, whole. Received: {self.shown!r} ({error})"
+                    f"path must be an intact gallery file. Received: {self.shown!r} ({error})"
                 ) from error
             raise OSError(
-                f"a gallery must be one that can be read and written. Received: {self.shown!r} ({error})"
+                f"a gallery must be readable and writable. Received: {self.shown!r} ({error})"
             ) from error
 
     def run(
@@ -98,13 +98,14 @@ class SqliteDatabase(Database):
         return connection.execute(sql.replace("%s", "?"), values)
 
     def version(self) -> int:
-        """As `Database.version`; a file that is not there stays so."""
+        """As `Database.version`; a missing file is not created."""
         if not os.path.exists(self._path):
             return 0
         version = super().version()
         if not version and self.execute("SELECT name FROM sqlite_master"):
             raise ValueError(
-                f"path must be a gallery's file, or a new one. Received: {self.shown!r}, with other tables"
+                "path must be a gallery file, or a new file. "
+                f"Received: {self.shown!r} with other tables"
             )
         return version
 
@@ -125,11 +126,11 @@ class SqliteDatabase(Database):
         return bool(self.execute(sql, (name,)))
 
     def among(self, column: str, values: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
-        """As `Database.among`; in JSON, as a statement takes few values."""
+        """As `Database.among`; as JSON, since a statement allows few parameters."""
         return f"{column} IN (SELECT value FROM json_each(%s))", (json.dumps(list(values)),)
 
     def to_template(self, row: np.ndarray, less: float) -> bytes:
-        """The row's bytes: little-endian float32."""
+        """The vector's bytes: little-endian float32."""
         return row.astype("<f4").tobytes()
 
     def from_templates(self, values: Sequence[Any], features: int) -> np.ndarray:
@@ -148,14 +149,14 @@ class SqliteDatabase(Database):
             )
 
     def prepare(self, features: int) -> None:
-        """Nothing is to be done."""
+        """Does nothing."""
 
     def after_removal(self) -> None:
-        """Empties the log of changes, which holds pages as they were; the file's own are overwritten."""
+        """Empties the write-ahead log, which contains old pages; the file's own are overwritten."""
         with contextlib.suppress(LockedError):  # a reader of before: the next removal empties it
             self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def compact(self) -> None:
-        """Writes the file anew."""
+        """Rewrites the file."""
         self.execute("VACUUM")
         self.after_removal()

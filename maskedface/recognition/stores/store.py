@@ -1,4 +1,4 @@
-"""What every place to keep a gallery in can do."""
+"""The interface of gallery stores."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from maskedface.recognition.stores.address import shown_address
 
 
 class Change(NamedTuple):
-    """A line of a gallery's history. It keeps no name: a person's number means nothing once they are
-    forgotten.
+    """An entry of a gallery's history. It contains no names: a person's number is meaningless once
+    the person is deleted.
 
     Attributes:
-        at: str, when, in UTC, as ISO 8601 writes it.
+        at: str, the time in UTC, in ISO 8601 format.
         who: str, the operating system's user and host, or the name of a service's token.
         what: str: "create", "enroll", "remove", "calibrate", "remember" or "index".
-        person: str, of those still enrolled; "" where the change is of nobody, or of somebody forgotten.
-        number: int, the person's, which nobody gets again; None where the change is of nobody.
-        faces: int, how many were added or went.
+        person: str, the person's name, if still enrolled; "" if the change concerns no person, or a
+            deleted one.
+        number: int, the person's number, which is never reused; None if the change concerns no
+            person.
+        faces: int, the number of faces added or removed.
     """
 
     at: str
@@ -34,12 +36,12 @@ class Change(NamedTuple):
     faces: int
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values."""
+        """The entry as plain values."""
         return self._asdict()
 
 
 class GalleryStore(abc.ABC):
-    """A place where a gallery is kept.
+    """The storage of a gallery.
 
     Args:
         address: a file, or `postgresql://...`.
@@ -50,28 +52,28 @@ class GalleryStore(abc.ABC):
 
     @property
     def shown(self) -> str:
-        """The address as it may be printed: without a password."""
+        """The address for output, without a password."""
         return shown_address(self.address)
 
     @abc.abstractmethod
     def exists(self) -> bool:
-        """Whether there is a gallery.
+        """Whether the gallery exists.
 
         Raises:
             OSError: if a server cannot be reached.
-            ValueError: if what is there is no gallery.
+            ValueError: if the file or database is not a gallery.
         """
 
     @abc.abstractmethod
     def gallery(self) -> Gallery:
-        """The gallery as it is now.
+        """The current gallery.
 
         Returns:
-            Of a file: its people at this moment. Of a database: one whose every answer is as the database
-            is then, and whose every change is kept at once.
+            For a file: a snapshot. For a database: a gallery whose reads are always current, and
+            whose changes are stored immediately.
 
         Raises:
-            ValueError: if there is none, or what is there is damaged or of a later version.
+            ValueError: if it does not exist, is damaged, or has a later version.
             OSError: if it cannot be read.
         """
 
@@ -79,30 +81,30 @@ class GalleryStore(abc.ABC):
     def changing(
         self, *, wait: float = 60.0, who: str = "", new: Gallery | None = None
     ) -> contextlib.AbstractContextManager[Gallery]:
-        """Holds the gallery against whoever else would change it; what is done to it inside is kept whole
-        at the end, or after an error, or where the process is killed, not at all.
+        """Locks the gallery for changes inside the context. They are stored atomically at the end;
+        after an error, or if the process is killed, none of them is.
 
         Args:
-            wait: float >= 0, seconds to wait for another holder.
-            who: str, for the history; by default the operating system's user and host.
-            new: what the gallery becomes where there is none, of people or of nobody; None = it must be
-                there.
+            wait: float >= 0, seconds to wait for the lock.
+            who: str, the user, for the history; by default the operating system's user and host.
+            new: the initial contents if the gallery does not exist, with or without people; None =
+                it must exist.
 
         Yields:
-            The gallery, to be changed.
+            The gallery, to be modified.
 
         Raises:
-            LockedError: if another holds it after that.
+            LockedError: if another process still holds the lock after that time.
             ValueError: as `gallery`.
-            OSError: if it cannot be read or kept.
+            OSError: if it cannot be read or written.
         """
 
     @abc.abstractmethod
     def history(self, count: int = 100) -> tuple[Change, ...]:
-        """The last changes, the newest first; a file keeps none.
+        """The last changes, the newest first; empty for a file.
 
         Args:
-            count: int >= 1, how many at most.
+            count: int >= 1, the maximum number.
 
         Raises:
             ValueError, OSError: as `gallery`.
@@ -110,15 +112,15 @@ class GalleryStore(abc.ABC):
 
     @abc.abstractmethod
     def compact(self) -> None:
-        """Writes anew what is kept, so that no deleted byte is left in its files.
+        """Rewrites the gallery's files, so that they contain no deleted data.
 
         Raises:
-            OSError: if it cannot be.
+            OSError: if that fails.
         """
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Lets go of connections."""
+        """Closes all connections."""
 
     def __enter__(self) -> GalleryStore:
         return self

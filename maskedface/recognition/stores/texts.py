@@ -1,4 +1,4 @@
-"""Texts as a database can keep them: names of people and files may hold what is no Unicode text."""
+"""Encodes texts for a database: names of people and files may contain invalid Unicode."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ESCAPED = re.compile(r"\\([0-9a-f]{4})")
 
 
 def to_column(text: str) -> str:
-    r"""A text without NUL and lone surrogates, which files' names may have and databases refuse.
+    r"""A text without NUL and lone surrogates, which occur in file names but not in databases.
 
     >>> from maskedface.recognition.stores.texts import from_column, to_column
     >>> to_column("a\udce9.jpg"), from_column(to_column("a\\b\udce9")) == "a\\b\udce9"
@@ -20,10 +20,10 @@ def to_column(text: str) -> str:
 
 
 def from_column(text: str) -> str:
-    """What `to_column` was given."""
+    """The inverse of `to_column`."""
     return _ESCAPED.sub(lambda found: chr(int(found.group(1), 16)), text)
 
 
 def name_key(name: str) -> str:
-    """What a person's name is looked for by: 32 hexadecimal digits of its SHA-256."""
+    """The lookup key of a person's name: 32 hexadecimal digits of its SHA-256."""
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -26,10 +26,10 @@ def test_a_missing_manual_folder_says_what_to_put_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "error", "message"),
     [
-        ("rmfrd", ValueError, "root must hold AFDB_masked_face_dataset/<person>/"),
+        ("rmfrd", ValueError, "root must contain AFDB_masked_face_dataset/<person>/"),
         ("mfr2", FileNotFoundError, "pairs.txt"),
         ("mlfw", FileNotFoundError, "manifest.csv"),
-        ("people_folder", FileNotFoundError, "must hold masked/<person>/ or unmasked/<person>/"),
+        ("people_folder", FileNotFoundError, "must contain masked/<person>/ or unmasked/<person>/"),
     ],
 )
 def test_a_folder_of_another_layout_says_which_it_must_be(
@@ -38,7 +38,7 @@ def test_a_folder_of_another_layout_says_which_it_must_be(
     manual = tmp_path / "manual"
     manual.mkdir()
     (manual / "something.txt").touch()
-    pattern = f"(?s){re.escape(message)}.*put the files you were given into manual_dir"
+    pattern = f"(?s){re.escape(message)}.*put the files you obtained into.*manual_dir"
     with pytest.raises(error, match=pattern):
         prepare(name, manual, tmp_path / "tfds")
 
@@ -46,7 +46,7 @@ def test_a_folder_of_another_layout_says_which_it_must_be(
 def test_a_split_without_images_is_an_error(tmp_path: Path) -> None:
     synthetic.draw_people(tmp_path / "manual", people=2, photos=2, masked_photos=0, size=32)
     config = masked_faces.config("rmfrd", min_masked=0, domains=("masked",))
-    with pytest.raises(ValueError, match="every split must hold images"):
+    with pytest.raises(ValueError, match="every split must contain images"):
         read_parts(tmp_path / "manual", config)
 
 
@@ -76,7 +76,7 @@ def test_a_split_without_images_is_an_error(tmp_path: Path) -> None:
         ("rmfrd", {"min_masked": -1}, "min_masked must be an int of at least 0"),
         ("rmfrd", {"seed": "0"}, "seed must be an int. Received: seed='0'"),
         ("mlfw", {"protocol": ""}, "protocol must be a column's name"),
-        ("mlfw", {"protocol": "../x"}, "options must be of letters, digits"),
+        ("mlfw", {"protocol": "../x"}, "options must consist of letters, digits"),
     ],
 )
 def test_options_are_checked(base: Any, changes: dict[str, Any], message: str) -> None:

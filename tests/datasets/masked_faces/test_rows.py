@@ -175,7 +175,7 @@ def test_an_image_that_does_not_decode_is_counted_and_named(
         ["masked/bo/notes.txt", "not an image name"],
         ["unmasked/bo", "a person's folder without an image"],
     ]
-    assert "1 files are left out beside 12 rows" in caplog.text
+    assert "1 files were left out, 12 rows kept" in caplog.text
     assert "'masked/bo/cut.jpg' (cut or damaged" in caplog.text
 
 
