@@ -86,7 +86,7 @@ def opener_of(data: bytes) -> Callable[[BinaryIO], Image.Image]:
         data: the file's bytes.
 
     Raises:
-        ModuleNotFoundError: if pillow-heif is not installed; the message has the pip line.
+        ModuleNotFoundError: if pillow-heif is not installed; the message has the pip command.
     """
     box = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
     brands = {box[i : i + 4] for i in range(0, len(box), 4)}

@@ -308,7 +308,7 @@ byId("enroll-form").addEventListener("submit", (event) => {
     const name = byId("enroll-name").value.trim();
     if (!name) throw new Error("A name is needed.");
     if (!toEnroll.length) throw new Error("A photograph is needed.");
-    if (!byId("enroll-consent").checked) throw new Error("Nobody is enrolled who has not agreed.");
+    if (!byId("enroll-consent").checked) throw new Error("Enrollment needs a person's consent.");
     const fields = toEnroll.map((photo) => ["photos", photo]);
     fields.push(["person", name], ["consent", "true"]);
     fields.push(["existing", byId("enroll-add").checked ? "add" : "refuse"]);

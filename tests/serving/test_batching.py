@@ -55,7 +55,7 @@ def test_a_batch_is_no_larger_than_it_may_be() -> None:
 def test_photographs_past_the_queue_are_refused_all_or_none() -> None:
     held = Held()
     held.batcher.submit(jobs(15))
-    with pytest.raises(BusyError, match="15 photographs wait already"):
+    with pytest.raises(BusyError, match="15 photographs are already waiting"):
         held.batcher.submit(jobs(6))
     assert held.batcher.waiting == 15
     held.go.set()
