@@ -127,9 +127,9 @@ def test_tables_of_a_release_before_are_brought_up_to_date(
 def test_tables_of_a_later_release_are_refused(database: GalleryStore) -> None:
     fill(database)
     database.database.execute("UPDATE maskedface SET version = 99")  # type: ignore[attr-defined]
-    with open_store(database.address) as store, pytest.raises(ValueError, match="a later release"):
+    with open_store(database.address) as store, pytest.raises(ValueError, match="a newer release"):
         store.gallery()
-    with open_store(database.address) as store, pytest.raises(ValueError, match="a later release"):
+    with open_store(database.address) as store, pytest.raises(ValueError, match="a newer release"):
         fill(store)
 
 
