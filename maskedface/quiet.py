@@ -16,6 +16,7 @@ import os
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
@@ -89,14 +90,28 @@ class _Finder(importlib.abc.MetaPathFinder):
 
     def _run_litert(self, run: Any, module: ModuleType) -> None:
         run(module)
-        allocate = module.Interpreter.allocate_tensors
+        hush_first_allocation(module.Interpreter)
 
-        def first(interpreter: object) -> None:
-            module.Interpreter.allocate_tensors = allocate
-            with without_notes():
-                allocate(interpreter)
 
-        module.Interpreter.allocate_tensors = first
+def hush_first_allocation(interpreter_class: Any) -> None:
+    """Suppresses what LiteRT writes when a process' first interpreter allocates its tensors; other threads
+    wait for that one, or its message would be theirs.
+
+    Args:
+        interpreter_class: LiteRT's `Interpreter`.
+    """
+    allocate, lock = interpreter_class.allocate_tensors, threading.Lock()
+
+    def first(interpreter: object) -> None:
+        with lock:
+            if interpreter_class.allocate_tensors is first:
+                with without_notes():
+                    allocate(interpreter)
+                interpreter_class.allocate_tensors = allocate
+                return
+        allocate(interpreter)
+
+    interpreter_class.allocate_tensors = first
 
 
 @contextlib.contextmanager

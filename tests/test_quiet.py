@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from maskedface import quiet
 
 START = "import sys\nfrom maskedface.quiet import hush_tensorflow\nhush_tensorflow()\n"
 
@@ -79,3 +86,36 @@ def test_jax_as_keras_own_backend_is_not_hidden(tmp_path: Path) -> None:
     (tmp_path / "keras.py").write_text("import jax\n")
     (tmp_path / "jax.py").write_text("")
     assert run("import keras\nprint(keras.jax.__name__)", tmp_path).stdout == "jax\n"
+
+
+def test_a_second_thread_does_not_take_the_first_message_of_litert(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, told = threading.Event(), []
+
+    class Interpreter:
+        def allocate_tensors(self) -> None:
+            first = not told
+            told.append(self)
+            entered.set()
+            if first:  # as LiteRT, once a process
+                time.sleep(0.2)
+                os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n")
+
+    without = quiet.without_notes
+
+    @contextlib.contextmanager
+    def late() -> Iterator[None]:
+        entered.wait(0.5)  # the other thread would be there first
+        with without():
+            yield
+
+    monkeypatch.setattr(quiet, "without_notes", late)
+    quiet.hush_first_allocation(Interpreter)
+    threads = [threading.Thread(target=lambda: Interpreter().allocate_tensors()) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.1)  # the second finds what the first has left
+    for thread in threads:
+        thread.join()
+    assert len(told) == 2 and capfd.readouterr().err == ""
