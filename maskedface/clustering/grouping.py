@@ -226,17 +226,19 @@ def _by_size(labels: np.ndarray) -> np.ndarray:
 def _nearest(pairs: _Pairs, labels: np.ndarray) -> list[tuple[int, float] | None]:
     """Of each group the most similar other one, by the mean margin of their pairs; those of which
     all faces lie in the same photographs are different people."""
-    count = int(labels.max()) + 1 if len(labels) else 0
-    sizes = np.bincount(labels, minlength=count).astype("float32")
-    every, found = np.arange(len(labels)), []
     order = np.argsort(labels, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(sizes).astype(int)])[:-1]
-    for group in range(count):
-        rows = order[starts[group] : starts[group] + int(sizes[group])]
-        sums = pairs.margins(rows, every).sum(axis=0)
-        means = np.bincount(labels, weights=sums, minlength=count) / sizes / len(rows)
-        means[group] = -np.inf
-        best = int(means.argmax()) if count > 1 else group
-        near = means[best] > -1.0  # else they share a photograph
-        found.append((best, float(means[best])) if near else None)
+    groups, starts, sizes = np.unique(labels[order], return_index=True, return_counts=True)
+    found: list[tuple[int, float] | None] = []
+    while len(found) < len(groups):
+        first = len(found)  # whole groups, of a block of faces together
+        last = int(np.searchsorted(starts, starts[first] + _BLOCK, "left"))
+        rows = order[starts[first] : starts[first] + sizes[first:last].sum()]
+        sums = np.add.reduceat(pairs.margins(rows, order), starts, axis=1)
+        sums = np.add.reduceat(sums, starts[first:last] - starts[first], axis=0)
+        means = sums / sizes / sizes[first:last, None]
+        means[np.arange(last - first), np.arange(first, last)] = -np.inf
+        best = means.argmax(axis=1)
+        for row, other in enumerate(best.tolist()):
+            mean = float(means[row, other])
+            found.append((other, mean) if mean > -1.0 else None)  # else they share a photograph
     return found
