@@ -32,6 +32,10 @@ class ClusteredFace:
         box: (left, top, right, bottom) in pixels of the upright photograph.
         masked: float in [0, 1], the estimated probability of a mask.
         person: str, the person's name or the group's ("person 001"); "" for a face that is left out.
+
+    >>> from maskedface import clustering
+    >>> clustering.ClusteredFace("a.jpg", "0" * 64, (0.0, 0.0, 9.0, 9.0), 0.02, "Ada").person
+    'Ada'
     """
 
     path: str
