@@ -47,11 +47,12 @@ def main() -> None:
     parser.add_argument("--set", choices=("lfw", "mfr2", "train"), required=True)
     parser.add_argument("--model", default="dlib")
     parser.add_argument("--far", type=float, action="append", help="several may be given")
+    parser.add_argument("--people", type=int, help="at most so many, drawn by seed 0")
     args = parser.parse_args()
     recognizer = Recognizer.load(args.model)
     sets = ("rmfrd", "mlfw") if args.set == "train" else (args.set,)
     for name in sets:
-        person_of = people(args.data, name)
+        person_of = drawn(people(args.data, name), args.people)
         # MLFW's files are aligned: the whole file is the face.
         of = Recognizer.load(args.model, aligned_to="arcface") if name == "mlfw" else recognizer
         embedded = embed_photos(of, person_of, progress=True)
@@ -73,6 +74,13 @@ def people(data: str, name: str) -> dict[str, str]:
     folder = f"{root}/lfw" if name == "lfw" else root
     photos = (path for path in photo_files(folder) if not path.endswith(".txt"))
     return {path: os.path.basename(os.path.dirname(path)) for path in photos}
+
+
+def drawn(person_of: dict[str, str], most: int | None) -> dict[str, str]:
+    """The photographs of at most so many people."""
+    names = np.random.default_rng(0).permutation(sorted({*person_of.values()}))[:most]
+    kept = set(names.tolist())
+    return {path: person for path, person in person_of.items() if person in kept}
 
 
 def some(index: FaceIndex) -> dict[str, str]:

@@ -72,8 +72,8 @@ print(len(index), before, peak())
 """
 
 
-# It makes 300,000 links, and imports TensorFlow in a process of its own.
-@pytest.mark.long
+# It makes 300,000 links, lists and plans them: a minute or two.
+@pytest.mark.slow
 def test_the_rows_of_vggface2_are_listed_split_and_planned_in_two_gigabytes(
     drawn: FaceIndex, tmp_path: Path
 ) -> None:
