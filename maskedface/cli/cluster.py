@@ -1,17 +1,17 @@
-"""Group the faces of unsorted photographs into people: a folder a person, and a page to name them.
+"""Group the faces in unsorted photographs by person: a folder per person, and a page to name them.
 
   maskedface cluster PHOTOS --out people
   maskedface enroll --gallery friends.npz people
 
-Writes people/, a folder a person ("person 001" is on most photographs), which `enroll` takes;
-people.html, a page to look through: merge people, take faces out, give names; and people.json,
-what was found. The page saves a file with the names, of which folders are made anew:
+Writes people/, a folder per person ("person 001" has the most faces), which `enroll` accepts;
+people.html, a page on which people are merged and named and faces are taken out; and people.json
+with the results. The page saves a file with the names. This writes new folders from it:
 
   maskedface cluster --groups people-named.json --out named
 
-Faces are grouped where they are in the mean more similar than all but --far of the pairs of
-different people; masked and unmasked faces have thresholds of their own. A face seen once gets no
-folder until it is named. The page and the folders hold personal data: see docs/privacy.md.
+Two groups become one person if their mean similarity reaches the threshold for the false match
+rate --far; masked and unmasked faces have separate thresholds. A person on a single photograph gets
+no folder until they are named. The page and the folders hold personal data: see docs/privacy.md.
 Exit codes: 0 done; 1 done, but nobody is on two photographs; 2 a user error; 3 a photograph could
 not be read, or was changed meanwhile (the others are done).
 """
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--groups",
         metavar="FILE",
-        help="write the folders of this .json file, of the page or the command",
+        help="write folders from this .json file, saved by the page or the command",
     )
     recognizer = parser.add_argument_group("recognizer")
     recognizing.add_model(
@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recognizer.add_argument(
         "--strangers",
         metavar="FOLDER",
-        help="of a network whose false match rates nobody measured: a folder a person, to measure them on",
+        help="for a network without measured false match rates: a folder per person, to measure them on",
     )
     recognizing.add_engine(recognizer)
     output = parser.add_argument_group("output")
@@ -134,18 +134,19 @@ def _find(args: argparse.Namespace) -> Clusters:
 
 def _print(found: Clusters, written: Written, out: str, page: str) -> None:
     rows = []
-    for person, count in written.people.items():
+    for person, count in [*written.people.items()][:_LISTED]:
         faces = [face for face in found.faces if face.person == person]
         masked = sum(face.masked >= SEEMS_MASKED for face in faces)
         rows.append((person, count, masked, len({face.path for face in faces})))
-    print_table(("person", "faces", "masked", "photographs"), rows[:_LISTED])
-    if len(rows) > _LISTED:
-        print(f"... and {len(rows) - _LISTED} more people")
+    print_table(("person", "faces", "masked", "photographs"), rows)
+    if len(written.people) > _LISTED:
+        print(f"... and {len(written.people) - _LISTED} more people")
     alone = sum(person not in written.people for person in found.people)
     photos = {face.path for face in found.faces}
     print(
-        f"faces: {len(found.faces)} on {len(photos)} photographs; people with a folder: {len(rows)}, on "
-        f"the page alone: {alone}; photographs without a face: {len(found.without_face)}"
+        f"faces: {len(found.faces)} on {len(photos)} photographs; people with a folder: "
+        f"{len(written.people)}, only on the page: {alone}; photographs without a face: "
+        f"{len(found.without_face)}"
     )
     for told, why in {**found.errors, **written.errors}.items():
         print_some([f"left out: {told}: {why}"], 1)

@@ -17,9 +17,8 @@ MOST_TOGETHER = 20_000
 # Chosen on training people, by `tools/measure_clustering.py --set train` (docs/experiments.md).
 _COHORT, _LEFT_OUT = 20, 3
 _BLOCK = 2_048  # faces compared with all others at once
-_APART = (
-    1e6  # taken off the margin of two faces of one photograph: more than all faces together bring
-)
+# Taken off the margin of two faces of one photograph: more than all other faces together can add.
+_APART = 1e6
 
 
 class Grouped(NamedTuple):

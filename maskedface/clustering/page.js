@@ -85,7 +85,7 @@ function takeOut(number) {
 
 function face(number, group, alone) {
   const one = file.faces[number];
-  const masked = one.masked >= 0.5;
+  const masked = one.masked >= facts.seems_masked;
   const words = `${called(group) || "left out"}, face ${number + 1}${masked ? ", masked" : ""}`;
   const item = make("li", {}, make("img", { src: facts.pictures[number] || "", alt: words, title: one.path, loading: "lazy" }));
   if (masked) item.append(make("span", { className: "mask", "aria-hidden": "true" }, "masked"));
@@ -155,9 +155,9 @@ function save() {
 byId("how").replaceChildren(
   "When everybody is named, save the file and run ",
   make("code", {}, `maskedface cluster --groups ${facts.folder}-named.json --out named`),
-  ": it writes a folder a person, which ",
+  ": it writes a folder per person, which ",
   make("code", {}, "maskedface enroll --gallery friends.npz named"),
-  " takes.",
+  " accepts.",
 );
 byId("save").addEventListener("click", save);
 addEventListener("beforeunload", (event) => {

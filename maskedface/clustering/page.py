@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from importlib import resources
 
 from maskedface.clustering.clusters import Clusters, file_values
+from maskedface.masking import SEEMS_MASKED
 
 
 def page_of(clusters: Clusters, pictures: Mapping[int, str], folder: str) -> str:
@@ -25,6 +26,7 @@ def page_of(clusters: Clusters, pictures: Mapping[int, str], folder: str) -> str
         "file": file_values(clusters),
         "pictures": {str(number): uri for number, uri in pictures.items()},
         "folder": folder,
+        "seems_masked": SEEMS_MASKED,
     }
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     text = (here / "page.html").read_text(encoding="utf-8")
