@@ -52,7 +52,7 @@ MAY_USE = {
     "serving": {"recognition", "extras", "images", "masking", "names", "evaluation", "locks"},
     "clustering": {
         *("atomic_file", "evaluation", "images", "masking", "names", "progress", "recognition"),
-        *("reporting", "reprs"),
+        "reprs",
     },
     "engines": {"atomic_file", "evaluation", "extras", "geometry", "models", "names"},
     "exporting": {"engines", "models", "extras", "names", "quiet"},

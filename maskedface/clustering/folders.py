@@ -15,11 +15,11 @@ from PIL import Image
 from maskedface.atomic_file import atomic_write, write_text
 from maskedface.clustering.clusters import ClusteredFace, Clusters, is_named
 from maskedface.clustering.page import page_of
+from maskedface.images.data_uri import as_data_uri
 from maskedface.images.formats import has_image_name
 from maskedface.names import picture_path
 from maskedface.progress import track
 from maskedface.recognition.photo import PhotoFile, read_photo
-from maskedface.reporting.data_uri import as_data_uri
 
 _AROUND = (
     2.2  # sides of a crop, in those of the face's box: a detector wants the head and some wall

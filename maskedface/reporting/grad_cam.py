@@ -20,8 +20,8 @@ from maskedface.evaluation import (
     overlay,
     paired_difference,
 )
+from maskedface.images.data_uri import as_data_uri
 from maskedface.masking import mask_area
-from maskedface.reporting.data_uri import as_data_uri
 from maskedface.reporting.run_groups import RunGroup
 from maskedface.reporting.tables import Table
 from maskedface.training.run import MODEL

@@ -17,7 +17,7 @@ import pytest
 from maskedface.clustering import ClusteredFace, Clusters
 from maskedface.clustering.clusters import folder_name
 from maskedface.clustering.page import page_of
-from maskedface.reporting.data_uri import as_data_uri
+from maskedface.images.data_uri import as_data_uri
 from tests.browser import check_clean, opened, started
 
 # Two people on two photographs each, and two faces seen once, of which one wears a mask.
