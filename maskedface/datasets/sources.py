@@ -51,7 +51,7 @@ class _Home(NamedTuple):
 
     folder: str
     domain: Domain
-    nobody: str = "in no person's folder"
+    nobody: str = "not in a person's folder"
 
     @property
     def person(self) -> str:
@@ -209,9 +209,9 @@ def _listed(
         if home.folder and not is_tools(folder.path):
             homes.add(home.folder)
         if has_image_name(folder.path):
-            excluded.append(Exclusion(folder.path, "a folder with an image's name"))
+            excluded.append(Exclusion(folder.path, "a folder named like an image"))
         for name in folder.loops:
-            excluded.append(Exclusion(folder.inside(name), "a link to a folder above it"))
+            excluded.append(Exclusion(folder.inside(name), "a link to a parent folder"))
         person = home.person  # one string for all of its rows
         for path in map(folder.inside, folder.files):
             reason = _reason(path, home)
@@ -220,16 +220,16 @@ def _listed(
             else:
                 faces.append(Face(path, person, home.domain, "", alignment))
     homes -= {home_of(os.path.dirname(face.path)).folder for face in faces}
-    excluded += [Exclusion(path, "a person's folder without an image") for path in homes]
+    excluded += [Exclusion(path, "a person's folder without images") for path in homes]
     return FaceIndex(root, faces, excluded)
 
 
 def _reason(path: str, home: _Home) -> str:
     """The reason why a file is not listed as a person's image; "" if it is."""
     if is_tools(path):
-        return "a system's or tool's file"
+        return "a file of the operating system or a tool"
     if not has_image_name(path):
-        return "not an image name"
+        return "no image file extension"
     return "" if home.folder else home.nobody
 
 
