@@ -59,7 +59,8 @@ def _draw_sizes(axes: Any, report: AuditReport) -> None:
         shown["other"] = rest
     bars = axes.barh(list(shown), list(shown.values()), color="#888888")
     axes.bar_label(bars, fmt="{:,.0f}", padding=3)
-    axes.set_ylim(max(len(shown), _SIZES / 2) - 0.5, -0.5)  # one size is no wall
+    # With room for several, so that a single bar does not fill the panel.
+    axes.set_ylim(max(len(shown), _SIZES / 2) - 0.5, -0.5)
     _count_along(axes)
     axes.set(title="Sizes in pixels", xlabel="images")
 

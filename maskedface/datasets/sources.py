@@ -18,7 +18,7 @@ RMFRD_FOLDERS: dict[str, Domain] = {
     "afdb_face_dataset": "unmasked",
 }
 
-# Folders that hold people and are none, by `name_key`: the parts of a split, and the domains.
+# Names (by `name_key`) of folders that contain people and are none: parts of a split, and domains.
 _PARTS = frozenset(
     {
         *("train", "training", "trainset", "val", "valid", "validation", "dev", "test", "testing"),
@@ -55,7 +55,7 @@ class _Home(NamedTuple):
 
     @property
     def person(self) -> str:
-        # A Mac's folders and a keyboard spell one name in two forms.
+        # macOS folders and keyboards write the same name in two forms of Unicode.
         return unicodedata.normalize("NFC", self.folder.rpartition("/")[2])
 
 
@@ -168,7 +168,7 @@ def check_people(root: str | os.PathLike[str], folders: Iterable[Folder] | None 
     if inner:
         _refuse(root, inner, "RMFRD's folders", "or read both with --data {root} and no --domain")
     top = sorted({path.split("/")[0] for path in paths})
-    # One folder of that name with images in it may be a person; with folders in it it is none.
+    # A single folder of such a name may be a person, unless it contains folders.
     several = len(top) > 1 or any("/" in path for path in paths)
     names = {name_key(name) for name in top}
     if top and several and names <= _PARTS:

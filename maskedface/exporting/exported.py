@@ -123,7 +123,7 @@ def export(
             outputs for `images` are all 0 or not finite, or the file's outputs do not agree; no
             file is left then.
     """
-    target = os.path.realpath(path)  # a link stays
+    target = os.path.realpath(path)  # a link is kept, and its target replaced
     _check(model, target, images, format, precision, calibration)
     told = {**(facts or {}), **_described(model, format, precision)}
     told["alignment"] = told.get("alignment") or models.alignment_of(model)

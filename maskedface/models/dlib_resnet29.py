@@ -13,8 +13,8 @@ from maskedface.models.convolution import LAYOUT
 from maskedface.models.settings import in_float32
 from maskedface.models.weights import load_weights
 
-# The stem and its pool make a map of 24 x 24 of it, the stages 12, 6, 3 and 1. Of a smaller image the last
-# stage's first convolution, 3 x 3 without padding, would get 2 x 2.
+# The stem and its pool reduce such an image to 24 x 24, the stages to 12, 6, 3 and 1. With a smaller one
+# the last stage's first convolution, 3 x 3 without padding, would get a map of 2 x 2.
 LEAST_SIDE = 103
 # dlib's input layer, `input_rgb_image_sized<150>`: mean of R, G, B, then division by 256.
 RGB_MEAN = (122.782, 117.001, 104.298)
@@ -129,7 +129,7 @@ def _fill(x: keras.KerasTensor, height: int, filters: int, name: str) -> keras.K
         x = layers.ZeroPadding2D(padding, data_format=LAYOUT, name=name)(x)
     missing = filters - x.shape[3]
     if missing:
-        # Told that channels come first, the stock layer pads the last two axes: width and channels.
+        # With channels_first, Keras' layer pads the last two axes, which here are width and channels.
         x = layers.ZeroPadding2D(
             ((0, 0), (0, missing)), data_format="channels_first", name=f"{name}_channels"
         )(x)

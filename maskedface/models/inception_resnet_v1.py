@@ -17,7 +17,7 @@ from maskedface.models.weights import load_weights
 from maskedface.names import did_you_mean
 
 Normalization = Literal["fixed", "per_image"]
-# The unpadded convolutions leave a map of 1 x 1 of it, and nothing of a smaller image.
+# The unpadded convolutions leave a 1 x 1 map of such an image, and nothing of a smaller one.
 LEAST_SIDE = 75
 # `batch_norm_params` of github.com/davidsandberg/facenet, src/train_softmax.py; facenet-pytorch has
 # the same epsilon.

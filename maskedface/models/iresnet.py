@@ -29,7 +29,7 @@ ADAFACE_BLOCKS = {18: BLOCKS[18], 34: BLOCKS[34], 50: BLOCKS[50], 101: BLOCKS[10
 _MIDDLE = 127.5
 # The slopes that PyTorch's PReLU begins with; Keras' begin at 0.
 PRELU_START = 0.25
-# The stages halve the image four times: of a smaller one nothing would be left to tell apart.
+# The stages halve the image four times: 16 pixels leave a single position.
 LEAST_SIDE = 16
 
 
