@@ -185,7 +185,7 @@ def _cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """The cosine of each two rows; 1 for two rows of zeros, which agree, and 0 for one."""
     lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
     same = (one == other).all(axis=1).astype("float64")
-    return np.divide((one * other).sum(1), lengths, out=same, where=lengths > 0)
+    return np.asarray(np.divide((one * other).sum(1), lengths, out=same, where=lengths > 0))
 
 
 def _described(model: keras.Model, format: str, precision: str) -> dict[str, Any]:

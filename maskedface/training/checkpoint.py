@@ -171,7 +171,7 @@ def write_state(folder: str, variables: Sequence[keras.Variable], state: State) 
     arrays |= {name: np.array(text) for name, text in texts.items()}
     arrays |= {f"callback{number}": array for number, array in enumerate(own)}
     with atomic_write(os.path.join(folder, STATE)) as partial:
-        np.savez(partial, **arrays)  # type: ignore[arg-type]  # NumPy's stub takes any for a flag
+        np.savez(partial, **arrays)
 
 
 def write_history(folder: str, history: list[dict[str, float]]) -> None:
