@@ -122,7 +122,7 @@ def _renamed(path: str, private: bool) -> Iterator[str]:
     old = os.stat(target) if os.path.exists(target) else None
     name = f".maskedface-{_here()}-{os.getpid()}-{secrets.token_hex(8)}.partial."
     partial = os.path.join(folder, name + os.path.basename(path)[-_TAIL:])
-    # Where an old one was private, so is the new one from its first byte on.
+    # The new file is as private as the old one, from its first byte on.
     mode = 0o600 if private or old is not None else 0o666
     os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
     try:
@@ -141,7 +141,8 @@ def _renamed(path: str, private: bool) -> Iterator[str]:
 def _be_like(path: str, old: os.stat_result) -> None:
     new = os.stat(path)
     if hasattr(os, "chown") and (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
-        with contextlib.suppress(PermissionError):  # root's alone, or a group that is not ours
+        # Only root may change the owner, and a group must be ours.
+        with contextlib.suppress(PermissionError):
             os.chown(path, old.st_uid, old.st_gid)
     os.chmod(path, stat.S_IMODE(old.st_mode))
 
@@ -150,7 +151,7 @@ def _be_like(path: str, old: os.stat_result) -> None:
 def _sweep(folder: str) -> None:
     """Removes temporary files of killed processes from a folder, which may be large; runs once."""
     if os.name != "posix":
-        return  # os.kill would end the process that it asks for
+        return  # on Windows os.kill would end the process
     with contextlib.suppress(OSError):
         names = [name for name in os.listdir(folder) if name.startswith(".maskedface-")]
         for name in names:
@@ -190,7 +191,7 @@ def is_stream(path: str) -> bool:
     try:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
-        return False  # making the folder will say what is wrong
+        return False  # creating the folder will report the error
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     return not stat.S_ISREG(mode)

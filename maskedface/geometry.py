@@ -15,7 +15,7 @@ import numpy as np
 
 from maskedface.names import did_you_mean
 
-# What is for users; the rest of the library takes more.
+# The public names; the rest of the library uses more.
 __all__ = ["ALIGNMENTS", "FacePoints", "alignment_points", "chip_matrix", "warp"]
 
 Fit = Literal["similarity", "affine"]
@@ -39,7 +39,7 @@ class Alignment(NamedTuple):
 # dlib: the 150-px chip of dlib's ResNet (`get_face_chip_details(shape, 150, 0.25)`). dlib aligns by
 #   eye corners and nose; these are ArcFace's points seen through the one fixed warp from the ArcFace
 #   crop to dlib's chip, source = (55.96, 71.22) + .6648 (chip - 75), which was fitted on real faces.
-# vggface2: the 224-px crop of VGGFace2's networks (face box extended by .3, shorter side 256, centre
+# vggface2: the 224-px crop of VGGFace2's networks (face box extended by .3, shorter side 256, center
 #   224; Cao et al. 2018, section 4.1). No alignment is published: see `docs/decisions.md` for how
 #   these points were measured. The paper's 180 px are this crop, scaled.
 # wide: ArcFace's crop at 1.5 times its scale with 8 of its pixels more on the left and right, 4 above and
@@ -104,7 +104,7 @@ def alignment_points(name: str, height: int, width: int) -> np.ndarray:
             f"{did_you_mean(name, ALIGNMENTS)}"
         )
     size, points = ALIGNMENTS[name]
-    # Pixel centres: the image's edge is at -.5, so that is what stays in place.
+    # Pixel centers: the image's edge is at -.5, so that is what stays in place.
     return (np.array(points) + 0.5) * (np.array([width, height]) / size) - 0.5
 
 
@@ -334,7 +334,7 @@ def warp(
         if lower or right:
             image = cv2.copyMakeBorder(image, 0, lower, 0, right, cv2.BORDER_REPLICATE)
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        matrix[:, 2] = (matrix[:, 2] + 0.5) / step - 0.5  # pixel centres stand at whole numbers
+        matrix[:, 2] = (matrix[:, 2] + 0.5) / step - 0.5  # pixel centers are at integers
         matrix[:, :2] /= step
     image = np.ascontiguousarray(image)
     height, width = image.shape[:2]

@@ -45,7 +45,7 @@ def locked(path: str | os.PathLike[str], *, what: str, wait: float = 0.0) -> Ite
     place = os.path.join(folder, f".{name}.lock")
 
     def note(descriptor: int) -> None:
-        # On a full disk the lock holds all the same; whoever held it before is not named.
+        # On a full disk the lock works all the same; its holder is not named then.
         with contextlib.suppress(OSError):
             os.ftruncate(descriptor, 0)
         with contextlib.suppress(OSError):

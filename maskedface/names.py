@@ -10,7 +10,7 @@ from collections.abc import Iterable
 # bytes of a file name: the limit of eCryptfs, the lowest of common file systems (most allow 255)
 _LONGEST_FILE = 143
 LONGEST = 1_000  # characters: four times the longest name that a folder can have
-_JOINERS = "\u200c\u200d"  # spell Persian and Hindi names, and move nothing else
+_JOINERS = "\u200c\u200d"  # needed in Persian and Hindi names; they do not affect other text
 # Control, format (bidirectional too), surrogates, line ends.
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
@@ -81,7 +81,7 @@ def near_path(path: str | os.PathLike[str]) -> str:
         return ""
     try:
         near = near_names(name, os.listdir(folder or "."), 1)
-    except OSError:  # the folder is not there either
+    except OSError:  # the folder does not exist either
         return ""
     return f"; did you mean {os.path.join(folder, near[0])}?" if near else ""
 
@@ -116,6 +116,6 @@ def shown(text: str) -> str:
 def _shown(char: str) -> str:
     if unicodedata.category(char) not in _UNSEEN or char in _JOINERS:
         return char
-    if "\udc80" <= char <= "\udcff":  # what Python reads such a byte as
+    if "\udc80" <= char <= "\udcff":  # how Python represents an undecodable byte
         return f"\\x{ord(char) & 0xFF:02x}"
     return char.encode("unicode_escape").decode()

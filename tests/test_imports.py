@@ -21,7 +21,7 @@ LEAVES = {
 MAY_USE = {
     **{leaf: set() for leaf in LEAVES},
     "geometry": {"names"},
-    "masking": {"geometry"},
+    "masking": {"geometry", "names"},
     "evaluation": {"names", "reprs"},
     "conversion": {"atomic_file", "extras"},
     "images": {"extras", "progress"},
@@ -32,7 +32,7 @@ MAY_USE = {
     "audit": {
         *("atomic_file", "datasets", "extras", "geometry", "images", "masking", "names", "reprs"),
     },
-    "synthetic": {"datasets", "masking"},
+    "synthetic": {"datasets", "geometry", "masking"},
     "masked_faces": {"audit", "datasets", "geometry", "images", "masking", "names"},
     "metrics": {"losses"},
     "recipes": {"names"},
@@ -52,11 +52,11 @@ MAY_USE = {
     "serving": {"recognition", "extras", "images", "masking", "names", "evaluation", "locks"},
     "clustering": {
         *("atomic_file", "evaluation", "images", "masking", "names", "progress", "recognition"),
-        *("reporting", "reprs"),
+        "reprs",
     },
     "engines": {"atomic_file", "evaluation", "extras", "geometry", "models", "names"},
     "exporting": {"engines", "models", "extras", "names", "quiet"},
-    "reporting": LEAVES | {"models", "training", "tuning", "audit"},
+    "reporting": LEAVES | {"models", "training", "tuning", "audit", "exporting"},
 }
 NOT_ON_WINDOWS = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
 NEVER_TENSORFLOW = {

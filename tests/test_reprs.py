@@ -60,13 +60,13 @@ def test_an_index_has_a_summary_and_a_table(capsys: pytest.CaptureFixture[str]) 
     index = big_index()
     index.summary()
     printed = capsys.readouterr().out
-    assert "people           2000, 2000 of them masked and unmasked" in printed
-    assert "images           4000: 2000 masked, 2000 unmasked" in printed
+    assert "people             2000, 2000 of them with masked and unmasked images" in printed
+    assert "images             4000: 2000 masked, 2000 unmasked" in printed
     assert "2.0; fewest 2 (" in printed and "bare 2000, masks 2000" in printed
-    assert "4000 by landmarks" in printed and "1: no image 1" in printed
+    assert "4000 located by landmarks" in printed and "1: no image 1" in printed
     lines: list[str] = []
     FaceIndex("none", []).summary(lines.append)
-    assert "people           0, 0 of them masked and unmasked" in lines
+    assert "people             0, 0 of them with masked and unmasked images" in lines
     assert index._repr_html_().count("<tr>") == 7
 
 

@@ -59,7 +59,8 @@ def _draw_sizes(axes: Any, report: AuditReport) -> None:
         shown["other"] = rest
     bars = axes.barh(list(shown), list(shown.values()), color="#888888")
     axes.bar_label(bars, fmt="{:,.0f}", padding=3)
-    axes.set_ylim(max(len(shown), _SIZES / 2) - 0.5, -0.5)  # one size is no wall
+    # With room for several, so that a single bar does not fill the panel.
+    axes.set_ylim(max(len(shown), _SIZES / 2) - 0.5, -0.5)
     _count_along(axes)
     axes.set(title="Sizes in pixels", xlabel="images")
 
@@ -67,14 +68,14 @@ def _draw_sizes(axes: Any, report: AuditReport) -> None:
 def _draw_findings(axes: Any, report: AuditReport) -> None:
     found = {
         "cannot be used": len(report.undecodable),
-        "left out": len(report.excluded),
+        "excluded": len(report.excluded),
         "copies": report.copies,
-        "copies under two people": len(report.duplicates_across_people),
-        "one-image people": len(report.single_image),
+        "copies, different people": len(report.duplicates_across_people),
+        "people with one image": len(report.single_image),
         "rotated by EXIF": len(report.turned),
-        "wrong extension": len(report.misnamed),
-        "black or uniform": len(report.blank),
-        "other domain?": len(report.domain_check.suspects),
+        "wrong file extension": len(report.misnamed),
+        "nearly black or uniform": len(report.blank),
+        "wrong domain label?": len(report.domain_check.suspects),
     }
     bars = axes.barh(list(found), list(found.values()), color="#ccbb44")
     axes.bar_label(bars, padding=3)

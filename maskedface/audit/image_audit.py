@@ -80,21 +80,24 @@ class AuditReport:
             f"sizes: {len(sizes)} different, most often {common}" if sizes else "sizes: none",
         ]
         across = (
-            f", {len(self.duplicates_across_people)} under two people, "
+            f", {len(self.duplicates_across_people)} groups of different people, "
             f"{len(self.duplicates_across_domains)} in both domains"
         )
         lists: list[tuple[str, Sequence[Any]]] = [
             ("files that cannot be used", self.undecodable),
-            ("files left out when listing", self.excluded),
+            ("files excluded while listing", self.excluded),
             (f"groups of identical files ({self.copies} copies{across})", self.duplicates),
-            ("groups of identical files under two people", self.duplicates_across_people),
+            ("groups of identical files of different people", self.duplicates_across_people),
             ("people with a single image", self.single_image),
-            *((f"people only {domain}", people) for domain, people in self.only_in.items()),
-            ("images rotated by EXIF", self.turned),
-            ("images with the wrong extension", self.misnamed),
-            ("images nearly black or uniform", self.blank),
+            *(
+                (f"people with {domain} images only", people)
+                for domain, people in self.only_in.items()
+            ),
+            ("images rotated or mirrored by their EXIF orientation", self.turned),
+            ("images with the wrong file extension", self.misnamed),
+            ("nearly black or nearly uniform images", self.blank),
             (
-                f"images that look like the other domain: {self._trust()}",
+                f"images whose domain label (masked or unmasked) may be wrong: {self._trust()}",
                 self.domain_check.suspects,
             ),
         ]
@@ -113,11 +116,11 @@ class AuditReport:
     def _trust(self) -> str:
         check = self.domain_check
         if check.skipped:
-            return f"not checked, {check.skipped}"
+            return f"not checked: {check.skipped}"
         unplaced = f"; {check.unplaced} without landmarks not checked" if check.unplaced else ""
         return (
-            f"an estimate that agrees with {check.balanced_accuracy:.3f} of the labels{unplaced}; "
-            "inspect them before removing any"
+            f"an estimate contradicts it, which agrees with {check.balanced_accuracy:.3f} of all "
+            f"labels{unplaced}; inspect them before removing any"
         )
 
 

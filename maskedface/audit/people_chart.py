@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 _EACH = 20  # people up to whom everybody has a tick
-_LEAST = 8  # places that the axis has at least, so that one person's bar is no wall
+_LEAST = 8  # minimum places of the axis, so that a single bar does not fill the chart
 _LINEAR = 50  # images up to which the axis is linear; RMFRD has fifty times more unmasked ones
-_TICKS = (0, 5, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000)  # of the other one
+_TICKS = (0, 5, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000)  # of the logarithmic axis
 
 
 def draw_people(

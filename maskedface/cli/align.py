@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from maskedface.landmarks.finding import Aligned
 
 _SHOWN = 5  # images listed per state
-_BEFORE, _STATED = "landmarks before", "alignment stated"
-_NOT_FOUND = ("not found", "unreadable", _BEFORE, _STATED)  # the states that do not name a detector
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         check_crops(index, args.crops, alignment=args.crops_alignment, size=args.crops_size)
     aligned = landmarks.align(index, progress=True, processes=args.processes)
     datasets.write_manifest(args.out, aligned.index, protocols)
-    counts = _counts(index, aligned)
+    counts = aligned.counts_by_domain
     rows = {_described(state): list(of.values()) for state, of in counts.items()}
     rows["all"] = [sum(numbers) for numbers in zip(*rows.values(), strict=True)] or [0, 0]
     cells = [(state, *numbers, sum(numbers)) for state, numbers in rows.items()]
@@ -135,21 +132,11 @@ def _protocols(args: argparse.Namespace, index: FaceIndex) -> dict[str, dict[str
     }
 
 
-def _counts(index: FaceIndex, aligned: Aligned) -> dict[str, dict[str, int]]:
-    """Image counts as {state: {domain: count}}; every row is counted once."""
-    counted: Counter[tuple[str, str]] = Counter()
-    for face in index.faces:
-        finding = aligned.findings.get(face.path)
-        before = _BEFORE if face.landmarks is not None else _STATED
-        counted[before if finding is None else finding.state, face.domain] += 1
-    states = {state for state, _ in counted}
-    ordered = sorted(states - {*_NOT_FOUND}) + [state for state in _NOT_FOUND if state in states]
-    return {s: {d: counted[s, d] for d in ("masked", "unmasked")} for s in ordered}
-
-
 def _described(state: str) -> str:
     """A state as shown to users; the state of a detected face is its detector's name."""
-    if state in _NOT_FOUND:
+    from maskedface.landmarks.finding import WITHOUT_DETECTOR
+
+    if state in WITHOUT_DETECTOR:
         return state
     if state == "aligner":
         return "found by the aligner alone"

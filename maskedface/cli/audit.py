@@ -100,16 +100,18 @@ def run(args: argparse.Namespace) -> int:
 def _print_contradicted(model: str, found: Contradicted) -> None:
     rows, check = found.rows, found.check
     print(
-        f"{len(rows)} faces whose label {shown(model)} contradicts by {check.margin:g} spreads of "
-        f"{check.spread:.3f} or more, of {len(check.rows)} compared; inspect them before removing "
-        "any"
+        f"{len(rows)} faces, of {len(check.rows)} compared, have an identity label that "
+        f"{shown(model)} contradicts: somebody else is more similar by {check.margin:g} standard "
+        f"deviations ({check.margin * check.spread:.3f}) or more; inspect them before removing any"
     )
     lines = [
-        f"{row['path']}  {row['own_score']:.2f}, {row['other_person']} {row['other_score']:.2f}"
+        f"{row['path']}  own {row['own_score']:.2f}, {row['other_person']} {row['other_score']:.2f}"
         for row in rows
     ]
     print_some(lines, _SHOWN)
     nearer = float((check.other > check.own).mean()) if len(check.rows) else 0.0
-    print(f"people by share of faces more similar to another person (overall: {nearer:.3f})")
+    print(
+        f"share of each person's faces that are more similar to somebody else ({nearer:.3f} of all)"
+    )
     people = sorted(check.disagreement().items(), key=lambda item: (-item[1], item[0]))
     print_some([f"{person}  {share:.2f}" for person, share in people[:_SHOWN]], _SHOWN)

@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 
 _LISTED = 40  # people in the table, and photographs in each list
 
+# Options that say how faces are found and grouped.
+_FINDING = (
+    *("far", "strangers", "model", "model_alignment", "input_range", "channels", "input_size"),
+    *("alignment", "engine", "engine_precision", "calibration"),
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments to a parser."""
@@ -107,11 +113,7 @@ def run(args: argparse.Namespace) -> int:
 def _read(args: argparse.Namespace) -> Clusters:
     from maskedface.clustering import Clusters
 
-    given = [
-        f"--{name}"
-        for name in ("far", "model", "alignment", "engine", "strangers")
-        if getattr(args, name, None)
-    ]
+    given = [f"--{name.replace('_', '-')}" for name in _FINDING if getattr(args, name)]
     if given:
         raise ValueError(
             "--groups must come without what finds and groups faces: they are grouped already. "

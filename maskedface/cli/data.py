@@ -5,16 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from maskedface import datasets
 from maskedface.cli.values import add_count, rate
 from maskedface.datasets import FaceIndex
+from maskedface.datasets.splits import hold_out
 from maskedface.names import did_you_mean, near_path, shown
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, *, landmarks: bool = True) -> None:
@@ -108,9 +104,7 @@ def read_index(args: argparse.Namespace) -> FaceIndex:
     if index.excluded:
         counts = Counter(reason for _, reason in index.excluded)
         reasons = shown(", ".join(f"{count} {reason}" for reason, count in counts.most_common()))
-        print(
-            f"{len(index.excluded)} left out when listing (maskedface audit names them): {reasons}"
-        )
+        print(f"{len(index.excluded)} files excluded (maskedface audit lists them): {reasons}")
     return selected(index, args)
 
 
@@ -140,9 +134,7 @@ def read_parts(args: argparse.Namespace) -> tuple[FaceIndex, FaceIndex]:
     train, test = selected(parts["train"], args), selected(parts["test"], args)
     if args.validation is None:
         return train, test
-    is_open = not set(train.people) & set(test.people)
-    hold_out = datasets.split_by_person if is_open else datasets.split_by_photo
-    return hold_out(train, train_fraction=1 - args.validation, seed=args.split_seed)
+    return hold_out(train, test, args.validation, seed=args.split_seed)
 
 
 def protocol_parts(args: argparse.Namespace, *names: str) -> list[FaceIndex]:
@@ -203,10 +195,10 @@ def placed(args: argparse.Namespace, faces: str, *parts: FaceIndex) -> tuple[Fac
         joined = datasets.apply_landmarks(joined, word)
     five = sum(face.landmarks is not None for face in joined.faces)
     stated = sum(map(is_placed, joined.faces)) - five
-    origin = {None: "", "none": "", "find": " found now"}.get(word, f" of {word}")
+    origin = {None: "", "none": "", "find": " found now"}.get(word, f" from {word}")
     print(
-        f"faces: {five} of {len(joined)} images by landmarks{origin}, {stated} by their stated alignment, "
-        f"{len(joined) - five - stated} taken whole"
+        f"faces: {five} of {len(joined)} located by landmarks{origin}, {stated} by a stated "
+        f"alignment; {len(joined) - five - stated} images used whole"
     )
     row = {face.path: face for face in joined.faces}
     return tuple(
@@ -242,24 +234,3 @@ def selected(index: FaceIndex, args: argparse.Namespace) -> FaceIndex:
             f"Received: --min-masked {args.min_masked} for {len(index.people)} people"
         )
     return kept
-
-
-def drawn_faces(masked: Sequence[bool], alignment: str, size: int, seed: int) -> np.ndarray:
-    """Draws one synthetic photograph of each of several people.
-
-    Args:
-        masked: one bool per person, whether they wear a mask.
-        alignment: the faces' alignment, a key of `geometry.ALIGNMENTS`.
-        size: int, the faces' height and width in pixels.
-        seed: int, the random seed.
-
-    Returns:
-        uint8 array, shape (people, size, size, 3), RGB.
-    """
-    import numpy as np
-
-    from maskedface import geometry, synthetic
-
-    matrix = geometry.chip_matrix(112, 112, source="arcface", target=alignment, size=size)
-    faces = [synthetic.draw_face(n, 0, covered, seed=seed) for n, covered in enumerate(masked)]
-    return np.stack([geometry.warp(face, matrix, size) for face in faces])

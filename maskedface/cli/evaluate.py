@@ -207,9 +207,7 @@ def _relearned(groups: dict[str, list[Run]], learner: Learner, join: bool) -> di
 
 def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> int:
     from maskedface.atomic_file import write_json
-    from maskedface.datasets import read_aligned_faces
-    from maskedface.recognition.by_engine import run_by_engine
-    from maskedface.training.domain_reports import report_domains
+    from maskedface.recognition.by_engine import evaluate_run
     from maskedface.training.lineage import refuse_rows
     from maskedface.training.named_models import faces_of
 
@@ -221,17 +219,13 @@ def _on_other_images(groups: dict[str, list[Run]], args: argparse.Namespace) -> 
     choice, reports = engine_choice(args), {}
     for path, runs in groups.items():
         for run in runs:
-            record, rows = run.record, placed(faces_of(run))
-            size, alignment = record["image_size"], record["alignment"]
-            faces = read_aligned_faces(rows, size=size, alignment=alignment, progress=True)
-            labels = index.labels(tuple(record["classes"]))
-            report = report_domains(index, labels, run_by_engine(run, choice)(faces))
+            report = evaluate_run(run, placed(faces_of(run)), choice, progress=True)
             reports[run.path] = report
             for domain, scores in report.items():
                 low, high = scores["accuracy_interval"]
                 value = {"value": scores["accuracy"], "low": low, "high": high}
                 print(
-                    f"{path} seed {record['seed']}, {domain}: {scores['faces']} faces, "
+                    f"{path} seed {run.record['seed']}, {domain}: {scores['faces']} faces, "
                     f"accuracy {figure(value)}"
                 )
     if args.json:

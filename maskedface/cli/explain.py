@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from maskedface.datasets import FaceIndex
     from maskedface.recognition import Recognizer
 
 
@@ -62,11 +61,12 @@ def run(args: argparse.Namespace) -> int:
 def _show(args: argparse.Namespace) -> int:
     import numpy as np
 
-    from maskedface import evaluation, masking, models
+    from maskedface import evaluation, models
     from maskedface.cli.outputs import check_outputs, write_picture
     from maskedface.names import picture_path
     from maskedface.recognition import Recognizer, photo_files
     from maskedface.reporting.heat_legend import with_color_bar
+    from maskedface.reporting.heat_maps import heat_maps
     from maskedface.training import find_run
 
     check_outputs(folder=args.out)
@@ -82,19 +82,17 @@ def _show(args: argparse.Namespace) -> int:
         other = recognizer.align(args.reference)
         *embeddings, reference = _embedded(recognizer, np.concatenate([chips, other[None]]))
         references = np.stack([reference] * len(chips))
-        maps = evaluation.grad_cam(_network(recognizer), chips, references=references)
+        found = heat_maps(_network(recognizer), chips, recognizer.alignment, references=references)
         words = [f"cosine {embedding @ reference:.3f}" for embedding in embeddings]
     elif run is not None:
-        maps = evaluation.grad_cam(run.model, chips)
+        found = heat_maps(run.model, chips, recognizer.alignment)
         words = [run.record["classes"][n] for n in models.predict(run.model, chips).argmax(1)]
-    area = masking.mask_area(recognizer.alignment, chips.shape[1])
-    shares = evaluation.attention_share(maps, area)
-    for number, (path, share) in enumerate(zip(paths, shares, strict=True)):
-        pair = np.hstack([chips[number], evaluation.overlay(chips[number], maps[number])])
+    for number, (path, share) in enumerate(zip(paths, found.shares, strict=True)):
+        pair = np.hstack([chips[number], evaluation.overlay(chips[number], found.maps[number])])
         write_picture(picture_path(args.out, number + 1, path, ".png"), with_color_bar(pair))
         told = f"{path}: {words[number]}; {share:.2f} of the attention in the mask area"
         print(shown(told))
-    print(f"uniform attention would give {area.mean():.2f}; pictures in {args.out}")
+    print(f"uniform attention would give {found.even:.2f}; pictures in {args.out}")
     return 0
 
 
@@ -119,44 +117,22 @@ def _network(recognizer: Recognizer) -> keras.Model:
 def _measure(args: argparse.Namespace) -> int:
     from maskedface import evaluation
     from maskedface.cli.embedding import models_and_faces
+    from maskedface.reporting.heat_maps import masked_heat_maps
 
     (test,) = data.protocol_parts(args, "test")
-    names, found = [args.run, *([args.against] if args.against else [])], {}
-    for name, recognizer, (rows,), _ in models_and_faces(args, names, test):
-        shares, people, even = _shares(recognizer, rows)
-        found[name] = shares
-        low, high = evaluation.bootstrap_interval(shares, people)
-        share = figure({"value": shares.mean(), "low": low, "high": high})
+    names, shares = [args.run, *([args.against] if args.against else [])], {}
+    for name, recognizer, (faces,), _ in models_and_faces(args, names, test):
+        network, alignment = _network(recognizer), recognizer.alignment
+        found = masked_heat_maps(network, faces, alignment, progress=True)
+        people = [faces.faces[row].person for row in found.rows]
+        shares[name] = found.shares
+        low, high = evaluation.bootstrap_interval(found.shares, people)
+        share = figure({"value": found.shares.mean(), "low": low, "high": high})
         print(
-            f"{name}: {share} of the attention is in the mask area ({len(shares)} masked faces of "
-            f"{len(set(people))} people; uniform attention: {even:.3f})"
+            f"{name}: {share} of the attention is in the mask area ({len(people)} masked faces of "
+            f"{len(set(people))} people; uniform attention: {found.even:.3f})"
         )
     if args.against:
-        shift = evaluation.paired_difference(found[args.run], found[args.against], people)
+        shift = evaluation.paired_difference(shares[args.run], shares[args.against], people)
         print(f"paired difference: {change(shift)}")
     return 0
-
-
-def _shares(recognizer: Recognizer, test: FaceIndex) -> tuple[np.ndarray, list[str], float]:
-    """The masked faces' shares, their people, and the share that uniform attention would give."""
-    import numpy as np
-
-    from maskedface import datasets, evaluation, masking
-    from maskedface.reporting.grad_cam import masked_with_others
-
-    pairs = masked_with_others(test)
-    if not pairs:
-        raise ValueError(
-            "a masked face must have an unmasked face from another photo. Received: none"
-        )
-    size = recognizer.embedder.size
-    chips = datasets.read_aligned_faces(
-        test, size=size, alignment=recognizer.alignment, progress=True
-    )
-    embeddings, rows = _embedded(recognizer, chips), [row for row, _ in pairs]
-    references = np.stack([embeddings[others].mean(axis=0) for _, others in pairs])
-    maps = evaluation.grad_cam(_network(recognizer), chips[rows], references=references)
-    area = masking.mask_area(recognizer.alignment, size)
-    shares = evaluation.attention_share(maps, area)
-    # An all-zero map: no attention anywhere, hence none in the mask area.
-    return np.nan_to_num(shares), [test.faces[row].person for row in rows], float(area.mean())

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from maskedface.cli import data
@@ -33,10 +32,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from maskedface.exporting import Exported
+    from maskedface.exporting.outputs import Output
     from maskedface.training import Run
 
 _CHECKED = 64  # faces to compare files on
-_BATCH = 32  # faces per batch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -109,7 +108,12 @@ def run(args: argparse.Namespace) -> int:
     _print(model, done, checked)
     if run is None or args.check is None:
         return 0
-    return 0 if check_files(run, done, args.check) else 1
+    from maskedface.cli.results import print_results
+    from maskedface.reporting.exported_files import check_files, lost_accuracy
+
+    found = check_files(run, done, progress=True)
+    print_results({path: [one] for path, one in found.items()}, [run])
+    return 0 if all(lost_accuracy(run, one) <= args.check for one in found.values()) else 1
 
 
 def _jobs(args: argparse.Namespace) -> list[tuple[str, Any, Any]]:
@@ -138,28 +142,18 @@ def _jobs(args: argparse.Namespace) -> list[tuple[str, Any, Any]]:
 def _read(args: argparse.Namespace) -> tuple[keras.Model, dict[str, Any], Run | None]:
     """The model to export, the facts for its JSON file, and the run that it comes from."""
     from maskedface import models
+    from maskedface.exporting.outputs import with_output
     from maskedface.training.named_models import open_model
 
     model, alignment, _, run = open_model(args.model, args.model_alignment)
     embedder = models.embedder(model)
     is_open = run is not None and "embeddings" in run.predictions
-    wanted = args.output or ("embedding" if is_open or embedder is model else "logits")
+    wanted: Output = args.output or ("embedding" if is_open or embedder is model else "logits")
     facts: dict[str, Any] = {"model": args.model, "output": wanted}
     facts["alignment"] = alignment or models.alignment_of(embedder)
-    if wanted == "embedding":
-        return embedder, facts, run
-    if embedder is model:
-        raise ValueError(
-            f"--output must be 'embedding' for a model without a head. Received: {wanted}"
-        )
-    if run is not None:
+    if run is not None and wanted != "embedding":
         facts["classes"] = run.record["classes"]
-    if wanted == "probabilities":
-        import keras
-
-        softmax = keras.layers.Softmax(dtype="float32", name="head_probabilities")
-        model = keras.Model(model.input, softmax(model.output), name=model.name)
-    return model, facts, run
+    return with_output(model, wanted), facts, run
 
 
 def _faces(
@@ -169,6 +163,7 @@ def _faces(
     import numpy as np
 
     from maskedface.datasets import FaceIndex, read_aligned_faces
+    from maskedface.synthetic import draw_faces
     from maskedface.training.named_models import faces_of
 
     size, count = model.input_shape[1], _CHECKED + args.calibrate
@@ -180,7 +175,8 @@ def _faces(
         source = "the run's training faces"
     else:
         masked = [person % 2 == 1 for person in range(count)]
-        return data.drawn_faces(masked, alignment, size, args.seed), "drawn faces"
+        drawn = draw_faces(masked, alignment=alignment, size=size, seed=args.seed)
+        return drawn, "drawn faces"
     order = np.random.default_rng(args.seed).permutation(len(index))[:count]
     if len(order) < 2:
         raise ValueError(
@@ -210,48 +206,3 @@ def _print(model: keras.Model, done: list[Exported], images: np.ndarray) -> None
     columns = ["file", "precision", "MB", "ms, one face", f"ms a face of {len(several)}"]
     title = "times are medians over interleaved rounds, and relative to Keras"
     print_table([*columns, "difference", "least cosine"], rows, title=title)
-
-
-def check_files(run: Run, done: Sequence[Exported], most: float) -> bool:
-    """Evaluates files on a run's test faces, prints the results and adds them to each `.json`.
-
-    Files are compared with the predictions stored in the run, and must have the same output:
-    embeddings for an open-set run, else class scores, as `maskedface export` writes by default.
-
-    Args:
-        run: a finished run; its test faces must still exist.
-        done: files exported from it.
-        most: float in [0, 1], by how much a file's accuracy may drop at most, on the domain that
-            the recipe is tested on.
-
-    Returns:
-        Whether no file exceeds `most`.
-    """
-    from maskedface.atomic_file import write_json
-    from maskedface.cli.results import compared, print_results
-    from maskedface.datasets import read_aligned_faces
-    from maskedface.training.rescoring import rescored
-    from maskedface.training.run import read_json
-
-    size, alignment = run.record["image_size"], run.record["alignment"]
-    test = run.split()["test"]
-    chips = read_aligned_faces(test, size=size, alignment=alignment, progress=True)
-    found, keeps = {}, True
-    for one in done:
-        found[one.path] = [rescored(run, _outputs(one.path, chips))]
-        report = {kind: compared(found[one.path], [run], kind) for kind in run.metrics}
-        facts = f"{one.path}.json"
-        write_json(facts, read_json(facts) | {"check": report})
-        tested = [kind for kind in report if kind.split("_")[0] == run.recipe.test_on]
-        keeps &= all(-report[kind]["difference"] <= most for kind in tested)
-    print_results(found, [run])
-    return keeps
-
-
-def _outputs(path: str, chips: np.ndarray) -> np.ndarray:
-    import numpy as np
-
-    from maskedface import exporting
-
-    predict, starts = exporting.load(path), range(0, len(chips), _BATCH)
-    return np.concatenate([predict(chips[start : start + _BATCH]) for start in starts])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from maskedface import datasets, evaluation
+from maskedface import datasets
 from maskedface.cli.embedding import models_and_faces
 from maskedface.cli.tables import change, figure, print_some, print_table
 from maskedface.datasets.face_lists import read_gallery_and_probes
+from maskedface.evaluation.identification import gallery_report
 from maskedface.evaluation.pair_lists import FAR, pair_list_reports
 from maskedface.recognition import embed_index
 from maskedface.training.lineage import refuse_people
@@ -102,14 +102,13 @@ def rank_lists(args: argparse.Namespace) -> dict[str, Any]:
         refuse_people(name, index.people)
     _print_missing(missing, f"{len(missing)} faces")
     enrolled = {face.path for face in gallery.relative_to(index.root).faces}
-    # match_probes compares "masked" with "unmasked"; here these mean probes and gallery.
-    roles = ["unmasked" if face.path in enrolled else "masked" for face in index.faces]
+    is_enrolled = [face.path in enrolled for face in index.faces]
     found: dict[str, Any] = {}
     for name, recognizer, (placed,), lacking in models_and_faces(
         args, args.runs, index, mirror=args.mirror
     ):
-        faces = dataclasses.replace(embed_index(recognizer, placed, progress=True), domains=roles)
-        report = evaluation.identification_report(evaluation.match_probes(faces))
+        faces = embed_index(recognizer, placed, progress=True)
+        report = gallery_report(faces, is_enrolled)
         found[name] = {"faces_not_found": lacking, **report}
         ranks = ", ".join(f"rank-{k} {figure(value)}" for k, value in report["rank"].items())
         print(

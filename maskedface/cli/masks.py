@@ -10,16 +10,8 @@ With --picture, your own style is the first row (docs/masking.md shows where the
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from maskedface.cli.values import add_count
-from maskedface.names import shown
-
-if TYPE_CHECKING:
-    import numpy as np
-
-_LONGEST = 24  # letters of a style's name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,12 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface masks --help`."""
-    import numpy as np
-
     from maskedface import masking
-    from maskedface.cli import data
     from maskedface.cli.outputs import write_picture
+    from maskedface.masking.style_sheet import draw_style_sheet
     from maskedface.masking.styles import Style
+    from maskedface.synthetic import draw_faces
 
     if (args.picture is None) != (args.points is None):
         raise ValueError("--picture and --points must be given together")
@@ -51,33 +42,13 @@ def run(args: argparse.Namespace) -> int:
     if args.picture is not None:
         points = _points(args.points)
         styles = (masking.style_from_picture(args.picture, points), *styles)
-    bank = masking.MaskBank.draw(
-        styles, alignment=args.alignment, size=args.size, variants=args.columns, seed=args.seed
+    faces = draw_faces(
+        [False] * args.columns, alignment=args.alignment, size=args.size, seed=args.seed
     )
-    faces = data.drawn_faces([False] * args.columns, args.alignment, args.size, args.seed)
-    laid = bank.lay(np.concatenate([faces] * len(styles)), np.arange(len(bank)))
-    rows = laid.reshape(len(styles), args.columns, args.size, args.size, 3)
-    sheet = rows.transpose(0, 2, 1, 3, 4).reshape(len(styles) * args.size, -1, 3)
-    names = [style.name for style in styles]
-    write_picture(args.out, _with_names(sheet, names))
-    print(f"{args.out}: from the top, {', '.join(names)}")
+    sheet = draw_style_sheet(styles, faces, alignment=args.alignment, seed=args.seed)
+    write_picture(args.out, sheet)
+    print(f"{args.out}: from the top, {', '.join(style.name for style in styles)}")
     return 0
-
-
-def _with_names(sheet: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """A sheet with a name at the left of each of its rows."""
-    import numpy as np
-    from PIL import Image, ImageDraw, ImageFont
-
-    row = len(sheet) // len(names)
-    font, beside = ImageFont.load_default(max(11, row // 8)), 6
-    words = [shown(name)[:_LONGEST] for name in names]
-    width = int(max(map(font.getlength, words))) + 2 * beside
-    labels = Image.new("RGB", (width, len(sheet)), "white")
-    draw = ImageDraw.Draw(labels)
-    for number, word in enumerate(words):
-        draw.text((beside, (number + 0.5) * row), word, (40, 40, 40), font, anchor="lm")
-    return np.hstack([np.asarray(labels), sheet])
 
 
 def _points(words: list[str]) -> dict[str, tuple[float, float]]:

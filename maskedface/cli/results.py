@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from maskedface.cli.tables import change, print_table
-from maskedface.evaluation import paired_difference
 from maskedface.evaluation.paper_rows import PAPER_ROWS
 from maskedface.reporting import RunGroup
-from maskedface.reporting.run_groups import per_face
+from maskedface.reporting.run_groups import compared
 from maskedface.reporting.tables import told
 
 if TYPE_CHECKING:
@@ -69,24 +68,3 @@ def _row(group: RunGroup, domain: str, against: Sequence[Run] | None) -> list[ob
     if against:
         row.append(change(compared(group.runs, against, domain)))
     return row
-
-
-def compared(runs: Sequence[Run], against: Sequence[Run], kind: str) -> dict[str, float]:
-    """Compares runs with others on the same test faces.
-
-    Args:
-        runs, against: one run per seed.
-        kind: the kind of test faces, a key of the runs' metrics.
-
-    Returns:
-        {"faces": int, "accuracy": float in [0, 1]} and the keys of `evaluation.paired_difference`.
-
-    Raises:
-        ValueError: if they were tested on different faces.
-    """
-    values, people = per_face(runs, kind)
-    base, base_people = per_face(against, kind)
-    if base_people != people:
-        raise ValueError("runs must be tested on the same faces to be compared. Received: others")
-    shift = paired_difference(values, base, people)
-    return {"faces": len(people), "accuracy": float(values.mean()), **shift}

@@ -73,22 +73,17 @@ def _convert(args: argparse.Namespace) -> int:
 
 
 def _inspect(args: argparse.Namespace) -> int:
-    from maskedface.conversion import probe
-    from maskedface.models import weights
-    from maskedface.models.converting import open_source
+    from maskedface.models.converting import inspect_weights
 
-    source, backbone = open_source(args.file, args.network)
-    facts = weights.load(backbone, source)
-    _print_facts(facts)
-    embedding = probe.embedding(backbone)
-    print("probe:", " ".join(f"{value:.5g}" for value in embedding[:6]), "...")
-    if "probe" not in facts:
+    found = inspect_weights(args.file, network=args.network)
+    _print_facts(found.facts)
+    print("probe:", " ".join(f"{value:.5g}" for value in found.embedding[:6]), "...")
+    if found.difference is None:
         print("probe in the sidecar: none")
         return 0
-    difference = probe.difference(facts["probe"]["embedding"], embedding)
-    same = difference < probe.TOLERANCE
-    print(f"probe in the sidecar: {'the same' if same else 'ANOTHER'} ({difference:.1e} apart)")
-    return 0 if same else 1
+    same = "the same" if found.is_same else "ANOTHER"
+    print(f"probe in the sidecar: {same} ({found.difference:.1e} apart)")
+    return 0 if found.is_same else 1
 
 
 def _print_facts(facts: dict[str, Any]) -> None:

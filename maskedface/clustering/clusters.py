@@ -16,10 +16,15 @@ from maskedface.names import person_name
 from maskedface.reprs import short_repr
 
 _FORMAT = 1  # of the file
-_LONGEST = 255  # bytes of a folder's name, on the file systems in use
+LONGEST_FOLDER = 255  # bytes of a folder's name, on the file systems in use
 _NUMBERED = re.compile(r"(person|taken out) \d{3,}")
-# No folder may have these in its name: of Windows and of others.
-_FORBIDDEN = set('/\\:*?"<>|\0')
+# What no folder may have in its name, on Windows and elsewhere. The page's JavaScript reads the same
+# expression, so it must mean the same there.
+NO_FOLDER = r'[/\\:*?"<>|\x00-\x1f]|^\.|\.$'
+FOLDER_RULE = (
+    'without / \\ : * ? " < > | and control characters, no dot first or last, '
+    f"at most {LONGEST_FOLDER} bytes"
+)
 
 
 @dataclass(frozen=True)
@@ -153,10 +158,6 @@ def folder_name(name: str) -> str:
             control character, or takes more than 255 bytes.
     """
     kept = person_name(name)
-    bad = {char for char in kept if char in _FORBIDDEN or ord(char) < 32}
-    if bad or kept[0] == "." or kept[-1] == "." or len(os.fsencode(kept)) > _LONGEST:
-        raise ValueError(
-            "a person's name must be a folder's: without / \\ : * ? \" < > | and control characters, no "
-            f"dot first or last, at most {_LONGEST} bytes. Received: {name!r}"
-        )
+    if re.search(NO_FOLDER, kept) or len(os.fsencode(kept)) > LONGEST_FOLDER:
+        raise ValueError(f"a person's name must be a folder's: {FOLDER_RULE}. Received: {name!r}")
     return kept

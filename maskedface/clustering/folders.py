@@ -15,18 +15,17 @@ from PIL import Image
 from maskedface.atomic_file import atomic_write, write_text
 from maskedface.clustering.clusters import ClusteredFace, Clusters, is_named
 from maskedface.clustering.page import page_of
+from maskedface.images.data_uri import as_data_uri
 from maskedface.images.formats import has_image_name
 from maskedface.names import picture_path
 from maskedface.progress import track
 from maskedface.recognition.photo import PhotoFile, read_photo
-from maskedface.reporting.data_uri import as_data_uri
 
-_AROUND = (
-    2.2  # sides of a crop, in those of the face's box: a detector wants the head and some wall
-)
-_SHOWN_AROUND = 1.3  # of the page's pictures
+# The side of a crop in sides of the face's box: detectors need the head and some background.
+_AROUND = 2.2
+_SHOWN_AROUND = 1.3  # the same for the pictures of the page
 _GRAY = 128  # what covers another person's face on a crop
-_QUALITY = 95  # of a crop: JPEG's errors stay far below those of a face's pose
+_QUALITY = 95  # of a JPEG crop: its errors change an embedding far less than the pose does
 
 
 class Written(NamedTuple):

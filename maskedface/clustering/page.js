@@ -50,11 +50,15 @@ function groupCalled(name) {
   return [...new Set(of)].find((group) => group && called(group) === name);
 }
 
+function canBeFolder(name) {
+  return !new RegExp(facts.names.never).test(name) && new TextEncoder().encode(name).length <= facts.names.longest;
+}
+
 function rename(group, text) {
   const name = text.trim();
   if (name === called(group)) return;
-  if (/[/\\:*?"<>|\u0000-\u001f]/.test(name) || /^\.|\.$/.test(name)) {
-    say(`A name must be a folder's: without / \\ : * ? " < > | and no dot first or last. Received: ${name}`);
+  if (!canBeFolder(name)) {
+    say(`A name must be a folder's: ${facts.names.rule}. Received: ${name}`);
     return;
   }
   const other = name && groupCalled(name);

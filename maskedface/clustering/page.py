@@ -8,7 +8,13 @@ import json
 from collections.abc import Mapping
 from importlib import resources
 
-from maskedface.clustering.clusters import Clusters, file_values
+from maskedface.clustering.clusters import (
+    FOLDER_RULE,
+    LONGEST_FOLDER,
+    NO_FOLDER,
+    Clusters,
+    file_values,
+)
 from maskedface.masking import SEEMS_MASKED
 
 
@@ -27,6 +33,7 @@ def page_of(clusters: Clusters, pictures: Mapping[int, str], folder: str) -> str
         "pictures": {str(number): uri for number, uri in pictures.items()},
         "folder": folder,
         "seems_masked": SEEMS_MASKED,
+        "names": {"never": NO_FOLDER, "longest": LONGEST_FOLDER, "rule": FOLDER_RULE},
     }
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     text = (here / "page.html").read_text(encoding="utf-8")

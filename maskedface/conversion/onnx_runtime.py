@@ -22,8 +22,8 @@ def main(path: str, output: str) -> None:
 
     (face,) = np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False)
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what fails is raised too
-    # One image: what makes many fast would only hold the weights once more.
+    options.log_severity_level = 4  # errors are raised as exceptions anyway
+    # For one image: optimizations for many would only copy the weights.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.enable_cpu_mem_arena = False
     options.add_session_config_entry("session.disable_prepacking", "1")

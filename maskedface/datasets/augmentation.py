@@ -146,7 +146,7 @@ def _aligned(layer: Any, alignment: str, size: int) -> Any:
         return type(layer).from_config(config | {"alignment": alignment})
     if _draws_of(layer) or not _states(layer):
         return layer
-    # It draws for itself: two data sets that are read at once must not set one generator.
+    # The layer has its own generator, which two data sets read at once must not share.
     copy = type(layer).from_config(config)
     copy.build((None, size, size, 3))
     copy.set_weights(layer.get_weights())
@@ -180,5 +180,5 @@ def _drawing_itself(layer: Any, images: Any, seed: Any, number: int) -> Any:
     for place, state in enumerate(_states(layer)):
         # Another start for each layer and each generator in it.
         state.assign(seed + np.array([number, place], "uint32"))
-    # Some of Keras' layers mix up whole numbers and fractions.
+    # Some of Keras' layers fail if integers and floats are mixed.
     return layer(ops_of(images).cast(images, "float32"), training=True)

@@ -21,10 +21,10 @@ from maskedface.datasets.aligned_faces import read_aligned_faces, read_row
 from maskedface.datasets.face_index import FaceIndex
 from maskedface.images.in_threads import in_threads
 
-# Ours: what is free now is wanted by the network, too, and other programs come.
+# Our choices: the network and other programs need memory, too.
 _SHARE = 0.5  # of the free memory that faces may take
 _LEFT = 2**30  # bytes of a disk that are left free
-_UNKNOWN = 2**32  # bytes of memory that are taken for free where the system does not say
+_UNKNOWN = 2**32  # bytes: the free memory that is assumed if the system does not state it
 
 _log = logging.getLogger("maskedface")
 
@@ -113,7 +113,8 @@ def _mapped(shape: tuple[int, ...]) -> np.ndarray:
     """Zeros in an unnamed file, which vanishes with the mapping even if this process is killed."""
     os.makedirs(cache_folder(), mode=0o700, exist_ok=True)
     with tempfile.TemporaryFile(dir=cache_folder()) as file:
-        if hasattr(os, "posix_fallocate"):  # a full disk is said now, not by a signal later
+        # So that a full disk is an error here, and not a signal later.
+        if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, math.prod(shape))
         return np.memmap(file, "uint8", "w+", shape=shape)
 

@@ -124,22 +124,22 @@ class FaceIndex:
 
     def summary(self, print_fn: Callable[[str], object] = print) -> None:
         """Prints a summary: people, masked and unmasked images, the people with the fewest and the
-        most images, folders, how faces are located, and the files left out.
+        most images, folders, how faces are located, and the excluded files.
 
         >>> from maskedface import datasets
         >>> datasets.FaceIndex("photos", [datasets.Face("anna/1.jpg", "anna", "masked")]).summary()
-        folder           photos
-        people           1, 0 of them masked and unmasked
-        images           1: 1 masked, 0 unmasked
-        images a person  1.0; fewest 1 (anna), most 1 (anna)
-        folders          anna 1
-        faces            0 by landmarks, 0 by a stated alignment, 1 not known
+        folder             photos
+        people             1, 0 of them with masked and unmasked images
+        images             1: 1 masked, 0 unmasked
+        images per person  1.0; fewest 1 (anna), most 1 (anna)
+        folders            anna 1
+        faces              0 located by landmarks, 0 by a stated alignment, 1 not located
 
         Args:
             print_fn: callable, called with each line.
         """
         for what, words in index_facts(self).items():
-            print_fn(f"{what:<17}{words}")
+            print_fn(f"{what:<19}{words}")
 
     def _repr_html_(self) -> str:
         return html_table((), index_facts(self).items(), caption="FaceIndex")

@@ -27,22 +27,24 @@ def index_facts(index: FaceIndex) -> dict[str, str]:
     both = len({(face.person, face.domain) for face in index.faces}) - len(people)
     facts = {
         "folder": index.root,
-        "people": f"{len(people)}, {both} of them masked and unmasked",
+        "people": f"{len(people)}, {both} of them with masked and unmasked images",
         "images": f"{len(index)}: {domains['masked']} masked, {domains['unmasked']} unmasked",
     }
     if people:
         (largest, most), (smallest, least) = people.most_common(1)[0], people.most_common()[-1]
-        facts["images a person"] = (
+        facts["images per person"] = (
             f"{len(index) / len(people):.1f}; fewest {least} ({smallest}), most {most} ({largest})"
         )
         facts["folders"] = _some(folders, _FOLDERS)
     five = sum(face.landmarks is not None for face in index.faces)
     stated = sum(face.landmarks is None and face.alignment != "" for face in index.faces)
     unknown = len(index) - five - stated
-    facts["faces"] = f"{five} by landmarks, {stated} by a stated alignment, {unknown} not known"
+    facts["faces"] = (
+        f"{five} located by landmarks, {stated} by a stated alignment, {unknown} not located"
+    )
     if index.excluded:
         reasons = Counter(gone.reason for gone in index.excluded)
-        facts["files left out"] = f"{len(index.excluded)}: {_some(reasons, _REASONS)}"
+        facts["excluded files"] = f"{len(index.excluded)}: {_some(reasons, _REASONS)}"
     return {what: shown(words) for what, words in facts.items()}
 
 

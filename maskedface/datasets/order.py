@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 Sampling = Literal["in_order", "shuffled", "balanced", "grouped"]
-# Rows of one class next to each other: several groups in any batch that is worth its name.
+# Rows of one class that are next to each other, so that any useful batch has several groups.
 GROUP = 4
 _ORDER, _BALANCE, _GROUP = 0, 2, 3  # keep the streams of one (seed, epoch) apart
 

@@ -13,7 +13,7 @@ from maskedface.datasets.face_index import Face, FaceIndex
 from maskedface.images.in_threads import read_many
 from maskedface.images.reading import read_image
 
-# Own lines, not the imagehash package, which brings PyWavelets for the sake of these.
+# Not by the package imagehash, which would bring PyWavelets for these few lines.
 # pHash (Zauner 2010, "Implementation and benchmarking of perceptual image hash functions",
 # section 3.2.1) of the upper half: the 16 x 16 lowest frequencies of a 32 x 32 gray image.
 _SIZE = 32

@@ -18,7 +18,7 @@ RMFRD_FOLDERS: dict[str, Domain] = {
     "afdb_face_dataset": "unmasked",
 }
 
-# Folders that hold people and are none, by `name_key`: the parts of a split, and the domains.
+# Names (by `name_key`) of folders that contain people and are none: parts of a split, and domains.
 _PARTS = frozenset(
     {
         *("train", "training", "trainset", "val", "valid", "validation", "dev", "test", "testing"),
@@ -51,11 +51,11 @@ class _Home(NamedTuple):
 
     folder: str
     domain: Domain
-    nobody: str = "in no person's folder"
+    nobody: str = "not in a person's folder"
 
     @property
     def person(self) -> str:
-        # A Mac's folders and a keyboard spell one name in two forms.
+        # macOS folders and keyboards write the same name in two forms of Unicode.
         return unicodedata.normalize("NFC", self.folder.rpartition("/")[2])
 
 
@@ -168,7 +168,7 @@ def check_people(root: str | os.PathLike[str], folders: Iterable[Folder] | None 
     if inner:
         _refuse(root, inner, "RMFRD's folders", "or read both with --data {root} and no --domain")
     top = sorted({path.split("/")[0] for path in paths})
-    # One folder of that name with images in it may be a person; with folders in it it is none.
+    # A single folder of such a name may be a person, unless it contains folders.
     several = len(top) > 1 or any("/" in path for path in paths)
     names = {name_key(name) for name in top}
     if top and several and names <= _PARTS:
@@ -209,9 +209,9 @@ def _listed(
         if home.folder and not is_tools(folder.path):
             homes.add(home.folder)
         if has_image_name(folder.path):
-            excluded.append(Exclusion(folder.path, "a folder with an image's name"))
+            excluded.append(Exclusion(folder.path, "a folder named like an image"))
         for name in folder.loops:
-            excluded.append(Exclusion(folder.inside(name), "a link to a folder above it"))
+            excluded.append(Exclusion(folder.inside(name), "a link to a parent folder"))
         person = home.person  # one string for all of its rows
         for path in map(folder.inside, folder.files):
             reason = _reason(path, home)
@@ -220,16 +220,16 @@ def _listed(
             else:
                 faces.append(Face(path, person, home.domain, "", alignment))
     homes -= {home_of(os.path.dirname(face.path)).folder for face in faces}
-    excluded += [Exclusion(path, "a person's folder without an image") for path in homes]
+    excluded += [Exclusion(path, "a person's folder without images") for path in homes]
     return FaceIndex(root, faces, excluded)
 
 
 def _reason(path: str, home: _Home) -> str:
     """The reason why a file is not listed as a person's image; "" if it is."""
     if is_tools(path):
-        return "a system's or tool's file"
+        return "a file of the operating system or a tool"
     if not has_image_name(path):
-        return "not an image name"
+        return "no image file extension"
     return "" if home.folder else home.nobody
 
 

@@ -108,6 +108,29 @@ def split_by_person(
     )
 
 
+def hold_out(
+    train: FaceIndex, test: FaceIndex, share: float, seed: int = 0
+) -> tuple[FaceIndex, FaceIndex]:
+    """Holds out validation rows of the training rows that are to them as the test rows are: of
+    unseen identities if the test rows are, else of other photos of the same people.
+
+    Args:
+        train: the training rows; for a closed set each needs a photo, as for `split_by_photo`.
+        test: the test rows, whose people alone are read.
+        share: float in (0, 1), the share that is held out.
+        seed: int, the random seed of the split.
+
+    Returns:
+        (train, validation); every row of `train` is in exactly one of them.
+
+    Raises:
+        ValueError: as `split_by_person` or `split_by_photo`.
+    """
+    is_open = not set(train.people) & set(test.people)
+    split = split_by_person if is_open else split_by_photo
+    return split(train, train_fraction=1 - share, seed=seed)
+
+
 def take_share(index: FaceIndex, share: float, seed: int = 0) -> FaceIndex:
     """A share of each person's images of each domain, for scenarios with few masked images.
 

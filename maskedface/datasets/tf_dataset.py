@@ -173,7 +173,7 @@ def _dataset(
     ) -> tuple[tf.Tensor, tf.Tensor]:
         return augmentation.apply(images, draws, seed), labels
 
-    # As many calls as processors: AUTOTUNE tries other numbers first, at the interpreter's lock.
+    # One call per processor: AUTOTUNE tries other numbers first, while it waits for Python's lock.
     calls = os.cpu_count() or 1
     dataset = tf.data.Dataset.range(1).map(begin).unbatch()
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))

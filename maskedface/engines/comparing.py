@@ -213,7 +213,7 @@ def _relative(found: np.ndarray, expected: np.ndarray) -> float:
         return float("inf")
     one, other = (rows.reshape(len(rows), -1).astype("float64") for rows in (found, expected))
     lengths = np.linalg.norm(other, axis=1)
-    # A face that gives next to nothing is not looked at more closely than the others.
+    # An embedding close to zero is compared relative to the longest one, not to itself.
     least = max(_SMALLEST, float(lengths.max()) * 1e-3)
     return float((np.linalg.norm(one - other, axis=1) / np.maximum(lengths, least)).max())
 

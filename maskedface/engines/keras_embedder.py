@@ -12,8 +12,6 @@ import numpy as np
 from maskedface import models
 from maskedface.engines.embedder import Embedder
 
-_BATCH = 32  # faces at a time
-
 
 class KerasEmbedder(Embedder):
     """A Keras model that embeds faces.
@@ -51,13 +49,7 @@ class KerasEmbedder(Embedder):
         )
 
     def embed(self, faces: np.ndarray) -> np.ndarray:
-        # A few are filled up to a power of two, so that few batch sizes are traced.
-        rows = 1 << (len(faces) - 1).bit_length()
-        if len(faces) < rows <= _BATCH:
-            filled = np.zeros((rows, *faces.shape[1:]), faces.dtype)
-            filled[: len(faces)] = faces
-            return models.predict(self.model, filled, _BATCH)[: len(faces)]
-        return models.predict(self.model, faces, _BATCH)
+        return models.predict(self.model, faces)
 
     def with_flip(self) -> KerasEmbedder:
         # In the network itself, so it is what a recipe's mirror_join makes, to the last bit.

@@ -13,8 +13,8 @@ from maskedface.evaluation.scoring import normalized
 
 # What published face networks take.
 _RANGES: tuple[InputRange, ...] = ((-1.0, 1.0), (0.0, 1.0), (0.0, 255.0), STANDARDIZED)
-# A range must tell faces apart so many times better before it is named: on dlib's network .98 and 1.04
-# were found beside a right one, 1.9 and 2.1 beside 0 to 255.
+# A range is suggested only if it separates faces this many times better than the stated one. Found on
+# dlib's network: 0.98 and 1.04 if the right range was stated, 1.9 and 2.1 if 0 to 255 was.
 _CLEARLY = 1.5
 
 

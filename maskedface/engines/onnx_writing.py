@@ -23,7 +23,8 @@ def write_graph(model: keras.Model, path: str) -> None:
     with from_extra("onnx", "onnx and tf2onnx"):
         import onnx  # noqa: F401
         import tf2onnx  # noqa: F401  (Keras uses both)
-    model(np.zeros((1, *model.input_shape[1:]), "float32"))  # Keras asks that it was called once
+    # Keras exports only models that were called once.
+    model(np.zeros((1, *model.input_shape[1:]), "float32"))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Keras looks for names that NumPy 2 no longer has
+        warnings.simplefilter("ignore")  # Keras uses names that NumPy 2 has removed
         model.export(path, format="onnx", verbose=False)

@@ -16,7 +16,7 @@ from maskedface.extras import from_extra
 
 LEAST_FACES = 16  # fewer say too little of how far a tensor's values reach
 _NEEDS = {"openvino": ("openvino", "nncf"), "onnx": ("onnx", "onnxruntime")}
-_UNTOLD = {"CI": "true", "NNCF_CI": "1"}  # OpenVINO and NNCF tell their makers nothing then
+_UNTOLD = {"CI": "true", "NNCF_CI": "1"}  # switches off the telemetry of OpenVINO and NNCF
 
 
 def check_calibration(calibration: np.ndarray | None, shape: tuple[int, ...]) -> None:

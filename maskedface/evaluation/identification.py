@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from maskedface.evaluation.bootstrap import bootstrap_interval
-from maskedface.evaluation.matching import Matches
+from maskedface.evaluation.embedded_faces import EmbeddedFaces
+from maskedface.evaluation.matching import Matches, match_probes
 from maskedface.evaluation.scoring import threshold_at
 from maskedface.reprs import Report
 
@@ -103,6 +105,24 @@ def identification_report(
             "open_set": [_at_threshold(matches, float(threshold)) for threshold in thresholds],
         }
     )
+
+
+def gallery_report(faces: EmbeddedFaces, is_enrolled: Sequence[bool]) -> dict[str, Any]:
+    """Scores the faces of a published list of a gallery and probes, whatever their domains.
+
+    Args:
+        faces: gallery and probes.
+        is_enrolled: one bool per face: whether it is in the gallery; the others are probes.
+
+    Returns:
+        The result of `identification_report`.
+
+    Raises:
+        ValueError: as `match_probes` and `identification_report`.
+    """
+    # `match_probes` compares "masked" with "unmasked"; here these mean probes and gallery.
+    roles = ["unmasked" if one else "masked" for one in is_enrolled]
+    return identification_report(match_probes(dataclasses.replace(faces, domains=roles)))
 
 
 def _at_threshold(matches: Matches, threshold: float) -> dict[str, Any]:

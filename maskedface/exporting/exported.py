@@ -33,7 +33,7 @@ class Agreement(NamedTuple):
 
     Attributes:
         relative: the largest difference, relative to the model's largest value.
-        cosine: the smallest cosine between an image's two outputs.
+        cosine: the smallest cosine between an image's two outputs; 1 if both are all 0.
         same_first: the share of images for which the index of the largest output is the same.
     """
 
@@ -123,7 +123,7 @@ def export(
             outputs for `images` are all 0 or not finite, or the file's outputs do not agree; no
             file is left then.
     """
-    target = os.path.realpath(path)  # a link stays
+    target = os.path.realpath(path)  # a link is kept, and its target replaced
     _check(model, target, images, format, precision, calibration)
     told = {**(facts or {}), **_described(model, format, precision)}
     told["alignment"] = told.get("alignment") or models.alignment_of(model)
@@ -176,10 +176,16 @@ def _agreement(expected: np.ndarray, path: str, images: np.ndarray) -> Agreement
         return Agreement(float("inf"), -1.0, 0.0)
     largest = np.abs(expected).max()
     away = max(np.abs(together - expected).max(), np.abs(singly - expected[[0, -1]]).max())
-    lengths = np.linalg.norm(together, axis=1) * np.linalg.norm(expected, axis=1)
-    cosines = (together * expected).sum(1) / np.maximum(lengths, 1e-30)
+    cosines = _cosines(together.astype("float64"), expected.astype("float64"))
     same = together.argmax(1) == expected.argmax(1)
     return Agreement(float(away / largest), float(cosines.min()), float(same.mean()))
+
+
+def _cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The cosine of each two rows; 1 for two rows of zeros, which agree, and 0 for one."""
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    same = (one == other).all(axis=1).astype("float64")
+    return np.asarray(np.divide((one * other).sum(1), lengths, out=same, where=lengths > 0))
 
 
 def _described(model: keras.Model, format: str, precision: str) -> dict[str, Any]:

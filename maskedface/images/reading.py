@@ -258,8 +258,8 @@ def read_image(
         OSError: if the file cannot be read.
     """
     data, name = _bytes_of(file, name)
-    # Nothing may turn it: Pillow's reading of the header would be a third of the time, with the
-    # interpreter's lock held.
+    # Without EXIF nothing can rotate it. Reading the header with Pillow would take a third of the time,
+    # while it holds the interpreter's lock.
     if data.startswith(_JPEG_START) and _APP1 not in data:
         try:
             found = _decode_jpeg(data, "RGB" if channels == 3 else "RGBX", max_pixels)

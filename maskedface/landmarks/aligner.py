@@ -239,11 +239,11 @@ class Aligner:
         seen = np.empty((1 + mirror, len(images), 11))
         for start in range(0, len(images), _BATCH):
             part = range(start, min(start + _BATCH, len(images)))
-            crops = np.zeros((_padded(len(part)), SIZE, SIZE, 3), "uint8")
-            for crop, row in zip(crops, part, strict=False):
+            crops = np.empty((len(part), SIZE, SIZE, 3), "uint8")
+            for crop, row in zip(crops, part, strict=True):
                 geometry.warp(images[row], matrices[row], SIZE, out=crop)
             for view, turned in enumerate((crops, crops[:, :, ::-1])[: 1 + mirror]):
-                seen[view, part] = predict(model, turned, _BATCH)[: len(part)]
+                seen[view, part] = predict(model, turned, _BATCH)
         return list(seen)
 
 
@@ -268,11 +268,6 @@ def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     size = (across + np.linalg.norm(mouth - eyes, axis=1)) / 2
     distance = np.linalg.norm(one - other, axis=2).mean(axis=1)
     return np.asarray(np.log(distance / np.maximum(size, 1e-6) + 0.005))
-
-
-def _padded(count: int) -> int:
-    """Rounds up to few batch sizes, so that the network is rarely compiled."""
-    return next(size for size in (1, 8, 32, _BATCH) if size >= count)
 
 
 def _square(image: np.ndarray, x: float, y: float, side: float) -> np.ndarray:

@@ -34,6 +34,10 @@ _CHUNK = 64  # images per task of a worker process
 _MANY = 2000  # images from which several processes pay off
 _VERSION = 1  # of the search and the choice of an image's face; a change invalidates old stores
 
+_BEFORE, _STATED = "landmarks before", "alignment stated"
+# The states of an image that do not name a detector.
+WITHOUT_DETECTOR = ("not found", "unreadable", _BEFORE, _STATED)
+
 _log = logging.getLogger("maskedface")
 
 
@@ -56,6 +60,21 @@ class Aligned:
     def counts(self) -> dict[str, int]:
         """The number of images per state (`Finding.state`), the most frequent first."""
         return dict(Counter(finding.state for finding in self.findings.values()).most_common())
+
+    @property
+    def counts_by_domain(self) -> dict[str, dict[str, int]]:
+        """{state: {"masked", "unmasked": number of images}}; every row is counted once. Rows that
+        were not searched are "landmarks before" or "alignment stated"."""
+        counted: Counter[tuple[str, str]] = Counter()
+        for face in self.index.faces:
+            finding = self.findings.get(face.path)
+            before = _BEFORE if face.landmarks is not None else _STATED
+            counted[before if finding is None else finding.state, face.domain] += 1
+        states = {state for state, _ in counted}
+        ordered = sorted(states - {*WITHOUT_DETECTOR}) + [
+            s for s in WITHOUT_DETECTOR if s in states
+        ]
+        return {s: {d: counted[s, d] for d in ("masked", "unmasked")} for s in ordered}
 
 
 def find_landmarks(

@@ -70,7 +70,7 @@ class RandomImageLayer(BaseImagePreprocessingLayer):
                 f"Received: shape={shape}"
             )
         backend = self.backend.name
-        if backend != "tensorflow":  # called by a pipeline and not through Keras
+        if backend != "tensorflow":  # called by a `tf.data` pipeline, not by Keras
             backend = _compiled.backend_of(images)
         return self._run(backend, images, draws)
 

@@ -71,7 +71,8 @@ class UpperFaceCrop(View):
             )
         if alignment is not None:
             geometry.alignment_points(alignment, 1, 1)  # refuses an unknown one
-        super().__init__((0, 0, 1, 1), (1, 1), **kwargs)  # known when it is built
+        # The region is known when the layer is built.
+        super().__init__((0, 0, 1, 1), (1, 1), **kwargs)
         self.line, self.width, self.top, self.alignment = line, width, top, alignment
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -118,7 +119,7 @@ class UpperFaceCrop(View):
         left = _MIDDLE - self.width / 2
         top = self.line - self.width if self.top is None else self.top
         across, down = self.width / size, (self.line - top) / size
-        # A pixel's centre lies half a step from the region's edge.
+        # A pixel's center lies half a step from the region's edge.
         view = np.array([[across, 0, left + across / 2], [0, down, top + down / 2]])
         face = (
             geometry.alignment_points(source, height, width) if isinstance(source, str) else source

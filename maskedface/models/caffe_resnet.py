@@ -8,15 +8,17 @@ import keras
 from keras import layers
 
 from maskedface.models.alignment import FaceAlignment
+from maskedface.models.convolution import (
+    LAYOUT,
+    TORCH_EPSILON,
+    TORCH_MOMENTUM,
+    Padding,
+    bias_free_conv,
+)
 
 # Caffe's means of VGGFace2's training faces, here in RGB order (github.com/ox-vgg/vgg_face2 gives
 # 91.4953, 103.8827, 131.0912 for B, G, R).
 RGB_MEAN = (131.0912, 103.8827, 91.4953)
-# PyTorch's defaults, which the weights were trained or converted with: eps 1e-5, momentum .1 of the
-# new batch. Keras' own are 1e-3 and .99 of the old.
-BN_EPSILON = 1e-5
-BN_MOMENTUM = 0.9
-_LAYOUT = "channels_last"  # whatever Keras is set to
 
 Excite = Callable[[keras.KerasTensor, str], keras.KerasTensor]
 
@@ -62,17 +64,17 @@ def build(
     x = FaceAlignment(alignment, name="face_alignment")(image)
     offset = [-mean for mean in RGB_MEAN]
     x = layers.Rescaling(1.0, offset, dtype="float32", name="preprocess")(x)
-    x = layers.ZeroPadding2D(3, data_format=_LAYOUT, name="stem_pad")(x)
+    x = layers.ZeroPadding2D(3, data_format=LAYOUT, name="stem_pad")(x)
     x = _conv_bn(x, filters, 7, "stem_conv", "stem_bn", strides=2, padding="valid")
     x = layers.ReLU(name="stem_relu")(x)
     # Caffe's "ceil" mode: one more row and column, zero after the ReLU, then only whole windows.
-    x = layers.ZeroPadding2D(((0, 1), (0, 1)), data_format=_LAYOUT, name="stem_pool_pad")(x)
-    x = layers.MaxPooling2D(3, 2, data_format=_LAYOUT, name="stem_pool")(x)
+    x = layers.ZeroPadding2D(((0, 1), (0, 1)), data_format=LAYOUT, name="stem_pool_pad")(x)
+    x = layers.MaxPooling2D(3, 2, data_format=LAYOUT, name="stem_pool")(x)
     for stage, count in enumerate(blocks):
         for block in range(count):
             strides = 2 if stage > 0 and block == 0 else 1
             x = _bottleneck(x, filters * 2**stage, strides, f"layer{stage + 1}_{block}", excite)
-    x = layers.GlobalAveragePooling2D(data_format=_LAYOUT, name="pool")(x)
+    x = layers.GlobalAveragePooling2D(data_format=LAYOUT, name="pool")(x)
     # Named so that it stays float32 where the feature maps do not (`with_precision`).
     x = layers.Activation("linear", dtype="float32", name="pool_embedding")(x)
     return keras.Model(image, x, name=name)
@@ -86,19 +88,10 @@ def _conv_bn(
     norm: str,
     *,
     strides: int = 1,
-    padding: str = "same",
+    padding: Padding = "same",
 ) -> keras.KerasTensor:
-    x = layers.Conv2D(
-        filters,
-        size,
-        strides,
-        padding=padding,
-        data_format=_LAYOUT,
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=conv,
-    )(x)
-    return layers.BatchNormalization(momentum=BN_MOMENTUM, epsilon=BN_EPSILON, name=norm)(x)
+    x = bias_free_conv(x, filters, size, conv, strides=strides, padding=padding)
+    return layers.BatchNormalization(momentum=TORCH_MOMENTUM, epsilon=TORCH_EPSILON, name=norm)(x)
 
 
 def _bottleneck(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 
 from maskedface import models
 from maskedface.conversion import probe, weights_h5
@@ -45,6 +46,46 @@ def open_source(
             "states it. Received: network=None"
         )
     return source, getattr(models, source.architecture)(None, **source.arguments)
+
+
+class Inspected(NamedTuple):
+    """A weight file that was loaded.
+
+    Attributes:
+        facts: the contents of its sidecar, or what is known of the file.
+        embedding: float32 array, shape (features,), of the probe image (`conversion.probe`).
+        difference: float, the distance of `embedding` from the one in the sidecar, relative to its
+            largest value; None if the sidecar has none.
+    """
+
+    facts: dict[str, Any]
+    embedding: np.ndarray
+    difference: float | None
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the embedding is that of the sidecar, or the sidecar has none."""
+        return self.difference is None or self.difference < probe.TOLERANCE
+
+
+def inspect_weights(path: str | os.PathLike[str], *, network: str | None = None) -> Inspected:
+    """Loads a weight file and compares its embedding of the probe image with its sidecar's.
+
+    Args:
+        path, network: as for `open_source`.
+
+    Returns:
+        An `Inspected`.
+
+    Raises:
+        ModuleNotFoundError, OSError, ValueError: as `open_source` and `models.load_weights`.
+    """
+    source, backbone = open_source(path, network)
+    facts = weights.load(backbone, source)
+    embedding = probe.embedding(backbone)
+    kept = facts.get("probe")
+    difference = probe.difference(kept["embedding"], embedding) if kept else None
+    return Inspected(facts, embedding, difference)
 
 
 def convert_weights(

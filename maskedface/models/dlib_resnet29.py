@@ -9,18 +9,18 @@ from keras import layers
 
 from maskedface.models.alignment import FaceAlignment
 from maskedface.models.architecture import Architecture
+from maskedface.models.convolution import LAYOUT
 from maskedface.models.settings import in_float32
 from maskedface.models.weights import load_weights
 
-# The stem and its pool make a map of 24 x 24 of it, the stages 12, 6, 3 and 1. Of a smaller image the last
-# stage's first convolution, 3 x 3 without padding, would get 2 x 2.
+# The stem and its pool reduce such an image to 24 x 24, the stages to 12, 6, 3 and 1. With a smaller one
+# the last stage's first convolution, 3 x 3 without padding, would get a map of 2 x 2.
 LEAST_SIDE = 103
 # dlib's input layer, `input_rgb_image_sized<150>`: mean of R, G, B, then division by 256.
 RGB_MEAN = (122.782, 117.001, 104.298)
 # (filters, blocks, whether the first block halves the map): dlib's `anet_type` in
 # dnn_face_recognition_ex.cpp, read from the input on.
 STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
-_LAYOUT = "channels_last"  # whatever Keras is set to
 
 
 @Architecture
@@ -74,11 +74,11 @@ def DlibResNet29(
     offset = [-mean / 256 for mean in RGB_MEAN]
     x = layers.Rescaling(1 / 256, offset, dtype="float32", name="preprocess")(x)
     x = _conv(x, 32, 7, "stem_conv", strides=2, padding="valid", activation="relu")
-    x = layers.MaxPooling2D(3, 2, data_format=_LAYOUT, name="stem_pool")(x)
+    x = layers.MaxPooling2D(3, 2, data_format=LAYOUT, name="stem_pool")(x)
     for number, (filters, blocks, halves) in enumerate(STAGES, start=1):
         for block in range(blocks):
             x = _block(x, filters, halves and block == 0, f"layer{number}_{block}")
-    x = layers.GlobalAveragePooling2D(data_format=_LAYOUT, name="pool")(x)
+    x = layers.GlobalAveragePooling2D(data_format=LAYOUT, name="pool")(x)
     x = layers.Dense(128, use_bias=False, dtype="float32", name="embedding")(x)
     model = keras.Model(image, x, name="dlib_resnet29")
     load_weights(model, weights)
@@ -88,7 +88,7 @@ def DlibResNet29(
 def _block(x: keras.KerasTensor, filters: int, halves: bool, name: str) -> keras.KerasTensor:
     shortcut = x
     if halves:
-        shortcut = layers.AveragePooling2D(2, 2, data_format=_LAYOUT, name=f"{name}_shortcut")(x)
+        shortcut = layers.AveragePooling2D(2, 2, data_format=LAYOUT, name=f"{name}_shortcut")(x)
         x = _conv(x, filters, 3, f"{name}_conv1", strides=2, padding="valid", activation="relu")
     else:
         x = _conv(x, filters, 3, f"{name}_conv1", activation="relu")
@@ -116,7 +116,7 @@ def _conv(
         size,
         strides,
         padding=padding,
-        data_format=_LAYOUT,
+        data_format=LAYOUT,
         activation=activation,
         name=name,
     )(x)
@@ -126,10 +126,10 @@ def _fill(x: keras.KerasTensor, height: int, filters: int, name: str) -> keras.K
     missing = height - x.shape[1]
     if missing:
         padding = ((0, missing), (0, missing))
-        x = layers.ZeroPadding2D(padding, data_format=_LAYOUT, name=name)(x)
+        x = layers.ZeroPadding2D(padding, data_format=LAYOUT, name=name)(x)
     missing = filters - x.shape[3]
     if missing:
-        # Told that channels come first, the stock layer pads the last two axes: width and channels.
+        # With channels_first, Keras' layer pads the last two axes, which here are width and channels.
         x = layers.ZeroPadding2D(
             ((0, 0), (0, missing)), data_format="channels_first", name=f"{name}_channels"
         )(x)

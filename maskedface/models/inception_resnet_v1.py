@@ -11,12 +11,13 @@ from keras import layers
 
 from maskedface.models.alignment import FaceAlignment
 from maskedface.models.architecture import Architecture
+from maskedface.models.convolution import LAYOUT, Padding, bias_free_conv
 from maskedface.models.settings import in_float32
 from maskedface.models.weights import load_weights
 from maskedface.names import did_you_mean
 
 Normalization = Literal["fixed", "per_image"]
-# The unpadded convolutions leave a map of 1 x 1 of it, and nothing of a smaller image.
+# The unpadded convolutions leave a 1 x 1 map of such an image, and nothing of a smaller one.
 LEAST_SIDE = 75
 # `batch_norm_params` of github.com/davidsandberg/facenet, src/train_softmax.py; facenet-pytorch has
 # the same epsilon.
@@ -25,11 +26,10 @@ BN_MOMENTUM = 0.995
 # How much of a block's branches is added to its shortcut: src/models/inception_resnet_v1.py. The last
 # block8 adds all of it, and has no ReLU.
 SCALES = {"block35": 0.17, "block17": 0.10, "block8": 0.20}
-_LAYOUT = "channels_last"  # whatever Keras is set to
 
 # One convolution: (filters in units of a thirty-second of the network's width, (height, width) of the
 # kernel, stride, padding). A branch is a list of them.
-_Conv = tuple[int, tuple[int, int], int, str]
+_Conv = tuple[int, tuple[int, int], int, Padding]
 
 
 def _same(filters: int, height: int, width: int | None = None) -> _Conv:
@@ -133,7 +133,7 @@ def InceptionResNetV1(
         if reduction:
             x = _reduce(x, filters, reduction)
     x = _block(x, filters, f"block8_{blocks[2]}", last=True)
-    x = layers.GlobalAveragePooling2D(data_format=_LAYOUT, name="pool")(x)
+    x = layers.GlobalAveragePooling2D(data_format=LAYOUT, name="pool")(x)
     x = layers.Dense(size, use_bias=False, dtype="float32", name="embedding_dense")(x)
     x = _norm("embedding_bn", dtype="float32")(x)
     model = keras.Model(image, x, name="inception_resnet_v1")
@@ -191,7 +191,7 @@ def _preprocess(x: keras.KerasTensor, normalization: str) -> keras.KerasTensor:
 def _stem(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     for name, conv in _STEM.items():
         if name == "3b":
-            x = layers.MaxPooling2D(3, 2, data_format=_LAYOUT, name="stem_3a_pool")(x)
+            x = layers.MaxPooling2D(3, 2, data_format=LAYOUT, name="stem_3a_pool")(x)
         x = _conv_bn(x, filters, conv, f"stem_{name}")
     return x
 
@@ -205,7 +205,7 @@ def _block(
     up = layers.Conv2D(
         x.shape[-1],
         1,
-        data_format=_LAYOUT,
+        data_format=LAYOUT,
         kernel_initializer="he_normal",
         name=f"{name}_up",
     )(mixed)
@@ -218,7 +218,7 @@ def _block(
 
 def _reduce(x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
     branches = _branches(x, filters, _REDUCTIONS[name], name)
-    branches.append(layers.MaxPooling2D(3, 2, data_format=_LAYOUT, name=f"{name}_pool")(x))
+    branches.append(layers.MaxPooling2D(3, 2, data_format=LAYOUT, name=f"{name}_pool")(x))
     return layers.Concatenate(-1, name=f"{name}_concat")(branches)
 
 
@@ -236,16 +236,8 @@ def _branches(
 
 def _conv_bn(x: keras.KerasTensor, filters: int, conv: _Conv, name: str) -> keras.KerasTensor:
     width, size, stride, padding = conv
-    x = layers.Conv2D(
-        width * filters // 32,
-        size,
-        stride,
-        padding=padding,
-        data_format=_LAYOUT,
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=f"{name}_conv",
-    )(x)
+    width = width * filters // 32
+    x = bias_free_conv(x, width, size, f"{name}_conv", strides=stride, padding=padding)
     x = _norm(f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 

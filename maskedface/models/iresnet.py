@@ -11,6 +11,7 @@ from keras import layers
 
 from maskedface.models.alignment import FaceAlignment
 from maskedface.models.architecture import Architecture
+from maskedface.models.convolution import LAYOUT, TORCH_EPSILON, TORCH_MOMENTUM, bias_free_conv
 from maskedface.models.settings import in_float32
 from maskedface.models.weights import load_weights
 
@@ -26,14 +27,10 @@ BLOCKS = {
 ADAFACE_BLOCKS = {18: BLOCKS[18], 34: BLOCKS[34], 50: BLOCKS[50], 101: BLOCKS[100]}
 # Both networks' input: (x - 127.5) / 127.5.
 _MIDDLE = 127.5
-# PyTorch's defaults, which the weights were trained with: eps 1e-5, momentum .1 of the new batch, slopes
-# that begin at .25. Keras' own are 1e-3, .99 of the old and 0.
-BN_EPSILON = 1e-5
-BN_MOMENTUM = 0.9
+# The slopes that PyTorch's PReLU begins with; Keras' begin at 0.
 PRELU_START = 0.25
-# The stages halve the image four times: of a smaller one nothing would be left to tell apart.
+# The stages halve the image four times: 16 pixels leave a single position.
 LEAST_SIDE = 16
-_LAYOUT = "channels_last"  # whatever Keras is set to
 
 
 @dataclass(frozen=True)
@@ -202,7 +199,7 @@ def _build(
             project = block == 0 and (stage > 0 or plan.projects)
             x = _block(x, filters, f"layer{stage + 1}_{block}", project)
     x = _norm(x, "embedding_map_bn")
-    x = layers.Flatten(data_format=_LAYOUT, name="embedding_flatten")(x)
+    x = layers.Flatten(data_format=LAYOUT, name="embedding_flatten")(x)
     x = layers.Dropout(plan.dropout, name="embedding_dropout")(x)
     x = layers.Dense(plan.embedding_size, name="embedding_dense")(x)
     # insightface keeps this gamma at 1, AdaFace has none.
@@ -220,7 +217,7 @@ def _block(x: keras.KerasTensor, filters: int, name: str, project: bool) -> kera
         shortcut = _norm(shortcut, f"{name}_downsample_bn")
     elif strides > 1:
         shortcut = layers.MaxPooling2D(
-            1, strides, data_format=_LAYOUT, name=f"{name}_downsample_pool"
+            1, strides, data_format=LAYOUT, name=f"{name}_downsample_pool"
         )(x)
     x = _conv(_norm(x, f"{name}_bn1"), filters, 3, f"{name}_conv1")
     x = _prelu(_norm(x, f"{name}_bn2"), f"{name}_prelu")
@@ -231,28 +228,18 @@ def _block(x: keras.KerasTensor, filters: int, name: str, project: bool) -> kera
 def _conv(
     x: keras.KerasTensor, filters: int, size: int, name: str, *, strides: int = 1
 ) -> keras.KerasTensor:
-    padding = "same"
     if strides > 1 and size > 1:
-        # torch pads all four sides; "same" would pad the bottom and right alone where the side is even.
-        x = layers.ZeroPadding2D(1, data_format=_LAYOUT, name=f"{name}_pad")(x)
-        padding = "valid"
-    return layers.Conv2D(
-        filters,
-        size,
-        strides,
-        padding=padding,
-        data_format=_LAYOUT,
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=name,
-    )(x)
+        # PyTorch pads all four sides; "same" would pad the bottom and right alone where a side is even.
+        x = layers.ZeroPadding2D(1, data_format=LAYOUT, name=f"{name}_pad")(x)
+        return bias_free_conv(x, filters, size, name, strides=strides, padding="valid")
+    return bias_free_conv(x, filters, size, name, strides=strides)
 
 
 def _norm(
     x: keras.KerasTensor, name: str, *, center: bool = True, scale: bool = True
 ) -> keras.KerasTensor:
     return layers.BatchNormalization(
-        momentum=BN_MOMENTUM, epsilon=BN_EPSILON, center=center, scale=scale, name=name
+        momentum=TORCH_MOMENTUM, epsilon=TORCH_EPSILON, center=center, scale=scale, name=name
     )(x)
 
 

@@ -16,7 +16,8 @@ def predict(model: keras.Model, inputs: np.ndarray, batch_size: int = 32) -> np.
     """Runs a model over an array, a batch at a time.
 
     Every batch has the same shape (the last one is padded with its first row), so nothing is traced
-    or compiled twice. On a CPU, TensorFlow runs without XLA, which slows down bfloat16 there; the
+    or compiled twice; fewer rows than a batch are padded to a power of two, so few shapes are. On a
+    CPU, TensorFlow runs without XLA, which slows down bfloat16 there; the
     model's own setting and its compiled functions do not change.
 
     >>> import keras, numpy as np
@@ -44,7 +45,7 @@ def predict(model: keras.Model, inputs: np.ndarray, batch_size: int = 32) -> np.
             f"Received: {len(inputs)} rows, batch_size={batch_size}"
         )
     runner = _runner(model)
-    batch_size = min(batch_size, len(inputs))
+    batch_size = min(batch_size, 1 << (len(inputs) - 1).bit_length())
     outputs = None
     for start in range(0, len(inputs), batch_size):
         batch = inputs[start : start + batch_size]

@@ -6,7 +6,7 @@ import os
 
 import keras
 
-# Keras finds a class of ours in a file only where it was imported before.
+# Keras finds our classes in a file only if they were imported before.
 from maskedface import layers as layers
 from maskedface.models import alignment as alignment, embedding as embedding, heads as heads
 

@@ -10,10 +10,9 @@ from keras import layers
 
 from maskedface.models import caffe_resnet
 from maskedface.models.architecture import Architecture
+from maskedface.models.convolution import LAYOUT
 from maskedface.models.settings import in_float32
 from maskedface.models.weights import load_weights
-
-_LAYOUT = "channels_last"  # whatever Keras is set to
 
 
 @Architecture
@@ -83,13 +82,13 @@ def SENet50(
 def _excite(x: keras.KerasTensor, reduction: int, name: str) -> keras.KerasTensor:
     channels = x.shape[-1]
     weight = layers.GlobalAveragePooling2D(
-        data_format=_LAYOUT, keepdims=True, name=f"{name}_se_pool"
+        data_format=LAYOUT, keepdims=True, name=f"{name}_se_pool"
     )(x)
     for part, filters, activation in (
         ("down", channels // reduction, "relu"),
         ("up", channels, "sigmoid"),
     ):
         weight = layers.Conv2D(
-            filters, 1, data_format=_LAYOUT, activation=activation, name=f"{name}_se_{part}"
+            filters, 1, data_format=LAYOUT, activation=activation, name=f"{name}_se_{part}"
         )(weight)
     return layers.Multiply(name=f"{name}_se_scale")([x, weight])

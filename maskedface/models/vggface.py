@@ -10,6 +10,7 @@ from keras import layers
 
 from maskedface.models.alignment import FaceAlignment
 from maskedface.models.architecture import Architecture
+from maskedface.models.convolution import LAYOUT
 from maskedface.models.settings import in_float32
 from maskedface.models.weights import load_weights
 
@@ -19,7 +20,6 @@ RGB_MEAN = (129.1863, 104.7624, 93.5940)
 # (width as a multiple of the first block's, convolutions) a block: VGG-16 (Simonyan and Zisserman
 # 2015, configuration D), which Parkhi et al. 2015 call D too.
 BLOCKS = ((1, 2), (2, 2), (4, 3), (8, 3), (8, 3))
-_LAYOUT = "channels_last"  # whatever Keras is set to
 
 
 @Architecture
@@ -78,13 +78,13 @@ def VGGFace(
                 filters * width,
                 3,
                 padding="same",
-                data_format=_LAYOUT,
+                data_format=LAYOUT,
                 activation="relu",
                 kernel_initializer="he_normal",
                 name=f"block{block}_conv{number}",
             )(x)
-        x = layers.MaxPooling2D(2, 2, data_format=_LAYOUT, name=f"block{block}_pool")(x)
-    x = layers.Flatten(data_format=_LAYOUT, dtype="float32", name="flatten")(x)
+        x = layers.MaxPooling2D(2, 2, data_format=LAYOUT, name=f"block{block}_pool")(x)
+    x = layers.Flatten(data_format=LAYOUT, dtype="float32", name="flatten")(x)
     for part in ("fc6", "fc7"):
         x = layers.Dense(units, activation="relu", kernel_initializer="he_normal", name=part)(x)
     model = keras.Model(image, x, name=name)

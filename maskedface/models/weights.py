@@ -18,7 +18,7 @@ from maskedface.geometry import ALIGNMENTS
 from maskedface.models.preset import Preset
 from maskedface.models.presets import PRESETS, preset_of
 
-_ONNX_SIZE = 112  # of a file whose last map is no square
+_ONNX_SIZE = 112  # the input size if the last map is not square
 
 
 def load_weights(backbone: keras.Model, weights: str | os.PathLike[str] | Source | None) -> None:
@@ -113,7 +113,7 @@ def read_source(path: str | os.PathLike[str], architecture: str | None = None) -
     shapes = {bare: arrays[name].shape for bare, name in without_prefix(arrays).items()}
     layout = detect(shapes, architecture)
     source = Source(path, layout.architecture, layout.arguments(shapes), arrays, onnx)
-    if onnx:  # before a network is built, so that no three are held
+    if onnx:  # before a network is built, so that at most two copies are in memory
         size = source.arguments.get("input_shape", [_ONNX_SIZE])[0]
         source.expected = onnx_probe.runtime_embedding(path, onnx, layout.channels, size)
     return source

@@ -102,7 +102,7 @@ Source, time: as `MASKED_BEST`. Measured figures and commands: `docs/results.md`
 
 MASKED_BEST_CLOSED = FROZEN_MEANS.override(
     name="masked_best_closed",
-    head_init="random",  # and no features: the means are taken at the end, with flip augmentation
+    head_init="random",  # the means are computed at the end, with flip augmentation
     head_final="photo_means",
     mirror_join=True,
     cohort=60,

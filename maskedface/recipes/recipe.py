@@ -237,7 +237,7 @@ class Recipe:
                 raise ValueError(f"{key} must have nested values to set {path}. Received: {path!r}")
             touched.add(path)
         if "head" in touched and not any(path.startswith("loss") for path in touched):
-            # Another head, and the loss was the old one's default: it is the new one's.
+            # With another head, a loss that was the old head's default becomes the new head's.
             found["loss"] = None if self.loss == _default_loss(self.head) else self.loss
         return Recipe(**found)
 
@@ -261,7 +261,7 @@ class Recipe:
         Raises:
             ValueError: if a class is not found or rejects its arguments.
         """
-        state = random.getstate()  # which a layer without a seed takes one from
+        state = random.getstate()  # layers without a seed draw theirs from it
         try:
             for part in self._parts():
                 part.build()

@@ -113,9 +113,8 @@ class Spec:
         return {
             "module": self.module,
             "class_name": self.class_name,
-            "config": copy.deepcopy(
-                self.config
-            ),  # some of Keras' `from_config` change what they are given
+            # A copy, as some of Keras' `from_config` change it.
+            "config": copy.deepcopy(self.config),
             "registered_name": self.registered_name,
         }
 
@@ -142,7 +141,8 @@ class Spec:
                 config["config"] |= more
             return keras.saving.deserialize_keras_object(config)
         except (ImportError, AttributeError, TypeError, ValueError) as error:
-            reason = str(error).rpartition("Exception encountered: ")[2]  # behind Keras' own words
+            # The part after Keras' preamble.
+            reason = str(error).rpartition("Exception encountered: ")[2]
             raise ValueError(
                 f"{self.class_name} must be a class that can be imported, or one registered with "
                 f"keras.saving.register_keras_serializable, and must accept its arguments. "
@@ -214,7 +214,8 @@ class Spec:
         """
         named = self._named()
         if word not in named and not self._is_callback():
-            with contextlib.suppress(ValueError):  # one that a recipe fills in may be missing
+            # An argument that the recipe fills in may be missing.
+            with contextlib.suppress(ValueError):
                 return dict(Spec.of(self.build()).config)
         return named
 
@@ -270,7 +271,7 @@ def changed(node: Any, path: list[str], value: Any, where: str) -> Any:
         _check_word(word, known, where)
         new = changed(known[word], rest, value, here)
         if word not in node.config and new == known[word] and not node.requires(word):
-            return node  # the default, said once more: the same recipe
+            return node  # the default, stated explicitly: the same recipe
         return Spec(node.module, node.class_name, node.config | {word: new}, node.registered_name)
     if isinstance(node, Mapping):
         _check_word(word, node, where)
@@ -315,7 +316,7 @@ def _checked(old: Any, new: Any, where: str) -> Any:
     if isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):
         return type(old)(new)
     if type(old) is int and type(new) is float and not isinstance(old, bool):
-        return new  # Keras takes many a number as either
+        return new  # Keras accepts either for many numbers
     if type(old) in (int, float) and isinstance(new, Mapping):
         return new  # a schedule in place of a rate
     raise ValueError(f"{where} must be {type(old).__name__}. Received: {where}={new!r}")
@@ -377,7 +378,7 @@ def _without_made_up_names(value: Any) -> Any:
 
         base = to_snake_case(str(value["class_name"]))
         made_up = re.fullmatch(rf"{base}(_\d+)?", str(config["name"]))
-        is_model = "layers" in config  # which is not read back without a name
+        is_model = "layers" in config  # a model cannot be read back without a name
         kept = {key: item for key, item in config.items() if key != "name" or not made_up}
         kept |= {"name": base} if made_up and is_model else {}
         if "input_layers" in config:

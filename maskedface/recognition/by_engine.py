@@ -6,7 +6,7 @@ import functools
 import logging
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +22,8 @@ from maskedface.engines import (
 from maskedface.engines.comparing import choose
 from maskedface.engines.compiling import told
 from maskedface.recognition.engine_choice import EngineChoice
-from maskedface.recognition.introducing import drawn_faces
+from maskedface.synthetic import draw_faces
+from maskedface.training.domain_reports import report_domains
 
 if TYPE_CHECKING:
     from maskedface.training import Run
@@ -50,7 +51,7 @@ def by_engine(embedder: KerasEmbedder, choice: EngineChoice, run: Run | None) ->
         return embedder
     faces = real_faces(choice, run, embedder.size, embedder.alignment)
     if faces is None:
-        faces = RealFaces(drawn_faces(embedder, _DRAWN))
+        faces = _drawn(embedder.size, embedder.alignment)
     made = CompiledEmbedder(
         embedder,
         faces,
@@ -81,13 +82,37 @@ def run_by_engine(run: Run, choice: EngineChoice | None) -> Callable[[np.ndarray
     faces = real_faces(choice, run, plain.size, plain.alignment)
     made = compile_model(
         run.model,
-        faces or RealFaces(drawn_faces(plain, _DRAWN)),
+        faces or _drawn(plain.size, plain.alignment),
         engine=choice.engine,
         precision=choice.precision,
         tolerance=choice.tolerance,
     )
     logging.getLogger("maskedface").info("logits by %s", told(made.facts()))
     return made
+
+
+def evaluate_run(
+    run: Run, rows: FaceIndex, choice: EngineChoice | None = None, *, progress: bool = False
+) -> dict[str, Any]:
+    """Evaluates a run's classifier on other images of its people.
+
+    Args:
+        run: a finished run.
+        rows: the images; none should be of the run's training rows (`lineage.refuse_rows`).
+        choice: the engine; None means Keras.
+        progress: whether to show a progress bar while the faces are read.
+
+    Returns:
+        The result of `report_domains`.
+
+    Raises:
+        ValueError: if somebody was not trained on; and as `run_by_engine`.
+        ModuleNotFoundError, ImageError, OSError: as `run_by_engine`.
+    """
+    size, alignment = run.record["image_size"], run.record["alignment"]
+    faces = read_aligned_faces(rows, size=size, alignment=alignment, progress=progress)
+    labels = rows.labels(tuple(run.record["classes"]))
+    return report_domains(rows, labels, run_by_engine(run, choice)(faces))
 
 
 def real_faces(
@@ -128,6 +153,10 @@ def real_faces(
         calibration = read(rest)
     names = [face.person for face in compared.faces]
     return RealFaces(read(compared), names, calibration)
+
+
+def _drawn(size: int, alignment: str) -> RealFaces:
+    return RealFaces(draw_faces([False] * _DRAWN, alignment=alignment, size=size))
 
 
 def few_faces(index: FaceIndex) -> FaceIndex:

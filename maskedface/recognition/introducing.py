@@ -5,11 +5,8 @@ from __future__ import annotations
 import logging
 import os
 
-import numpy as np
-
-from maskedface import geometry
-from maskedface.engines import Embedder, OnnxEmbedder, check_normalization
-from maskedface.synthetic import draw_face
+from maskedface.engines import OnnxEmbedder, check_normalization
+from maskedface.synthetic import draw_faces
 
 _PEOPLE = 8  # drawn people: 20 embeddings per input range, half a minute with a large network
 
@@ -27,7 +24,8 @@ def introduce(embedder: OnnxEmbedder) -> None:
     log.info("model: %s (ONNX Runtime): %s", embedder.path, given.words())
     if os.path.exists(f"{embedder.path}.json"):
         return
-    found = check_normalization(embedder, drawn_faces(embedder, _PEOPLE))
+    faces = draw_faces([False] * _PEOPLE, alignment=embedder.alignment, size=embedder.size)
+    found = check_normalization(embedder, faces)
     log.info(
         "drawn faces: mean cosine %.3f under small changes, %.3f between people",
         found.stated.same,
@@ -46,13 +44,3 @@ def introduce(embedder: OnnxEmbedder) -> None:
             embedder.path,
         )
     embedder.remember()
-
-
-def drawn_faces(embedder: Embedder, people: int) -> np.ndarray:
-    """One unmasked face of each of several drawn people, in an embedder's input format."""
-    size = embedder.size
-    matrix = geometry.chip_matrix(
-        size, size, source="arcface", target=embedder.alignment, size=size
-    )
-    faces = (draw_face(person, 0, False, size=size) for person in range(people))
-    return np.stack([geometry.warp(face, matrix, size) for face in faces])

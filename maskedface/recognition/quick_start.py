@@ -15,7 +15,7 @@ import numpy as np
 
 from maskedface import __version__
 from maskedface.atomic_file import write_json
-from maskedface.cache_folder import cache_folder
+from maskedface.cache_folder import cache_folder, file_stamps
 from maskedface.engines import Embedder
 from maskedface.images.in_threads import in_threads
 from maskedface.landmarks.litert import LiteRTModel
@@ -142,15 +142,11 @@ def _facts(name: str, alignment: str | None) -> dict[str, Any] | None:
         return None
     if not files:
         return None
-    statuses = [os.stat(path) for path in files]
     return {
         "maskedface": __version__,
         "source": name if name == "dlib" else os.path.abspath(name),
         "alignment": alignment,
-        "files": [
-            [os.path.abspath(path), one.st_size, one.st_mtime_ns]
-            for path, one in zip(files, statuses, strict=True)
-        ],
+        "files": file_stamps(files),
     }
 
 

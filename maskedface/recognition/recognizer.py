@@ -16,7 +16,7 @@ from maskedface.landmarks import Cascade, Detector
 from maskedface.landmarks.detection import check_image
 from maskedface.names import did_you_mean, person_name
 from maskedface.recognition.calibration import check_threshold
-from maskedface.recognition.default_rates import DefaultRates, run_rates, shipped_rates_of
+from maskedface.recognition.default_rates import DefaultRates, shipped_rates_of
 from maskedface.recognition.engine_choice import EngineChoice
 from maskedface.recognition.faces import (
     DetectedFace,
@@ -27,6 +27,7 @@ from maskedface.recognition.faces import (
 )
 from maskedface.recognition.gallery import Gallery
 from maskedface.recognition.judging import is_unlike, judge_candidate, judge_pair
+from maskedface.recognition.kept_rates import kept_run_rates
 from maskedface.recognition.named_embedders import open_embedder
 from maskedface.recognition.photo import Photo, PhotoFile, read_photo
 from maskedface.recognition.stages import cut_face, embed_faces, find_faces, whole_face
@@ -179,7 +180,9 @@ class Recognizer:
         if isinstance(self._rates, DefaultRates):
             return self._rates
         shipped = shipped_rates_of(self.fingerprint)
-        return run_rates(self._rates) if shipped is None and self._rates is not None else shipped
+        if shipped is not None or self._rates is None:
+            return shipped
+        return kept_run_rates(self._rates)
 
     @property
     def detector(self) -> Detector:

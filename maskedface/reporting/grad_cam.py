@@ -5,23 +5,21 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from maskedface.datasets import FaceIndex, face_source
 from maskedface.datasets.aligned_faces import read_aligned_face
-from maskedface.evaluation import (
-    EmbeddedFaces,
-    attention_share,
-    bootstrap_interval,
-    grad_cam,
-    overlay,
-    paired_difference,
+from maskedface.evaluation import EmbeddedFaces, bootstrap_interval, overlay, paired_difference
+from maskedface.images.data_uri import as_data_uri
+from maskedface.models import embedder
+from maskedface.reporting.heat_maps import (
+    HeatMaps,
+    heat_maps,
+    masked_with_others,
+    means_of_others,
 )
-from maskedface.masking import mask_area
-from maskedface.reporting.data_uri import as_data_uri
 from maskedface.reporting.run_groups import RunGroup
 from maskedface.reporting.tables import Table
 from maskedface.training.run import MODEL
@@ -32,49 +30,7 @@ _FACES, _PICTURES = 96, 6
 _SIDE = 150  # pixels of a picture
 
 
-@dataclass(frozen=True)
-class MaskedFaceMaps:
-    """Heat maps of several masked faces.
-
-    Attributes:
-        rows: list of int, indices of the faces in the test rows, in random order.
-        chips: uint8 array, shape (N, size, size, 3), RGB, the network's inputs.
-        maps: float32 array, shape (N, size, size), in [0, 1], from `evaluation.grad_cam`.
-        shares: float64 array, shape (N,), in [0, 1], the share of each map in the mask area; 0 for
-            an all-zero map.
-        even: float, the share of uniform attention.
-    """
-
-    rows: list[int]
-    chips: np.ndarray
-    maps: np.ndarray
-    shares: np.ndarray
-    even: float
-
-
-def masked_with_others(test: FaceIndex) -> list[tuple[int, list[int]]]:
-    """Finds masked faces that can be compared with another photograph of the same person.
-
-    Args:
-        test: the rows; faces with an unknown photograph ("") count as one photograph.
-
-    Returns:
-        (row of a masked face, rows of at least one unmasked face of the person from other
-        photographs).
-    """
-    bare: dict[str, list[int]] = {}
-    for row, face in enumerate(test.faces):
-        if face.domain == "unmasked":
-            bare.setdefault(face.person, []).append(row)
-    found = []
-    for row, face in enumerate(test.faces):
-        others = [n for n in bare.get(face.person, []) if test.faces[n].photo != face.photo]
-        if face.domain == "masked" and others:
-            found.append((row, others))
-    return found
-
-
-def masked_face_maps(group: RunGroup) -> MaskedFaceMaps | str:
+def masked_face_maps(group: RunGroup) -> HeatMaps | str:
     """Heat maps of the first seed's network on at most 96 masked test faces, sampled with seed 0.
 
     The score is the classifier's highest for people trained on, and for unseen identities the
@@ -82,15 +38,15 @@ def masked_face_maps(group: RunGroup) -> MaskedFaceMaps | str:
     same faces, so that groups can be paired by face.
 
     Returns:
-        A `MaskedFaceMaps`, or the reason why there is none.
+        The `HeatMaps`, or the reason why there are none.
     """
     pairs = _pairs(group)
     if not pairs:
         return "The test rows have no masked face" + (
             " with an unmasked one from another photograph." if group.is_open else "."
         )
-    order = np.random.default_rng(0).permutation(len(pairs))[:_FACES]
-    rows = [pairs[number][0] for number in order]
+    chosen = [pairs[n] for n in np.random.default_rng(0).permutation(len(pairs))[:_FACES]]
+    rows = [row for row, _ in chosen]
     if not all(os.path.isfile(group.test.paths[row]) for row in rows):
         return "The image files no longer exist."
     run = group.runs[0]
@@ -98,18 +54,11 @@ def masked_face_maps(group: RunGroup) -> MaskedFaceMaps | str:
         return "The run has no saved model."
     size, alignment = run.record["image_size"], run.record["alignment"]
     chips = np.stack([_chip(group.test, row, size, alignment) for row in rows])
-    if group.is_open:
-        known = EmbeddedFaces.among(run.predictions, group.test.faces).enrolled_as
-        references = np.stack([known[pairs[number][1]].mean(axis=0) for number in order])
-        from maskedface import models
-
-        maps = grad_cam(models.embedder(run.model), chips, references=references)
-    else:
-        maps = grad_cam(run.model, chips)
-    area = mask_area(alignment, size)
-    return MaskedFaceMaps(
-        rows, chips, maps, np.nan_to_num(attention_share(maps, area)), float(area.mean())
-    )
+    if not group.is_open:
+        return heat_maps(run.model, chips, alignment, rows=rows)
+    known = EmbeddedFaces.among(run.predictions, group.test.faces).enrolled_as
+    references = means_of_others(known, chosen)
+    return heat_maps(embedder(run.model), chips, alignment, rows=rows, references=references)
 
 
 def _pairs(group: RunGroup) -> list[tuple[int, list[int]]]:
@@ -137,7 +86,7 @@ def grad_cam_part(groups: Sequence[RunGroup], faces: bool) -> list[dict[str, Any
         "pictures", each with a face and its overlay as `data:` URIs, and its share.
     """
     parts: list[dict[str, Any]] = []
-    first: MaskedFaceMaps | None = None
+    first: HeatMaps | None = None
     for group in groups:
         found = masked_face_maps(group)
         if isinstance(found, str):
@@ -177,7 +126,7 @@ def grad_cam_table(parts: Sequence[dict[str, Any]]) -> Table:
     return Table("", head, [("", row) for row in rows])
 
 
-def _shown_faces(found: MaskedFaceMaps) -> list[dict[str, str]]:
+def _shown_faces(found: HeatMaps) -> list[dict[str, str]]:
     drawn = zip(found.chips, found.maps, found.shares, strict=True)
     return [
         {

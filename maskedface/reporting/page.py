@@ -11,9 +11,9 @@ import maskedface
 from maskedface.atomic_file import write_text
 from maskedface.datasets import FaceIndex
 from maskedface.extras import from_extra
+from maskedface.images.data_uri import as_data_uri, face_uri
 from maskedface.reporting import figures, tables
 from maskedface.reporting.confused_pairs import Confused, worst_pairs
-from maskedface.reporting.data_uri import as_data_uri, face_uri
 from maskedface.reporting.grad_cam import grad_cam_part, grad_cam_table
 from maskedface.reporting.heat_legend import color_bar
 from maskedface.reporting.run_groups import KINDS, RunGroup

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from maskedface.datasets import FaceIndex
-from maskedface.evaluation import EmbeddedFaces, Matches, bootstrap_interval, rank_one_matches
+from maskedface.evaluation import (
+    EmbeddedFaces,
+    Matches,
+    bootstrap_interval,
+    paired_difference,
+    rank_one_matches,
+)
 from maskedface.evaluation.bootstrap import spread
 from maskedface.names import near_path
 from maskedface.recipes import Recipe
@@ -148,6 +154,27 @@ def per_face(runs: Sequence[Run], domain: str) -> tuple[np.ndarray, list[str]]:
     chosen = [row for row, face in enumerate(faces[0]) if face.domain == domain]
     right = [run.predictions["logits"].argmax(1) == run.predictions["labels"] for run in runs]
     return np.mean(right, axis=0)[chosen], [faces[0][row].person for row in chosen]
+
+
+def compared(runs: Sequence[Run], against: Sequence[Run], kind: str) -> dict[str, float]:
+    """Compares runs with others on the same test faces.
+
+    Args:
+        runs, against: one run per seed.
+        kind: the kind of test faces, a key of the runs' metrics.
+
+    Returns:
+        {"faces": int, "accuracy": float in [0, 1]} and the keys of `evaluation.paired_difference`.
+
+    Raises:
+        ValueError: if they were tested on different faces.
+    """
+    values, people = per_face(runs, kind)
+    base, base_people = per_face(against, kind)
+    if base_people != people:
+        raise ValueError("runs must be tested on the same faces to be compared. Received: others")
+    shift = paired_difference(values, base, people)
+    return {"faces": len(people), "accuracy": float(values.mean()), **shift}
 
 
 def _matches(run: Run, test: FaceIndex, is_open: bool) -> dict[str, Matches]:

@@ -123,7 +123,7 @@ class Batcher:
                 break
             with self._lock:
                 self._waiting -= 1
-            # Nobody waits for it any more, or nobody may take it back from now on.
+            # Either nobody waits for it any more, or it can no longer be canceled.
             if time.monotonic() < job.until and job.result.set_running_or_notify_cancel():
                 found.append(job)
             try:

@@ -108,4 +108,4 @@ def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return False  # a name that may lead anywhere
+        return False  # a name that could resolve to any address

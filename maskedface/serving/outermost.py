@@ -19,7 +19,7 @@ with from_extra("serve", "FastAPI"):
     from starlette.responses import JSONResponse
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Of these nobody's data comes: a browser asks for them before it has a token.
+# These contain nobody's data: a browser requests them before it has a token.
 _OPEN = ("/", "/v1/docs", "/v1/openapi.json", "/v1/health")
 _RETRY = {"retry-after": "1"}
 
@@ -71,7 +71,7 @@ class Outermost:
             state["who"] = self._guard.check(headers)
 
     def _tell(self, scope: Scope, status: int, seconds: float, state: dict[str, Any]) -> None:
-        # The path that was matched, never what somebody wrote there.
+        # The route that matched, never the text of the request.
         path = getattr(scope.get("route"), "path", "other")
         method = scope["method"] if path != "other" else "other"
         metrics = self._service.metrics
@@ -102,7 +102,7 @@ def response_of(error: Exception) -> JSONResponse:
     if isinstance(error, TimeoutError):
         return JSONResponse({"error": "an answer took too long"}, 504)
     if isinstance(error, GalleryError | OSError):
-        # Where it lies is told to whoever reads the log.
+        # The place of the error is only in the log.
         logging.getLogger("maskedface").error("the gallery cannot be used: %s", error)
         words = "the gallery must be readable, writable and made with the service's model"
         return JSONResponse({"error": words}, 503, _RETRY)

@@ -29,7 +29,7 @@ async function ask(method, path, form) {
     await wantToken();
     return ask(method, path, form);
   }
-  throw new Refused(response.status, answer.error || `The service answered ${response.status}.`);
+  throw new Refused(response.status, answer.error || `The service answered with status ${response.status}.`);
 }
 
 async function wantToken() {
@@ -78,6 +78,7 @@ async function working(button, words, work) {
   }
 }
 
+const counted = (number, one, many) => `${number} ${number === 1 ? one : many}`;
 const maskWords = (face) => (face.masked >= facts.seems_masked ? "wears a mask" : "wears no mask");
 
 function showFaces(faces, width, height) {
@@ -167,7 +168,7 @@ const camera = {
   stream: null,
   async start(video) {
     this.stop();
-    if (!navigator.mediaDevices) throw new Error("A browser gives its camera to https pages and to this machine alone.");
+    if (!navigator.mediaDevices) throw new Error("Browsers allow the camera only on https pages and on pages of this machine.");
     try {
       this.stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user" }, audio: false });
     } catch (error) {
@@ -225,11 +226,11 @@ takeFiles(byId("identify-drop"), byId("identify-file"), async ([file]) => {
   clearFaces();
   const shown = byId("shown");
   byId("stage").hidden = false;
-  await working(null, "Looking…", async () => {
+  await working(null, "Searching…", async () => {
     const photo = await fitting(file);
     await show(shown, photo);
     const found = await ask("POST", "/v1/identify", formOf([["photo", photo]]));
-    if (!found.faces.length) throw new Error("No face was found on this photograph.");
+    if (!found.faces.length) throw new Error("No face was found in this photograph.");
     showFaces(found.faces, shown.naturalWidth || 1, shown.naturalHeight || 1);
   });
 });
@@ -267,8 +268,8 @@ function listPhotos() {
       show(image, photo);
       const button = document.createElement("button");
       button.type = "button";
-      button.textContent = "Leave out";
-      button.setAttribute("aria-label", `Leave out photograph ${number + 1}`);
+      button.textContent = "Remove";
+      button.setAttribute("aria-label", `Remove photograph ${number + 1}`);
       button.addEventListener("click", () => {
         toEnroll = toEnroll.filter((one) => one !== photo);
         listPhotos();
@@ -306,8 +307,8 @@ byId("enroll-form").addEventListener("submit", (event) => {
   event.preventDefault();
   working(byId("enroll-send"), "Enrolling…", async () => {
     const name = byId("enroll-name").value.trim();
-    if (!name) throw new Error("A name is needed.");
-    if (!toEnroll.length) throw new Error("A photograph is needed.");
+    if (!name) throw new Error("Enter a name.");
+    if (!toEnroll.length) throw new Error("Add a photograph.");
     if (!byId("enroll-consent").checked) throw new Error("Enrollment needs a person's consent.");
     const fields = toEnroll.map((photo) => ["photos", photo]);
     fields.push(["person", name], ["consent", "true"]);
@@ -323,7 +324,7 @@ byId("enroll-form").addEventListener("submit", (event) => {
     if (!result) return;
     const { done, out } = result;
     const left = out.length ? ` Left out: ${out.length} (${out[0].error})` : "";
-    say(`${done.person} is enrolled by ${done.photos.length - out.length} photographs.${left}`);
+    say(`${done.person} is enrolled with ${counted(done.photos.length - out.length, "photograph", "photographs")}.${left}`);
   });
 });
 
@@ -345,7 +346,7 @@ byId("compare-form").addEventListener("submit", (event) => {
   event.preventDefault();
   byId("verdict").textContent = "";
   working(byId("compare-send"), "Comparing…", async () => {
-    if (!pair.first || !pair.second) throw new Error("Two photographs are needed.");
+    if (!pair.first || !pair.second) throw new Error("Choose two photographs.");
     const found = await ask("POST", "/v1/verify", formOf([["first", pair.first], ["second", pair.second]]));
     const masks = found.faces.map(maskWords).join("; the second one ");
     byId("verdict").textContent = `${found.words}. The first one ${masks}.`;
@@ -366,10 +367,10 @@ async function loadPeople(anew) {
   byId("people-more").hidden = known.length >= found.count;
   const made = found.calibration;
   byId("people-note").textContent =
-    `${found.count} people are enrolled. ` +
+    `${counted(found.count, "person is", "people are")} enrolled. ` +
     (made
       ? `The threshold was chosen so that at most ${Number((made.fpir * 100).toPrecision(2))} in 100 strangers got a name.`
-      : "No threshold was chosen on photographs of strangers.");
+      : "The gallery is not calibrated: no threshold was chosen on photographs of strangers.");
   listPeople();
 }
 
@@ -380,12 +381,12 @@ function listPeople() {
     ...found.map(([name, faces]) => {
       const line = document.createElement("li");
       const text = document.createElement("span");
-      text.textContent = `${name} (${faces} ${faces === 1 ? "photograph" : "photographs"})`;
+      text.textContent = `${name} (${counted(faces, "photograph", "photographs")})`;
       const button = document.createElement("button");
       button.type = "button";
       button.className = "danger";
-      button.textContent = "Forget";
-      button.setAttribute("aria-label", `Forget ${name}`);
+      button.textContent = "Remove";
+      button.setAttribute("aria-label", `Remove ${name}`);
       button.addEventListener("click", () => forget(name));
       line.append(text, button);
       return line;
@@ -399,18 +400,18 @@ byId("forget").addEventListener("cancel", () => decide(false));
 byId("forget").addEventListener("submit", (event) => decide(event.submitter.value === "yes"));
 
 async function forget(name) {
-  byId("forget-text").textContent = `What is kept of ${name} is deleted. This cannot be undone.`;
+  byId("forget-text").textContent = `Everything stored about ${name} is deleted. This cannot be undone.`;
   byId("forget").showModal();
   const isSure = await new Promise((done) => {
     decide = done;
   });
   if (!isSure) return;
-  const done = await working(null, "Forgetting…", async () => {
+  const done = await working(null, "Removing…", async () => {
     await ask("DELETE", `/v1/people?person=${encodeURIComponent(name)}`);
     await loadPeople(true);
     return true;
   });
-  if (done) say(`${name} is forgotten.`);
+  if (done) say(`${name} was removed.`);
   byId("main").focus();
 }
 

@@ -24,7 +24,7 @@ with from_extra("serve", "FastAPI"):
 
 Existing = Literal["refuse", "add", "replace"]
 _WAIT = 10.0  # seconds for another writer of the gallery
-_PAGE = 1000  # people of an answer
+_PAGE = 1000  # people per answer
 
 
 class Service:

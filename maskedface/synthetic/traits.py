@@ -95,7 +95,7 @@ class Shot:
     smile: Annotated[float, -2.5, 4]
     gape: Annotated[float, -5, 6]
     hat: Annotated[int, (0, 0, 1)]
-    glasses: Annotated[int, (0, 1)]  # whether who has glasses wears them
+    glasses: Annotated[int, (0, 1)]  # whether a person with glasses wears them
     gain: Annotated[float, 0.8, 1.15]
     from_left: Annotated[float, -0.22, 0.22]
     from_above: Annotated[float, -0.15, 0.15]

@@ -13,6 +13,7 @@ import json
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -20,26 +21,53 @@ import numpy as np
 
 from maskedface.array_file import DamagedError, read_arrays
 from maskedface.atomic_file import atomic_write, write_text
+from maskedface.training.callback_states import CallbackStates, pack, unpack
 from maskedface.training.run import HISTORY
 
 STATE = "state.npz"
-STOPPED = "stopped"  # an empty file: a callback ended the training before its last epoch
+
+
+@dataclass
+class State:
+    """The state of a run after an epoch, beside the model's variables.
+
+    Attributes:
+        history: list of {column: value}, one per finished epoch.
+        is_stopped: bool, whether a callback ended the training with this epoch.
+        callbacks: the states of the recipe's callbacks (`CallbackStates`).
+    """
+
+    history: list[dict[str, float]] = field(default_factory=list)
+    is_stopped: bool = False
+    callbacks: list[dict[str, Any]] = field(default_factory=list)
 
 
 class KeepState(keras.callbacks.Callback):
     """A callback that writes state.npz and history.csv after each epoch, each atomically.
 
+    It comes after the recipe's callbacks, whose changes are thereby in the state of their epoch.
+
     Args:
         folder: the run folder.
-        history: list of {column: value}, one per finished epoch; new epochs are appended.
+        state: the state so far; each epoch updates it.
         variables: the variables that training changes, including the optimizer's.
+        own: the recipe's callbacks, which continue with the states in `state`.
     """
 
     def __init__(
-        self, folder: str, history: list[dict[str, float]], variables: Sequence[keras.Variable]
+        self,
+        folder: str,
+        state: State,
+        variables: Sequence[keras.Variable],
+        own: Sequence[keras.callbacks.Callback] = (),
     ) -> None:
         super().__init__()
-        self.folder, self.history, self.variables = folder, history, variables
+        self.folder, self.state, self.variables = folder, state, variables
+        self.own = CallbackStates(own, state.callbacks)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Restores the recipe's callbacks, which have just reset themselves."""
+        self.own.restore()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the state, unless training has diverged.
@@ -54,30 +82,35 @@ class KeepState(keras.callbacks.Callback):
                 "losses must stay finite: try a lower learning_rate. "
                 f"Received: {values} in epoch {epoch}, learning_rate={rate:g}"
             )
-        self.history.append({"epoch": epoch, **values, "learning_rate": rate})
-        _write_state(self.folder, self.variables, self.history)
-        write_history(self.folder, self.history)
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Records that a callback stopped the training, and the weights it restored, as
-        `EarlyStopping` does; otherwise a resumed run would continue training."""
-        if self.history and len(self.history) < self.params["epochs"]:
-            _write_state(self.folder, self.variables, self.history)
-            write_text(os.path.join(self.folder, STOPPED), "")
+        self.state.history.append({"epoch": epoch, **values, "learning_rate": rate})
+        self.state.callbacks = self.own.read()
+        self.state.is_stopped = bool(self.model.stop_training)
+        write_state(self.folder, self.variables, self.state)
+        write_history(self.folder, self.state.history)
 
 
-def has_ended(folder: str, history: Sequence[object], epochs: int) -> bool:
-    """Whether training has finished.
+class KeepStop(keras.callbacks.Callback):
+    """A callback, the last one, that records that another one behind `KeepState` has ended the
+    training; otherwise a resumed run would train on.
 
     Args:
-        folder: the run folder.
-        history: one entry per finished epoch.
-        epochs: int >= 0, the number of epochs of the whole run.
+        keep: the run's `KeepState`.
     """
-    return len(history) >= epochs or os.path.exists(os.path.join(folder, STOPPED))
+
+    def __init__(self, keep: KeepState) -> None:
+        super().__init__()
+        self.keep = keep
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Writes the epoch's state again, if training ends before its last epoch."""
+        state = self.keep.state
+        is_last = len(state.history) >= self.params["epochs"]
+        if self.model.stop_training and not state.is_stopped and not is_last:
+            state.is_stopped = True
+            write_state(self.keep.folder, self.keep.variables, state)
 
 
-def read_state(folder: str, variables: Sequence[keras.Variable]) -> list[dict[str, float]]:
+def read_state(folder: str, variables: Sequence[keras.Variable]) -> State:
     """Restores a model to the last saved state of its run.
 
     Args:
@@ -86,19 +119,23 @@ def read_state(folder: str, variables: Sequence[keras.Variable]) -> list[dict[st
             modified in place.
 
     Returns:
-        The history so far, one entry per finished epoch; [] if there is no state.
+        The state; one without epochs if there is no file.
 
     Raises:
         ValueError: if the state belongs to another model or is damaged.
     """
     path = os.path.join(folder, STATE)
     if not os.path.exists(path):
-        return []
+        return State()
     try:
         stored = read_arrays(path)
-        history: list[dict[str, float]] = json.loads(str(stored.pop("history")))
+        history = json.loads(str(stored.pop("history")))
+        more = json.loads(str(stored.pop("callbacks", "{}")))
+        arrays = [stored.pop(f"callback{number}") for number in range(more.get("arrays", 0))]
+        states = unpack(more["states"], arrays) if more else []
+        state = State(history, bool(more.get("is_stopped")), states)
         arrays = [stored[f"variable{number}"] for number in range(len(stored))]
-    except (DamagedError, KeyError, ValueError) as error:
+    except (DamagedError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise ValueError(
             "a run's state must be complete; delete it to restart the run from the beginning. "
             f"Received: {path!r} ({error})"
@@ -107,18 +144,34 @@ def read_state(folder: str, variables: Sequence[keras.Variable]) -> list[dict[st
         raise ValueError(f"{path!r} must be the state of this model. Received: another model's")
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
-    return history
+    return state
 
 
-def _write_state(
-    folder: str, variables: Sequence[keras.Variable], history: list[dict[str, float]]
-) -> None:
+def write_state(folder: str, variables: Sequence[keras.Variable], state: State) -> None:
+    """Writes state.npz.
+
+    Args:
+        folder: the run folder.
+        variables: as for `KeepState`.
+        state: the state after the last epoch.
+
+    Raises:
+        OSError: if it cannot be written; the file of before is kept.
+    """
     arrays = {
         f"variable{number}": keras.ops.convert_to_numpy(variable)
         for number, variable in enumerate(variables)
     }
+    own: list[np.ndarray] = []
+    more = {"is_stopped": state.is_stopped, "states": pack(state.callbacks, own)}
+    texts = {
+        "history": json.dumps(state.history),
+        "callbacks": json.dumps({**more, "arrays": len(own)}),
+    }
+    arrays |= {name: np.array(text) for name, text in texts.items()}
+    arrays |= {f"callback{number}": array for number, array in enumerate(own)}
     with atomic_write(os.path.join(folder, STATE)) as partial:
-        np.savez(partial, history=np.array(json.dumps(history)), **arrays)
+        np.savez(partial, **arrays)
 
 
 def write_history(folder: str, history: list[dict[str, float]]) -> None:

@@ -81,7 +81,7 @@ def _places_of_seeds() -> list[tuple[Any, str]]:
 @contextlib.contextmanager
 def _deterministic() -> Iterator[None]:
     if keras.backend.backend() == "jax":
-        # XLA reads this when it first runs: a process that has used JAX before keeps its ways.
+        # XLA reads this when it first runs: it has no effect if the process has used JAX before.
         flags = os.environ.get("XLA_FLAGS")
         if "xla_gpu_deterministic_ops" not in (flags or ""):
             os.environ["XLA_FLAGS"] = f"{flags or ''} --xla_gpu_deterministic_ops=true".strip()
@@ -93,7 +93,7 @@ def _deterministic() -> Iterator[None]:
             else:
                 os.environ["XLA_FLAGS"] = flags
     elif keras.backend.backend() == "tensorflow":
-        from tensorflow.python.framework import config  # there is no public way back
+        from tensorflow.python.framework import config  # no public function restores it
 
         was = config.is_op_determinism_enabled()
         config.enable_op_determinism()
@@ -115,7 +115,7 @@ def _use_threads(threads: int | None, folder: str) -> int:
             f"Received: threads={threads}, {recorded} in {path!r}"
         )
     wanted = threads or recorded
-    # What TensorFlow takes by itself: the cores that this process may use.
+    # TensorFlow's default: the cores that this process may use.
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
@@ -129,7 +129,7 @@ def _use_threads(threads: int | None, folder: str) -> int:
     try:
         tf.config.threading.set_intra_op_parallelism_threads(wanted)
         tf.config.threading.set_inter_op_parallelism_threads(wanted)
-    except RuntimeError:  # TensorFlow runs already
+    except RuntimeError:  # TensorFlow is already initialized
         warnings.warn(
             f"threads should be {wanted}; the last bits of results will differ. Received: a "
             f"process in which TensorFlow already uses {now}; start a new process to change it",

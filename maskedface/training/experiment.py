@@ -27,7 +27,7 @@ from maskedface.training.prefix_engine import begun_with, keep_engine
 from maskedface.training.run import FEATURES, Run
 from maskedface.training.run_dir import open_folder
 
-_NO_FOLDER = ("auto", "memory")  # of `cache`: nothing stays for another run
+_NO_FOLDER = ("auto", "memory")  # values of `cache` that keep nothing for other runs
 
 
 def train(
@@ -104,7 +104,8 @@ def train(
         features_dir: a folder for frozen features only. By default they are stored in `cache` if it
             is a folder, else in the run folder until the run is finished.
         callbacks: additional callbacks for `fit`, called after an epoch's state is saved; one that
-            stops the training ends the run.
+            stops the training ends the run. Unlike the recipe's own, they are not restored if a run
+            is resumed.
         threads: int >= 1, TensorFlow's threads. Their number changes the last bits of sums; the
             number of physical cores does not. By default the number of cores, or for a resumed run
             the number recorded in its run.json.
@@ -139,7 +140,7 @@ def train(
     with contextlib.ExitStack() as stack:
         used = stack.enter_context(settled(seed, threads, folder))
         devices = find_devices(strategy)
-        recipe.check()  # not before: its objects start TensorFlow, or JAX, which stays as it is then
+        recipe.check()  # only now, as its objects initialize TensorFlow or JAX
         progress = progress and not devices.process
         folder = stack.enter_context(devices.opened(folder, wait))
         network = build_network(recipe, start, rows)
@@ -214,9 +215,10 @@ def train_scenario(
     chain, runs = scenario(recipe), []
     shared = os.path.join(run_dir, FEATURES)
     if arguments.get("cache", "auto") in _NO_FOLDER:
-        arguments.setdefault("features_dir", shared)  # seeds and steps may want the same ones
+        arguments.setdefault("features_dir", shared)  # seeds and steps may share them
     with contextlib.ExitStack() as held:
-        if arguments.get("strategy", "none") == "none":  # else others of this job come here too
+        # With a strategy the other processes of this job use the folder, too.
+        if arguments.get("strategy", "none") == "none":
             wait = arguments.get("wait", 0.0)
             held.enter_context(locked(shared, what="train", wait=wait))
         for seed in seeds:

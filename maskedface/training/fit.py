@@ -11,7 +11,7 @@ import keras
 from maskedface.models.heads import cosine_head
 from maskedface.progress import in_notebook
 from maskedface.training.batches import make_batches
-from maskedface.training.checkpoint import KeepState, has_ended, read_state, write_history
+from maskedface.training.checkpoint import KeepState, KeepStop, read_state, write_history
 from maskedface.training.data import Data
 from maskedface.training.distribution import Devices, synchronized_batch_norm
 from maskedface.training.environment import released_memory
@@ -52,39 +52,44 @@ def fit(
     steps = -(-len(inputs.train) // recipe.batch_size)
     compile_network(learner, network, steps)
     changing = [*inputs.changing, *learner.optimizer.variables]
-    history = read_state(folder, changing)
-    if not has_ended(folder, history, recipe.epochs):
-        batches, validation = make_batches(data, inputs, recipe, devices, len(history))
+    state = read_state(folder, changing)
+    done = len(state.history)
+    # A run that was killed after its last epoch has none to train, but its callbacks, and averaged
+    # weights (`use_ema`), may change its weights at the end.
+    epochs = done if state.is_stopped else recipe.epochs
+    if epochs:
+        first = min(
+            done, recipe.epochs - 1
+        )  # Keras looks at a batch even if there is none to train
+        batches, validation = make_batches(data, inputs, recipe, devices, first)
         own = [callback.build() for callback in recipe.callbacks]
+        keep = KeepState(folder, state, changing, own)
         with released_memory(), synchronized_batch_norm(learner, devices):
             learner.fit(
                 batches,
-                initial_epoch=len(history),
-                epochs=recipe.epochs,
+                initial_epoch=done,
+                epochs=epochs,
                 steps_per_epoch=steps,
                 validation_data=validation,
                 callbacks=[
                     *own,  # first: what they change of an epoch is in its state
-                    KeepState(folder, history, changing),
+                    keep,
                     *_tensorboard(folder),
                     *([EpochLines(recipe.epochs)] if progress and not _is_watched() else []),
-                    ExpectedTime(recipe.epochs - len(history), steps),
+                    ExpectedTime(epochs - done, steps),
                     *callbacks,
+                    KeepStop(keep),
                 ],
-                shuffle=False,  # the batches have their order
+                shuffle=False,  # the batches are in the order of the epoch
                 verbose=int(progress and _is_watched()),
             )
-    if history:
-        # Averaged weights (`use_ema`) take their place. `fit` does it too, but not of a run that was killed
-        # after its last epoch's state was kept.
-        learner.optimizer.finalize_variable_values(learner.trainable_weights)
-    write_history(folder, history)
+    write_history(folder, state.history)
 
 
 def _start_from_means(network: Network, data: Data, inputs: Inputs) -> None:
     means = class_means(inputs.embeddings(inputs.train), data.plan.labels)
     head = cosine_head(network.learner)
-    assert head is not None  # `network_of` has looked
+    assert head is not None  # checked by `network_of`
     head.set_centers(means)
 
 

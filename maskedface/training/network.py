@@ -148,7 +148,7 @@ def compile_network(model: keras.Model, network: Network, steps_per_epoch: int) 
     model.compile(
         optimizer,
         network.loss,
-        # Of other columns the largest names nobody.
+        # If the outputs are not one per person, the largest one identifies nobody.
         metrics=["accuracy"] if network.names_people else [],
         jit_compile="auto" if keras.backend.backend() != "tensorflow" else recipe.jit,
     )

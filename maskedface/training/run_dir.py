@@ -17,7 +17,7 @@ from maskedface.atomic_file import atomic_write, write_json, write_text
 from maskedface.conversion import file_checks
 from maskedface.datasets import FaceIndex
 from maskedface.recipes import Recipe
-from maskedface.training.checkpoint import STATE, STOPPED
+from maskedface.training.checkpoint import STATE
 from maskedface.training.run import (
     FEATURES,
     MANIFEST,
@@ -31,7 +31,7 @@ from maskedface.training.run import (
     write_split,
 )
 
-# What a re-used run folder must agree in.
+# The entries of run.json in which a resumed run must agree.
 _SAME = ("seed", "backbone", "weights", "alignment", "init", "data")
 
 
@@ -97,9 +97,8 @@ def tidy(folder: str) -> None:
         folder: the path.
     """
     shutil.rmtree(os.path.join(folder, FEATURES), ignore_errors=True)
-    for name in (STATE, STOPPED):
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(os.path.join(folder, name))
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(os.path.join(folder, STATE))
 
 
 def finish(

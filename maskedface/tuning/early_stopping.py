@@ -10,7 +10,7 @@ import numpy as np
 
 CURVE = "val_accuracy"  # the column of history.csv that trials are compared by
 LEAST_TRIALS = 5  # finished trials that the median rule waits for
-LEAST_EPOCHS = 2  # and epochs of the trial itself: the first says little
+LEAST_EPOCHS = 2  # epochs of the trial itself: the first says little
 
 
 class TrialStopping(keras.callbacks.Callback):
@@ -37,7 +37,7 @@ class TrialStopping(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}
         self.on_epoch()
-        if CURVE in logs:  # of some losses no epoch has one: such trials are not stopped
+        if CURVE in logs:  # some losses have no accuracy per epoch: such trials are not stopped
             self.curve.append(float(logs[CURVE]))
         if epoch + 1 >= self.epochs or is_hopeless(self.curve, self.others):
             self.model.stop_training = True

@@ -144,7 +144,7 @@ class FaceHyperModel(keras_tuner.HyperModel):
             recipe = recipe.override(init=self._start(recipe, seed))
         run = self._train(recipe=recipe, run_dir=run_dir, seed=seed, callbacks=callbacks)
         if os.path.exists(os.path.join(run_dir, MODEL)):
-            os.remove(os.path.join(run_dir, MODEL))  # one a trial would fill the disk
+            os.remove(os.path.join(run_dir, MODEL))  # one per trial would fill the disk
         report = run.metrics[recipe.test_on]
         return {"val_accuracy": report["accuracy"], "val_loss": report["loss"]}
 

@@ -235,7 +235,7 @@ def _finish(result: Search, finished: bool, progress: bool) -> None:
         _log.info(missing)
     if not finished:
         return
-    # What only trials need. A search that goes on computes it again.
+    # Needed by trials only; a resumed search computes it again.
     for name in ("cache", "start"):
         shutil.rmtree(os.path.join(result.path, name), ignore_errors=True)
     for rung in glob.glob(os.path.join(glob.escape(result.path), "trial_*", "seed-*", RUNG)):

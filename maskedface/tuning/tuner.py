@@ -120,12 +120,12 @@ class FaceTuner(WholeFileTuner):
         record: dict[str, Any] = {"trial": trial.trial_id, "values": trial.hyperparameters.values}
         done = self._record(trial.trial_id)
         if done.get("status") in ("completed", "stopped") and done["values"] == record["values"]:
-            return float(done["score"])  # killed before the oracle heard of it
+            return float(done["score"])  # killed before the oracle was told
         try:
             record |= self._run_seeds(trial, folder)
         except Exception as error:
             if isinstance(error, LockedError) or getattr(error, "errno", None) in _MACHINES:
-                # It says nothing of the trial: the search ends, and the trial runs when it goes on.
+                # Not the trial's fault: the search ends, and the trial runs when it is resumed.
                 raise keras_tuner.errors.FatalError(str(error)) from error
             text = f"{type(error).__name__}: {error}".splitlines()[0]
             record |= {"status": "failed", "reason": text[:300]}
@@ -202,15 +202,17 @@ class FaceTuner(WholeFileTuner):
 
 
 class _Keep(keras.callbacks.Callback):
-    """A callback that keeps the state at the end of a rung, which a finished run would remove."""
+    """A callback, behind `TrialStopping`, that keeps the state at the end of a rung, which a finished
+    run would remove."""
 
     def __init__(self, run_dir: str) -> None:
         super().__init__()
         self.run_dir = run_dir
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        with atomic_write(os.path.join(self.run_dir, RUNG)) as partial:
-            shutil.copyfile(os.path.join(self.run_dir, STATE), partial)
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if self.model.stop_training:
+            with atomic_write(os.path.join(self.run_dir, RUNG)) as partial:
+                shutil.copyfile(os.path.join(self.run_dir, STATE), partial)
 
 
 @contextlib.contextmanager

@@ -134,7 +134,7 @@ def test_the_text_counts_all_and_shows_a_few(root: Path) -> None:
     for number in range(8):
         (root / f"AFDB_face_dataset/ada/{number}.txt").touch()
     text = audited(root).to_text()
-    assert "8 files left out when listing" in text and "... and 3 more" in text
+    assert "8 files excluded while listing" in text and "... and 3 more" in text
     assert "alignment unknown for 2" in text
 
 
@@ -170,4 +170,4 @@ def test_images_that_show_hardly_anything_are_listed(root: Path) -> None:
         ("black.png", "nearly black"),
         ("uniform.png", "nearly uniform"),
     ]
-    assert "2 images nearly black or uniform" in report.to_text()
+    assert "2 nearly black or nearly uniform images" in report.to_text()

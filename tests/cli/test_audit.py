@@ -65,7 +65,8 @@ def test_a_face_under_another_name_is_listed_with_whom_it_shows(
     assert check["compared"] == check["faces"] == 25
     assert check["disagreement"] == {"ada": 0, "bo": 0, "cy": pytest.approx(1 / 9, abs=1e-4)}
     printed = capsys.readouterr().out
-    assert "1 faces whose label" in printed and f"{WRONG}  -" in printed and "cy  0.11" in printed
+    assert "1 faces, of 25 compared, have an identity label that" in printed
+    assert f"{WRONG}  own -" in printed and "cy  0.11" in printed
 
 
 def test_contradicted_faces_are_left_out_where_that_is_asked_for(

@@ -101,13 +101,30 @@ def test_bad_arguments_are_refused_before_any_work(
     assert not (tmp_path / "people").exists() and not (tmp_path / "people.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("--far", "0.1"),
+        ("--strangers", "."),
+        ("--model", "dlib"),
+        ("--model-alignment", "arcface"),
+        ("--input-range=-1,1", None),
+        ("--channels", "BGR"),
+        ("--input-size", "112"),
+        ("--alignment", "arcface"),
+        ("--engine", "onnx"),
+        ("--engine-precision", "int8"),
+        ("--calibration", "."),
+    ],
+)
 def test_groups_come_without_what_finds_faces(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], word: str, value: str | None
 ) -> None:
     (tmp_path / "people.json").write_text("{}")
     given = ["cluster", "--groups", str(tmp_path / "people.json"), "--out", str(tmp_path / "x")]
-    assert main([*given, "--far", "0.1"]) == 2
-    assert "--groups must come without" in capsys.readouterr().err
+    assert main([*given, word, *([value] if value else [])]) == 2
+    told = capsys.readouterr().err
+    assert "--groups must come without" in told and word.partition("=")[0] in told
 
 
 def test_a_full_disk_costs_no_search_for_faces(

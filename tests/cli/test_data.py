@@ -84,7 +84,7 @@ def test_parts_are_searched_together_and_keep_their_rows(
         [face.path for face in part.faces] for part in parts
     ]
     assert capsys.readouterr().out == (
-        "faces: 1 of 32 images by landmarks found now, 0 by their stated alignment, 31 taken whole\n"
+        "faces: 1 of 32 located by landmarks found now, 0 by a stated alignment; 31 images used whole\n"
     )
 
 
@@ -165,8 +165,8 @@ def test_what_is_left_out_when_listing_is_said_with_reasons(
         (tmp_path / name).touch()
     data.read_index(words("--data", tmp_path, "--domain", "masked"))
     assert capsys.readouterr().out == (
-        "3 left out when listing (maskedface audit names them): 2 not an image name, "
-        "1 a person's folder without an image\n"
+        "3 files excluded (maskedface audit lists them): 2 no image file extension, "
+        "1 a person's folder without images\n"
     )
 
 

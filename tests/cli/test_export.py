@@ -71,7 +71,7 @@ def test_several_files_go_into_a_folder(
     ("words", "message"),
     [
         (["--to", "onnx", "--precision", "int8"], "--precision must hold float32"),
-        (["--to", "savedmodel", "--output", "logits"], "--output must be 'embedding'"),
+        (["--to", "savedmodel", "--output", "logits"], "output must be 'embedding'"),
         (["--to", "savedmodel", "--check"], "--check must come with a run's folder"),
     ],
 )
@@ -106,12 +106,12 @@ def test_files_name_the_runs_test_faces(
     assert f"{tmp_path / 'model'}, masked" in capsys.readouterr().out
 
 
-def test_a_file_that_names_fewer_ends_with_1(
+def test_what_a_file_loses_is_measured_on_the_runs_domain(
     run_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from maskedface.cli import export
     from maskedface.exporting import Exported
     from maskedface.exporting.exported import Agreement
+    from maskedface.reporting import exported_files
     from maskedface.training import Run
 
     found = Run(str(run_dir))
@@ -119,11 +119,11 @@ def test_a_file_that_names_fewer_ends_with_1(
     (run_dir / "file.json").write_text("{}")
     labels = found.predictions["labels"]
     wrong = -np.eye(len(found.record["classes"]))[labels]  # one's own score is the lowest
-    monkeypatch.setattr(export, "_outputs", lambda path, chips: wrong)
+    monkeypatch.setattr(exported_files, "load", lambda path: lambda chips: wrong[: len(chips)])
+    (of_file,) = exported_files.check_files(found, [one]).values()
     lost = found.metrics["masked"]["accuracy"]
     assert lost > 0
-    assert not export.check_files(found, [one], most=lost / 2)
-    assert export.check_files(found, [one], most=1.0)
+    assert exported_files.lost_accuracy(found, of_file) == pytest.approx(lost)
 
 
 def test_an_unknown_model_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

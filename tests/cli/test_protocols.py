@@ -115,7 +115,7 @@ def test_faces_of_pairs_are_shown_by_their_landmarks(
     write_manifest(tmp_path / "aligned.csv", FaceIndex(lfw, rows))
     words = ("--protocol", "lfw", "--data", lfw, "--landmarks", tmp_path / "aligned.csv")
     assert evaluate(tiny_backbone, *words) == 0
-    assert "faces: 12 of 12 images by landmarks of " in capsys.readouterr().out
+    assert "faces: 12 of 12 located by landmarks from " in capsys.readouterr().out
 
 
 def test_faces_are_found_where_nothing_says_where_they_lie(
@@ -137,8 +137,8 @@ def test_faces_are_found_where_nothing_says_where_they_lie(
     out = tmp_path / "report.json"
     words = ["evaluate", str(tiny_backbone), "--protocol", "lfw", "--data", str(lfw)]
     for more, lacking, told in (
-        ([], 2, "faces: 10 of 12 images by landmarks found now"),
-        (["--landmarks", "none"], 0, "12 taken whole"),
+        ([], 2, "faces: 10 of 12 located by landmarks found now"),
+        (["--landmarks", "none"], 0, "12 images used whole"),
     ):
         assert main([*words, "--json", str(out), *more]) == 0
         printed = capsys.readouterr().out

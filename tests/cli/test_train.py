@@ -72,7 +72,8 @@ def test_a_line_says_where_the_faces_lie(
     printed = capsys.readouterr().out
     assert "--without-people: 8 images of 1 people left out" in printed
     assert (
-        "faces: 0 of 24 images by landmarks, 0 by their stated alignment, 24 taken whole" in printed
+        "faces: 0 of 24 located by landmarks, 0 by a stated alignment; 24 images used whole"
+        in printed
     )
     rows = Run(str(tmp_path / "run")).split()
     assert {face.person for part in rows.values() for face in part.faces} == set(drawn.people[:3])

@@ -41,7 +41,7 @@ def test_the_best_recipe_trains_by_the_train_command(
     fake_training(monkeypatch, lambda recipe: 0.5 + recipe.value_at("head.dropout") / 10)
     assert main([*words, "--trials", "11"]) == 0
     printed = capsys.readouterr().out
-    assert "by their stated alignment, 0 taken whole" in printed
+    assert "by a stated alignment; 0 images used whole" in printed
     assert "trial 10 (11 of 11) completed" in printed and "best 0.550" in printed
     assert "of the explained score variance" in printed
     best = tmp_path / "s" / "best.json"

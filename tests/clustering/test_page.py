@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from maskedface.clustering import ClusteredFace, Clusters
+from maskedface.clustering.clusters import folder_name
 from maskedface.clustering.page import page_of
-from maskedface.reporting.data_uri import as_data_uri
+from maskedface.images.data_uri import as_data_uri
 from tests.browser import check_clean, opened, started
 
 # Two people on two photographs each, and two faces seen once, of which one wears a mask.
@@ -109,9 +110,6 @@ def test_people_are_named_merged_and_saved(
     browser: Any, downloads: Path, url: str, width: int, theme: str
 ) -> None:
     opened(browser, url, width, theme)
-    rename(browser, "person 001", "Ada <i>")  # no folder can have it
-    assert "A name must be a folder's" in browser.find_element("id", "status").text
-    opened(browser, url, width, theme)
     rename(browser, "person 001", "Zoë")
     rename(browser, "person 002", "Bob")
     rename(browser, "person 004", "Bob")  # the same person
@@ -122,6 +120,20 @@ def test_people_are_named_merged_and_saved(
     assert [dataclasses.replace(face, person="") for face in found.faces] == [
         dataclasses.replace(face, person="") for face in clusters().faces
     ]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["Ada <i>", "a\\b", ".Ada", "Ada.", "é" * 128])
+def test_a_name_that_no_folder_can_have_is_refused_as_in_python(
+    browser: Any, url: str, name: str
+) -> None:
+    with pytest.raises(ValueError, match="must be a folder's") as refused:
+        folder_name(name)
+    opened(browser, url)
+    rename(browser, "person 001", name)
+    said = browser.find_element("id", "status").text
+    assert said.endswith(f"Received: {name}")
+    assert said.partition(":")[2].partition("Received")[0] in str(refused.value)
 
 
 @pytest.mark.browser

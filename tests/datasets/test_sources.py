@@ -60,8 +60,8 @@ def test_files_that_are_no_images_are_listed_not_lost(tmp_path: Path) -> None:
     touch(tmp_path, "AFDB_face_dataset/ada/0.jpg", "AFDB_face_dataset/ada/notes.txt")
     touch(tmp_path, "AFDB_face_dataset/stray.jpg")
     assert datasets.rmfrd(tmp_path).excluded == (
-        ("AFDB_face_dataset/ada/notes.txt", "not an image name"),
-        ("AFDB_face_dataset/stray.jpg", "in no person's folder"),
+        ("AFDB_face_dataset/ada/notes.txt", "no image file extension"),
+        ("AFDB_face_dataset/stray.jpg", "not in a person's folder"),
     )
 
 
@@ -70,7 +70,7 @@ def test_a_link_back_to_its_own_folder_ends_and_is_listed(tmp_path: Path) -> Non
     (tmp_path / "ada" / "again").symlink_to(tmp_path, target_is_directory=True)
     index = datasets.people_folder(tmp_path, "masked")
     assert len(index) == 1
-    assert index.excluded == (("ada/again", "a link to a folder above it"),)
+    assert index.excluded == (("ada/again", "a link to a parent folder"),)
 
 
 def test_links_to_one_folder_are_all_followed(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_person_without_an_image_is_listed(tmp_path: Path) -> None:
     touch(tmp_path, "ada/0.jpg", "bo/film.mp4")
     (tmp_path / "cy").mkdir()
     reasons = dict(datasets.people_folder(tmp_path, "masked").excluded)
-    assert reasons["bo"] == reasons["cy"] == "a person's folder without an image"
+    assert reasons["bo"] == reasons["cy"] == "a person's folder without images"
 
 
 @pytest.mark.parametrize("name", ["0.jp2", "0.avif", "0.HEIC", "0.pgm"])
@@ -114,7 +114,7 @@ def test_folders_of_tools_are_no_people(tmp_path: Path, folder: str) -> None:
     touch(tmp_path, "ada/0.jpg", f"{folder}/0.jpg", f"ada/{folder}/1.jpg")
     index = datasets.people_folder(tmp_path, "masked")
     assert index.people == ("ada",) and len(index) == 1
-    assert {reason for _, reason in index.excluded} == {"a system's or tool's file"}
+    assert {reason for _, reason in index.excluded} == {"a file of the operating system or a tool"}
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_people_folder_takes_the_first_folder_as_the_person(tmp_path: Path) -> N
     index = datasets.people_folder(tmp_path, "unmasked", alignment="arcface")
     assert index.people == ("ada", "bo")
     assert {face.alignment for face in index.faces} == {"arcface"}
-    assert index.excluded == (("stray.jpg", "in no person's folder"),)
+    assert index.excluded == (("stray.jpg", "not in a person's folder"),)
 
 
 def test_listing_opens_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

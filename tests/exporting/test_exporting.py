@@ -242,6 +242,15 @@ def test_a_model_whose_outputs_say_nothing_is_refused_before_anything_is_written
     assert not list(tmp_path.iterdir())
 
 
+def test_two_outputs_of_zeros_agree(images: np.ndarray, tmp_path: Path) -> None:
+    image = keras.Input((SIDE, SIDE, 3))
+    mean = keras.Model(image, keras.layers.GlobalAveragePooling2D()(image))
+    model = models.with_alignment(mean, "arcface")
+    black = np.concatenate([images, np.zeros_like(images[:1])])
+    done = exporting.export(model, tmp_path / "m", black, format="savedmodel")
+    assert done.agreement.cosine == pytest.approx(1)
+
+
 def test_files_of_no_format_are_not_loaded(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="must be an exported model"):
         exporting.load(tmp_path / "nothing.onnx")

@@ -57,6 +57,20 @@ def test_nothing_is_traced_a_second_time(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(calls) == before
 
 
+def test_few_rows_make_few_shapes(model: keras.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = set()
+    run = keras.Model.predict_on_batch
+
+    def counted(self: keras.Model, batch: np.ndarray) -> np.ndarray:
+        rows.add(len(batch))
+        return run(self, batch)
+
+    monkeypatch.setattr(keras.Model, "predict_on_batch", counted)
+    for count in range(1, 10):
+        models.predict(model, np.zeros((count, 2, 2, 3)))
+    assert rows == {1, 2, 4, 8, 16}
+
+
 def test_a_model_is_let_go_of_after_use() -> None:
     image = keras.Input((2,))
     own = keras.Model(image, keras.layers.Dense(2)(image))

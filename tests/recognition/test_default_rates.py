@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,11 @@ from maskedface import engines, models
 from maskedface.evaluation import Cohort
 from maskedface.evaluation.false_matches import CONDITIONS, PairRates
 from maskedface.evaluation.scoring import normalized
-from maskedface.recognition import Gallery, Recognizer, default_rates
+from maskedface.recognition import Gallery, Recognizer, default_rates, kept_rates
 from maskedface.recognition.default_rates import DefaultRates, run_rates, shipped_rates
 from maskedface.recognition.faces import EmbeddedFace
 from maskedface.recognition.judging import judge_candidate, judge_pair
+from maskedface.recognition.kept_rates import kept_run_rates
 from maskedface.recognition.words import how_many
 from maskedface.synthetic import draw_face
 from maskedface.training import Run
@@ -266,6 +269,42 @@ def test_an_open_run_measures_its_own_and_a_closed_one_has_none(
     closed = dataclasses.replace(open_run)
     closed.__dict__["predictions"] = {"logits": np.zeros((1, 1))}
     assert run_rates(closed) is None
+
+
+def test_a_runs_rates_are_measured_once_until_a_file_is_replaced(
+    open_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(str(shutil.copytree(open_run.path, tmp_path / "run")))
+    first, measured = kept_run_rates(run), []
+
+    def measure(run: Run) -> DefaultRates | None:
+        measured.append(run)
+        return run_rates(run)
+
+    monkeypatch.setattr(kept_rates, "run_rates", measure)
+    assert kept_run_rates(Run(run.path)) == first == run_rates(run) and not measured
+    os.utime(tmp_path / "run" / "predictions.npz", (0, 0))
+    assert kept_run_rates(Run(run.path)) == first and len(measured) == 1
+
+
+@pytest.mark.parametrize("kept", ["no JSON", "[]", '{"kept": 1}'])
+def test_damaged_kept_rates_are_measured_again(
+    open_run: Run, kept: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MASKEDFACE_CACHE", str(tmp_path))
+    first = kept_run_rates(open_run)
+    (file,) = tmp_path.iterdir()
+    file.write_text(kept)
+    assert kept_run_rates(open_run) == first
+    assert json.loads(file.read_text())["rates"]
+
+
+def test_rates_that_cannot_be_kept_are_measured(
+    open_run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("MASKEDFACE_CACHE", str(tmp_path / "file"))
+    assert kept_run_rates(open_run) == run_rates(open_run)
 
 
 def test_another_network_has_no_rates(colors_model: Any) -> None:

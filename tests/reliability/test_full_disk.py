@@ -80,12 +80,13 @@ def test_a_run_that_meets_a_full_disk_goes_on_when_there_is_room(
 
 def test_a_state_that_does_not_fit_leaves_the_old_one(disk: Path) -> None:
     variable = keras.Variable(np.arange(1000, dtype="float32"))
-    checkpoint._write_state(str(disk), [variable], [{"epoch": 0.0}])
+    checkpoint.write_state(str(disk), [variable], checkpoint.State([{"epoch": 0.0}]))
     variable.assign(0 * variable.value)
     leave(disk, 4096)
     with pytest.raises(OSError, match="an existing file is kept.*No space left.*state.npz"):
-        checkpoint._write_state(str(disk), [variable], [{"epoch": 0.0}, {"epoch": 1.0}])
-    assert checkpoint.read_state(str(disk), [variable]) == [{"epoch": 0.0}]
+        more = checkpoint.State([{"epoch": 0.0}, {"epoch": 1.0}])
+        checkpoint.write_state(str(disk), [variable], more)
+    assert checkpoint.read_state(str(disk), [variable]).history == [{"epoch": 0.0}]
     np.testing.assert_array_equal(variable.numpy(), np.arange(1000))
     assert {path.name for path in disk.iterdir()} == {"state.npz", "filling"}
 

@@ -139,7 +139,7 @@ def config(base: Source, **changes: Any) -> MaskedFacesConfig:
             f"Received: {unknown}{did_you_mean(unknown[0], allowed)}"
         )
     if isinstance(changes.get("domains"), (tuple, list)):
-        # In one order, or two names would mean the same rows.
+        # Sorted, as otherwise two names would mean the same rows.
         changes["domains"] = tuple(sorted(changes["domains"], key=str))
     for name, value in changes.items():
         _check(name, value)

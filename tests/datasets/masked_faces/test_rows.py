@@ -172,8 +172,8 @@ def test_an_image_that_does_not_decode_is_counted_and_named(
     assert path == "masked/bo/cut.jpg"
     assert "damaged" in reason
     assert info.metadata["excluded"] == [
-        ["masked/bo/notes.txt", "not an image name"],
-        ["unmasked/bo", "a person's folder without an image"],
+        ["masked/bo/notes.txt", "no image file extension"],
+        ["unmasked/bo", "a person's folder without images"],
     ]
     assert "1 files were left out, 12 rows kept" in caplog.text
     assert "'masked/bo/cut.jpg' (cut or damaged" in caplog.text

@@ -1,4 +1,4 @@
-"""Images embedded in the page as `data:` URIs."""
+"""Images as `data:` URIs, which a page holds in itself."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import os
 import numpy as np
 from PIL import Image
 
-from maskedface.images import read_image
+from maskedface.images.reading import read_image
 
-_SIDE = 112  # pixels: a card's image at twice the resolution
+_SIDE = 112  # pixels: twice those at which a page shows a face, for sharp screens
 _QUALITY = 82
 
 
