@@ -12,6 +12,7 @@ import io
 import json
 import math
 import os
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,22 +28,29 @@ STOPPED = "stopped"  # an empty file: a callback ended the training before its l
 
 
 class KeepState(keras.callbacks.Callback):
-    """A callback that writes state.npz and history.csv after each epoch, each atomically.
+    """A callback that writes state.npz and history.csv after epochs, each atomically.
 
     Args:
         folder: the run folder.
         history: list of {column: value}, one per finished epoch; new epochs are appended.
         variables: the variables that training changes, including the optimizer's.
+        apart: float >= 0, the least seconds between two states: 0 = each epoch's is written. That
+            of the last epoch always is.
     """
 
     def __init__(
-        self, folder: str, history: list[dict[str, float]], variables: Sequence[keras.Variable]
+        self,
+        folder: str,
+        history: list[dict[str, float]],
+        variables: Sequence[keras.Variable],
+        apart: float = 0.0,
     ) -> None:
         super().__init__()
         self.folder, self.history, self.variables = folder, history, variables
+        self.apart, self._written = apart, time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Writes the state, unless training has diverged.
+        """Writes the state if it is due, unless training has diverged.
 
         Raises:
             ValueError: if a logged value is not finite; the state of the previous epoch is kept.
@@ -55,8 +63,11 @@ class KeepState(keras.callbacks.Callback):
                 f"Received: {values} in epoch {epoch}, learning_rate={rate:g}"
             )
         self.history.append({"epoch": epoch, **values, "learning_rate": rate})
-        _write_state(self.folder, self.variables, self.history)
-        write_history(self.folder, self.history)
+        is_last = epoch + 1 == self.params["epochs"]
+        if is_last or time.monotonic() - self._written >= self.apart:
+            _write_state(self.folder, self.variables, self.history)
+            write_history(self.folder, self.history)
+            self._written = time.monotonic()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Records that a callback stopped the training, and the weights it restored, as

@@ -164,7 +164,7 @@ def train(
         kept = os.fspath(cache)
         data = read_data(recipe, rows, network, seed=seed, cache=kept, progress=progress)
         inputs = prepare_inputs(
-            network, data, os.fspath(features_dir), progress, begun_with(folder)
+            network, data, os.fspath(features_dir), progress, begun_with(folder), devices
         )
         keep_engine(folder, inputs.facts)
         fit(network, data, inputs, folder, callbacks, devices, progress)
