@@ -85,7 +85,9 @@ def batch_size_for(model: keras.Model) -> int:
     memory = device_memory()
     if not memory:
         return _LEAST
-    outputs = [getattr(layer, "output", None) for layer in model._flatten_layers()]
+    outputs = [
+        getattr(layer, "output", None) for layer in model._flatten_layers(include_self=False)
+    ]
     values = sum(
         math.prod(size or 1 for size in tensor.shape)
         for output in outputs

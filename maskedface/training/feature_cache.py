@@ -50,7 +50,7 @@ class Inputs:
         has_features: bool, whether `train` and `test` are features, or numbers of features.
         changing: the variables that training may change, except the optimizer's. They are the same
             with and without cached features, so a run can resume either way.
-        facts: for run.json: whether frozen features are used, and why.
+        facts: for run.json: whether frozen features are used, and why; the engine; `on_device`.
         on_device: bool, whether faces or features lie on the GPU, and `train` and `test` are
             numbers of their rows (`training.on_device`).
     """
@@ -115,7 +115,8 @@ def prepare_inputs(
         said = reason or f"{size / 2**20:.0f} MiB after {place}{', on the GPU' if stays else ''}"
     note = " (the ordinary loop is used)" if reason else ""
     logging.getLogger("maskedface").info("frozen features: %s%s", said, note)
-    facts = {"frozen_features": {"used": not reason, "because": said}, "engine": _by_keras(recipe)}
+    facts: dict[str, Any] = {"frozen_features": {"used": not reason, "because": said}}
+    facts |= {"on_device": False, "engine": _by_keras(recipe)}
     changing = list(learner.variables)
     if reason or isinstance(prefix, str):
         if by_engine(recipe):

@@ -167,6 +167,7 @@ def _reading(inputs: Inputs, layer: OnDevice, train: np.ndarray, test: np.ndarra
         embedder=keras.Model(given, embedded),
         train=train,
         test=test,
+        facts=inputs.facts | {"on_device": True},
         on_device=True,
     )
 

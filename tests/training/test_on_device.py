@@ -72,7 +72,9 @@ def assert_same(first: Run, second: Run) -> None:
 
 @pytest.mark.parametrize("recipe", [FROZEN, MASKED], ids=["features", "faces"])
 def test_it_is_the_same_run(train: Train, recipe: Recipe) -> None:
-    assert_same(train(recipe, "host", "0"), train(recipe, "device", "1"))
+    host, device = train(recipe, "host", "0"), train(recipe, "device", "1")
+    assert not host.record["on_device"] and device.record["on_device"]
+    assert_same(host, device)
 
 
 def test_numbers_cross_and_no_activations(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
