@@ -7,6 +7,7 @@ import contextlib
 import importlib.metadata
 import os
 from collections.abc import Iterator
+from typing import Any, cast
 
 from maskedface.cache_folder import cache_folder
 
@@ -38,8 +39,8 @@ def jax_programs_kept() -> Iterator[None]:
     import jax
     from jax.experimental.compilation_cache.compilation_cache import reset_cache
 
-    folder = programs_folder()
-    if folder is None or jax.config.jax_compilation_cache_dir:
+    folder, config = programs_folder(), cast(Any, jax.config)
+    if folder is None or config.jax_compilation_cache_dir:
         yield
         return
     ours = {
@@ -47,21 +48,16 @@ def jax_programs_kept() -> Iterator[None]:
         "jax_compilation_cache_max_size": _MOST,
         "jax_persistent_cache_min_compile_time_secs": _WORTH_IT,
     }
-    theirs = {name: getattr(jax.config, name) for name in ours}
-    _set(ours)
+    theirs = {name: getattr(config, name) for name in ours}
     reset_cache()  # JAX looks at the settings once
     try:
+        for name, value in ours.items():
+            config.update(name, value)
         yield
     finally:
-        _set(theirs)
+        for name, value in theirs.items():
+            config.update(name, value)
         reset_cache()
-
-
-def _set(settings: dict[str, str | float | None]) -> None:
-    import jax
-
-    for name, value in settings.items():
-        jax.config.update(name, value)
 
 
 def keep_tensorflow_programs() -> None:

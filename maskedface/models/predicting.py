@@ -85,17 +85,12 @@ def batch_size_for(model: keras.Model) -> int:
     memory = device_memory()
     if not memory:
         return _LEAST
-    outputs = [
-        getattr(layer, "output", None) for layer in model._flatten_layers(include_self=False)
-    ]
-    values = sum(
-        math.prod(size or 1 for size in tensor.shape)
-        for output in outputs
-        for tensor in keras.tree.flatten(output)
-        if tensor is not None
-    )
+    layers = model._flatten_layers(include_self=False)
+    tensors = keras.tree.flatten([getattr(layer, "output", None) for layer in layers])
+    shapes = [tensor.shape for tensor in tensors if tensor is not None]
+    values = sum(math.prod(size or 1 for size in shape) for shape in shapes)
     rows = max(1, int(_SHARE * memory / (4 * max(1, values))))
-    return min(_MOST, max(_LEAST, 2 ** int(math.log2(rows))))
+    return min(_MOST, max(_LEAST, 1 << rows.bit_length() - 1))
 
 
 @in_float32()
