@@ -16,10 +16,12 @@ PACKAGE = Path(maskedface.__file__).parent
 LEAVES = {
     *("images", "datasets", "geometry", "atomic_file", "locks", "extras", "masking", "conversion"),
     *("names", "array_file", "checks", "cache_folder", "progress", "quiet", "reprs"),
+    *("compilation_cache", "device_memory"),
     *("recipes", "evaluation", "losses"),
 }
 MAY_USE = {
     **{leaf: set() for leaf in LEAVES},
+    "compilation_cache": {"cache_folder"},
     "geometry": {"names"},
     "masking": {"geometry", "names"},
     "evaluation": {"names", "reprs"},
@@ -41,7 +43,7 @@ MAY_USE = {
         *("names", "progress", "quiet", "reprs"),
     },
     "layers": {"geometry", "masking"},
-    "models": {"conversion", "geometry", "layers", "names"},
+    "models": {"conversion", "device_memory", "geometry", "layers", "names"},
     "training": LEAVES | {"models", "layers", "engines"},
     "tuning": LEAVES | {"models", "layers", "training"},
     "recognition": {

@@ -1,34 +1,45 @@
-"""Times the networks on a GPU: Keras on JAX against compiled PyTorch, in bfloat16, side by side.
+"""Times recipes and networks on a GPU, and prints JSON.
 
     python tools/benchmark_gpu.py --peak 989
+    python tools/benchmark_gpu.py --runs-only --backends jax,tensorflow
 
-Forward passes and training steps of the masked recipe (ResNet50 frozen through layer3), at the same
-geometry and batch, each step's faces copied from the host; then the whole masked recipe on frozen
-features, and epochs of `masked_best` (DlibResNet29, drawn masks, jitter); then how far the GPU's
-embeddings are from the CPU's. Random arrays and weights only. Figures are medians of rounds in turn;
-`--peak` is the card's dense bfloat16 TFLOP/s (989: NVIDIA's data sheet of the H100 SXM) for the achieved
-share. `--smoke` runs it small on a CPU. Needs jax (with CUDA) and torch; no TensorFlow.
+First whole runs of `training.train` on drawn people with random weights, each in a process of its
+own: the masked recipe, and `masked_best` (DlibResNet29, drawn masks, jitter), with an empty cache of
+compiled programs, with a full one, and without deterministic operations. Of each: the seconds of
+`train`, those of the quickest epoch, and the compiled training calls and the bytes that cross to the
+GPU in an epoch (`on_device`: whether faces or features stayed on it).
+
+Then Keras on JAX against compiled PyTorch, in bfloat16: forward passes and training steps of the
+masked recipe (ResNet50 frozen through layer3) at the same geometry and batch, each step's faces
+copied from the host; and how far the GPU's embeddings are from the CPU's. Figures are medians of
+rounds in turn; `--peak` is the card's dense bfloat16 TFLOP/s (989: NVIDIA's data sheet of the H100
+SXM) for the achieved share. Needs jax (with CUDA) and torch. `--smoke` runs all of it small on a CPU,
+which acts as if it were a GPU of a GiB.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
+import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-os.environ["KERAS_BACKEND"] = "jax"
+os.environ.setdefault("KERAS_BACKEND", "jax")  # another one is that of a run's own process
 # PyTorch needs room on the card too.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 import _tool
 import numpy as np
 from benchmarks._frame import PEOPLE, SIZE, interleaved, random_faces
-from benchmarks._paper import data_of, paper_network, quickest_epoch, whole_recipe
+from benchmarks._paper import paper_network
 
 # FLOP a forward pass at 180 px: 4.1 GMAC at 224 px (He et al. 2016), by area; two FLOP a MAC.
 FORWARD = 2 * 4.1e9 * (180 / 224) ** 2
@@ -36,8 +47,13 @@ FORWARD = 2 * 4.1e9 * (180 / 224) ** 2
 STEP = FORWARD * (1 + 2 * 0.2)
 
 
+# recipe -> its backbone. One of `paper_masked` that needs no other run.
+BACKBONES = {"paper_masked_direct_gpu": "ResNet50", "masked_best": "DlibResNet29"}
+WAYS = ("empty cache", "full cache", "full cache, not deterministic")
+
+
 def main() -> int:
-    """Runs all of it and prints a table.
+    """Runs all of it and prints the result.
 
     Returns:
         The exit code.
@@ -46,15 +62,127 @@ def main() -> int:
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--steps", type=int, default=30, help="timed a round")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--images", type=int, default=2000, help="of the whole recipe")
-    parser.add_argument("--open-images", type=int, default=5000, help="of an epoch of masked_best")
+    parser.add_argument("--images", type=int, default=2000, help="of the masked recipe")
+    parser.add_argument("--open-images", type=int, default=5000, help="masked_best trains on")
     parser.add_argument("--peak", type=float, default=989.0, help="TFLOP/s, dense bfloat16")
-    parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--backends", default="jax", help="of the runs: jax,tensorflow")
+    parser.add_argument("--runs-only", action="store_true", help="no comparison with PyTorch")
+    parser.add_argument("--json", metavar="FILE", help="write the result there too")
     parser.add_argument("--smoke", action="store_true")
+    parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)  # one run, in its own process
     args = parser.parse_args()
     if args.smoke:
         args.batch, args.steps, args.rounds, args.images = 4, 1, 1, 40
         args.open_images = 64
+        os.environ.setdefault("MASKEDFACE_DEVICE_MEMORY", "1")
+    if args.run:
+        print(json.dumps(_run(*args.run, is_small=args.smoke)))
+        return 0
+    # The runs come first: afterwards this process holds memory of the card.
+    result: dict[str, Any] = {"arguments": vars(args), "runs": _runs(args)}
+    if not args.runs_only:
+        result |= _against_pytorch(args)
+    text = json.dumps(result, indent=2) + "\n"
+    if args.json:
+        Path(args.json).write_text(text)
+    print(text)
+    return 0
+
+
+def _runs(args: argparse.Namespace) -> dict[str, Any]:
+    """{backend: {recipe: {way: what `_run` tells}}}, each run in a process of its own."""
+    from maskedface import synthetic
+
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        people = max(2, min(PEOPLE, args.images // 20))
+        synthetic.draw_people(f"{folder}/paper", people=people, photos=args.images // (2 * people))
+        people = max(4, args.open_images // 12)  # 12 photos a person, and a tenth for the test
+        synthetic.draw_people(f"{folder}/open", people=people + max(2, people // 9), photos=6)
+        for backend in args.backends.split(","):
+            for recipe in BACKBONES:
+                faces = "open" if recipe == "masked_best" else "paper"
+                for way in WAYS:
+                    told = _own_process(f"{folder}/{faces}", recipe, way, backend, args.smoke)
+                    found.setdefault(backend, {}).setdefault(recipe, {})[way] = told
+                    print(f"{backend}, {recipe}, {way}: {told}", flush=True)
+    return found
+
+
+def _own_process(data: str, recipe: str, way: str, backend: str, is_small: bool) -> Any:
+    cache = f"{data}-{recipe}-{backend}"  # empty at first
+    command = [sys.executable, __file__, "--run", data, recipe, way]
+    start = time.perf_counter()
+    done = subprocess.run(
+        [*command, "--smoke"] if is_small else command,
+        env={**os.environ, "KERAS_BACKEND": backend, "MASKEDFACE_CACHE": cache},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    seconds = time.perf_counter() - start
+    return json.loads(done.stdout.splitlines()[-1]) | {"process": round(seconds, 2)}
+
+
+def _run(data: str, name: str, way: str, *, is_small: bool) -> dict[str, Any]:
+    """Trains a recipe and tells its seconds, calls and bytes."""
+    from maskedface import compilation_cache
+
+    if os.environ["KERAS_BACKEND"] == "tensorflow":
+        compilation_cache.keep_tensorflow_programs()  # before its import, as the command does
+    import keras
+
+    from maskedface import datasets, recipes, training
+    from maskedface.training import batches, environment, expected_time
+
+    if way.endswith("not deterministic"):
+        environment._deterministic = contextlib.nullcontext
+    recipe = getattr(recipes, name.upper())
+    recipe = recipe.override(epochs=4 if name == "masked_best" else recipe.epochs)
+    if is_small:
+        recipe = recipe.override(epochs=2, batch_size=8)
+    faces = datasets.rmfrd(data)
+    split = datasets.split_by_person if name == "masked_best" else datasets.split_by_image
+    words = {"train_fraction": 0.9} if name == "masked_best" else {}
+    ends: list[float] = []
+    calls: list[int] = []
+    sizes: list[int] = []
+    mark = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: ends.append(time.perf_counter()))
+    # Not by a callback: one that acts on batches gets a call for each of them.
+    expected_time.ExpectedTime.on_train_batch_end = lambda _, batch, logs=None: calls.append(batch)
+    for reader in (batches.TrainingBatches, batches.RowBatches):
+        reader.__getitem__ = _noting(reader.__getitem__, sizes)
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        run = training.train(
+            recipe,
+            *split(faces, **words),
+            run_dir=f"{folder}/run",
+            backbone=BACKBONES[name],
+            weights="random",
+            callbacks=[mark],
+            progress=False,
+        )
+        seconds = time.perf_counter() - start
+    return {
+        "train": round(seconds, 2),
+        "quickest_epoch": round(float(np.diff(ends).min()), 3),
+        "calls_an_epoch": len(calls) / recipe.epochs,
+        "bytes_an_epoch": sum(sizes) / recipe.epochs,
+        "on_device": run.record["on_device"],
+    }
+
+
+def _noting(read: Any, sizes: list[int]) -> Any:
+    def noted(batches: Any, number: int) -> Any:
+        found = read(batches, number)
+        sizes.append(sum(array.nbytes for array in found))
+        return found
+
+    return noted
+
+
+def _against_pytorch(args: argparse.Namespace) -> dict[str, Any]:
     faces = random_faces(args.batch)
     labels = np.arange(args.batch) % PEOPLE
     ways = {
@@ -71,7 +199,6 @@ def main() -> int:
         for name, run in ways.items()
     }
     times = interleaved(an_image, args.rounds)
-    result: dict[str, Any] = {"arguments": vars(args), "seconds_an_image": times}
     for name, values in times.items():
         work, one = FORWARD if name.startswith("forward") else STEP, statistics.median(values)
         share = work / one / (args.peak * 1e12)
@@ -81,13 +208,7 @@ def main() -> int:
             statistics.median(times[f"{kind}, {w}"]) for w in ("Keras on JAX", "PyTorch")
         )
         print(f"{kind}: {theirs / ours:.2f}x PyTorch")
-    result["recipe_seconds"] = _whole_recipe(args)
-    print(f"the masked recipe, {args.images} images: {result['recipe_seconds']}")
-    result["masked_best_epoch_seconds"] = _masked_best_epochs(args)
-    result["away_from_cpu"] = _away_from_cpu(faces[:16])
-    if args.json:
-        Path(args.json).write_text(json.dumps(result, indent=2) + "\n")
-    return 0
+    return {"seconds_an_image": times, "away_from_cpu": _away_from_cpu(faces[:16])}
 
 
 def _network(**changes: Any) -> Any:
@@ -193,40 +314,6 @@ def _torch(
             torch.cuda.synchronize()
 
     return run
-
-
-def _whole_recipe(args: argparse.Namespace) -> dict[str, float]:
-    """Seconds of the frozen features, of all epochs with compiling, and of one epoch without."""
-    network = _network(**({"epochs": 1, "batch_size": 8} if args.smoke else {}))
-    faces = random_faces(args.images)
-    labels = np.arange(len(faces), dtype="int32") % PEOPLE
-    cut = round(0.7 * len(faces))
-    data = faces[:cut], labels[:cut], faces[cut:], labels[cut:]
-    return whole_recipe(network, data, network.recipe.epochs)
-
-
-def _masked_best_epochs(args: argparse.Namespace) -> dict[str, float]:
-    """Seconds an epoch, the quickest of three after the first, and of making its batches alone."""
-    from maskedface import models, recipes
-    from maskedface.training.batches import TrainingBatches
-    from maskedface.training.network import compile_network
-
-    people = max(2, args.open_images // 3)
-    faces = random_faces(args.open_images, 150)
-    labels = (np.arange(len(faces)) % people).astype("int32")
-    masked = np.arange(len(faces)) % 4 > 0  # about MLFW's share
-    found = {}
-    for precision in ("float32", "bfloat16"):
-        recipe = recipes.MASKED_BEST.override(precision=precision, epochs=4)
-        network = paper_network(recipe, models.DlibResNet29(None), people)
-        plan = data_of(network, faces, labels, masked, faces[:0]).plan
-        batches = TrainingBatches(faces, plan, batch_size=recipe.batch_size, epochs=4)
-        compile_network(network.learner, network, batches.steps)
-        found[precision] = quickest_epoch(network.learner, batches, 4, batches.steps)
-        print(f"masked_best, {len(faces)} images, {precision}: {found[precision]:.2f} s an epoch")
-    found["batches alone"] = _tool.timed(lambda: [batches[n] for n in range(batches.steps)])
-    print(f"its batches alone: {found['batches alone']:.2f} s an epoch")
-    return found
 
 
 def _away_from_cpu(faces: np.ndarray) -> dict[str, float]:

@@ -36,6 +36,7 @@ COMMANDS = {
     "masks": "draw a contact sheet of every mask style",
     "weights": "convert, inspect and list weight files",
 }
+_TRAIN = ("demo", "train", "tune")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,11 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _top(words)
     from maskedface.cli.log import shown_log  # not needed to list the commands
     from maskedface.cli.parsing import Parser
+    from maskedface.compilation_cache import keep_tensorflow_programs
     from maskedface.quiet import hush_tensorflow
 
     # Set before TensorFlow is imported: silences its start-up messages.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     hush_tensorflow()
+    if words[0] in _TRAIN:
+        keep_tensorflow_programs()
     command = importlib.import_module(f"maskedface.cli.{words[0]}")
     parser = Parser(f"maskedface {words[0]}", command.__doc__)
     command.add_arguments(parser)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 
 import keras
 import numpy as np
 
+from maskedface.device_memory import device_memory
 from maskedface.models.settings import in_float32
 
+# Rows a batch: on two cores 32 is fastest for ResNet50, and a GPU is busy with 1024 of them.
+_LEAST, _MOST = 32, 1024
+_SHARE = 0.25  # of a GPU's memory that a batch's activations may take, were all held at a time
 _RUNNERS: weakref.WeakKeyDictionary[keras.Model, keras.Model] = weakref.WeakKeyDictionary()
 
 
-def predict(model: keras.Model, inputs: np.ndarray, batch_size: int = 32) -> np.ndarray:
+def predict(model: keras.Model, inputs: np.ndarray, batch_size: int | None = None) -> np.ndarray:
     """Runs a model over an array, a batch at a time.
 
     Every batch has the same shape (the last one is padded with its first row), so nothing is traced
@@ -30,7 +35,7 @@ def predict(model: keras.Model, inputs: np.ndarray, batch_size: int = 32) -> np.
         model: a functional or sequential model, inputs -> one output.
         inputs: array, shape (rows, ...), possibly memory-mapped; only one batch at a time is
             copied.
-        batch_size: int >= 1. 32 is fastest for ResNet50 on two cores; larger batches suit a GPU.
+        batch_size: int >= 1; None = `batch_size_for(model)`: 32, or more on a GPU.
 
     Returns:
         The outputs, shape (rows, ...), in the model's output type (float32 for every embedding and
@@ -39,6 +44,8 @@ def predict(model: keras.Model, inputs: np.ndarray, batch_size: int = 32) -> np.
     Raises:
         ValueError: if there are no rows, or `batch_size` is below 1.
     """
+    if batch_size is None:
+        batch_size = batch_size_for(model)
     if not len(inputs) or batch_size < 1:
         raise ValueError(
             "inputs must have rows, and batch_size must be at least 1. "
@@ -59,6 +66,32 @@ def predict(model: keras.Model, inputs: np.ndarray, batch_size: int = 32) -> np.
         outputs[start : start + rows] = output[:rows]
     assert outputs is not None
     return outputs
+
+
+def batch_size_for(model: keras.Model) -> int:
+    """The number of rows to run through a model at a time.
+
+    >>> import keras
+    >>> from maskedface.models.predicting import batch_size_for
+    >>> batch_size_for(keras.Sequential([keras.Input((8,)), keras.layers.Dense(2)])) >= 32
+    True
+
+    Args:
+        model: a functional or sequential model.
+
+    Returns:
+        32 on a CPU. On a GPU the largest power of two up to 1024 for which the outputs of all
+        layers, in float32, take at most a quarter of the memory: more than is held at a time.
+    """
+    memory = device_memory()
+    if not memory:
+        return _LEAST
+    layers = model._flatten_layers(include_self=False)
+    tensors = keras.tree.flatten([getattr(layer, "output", None) for layer in layers])
+    shapes = [tensor.shape for tensor in tensors if tensor is not None]
+    values = sum(math.prod(size or 1 for size in shape) for shape in shapes)
+    rows = max(1, int(_SHARE * memory / (4 * max(1, values))))
+    return min(_MOST, max(_LEAST, 1 << rows.bit_length() - 1))
 
 
 @in_float32()

@@ -1,7 +1,8 @@
 """The paper's experiments for a GPU: bfloat16 feature maps, compiled steps, larger batches.
 
-The times below are for 2,000 images on one NVIDIA H200 with JAX (`tools/benchmark_gpu.py`;
-docs/gpu.md also explains the installation).
+The times below are for 2,000 images on one NVIDIA H200 with JAX, before faces and features stayed on
+the GPU and compiled programs were kept (`tools/benchmark_gpu.py`; docs/gpu.md also explains the
+installation).
 """
 
 from __future__ import annotations

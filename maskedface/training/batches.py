@@ -9,6 +9,7 @@ import numpy as np
 
 from maskedface.datasets import with_domain
 from maskedface.datasets.epoch_plan import EpochPlan
+from maskedface.models.predicting import batch_size_for
 from maskedface.recipes import Recipe
 from maskedface.training.data import Data
 from maskedface.training.distribution import Devices, SplitBatches
@@ -37,9 +38,10 @@ def make_batches(
     """
     # Keras' own `class_weight` would take labels with the domain beside them for one-hot ones.
     weights = _class_weight(data.plan.labels) if recipe.class_weight == "balanced" else None
-    validation: Any = _validation(data, inputs.test, recipe.test_on)
+    validation: Any = _validation(data, inputs, recipe.test_on)
     as_arrays = devices.strategy is not None or weights is not None
-    if not (as_arrays or inputs.has_features) and keras.backend.backend() == "tensorflow":
+    is_plain = not (as_arrays or inputs.has_features or inputs.on_device)
+    if is_plain and keras.backend.backend() == "tensorflow":
         from maskedface.datasets.tf_dataset import dataset_of
 
         return dataset_of(data.plan, data.train, recipe.batch_size, initial_epoch), validation
@@ -50,6 +52,7 @@ def make_batches(
         epochs=recipe.epochs,
         initial_epoch=initial_epoch,
         has_features=inputs.has_features,
+        on_device=inputs.on_device,
     )
     if as_arrays:
         batches = SplitBatches(batches, devices, weights)
@@ -66,12 +69,14 @@ class TrainingBatches(keras.utils.PyDataset):
 
     Args:
         inputs: array, shape (rows, height, width, 3), faces; or with `has_features` (rows, views,
-            ...), activations of each face and, with flip augmentation, of its mirror image.
+            ...), activations of each face and, with flip augmentation, of its mirror image; or
+            numbers in their place (`training.on_device`).
         plan: the order, augmentation and labels of each epoch.
         batch_size: int >= 1.
         epochs: int, the number of epochs of the whole run.
         initial_epoch: int >= 0, the first remaining epoch.
         has_features: bool, whether `inputs` are activations.
+        on_device: bool, whether `inputs` are numbers; those of faces are followed by their draws.
     """
 
     def __init__(
@@ -83,9 +88,11 @@ class TrainingBatches(keras.utils.PyDataset):
         epochs: int,
         initial_epoch: int = 0,
         has_features: bool = False,
+        on_device: bool = False,
     ) -> None:
         super().__init__()
-        self.inputs, self.plan, self.has_features = inputs, plan, has_features
+        self.inputs, self.plan = inputs, plan
+        self.has_features, self.on_device = has_features, on_device
         self.batch_size, self.epochs, self.initial_epoch = batch_size, epochs, initial_epoch
         self.steps = -(-len(plan.labels) // batch_size)
         self._elements: tuple[int, np.ndarray] | None = None
@@ -100,6 +107,8 @@ class TrainingBatches(keras.utils.PyDataset):
         rows, draws = plan.rows(elements), plan.draws(elements, epoch)
         if self.has_features:
             inputs = self.inputs[rows, plan.augmentation.mirrored(draws).astype(int)]
+        elif self.on_device:
+            inputs = np.concatenate([self.inputs[rows, :1], draws], axis=1)
         else:
             inputs = plan.images(self.inputs[rows], draws, epoch, step)
         return inputs, plan.targets(elements, draws)
@@ -135,7 +144,7 @@ class RowBatches(keras.utils.PyDataset):
         return self.inputs[rows], self.labels[rows]
 
 
-def _validation(data: Data, inputs: np.ndarray, domain: str) -> RowBatches | None:
+def _validation(data: Data, inputs: Inputs, domain: str) -> RowBatches | None:
     rows = data.rows
     chosen = rows.shown_in_curves(domain)
     if not len(chosen):
@@ -144,7 +153,8 @@ def _validation(data: Data, inputs: np.ndarray, domain: str) -> RowBatches | Non
     if data.plan.with_domains:
         masked = rows.test.masked
         labels = with_domain(labels, masked, len(rows.train.people))
-    return RowBatches(inputs, labels, chosen)
+    size = batch_size_for(inputs.learner) if inputs.on_device else 64
+    return RowBatches(inputs.test, labels, chosen, size)
 
 
 def _class_weight(labels: np.ndarray) -> dict[int, float]:

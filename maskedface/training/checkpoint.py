@@ -12,6 +12,7 @@ import io
 import json
 import math
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,7 +44,7 @@ class State:
 
 
 class KeepState(keras.callbacks.Callback):
-    """A callback that writes state.npz and history.csv after each epoch, each atomically.
+    """A callback that writes state.npz and history.csv after epochs, each atomically.
 
     It comes after the recipe's callbacks, whose changes are thereby in the state of their epoch.
 
@@ -52,6 +53,8 @@ class KeepState(keras.callbacks.Callback):
         state: the state so far; each epoch updates it.
         variables: the variables that training changes, including the optimizer's.
         own: the recipe's callbacks, which continue with the states in `state`.
+        apart: float >= 0, the least seconds between two states: 0 = each epoch's is written. That
+            of the last epoch always is.
     """
 
     def __init__(
@@ -60,17 +63,19 @@ class KeepState(keras.callbacks.Callback):
         state: State,
         variables: Sequence[keras.Variable],
         own: Sequence[keras.callbacks.Callback] = (),
+        apart: float = 0.0,
     ) -> None:
         super().__init__()
         self.folder, self.state, self.variables = folder, state, variables
         self.own = CallbackStates(own, state.callbacks)
+        self.apart, self._written = apart, time.monotonic()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Restores the recipe's callbacks, which have just reset themselves."""
         self.own.restore()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Writes the state, unless training has diverged.
+        """Writes the state if it is due, unless training has diverged.
 
         Raises:
             ValueError: if a logged value is not finite; the state of the previous epoch is kept.
@@ -85,8 +90,11 @@ class KeepState(keras.callbacks.Callback):
         self.state.history.append({"epoch": epoch, **values, "learning_rate": rate})
         self.state.callbacks = self.own.read()
         self.state.is_stopped = bool(self.model.stop_training)
-        write_state(self.folder, self.variables, self.state)
-        write_history(self.folder, self.state.history)
+        is_last = self.state.is_stopped or epoch + 1 == self.params["epochs"]
+        if is_last or time.monotonic() - self._written >= self.apart:
+            write_state(self.folder, self.variables, self.state)
+            write_history(self.folder, self.state.history)
+            self._written = time.monotonic()
 
 
 class KeepStop(keras.callbacks.Callback):

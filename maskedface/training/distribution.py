@@ -77,6 +77,9 @@ class Devices:
             multihost_utils.sync_global_devices(name)
 
 
+ONE_DEVICE = Devices()
+
+
 def find_devices(strategy: str) -> Devices:
     """Finds the devices of a run. With JAX, the process first joins the other processes that Keras'
     environment variables (such as KERAS_DISTRIBUTION_JOB_ADDRESSES) name, if any.
@@ -98,7 +101,7 @@ def find_devices(strategy: str) -> Devices:
         )
     backend = keras.backend.backend()
     if strategy == "none":
-        return Devices()
+        return ONE_DEVICE
     if backend == "jax":
         return _data_parallel()
     if backend != "tensorflow":

@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from maskedface.compilation_cache import jax_programs_kept
 from maskedface.models.settings import in_float32
 from maskedface.training.run import RECORD, read_json
 
@@ -23,8 +24,8 @@ _PACKAGES = ("maskedface", "keras", "tensorflow", "numpy", "scikit-learn", "pill
 
 @contextlib.contextmanager
 def settled(seed: int, threads: int | None, folder: str) -> Iterator[int]:
-    """A context that sets seeds, deterministic operations and float32 for a run, and restores all
-    settings afterwards.
+    """A context that sets seeds, deterministic operations, float32 and the cache of compiled
+    programs for a run, and restores all settings afterwards.
 
     The exception is the number of threads, which TensorFlow fixes once per process.
 
@@ -43,7 +44,9 @@ def settled(seed: int, threads: int | None, folder: str) -> Iterator[int]:
     """
     gc.collect()  # of earlier runs, whose networks are cycles
     used = _use_threads(threads, folder)
-    with _seeded(seed), _deterministic(), in_float32():
+    is_jax = keras.backend.backend() == "jax"
+    kept = jax_programs_kept() if is_jax else contextlib.nullcontext()
+    with _seeded(seed), _deterministic(), in_float32(), kept:
         yield used
 
 

@@ -17,8 +17,9 @@ _WORTH_IT = 50  # steps
 class ExpectedTime(keras.callbacks.Callback):
     """Logs the estimated training time once, after ten steps: "8 epochs: about 12 minutes here".
 
-    Runs of fewer than fifty steps are not estimated, and the time for validation after each epoch
-    is not included.
+    Where many steps are one compiled call, it is estimated after the second call. Runs of fewer
+    than fifty steps are not estimated, and the time for validation after each epoch is not
+    included, unless a call is a whole epoch.
 
     Args:
         epochs: int >= 1, the remaining epochs.
@@ -27,15 +28,20 @@ class ExpectedTime(keras.callbacks.Callback):
 
     def __init__(self, epochs: int, steps: int) -> None:
         super().__init__()
-        self._epochs, self._steps, self._seen, self._started = epochs, steps, 0, 0.0
+        self._epochs, self._steps, self._told = epochs, steps, epochs * steps < _WORTH_IT
+        self._seen, self._last, self._first, self._started = 0, -1, 0, 0.0
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Counts a step, and logs the estimate after the last timed one."""
-        self._seen += 1
-        if self._seen == _FIRST:
-            self._started = time.monotonic()
-        elif self._seen == _FIRST + _TIMED and self._epochs * self._steps >= _WORTH_IT:
-            step = (time.monotonic() - self._started) / _TIMED
+        """Counts steps, and logs the estimate after the last timed one."""
+        self._seen += batch - self._last if batch > self._last else batch + 1  # a new epoch's
+        self._last = batch
+        if self._told or self._seen < _FIRST:
+            return
+        if not self._first:
+            self._first, self._started = self._seen, time.monotonic()
+        elif self._seen >= self._first + _TIMED:
+            self._told = True
+            step = (time.monotonic() - self._started) / (self._seen - self._first)
             seconds = step * (self._epochs * self._steps - self._seen)
             logging.getLogger("maskedface").info(
                 "%d epochs: about %s here", self._epochs, in_words(seconds)

@@ -55,8 +55,9 @@ def train(
     searched in a gallery with one template per person, the mean of the unmasked faces
     (`evaluation.rank_one_report`).
 
-    The activations of frozen layers are computed once per image and view and cached on disk, if
-    this gives the same results as the ordinary training loop (`training.feature_cache`). run.json
+    The activations of frozen layers are computed once per image and view and cached on disk, or on
+    a GPU kept in its memory, if this gives the same results as the ordinary training loop
+    (`training.feature_cache`). run.json
     records whether they were, which engine computed them, its precision and its deviation from
     Keras. A resumed run uses the engine it was started with.
 
@@ -67,7 +68,8 @@ def train(
     Training is deterministic on one machine with a fixed number of threads: equal arguments give
     bit-identical results. While it runs, it sets the seeds of Python, NumPy and Keras and enables
     deterministic operations: TensorFlow's, or on JAX those of XLA through `XLA_FLAGS`, which XLA
-    reads when it first runs. All settings are restored afterwards, except the number of
+    reads when it first runs. On JAX, compiled programs are kept in the user's cache folder, unless
+    `$MASKEDFACE_COMPILATION_CACHE` is 0. All settings are restored afterwards, except the number of
     TensorFlow's threads, which can be set only once per process.
 
     >>> import keras
@@ -105,7 +107,8 @@ def train(
             is a folder, else in the run folder until the run is finished.
         callbacks: additional callbacks for `fit`, called after an epoch's state is saved; one that
             stops the training ends the run. Unlike the recipe's own, they are not restored if a run
-            is resumed.
+            is resumed. On a GPU, an epoch may be a single call, unless one of them acts on batches,
+            and states are saved at least ten seconds apart.
         threads: int >= 1, TensorFlow's threads. Their number changes the last bits of sums; the
             number of physical cores does not. By default the number of cores, or for a resumed run
             the number recorded in its run.json.
@@ -165,7 +168,7 @@ def train(
         kept = os.fspath(cache)
         data = read_data(recipe, rows, network, seed=seed, cache=kept, progress=progress)
         inputs = prepare_inputs(
-            network, data, os.fspath(features_dir), progress, begun_with(folder)
+            network, data, os.fspath(features_dir), progress, begun_with(folder), devices
         )
         keep_engine(folder, inputs.facts)
         fit(network, data, inputs, folder, callbacks, devices, progress)

@@ -27,7 +27,9 @@ from maskedface.models.frozen_boundary import boundary
 from maskedface.progress import track
 from maskedface.recipes import Recipe
 from maskedface.training.data import Data
+from maskedface.training.distribution import ONE_DEVICE, Devices
 from maskedface.training.network import Network
+from maskedface.training.on_device import faces_on_device, features_on_device, fits
 from maskedface.training.prefix_engine import PrefixEngine
 
 # Of what a feature's values depend on besides the key; a change leaves old files unused.
@@ -45,10 +47,12 @@ class Inputs:
         train: array, shape (rows, height, width, 3), uint8 faces; or features, shape (rows, views,
             ...).
         test: array, shape (rows, ...), of the faces without augmentation.
-        has_features: bool, whether `train` and `test` are features.
+        has_features: bool, whether `train` and `test` are features, or numbers of features.
         changing: the variables that training may change, except the optimizer's. They are the same
             with and without cached features, so a run can resume either way.
-        facts: for run.json: whether frozen features are used, and why.
+        facts: for run.json: whether frozen features are used, and why; the engine; `on_device`.
+        on_device: bool, whether faces or features lie on the GPU, and `train` and `test` are
+            numbers of their rows (`training.on_device`).
     """
 
     learner: keras.Model
@@ -58,6 +62,7 @@ class Inputs:
     has_features: bool
     changing: list[keras.Variable]
     facts: dict[str, Any]
+    on_device: bool = False
 
     def embeddings(self, part: np.ndarray) -> np.ndarray:
         """Embeds `train` or `test` without augmentation: float32 array, shape (rows, features)."""
@@ -71,8 +76,12 @@ def prepare_inputs(
     folder: str,
     progress: bool,
     begun: Mapping[str, Any] | None = None,
+    devices: Devices = ONE_DEVICE,
 ) -> Inputs:
     """Computes the activations of the frozen layers, if the recipe and the disk space allow it.
+
+    On a GPU whose memory they fit into, they are computed there and stay there, and no file is
+    written; so do the faces, if the recipe has no frozen layers.
 
     Args:
         network: the network to train.
@@ -81,6 +90,7 @@ def prepare_inputs(
         progress: whether to show a progress bar.
         begun: the engine recorded in the run.json of a resumed run (`prefix_engine.begun_with`);
             None or {} for a new run.
+        devices: the devices to train on.
 
     Returns:
         The part of the network to train, and its inputs.
@@ -90,26 +100,30 @@ def prepare_inputs(
         ModuleNotFoundError, ValueError: as `engines.compile_model`, of the recipe's engine.
     """
     recipe, augmentation = network.recipe, data.plan.augmentation
-    learner = network.learner
     prefix = frozen_prefix(recipe, network.backbone, augmentation)
+    learner, reason, stays = network.learner, "", False
     if isinstance(prefix, str):
         reason = said = prefix
     else:
         learner = keras.Model(prefix.boundary, learner.output)
         size = prefix.bytes_of(len(data.train), 1 + augmentation.mirrors)
         size += prefix.bytes_of(len(data.test), 1)
-        reason = room(size, folder, recipe.features_budget)
+        stays = fits(size, (1 + augmentation.mirrors) * len(data.train) + len(data.test), devices)
+        needs_file = not stays or by_engine(recipe) or prefix.dtype != "float32"
+        reason = room(size, folder if needs_file else None, recipe.features_budget)
         place = prefix.boundary._keras_history.operation.name
-        said = reason or f"{size / 2**20:.0f} MiB after {place}"
+        said = reason or f"{size / 2**20:.0f} MiB after {place}{', on the GPU' if stays else ''}"
     note = " (the ordinary loop is used)" if reason else ""
     logging.getLogger("maskedface").info("frozen features: %s%s", said, note)
-    facts = {"frozen_features": {"used": not reason, "because": said}, "engine": _by_keras(recipe)}
+    facts: dict[str, Any] = {"frozen_features": {"used": not reason, "because": said}}
+    facts |= {"on_device": False, "engine": _by_keras(recipe)}
     changing = list(learner.variables)
     if reason or isinstance(prefix, str):
         if by_engine(recipe):
             facts["engine"] = _unused(recipe, said)
         whole = network.learner, network.backbone, data.train, data.test
-        return Inputs(*whole, False, changing, facts)
+        inputs = Inputs(*whole, False, changing, facts)
+        return faces_on_device(inputs, augmentation, devices) if recipe.epochs else inputs
     at_end = prefix.boundary is network.backbone.output
     embedder = None if at_end else keras.Model(prefix.boundary, network.backbone.output)
     if by_engine(recipe):
@@ -117,11 +131,14 @@ def prepare_inputs(
         tail = None if embedder is None else functools.partial(models.predict, embedder)
         engine = PrefixEngine(prefix.model, tail, faces, recipe, folder, begun or {})
         prefix, facts["engine"] = dataclasses.replace(prefix, engine=engine), engine.facts
-    train, test = (
-        read_features(prefix, chips, mirrors=mirrors, folder=folder, progress=progress)
-        for chips, mirrors in ((data.train, augmentation.mirrors), (data.test, False))
-    )
-    return Inputs(learner, embedder, train, test[:, 0], True, changing, facts)
+    inputs = Inputs(learner, embedder, data.train, data.test, True, changing, facts)
+    words: dict[str, Any] = {"mirrors": augmentation.mirrors, "progress": progress}
+    if not needs_file:
+        return features_on_device(inputs, prefix.model, **words)
+    train = read_features(prefix, data.train, folder=folder, **words)
+    test = read_features(prefix, data.test, folder=folder, **(words | {"mirrors": False}))
+    inputs = dataclasses.replace(inputs, train=train, test=test[:, 0])
+    return features_on_device(inputs, None, **words) if stays else inputs
 
 
 def by_engine(recipe: Recipe) -> bool:
@@ -224,17 +241,19 @@ def frozen_prefix(
     return FrozenPrefix(prefix, cut, recipe.features_dtype)
 
 
-def room(size: int, folder: str, budget: float) -> str:
+def room(size: int, folder: str | None, budget: float) -> str:
     """The reason why files of a size should not be written; "" if they may be.
 
     Args:
         size: int, bytes.
-        folder: the target folder; it may not exist yet.
+        folder: the target folder; it may not exist yet. None if no files are written.
         budget: float, the allowed size in GiB.
     """
     gib = 2**30
     if size > budget * gib:
         return f"{size / gib:.1f} GiB would exceed features_budget={budget:g}"
+    if folder is None:
+        return ""
     existing = os.path.abspath(folder)
     while not os.path.isdir(existing):
         existing = os.path.dirname(existing)

@@ -18,8 +18,12 @@ from maskedface.training.environment import released_memory
 from maskedface.training.epoch_lines import EpochLines
 from maskedface.training.expected_time import ExpectedTime
 from maskedface.training.feature_cache import Inputs
+from maskedface.training.many_steps import steps_together
 from maskedface.training.means import class_means
 from maskedface.training.network import Network, compile_network
+
+# Seconds, on a GPU, where an epoch may take less time than writing its state.
+_BETWEEN_STATES = 10.0
 
 
 def fit(
@@ -31,7 +35,8 @@ def fit(
     devices: Devices,
     progress: bool,
 ) -> None:
-    """Trains the remaining epochs after the state in the run folder, saving the state after each.
+    """Trains the remaining epochs after the state in the run folder, saving the state after each,
+    or on a GPU at most every ten seconds.
 
     Args:
         network: the network to train.
@@ -50,7 +55,9 @@ def fit(
     if recipe.head_init == "class_means" and not network.has_start:
         _start_from_means(network, data, inputs)
     steps = -(-len(inputs.train) // recipe.batch_size)
-    compile_network(learner, network, steps)
+    own = [callback.build() for callback in recipe.callbacks]
+    together = steps_together(steps, [*own, *callbacks]) if inputs.on_device else 1
+    compile_network(learner, network, steps, together)
     changing = [*inputs.changing, *learner.optimizer.variables]
     state = read_state(folder, changing)
     done = len(state.history)
@@ -58,12 +65,10 @@ def fit(
     # weights (`use_ema`), may change its weights at the end.
     epochs = done if state.is_stopped else recipe.epochs
     if epochs:
-        first = min(
-            done, recipe.epochs - 1
-        )  # Keras looks at a batch even if there is none to train
+        # Keras looks at a batch even if there is none to train.
+        first = min(done, recipe.epochs - 1)
         batches, validation = make_batches(data, inputs, recipe, devices, first)
-        own = [callback.build() for callback in recipe.callbacks]
-        keep = KeepState(folder, state, changing, own)
+        keep = KeepState(folder, state, changing, own, _BETWEEN_STATES if inputs.on_device else 0.0)
         with released_memory(), synchronized_batch_norm(learner, devices):
             learner.fit(
                 batches,

@@ -18,6 +18,7 @@ from maskedface.models.settings import in_float32
 from maskedface.recipes import Recipe
 from maskedface.training.backbones import Start
 from maskedface.training.data import Rows
+from maskedface.training.many_steps import compile_steps_together
 from maskedface.training.run import Run
 
 
@@ -134,7 +135,9 @@ def _check_head(network: Network) -> None:
         )
 
 
-def compile_network(model: keras.Model, network: Network, steps_per_epoch: int) -> None:
+def compile_network(
+    model: keras.Model, network: Network, steps_per_epoch: int, steps_together: int = 1
+) -> None:
     """Compiles the trainable model according to the recipe, for `training.train` and for tuning.
 
     Args:
@@ -142,6 +145,7 @@ def compile_network(model: keras.Model, network: Network, steps_per_epoch: int) 
             built.
         network: the network with the recipe.
         steps_per_epoch: int >= 1, batches per epoch.
+        steps_together: int >= 1, batches per compiled call (`training.many_steps`).
     """
     recipe = network.recipe
     optimizer = build_optimizer(recipe, steps_per_epoch)
@@ -151,7 +155,10 @@ def compile_network(model: keras.Model, network: Network, steps_per_epoch: int) 
         # If the outputs are not one per person, the largest one identifies nobody.
         metrics=["accuracy"] if network.names_people else [],
         jit_compile="auto" if keras.backend.backend() != "tensorflow" else recipe.jit,
+        steps_per_execution=steps_together,
     )
+    if steps_together > 1:
+        compile_steps_together(model)
     optimizer.build(model.trainable_variables)
 
 

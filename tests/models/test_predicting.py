@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from maskedface import models
+from maskedface.models.predicting import batch_size_for
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +93,31 @@ def test_no_rows_or_an_empty_batch_are_refused(
 def test_a_sequential_model_that_was_never_called_predicts() -> None:
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
     assert models.predict(model, np.zeros((3, 4), "float32")).shape == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("gib", "rows"), [("0", 32), ("0.004", 32), ("0.006", 64), ("0.01", 128), ("1", 1024)]
+)
+def test_a_batch_is_as_large_as_the_card_takes(
+    monkeypatch: pytest.MonkeyPatch, gib: str, rows: int
+) -> None:
+    image = keras.Input((20, 20, 3))  # 1,200 values, and 4,000 after the layer
+    own = keras.Model(image, keras.layers.Conv2D(10, 1)(image))
+    monkeypatch.setenv("MASKEDFACE_DEVICE_MEMORY", gib)
+    assert batch_size_for(own) == rows
+
+
+def test_layers_of_a_model_in_a_model_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASKEDFACE_DEVICE_MEMORY", "0.05")
+    image, seen = keras.Input((20, 20, 3)), keras.Input((20, 20, 3))
+    wide = keras.layers.Conv2D(100, 1)(image)
+    inner = keras.Model(image, keras.layers.GlobalAveragePooling2D()(wide))
+    assert batch_size_for(keras.Model(seen, inner(seen))) == batch_size_for(inner) < 1024
+
+
+def test_a_batch_as_large_as_the_card_takes_is_run(
+    model: keras.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MASKEDFACE_DEVICE_MEMORY", "1")
+    images = np.random.default_rng(0).integers(0, 256, (40, 2, 2, 3), np.uint8)
+    np.testing.assert_array_equal(models.predict(model, images), images.reshape(40, -1))
