@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,8 @@ MAY_USE = {
     "exporting": {"engines", "models", "extras", "names", "quiet"},
     "reporting": LEAVES | {"models", "training", "tuning", "audit", "exporting"},
 }
+# These use every part.
+WHOLE = {"cli", "__init__", "__main__"}
 NOT_ON_WINDOWS = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
 NEVER_TENSORFLOW = {
     "models",
@@ -81,10 +84,20 @@ def part_of(path: Path) -> str:
     return "masked_faces" if "masked_faces" in path.parts else first.removesuffix(".py")
 
 
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+@functools.cache
+def nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+@functools.cache
 def imports(path: Path) -> set[str]:
     """Every module that a file imports, at the top or inside a function, by its dotted name."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found.update(name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -94,35 +107,40 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_file_imports_only_what_its_part_may(path: Path) -> None:
+def not_allowed(path: Path) -> set[str]:
+    """The parts that a file imports and may not."""
+    parts = {name.split(".")[1] for name in imports(path) if name.startswith("maskedface.")}
     own = part_of(path)
-    if own in ("cli", "__init__", "__main__"):
-        return
-    assert own in MAY_USE, f"{path} lies in a part that this test does not know"
-    parts = {name.split(".")[1] for name in imports(path) if name.startswith("maskedface.")} - {
-        "__version__"
-    }
-    assert parts <= MAY_USE[own] | {own, "checks"}, own
+    return parts - {"__version__", "checks", own} - MAY_USE[own]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_only_the_parts_that_may_import_tensorflow(path: Path) -> None:
-    names = {name.split(".")[0] for name in imports(path)}
-    if part_of(path) in NEVER_TENSORFLOW and path != DIFFERENTIATES:
-        assert "tensorflow" not in names
+def test_every_part_is_known_here() -> None:
+    known = {*MAY_USE, *WHOLE}
+    assert not {name_of(path) for path in FILES if part_of(path) not in known}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_file_imports_nothing_that_windows_lacks(path: Path) -> None:
-    assert not {name.split(".")[0] for name in imports(path)} & NOT_ON_WINDOWS
+def test_a_file_imports_only_what_its_part_may() -> None:
+    inner = [path for path in FILES if part_of(path) not in WHOLE]
+    assert not {name_of(path): bad for path in inner if (bad := not_allowed(path))}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_only_the_commands_print(path: Path) -> None:
-    name = path.relative_to(PACKAGE).as_posix()
-    calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if is_print(node)]
-    assert not calls or name.startswith("cli/")
+def test_only_the_parts_that_may_import_tensorflow() -> None:
+    without = [path for path in FILES if part_of(path) in NEVER_TENSORFLOW]
+    assert not [
+        name_of(path)
+        for path in without
+        if path != DIFFERENTIATES and "tensorflow" in {name.split(".")[0] for name in imports(path)}
+    ]
+
+
+def test_no_file_imports_what_windows_lacks() -> None:
+    found = {p: {name.split(".")[0] for name in imports(p)} & NOT_ON_WINDOWS for p in FILES}
+    assert not {name_of(path): names for path, names in found.items() if names}
+
+
+def test_only_the_commands_print() -> None:
+    printing = [name_of(path) for path in FILES if any(is_print(node) for node in nodes(path))]
+    assert not [name for name in printing if not name.startswith("cli/")]
 
 
 def is_print(node: ast.AST) -> bool:

@@ -153,13 +153,21 @@ def compile_network(
         optimizer,
         network.loss,
         # If the outputs are not one per person, the largest one identifies nobody.
-        metrics=["accuracy"] if network.names_people else [],
+        metrics=[_accuracy(network)] if network.names_people else [],
         jit_compile="auto" if keras.backend.backend() != "tensorflow" else recipe.jit,
         steps_per_execution=steps_together,
     )
     if steps_together > 1:
         compile_steps_together(model)
     optimizer.build(model.trainable_variables)
+
+
+def _accuracy(network: Network) -> keras.metrics.Metric:
+    """What Keras makes of "accuracy", but with its variables: those of a name are created while the
+    step is traced, which TensorFlow then traces again."""
+    if network.wants_domains:  # labels are rows with the largest number in the person's column
+        return keras.metrics.CategoricalAccuracy("accuracy")
+    return keras.metrics.SparseCategoricalAccuracy("accuracy")
 
 
 def build_optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimizer:

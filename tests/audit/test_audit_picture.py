@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,12 @@ def people_axes(per_person: Counts) -> Any:
     return drawn(per_person).axes[0]
 
 
+@functools.cache
+def axes_of(count: int, most: int = 40) -> Any:
+    """The axes of so many people, drawn once."""
+    return people_axes(people(count, most))
+
+
 def people(count: int, most: int = 40) -> Counts:
     rng = np.random.default_rng(0)
     return {
@@ -54,7 +61,7 @@ def overlap(boxes: list[Any]) -> bool:
 
 @pytest.mark.parametrize("count", [1, 3, 20, 21, 500])
 def test_each_person_has_one_bar_from_unmasked_to_masked(count: int) -> None:
-    axes = people_axes(people(count))
+    axes = axes_of(count)
     up, down = axes.containers
     places = [bar.get_x() + bar.get_width() / 2 for bar in up]
     assert places == pytest.approx(range(1, count + 1))
@@ -67,7 +74,7 @@ def test_each_person_has_one_bar_from_unmasked_to_masked(count: int) -> None:
 @pytest.mark.parametrize("count", [1, 3, 20, 21, 500])
 @pytest.mark.parametrize("most", [2, 40, 2_000])
 def test_no_tick_label_lies_over_another(count: int, most: int) -> None:
-    axes = people_axes(people(count, most))
+    axes = axes_of(count, most)
     for axis in (axes.xaxis, axes.yaxis):
         shown = ticks(axis)
         assert shown and not overlap([box for *_, box in shown])
@@ -76,7 +83,7 @@ def test_no_tick_label_lies_over_another(count: int, most: int) -> None:
 @pytest.mark.parametrize("count", [1, 3, 20, 21, 500])
 @pytest.mark.parametrize("most", [2, 40, 2_000])
 def test_ticks_are_whole_numbers_of_people_and_images(count: int, most: int) -> None:
-    axes = people_axes(people(count, most))
+    axes = axes_of(count, most)
     for at, words, _ in (*ticks(axes.yaxis), *ticks(axes.xaxis)):
         assert at == round(at)
         assert int(words.replace(",", "").replace("\N{MINUS SIGN}", "-")) == abs(round(at))
@@ -84,7 +91,7 @@ def test_ticks_are_whole_numbers_of_people_and_images(count: int, most: int) -> 
 
 
 def test_a_single_person_is_called_one_and_is_no_wall() -> None:
-    axes = people_axes(people(1))
+    axes = axes_of(1)
     assert axes.get_xlabel() == "1 person"
     (bar,) = axes.containers[0]
     low, high = axes.get_xlim()
@@ -103,7 +110,7 @@ def test_both_domains_are_in_the_legend_in_their_own_color() -> None:
 
 @pytest.mark.parametrize("count", [1, 500])
 def test_the_legend_lies_over_no_bar(count: int) -> None:
-    axes = people_axes(people(count))
+    axes = axes_of(count)
     legend = axes.get_legend().get_window_extent()
     assert not legend.overlaps(axes.get_window_extent())
     (title,) = (text for text in axes.findobj(Text) if text.get_text() == "Images per person")

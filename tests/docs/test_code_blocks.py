@@ -14,6 +14,7 @@ import importlib
 import re
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,17 +50,27 @@ def code_lines(page: Path) -> str:
     return fenced + "\n" + "\n".join(indented)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_every_command_is_understood(page: Path) -> None:
-    for words in commands(code_lines(page)):
-        assert words[0] in COMMANDS, words
-        command = importlib.import_module(f"maskedface.cli.{words[0]}")
-        parser = argparse.ArgumentParser(words[0], exit_on_error=False)
-        command.add_arguments(parser)
-        try:
-            parser.parse_args(words[1:])
-        except (SystemExit, argparse.ArgumentError) as error:
-            pytest.fail(f"{page.name}: maskedface {shlex.join(words)}: {error}")
+def misunderstood(words: list[str]) -> str:
+    """What a command's own parser says against its words, "" where it takes them."""
+    if words[0] not in COMMANDS:
+        return "no such command"
+    command = importlib.import_module(f"maskedface.cli.{words[0]}")
+    parser = argparse.ArgumentParser(words[0], exit_on_error=False)
+    command.add_arguments(parser)
+    try:
+        parser.parse_args(words[1:])
+    except (SystemExit, argparse.ArgumentError) as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def test_every_command_is_understood() -> None:
+    found = [(page, words) for page in PAGES for words in commands(code_lines(page))]
+    assert not [
+        f"{name_of(page)}: maskedface {shlex.join(words)}: {wrong}"
+        for page, words in found
+        if (wrong := misunderstood(words))
+    ]
 
 
 def test_every_command_of_the_docs_was_looked_at() -> None:
@@ -67,29 +78,38 @@ def test_every_command_of_the_docs_was_looked_at() -> None:
     assert seen == set(COMMANDS)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_every_extra_that_is_named_exists(page: Path) -> None:
+def test_every_extra_that_is_named_exists() -> None:
     config = configparser.ConfigParser(interpolation=None)
     config.read(ROOT / "setup.cfg")
-    text = page.read_text(encoding="utf-8")
+    install = re.compile(r"pip install (?:-e )?[\"']?(?:\.|maskedface)\[([\w,-]+)\]")
     named = {
-        extra
-        for group in re.findall(r"pip install (?:-e )?[\"']?(?:\.|maskedface)\[([\w,-]+)\]", text)
+        (name_of(page), extra)
+        for page in PAGES
+        for group in install.findall(page.read_text(encoding="utf-8"))
         for extra in group.split(",")
     }
-    assert named <= set(config["options.extras_require"])
+    extras = set(config["options.extras_require"])
+    assert named and not {(page, extra) for page, extra in named if extra not in extras}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_python_names_what_there_is(page: Path) -> None:
+def taken(page: Path) -> Iterator[tuple[str, str]]:
+    """Module and name of everything that a page's Python takes from the library."""
     for block in blocks(page):
         if block.language == "python":
             for node in ast.walk(ast.parse(block.text)):
                 if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
                     "maskedface"
                 ):
-                    module = importlib.import_module(str(node.module))
-                    assert all(getattr(module, name.name) for name in node.names)
+                    yield from ((str(node.module), name.name) for name in node.names)
+
+
+def test_python_names_what_there_is() -> None:
+    found = [(page, *names) for page in PAGES for names in taken(page)]
+    assert found and not [
+        f"{name_of(page)}: {module}.{name}"
+        for page, module, name in found
+        if not getattr(importlib.import_module(module), name, None)
+    ]
 
 
 RUN = [page for page in PAGES if any(not block.why for block in blocks(page))]

@@ -5,28 +5,34 @@ from __future__ import annotations
 import doctest
 import importlib
 import inspect
-import pkgutil
+from pathlib import Path
 
 import pytest
 
 import maskedface
 
-WITH_EXAMPLES = [
-    name
-    for _, name, _ in pkgutil.walk_packages(maskedface.__path__, "maskedface.")
-    if not name.endswith("__main__")
-]
+PACKAGE = Path(maskedface.__file__).parent
+MODULES = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path.name != "__main__.py"
+}
+WITH_EXAMPLES = [name for name, path in MODULES.items() if ">>>" in path.read_text("utf-8")]
 
 
-@pytest.mark.parametrize("name", ["maskedface", *WITH_EXAMPLES])
+def test_every_module_is_imported() -> None:
+    for name in MODULES:
+        assert importlib.import_module(name).__name__ == name
+
+
+@pytest.mark.parametrize("name", WITH_EXAMPLES)
 def test_the_examples_of_a_module_run(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     module = importlib.import_module(name)
     finder = doctest.DocTestFinder(exclude_empty=True)
     examples = [test for test in finder.find(module, name) if test.examples]
-    if not examples:
-        return
+    assert examples
     monkeypatch.chdir(tmp_path_factory.mktemp("examples"))
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     for test in examples:
