@@ -142,10 +142,11 @@ def _jobs(args: argparse.Namespace) -> list[tuple[str, Any, Any]]:
 def _read(args: argparse.Namespace) -> tuple[keras.Model, dict[str, Any], Run | None]:
     """The model to export, the facts for its JSON file, and the run that it comes from."""
     from maskedface import models
-    from maskedface.exporting.outputs import with_output
     from maskedface.training.named_models import open_model
 
     model, alignment, _, run = open_model(args.model, args.model_alignment)
+    from maskedface.exporting.outputs import with_output  # not before a wrong name is refused
+
     embedder = models.embedder(model)
     is_open = run is not None and "embeddings" in run.predictions
     wanted: Output = args.output or ("embedding" if is_open or embedder is model else "logits")

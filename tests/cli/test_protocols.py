@@ -14,6 +14,7 @@ from maskedface import evaluation, training
 from maskedface.cli import open_set
 from maskedface.cli.main import main
 from maskedface.datasets import FaceIndex, Landmarks, read_pairs, split_by_person, write_manifest
+from maskedface.evaluation import identification
 from maskedface.synthetic import draw_face, draw_people
 from maskedface.training import Run
 
@@ -232,14 +233,14 @@ def test_a_run_is_scored_with_its_cohort(
     open_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    for name in ("open_set_report", "match_probes"):
-        real = getattr(evaluation, name)
+    for place, name in ((evaluation, "open_set_report"), (identification, "match_probes")):
+        real = getattr(place, name)
 
         def spied(*args: Any, real: Any = real, **words: Any) -> Any:
             seen.append(args[-1].cohort)
             return real(*args, **words)
 
-        monkeypatch.setattr(evaluation, name, spied)
+        monkeypatch.setattr(place, name, spied)
     parts = open_run.split()
     index, manifest = parts["train"] + parts["test"], tmp_path / "manifest.csv"
     write_manifest(manifest, index, {"open": parts})
