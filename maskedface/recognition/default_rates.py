@@ -134,8 +134,9 @@ class DefaultRates:
     def from_dict(cls, values: Mapping[str, Any]) -> DefaultRates:
         """Restores the result of `to_dict`."""
         rates = {
-            condition: tuple(map(PairRates.from_dict, values["rates"].get(condition, ())))
+            condition: tuple(map(PairRates.from_dict, values["rates"][condition]))
             for condition in CONDITIONS
+            if condition in values["rates"]
         }
         return cls(rates, values["source"])
 
