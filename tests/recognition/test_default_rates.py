@@ -20,8 +20,8 @@ from maskedface.recognition.default_rates import DefaultRates, run_rates, shippe
 from maskedface.recognition.faces import EmbeddedFace
 from maskedface.recognition.judging import judge_candidate, judge_pair
 from maskedface.recognition.words import how_many
-from maskedface.synthetic import draw_face
 from maskedface.training import Run
+from tests.faces import draw_face
 
 SHIPPED = shipped_rates()["dlib"]
 
