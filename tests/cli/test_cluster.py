@@ -11,11 +11,20 @@ from PIL import Image
 
 from maskedface.cli.main import main
 from maskedface.recognition import Gallery
-from maskedface.synthetic import draw_face, draw_people
+from maskedface.synthetic import draw_people
+from tests.faces import draw_face
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """People known apart."""
+    root = tmp_path_factory.mktemp("known")
+    draw_people(str(root), people=16, photos=2, masked_photos=0, seed=1)
+    return root / "AFDB_face_dataset"
 
 
 @pytest.fixture
-def words(tiny_backbone: Path, tmp_path: Path) -> list[str]:
+def words(colors: Path, known: Path, tmp_path: Path) -> list[str]:
     """Three people's aligned photographs in one folder, and people known apart."""
     folder = tmp_path / "photographs"
     folder.mkdir()
@@ -23,11 +32,10 @@ def words(tiny_backbone: Path, tmp_path: Path) -> list[str]:
         for photo in range(3 - person):
             face = draw_face(person, photo, False)
             Image.fromarray(face).save(folder / f"{photo}{person}.png")
-    draw_people(str(tmp_path / "known"), people=16, photos=2, masked_photos=0, seed=1)
-    shared = ["--model", str(tiny_backbone), "--alignment", "arcface", "--far", "0.05"]
+    shared = ["--model", str(colors), "--alignment", "arcface", "--far", "0.05"]
     return [
         *("cluster", str(folder), "--out", str(tmp_path / "people"), *shared),
-        *("--strangers", str(tmp_path / "known" / "AFDB_face_dataset")),
+        *("--strangers", str(known)),
     ]
 
 
@@ -49,7 +57,7 @@ def test_it_writes_folders_a_page_and_what_was_found(
 
 
 def test_named_groups_become_folders_that_enroll_takes(
-    words: list[str], tiny_backbone: Path, tmp_path: Path
+    words: list[str], colors: Path, tmp_path: Path
 ) -> None:
     main(words)
     found = facts(tmp_path)
@@ -59,7 +67,7 @@ def test_named_groups_become_folders_that_enroll_takes(
     named = str(tmp_path / "named")
     assert main(["cluster", "--groups", str(tmp_path / "named.json"), "--out", named]) == 0
     gallery = str(tmp_path / "g.npz")
-    model = ["--model", str(tiny_backbone), "--alignment", "arcface"]
+    model = ["--model", str(colors), "--alignment", "arcface"]
     main(["enroll", "--gallery", gallery, *model, named])
     assert Gallery.load(gallery).people == {"Ada": 3, "Bob": 3}
 

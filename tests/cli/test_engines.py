@@ -10,8 +10,8 @@ from PIL import Image
 
 from maskedface.cli.main import main
 from maskedface.datasets import FaceIndex
-from maskedface.synthetic import draw_face
 from maskedface.training import Run
+from tests.faces import draw_face
 
 
 def test_training_names_its_engine(

@@ -14,7 +14,7 @@ from PIL import Image
 
 from maskedface.cli.main import main
 from maskedface.recognition import Gallery, enrollment
-from maskedface.synthetic import draw_face
+from tests.faces import draw_face
 from tests.test_locks import hold
 
 
@@ -24,11 +24,11 @@ def gallery(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def enrolling(gallery: Path, tiny_backbone: Path) -> Callable[..., list[str]]:
+def enrolling(gallery: Path, colors: Path) -> Callable[..., list[str]]:
     """The words that enroll somebody by one photograph."""
     photo = gallery.parent / "photo.png"
     Image.fromarray(draw_face(0, 0, False)).save(photo)
-    model = ["--model", str(tiny_backbone), "--alignment", "arcface"]
+    model = ["--model", str(colors), "--alignment", "arcface"]
 
     def words(person: str, *more: str) -> list[str]:
         return ["enroll", "--gallery", str(gallery), *model, *more, "--person", person, str(photo)]
@@ -251,7 +251,7 @@ def test_a_picture_without_anything_on_it_shows_nobody(
 
 
 def test_a_gallery_is_made_again_with_another_network(
-    tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    colors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     strangers = tmp_path / "strangers"
     for number in range(6):
@@ -262,7 +262,7 @@ def test_a_gallery_is_made_again_with_another_network(
     old, new = str(tmp_path / "old.npz"), str(tmp_path / "new.npz")
     words = [
         "--model",
-        str(tiny_backbone),
+        str(colors),
         "--alignment",
         "arcface",
         "--keep",
@@ -273,7 +273,7 @@ def test_a_gallery_is_made_again_with_another_network(
     people = [str(tmp_path / "people"), "--strangers", str(strangers)]
     assert main(["enroll", "--gallery", old, *words, *people]) == 0
     # The network changes: another alignment is another network.
-    again = ["enroll", "--gallery", new, "--from", old, "--model", str(tiny_backbone)]
+    again = ["enroll", "--gallery", new, "--from", old, "--model", str(colors)]
     again += ["--model-alignment", "dlib"]
     (tmp_path / "people" / "p1" / "2.png").unlink()
     capsys.readouterr()
@@ -291,11 +291,11 @@ def test_a_gallery_is_made_again_with_another_network(
 
 
 def test_crops_are_kept_where_asked_and_photographs_may_go(
-    gallery: Path, enrolling: Callable[..., list[str]], tiny_backbone: Path, tmp_path: Path
+    gallery: Path, enrolling: Callable[..., list[str]], colors: Path, tmp_path: Path
 ) -> None:
     assert main(enrolling("Ada", "--remember", "crops")) == 0
     (tmp_path / "photo.png").unlink()
-    again = ["--from", str(gallery), "--model", str(tiny_backbone), "--model-alignment", "dlib"]
+    again = ["--from", str(gallery), "--model", str(colors), "--model-alignment", "dlib"]
     assert main(["enroll", "--gallery", str(tmp_path / "new.npz"), *again]) == 0
     assert Gallery.load(tmp_path / "new.npz").photos == Gallery.load(gallery).photos
 
@@ -327,7 +327,7 @@ def test_wrong_words_beside_from_are_refused(
 
 
 def test_another_network_for_a_gallery_is_refused_with_the_way_to_go(
-    ada: list[str], gallery: Path, tiny_backbone: Path, capsys: pytest.CaptureFixture[str]
+    ada: list[str], gallery: Path, colors: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*ada, "--model-alignment", "dlib"]) == 2
     assert "enroll --gallery NEW --from OLD" in capsys.readouterr().err
@@ -357,16 +357,16 @@ def test_who_lacks_a_photograph_is_not_replaced_by_the_others(
     enrolling: Callable[..., list[str]],
     gallery: Path,
     tmp_path: Path,
-    tiny_backbone: Path,
+    colors: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     second = tmp_path / "second.png"
     Image.fromarray(draw_face(0, 1, False)).save(second)
     assert main([*enrolling("Ada", "--existing", "add")[:-1], str(second)]) == 0
     again = ["enroll", "--gallery", str(tmp_path / "new.npz"), "--from", str(gallery)]
-    assert main([*again, "--model", str(tiny_backbone)]) == 0
+    assert main([*again, "--model", str(colors)]) == 0
     second.unlink()
     capsys.readouterr()
-    assert main([*again, "--model", str(tiny_backbone), "--existing", "replace"]) == 2
+    assert main([*again, "--model", str(colors), "--existing", "replace"]) == 2
     assert "at least one remembered photograph must show" in capsys.readouterr().err
     assert Gallery.load(tmp_path / "new.npz").people == {"Ada": 2}

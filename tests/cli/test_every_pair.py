@@ -10,8 +10,8 @@ from PIL import Image
 
 from maskedface.cli.main import main
 from maskedface.datasets import write_manifest
-from maskedface.synthetic import draw_face
 from maskedface.training import Run
+from tests.faces import draw_face
 
 
 def evaluate(*words: str | Path) -> int:
@@ -36,19 +36,19 @@ def mfr2(tmp_path: Path) -> Path:
 
 
 def test_every_pair_is_scored_and_compared_with_the_other_model(
-    mfr2: Path, tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    mfr2: Path, colors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import keras
 
     other = tmp_path / "other.keras"
-    model = keras.models.load_model(tiny_backbone, compile=False)
+    model = keras.models.load_model(colors, compile=False)
     model.set_weights([weight[::-1] for weight in model.get_weights()])
     model.save(other)
     out = tmp_path / "report.json"
     words = ("--protocol", "mfr2", "--data", mfr2, "--json", out)
-    assert evaluate(tiny_backbone, *words, "--against", other) == 0
+    assert evaluate(colors, *words, "--against", other) == 0
     found = json.loads(out.read_text())["models"]
-    ours, theirs = (found[str(path)]["every_pair"] for path in (tiny_backbone, other))
+    ours, theirs = (found[str(path)]["every_pair"] for path in (colors, other))
     for kind, genuine, impostors in (("masked-unmasked", 24, 264), ("masked-masked", 12, 264)):
         assert (ours[kind]["genuine"], ours[kind]["impostors"]) == (genuine, impostors)
         shift = ours[kind]["difference"]
@@ -58,27 +58,25 @@ def test_every_pair_is_scored_and_compared_with_the_other_model(
         assert shift["low"] <= shift["difference"] <= shift["high"]
     printed = capsys.readouterr().out
     assert "every masked-masked pair" in printed
-    assert (
-        f"{tiny_backbone} minus {other}, TAR at FAR 0.01 of every masked-unmasked pair" in printed
-    )
-    assert evaluate(other, tiny_backbone, *words) == 0
-    shift = json.loads(out.read_text())["models"][str(tiny_backbone)]["every_pair"]["masked-masked"]
+    assert f"{colors} minus {other}, TAR at FAR 0.01 of every masked-unmasked pair" in printed
+    assert evaluate(other, colors, *words) == 0
+    shift = json.loads(out.read_text())["models"][str(colors)]["every_pair"]["masked-masked"]
     assert shift["difference"]["against"] == str(other)  # the first of them
 
 
 def test_a_list_of_one_domain_has_its_own_pairs_alone(
-    mfr2: Path, tiny_backbone: Path, tmp_path: Path
+    mfr2: Path, colors: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "report.json"
-    assert evaluate(tiny_backbone, "--protocol", "lfw", "--data", mfr2, "--json", out) == 0
-    assert json.loads(out.read_text())["models"][str(tiny_backbone)]["every_pair"] == {}
+    assert evaluate(colors, "--protocol", "lfw", "--data", mfr2, "--json", out) == 0
+    assert json.loads(out.read_text())["models"][str(colors)]["every_pair"] == {}
 
 
 # Whole runs.
 @pytest.mark.long
 def test_mirrors_are_joined_where_asked(
     mfr2: Path,
-    tiny_backbone: Path,
+    colors: Path,
     open_run: Run,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -88,11 +86,11 @@ def test_mirrors_are_joined_where_asked(
     from maskedface import models
 
     joined, out = tmp_path / "joined.keras", tmp_path / "report.json"
-    backbone = keras.models.load_model(tiny_backbone, compile=False)
+    backbone = keras.models.load_model(colors, compile=False)
     models.with_alignment(models.mirror_join(backbone), "vggface2").save(joined)
     words = ("--protocol", "mfr2", "--data", mfr2, "--json", out)
     found = []
-    for model, more in ((tiny_backbone, ()), (tiny_backbone, ("--mirror",)), (joined, ())):
+    for model, more in ((colors, ()), (colors, ("--mirror",)), (joined, ())):
         assert evaluate(model, *words, *more) == 0
         found.append(json.loads(out.read_text())["models"][str(model)])
     assert found[0] != found[1] and found[1] == found[2]

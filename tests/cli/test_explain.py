@@ -15,10 +15,10 @@ from maskedface.reporting import heat_legend
 
 
 def test_a_likeness_is_drawn_and_its_share_printed(
-    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    drawn: FaceIndex, colors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, other = drawn.paths[0], drawn.paths[-1]
-    words = ["explain", str(tiny_backbone), first, "--reference", other, "--alignment", "arcface"]
+    words = ["explain", str(colors), first, "--reference", other, "--alignment", "arcface"]
     assert main([*words, "--out", str(tmp_path / "looked")]) == 0
     printed = capsys.readouterr().out
     assert "cosine" in printed and "of the attention in the mask area" in printed
@@ -35,12 +35,12 @@ def test_a_likeness_is_drawn_and_its_share_printed(
 
 
 def test_two_models_are_measured_on_the_same_faces(
-    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    drawn: FaceIndex, colors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train, test = datasets.split_by_person(drawn, train_fraction=0.5, seed=0)
     manifest = str(tmp_path / "manifest.csv")
     datasets.write_manifest(manifest, drawn, {"open": {"train": train, "test": test}})
-    words = ["explain", str(tiny_backbone), "--against", str(tiny_backbone), "--manifest", manifest]
+    words = ["explain", str(colors), "--against", str(colors), "--manifest", manifest]
     words += ["--data", drawn.root, "--protocol", "open", "--alignment", "arcface"]
     assert main(words) == 0
     printed = capsys.readouterr().out
@@ -57,7 +57,7 @@ def test_two_models_are_measured_on_the_same_faces(
     ],
 )
 def test_words_that_do_not_fit_are_refused(
-    words: list[str], message: str, tiny_backbone: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], message: str, colors: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["explain", str(tiny_backbone), *words]) == 2
+    assert main(["explain", str(colors), *words]) == 2
     assert message in capsys.readouterr().err

@@ -17,11 +17,11 @@ from maskedface import recognition
 from maskedface.cli import identify, outputs
 from maskedface.cli.main import _Unbroken, main
 from maskedface.recognition import Gallery
-from maskedface.synthetic import draw_face
+from tests.faces import draw_face
 
 
 @pytest.fixture
-def words(tiny_backbone: Path, tmp_path: Path) -> list[str]:
+def words(colors: Path, tmp_path: Path) -> list[str]:
     """Ada enrolled, two photographs of her, and the words that identify them."""
     for photo in range(2):
         Image.fromarray(draw_face(0, photo, False)).save(tmp_path / f"{photo}.png")
@@ -29,7 +29,7 @@ def words(tiny_backbone: Path, tmp_path: Path) -> list[str]:
         "--gallery",
         str(tmp_path / "g.npz"),
         "--model",
-        str(tiny_backbone),
+        str(colors),
         "--alignment",
         "arcface",
     ]

@@ -12,7 +12,8 @@ from PIL import Image
 from maskedface import models
 from maskedface.cli.main import main
 from maskedface.datasets import split_by_person, write_manifest
-from maskedface.synthetic import draw_face, draw_people
+from maskedface.synthetic import draw_people
+from tests.faces import draw_face
 
 
 @pytest.fixture

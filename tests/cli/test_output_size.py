@@ -14,7 +14,7 @@ from PIL import Image
 from maskedface import datasets, recipes, synthetic, training
 from maskedface.cli.main import main
 from maskedface.datasets import FaceIndex
-from maskedface.synthetic import draw_face
+from tests.faces import draw_face
 
 
 def test_a_log_of_25_epochs_is_short(

@@ -15,8 +15,9 @@ from maskedface.cli import open_set
 from maskedface.cli.main import main
 from maskedface.datasets import FaceIndex, Landmarks, read_pairs, split_by_person, write_manifest
 from maskedface.evaluation import identification
-from maskedface.synthetic import draw_face, draw_people
+from maskedface.synthetic import draw_people
 from maskedface.training import Run
+from tests.faces import draw_face
 
 
 @pytest.fixture
@@ -42,30 +43,28 @@ def evaluate(backbone: str | Path, *words: str | Path) -> int:
 
 
 def test_pairs_are_scored_and_missing_files_counted_and_listed(
-    lfw: Path, tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    lfw: Path, colors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     os.remove(lfw / "P5" / "P5_0002.jpg")
     out = tmp_path / "report.json"
-    assert evaluate(tiny_backbone, "--protocol", "lfw", "--data", lfw, "--json", out) == 0
+    assert evaluate(colors, "--protocol", "lfw", "--data", lfw, "--json", out) == 0
     printed = capsys.readouterr().out
     assert "1 files are missing; 2 pairs left out" in printed and "P5/P5_0002.jpg" in printed
     report = json.loads(out.read_text())
     assert (report["pairs"], report["lost_pairs"], report["missing"]) == (10, 2, ["P5/P5_0002.jpg"])
-    found = report["models"][str(tiny_backbone)]["kinds"]
+    found = report["models"][str(colors)]["kinds"]
     assert found["all"]["accuracy"]["folds"] == 2
     assert found["unmasked-unmasked"]["genuine"] == found["all"]["genuine"] == 5
 
 
-def test_masked_and_unmasked_pairs_stand_apart(
-    lfw: Path, tiny_backbone: Path, tmp_path: Path
-) -> None:
+def test_masked_and_unmasked_pairs_stand_apart(lfw: Path, colors: Path, tmp_path: Path) -> None:
     lines = (lfw / "pairs.txt").read_text().splitlines()[1:]
     (lfw / "pairs.txt").write_text("\n".join([*lines, "P0 1 P1 1", "P0 1 P2 1"]))
     labels = [f"P{p}, {n}, {'no-mask' if n == 1 else 'cloth'}" for p in range(6) for n in (1, 2)]
     (lfw / "mfr2_labels.txt").write_text("\n".join(labels))
     out = tmp_path / "report.json"
-    assert evaluate(tiny_backbone, "--protocol", "mfr2", "--data", lfw, "--json", out) == 0
-    kinds = json.loads(out.read_text())["models"][str(tiny_backbone)]["kinds"]
+    assert evaluate(colors, "--protocol", "mfr2", "--data", lfw, "--json", out) == 0
+    kinds = json.loads(out.read_text())["models"][str(colors)]["kinds"]
     assert set(kinds) == {"all", "masked-unmasked", "unmasked-unmasked"}
     assert kinds["masked-unmasked"]["impostors"] == 6 and kinds["all"]["impostors"] == 8
     assert "all of one kind" in kinds["unmasked-unmasked"]["skipped"]
@@ -75,7 +74,7 @@ def test_masked_and_unmasked_pairs_stand_apart(
 def test_a_run_trained_on_people_of_the_pairs_is_refused(
     start: str,
     lfw: Path,
-    tiny_backbone: Path,
+    colors: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -108,20 +107,20 @@ def test_a_run_trained_on_people_of_the_pairs_is_refused(
 
 
 def test_faces_of_pairs_are_shown_by_their_landmarks(
-    lfw: Path, tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    lfw: Path, colors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     index = read_pairs("lfw", lfw).index
     five = Landmarks(((38, 51), (73, 51), (56, 71), (41, 92), (70, 92)), "given", 1)
     rows = [face._replace(landmarks=five) for face in index.faces]
     write_manifest(tmp_path / "aligned.csv", FaceIndex(lfw, rows))
     words = ("--protocol", "lfw", "--data", lfw, "--landmarks", tmp_path / "aligned.csv")
-    assert evaluate(tiny_backbone, *words) == 0
+    assert evaluate(colors, *words) == 0
     assert "faces: 12 of 12 located by landmarks from " in capsys.readouterr().out
 
 
 def test_faces_are_found_where_nothing_says_where_they_lie(
     lfw: Path,
-    tiny_backbone: Path,
+    colors: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -136,7 +135,7 @@ def test_faces_are_found_where_nothing_says_where_they_lie(
 
     monkeypatch.setattr("maskedface.landmarks.find_landmarks", found)
     out = tmp_path / "report.json"
-    words = ["evaluate", str(tiny_backbone), "--protocol", "lfw", "--data", str(lfw)]
+    words = ["evaluate", str(colors), "--protocol", "lfw", "--data", str(lfw)]
     for more, lacking, told in (
         ([], 2, "faces: 10 of 12 located by landmarks found now"),
         (["--landmarks", "none"], 0, "12 images used whole"),
@@ -145,14 +144,14 @@ def test_faces_are_found_where_nothing_says_where_they_lie(
         printed = capsys.readouterr().out
         assert told in printed
         assert ("2 faces not found: images taken whole" in printed) == bool(lacking)
-        report = json.loads(out.read_text())["models"][str(tiny_backbone)]
+        report = json.loads(out.read_text())["models"][str(colors)]
         assert report["faces_not_found"] == lacking
 
 
 @pytest.mark.parametrize("masked_gallery", [False, True])
 def test_crmfrds_gallery_and_probes_give_ranks(
     drawn: FaceIndex,
-    tiny_backbone: Path,
+    colors: Path,
     tmp_path: Path,
     masked_gallery: bool,
     capsys: pytest.CaptureFixture[str],
@@ -166,14 +165,14 @@ def test_crmfrds_gallery_and_probes_give_ranks(
         files.append(tmp_path / f"{name}.csv")
         files[-1].write_text("\n".join(lists[name]), encoding="gbk")
     words = ("--protocol", "c-rmfrd", "--data", drawn.root, "--list", *files)
-    assert evaluate(tiny_backbone, *words) == 0
+    assert evaluate(colors, *words) == 0
     printed = capsys.readouterr().out
     assert f"16 {names[1]} probes among 4 {names[0]} people: rank-1 " in printed
     assert "nobody/0.jpg" in printed
 
 
 def test_a_manifests_column_is_an_open_set(
-    tiny_backbone: Path,
+    colors: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -185,16 +184,16 @@ def test_a_manifests_column_is_an_open_set(
     words: list[str | Path] = ["--protocol", "open", "--manifest", manifest, "--data", index.root]
     words += ["--draws", "2", "--fpir", "0.25", "--far", "0.1"]
     out = tmp_path / "report.json"
-    assert evaluate(tiny_backbone, *words, "--enrolled", "2", "--json", out) == 0
-    found = json.loads(out.read_text())["models"][str(tiny_backbone)]
+    assert evaluate(colors, *words, "--enrolled", "2", "--json", out) == 0
+    found = json.loads(out.read_text())["models"][str(colors)]
     assert (found["people"], found["enrolled"], found["draws"]) == (len(test.people), 2, 2)
     printed = capsys.readouterr().out
     for row in ("masked probes: FNIR at FPIR 0.25", "masked-masked pairs: TAR at FAR 0.1"):
         assert row in printed
     monkeypatch.setattr(open_set, "embed_index", None)  # refused before that
-    assert evaluate(tiny_backbone, *words, "--enrolled", "8") == 2
+    assert evaluate(colors, *words, "--enrolled", "8") == 2
     assert "must have different people" in capsys.readouterr().err
-    assert evaluate(tiny_backbone, *words, "--enrolled", "2", "--fpir", "0.01") == 2
+    assert evaluate(colors, *words, "--enrolled", "2", "--fpir", "0.01") == 2
     assert (
         "fpirs must be at least 1 / 6, as training people who are not enrolled have 6 masked"
         in capsys.readouterr().err
@@ -204,7 +203,7 @@ def test_a_manifests_column_is_an_open_set(
 # Whole runs.
 @pytest.mark.long
 def test_masks_are_drawn_on_those_enrolled_of_a_column(
-    open_run: Run, tiny_backbone: Path, tmp_path: Path
+    open_run: Run, colors: Path, tmp_path: Path
 ) -> None:
     parts = open_run.split()
     index, manifest = parts["train"] + parts["test"], tmp_path / "manifest.csv"
@@ -214,7 +213,7 @@ def test_masks_are_drawn_on_those_enrolled_of_a_column(
         parts["train"],
         parts["test"],
         run_dir=tmp_path / "run",
-        backbone=tiny_backbone,
+        backbone=colors,
         progress=False,
     )
     words = ["--protocol", "open", "--manifest", manifest, "--data", index.root, "--draws", "1"]
@@ -278,7 +277,7 @@ def test_a_run_is_scored_with_its_cohort(
     ],
 )
 def test_wrong_words_are_refused(
-    words: list[str], message: str, tiny_backbone: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], message: str, colors: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert evaluate(tiny_backbone, *words) == 2
+    assert evaluate(colors, *words) == 2
     assert message in capsys.readouterr().err

@@ -7,7 +7,7 @@ from PIL import Image, ImageEnhance
 
 from maskedface import datasets
 from maskedface.datasets import FaceIndex
-from maskedface.synthetic import draw_face
+from tests.faces import draw_face
 
 
 @pytest.fixture

@@ -39,8 +39,33 @@ def write_mean(
         ],
         [axes],
     )
+    return _save(graph, path, metadata or {})
+
+
+def write_colors(path: Path) -> Path:
+    """The network of the fixture `colors`: RGB faces of 0 to 255 at 64 px -> their 48 mean colors."""
+    gray = numpy_helper.from_array(np.float32(128), "gray")
+    nodes = [
+        helper.make_node("Sub", ["face", "gray"], ["about_gray"]),
+        helper.make_node("Div", ["about_gray", "gray"], ["scaled"]),
+        helper.make_node(
+            "AveragePool", ["scaled"], ["pooled"], kernel_shape=[16, 16], strides=[16, 16]
+        ),
+        helper.make_node("Flatten", ["pooled"], ["embedding"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "colors",
+        [helper.make_tensor_value_info("face", TensorProto.FLOAT, ["faces", 3, 64, 64])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["faces", 48])],
+        [gray],
+    )
+    return _save(graph, path, {})
+
+
+def _save(graph: onnx.GraphProto, path: Path, metadata: dict[str, str]) -> Path:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    helper.set_model_props(model, metadata or {})
+    helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)
     onnx.save(model, path)
     return path

@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 from keras import layers
 
-from maskedface import engines, models, synthetic
+from maskedface import engines, models
 from maskedface.engines.comparing import choose
 from maskedface.engines.compiling import told
 from maskedface.engines.engine import Engine, Precision, Run
 from maskedface.engines.openvino_engine import OpenVinoEngine
 from maskedface.engines.registry import check_engine
+from tests.faces import draw_face
 
 SIZE = 48
 
@@ -31,12 +32,19 @@ def network() -> keras.Model:
 
 
 @pytest.fixture(scope="module")
+def small() -> keras.Model:
+    """A convolution, for what is the same whatever is compiled."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((SIZE, SIZE, 3))
+    x = layers.Conv2D(8, 3, 4, activation="relu")(layers.Rescaling(1 / 128, -1.0)(image))
+    return keras.Model(image, layers.Flatten()(layers.AveragePooling2D(4)(x)))
+
+
+@pytest.fixture(scope="module")
 def faces() -> engines.RealFaces:
     """Two faces of each of 12 people to compare, and 24 others."""
     images = [
-        synthetic.draw_face(person, photo, False, size=SIZE)
-        for person in range(12)
-        for photo in range(4)
+        draw_face(person, photo, False, size=SIZE) for person in range(12) for photo in range(4)
     ]
     return engines.RealFaces.of(np.stack(images), [n // 4 for n in range(48)])
 
@@ -80,20 +88,20 @@ def test_int8_is_compared_by_rank_one(
     assert ready.facts()["calibrated_on"] == 24
 
 
-def test_keras_itself_is_not_compared(network: keras.Model, faces: engines.RealFaces) -> None:
-    ready = engines.compile_model(network, faces, engine="keras")
+def test_keras_itself_is_not_compared(small: keras.Model, faces: engines.RealFaces) -> None:
+    ready = engines.compile_model(small, faces, engine="keras")
     assert ready.difference is None and "difference" not in ready.facts()
-    np.testing.assert_array_equal(ready(faces.images), models.predict(network, faces.images))
-    low = engines.compile_model(network, faces, engine="keras", precision="bfloat16")
+    np.testing.assert_array_equal(ready(faces.images), models.predict(small, faces.images))
+    low = engines.compile_model(small, faces, engine="keras", precision="bfloat16")
     assert 1e-4 < low.difference.relative < 5e-2
 
 
 def test_a_model_in_bfloat16_is_run_in_float32(
-    network: keras.Model, faces: engines.RealFaces
+    small: keras.Model, faces: engines.RealFaces
 ) -> None:
-    low = models.with_precision(network, "bfloat16")
+    low = models.with_precision(small, "bfloat16")
     ready = engines.compile_model(low, faces, engine="openvino")
-    expected = models.predict(network, faces.images)
+    expected = models.predict(small, faces.images)
     np.testing.assert_allclose(ready(faces.images), expected, atol=1e-4 * abs(expected).max())
 
 
@@ -132,15 +140,15 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Any:
     ],
 )
 def test_an_engine_that_differs_is_refused(
-    change: Any, message: str, fake: Any, network: keras.Model, faces: engines.RealFaces
+    change: Any, message: str, fake: Any, small: keras.Model, faces: engines.RealFaces
 ) -> None:
     fake("fake", change)
     with pytest.raises(ValueError, match=message):
-        engines.compile_model(network, faces, engine="fake")
+        engines.compile_model(small, faces, engine="fake")
 
 
 def test_int8_that_names_fewer_people_is_refused(
-    fake: Any, network: keras.Model, faces: engines.RealFaces
+    fake: Any, small: keras.Model, faces: engines.RealFaces
 ) -> None:
     """Near in length, and yet each face is moved towards another person's."""
 
@@ -149,7 +157,7 @@ def test_int8_that_names_fewer_people_is_refused(
         return found + 0.2 * (np.roll(mean + found, 2, 0) - mean) if len(found) > 1 else found
 
     fake("near", lambda found: found)
-    exact = engines.compile_model(network, faces, engine="near", precision="int8")
+    exact = engines.compile_model(small, faces, engine="near", precision="int8")
     assert exact.difference.rank_one[0] == exact.difference.rank_one[1]
     people = [n for n in range(len(faces.images) // 2) for _ in range(2)]
     # Embeddings that Keras tells apart without a mistake, so that there is something to lose.
@@ -159,13 +167,13 @@ def test_int8_that_names_fewer_people_is_refused(
     tail = iter([rows, noise])
     with pytest.raises(ValueError, match="must lose at most 0.02 of rank-1"):
         engines.compile_model(
-            network, named, engine="near", precision="int8", tail=lambda _: next(tail)
+            small, named, engine="near", precision="int8", tail=lambda _: next(tail)
         )
 
 
 def test_auto_falls_to_the_next(
     fake: Any,
-    network: keras.Model,
+    small: keras.Model,
     faces: engines.RealFaces,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -185,7 +193,7 @@ def test_auto_falls_to_the_next(
 
     monkeypatch.setattr("maskedface.engines.compiling._seconds", seconds)
     with caplog.at_level(logging.INFO, "maskedface"):
-        ready = engines.compile_model(network, faces, engine="auto")
+        ready = engines.compile_model(small, faces, engine="auto")
     assert ready.engine == "right"
     said = " ".join(record.message for record in caplog.records)
     assert "engine wrong, float32: not used: outputs" in said
@@ -193,19 +201,19 @@ def test_auto_falls_to_the_next(
 
 
 def test_auto_takes_nothing_less_exact_than_wanted(
-    network: keras.Model, faces: engines.RealFaces, monkeypatch: pytest.MonkeyPatch
+    small: keras.Model, faces: engines.RealFaces, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("maskedface.engines.compiling._seconds", lambda run, images: 1.0)
     plain = engines.RealFaces(faces.images)  # no faces to calibrate on: none are wanted
-    assert engines.compile_model(network, plain, engine="auto").precision == "float32"
+    assert engines.compile_model(small, plain, engine="auto").precision == "float32"
 
 
 def test_auto_does_not_take_bfloat16_from_a_processor_without(
-    network: keras.Model, faces: engines.RealFaces, monkeypatch: pytest.MonkeyPatch
+    small: keras.Model, faces: engines.RealFaces, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(OpenVinoEngine, "why_not", lambda self, precision: "an old processor")
     with pytest.raises(ValueError, match="able to compute in bfloat16. Received: an old processor"):
-        engines.compile_model(network, faces, engine="openvino", precision="bfloat16")
+        engines.compile_model(small, faces, engine="openvino", precision="bfloat16")
 
 
 def test_a_layer_that_no_engine_has_is_refused(faces: engines.RealFaces) -> None:
@@ -242,16 +250,16 @@ def test_a_layer_that_no_engine_has_is_refused(faces: engines.RealFaces) -> None
     ],
 )
 def test_wrong_words_are_refused(
-    words: dict[str, Any], message: str, network: keras.Model, faces: engines.RealFaces
+    words: dict[str, Any], message: str, small: keras.Model, faces: engines.RealFaces
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        engines.compile_model(network, faces, **words)
+        engines.compile_model(small, faces, **words)
 
 
-def test_too_few_faces_are_refused(network: keras.Model, faces: engines.RealFaces) -> None:
+def test_too_few_faces_are_refused(small: keras.Model, faces: engines.RealFaces) -> None:
     def compiled(images: np.ndarray, people: Any, calibration: Any) -> None:
         given = engines.RealFaces(images, people, calibration)
-        engines.compile_model(network, given, engine="openvino", precision="int8")
+        engines.compile_model(small, given, engine="openvino", precision="int8")
 
     images, people, calibration = faces.images, faces.people, faces.calibration
     with pytest.raises(ValueError, match="calibration must be given"):
@@ -285,8 +293,8 @@ def test_a_missing_extra_says_how_to_install_it(
         check_engine(engine, "float32")
 
 
-def test_another_process_is_refused(network: keras.Model, faces: engines.RealFaces) -> None:
-    ready = engines.compile_model(network, faces, engine="openvino")
+def test_another_process_is_refused(small: keras.Model, faces: engines.RealFaces) -> None:
+    ready = engines.compile_model(small, faces, engine="openvino")
     with pytest.raises(TypeError, match="in the process that uses it"):
         pickle.dumps(ready)
     child = ready.__class__(**{**vars(ready), "process": os.getpid() + 1})
@@ -323,6 +331,8 @@ print("as it was")
 """
 
 
+# A process imports TensorFlow and compiles, and one more quantizes for it.
+@pytest.mark.long
 def test_the_callers_process_stays_as_it_was() -> None:
     """Loggers, cores, environment; and nothing is told to anybody."""
     done = subprocess.run(

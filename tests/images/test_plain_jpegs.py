@@ -12,7 +12,7 @@ from PIL import Image
 
 from maskedface.images import ImageError, read_image
 from maskedface.images.reading import decode, open_image
-from maskedface.synthetic import draw_face
+from tests.faces import draw_face
 
 FACE = Image.fromarray(draw_face(0, 0, False, size=64))
 PLAIN: dict[str, dict[str, Any]] = {

@@ -17,7 +17,7 @@ from maskedface import exporting, geometry, models
 from maskedface.landmarks import aligner
 from maskedface.landmarks.aligner import SURE, Aligner, load_aligner
 from maskedface.landmarks.aligner_network import build_aligner
-from maskedface.synthetic import draw_face
+from tests.faces import draw_face
 
 PEOPLE = 8
 POINTS = geometry.alignment_points("arcface", 112, 112)

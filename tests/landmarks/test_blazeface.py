@@ -9,7 +9,7 @@ import pytest
 
 from maskedface import geometry
 from maskedface.landmarks.blazeface import BlazeFaceDetector, _anchors, _five, _windows
-from maskedface.synthetic import draw_face
+from tests.faces import draw_face
 
 
 def installed() -> None:

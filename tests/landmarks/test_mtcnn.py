@@ -9,7 +9,7 @@ import pytest
 
 from maskedface import geometry
 from maskedface.landmarks import Detection, MtcnnDetector
-from maskedface.synthetic import draw_face
+from tests.faces import draw_face
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("mtcnn") is None, reason="needs the extra mtcnn"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from maskedface.layers import RandomMask
-from maskedface.synthetic import draw_face
+from tests.faces import draw_face
 
 SIZE = 64
 

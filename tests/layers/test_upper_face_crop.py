@@ -8,7 +8,7 @@ import pytest
 
 from maskedface import geometry
 from maskedface.layers import UpperFaceCrop
-from maskedface.synthetic import draw_face
+from tests.faces import draw_face
 
 ARCFACE = geometry.alignment_points("arcface", 112, 112)
 

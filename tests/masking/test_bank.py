@@ -6,7 +6,7 @@ import pytest
 from maskedface import geometry
 from maskedface.masking import STYLES, MaskBank
 from maskedface.masking.sheet import face_matrix
-from maskedface.synthetic import draw_face
+from tests.faces import draw_face
 
 SIZE = 96
 MATRIX = face_matrix("arcface", SIZE, SIZE)

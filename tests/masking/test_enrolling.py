@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from maskedface.masking import masked_templates
-from maskedface.synthetic import draw_face
+from tests.faces import draw_face
 
 FACES = np.stack([draw_face(person, 0, False) for person in range(2)])
 

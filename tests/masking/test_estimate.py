@@ -7,7 +7,7 @@ from maskedface import geometry
 from maskedface.masking import SEEMS_MASKED, masked_probability
 from maskedface.masking.estimate import mask_features
 from maskedface.masking.estimate_coefficients import COEFFICIENTS
-from maskedface.synthetic import draw_face
+from tests.faces import draw_face
 
 
 def gray(image: np.ndarray) -> np.ndarray:

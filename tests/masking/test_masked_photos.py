@@ -7,7 +7,7 @@ from PIL import Image
 from maskedface import geometry
 from maskedface.masking import STYLES, mask_photo
 from maskedface.masking.masked_photos import _turn
-from maskedface.synthetic import draw_face
+from tests.faces import draw_face
 
 ALIGNMENT = geometry.alignment_points("arcface", 112, 112)
 

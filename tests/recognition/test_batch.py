@@ -13,7 +13,7 @@ from PIL import Image
 from maskedface.landmarks import Detection
 from maskedface.recognition import Gallery, Recognizer, identify_all
 from maskedface.recognition.enrollment import face_to_enroll, read_people
-from maskedface.synthetic import draw_face
+from tests.faces import draw_face
 from tests.recognition.conftest import told
 
 

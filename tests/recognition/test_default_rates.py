@@ -23,8 +23,8 @@ from maskedface.recognition.faces import EmbeddedFace
 from maskedface.recognition.judging import judge_candidate, judge_pair
 from maskedface.recognition.kept_rates import kept_run_rates
 from maskedface.recognition.words import how_many
-from maskedface.synthetic import draw_face
 from maskedface.training import Run
+from tests.faces import draw_face
 
 SHIPPED = shipped_rates()["dlib"]
 

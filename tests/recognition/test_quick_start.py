@@ -14,7 +14,7 @@ from maskedface import models
 from maskedface.engines import KerasEmbedder
 from maskedface.recognition import Gallery, Recognizer, quick_start
 from maskedface.recognition.quick_start import is_kept, keep, kept_embedder
-from maskedface.synthetic import draw_face
+from tests.faces import draw_face
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ai_edge_litert") is None, reason="LiteRT is not installed"

@@ -24,7 +24,7 @@ from maskedface.recognition import (
 )
 from maskedface.recognition.drawing import draw_faces
 from maskedface.recognition.enrollment import face_to_enroll
-from maskedface.synthetic import draw_face
+from tests.faces import draw_face
 from tests.recognition.conftest import told
 
 

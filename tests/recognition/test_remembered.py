@@ -18,7 +18,7 @@ from maskedface.recognition import DetectedFace, Gallery, Recognizer, enroll_aga
 from maskedface.recognition.enrollment import face_to_enroll
 from maskedface.recognition.photo import PhotoFile
 from maskedface.recognition.remembered import Remembered, remembered
-from maskedface.synthetic import draw_face
+from tests.faces import draw_face
 from tests.recognition.conftest import told
 from tests.recognition.test_gallery_file import damaged
 

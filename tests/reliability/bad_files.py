@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from maskedface.synthetic import draw_face
+from tests.faces import draw_face
 
 
 def mutate(path: Path, number: int) -> str:

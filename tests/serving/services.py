@@ -17,7 +17,7 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from maskedface import synthetic
+from tests.faces import draw_face
 
 TOKEN = "5pVKpGxEwnlLFRYGQzQO"
 WALL = (120, 140, 160)
@@ -28,7 +28,7 @@ def scene(*people: int, photo: int = 0, masked: bool = False, width: int = 640) 
     image = np.full((480, width, 3), WALL, "uint8")
     for place, person in enumerate(people):
         left = (2 * place + 1) * width // (2 * len(people)) - 100
-        image[120:320, left : left + 200] = synthetic.draw_face(person, photo, masked, size=200)
+        image[120:320, left : left + 200] = draw_face(person, photo, masked, size=200)
     return image
 
 

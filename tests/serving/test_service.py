@@ -21,12 +21,10 @@ from tests.postgres import new_address
 from tests.serving.services import TOKEN, Running, jpeg, new_gallery, running, scene
 
 
-def test_it_says_what_the_command_says(
-    open_service: Running, tmp_path: Path, network: Path
-) -> None:
+def test_it_says_what_the_command_says(open_service: Running, tmp_path: Path, colors: Path) -> None:
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(jpeg(scene(1, 7)))
-    gallery = new_gallery(tmp_path, network, 0, 1, 2, 3)
+    gallery = new_gallery(tmp_path, colors, 0, 1, 2, 3)
     out = tmp_path / "who.json"
     main(["identify", "--gallery", gallery, str(photo), "--json", str(out)])
     (wanted,) = json.loads(out.read_text())["photos"]
@@ -60,10 +58,10 @@ def test_photographs_come_as_files_or_as_base64(open_service: Running) -> None:
     assert client.post("/v1/verify", json=unlike).json()["same"] is False
 
 
-def test_embeddings_are_the_librarys(open_service: Running, network: Path) -> None:
+def test_embeddings_are_the_librarys(open_service: Running, colors: Path) -> None:
     photo = jpeg(scene(1))
     found = open_service.client.post("/v1/embed", files={"photo": photo}).json()
-    recognizer = Recognizer.load(network)
+    recognizer = Recognizer.load(colors)
     assert found["fingerprint"] == recognizer.fingerprint
     (face,) = recognizer.embed(photo)
     np.testing.assert_allclose(found["faces"][0]["embedding"], face.embedding, atol=1e-5)
