@@ -74,6 +74,9 @@ COMMANDS = [
     ["demo", "--people", "2", "--photos", "2", "--run", "demo"],
 ]
 
+# Slow here, as they start like the others.
+ALIKE = ("demo", "explain", "report", "verify")
+
 
 @pytest.fixture(scope="module")
 def folder(tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -96,7 +99,17 @@ def folder(tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 # A process with TensorFlow in it for each command.
 @pytest.mark.long
-@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: "-".join(words[:1] + words[-1:]))
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(
+            words,
+            id="-".join(words[:1] + words[-1:]),
+            marks=pytest.mark.slow if words[0] in ALIKE or "litert" in words else (),
+        )
+        for words in COMMANDS
+    ],
+)
 def test_nothing_is_written_to_standard_error_when_nothing_is_wrong(
     folder: Path, words: list[str]
 ) -> None:

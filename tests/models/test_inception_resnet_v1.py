@@ -262,7 +262,7 @@ def facenet_pytorch() -> Any:
 
 
 # Two networks at full size.
-@pytest.mark.long
+@pytest.mark.slow
 def test_every_stage_at_full_size_equals_facenet_pytorch() -> None:
     module = facenet_pytorch()
     torch = module.torch

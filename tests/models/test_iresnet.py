@@ -34,7 +34,7 @@ def test_it_states_its_alignment_and_takes_another(network: Any) -> None:
 
 # Sizes that others count in the published networks: 24.0 and 43.6 million.
 @pytest.mark.parametrize(
-    ("depth", "millions"), [(18, 24.0), pytest.param(50, 43.6, marks=pytest.mark.long)]
+    ("depth", "millions"), [(18, 24.0), pytest.param(50, 43.6, marks=pytest.mark.slow)]
 )
 def test_a_depth_is_the_published_network(depth: int, millions: float) -> None:
     backbone = models.IResNet(None, depth=depth)
@@ -44,7 +44,7 @@ def test_a_depth_is_the_published_network(depth: int, millions: float) -> None:
 
 
 # Networks of hundreds of layers.
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize(("network", "depth"), [(models.IResNet, 100), (models.AdaFaceIR, 101)])
 def test_the_deepest_of_common_use(network: Any, depth: int) -> None:
     backbone = network(None, depth=depth)

@@ -88,9 +88,14 @@ def test_every_stage_equals_torch(name: str) -> None:
         assert share(expected, np.asarray(found[stage])) < 2e-5, stage
 
 
-# Two networks of 44 million weights, twice.
-@pytest.mark.long
-@pytest.mark.parametrize("name", NAMES)
+# Two networks of 44 million weights.
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if number else pytest.mark.long)
+        for number, name in enumerate(NAMES)
+    ],
+)
 def test_every_stage_at_full_size_equals_torch(name: str, tmp_path: Path) -> None:
     kind = {"IResNet": twins.InsightFaceNetwork, "AdaFaceIR": twins.AdaFaceNetwork}[name]
     network = twins.randomize(kind(64, (3, 4, 14, 3), 112, 512))

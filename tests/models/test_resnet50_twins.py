@@ -124,9 +124,14 @@ def full_size() -> tuple[layout_files.Arrays, dict[str, np.ndarray]]:
     return arrays, channels_last
 
 
-# Two networks at full size.
-@pytest.mark.long
-@pytest.mark.parametrize("layout", LAYOUTS)
+# Two networks at full size; the small ones are read from every layout.
+@pytest.mark.parametrize(
+    "layout",
+    [
+        pytest.param(layout, marks=pytest.mark.slow if number else pytest.mark.long)
+        for number, layout in enumerate(LAYOUTS)
+    ],
+)
 def test_every_stage_at_full_size_equals_torch(
     full_size: tuple[layout_files.Arrays, dict[str, np.ndarray]], layout: str, tmp_path: Path
 ) -> None:

@@ -220,7 +220,7 @@ def in_monai(name: str) -> str:
 
 
 # Two networks at full size, and MONAI takes half a minute to be imported.
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # MONAI's own
 def test_every_stage_at_full_size_equals_monais() -> None:
     torch = pytest.importorskip("torch")

@@ -106,7 +106,7 @@ def test_the_embedding_is_taken_behind_the_relu() -> None:
 
 
 # 537 MB.
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_real_size_is_vgg_16() -> None:
     model = models.VGGFace()
     assert model.input_shape == (None, 224, 224, 3) and model.output_shape == (None, 4096)
@@ -189,7 +189,7 @@ def test_another_networks_file_is_refused() -> None:
 
 
 # Two networks at full size, over a gigabyte.
-@pytest.mark.long
+@pytest.mark.slow
 def test_every_stage_at_full_size_equals_torch() -> None:
     torch = pytest.importorskip("torch")
     functional = torch.nn.functional

@@ -108,8 +108,8 @@ def in_threads(works: list[Callable[[], None]]) -> list[BaseException]:
     return failed
 
 
-# Long: a minute.
-@pytest.mark.parametrize("seconds", [1, pytest.param(60, marks=pytest.mark.long)])
+# Slow: a minute.
+@pytest.mark.parametrize("seconds", [1, pytest.param(60, marks=pytest.mark.slow)])
 def test_threads_that_share_a_gallery_lose_and_mistake_nobody(tmp_path: Path, seconds: int) -> None:
     gallery = Gallery("f00d")
     names = [f"p{n}" for n in range(ALWAYS)]
@@ -119,7 +119,7 @@ def test_threads_that_share_a_gallery_lose_and_mistake_nobody(tmp_path: Path, se
     assert gallery.people.keys() == expected
 
 
-@pytest.mark.long  # five processes import TensorFlow, then work for a minute
+@pytest.mark.long  # five processes import TensorFlow, then work for some seconds
 def test_processes_that_share_a_file_lose_and_mistake_nobody(tmp_path: Path) -> None:
     gallery = Gallery("f00d")
     names = [f"p{n}" for n in range(ALWAYS)]
@@ -128,7 +128,7 @@ def test_processes_that_share_a_file_lose_and_mistake_nobody(tmp_path: Path) -> 
     works = ["a", "b", "remove", "read", "read"]
     workers = [
         subprocess.Popen(
-            [sys.executable, str(WORKER), work, str(tmp_path), "60"],
+            [sys.executable, str(WORKER), work, str(tmp_path), "15"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -176,8 +176,8 @@ def values(path: Path) -> Any:
     }
 
 
-# Long: every bit of the file.
-@pytest.mark.parametrize("step", [61, pytest.param(1, marks=pytest.mark.long)])
+# Slow: every bit of the file.
+@pytest.mark.parametrize("step", [61, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_flipped_bit_changes_no_value_in_silence(small: Path, tmp_path: Path, step: int) -> None:
     whole, wanted = small.read_bytes(), values(small)
     damaged = tmp_path / "damaged.npz"

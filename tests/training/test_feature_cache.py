@@ -107,8 +107,8 @@ def test_twenty_five_epochs_give_the_ordinary_loops_bits(train: Train, through: 
     [
         {"sampling": "balanced"},
         {"sampling": "balanced", "train_on": {"masked": 1, "unmasked": 0.5}},
-        {"augmentation": []},
-        {"augmentation": [], "sampling": "grouped"},
+        pytest.param({"augmentation": []}, marks=pytest.mark.slow),
+        pytest.param({"augmentation": [], "sampling": "grouped"}, marks=pytest.mark.slow),
     ],
     ids=["balanced", "balanced, shares", "no mirror", "grouped"],
 )
@@ -274,10 +274,15 @@ def test_activations_beyond_half_precision_are_refused(
     [
         ({"features": "off"}, "features=off"),
         ({"freeze_through": "none"}, "no stage is frozen"),
-        ({"batch_norm": "update"}, "batch_norm=update"),
+        # Three of a kind are enough for each change.
+        pytest.param({"batch_norm": "update"}, "batch_norm=update", marks=pytest.mark.slow),
         ({"augmentation": [layers.RandomFaceJitter(1.0)]}, "(augmentation)"),
-        ({"augmentation": [layers.RandomMask(0.5), MIRROR]}, "(augmentation)"),
-        ({"augmentation": [MIRROR, MIRROR]}, "(augmentation)"),
+        pytest.param(
+            {"augmentation": [layers.RandomMask(0.5), MIRROR]},
+            "(augmentation)",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param({"augmentation": [MIRROR, MIRROR]}, "(augmentation)", marks=pytest.mark.slow),
         ({"features_budget": 1e-6}, "exceed features_budget=1e-06"),
     ],
 )

@@ -215,18 +215,21 @@ def test_a_layer_of_keras_is_a_head() -> None:
     assert network.names_people and len(network.learner.trainable_weights) == 2
 
 
-# A run for each of twelve recipes.
+# A run for each of twelve recipes; of those that are alike one is not slow.
 @pytest.mark.long
 @pytest.mark.parametrize(
     "change",
     [
-        {"loss": losses.ArcFace(0.5)},
+        pytest.param({"loss": losses.ArcFace(0.5)}, marks=pytest.mark.slow),
         CENTER,
         RANKING,
         TRIPLET,
-        {**TRIPLET, "class_weight": "balanced", "head_final": "photo_means"},
-        aligned(losses.Coral()),
-        aligned(losses.PairAlignment()),
+        pytest.param(
+            {**TRIPLET, "class_weight": "balanced", "head_final": "photo_means"},
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(aligned(losses.Coral()), marks=pytest.mark.slow),
+        pytest.param(aligned(losses.PairAlignment()), marks=pytest.mark.slow),
         {
             "head": models.SideBySide(
                 [models.CosineHead(centers_per_person=2), keras.layers.Identity()]
@@ -238,7 +241,7 @@ def test_a_layer_of_keras_is_a_head() -> None:
         },
         {"augmentation": [layers.RandomMask(0.5), MIRROR, layers.RandomFaceJitter(1.0)]},
         {"augmentation": [keras.layers.RandomContrast(0.2, value_range=(0, 255))]},
-        {"mirror_join": True},
+        pytest.param({"mirror_join": True}, marks=pytest.mark.slow),
         {"optimizer": "Lion", "schedule": recipes.MASKED_BEST.schedule},
     ],
     ids=[
