@@ -30,11 +30,13 @@ class CompiledEmbedder(Embedder):
     Raises:
         ModuleNotFoundError, ValueError: as `compile_model`.
 
+    >>> import keras
     >>> import numpy as np
-    >>> from maskedface import engines, models, synthetic
-    >>> network = models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1))
+    >>> from maskedface import engines, synthetic
+    >>> network = keras.Sequential(
+    ...     [keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
     >>> faces = np.stack([synthetic.draw_face(n, 0, False, size=64) for n in range(4)])
-    >>> plain = engines.KerasEmbedder(network)
+    >>> plain = engines.KerasEmbedder(network, "arcface")
     >>> fast = engines.CompiledEmbedder(plain, engines.RealFaces(faces), engine="openvino")
     >>> np.allclose(fast(faces), plain(faces), atol=1e-4), fast.fingerprint == plain.fingerprint
     (True, True)

@@ -14,15 +14,16 @@ from maskedface import models
 from maskedface.training.backbones import build_backbone
 
 
-@pytest.fixture(params=["channels_first", "mixed_float16", "mixed_bfloat16"])
-def setting(request: pytest.FixtureRequest) -> Iterator[str]:
+@pytest.fixture(
+    params=[("channels_first", "mixed_float16"), ("channels_last", "mixed_bfloat16")],
+    ids=" ".join,
+)
+def setting(request: pytest.FixtureRequest) -> Iterator[None]:
     """Keras set otherwise, as by its keras.json."""
     layout, policy = keras.config.image_data_format(), keras.config.dtype_policy()
-    if request.param == "channels_first":
-        keras.config.set_image_data_format(request.param)
-    else:
-        keras.config.set_dtype_policy(request.param)
-    yield request.param
+    keras.config.set_image_data_format(request.param[0])
+    keras.config.set_dtype_policy(request.param[1])
+    yield
     keras.config.set_image_data_format(layout)
     keras.config.set_dtype_policy(policy)
 
@@ -53,7 +54,7 @@ def usual() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", BUILDS)
-def test_every_layer_is_set_as_usual(usual: dict[str, Any], setting: str, name: str) -> None:
+def test_every_layer_is_set_as_usual(usual: dict[str, Any], setting: None, name: str) -> None:
     layers = zip(BUILDS[name]().get_config()["layers"], usual[name]["layers"], strict=True)
     for ours, theirs in layers:
         assert ours["class_name"] == theirs["class_name"]
@@ -72,14 +73,14 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray, n
 
 
 def test_a_network_of_a_file_computes_the_same_bits(
-    saved: tuple[Path, np.ndarray, np.ndarray], setting: str
+    saved: tuple[Path, np.ndarray, np.ndarray], setting: None
 ) -> None:
     path, images, expected = saved
     backbone = build_backbone(path, None, 64)
     np.testing.assert_array_equal(models.predict(backbone, images), expected)
 
 
-def test_the_callers_policy_stays(setting: str) -> None:
+def test_the_callers_policy_stays(setting: None) -> None:
     before = keras.config.dtype_policy()
     tiny()
     assert keras.config.dtype_policy() is before
@@ -99,7 +100,7 @@ def test_channels_first_is_refused_for_a_network_of_keras_by_name(
         build_backbone("EfficientNetV2B0", None, 64, "arcface")
 
 
-@pytest.mark.parametrize("setting", ["mixed_float16"], indirect=True)
-def test_a_network_of_keras_is_in_float32(setting: str) -> None:
+@pytest.mark.parametrize("setting", [("channels_last", "mixed_float16")], indirect=True)
+def test_a_network_of_keras_is_in_float32(setting: None) -> None:
     found = build_backbone("MobileNetV3Small", None, 64, "arcface")
     assert {layer.dtype_policy.name for layer in found.layers} == {"float32"}

@@ -78,7 +78,14 @@ def test_a_given_alignment_replaces_the_stated_one(tiny_backbone: Path) -> None:
     assert models.alignment_of(found) == "dlib"
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+# Networks at full size: two of them always.
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ("ResNet50", "DlibResNet29") else pytest.param(name, marks=pytest.mark.long)
+        for name in BACKBONES
+    ],
+)
 def test_our_backbones_take_an_alignment(name: str) -> None:
     assert models.alignment_of(build_backbone(name, None, 80, "arcface")) == "arcface"
 

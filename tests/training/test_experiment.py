@@ -365,6 +365,8 @@ def test_unknown_backbones_are_refused(
         train(**arguments)
 
 
+# Three trainings.
+@pytest.mark.long
 def test_a_run_that_a_callback_ended_does_not_train_on_after_a_kill(
     train: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -386,6 +388,8 @@ def test_a_run_that_a_callback_ended_does_not_train_on_after_a_kill(
     assert not (tmp_path / "run" / "stopped").exists()
 
 
+# Four trainings.
+@pytest.mark.long
 def test_averaged_weights_are_those_that_are_kept_also_after_a_kill(
     train: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
