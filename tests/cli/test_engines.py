@@ -38,6 +38,8 @@ def test_training_names_its_engine(
     assert "--engine must come with images or --protocol" in capsys.readouterr().err
 
 
+# It compiles twice and quantizes once.
+@pytest.mark.long
 def test_a_gallery_is_enrolled_and_searched_by_engines(
     tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

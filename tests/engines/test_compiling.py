@@ -66,7 +66,8 @@ def test_an_engine_gives_what_keras_gives(
     assert f"{engine}, float32" in told(ready.facts())
 
 
-@pytest.mark.parametrize("engine", ["openvino", "onnx"])
+# Each quantizes in a process of its own.
+@pytest.mark.parametrize("engine", ["openvino", pytest.param("onnx", marks=pytest.mark.long)])
 def test_int8_is_compared_by_rank_one(
     engine: str, network: keras.Model, faces: engines.RealFaces
 ) -> None:

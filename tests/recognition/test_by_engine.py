@@ -13,6 +13,7 @@ from maskedface.engines import comparing
 from maskedface.recognition import EngineChoice, Gallery, Recognizer
 from maskedface.recognition.named_embedders import open_embedder
 from maskedface.training import Run
+from tests.faces import draw_face
 
 
 def test_a_gallery_by_keras_is_searched_by_openvino(
@@ -20,7 +21,7 @@ def test_a_gallery_by_keras_is_searched_by_openvino(
 ) -> None:
     plain = Recognizer.load(tiny_backbone, aligned_to="arcface")
     for person in range(3):
-        plain.enroll(f"p{person}", [synthetic.draw_face(person, 0, False)])
+        plain.enroll(f"p{person}", [draw_face(person, 0, False)])
     with caplog.at_level(logging.INFO, "maskedface"):
         fast = Recognizer.load(
             tiny_backbone,
@@ -30,7 +31,7 @@ def test_a_gallery_by_keras_is_searched_by_openvino(
         )
     assert "embeddings by openvino, float32" in caplog.text
     assert fast.embedder.facts()["engine"] == "openvino" and fast.embedder.engine == "openvino"
-    face = synthetic.draw_face(1, 0, False)
+    face = draw_face(1, 0, False)
     (ours,), (theirs,) = (one.identify(face, threshold=0.9) for one in (fast, plain))
     assert ours.person == theirs.person == "p1"
     assert ours.candidates[0].score == pytest.approx(theirs.candidates[0].score, abs=1e-4)
@@ -53,6 +54,8 @@ def test_int8_without_real_faces_is_refused(tiny_backbone: Path) -> None:
         open_embedder(tiny_backbone, engine=EngineChoice("openvino", "int8"))
 
 
+# One quantization more.
+@pytest.mark.long
 def test_int8_is_calibrated_on_faces_that_are_given(tiny_backbone: Path, tmp_path: Path) -> None:
     people = synthetic.draw_people(tmp_path, people=12, photos=2, size=64)
     choice = EngineChoice("openvino", "int8", faces=people, tolerance=0.3)
@@ -66,14 +69,16 @@ def test_int8_is_calibrated_on_faces_that_are_given(tiny_backbone: Path, tmp_pat
 def test_the_mirror_is_joined_as_keras_joins_it(tiny_backbone: Path) -> None:
     plain = open_embedder(tiny_backbone).embedder
     fast = open_embedder(tiny_backbone, engine=EngineChoice("openvino")).embedder.with_flip()
-    faces = np.stack([synthetic.draw_face(n, 0, False, size=64) for n in range(3)])
+    faces = np.stack([draw_face(n, 0, False, size=64) for n in range(3)])
     np.testing.assert_allclose(fast(faces), plain.with_flip()(faces), atol=1e-5)
     assert fast.fingerprint == plain.with_flip().fingerprint
     Gallery(fast.fingerprint).check_model(plain.with_flip().fingerprint)
 
 
-def test_an_ensembles_networks_are_run_by_it(tiny_backbone: Path, tmp_path: Path) -> None:
-    recognition.save_ensemble(tmp_path / "both.json", {str(tiny_backbone): 1, "dlib": 1})
+def test_an_ensembles_networks_are_run_by_it(
+    tiny_backbone: Path, colors: Path, tmp_path: Path
+) -> None:
+    recognition.save_ensemble(tmp_path / "both.json", {str(tiny_backbone): 1, str(colors): 1})
     both = open_embedder(tmp_path / "both.json", engine=EngineChoice("openvino")).embedder
     assert [member["engine"] for member in both.facts()["members"]] == ["openvino", "openvino"]
 

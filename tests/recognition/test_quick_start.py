@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -31,34 +32,65 @@ def network(colors_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return path, KerasEmbedder(models.with_alignment(colors_model, "arcface"))
 
 
-def test_a_kept_network_is_the_network(network: tuple[str, Any]) -> None:
-    path, embedder = network
-    assert kept_embedder(path, None) is None and not is_kept(path, None)
-    assert keep(path, None, embedder) and is_kept(path, None)
-    kept = kept_embedder(path, None)
-    assert kept is not None
+@pytest.fixture(scope="module")
+def converted(
+    colors_model: Any, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, KerasEmbedder, Path]:
+    """A .keras file's name, its embedder, and the folder where the network was kept."""
+    folder = tmp_path_factory.mktemp("kept")
+    path = str(folder / "colors.keras")
+    model = models.with_alignment(colors_model, "arcface")
+    model.save(path)
+    embedder = KerasEmbedder(model)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MASKEDFACE_CACHE", str(folder / "cache"))
+        patch.delenv(quick_start.SWITCH, raising=False)
+        assert kept_embedder(path, None) is None and not is_kept(path, None)
+        assert keep(path, None, embedder)
+    return path, embedder, folder / "cache"
+
+
+@pytest.fixture
+def kept(
+    converted: tuple[str, KerasEmbedder, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[str, KerasEmbedder]:
+    """The network's name and embedder; it is kept in a folder of the test."""
+    path, embedder, cache = converted
+    shutil.copytree(cache, tmp_path / "cache")
+    monkeypatch.setenv("MASKEDFACE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv(quick_start.SWITCH, raising=False)
+    return path, embedder
+
+
+def test_a_kept_network_is_the_network(kept: tuple[str, KerasEmbedder]) -> None:
+    path, embedder = kept
+    assert is_kept(path, None)
+    found = kept_embedder(path, None)
+    assert found is not None
     faces = np.stack([draw_face(n, 0, False, size=64) for n in range(5)])
-    np.testing.assert_allclose(kept(faces), embedder(faces), atol=1e-6)
-    assert kept.facts() == {**embedder.facts(), "engine": "litert"}
+    np.testing.assert_allclose(found(faces), embedder(faces), atol=1e-6)
+    assert found.facts() == {**embedder.facts(), "engine": "litert"}
     gallery = Recognizer(embedder).gallery
-    assert Recognizer(kept, gallery=gallery).fingerprint == embedder.fingerprint
+    assert Recognizer(found, gallery=gallery).fingerprint == embedder.fingerprint
 
 
-def test_a_changed_file_is_not_the_network_that_was_kept(network: tuple[str, Any]) -> None:
-    path, embedder = network
-    keep(path, None, embedder)
+def test_a_changed_file_is_not_the_network_that_was_kept(kept: tuple[str, KerasEmbedder]) -> None:
+    path, _ = kept
     assert kept_embedder(path, "dlib") is None  # opened as another
+    before = os.stat(path)
     os.utime(path, ns=(1, 1))
-    assert kept_embedder(path, None) is None and not is_kept(path, None)
+    try:
+        assert kept_embedder(path, None) is None and not is_kept(path, None)
+    finally:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 @pytest.mark.parametrize("ending", [".tflite", ".tflite.json"])
 @pytest.mark.parametrize("content", [b"", b"no network", None])
 def test_a_damaged_file_is_passed_over(
-    network: tuple[str, Any], ending: str, content: bytes | None, tmp_path: Path
+    kept: tuple[str, KerasEmbedder], ending: str, content: bytes | None, tmp_path: Path
 ) -> None:
-    path, embedder = network
-    keep(path, None, embedder)
+    path, _ = kept
     (damaged,) = [p for p in (tmp_path / "cache").iterdir() if p.name.endswith(ending)]
     if content is None:
         damaged.unlink()
