@@ -23,7 +23,6 @@ from maskedface.engines.comparing import choose
 from maskedface.engines.compiling import told
 from maskedface.recognition.engine_choice import EngineChoice
 from maskedface.synthetic import draw_faces
-from maskedface.training.domain_reports import report_domains
 
 if TYPE_CHECKING:
     from maskedface.training import Run
@@ -109,6 +108,8 @@ def evaluate_run(
         ValueError: if somebody was not trained on; and as `run_by_engine`.
         ModuleNotFoundError, ImageError, OSError: as `run_by_engine`.
     """
+    from maskedface.training.domain_reports import report_domains  # imports scikit-learn
+
     size, alignment = run.record["image_size"], run.record["alignment"]
     faces = read_aligned_faces(rows, size=size, alignment=alignment, progress=progress)
     labels = rows.labels(tuple(run.record["classes"]))

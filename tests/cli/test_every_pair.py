@@ -87,7 +87,7 @@ def test_mirrors_are_joined_where_asked(
 
     joined, out = tmp_path / "joined.keras", tmp_path / "report.json"
     backbone = keras.models.load_model(colors, compile=False)
-    models.with_alignment(models.mirror_join(backbone), "vggface2").save(joined)
+    models.with_alignment(models.mirror_join(backbone), "arcface").save(joined)
     words = ("--protocol", "mfr2", "--data", mfr2, "--json", out)
     found = []
     for model, more in ((colors, ()), (colors, ("--mirror",)), (joined, ())):

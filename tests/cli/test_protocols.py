@@ -203,7 +203,7 @@ def test_a_manifests_column_is_an_open_set(
 # Whole runs.
 @pytest.mark.long
 def test_masks_are_drawn_on_those_enrolled_of_a_column(
-    open_run: Run, colors: Path, tmp_path: Path
+    open_run: Run, tiny_backbone: Path, tmp_path: Path
 ) -> None:
     parts = open_run.split()
     index, manifest = parts["train"] + parts["test"], tmp_path / "manifest.csv"
@@ -213,7 +213,7 @@ def test_masks_are_drawn_on_those_enrolled_of_a_column(
         parts["train"],
         parts["test"],
         run_dir=tmp_path / "run",
-        backbone=colors,
+        backbone=tiny_backbone,
         progress=False,
     )
     words = ["--protocol", "open", "--manifest", manifest, "--data", index.root, "--draws", "1"]

@@ -40,8 +40,8 @@ def test_fit_moves_masked_embeddings_to_the_bare_ones(
     labels = np.stack([embeddings, np.roll(embeddings, 7, axis=0)], axis=1)
     model = models.embedding_unmasking(6, width=32, depth=2, residual=residual)
     model.compile(keras.optimizers.Adam(0.01), losses.SelfRestrainedTriplet(), jit_compile=False)
-    again = [np.tile(rows, (20, *[1] * (rows.ndim - 1))) for rows in (masked, labels)]
-    model.fit(*again, epochs=3, batch_size=64, shuffle=False, verbose=0)  # 60 times the 64 rows
+    again = [np.tile(rows, (40, *[1] * (rows.ndim - 1))) for rows in (masked, labels)]
+    model.fit(*again, epochs=3, batch_size=64, shuffle=False, verbose=0)  # 120 times the 64 rows
 
     def cosine(found: np.ndarray) -> float:
         unit = found / np.linalg.norm(found, axis=1, keepdims=True)

@@ -133,11 +133,11 @@ def test_a_cosine_head_gives_the_ordinary_loops_bits(train: Train) -> None:
 
 # Two trainings.
 @pytest.mark.long
-def test_folding_changes_only_the_last_digits(train: Train, tiny_backbone: Path) -> None:
+def test_folding_changes_only_the_last_digits(train: Train, tiny_resnet50: Path) -> None:
     # Adam would blow rounding up where a gradient is near zero; SGD shows its own size.
     recipe = EXACT.override("optimizer=SGD", epochs=3)
     runs = [
-        train(recipe.override(features=features), features, backbone=tiny_backbone)
+        train(recipe.override(features=features), features, backbone=tiny_resnet50)
         for features in ("auto", "off")
     ]
     folded, plain = (run.predictions["logits"] for run in runs)
