@@ -38,7 +38,7 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 import _tool
 import numpy as np
-from benchmarks._frame import PEOPLE, SIZE, interleaved, random_faces
+from benchmarks._frame import PEOPLE, SHARE, SIZE, interleaved, random_faces
 from benchmarks._paper import paper_network
 
 # FLOP a forward pass at 180 px: 4.1 GMAC at 224 px (He et al. 2016), by area; two FLOP a MAC.
@@ -97,8 +97,8 @@ def _runs(args: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         people = max(2, min(PEOPLE, args.images // 20))
         synthetic.draw_people(f"{folder}/paper", people=people, photos=args.images // (2 * people))
-        people = max(4, args.open_images // 12)  # 12 photos a person, and a tenth for the test
-        synthetic.draw_people(f"{folder}/open", people=people + max(2, people // 9), photos=6)
+        people = round(args.open_images / 12 / SHARE)  # 12 photos a person
+        synthetic.draw_people(f"{folder}/open", people=people, photos=6)
         for backend in args.backends.split(","):
             for recipe in BACKBONES:
                 faces = "open" if recipe == "masked_best" else "paper"
@@ -140,10 +140,10 @@ def _run(data: str, name: str, way: str, *, is_small: bool) -> dict[str, Any]:
     recipe = getattr(recipes, name.upper())
     recipe = recipe.override(epochs=4 if name == "masked_best" else recipe.epochs)
     if is_small:
-        recipe = recipe.override(epochs=2, batch_size=8)
+        small = {"epochs": 2, "batch_size": 8, "image_size": 64, "precision": "float32"}
+        recipe = recipe.override(**small)
     faces = datasets.rmfrd(data)
     split = datasets.split_by_person if name == "masked_best" else datasets.split_by_image
-    words = {"train_fraction": 0.9} if name == "masked_best" else {}
     ends: list[float] = []
     calls: list[int] = []
     sizes: list[int] = []
@@ -156,7 +156,7 @@ def _run(data: str, name: str, way: str, *, is_small: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         run = training.train(
             recipe,
-            *split(faces, **words),
+            *split(faces, SHARE),
             run_dir=f"{folder}/run",
             backbone=BACKBONES[name],
             weights="random",
