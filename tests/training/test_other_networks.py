@@ -53,9 +53,9 @@ def test_a_backbone_has_the_depth_and_size_of_its_weights(iresnet: Path) -> None
 @pytest.mark.parametrize(
     "words",
     [
-        # Each compiles a network of its own.
-        pytest.param(("freeze_through=layer3",), marks=pytest.mark.long),
-        pytest.param(("freeze_through=none", "precision=bfloat16"), marks=pytest.mark.long),
+        # Each compiles a network of its own, one for all of them in CI.
+        pytest.param(("freeze_through=layer3",), marks=pytest.mark.slow),
+        pytest.param(("freeze_through=none", "precision=bfloat16"), marks=pytest.mark.slow),
         pytest.param(
             ("freeze_through=none", "optimizer.gradient_accumulation_steps=2"),
             marks=pytest.mark.long,
