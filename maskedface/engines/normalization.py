@@ -63,7 +63,7 @@ def check_normalization(embedder: OnnxEmbedder, faces: np.ndarray) -> Normalizat
     """Compares a network's embeddings with the stated input range and with other common ranges.
 
     With a different range than in training, a network's embeddings of different faces become
-    similar, or they are no longer robust to small changes of brightness, blur or position. Errors
+    similar, or they are no longer robust to slightly other brightness, blur or position. Errors
     to which the network is insensitive are not detected: the separation of dlib's network is 4.66
     with its own format, 4.63 with red and blue swapped, 4.43 with a range of -1 to 1 instead of its
     own -0.48 to 0.52, but 2.19 with 0 to 255 (24 unmasked faces of MLFW).

@@ -27,7 +27,7 @@ def introduce(embedder: OnnxEmbedder) -> None:
     faces = draw_faces([False] * _PEOPLE, alignment=embedder.alignment, size=embedder.size)
     found = check_normalization(embedder, faces)
     log.info(
-        "drawn faces: mean cosine %.3f under small changes, %.3f between people",
+        "drawn faces: mean cosine %.3f between augmented images of a person, %.3f between people",
         found.stated.same,
         found.stated.different,
     )

@@ -77,7 +77,7 @@ def test_the_first_use_tells_what_the_file_takes_and_remembers_it(
     with caplog.at_level(logging.INFO, "maskedface"):
         Recognizer.load(network, **WORDS)
     assert "alignment arcface, 32 px, range -1 to 1, channels BGR" in caplog.text
-    assert "under small changes" in caplog.text
+    assert "between augmented images of a person" in caplog.text
     assert json.loads((network.parent / "net.onnx.json").read_text())["input_range"] == [-1.0, 1.0]
     caplog.clear()
     with caplog.at_level(logging.INFO, "maskedface"):
