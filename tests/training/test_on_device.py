@@ -5,6 +5,7 @@ On a CPU the path of a GPU is taken where `MASKEDFACE_DEVICE_MEMORY` tells of me
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -124,6 +125,20 @@ def test_a_killed_run_goes_on_to_the_same_end(
     with pytest.raises(KeyboardInterrupt):
         train(FROZEN, "broken", "1", callbacks=[Killed()])
     assert_same(train(FROZEN, "whole", "0"), train(FROZEN, "broken", "1"))
+
+
+def test_a_callback_that_reads_states_finds_each_epochs(train: Train, tmp_path: Path) -> None:
+    states = []
+
+    class Reads(keras.callbacks.Callback):
+        reads_state = True
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            with np.load(tmp_path / "run" / "state.npz") as file:
+                states.append(len(json.loads(str(file["history"]))))
+
+    train(FROZEN, "run", "1", callbacks=[Reads()])
+    assert states == [1, 2, 3]
 
 
 def test_a_table_is_no_weight() -> None:
