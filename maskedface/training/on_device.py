@@ -12,7 +12,7 @@ import numpy as np
 
 from maskedface.datasets.augmentation import Augmentation
 from maskedface.device_memory import device_memory
-from maskedface.models.predicting import batch_size_for
+from maskedface.models.predicting import batch_size_for, padded
 from maskedface.progress import track
 from maskedface.training.distribution import Devices
 
@@ -110,9 +110,7 @@ def _outputs(
     for start in track(range(0, len(faces), size), "frozen features", shown=progress):
         batch = np.asarray(faces[start : start + size])
         rows = len(batch)
-        batch = batch[:, :, ::-1] if mirrored else batch
-        if rows < size:  # one shape, compiled once
-            batch = np.concatenate([batch, np.repeat(batch[:1], size - rows, axis=0)])
+        batch = padded(batch[:, :, ::-1] if mirrored else batch, size)
         outputs.append(run(np.ascontiguousarray(batch))[:rows])
     return outputs
 
