@@ -115,7 +115,7 @@ def unpack(packed: Any, arrays: Sequence[np.ndarray]) -> Any:
 
 def _attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:
     """The attributes that may be kept, without the arguments of its constructor and its bases'."""
-    made = [kind.__init__ for kind in type(callback).__mro__ if "__init__" in vars(kind)]
+    made = [vars(kind)["__init__"] for kind in type(callback).__mro__ if "__init__" in vars(kind)]
     arguments = {name for one in made for name in inspect.signature(one).parameters}
     return {
         name: value
