@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 VARIABLE = "MASKEDFACE_DEVICE_MEMORY"
@@ -22,6 +23,11 @@ def device_memory() -> int:
     given = os.environ.get(VARIABLE)
     if given:
         return _bytes_of(given)
+    return _measured()
+
+
+@functools.cache  # TensorFlow opens all devices again to list them, and every prediction asks
+def _measured() -> int:
     import keras
 
     backend = keras.backend.backend()

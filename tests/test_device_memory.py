@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import keras
 import pytest
 
+from maskedface import device_memory as measuring
 from maskedface.device_memory import device_memory
 
 
@@ -25,3 +29,25 @@ def test_what_is_no_size_is_refused(monkeypatch: pytest.MonkeyPatch, given: str)
     monkeypatch.setenv("MASKEDFACE_DEVICE_MEMORY", given)
     with pytest.raises(ValueError, match=f"must be a number of GiB, .* Received: '{given}'"):
         device_memory()
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's devices")
+def test_a_gpu_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    import tensorflow as tf
+    from tensorflow.python.client import device_lib
+
+    calls: list[str] = []
+
+    def listed() -> list[SimpleNamespace]:
+        calls.append("listed")
+        return [SimpleNamespace(device_type="GPU", memory_limit=7)]
+
+    monkeypatch.delenv("MASKEDFACE_DEVICE_MEMORY", raising=False)
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [kind])
+    monkeypatch.setattr(device_lib, "list_local_devices", listed)
+    measuring._measured.cache_clear()
+    try:
+        assert [device_memory(), device_memory()] == [7, 7]
+    finally:
+        measuring._measured.cache_clear()
+    assert calls == ["listed"]

@@ -57,15 +57,27 @@ def predict(model: keras.Model, inputs: np.ndarray, batch_size: int | None = Non
     for start in range(0, len(inputs), batch_size):
         batch = inputs[start : start + batch_size]
         rows = len(batch)
-        if rows < batch_size:
-            filling = np.repeat(batch[:1], batch_size - rows, axis=0)
-            batch = np.concatenate([batch, filling])
-        output = np.asarray(runner.predict_on_batch(batch))
+        output = np.asarray(runner.predict_on_batch(padded(batch, batch_size)))
         if outputs is None:
             outputs = np.empty((len(inputs), *output.shape[1:]), output.dtype)
         outputs[start : start + rows] = output[:rows]
     assert outputs is not None
     return outputs
+
+
+def padded(batch: np.ndarray, rows: int) -> np.ndarray:
+    """A batch of one shape, which is compiled once.
+
+    Args:
+        batch: array, shape (up to `rows`, ...), at least one row.
+        rows: int >= 1.
+
+    Returns:
+        Array, shape (rows, ...): the batch, and then its first row.
+    """
+    if len(batch) == rows:
+        return batch
+    return np.concatenate([batch, np.repeat(batch[:1], rows - len(batch), axis=0)])
 
 
 def batch_size_for(model: keras.Model) -> int:

@@ -19,8 +19,9 @@ class CallbackStates:
 
     A state has what changed since training began: numbers, text, arrays, and lists, tuples and
     dictionaries of them, such as the patience that `EarlyStopping` has left. Arguments of the
-    constructor are not in it, since the recipe has them, and neither is anything else, such as an
-    open file. A callback with the methods `get_state` and `set_state` decides for itself.
+    constructor and of its base classes' are not in it, since they are set anew, and neither is
+    anything else, such as an open file. A callback with the methods `get_state` and `set_state`
+    decides for itself.
 
     Args:
         callbacks: the recipe's callbacks, as they were built.
@@ -113,8 +114,9 @@ def unpack(packed: Any, arrays: Sequence[np.ndarray]) -> Any:
 
 
 def _attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:
-    """The attributes that may be kept, without the constructor's arguments."""
-    arguments = inspect.signature(type(callback)).parameters
+    """The attributes that may be kept, without the arguments of its constructor and its bases'."""
+    made = [vars(kind)["__init__"] for kind in type(callback).__mro__ if "__init__" in vars(kind)]
+    arguments = {name for one in made for name in inspect.signature(one).parameters}
     return {
         name: value
         for name, value in vars(callback).items()

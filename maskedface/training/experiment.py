@@ -108,7 +108,8 @@ def train(
         callbacks: additional callbacks for `fit`, called after an epoch's state is saved; one that
             stops the training ends the run. Unlike the recipe's own, they are not restored if a run
             is resumed. On a GPU, an epoch may be a single call, unless one of them acts on batches,
-            and states are saved at least ten seconds apart.
+            and states are saved at least ten seconds apart, unless one of them has a true attribute
+            `reads_state`.
         threads: int >= 1, TensorFlow's threads. Their number changes the last bits of sums; the
             number of physical cores does not. By default the number of cores, or for a resumed run
             the number recorded in its run.json.

@@ -43,7 +43,8 @@ def fit(
         data: the faces; the test rows of the recipe's `test_on` domain are used for validation.
         inputs: the network's inputs.
         folder: the run folder.
-        callbacks: called after an epoch's state is saved; the recipe's own are called before.
+        callbacks: called after an epoch's state is saved; the recipe's own are called before. One
+            with a true attribute `reads_state` finds each epoch's state in the folder.
         devices: the devices to train on.
         progress: whether to show progress bars.
 
@@ -68,7 +69,7 @@ def fit(
         # Keras looks at a batch even if there is none to train.
         first = min(done, recipe.epochs - 1)
         batches, validation = make_batches(data, inputs, recipe, devices, first)
-        keep = KeepState(folder, state, changing, own, _BETWEEN_STATES if inputs.on_device else 0.0)
+        keep = KeepState(folder, state, changing, own, _between_states(inputs, callbacks))
         with released_memory(), synchronized_batch_norm(learner, devices):
             learner.fit(
                 batches,
@@ -89,6 +90,11 @@ def fit(
                 verbose=int(progress and _is_watched()),
             )
     write_history(folder, state.history)
+
+
+def _between_states(inputs: Inputs, callbacks: Sequence[keras.callbacks.Callback]) -> float:
+    each = any(getattr(callback, "reads_state", False) for callback in callbacks)
+    return _BETWEEN_STATES if inputs.on_device and not each else 0.0
 
 
 def _start_from_means(network: Network, data: Data, inputs: Inputs) -> None:

@@ -10,7 +10,10 @@ from typing import Any
 import keras
 
 _MOST = 256  # steps; a call cannot be watched or interrupted
-_ON_BATCHES = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+_ON_BATCHES = (
+    *("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end"),
+    *("on_test_batch_begin", "on_test_batch_end"),  # validation takes as many steps
+)
 
 
 def steps_together(steps: int, callbacks: Sequence[keras.callbacks.Callback]) -> int:

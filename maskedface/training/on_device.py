@@ -12,7 +12,7 @@ import numpy as np
 
 from maskedface.datasets.augmentation import Augmentation
 from maskedface.device_memory import device_memory
-from maskedface.models.predicting import batch_size_for
+from maskedface.models.predicting import batch_size_for, padded
 from maskedface.progress import track
 from maskedface.training.distribution import Devices
 
@@ -56,9 +56,10 @@ def features_on_device(
     if prefix is None:
         parts = [*np.moveaxis(inputs.train, 1, 0), inputs.test]
     else:
+        run, size = _compiled(prefix), batch_size_for(prefix)
         views = [(inputs.train, False), (inputs.train, True), (inputs.test, False)]
         for faces, mirrored in views if mirrors else views[::2]:
-            parts += _outputs(prefix, faces, mirrored=mirrored, progress=progress)
+            parts += _outputs(run, faces, size, mirrored=mirrored, progress=progress)
     layer, count = OnDevice(parts), len(inputs.train)
     numbers = np.arange(layer.rows, dtype="int32")
     end = (1 + mirrors) * count
@@ -83,8 +84,9 @@ def faces_on_device(inputs: Inputs, augmentation: Augmentation, devices: Devices
     size = rows * math.prod(inputs.train.shape[1:])
     if not augmentation.draws_all or not fits(size, rows, devices):
         return inputs
+    # Each goes to the GPU before the next is read: the host may lack the memory for all.
     parts = [
-        np.asarray(part[start : start + _BLOCK])
+        keras.ops.convert_to_tensor(part[start : start + _BLOCK])
         for part in faces
         for start in range(0, len(part), _BLOCK)
     ]
@@ -94,16 +96,21 @@ def faces_on_device(inputs: Inputs, augmentation: Augmentation, devices: Devices
     return _reading(inputs, layer, numbers[: len(faces[0])], numbers[len(faces[0]) :])
 
 
-def _outputs(model: keras.Model, faces: np.ndarray, *, mirrored: bool, progress: bool) -> list[Any]:
-    """The outputs of a model of all faces, or of their mirror images, which stay on the GPU."""
-    run, size = _compiled(model), min(batch_size_for(model), len(faces))
-    outputs = []
+def _outputs(
+    run: Callable[[np.ndarray], Any],
+    faces: np.ndarray,
+    size: int,
+    *,
+    mirrored: bool,
+    progress: bool,
+) -> list[Any]:
+    """The outputs of a compiled model of all faces, or of their mirror images, which stay on the
+    GPU; `size` faces are run at a time."""
+    size, outputs = min(size, len(faces)), []
     for start in track(range(0, len(faces), size), "frozen features", shown=progress):
         batch = np.asarray(faces[start : start + size])
         rows = len(batch)
-        batch = batch[:, :, ::-1] if mirrored else batch
-        if rows < size:  # one shape, compiled once
-            batch = np.concatenate([batch, np.repeat(batch[:1], size - rows, axis=0)])
+        batch = padded(batch[:, :, ::-1] if mirrored else batch, size)
         outputs.append(run(np.ascontiguousarray(batch))[:rows])
     return outputs
 
@@ -157,13 +164,35 @@ class OnDevice(keras.layers.Layer):
         return tf.gather(self.table.value, numbers)
 
 
+class Reading(keras.Model):
+    """A network behind the layer that gathers its inputs. Its files are those of the network alone,
+    so a callback such as `ModelCheckpoint` writes what it would write without a GPU.
+
+    Args:
+        inputs: the numbers.
+        outputs: the network's outputs, symbolic.
+    """
+
+    def save(self, *given: Any, **words: Any) -> None:
+        """As `keras.Model.save` of the network, which has no optimizer."""
+        self.layers[-1].save(*given, **words)
+
+    def save_weights(self, *given: Any, **words: Any) -> None:
+        """As `keras.Model.save_weights` of the network."""
+        self.layers[-1].save_weights(*given, **words)
+
+    def load_weights(self, *given: Any, **words: Any) -> None:
+        """As `keras.Model.load_weights` of the network."""
+        self.layers[-1].load_weights(*given, **words)
+
+
 def _reading(inputs: Inputs, layer: OnDevice, train: np.ndarray, test: np.ndarray) -> Inputs:
     given = keras.Input(test.shape[1:], dtype=test.dtype.name)
     seen = layer(given)
     embedded = seen if inputs.embedder is None else inputs.embedder(seen)
     return dataclasses.replace(
         inputs,
-        learner=keras.Model(given, inputs.learner(seen)),
+        learner=Reading(given, inputs.learner(seen)),
         embedder=keras.Model(given, embedded),
         train=train,
         test=test,

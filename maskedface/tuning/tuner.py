@@ -205,6 +205,8 @@ class _Keep(keras.callbacks.Callback):
     """A callback, behind `TrialStopping`, that keeps the state at the end of a rung, which a finished
     run would remove."""
 
+    reads_state = True  # of the last epoch: `training.fit` writes each
+
     def __init__(self, run_dir: str) -> None:
         super().__init__()
         self.run_dir = run_dir

@@ -137,6 +137,24 @@ def test_a_callback_goes_on_with_what_was_kept() -> None:
     assert resumed.seen == [3] and states.read() == [{"seen": [3]}]
 
 
+class Patient(keras.callbacks.EarlyStopping):
+    """Keras turns the sign of `min_delta`, an argument of the base class, in the first epoch."""
+
+    def __init__(self) -> None:
+        super().__init__("loss", min_delta=0.5, patience=2, mode="min")
+
+
+def test_arguments_of_a_base_class_are_set_anew() -> None:
+    callback, resumed = Patient(), Patient()
+    states = begun(callback)
+    callback.on_epoch_end(0, {"loss": 1.0})
+    begun(resumed, states.read())
+    resumed.set_model(keras.Sequential())
+    for epoch in (1, 2):  # neither is better by 0.5
+        resumed.on_epoch_end(epoch, {"loss": 0.9})
+    assert resumed.model.stop_training
+
+
 def test_a_callback_may_say_itself_what_is_kept() -> None:
     class Telling(Own):
         def get_state(self) -> dict[str, Any]:

@@ -26,6 +26,11 @@ class OnBatches(keras.callbacks.Callback):
         pass
 
 
+class OnValidationBatches(keras.callbacks.Callback):
+    def on_test_batch_end(self, batch: int, logs: object = None) -> None:
+        pass
+
+
 @pytest.mark.parametrize(
     ("callback", "together"),
     [
@@ -34,6 +39,7 @@ class OnBatches(keras.callbacks.Callback):
         (keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: None), 1),
         (keras.callbacks.TerminateOnNaN(), 1),
         (OnBatches(), 1),
+        (OnValidationBatches(), 1),
         (ExpectedTime(1, 1), 1),
     ],
 )

@@ -5,6 +5,7 @@ On a CPU the path of a GPU is taken where `MASKEDFACE_DEVICE_MEMORY` tells of me
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -19,8 +20,9 @@ import pytest
 
 from maskedface import datasets, layers, training
 from maskedface.datasets import FaceIndex
+from maskedface.datasets.augmentation import Augmentation
 from maskedface.recipes import Recipe
-from maskedface.training import Run, feature_cache
+from maskedface.training import Run, feature_cache, on_device
 from maskedface.training.batches import RowBatches, TrainingBatches
 from maskedface.training.distribution import Devices
 from maskedface.training.expected_time import ExpectedTime
@@ -124,6 +126,79 @@ def test_a_killed_run_goes_on_to_the_same_end(
     with pytest.raises(KeyboardInterrupt):
         train(FROZEN, "broken", "1", callbacks=[Killed()])
     assert_same(train(FROZEN, "whole", "0"), train(FROZEN, "broken", "1"))
+
+
+def test_a_callback_that_reads_states_finds_each_epochs(train: Train, tmp_path: Path) -> None:
+    states = []
+
+    class Reads(keras.callbacks.Callback):
+        reads_state = True
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            with np.load(tmp_path / "run" / "state.npz") as file:
+                states.append(len(json.loads(str(file["history"]))))
+
+    train(FROZEN, "run", "1", callbacks=[Reads()])
+    assert states == [1, 2, 3]
+
+
+def test_a_checkpoint_is_the_network_without_its_table(train: Train, tmp_path: Path) -> None:
+    whole, weights = str(tmp_path / "net.keras"), str(tmp_path / "net.weights.h5")
+    checkpoints = [
+        keras.callbacks.ModelCheckpoint(whole),
+        keras.callbacks.ModelCheckpoint(weights, save_weights_only=True),
+    ]
+    for gib in ("0", "1"):
+        train(FROZEN, gib, gib, callbacks=checkpoints)
+        saved = keras.models.load_model(whole)
+        values = saved.get_weights()
+        if gib == "0":
+            expected, shape = values, saved.input_shape
+    assert saved.input_shape == shape
+    saved.load_weights(weights)
+    for one, also, other in zip(expected, values, saved.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, also)
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_frozen_layers_are_compiled_once(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[keras.Model] = []
+    whole = on_device._compiled
+    monkeypatch.setattr(
+        on_device, "_compiled", lambda model: (compiled.append(model), whole(model))[1]
+    )
+    train(FROZEN, "device", "1")
+    assert len(compiled) == 1
+
+
+def test_faces_are_copied_a_block_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    class Faces:
+        """As `StreamedFaces`: decoded when they are read."""
+
+        shape = (4, 8, 8, 3)
+
+        def __len__(self) -> int:
+            return 4
+
+        def __getitem__(self, rows: slice) -> np.ndarray:
+            done.append("read")
+            return np.zeros(self.shape, "uint8")[rows]
+
+    def noted(value: Any, *given: Any, whole: Any = keras.ops.convert_to_tensor) -> Any:
+        done.extend(["copied"] if getattr(value, "shape", ()) == (2, 8, 8, 3) else [])
+        return whole(value, *given)
+
+    monkeypatch.setenv("MASKEDFACE_DEVICE_MEMORY", "1")
+    monkeypatch.setattr(on_device, "_BLOCK", 2)
+    monkeypatch.setattr(keras.ops, "convert_to_tensor", noted)
+    learner = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
+    faces: Any = Faces()
+    inputs = feature_cache.Inputs(learner, None, faces, faces, False, [], {})
+    plain = Augmentation([], alignment="arcface", size=8)
+    assert on_device.faces_on_device(inputs, plain, Devices()).on_device
+    assert done[:8] == ["read", "copied"] * 4
 
 
 def test_a_table_is_no_weight() -> None:

@@ -59,9 +59,15 @@ def test_the_second_trial_computes_no_features_and_nan_fails_one(
 
 # Two searches.
 @pytest.mark.long
+@pytest.mark.parametrize("gib", ["0", "1"])  # with one, states are written less often
 def test_hyperband_goes_on_with_the_bits_of_an_unbroken_run(
-    drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
+    drawn: FaceIndex,
+    tiny_backbone: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    gib: str,
 ) -> None:
+    monkeypatch.setenv("MASKEDFACE_DEVICE_MEMORY", gib)
     recipe = RECIPE.override(epochs=3)
     found = tuning.search(
         recipe,
