@@ -36,6 +36,8 @@ class Augmentation:
         num_draws: int, the number of random numbers per image.
         draws_all: bool, whether no layer draws its own random numbers, so that batches may be
             augmented in any order.
+        takes_draws: bool, whether each layer receives its random numbers: the images depend on
+            nothing else, so a compiled step may augment them.
         mirrors: bool, whether any layer flips images horizontally.
         is_mirror: bool, whether there is at most one layer, and it is a horizontal flip.
     """
@@ -53,6 +55,7 @@ class Augmentation:
             raise ValueError(f"num_draws must be at most {_STREAMS}. Received: {self._counts}")
         self.num_draws = sum(self._counts)
         self.draws_all = all(_draws_of(layer) or not _states(layer) for layer in self.layers)
+        self.takes_draws = all(self._counts)
         self.mirrors = any(map(_is_mirror, self.layers))
         self.is_mirror = len(self.layers) <= 1 and all(map(_is_mirror, self.layers))
 

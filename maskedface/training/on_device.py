@@ -71,8 +71,8 @@ def faces_on_device(inputs: Inputs, augmentation: Augmentation, devices: Devices
 
     Args:
         inputs: the whole network and its faces.
-        augmentation: the augmentation of the training faces. If a layer draws its own random
-            numbers, the faces stay where they are.
+        augmentation: the augmentation of the training faces. If a layer does not take its random
+            numbers, the faces stay where they are: compiled, it might repeat its first ones.
         devices: the devices to train on.
 
     Returns:
@@ -82,7 +82,7 @@ def faces_on_device(inputs: Inputs, augmentation: Augmentation, devices: Devices
     faces = (inputs.train, inputs.test)
     rows = sum(map(len, faces))
     size = rows * math.prod(inputs.train.shape[1:])
-    if not augmentation.draws_all or not fits(size, rows, devices):
+    if not augmentation.takes_draws or not fits(size, rows, devices):
         return inputs
     # Each goes to the GPU before the next is read: the host may lack the memory for all.
     parts = [

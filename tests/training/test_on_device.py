@@ -114,6 +114,20 @@ def test_a_card_that_is_too_small_holds_nothing(train: Train) -> None:
     assert not run.record["frozen_features"]["because"].endswith("on the GPU")
 
 
+@keras.saving.register_keras_serializable("test_on_device")
+class Noise(keras.layers.Layer):
+    """A layer of one's own that draws, without a generator that would tell of it."""
+
+    def call(self, images: Any, training: bool = False) -> Any:
+        drawn = keras.random.normal(keras.ops.shape(images), stddev=8.0)
+        return keras.ops.clip(keras.ops.cast(images, "float32") + drawn, 0, 255)
+
+
+def test_faces_stay_with_the_host_where_a_layer_is_ones_own(train: Train) -> None:
+    recipe = MASKED.override(augmentation=[Noise()], epochs=1)
+    assert not train(recipe, "own", "1").record["on_device"]
+
+
 def test_a_killed_run_goes_on_to_the_same_end(
     train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
