@@ -4,15 +4,16 @@ them again."""
 from __future__ import annotations
 
 import contextlib
+import glob
 import importlib.metadata
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from maskedface.cache_folder import cache_folder
 
 SWITCH = "MASKEDFACE_COMPILATION_CACHE"  # "0" = off
-_MOST = 4 * 2**30  # bytes; JAX removes the programs that were not used for longest
+_MOST = 4 * 2**30  # bytes of each backend; the programs that were not used for longest go first
 _WORTH_IT = 0.1  # seconds of compiling; reading a program takes some milliseconds
 
 
@@ -66,13 +67,31 @@ def keep_tensorflow_programs() -> None:
     TensorFlow reads these flags once, so only a command sets them. Its key holds neither its
     version nor whether operations are deterministic: each version has its own folder, and only
     training, which is always deterministic, may use it. On a CPU nothing is kept. Flags of the
-    caller that name a folder are left as they are.
+    caller that name a folder are left as they are. TensorFlow itself removes nothing: at most 4 GiB
+    stay from earlier processes, of all versions together.
     """
     folder, flags = programs_folder(), os.environ.get("TF_XLA_FLAGS", "")
     if folder is None or " " in folder or "persistent_cache" in flags:
         return
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         path = os.path.join(folder, f"tensorflow-{importlib.metadata.version('tensorflow')}")
+        _remove_oldest(glob.glob(os.path.join(folder, "tensorflow-*", "*")))
         ours = f"--tf_xla_persistent_cache_directory={path}"
         kind = "--tf_xla_persistent_cache_device_types=XLA_GPU_JIT"
         os.environ["TF_XLA_FLAGS"] = f"{flags} {ours} {kind}".strip()
+
+
+def _remove_oldest(paths: Iterable[str]) -> None:
+    """Removes files, those that were not used for longest first, until `_MOST` bytes are left."""
+    found = []
+    for path in paths:
+        with contextlib.suppress(OSError):  # another process removes them too
+            status = os.stat(path)
+            found.append((max(status.st_atime, status.st_mtime), status.st_size, path))
+    left = sum(size for _, size, _ in found)
+    for _, size, path in sorted(found):
+        if left <= _MOST:
+            return
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        left -= size

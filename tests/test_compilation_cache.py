@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from maskedface import compilation_cache
 from maskedface.compilation_cache import keep_tensorflow_programs, programs_folder
 
 JAX = pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")
@@ -92,6 +93,22 @@ def test_tensorflow_is_told_of_a_folder_of_its_version(
     assert first == "--tf_xla_auto_jit=1"
     assert folder.startswith(f"--tf_xla_persistent_cache_directory={tmp_path}/compiled/tensorflow-")
     assert devices == "--tf_xla_persistent_cache_device_types=XLA_GPU_JIT"
+
+
+def test_of_tensorflows_programs_the_latest_used_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MASKEDFACE_CACHE", str(tmp_path))
+    monkeypatch.setenv("TF_XLA_FLAGS", "")
+    monkeypatch.setattr(compilation_cache, "_MOST", 250)
+    for age, name in enumerate(("tensorflow-2/c", "tensorflow-1/b", "tensorflow-2/a", "jax/d")):
+        path = tmp_path / "compiled" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(100))
+        os.utime(path, (1e9 - age, 1e9 - age))
+    keep_tensorflow_programs()
+    left = {path.name for path in (tmp_path / "compiled").glob("*/*")}
+    assert left == {"c", "b", "d"}
 
 
 @pytest.mark.parametrize(
