@@ -9,7 +9,9 @@ from typing import Any
 
 import keras
 
-_MOST = 256  # steps; a call cannot be watched or interrupted
+# Steps in a call, which cannot be watched or interrupted; but an epoch of a prime number of steps, or
+# twice that, is one of so many calls otherwise.
+_MOST, _FEW, _PRIME = 256, 16, 4096
 _ON_BATCHES = (
     *("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end"),
     *("on_test_batch_begin", "on_test_batch_end"),  # validation takes as many steps
@@ -20,20 +22,23 @@ def steps_together(steps: int, callbacks: Sequence[keras.callbacks.Callback]) ->
     """How many steps are one call, for Keras' `steps_per_execution`.
 
     >>> from maskedface.training.many_steps import steps_together
-    >>> steps_together(44, []), steps_together(600, []), steps_together(1, [])
-    (44, 200, 1)
+    >>> steps_together(44, []), steps_together(600, []), steps_together(281, [])
+    (44, 200, 281)
 
     Args:
         steps: int >= 1, steps per epoch.
         callbacks: the callers' callbacks; one that acts on batches is called after each of them.
 
     Returns:
-        The largest divisor of `steps` up to 256, since a call must not reach into the next epoch; 1
-        if a callback acts on batches.
+        A divisor of `steps`, since a call must not reach into the next epoch: the largest up to
+        256; if that is below 16, the smallest up to 4,096 instead that is larger. 1 if a callback
+        acts on batches.
     """
     if any(_acts_on_batches(callback) for callback in callbacks):
         return 1
-    return next(count for count in range(min(steps, _MOST), 0, -1) if steps % count == 0)
+    divisors = [count for count in range(1, min(steps, _PRIME) + 1) if steps % count == 0]
+    best = max(count for count in divisors if count <= _MOST)
+    return min((count for count in divisors if count > _MOST), default=best) if best < _FEW else best
 
 
 def _acts_on_batches(callback: keras.callbacks.Callback) -> bool:

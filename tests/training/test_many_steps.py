@@ -15,7 +15,8 @@ from maskedface.training.many_steps import steps_together
 
 
 @pytest.mark.parametrize(
-    ("steps", "together"), [(1, 1), (11, 11), (256, 256), (257, 1), (600, 200), (1000, 250)]
+    ("steps", "together"),
+    [(1, 1), (11, 11), (256, 256), (600, 200), (1000, 250), (257, 257), (562, 281), (4099, 1)],
 )
 def test_an_epoch_is_one_call_or_some_equal_ones(steps: int, together: int) -> None:
     assert steps_together(steps, []) == together
