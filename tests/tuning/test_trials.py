@@ -57,9 +57,11 @@ def test_the_second_trial_computes_no_features_and_nan_fails_one(
     assert not left & {"model.keras", "cache", "state.npz"}
 
 
-# Two searches.
-@pytest.mark.long
-@pytest.mark.parametrize("gib", ["0", "1"])  # with one, states are written less often
+# Two searches. With a gibibyte of device memory states are written less often, and asked for by
+# tests/training/test_on_device.py.
+@pytest.mark.parametrize(
+    "gib", [pytest.param("0", marks=pytest.mark.long), pytest.param("1", marks=pytest.mark.slow)]
+)
 def test_hyperband_goes_on_with_the_bits_of_an_unbroken_run(
     drawn: FaceIndex,
     tiny_backbone: Path,
