@@ -93,8 +93,9 @@ class Recipe:
             of the run that it starts from. There is no normalization with 0, or for any other
             closed set.
         enroll_masks: int in [0, 100], the number of masks drawn on each unmasked face that is
-            enrolled in an open set, and in galleries made with the run
-            (`masking.masked_templates`); 0 = none, as always for a closed set.
+            enrolled (`masking.masked_templates`); 0 = none. Enrolled are the test faces of an open
+            set, the training faces of a closed set, whose head must then end with class means
+            (`head_final`), and the faces in galleries made with the run.
         loss: a `keras.losses.Loss` of (labels, outputs of the head). A loss whose `wants_domains`
             is true gets labels with a domain column (`datasets.with_domain`); one whose
             `couples_faces` is true cannot be split between devices. The default is

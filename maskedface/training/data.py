@@ -91,7 +91,8 @@ def check_rows(
 
     Raises:
         ValueError: if there are fewer than two training identities, a row is in both parts, only
-            some of the test people are training identities, or the test rows cannot be evaluated.
+            some of the test people are training identities, the test rows cannot be evaluated, or
+            masks are to be drawn on enrolled faces where none is enrolled.
     """
     train = _taken(train, recipe, seed)
     _refuse_leaks(train, test, before, run_dir)
@@ -105,6 +106,11 @@ def check_rows(
             f"Received: {len(others)} of {len(test.people)} unseen, {sorted(others)[:3]}"
         )
     refuse_unscored(test, is_open=is_open)
+    if recipe.enroll_masks and recipe.head_final == "trained" and not is_open:
+        raise ValueError(
+            "head_final must be 'class_means' or 'photo_means' for masks on the enrolled faces of a "
+            f"closed set. Received: head_final='trained', enroll_masks={recipe.enroll_masks}"
+        )
     return Rows(train, test, is_open)
 
 

@@ -39,7 +39,8 @@ def finalize(folder: str, network: Network, data: Data, inputs: Inputs) -> None:
     found = final.set_means(with_cohort=rows.is_open and recipe.cohort > 0)
     embeddings = refuse_infinite(final.embed_part(inputs.test, data.test), "embeddings")
     if rows.is_open:
-        templates = final.templates(embeddings) if recipe.enroll_masks else None
+        masked = rows.test.masked
+        templates = final.templates(embeddings, data.test, masked) if recipe.enroll_masks else None
         faces = EmbeddedFaces.of(rows.test.faces, embeddings, templates, found)
         finish(folder, final.model(), rank_one_report(faces), faces.arrays(), inputs.facts)
         return
@@ -88,7 +89,10 @@ class _FinalNetwork:
             return None
         photos = self.data.rows.photos if recipe.head_final == "photo_means" else None
         embeddings = self.embed_part(self.inputs.train, self.data.train)
-        means = class_means(refuse_infinite(embeddings, "embeddings"), plan.labels, photos)
+        refuse_infinite(embeddings, "embeddings")
+        if recipe.enroll_masks and not self.data.rows.is_open:  # the training faces are enrolled
+            embeddings = self.templates(embeddings, self.data.train, plan.masked)
+        means = class_means(embeddings, plan.labels, photos)
         if recipe.head_final != "trained":
             self.set_centers(means)
         if not with_cohort:
@@ -114,16 +118,18 @@ class _FinalNetwork:
             found.append(self.embed(np.asarray(images)))
         return np.concatenate(found)
 
-    def templates(self, embeddings: np.ndarray) -> np.ndarray:
-        """The embeddings to enroll from the test rows: of unmasked faces, with and without a drawn
-        mask (`masked_templates`)."""
-        rows = np.flatnonzero(~self.data.rows.test.masked)
+    def templates(
+        self, embeddings: np.ndarray, faces: np.ndarray, masked: np.ndarray
+    ) -> np.ndarray:
+        """The embeddings to enroll, of faces of which some are masked: of unmasked ones, with and
+        without a drawn mask (`masked_templates`)."""
+        rows = np.flatnonzero(~masked)
         found = embeddings.copy()
         for start in range(0, len(rows), _BLOCK):
             part = rows[start : start + _BLOCK]
             found[part], _ = masked_templates(
                 self.embed,
-                self.data.test[part],
+                np.asarray(faces[part]),
                 embeddings[part],
                 count=self.network.recipe.enroll_masks,
                 alignment=self.network.alignment,

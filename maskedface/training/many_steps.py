@@ -38,7 +38,9 @@ def steps_together(steps: int, callbacks: Sequence[keras.callbacks.Callback]) ->
         return 1
     divisors = [count for count in range(1, min(steps, _PRIME) + 1) if steps % count == 0]
     best = max(count for count in divisors if count <= _MOST)
-    return min((count for count in divisors if count > _MOST), default=best) if best < _FEW else best
+    return (
+        min((count for count in divisors if count > _MOST), default=best) if best < _FEW else best
+    )
 
 
 def _acts_on_batches(callback: keras.callbacks.Callback) -> bool:

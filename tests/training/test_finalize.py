@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
-from maskedface import datasets, layers, models, training
+from maskedface import datasets, layers, masking, models, training
 from maskedface.datasets.augmentation import Augmentation
 from maskedface.evaluation import Cohort, EmbeddedFaces, rank_one_report
 from maskedface.evaluation.scoring import normalized, person_means
@@ -17,6 +18,7 @@ from maskedface.recognition import Recognizer, stages
 from maskedface.recognition.enrollment import face_to_enroll
 from maskedface.reporting.run_groups import per_face
 from maskedface.training import Run
+from maskedface.training.means import class_means
 from maskedface.training.rescoring import relearned, rescored
 
 MEANS = Recipe(name="means", head="cosine", head_final="class_means", epochs=0, cohort=20)
@@ -167,6 +169,33 @@ def test_bare_test_faces_are_enrolled_with_drawn_masks(with_masks: Run, open_run
     assert (abs(found["templates"] - found["embeddings"])[bare].max(1) > 1e-3).all()
     for kind in with_masks.metrics:
         assert per_face([with_masks], kind)[0].mean() == with_masks.metrics[kind]["accuracy"]
+
+
+def test_a_closed_sets_means_are_of_faces_with_drawn_masks(
+    open_run: Run, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    recipe = MEANS.override(cohort=0, head_final="photo_means")
+    plain = retrained(open_run, tiny_backbone, tmp_path / "plain", recipe)
+    run = retrained(open_run, tiny_backbone, tmp_path / "masks", recipe.override(enroll_masks=3))
+    train = run.split()["train"]
+    chips = datasets.read_aligned_faces(train, size=64, alignment="vggface2")
+    embed = keras.Model(run.model.input, run.model.layers[-2].output).predict_on_batch
+    found, bare = embed(chips), ~train.masked
+    found[bare], _ = masking.masked_templates(
+        embed, chips[bare], found[bare], count=3, alignment="vggface2"
+    )
+    centers = class_means(found, train.labels(), [face.photo for face in train.faces])
+    np.testing.assert_allclose(head_weights(run)[0], centers, atol=1e-5)
+    assert abs(head_weights(plain)[0] - centers).max() > 1e-3
+
+
+def test_masks_on_the_faces_of_a_trained_head_are_refused(
+    open_run: Run, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    recipe = Recipe(name="trained", epochs=1, enroll_masks=3)
+    with pytest.raises(ValueError, match="head_final must be"):
+        retrained(open_run, tiny_backbone, tmp_path / "run", recipe)
+    assert not (tmp_path / "run").exists()
 
 
 def test_whoever_scores_a_run_enrolls_as_it_does(with_masks: Run) -> None:
