@@ -92,7 +92,7 @@ def check_rows(
     Raises:
         ValueError: if there are fewer than two training identities, a row is in both parts, only
             some of the test people are training identities, the test rows cannot be evaluated, or
-            masks are to be drawn on enrolled faces where none is enrolled.
+            `enroll_masks` is set for a closed set without class means to enroll.
     """
     train = _taken(train, recipe, seed)
     _refuse_leaks(train, test, before, run_dir)

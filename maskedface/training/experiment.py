@@ -129,7 +129,8 @@ def train(
             some of the test people are training identities, the folder contains another run, a name
             is unknown, the backbone's alignment is unknown, no weights are given for frozen layers,
             the test rows cannot be evaluated, the recipe's loss couples faces of a batch that is
-            split, or the recipe uses the cohort of a run whose network views faces differently; if
+            split, `enroll_masks` is set for a closed set without class means to enroll, or the
+            recipe uses the cohort of a run whose network views faces differently; if
             the recipe's engine cannot run the frozen layers, or deviates too much from Keras; and
             if a loss, an embedding or a logit is not finite, in which case the earlier epochs are
             kept.

@@ -9,9 +9,10 @@ from typing import Any
 
 import keras
 
-# Steps in a call, which cannot be watched or interrupted; but an epoch of a prime number of steps, or
-# twice that, is one of so many calls otherwise.
-_MOST, _FEW, _PRIME = 256, 16, 4096
+_MOST = 256  # steps; a call cannot be watched or interrupted
+# If only fewer steps than these divide an epoch (a prime number, twice that), a longer call is better
+# than many short ones.
+_FEW, _MOST_THEN = 16, 4096
 _ON_BATCHES = (
     *("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end"),
     *("on_test_batch_begin", "on_test_batch_end"),  # validation takes as many steps
@@ -31,16 +32,15 @@ def steps_together(steps: int, callbacks: Sequence[keras.callbacks.Callback]) ->
 
     Returns:
         A divisor of `steps`, since a call must not reach into the next epoch: the largest up to
-        256; if that is below 16, the smallest up to 4,096 instead that is larger. 1 if a callback
-        acts on batches.
+        256, or if that is below 16, the smallest from 257 to 4,096, if there is one. 1 if a
+        callback acts on batches.
     """
     if any(_acts_on_batches(callback) for callback in callbacks):
         return 1
-    divisors = [count for count in range(1, min(steps, _PRIME) + 1) if steps % count == 0]
+    divisors = [count for count in range(1, min(steps, _MOST_THEN) + 1) if steps % count == 0]
+    longer = [count for count in divisors if count > _MOST]
     best = max(count for count in divisors if count <= _MOST)
-    return (
-        min((count for count in divisors if count > _MOST), default=best) if best < _FEW else best
-    )
+    return longer[0] if longer and best < _FEW else best
 
 
 def _acts_on_batches(callback: keras.callbacks.Callback) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
@@ -179,7 +179,7 @@ def test_a_closed_sets_means_are_of_faces_with_drawn_masks(
     run = retrained(open_run, tiny_backbone, tmp_path / "masks", recipe.override(enroll_masks=3))
     train = run.split()["train"]
     chips = datasets.read_aligned_faces(train, size=64, alignment="vggface2")
-    embed = keras.Model(run.model.input, run.model.layers[-2].output).predict_on_batch
+    embed = partial(models.predict, models.embedder(run.model))
     found, bare = embed(chips), ~train.masked
     found[bare], _ = masking.masked_templates(
         embed, chips[bare], found[bare], count=3, alignment="vggface2"
