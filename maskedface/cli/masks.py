@@ -1,6 +1,7 @@
-"""Draw a contact sheet of every mask style on drawn faces, one named row per style.
+"""Draw a contact sheet of mask styles on drawn faces, one named row per style.
 
   maskedface masks --out sheet.png
+  maskedface masks --out others.png --styles sunglasses cap beanie hand under_nose scarf
   maskedface masks --out mine.png --picture mask.png --points nose=250,20 chin=250,330 \\
       left_top=30,70 right_top=470,70 left_bottom=80,260 right_bottom=420,260
 
@@ -22,6 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_count(group, "--size", "the faces' height and width in pixels", 112)
     add_count(group, "--columns", "number of masks of each style", 10)
     add_count(group, "--seed", "random seed of the masks and the faces", 0, least=0)
+    group.add_argument(
+        "--styles",
+        nargs="+",
+        metavar="NAME",
+        help="styles by name, occlusions too; default: the thirteen masks that recipes draw",
+    )
     group.add_argument("--picture", metavar="FILE", help="a picture of a mask, added as a style")
     group.add_argument(
         "--points", nargs=6, metavar="NAME=X,Y", help="the picture's six points, in pixels"
@@ -32,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface masks --help`."""
     from maskedface import masking
     from maskedface.cli.outputs import write_picture
+    from maskedface.masking.named_styles import named_style
     from maskedface.masking.style_sheet import draw_style_sheet
     from maskedface.masking.styles import Style
     from maskedface.synthetic import draw_faces
@@ -39,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
     if (args.picture is None) != (args.points is None):
         raise ValueError("--picture and --points must be given together")
     styles: tuple[Style, ...] = masking.STYLES
+    if args.styles is not None:
+        styles = tuple(map(named_style, args.styles))
     if args.picture is not None:
         points = _points(args.points)
         styles = (masking.style_from_picture(args.picture, points), *styles)

@@ -1,4 +1,4 @@
-"""Keras layers for faces: drawn masks, jitter, upper-face crops, views and codebooks.
+"""Keras layers for faces: drawn masks and occlusions, jitter, upper-face crops, views and codebooks.
 
 The random layers change images only in training, and work the same way everywhere: in a model, in
 `keras.Sequential`, and in `tf.data` under any Keras backend (there as graph operations). When
@@ -11,7 +11,15 @@ from __future__ import annotations
 from maskedface.layers.bag_of_features import BagOfFeatures
 from maskedface.layers.random_face_jitter import RandomFaceJitter
 from maskedface.layers.random_mask import RandomMask
+from maskedface.layers.random_occlusion import RandomOcclusion
 from maskedface.layers.upper_face_crop import UpperFaceCrop
 from maskedface.layers.view import View
 
-__all__ = ["BagOfFeatures", "RandomFaceJitter", "RandomMask", "UpperFaceCrop", "View"]
+__all__ = [
+    "BagOfFeatures",
+    "RandomFaceJitter",
+    "RandomMask",
+    "RandomOcclusion",
+    "UpperFaceCrop",
+    "View",
+]

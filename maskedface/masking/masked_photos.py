@@ -1,4 +1,4 @@
-"""Draws a mask on a photograph of any size."""
+"""Draws a mask or an occlusion on a photograph of any size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from maskedface.masking.sheet import face_matrix
 from maskedface.masking.styles import Style
 
 _FRONT = geometry.alignment_points("arcface", 112, 112)
-_REACH = ((0.0, 112.0), (45.0, 128.0))  # alignment x and y range of a mask with straps
+_REACH = ((-8.0, 120.0), (-60.0, 128.0))  # alignment x and y range of hats to masks with straps
 _FINEST = 4.0  # maximum resolution of a patch, in pixels per alignment pixel
 _DEPTH = 25.0  # alignment px from the nose tip to the plane of eyes and mouth corners
 
@@ -34,7 +34,8 @@ def mask_photo(image: np.ndarray, points: np.ndarray, style: Style, *, seed: int
         image: uint8 array, shape (height, width, 3), RGB.
         points: float array, shape (5, 2), (x, y) in pixels: left eye, right eye, nose tip, left and
             right mouth corner, as seen by the viewer.
-        style: the style: one of `STYLES`, a `MaskStyle`, or one from `style_from_picture`.
+        style: the style: one of `STYLES`, `LOOSE_STYLES` or `OCCLUSIONS`, a `MaskStyle`, or one from
+            `style_from_picture`.
         seed: int >= 0, random seed of fit, color and pattern.
 
     Returns:

@@ -24,7 +24,7 @@ def draw_patch(
     *,
     turn: float | None = None,
 ) -> np.ndarray:
-    """Draws one mask, with its straps and a soft shadow around its edge.
+    """Draws one mask or occlusion, with its straps and a soft shadow around its edge.
 
     Args:
         style: the style.
@@ -38,7 +38,7 @@ def draw_patch(
         uint8 array, shape (height, width, 4): RGB **premultiplied by alpha**, and alpha. A face
         under it is face * (1 - alpha / 255) + RGB, and light scales RGB only.
     """
-    fit = Fit.random(rng)
+    fit = getattr(style, "fit", Fit.random)(rng)
     if turn is not None:
         fit = Fit(**{**vars(fit), "turn": turn})
     sheet = Sheet(matrix, height, width, fit)

@@ -15,7 +15,10 @@ Line = tuple[tuple[float, float], ...]
 
 
 class Style(Protocol):
-    """The interface of styles that a mask bank can draw: `MaskStyle` and `PictureStyle`."""
+    """The interface of styles that a mask bank can draw: `MaskStyle`, `PictureStyle`, `Occlusion`.
+
+    A style may have a method `fit(rng) -> Fit`; without one it is placed by `Fit.random`.
+    """
 
     @property
     def name(self) -> str:
@@ -271,3 +274,22 @@ STYLES: tuple[MaskStyle, ...] = (
 )  # fmt: skip
 """The default styles: surgical, KN95 and FFP2, N95 with and without a valve, duckbill, and cloth
 masks of several cuts and prints. Tuple of `MaskStyle`."""
+
+_UNDER_NOSE: Line = (
+    (0, 80), (7, 80), (15, 79), (28, 77), (38, 74.5),
+    (39, 84), (36, 96), (29, 107), (17, 113), (0, 115),
+)  # fmt: skip
+_SCARF: Line = ((0, 74), (14, 73), (30, 70), (47, 66), (56, 80), (58, 132), (0, 136))
+
+LOOSE_STYLES: tuple[MaskStyle, ...] = (
+    MaskStyle(
+        name="under_nose", outline=_UNDER_NOSE, pleats=3, border=1.8, bulge=0.16,
+        colors=(_BLUE, _PALE_BLUE, _WHITE, _BLACK, _GREY),
+    ),
+    MaskStyle(
+        name="scarf", outline=_SCARF, colors=_CLOTH_COLOURS, creases=0.14, bulge=0.3, straps=(),
+        patterns=(fabric.plain, fabric.plain, fabric.stripes, fabric.checks),
+    ),
+)  # fmt: skip
+"""What is worn loosely: a mask under the nose, a scarf over mouth and chin. Not among `STYLES`, which
+the recipes draw. Tuple of `MaskStyle`."""

@@ -33,6 +33,15 @@ def test_the_sheet_goes_to_standard_output_alone(
         assert sheet.format == "PNG" and sheet.height == 48 * len(STYLES)
 
 
+def test_styles_are_chosen_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "sheet.png"
+    words = ["--size", "48", "--columns", "1", "--styles", "scarf", "sunglasses"]
+    assert main(["masks", "--out", str(out), *words]) == 0
+    with Image.open(out) as sheet:
+        assert sheet.height == 48 * 2
+    assert "scarf, sunglasses" in capsys.readouterr().out
+
+
 def test_a_picture_is_one_more_style(tmp_path: Path) -> None:
     Image.new("RGBA", (100, 80), (255, 0, 255, 255)).save(tmp_path / "mask.png")
     points = ["nose=50,0", "chin=50,79", "left_top=0,10", "right_top=99,10"]
@@ -51,6 +60,7 @@ def test_a_picture_is_one_more_style(tmp_path: Path) -> None:
         ["--picture", "mask.png"],
         ["--picture", "mask.png", "--points", *["nose=1"] * 6],
         ["--alignment", "oval"],
+        ["--styles", "sunglases"],
     ],
 )
 def test_a_bad_word_is_a_user_error(
