@@ -6,6 +6,8 @@ with a single output; if a loss needs the domain, the label array has an additio
 | loss | y_true | y_pred |
 |---|---|---|
 | `CosineMargin`, `ArcFace` | label | logits of a cosine head |
+| `AdaFace` | label | logits of a cosine head, then `ImageQuality` |
+| `ElasticMargin` | label | logits of a cosine head, then `MarginNoise` |
 | `CenterLoss` | label | logits, then squared distances of `CenterDistances` |
 | `DomainRanking` | label, domain | logits of a `models.CosineHead` with two centers per person |
 | `SelfRestrainedTriplet` | label[, domain]; or embeddings of positive and negative | embeddings |
@@ -20,7 +22,8 @@ Losses that do not need the domain ignore it.
 
 In a recipe, attributes of a loss state its requirements: a true `wants_domains` requests the domain
 column; a true `couples_faces` means that a batch must not be split between devices. The head has to
-provide the outputs: `models.SideBySide([models.CosineHead(), CenterDistances()])` for `CenterLoss`,
+provide the outputs: `models.SideBySide([models.CosineHead(), CenterDistances()])` for `CenterLoss`
+(for `AdaFace` and `ElasticMargin` likewise),
 `keras.layers.Identity()` for losses of embeddings.
 """
 
@@ -29,16 +32,21 @@ from __future__ import annotations
 from maskedface.losses.alignment import Coral, PairAlignment, WithEmbeddings
 from maskedface.losses.centers import CenterDistances, CenterLoss
 from maskedface.losses.domains import DomainRanking
+from maskedface.losses.face_margins import AdaFace, ElasticMargin, ImageQuality, MarginNoise
 from maskedface.losses.margins import ArcFace, CosineMargin
 from maskedface.losses.triplets import SelfRestrainedTriplet
 
 __all__ = [
+    "AdaFace",
     "ArcFace",
     "CenterDistances",
     "CenterLoss",
     "Coral",
     "CosineMargin",
     "DomainRanking",
+    "ElasticMargin",
+    "ImageQuality",
+    "MarginNoise",
     "PairAlignment",
     "SelfRestrainedTriplet",
     "WithEmbeddings",

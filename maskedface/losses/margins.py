@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -12,11 +13,12 @@ from maskedface.losses.targets import labels_of
 
 # The least sin^2 that ArcFace divides by: within .57 degrees of a center the logit's slope stays
 # what it is there (at most 1 + 100 sin m), instead of growing without bound.
-_LEAST_SQUARE = 1e-4
+LEAST_SQUARE = 1e-4
 
 
-class _Margin(keras.losses.Loss):
-    """Cross-entropy of a cosine head's logits, with the target logit reduced by a margin."""
+class MarginLoss(keras.losses.Loss):
+    """Cross-entropy of a cosine head's logits, with the target logit reduced by a margin: the base
+    class of the losses below and of those of `losses.face_margins`."""
 
     _most = 1.0  # the margin lies below it
 
@@ -33,10 +35,13 @@ class _Margin(keras.losses.Loss):
         self.margin, self.scale, self.label_smoothing = margin, scale, label_smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        people = ops.shape(y_pred)[-1]
-        right = ops.one_hot(labels_of(y_true), people, dtype=y_pred.dtype)
-        cosine = ops.sum(right * y_pred, axis=-1, keepdims=True) / self.scale
-        logits = y_pred - right * (self.scale * self._lowered_by(cosine))
+        return self._entropy(y_true, y_pred, self._lowered_by)
+
+    def _entropy(self, y_true: Any, logits: Any, lowered_by: Callable[[Any], Any]) -> Any:
+        people = ops.shape(logits)[-1]
+        right = ops.one_hot(labels_of(y_true), people, dtype=logits.dtype)
+        cosine = ops.sum(right * logits, axis=-1, keepdims=True) / self.scale
+        logits = logits - right * (self.scale * lowered_by(cosine))
         target = right * (1 - self.label_smoothing) + self.label_smoothing / people
         return ops.categorical_crossentropy(target, logits, from_logits=True)
 
@@ -50,7 +55,7 @@ class _Margin(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable(package="maskedface")
-class CosineMargin(_Margin):
+class CosineMargin(MarginLoss):
     """Cross-entropy with an additive cosine margin (CosFace).
 
     Wang et al., "CosFace: Large Margin Cosine Loss for Deep Face Recognition", CVPR 2018, eq. 4:
@@ -96,7 +101,7 @@ class CosineMargin(_Margin):
 
 
 @keras.saving.register_keras_serializable(package="maskedface")
-class ArcFace(_Margin):
+class ArcFace(MarginLoss):
     """Cross-entropy with an additive angular margin (ArcFace).
 
     Deng et al., "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", CVPR 2019, eq.
@@ -146,6 +151,6 @@ class ArcFace(_Margin):
 
     def _lowered_by(self, cosine: Any) -> Any:
         cos_m, sin_m = math.cos(self.margin), math.sin(self.margin)
-        sine = ops.sqrt(ops.maximum(1 - cosine * cosine, _LEAST_SQUARE))
+        sine = ops.sqrt(ops.maximum(1 - cosine * cosine, LEAST_SQUARE))
         beyond = cosine - self.margin * sin_m
         return cosine - ops.where(cosine > -cos_m, cosine * cos_m - sine * sin_m, beyond)

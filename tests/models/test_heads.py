@@ -16,9 +16,10 @@ HEADS = {
     "two centers": lambda: models.CosineHead(centers_per_person=2),
     "offsets": lambda: models.CosineHead(with_offsets=True),
     "side by side": lambda: models.SideBySide([models.CosineHead(), losses.CenterDistances()]),
+    "with the quality": lambda: models.SideBySide([models.CosineHead(), losses.ImageQuality()]),
     "with the embedding": lambda: models.SideBySide([models.CosineHead(), keras.layers.Identity()]),
 }
-COLUMNS = {"two centers": 8, "side by side": 8, "with the embedding": 4 + 48}
+COLUMNS = {"two centers": 8, "side by side": 8, "with the quality": 5, "with the embedding": 4 + 48}
 EACH = pytest.mark.parametrize("kind", HEADS)
 IMAGES = np.random.default_rng(0).normal(size=(3, 4, 4, 3)).astype("float32")
 

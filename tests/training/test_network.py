@@ -44,6 +44,15 @@ CENTER = {
     "loss": losses.CenterLoss(0.003, margin=0.25),
 }
 
+ADAFACE = {
+    "head": models.SideBySide([models.CosineHead(), losses.ImageQuality()]),
+    "loss": losses.AdaFace(0.25),
+}
+ELASTIC = {
+    "head": models.SideBySide([models.CosineHead(), losses.MarginNoise(seed=0)]),
+    "loss": losses.ElasticMargin(0.25),
+}
+
 
 def aligned(term: keras.losses.Loss) -> dict[str, Any]:
     return {
@@ -174,9 +183,10 @@ def test_a_cosine_head_has_the_scale_of_its_loss(change: dict[str, Any], scale: 
         {"head.scale": 10.0},
         {**CENTER, "head.parts.0.scale": 24.0, "loss.scale": 10.0},
         {**RANKING, "head.scale": 24.0, "loss.scale": 10.0},
+        {**ADAFACE, "head.parts.0.scale": 24.0, "loss.scale": 10.0},
         {**aligned(losses.Coral()), "head.parts.0.scale": 24.0, "loss.loss.scale": 10.0},
     ],
-    ids=["head", "center", "ranking", "with embeddings"],
+    ids=["head", "center", "ranking", "adaface", "with embeddings"],
 )
 def test_two_scales_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="the scale of a cosine head must equal that of its loss"):
@@ -215,13 +225,15 @@ def test_a_layer_of_keras_is_a_head() -> None:
     assert network.names_people and len(network.learner.trainable_weights) == 2
 
 
-# A run for each of twelve recipes; of those that are alike one is not slow.
+# A run for each of fourteen recipes; of those that are alike one is not slow.
 @pytest.mark.long
 @pytest.mark.parametrize(
     "change",
     [
         pytest.param({"loss": losses.ArcFace(0.5)}, marks=pytest.mark.slow),
         CENTER,
+        ADAFACE,
+        ELASTIC,
         RANKING,
         TRIPLET,
         pytest.param(
@@ -245,7 +257,17 @@ def test_a_layer_of_keras_is_a_head() -> None:
         {"optimizer": "Lion", "schedule": recipes.MASKED_BEST.schedule},
     ],
     ids=[
-        *("arcface", "center", "ranking", "triplet", "triplet, balanced", "coral", "pairs"),
+        *(
+            "arcface",
+            "center",
+            "adaface",
+            "elastic",
+            "ranking",
+            "triplet",
+            "triplet, balanced",
+            "coral",
+            "pairs",
+        ),
         *("ranking, pairs", "masks", "keras' layer", "mirror_join", "schedule"),
     ],
 )
