@@ -25,6 +25,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from maskedface import geometry, landmarks, layers, masking, synthetic, training
 from maskedface.cli.main import main as maskedface
+from maskedface.masking.styles import Style
 
 PICTURES = _tool.ROOT / "docs" / "pictures"
 NAMES = ["Ada", "Ben", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hana"]
@@ -390,8 +391,16 @@ def attention(folder: Path) -> Image.Image:
 
 def masks(folder: Path) -> Image.Image:
     """Every mask style, a row each."""
+    return _styles(masking.STYLES)
+
+
+def occlusions(folder: Path) -> Image.Image:
+    """What else hides a face, a row each."""
+    return _styles((*masking.OCCLUSIONS, *masking.LOOSE_STYLES))
+
+
+def _styles(styles: Sequence[Style]) -> Image.Image:
     faces = np.stack([synthetic.draw_face(n, 0, False, size=112) for n in range(7)])
-    styles = masking.STYLES
     bank = masking.MaskBank.draw(styles, alignment="arcface", size=112, variants=7)
     laid = bank.lay(np.concatenate([faces] * len(styles)), np.arange(len(bank)))
     pictures = [Image.fromarray(one) for one in laid]
@@ -409,7 +418,7 @@ DRAWN: dict[str, tuple[str, Callable[[Path], Image.Image]]] = {
     for ending, functions in {
         "jpg": (
             *(named, people, enrolled_masks, identified, pair, rmfrd, alignments, augmentation),
-            *(own_layer, into_network, attention, masks),
+            *(own_layer, into_network, attention, masks, occlusions),
         ),
         "png": (audit, report, rows, adapted, curves, search, exported, icon),
     }.items()

@@ -8,8 +8,9 @@ ArcFace alignment) gives its quartiles over worn and drawn masks, and the Kolmog
 of the two: 0 = the same distribution, 1 = no overlap. "chance" is that of two random halves of the worn
 masks.
 
-With --model also the rank-1 accuracy under each style: every unmasked face wears one mask of it and is
-compared with the mean of each person's unmasked faces, its own left out.
+With --model also the rank-1 accuracy under each style, loose ones and other occlusions too: every
+unmasked face wears one of it and is compared with the mean of each person's unmasked faces, its own
+left out.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from join_sets import few_masked
 from maskedface import datasets
 from maskedface.engines import Embedder
 from maskedface.evaluation import EmbeddedFaces, match_probes
-from maskedface.masking import STYLES, MaskBank
+from maskedface.masking import LOOSE_STYLES, OCCLUSIONS, STYLES, MaskBank
 from maskedface.recognition import Recognizer
 
 SIZE, ALIGNMENT = 112, "arcface"
@@ -100,7 +101,7 @@ def by_style(index: datasets.FaceIndex, embedder: Embedder) -> None:
     people = [face.person for face in bare.faces] * 2
     photos = [str(row) for row in range(len(bare))] * 2
     print("| style | rank-1 accuracy |\n|---|---|")
-    for style in (None, *STYLES):
+    for style in (None, *STYLES, *LOOSE_STYLES, *OCCLUSIONS):
         probes = faces
         if style is not None:
             probes = masked(faces, MaskBank.draw([style], variants=VARIANTS, **words))
