@@ -11,8 +11,13 @@ With --picture, your own style is the first row (docs/masking.md shows where the
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from maskedface.cli.values import add_count
+from maskedface.names import did_you_mean
+
+if TYPE_CHECKING:
+    from maskedface.masking.styles import Style
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--styles",
         nargs="+",
         metavar="NAME",
-        help="styles by name, occlusions too; default: the thirteen masks that recipes draw",
+        help="styles by name, also under_nose, scarf, sunglasses, cap, beanie, hand; default: the "
+        "masks that recipes draw",
     )
     group.add_argument("--picture", metavar="FILE", help="a picture of a mask, added as a style")
     group.add_argument(
@@ -39,16 +45,14 @@ def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface masks --help`."""
     from maskedface import masking
     from maskedface.cli.outputs import write_picture
-    from maskedface.masking.named_styles import named_style
     from maskedface.masking.style_sheet import draw_style_sheet
-    from maskedface.masking.styles import Style
     from maskedface.synthetic import draw_faces
 
     if (args.picture is None) != (args.points is None):
         raise ValueError("--picture and --points must be given together")
     styles: tuple[Style, ...] = masking.STYLES
     if args.styles is not None:
-        styles = tuple(map(named_style, args.styles))
+        styles = tuple(map(_named, args.styles))
     if args.picture is not None:
         points = _points(args.points)
         styles = (masking.style_from_picture(args.picture, points), *styles)
@@ -59,6 +63,18 @@ def run(args: argparse.Namespace) -> int:
     write_picture(args.out, sheet)
     print(f"{args.out}: from the top, {', '.join(style.name for style in styles)}")
     return 0
+
+
+def _named(name: str) -> Style:
+    from maskedface import masking
+
+    every: list[Style] = [*masking.STYLES, *masking.LOOSE_STYLES, *masking.OCCLUSIONS]
+    styles = {style.name: style for style in every}
+    if name not in styles:
+        raise ValueError(
+            f"--styles must be among {sorted(styles)}. Received: {name!r}{did_you_mean(name, styles)}"
+        )
+    return styles[name]
 
 
 def _points(words: list[str]) -> dict[str, tuple[float, float]]:

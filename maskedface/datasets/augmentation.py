@@ -18,8 +18,8 @@ _STREAM, _STREAMS = 100, 32
 class Augmentation:
     """A sequence of layers that augments training images reproducibly.
 
-    `layers.RandomMask`, `layers.RandomFaceJitter` and a horizontal `keras.layers.RandomFlip`
-    receive their random numbers from a hash of (seed, epoch, element). Any other layer draws its
+    `layers.RandomMask`, `layers.RandomOcclusion`, `layers.RandomFaceJitter` and a horizontal
+    `keras.layers.RandomFlip` receive their random numbers from a hash of (seed, epoch, element). Any other layer draws its
     own; its seed generators are set from (seed, epoch, batch) before each batch, so a resumed run
     sees the same images as an uninterrupted one.
 

@@ -20,8 +20,8 @@ from maskedface.layers._base import (
 from maskedface.masking import MaskBank, MaskStyle
 from maskedface.masking.image_styles import PictureStyle
 from maskedface.masking.light import GAIN, LIT_SKIN, POWER, SLOPE
-from maskedface.masking.named_styles import NAMED, named_style
 from maskedface.masking.styles import Style
+from maskedface.names import did_you_mean
 
 for _style in (MaskStyle, PictureStyle):  # so that a layer's config may hold them
     keras.saving.register_keras_serializable(package="maskedface")(_style)
@@ -31,15 +31,11 @@ class RandomPatchLayer(RandomImageLayer):
     """The base class of the layers that draw patches of some styles on random faces.
 
     Args:
-        probability: float in [0, 1].
-        styles: names, or styles, with different names.
-        alignment: a key of `geometry.ALIGNMENTS`, or None.
-        value_range: (low, high) of the images' values.
-        variants: int >= 1.
-        seed: int >= 0, or None.
-        kwargs: arguments of `keras.layers.Layer`.
+        probability, styles, alignment, value_range, variants, seed, kwargs: as for `RandomMask`.
 
     Attributes:
+        drawn_by_default: the styles if none are given.
+        named: the styles that may be given by name.
         bank: the `masking.MaskBank`, once the layer is built.
         styles: the styles, in order.
 
@@ -47,17 +43,19 @@ class RandomPatchLayer(RandomImageLayer):
         ValueError: as `RandomMask`.
     """
 
+    drawn_by_default: tuple[Style, ...]
+    named: tuple[Style, ...]
     num_draws = 3  # whether, which style, which of its patches
 
     def __init__(
         self,
-        probability: float,
-        styles: Sequence[str | Style],
+        probability: float = 0.5,
+        styles: Sequence[str | Style] | None = None,
         *,
-        alignment: str | None,
-        value_range: Sequence[float],
-        variants: int,
-        seed: int | None,
+        alignment: str | None = None,
+        value_range: Sequence[float] = (0, 255),
+        variants: int = 24,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(value_range, seed, **kwargs)
@@ -70,7 +68,9 @@ class RandomPatchLayer(RandomImageLayer):
         if alignment is not None:
             geometry.alignment_points(alignment, 1, 1)  # refuses an unknown one
         self.probability, self.alignment, self.variants = float(probability), alignment, variants
-        self.styles = tuple(map(_style_of, styles))
+        self.styles = tuple(
+            map(self._style_of, self.drawn_by_default if styles is None else styles)
+        )
         names = [style.name for style in self.styles]
         if not names or len(set(names)) < len(names):
             raise ValueError(f"styles must have different names, at least one. Received: {names}")
@@ -97,6 +97,18 @@ class RandomPatchLayer(RandomImageLayer):
         )
         self._tensors = _Tensors(self.bank)
 
+    def draws_on(self, draws: np.ndarray) -> np.ndarray:
+        """Which images get a patch.
+
+        Args:
+            draws: float32 array, shape (batch, 3), as for `transform`; with a first value of 1,
+                none is drawn.
+
+        Returns:
+            bool array, shape (batch,).
+        """
+        return np.asarray(draws)[:, 0] < np.float32(self.probability)
+
     def choices(self, draws: np.ndarray) -> np.ndarray:
         """Which patch each image gets, for `bank.lay`.
 
@@ -106,12 +118,12 @@ class RandomPatchLayer(RandomImageLayer):
         Returns:
             int64 array, shape (batch,): a patch's index in the bank, or -1 for none.
         """
-        first, style, variant = np.asarray(draws, "float32").T
+        _, style, variant = np.asarray(draws, "float32").T
         style, variant = (
             np.minimum((draw * np.float32(count)).astype("int64"), count - 1)
             for draw, count in ((style, len(self.styles)), (variant, self.variants))
         )
-        return np.where(first < np.float32(self.probability), style * self.variants + variant, -1)
+        return np.where(self.draws_on(draws), style * self.variants + variant, -1)
 
     def _run(self, backend: str, images: Any, draws: Any) -> Any:
         if not self.built:
@@ -141,10 +153,36 @@ class RandomPatchLayer(RandomImageLayer):
         return {
             **super().get_config(),
             "probability": self.probability,
-            "styles": [_config_of(style) for style in self.styles],
+            "styles": [self._config_of(style) for style in self.styles],
             "alignment": self.alignment,
             "variants": self.variants,
         }
+
+    def _style_of(self, style: Any) -> Style:
+        if isinstance(style, dict):
+            style = keras.saving.deserialize_keras_object(style)
+        if isinstance(style, str):
+            named = {one.name: one for one in self.named}
+            if style not in named:
+                raise ValueError(
+                    f"styles must be among {sorted(named)}. Received: {style!r}"
+                    f"{did_you_mean(style, named)}"
+                )
+            return named[style]
+        if not callable(getattr(style, "paint", None)):
+            raise ValueError(f"styles must be names, or have a method paint. Received: {style!r}")
+        found: Style = style
+        return found
+
+    def _config_of(self, style: Style) -> Any:
+        if any(style is one for one in self.named):
+            return style.name
+        if not hasattr(style, "get_config"):
+            raise ValueError(
+                "styles must have get_config and be registered with Keras for the layer to be saved. "
+                f"Received: {style!r}"
+            )
+        return keras.saving.serialize_keras_object(style)
 
 
 class _Tensors:
@@ -166,28 +204,6 @@ class _Tensors:
 
         with tf.init_scope():
             return tuple(map(tf.convert_to_tensor, self.arrays))
-
-
-def _style_of(style: Any) -> Style:
-    if isinstance(style, dict):
-        style = keras.saving.deserialize_keras_object(style)
-    if isinstance(style, str):
-        return named_style(style)
-    if not callable(getattr(style, "paint", None)):
-        raise ValueError(f"styles must be names, or have a method paint. Received: {style!r}")
-    found: Style = style
-    return found
-
-
-def _config_of(style: Style) -> Any:
-    if style is NAMED.get(style.name):
-        return style.name
-    if not hasattr(style, "get_config"):
-        raise ValueError(
-            "styles must have get_config and be registered with Keras for the layer to be saved. "
-            f"Received: {style!r}"
-        )
-    return keras.saving.serialize_keras_object(style)
 
 
 def _lay(

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import keras
 import numpy as np
 
 from maskedface.layers._patches import RandomPatchLayer
-from maskedface.masking import STYLES
-from maskedface.masking.styles import Style
+from maskedface.masking import LOOSE_STYLES, STYLES
 
 
 @keras.saving.register_keras_serializable(package="maskedface")
@@ -56,35 +52,10 @@ class RandomMask(RandomPatchLayer):
             the same name; when the layer is built, if the images are not square or of unknown size.
     """
 
-    def __init__(
-        self,
-        probability: float = 0.5,
-        styles: Sequence[str | Style] | None = None,
-        *,
-        alignment: str | None = None,
-        value_range: Sequence[float] = (0, 255),
-        variants: int = 24,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            probability,
-            STYLES if styles is None else styles,
-            alignment=alignment,
-            value_range=value_range,
-            variants=variants,
-            seed=seed,
-            **kwargs,
-        )
+    drawn_by_default = STYLES
+    named = (*STYLES, *LOOSE_STYLES)
 
     def lays(self, draws: np.ndarray) -> np.ndarray:
-        """Which images get a mask.
-
-        Args:
-            draws: float32 array, shape (batch, 3), as for `transform`; with a first value of 1, no
-                mask is drawn.
-
-        Returns:
-            bool array, shape (batch,).
-        """
-        return np.asarray(draws)[:, 0] < np.float32(self.probability)
+        """As `draws_on`. Layers with this method draw masks: on unmasked faces alone, which then count
+        as masked (`datasets.augmentation`)."""
+        return self.draws_on(draws)

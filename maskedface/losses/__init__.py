@@ -22,8 +22,8 @@ Losses that do not need the domain ignore it.
 
 In a recipe, attributes of a loss state its requirements: a true `wants_domains` requests the domain
 column; a true `couples_faces` means that a batch must not be split between devices. The head has to
-provide the outputs: `models.SideBySide([models.CosineHead(), CenterDistances()])` for `CenterLoss`
-(for `AdaFace` and `ElasticMargin` likewise),
+provide the outputs: `models.SideBySide([models.CosineHead(), CenterDistances()])` for `CenterLoss`,
+the same with `ImageQuality()` for `AdaFace` and with `MarginNoise()` for `ElasticMargin`,
 `keras.layers.Identity()` for losses of embeddings.
 """
 

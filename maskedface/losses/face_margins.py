@@ -22,8 +22,9 @@ class ImageQuality(keras.layers.Layer):
 
     Kim et al., "AdaFace: Quality Adaptive Margin for Face Recognition", CVPR 2022, eq. 14: the
     length less its mean, over its standard deviation, times h, and limited to [-1, 1]. Mean and
-    deviation are moving ones, of the training batches; here they begin with the first batch. It has
-    no gradient. Used in parallel to a head:
+    deviation are moving ones, of the training batches. Other than in the authors' code they begin
+    with the first batch, the deviation is that of the batch itself (not of a population), and
+    lengths are not limited. It has no gradient. Used in parallel to a head:
     `models.SideBySide([models.CosineHead(), losses.ImageQuality()])`.
 
     >>> import numpy as np
@@ -115,26 +116,26 @@ class MarginNoise(keras.layers.Layer):
 
 
 class _FaceMargin(MarginLoss):
-    """A margin that depends on the last column of the predictions."""
+    """A margin that depends on the last column of the predictions, which `reads` gives."""
+
+    reads: type[keras.layers.Layer]
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        logits, number = y_pred[:, :-1], y_pred[:, -1:]
-        return self._entropy(y_true, logits, lambda cosine: self._lowered(cosine, number))
-
-    def _lowered(self, cosine: Any, number: Any) -> Any:
-        """The reduction of the target cosine, shape (batch, 1)."""
-        raise NotImplementedError
+        return self._entropy(y_true, y_pred[:, :-1], y_pred[:, -1:])
 
 
 @keras.saving.register_keras_serializable(package="maskedface")
 class AdaFace(_FaceMargin):
     """Cross-entropy with a margin that adapts to the image's quality (AdaFace).
 
-    Kim et al., "AdaFace: Quality Adaptive Margin for Face Recognition", CVPR 2022, eq. 17: with
-    quality q (`ImageQuality`), the target logit s cos(t) becomes s (cos(t - m q) - m q - m). At q =
-    -1 this is ArcFace, which weighs hard faces less, at q = 0 CosFace, at q = 1 a negative angular
-    margin, which weighs hard faces more. The angle is limited to [0, pi], as in the authors' code
-    (mk-minchul/AdaFace).
+    Kim et al., "AdaFace: Quality Adaptive Margin for Face Recognition", CVPR 2022, eq. 16 and 17:
+    with quality q (`ImageQuality`), the target logit s cos(t) becomes s (cos(t - m q) - m q - m).
+    At q = -1 this is ArcFace, at q = 0 CosFace, at q = 1 a negative angular margin with a twice as
+    large additive one: faces of high quality are pressed the more the harder they are, those of low
+    quality the less. The angle is limited to [0, pi], as in the authors' code (mk-minchul/AdaFace).
+
+    If all embeddings have unit length (`models.join`, `models.whole_and_upper`), the quality is 0 and
+    this is CosFace. Batches cannot be split between devices.
 
     >>> import numpy as np
     >>> from maskedface import losses
@@ -161,6 +162,9 @@ class AdaFace(_FaceMargin):
         ValueError: if an argument is out of its range.
     """
 
+    reads = ImageQuality
+    couples_faces = True  # the qualities of a batch depend on all its faces
+
     def __init__(
         self,
         margin: float = 0.25,
@@ -171,7 +175,7 @@ class AdaFace(_FaceMargin):
     ) -> None:
         super().__init__(margin, scale, label_smoothing, name, **kwargs)
 
-    def _lowered(self, cosine: Any, number: Any) -> Any:
+    def _lowered_by(self, cosine: Any, number: Any) -> Any:
         angle = self.margin * number  # by which the face's own angle is reduced
         cos, sin = ops.cos(angle), ops.sin(angle)
         sine = ops.sqrt(ops.maximum(1 - cosine * cosine, LEAST_SQUARE))
@@ -187,7 +191,7 @@ class ElasticMargin(_FaceMargin):
     """Cross-entropy with a random additive cosine margin (ElasticFace-Cos).
 
     Boutros et al., "ElasticFace: Elastic Margin Loss for Deep Face Recognition", CVPR Workshops
-    2022, eq. 7: as `CosineMargin`, but each face draws its margin from a normal distribution.
+    2022: as `CosineMargin`, but each face draws its margin from a normal distribution.
 
     >>> import numpy as np
     >>> from maskedface import losses
@@ -199,7 +203,8 @@ class ElasticMargin(_FaceMargin):
     Args:
         margin: float in [0, 1), its mean; 0.35 in the paper, at scale 64. The default is that of
             `CosineMargin`.
-        deviation: float >= 0, its standard deviation; 0.05 in the paper.
+        deviation: float >= 0, its standard deviation; 0.05 in the authors' settings
+            (fdbtrs/ElasticFace).
         scale: float > 0, the scale of the head; 64 in the paper.
         label_smoothing: float in [0, 1).
 
@@ -215,6 +220,8 @@ class ElasticMargin(_FaceMargin):
         ValueError: if an argument is out of its range.
     """
 
+    reads = MarginNoise
+
     def __init__(
         self,
         margin: float = 0.25,
@@ -229,7 +236,7 @@ class ElasticMargin(_FaceMargin):
             raise ValueError(f"deviation must be at least 0. Received: deviation={deviation}")
         self.deviation = deviation
 
-    def _lowered(self, cosine: Any, number: Any) -> Any:
+    def _lowered_by(self, cosine: Any, number: Any) -> Any:
         return self.margin + self.deviation * number
 
     def get_config(self) -> dict[str, Any]:

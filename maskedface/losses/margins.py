@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -11,14 +10,21 @@ from keras import ops
 
 from maskedface.losses.targets import labels_of
 
-# The least sin^2 that ArcFace divides by: within .57 degrees of a center the logit's slope stays
+# The least sin^2 that ArcFace and AdaFace divide by: within .57 degrees of a center the logit's slope stays
 # what it is there (at most 1 + 100 sin m), instead of growing without bound.
 LEAST_SQUARE = 1e-4
 
 
 class MarginLoss(keras.losses.Loss):
     """Cross-entropy of a cosine head's logits, with the target logit reduced by a margin: the base
-    class of the losses below and of those of `losses.face_margins`."""
+    class of the losses below and of those of `losses.face_margins`.
+
+    Args:
+        margin, scale, label_smoothing, name, kwargs: as for `CosineMargin`.
+
+    Raises:
+        ValueError: if an argument is out of its range.
+    """
 
     _most = 1.0  # the margin lies below it
 
@@ -35,18 +41,23 @@ class MarginLoss(keras.losses.Loss):
         self.margin, self.scale, self.label_smoothing = margin, scale, label_smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        return self._entropy(y_true, y_pred, self._lowered_by)
+        return self._entropy(y_true, y_pred)
 
-    def _entropy(self, y_true: Any, logits: Any, lowered_by: Callable[[Any], Any]) -> Any:
+    def _entropy(self, y_true: Any, logits: Any, number: Any = None) -> Any:
         people = ops.shape(logits)[-1]
         right = ops.one_hot(labels_of(y_true), people, dtype=logits.dtype)
         cosine = ops.sum(right * logits, axis=-1, keepdims=True) / self.scale
-        logits = logits - right * (self.scale * lowered_by(cosine))
+        logits = logits - right * (self.scale * self._lowered_by(cosine, number))
         target = right * (1 - self.label_smoothing) + self.label_smoothing / people
         return ops.categorical_crossentropy(target, logits, from_logits=True)
 
-    def _lowered_by(self, cosine: Any) -> Any:
-        """The reduction of the target cosine by the margin, shape (batch, 1), or one number."""
+    def _lowered_by(self, cosine: Any, number: Any) -> Any:
+        """The reduction of the target cosine by the margin, shape (batch, 1), or one number.
+
+        Args:
+            cosine: tensor, shape (batch, 1).
+            number: what `losses.face_margins` reads beside the logits, of the same shape; or None.
+        """
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
@@ -96,7 +107,7 @@ class CosineMargin(MarginLoss):
     ) -> None:
         super().__init__(margin, scale, label_smoothing, name, **kwargs)
 
-    def _lowered_by(self, cosine: Any) -> float:
+    def _lowered_by(self, cosine: Any, number: Any) -> float:
         return self.margin
 
 
@@ -149,7 +160,7 @@ class ArcFace(MarginLoss):
     ) -> None:
         super().__init__(margin, scale, label_smoothing, name, **kwargs)
 
-    def _lowered_by(self, cosine: Any) -> Any:
+    def _lowered_by(self, cosine: Any, number: Any) -> Any:
         cos_m, sin_m = math.cos(self.margin), math.sin(self.margin)
         sine = ops.sqrt(ops.maximum(1 - cosine * cosine, LEAST_SQUARE))
         beyond = cosine - self.margin * sin_m

@@ -12,7 +12,7 @@ from maskedface.masking.sheet import face_matrix
 from maskedface.masking.styles import Style
 
 _FRONT = geometry.alignment_points("arcface", 112, 112)
-_REACH = ((-8.0, 120.0), (-60.0, 128.0))  # alignment x and y range of hats to masks with straps
+REACH = ((0.0, 112.0), (45.0, 128.0))  # alignment x and y range of a mask with straps
 _FINEST = 4.0  # maximum resolution of a patch, in pixels per alignment pixel
 _DEPTH = 25.0  # alignment px from the nose tip to the plane of eyes and mouth corners
 
@@ -48,7 +48,8 @@ def mask_photo(image: np.ndarray, points: np.ndarray, style: Style, *, seed: int
         raise ValueError(f"image must have shape (height, width, 3). Received: {image.shape}")
     points = np.asarray(points, "float64")
     matrix = face_matrix(points, *image.shape[:2])
-    corners = np.array([(x, y) for x in _REACH[0] for y in _REACH[1]])
+    reach = getattr(style, "reach", REACH)
+    corners = np.array([(x, y) for x in reach[0] for y in reach[1]])
     placed = corners @ matrix[:, :2].T + matrix[:, 2]
     left, top = np.floor(placed.min(axis=0)).astype(int).clip(0)
     right, bottom = (np.ceil(placed.max(axis=0)).astype(int) + 1).clip(0)

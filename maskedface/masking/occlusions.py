@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -34,11 +35,7 @@ _SKIN = (
 
 @dataclass(frozen=True)
 class Occlusion:
-    """A style that is no mask: a `Style` with a fit of its own.
-
-    >>> from maskedface import masking
-    >>> [one.name for one in masking.OCCLUSIONS]
-    ['sunglasses', 'cap', 'beanie', 'hand']
+    """A style that is no mask: a `Style` with a fit and a reach of its own.
 
     Attributes:
         name: str.
@@ -47,6 +44,8 @@ class Occlusion:
 
     name: str
     painter: Callable[[Sheet, np.random.Generator], Painted]
+
+    reach = ((-52.0, 164.0), (-90.0, 168.0))
 
     def paint(
         self, sheet: Sheet, rng: np.random.Generator
@@ -58,16 +57,8 @@ class Occlusion:
     def fit(self, rng: np.random.Generator) -> Fit:
         """A random fit: shifted by up to 3 alignment pixels, tilted by up to 5 degrees, and the
         head turned as under a mask."""
-        down = rng.uniform(-3, 3)
-        masked = Fit.random(rng)
-        return Fit(
-            nose=down,
-            chin=down,
-            width=rng.uniform(0.95, 1.06),
-            tilt=rng.uniform(-0.08, 0.08),
-            turn=masked.turn,
-            right=masked.right,
-        )
+        down, tilt = rng.uniform(-3, 3), rng.uniform(-0.08, 0.08)
+        return dataclasses.replace(Fit.random(rng), nose=down, flat=0.0, chin=down, tilt=tilt)
 
 
 def sunglasses(sheet: Sheet, rng: np.random.Generator) -> Painted:
@@ -82,7 +73,9 @@ def sunglasses(sheet: Sheet, rng: np.random.Generator) -> Painted:
     rim = rng.uniform(0.8, 3.0)
     lens = sheet.edge(away) * rng.uniform(0.8, 1.0)
     bar = np.maximum(np.abs(y + 0.45 * high) - rim / 2, np.abs(sheet.x) - middle + 0.8 * wide)
-    temple = np.maximum(np.abs(y + 0.5 * high) - rim / 2, middle + wide - np.abs(sheet.x))
+    temple = np.abs(y + 0.5 * high) - rim / 2
+    for end in (middle + wide - np.abs(sheet.x), np.abs(sheet.x) - 44):  # from the lens to the ear
+        temple = np.maximum(temple, end)
     frame = np.maximum(sheet.edge(np.abs(away) - rim / 2), sheet.edge(bar))
     frame = np.maximum(frame, sheet.edge(temple))
     glass = _one_of(_LENSES, rng) * (1 + rng.uniform(0, 0.8) * (y / high)[..., None].clip(-1, 1))

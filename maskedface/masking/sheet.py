@@ -85,7 +85,8 @@ class Fit:
         cos, sin = np.cos(self.tilt), np.sin(self.tilt)
         x, y = cos * x + sin * y - self.right, cos * y - sin * x + _PIVOT
         seen = np.maximum.accumulate(self._turned(_ACROSS))  # the far side is hidden
-        x = np.interp(x, seen, _ACROSS) / self.width
+        beside = x - x.clip(seen[0], seen[-1])  # of the head
+        x = (np.interp(x, seen, _ACROSS) + beside) / self.width
         top = self._top(x)
         stretch = (_CHIN - _NOSE + self.chin - top) / (_CHIN - _NOSE)
         inside = (y - _NOSE - top) / stretch + _NOSE

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from maskedface.masking import fabric
-from maskedface.masking.sheet import Sheet, outline
+from maskedface.masking.sheet import MIDDLE, Sheet, outline
 
 Color = tuple[float, float, float]
 Line = tuple[tuple[float, float], ...]
@@ -17,7 +17,9 @@ Line = tuple[tuple[float, float], ...]
 class Style(Protocol):
     """The interface of styles that a mask bank can draw: `MaskStyle`, `PictureStyle`, `Occlusion`.
 
-    A style may have a method `fit(rng) -> Fit`; without one it is placed by `Fit.random`.
+    A style may have a method `fit(rng) -> Fit`; without one it is placed by `Fit.random`. It may
+    have `reach`, the ranges of x and y of the alignment's pixels that it lies in; without it
+    `masked_photos.REACH`.
     """
 
     @property
@@ -112,6 +114,13 @@ class MaskStyle:
             for side in (-1, 1):
                 straps = np.maximum(straps, sheet.stroke(np.array(line) * (side, 1), 1.4))
         return color, cover, straps
+
+    @property
+    def reach(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """The ranges of x and y of the alignment's pixels that the mask lies in."""
+        x, y = np.concatenate([self.outline, *self.straps]).T
+        side = 1.07 * x.max() + 15  # more than a fit, a shadow and blur add
+        return (MIDDLE - side, MIDDLE + side), (y.min() - 15, y.max() + 18)
 
     def get_config(self) -> dict[str, Any]:
         """The Keras config.
@@ -279,7 +288,7 @@ _UNDER_NOSE: Line = (
     (0, 80), (7, 80), (15, 79), (28, 77), (38, 74.5),
     (39, 84), (36, 96), (29, 107), (17, 113), (0, 115),
 )  # fmt: skip
-_SCARF: Line = ((0, 74), (14, 73), (30, 70), (47, 66), (56, 80), (58, 132), (0, 136))
+_SCARF: Line = ((0, 74), (14, 73), (30, 70), (47, 66), (56, 80), (57, 112), (46, 122), (0, 126))
 
 LOOSE_STYLES: tuple[MaskStyle, ...] = (
     MaskStyle(

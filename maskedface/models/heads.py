@@ -87,7 +87,7 @@ class LinearHead(layers.Layer):
 class CosineHead(layers.Layer):
     """A head that scores a face by the cosine to each person's center.
 
-    Train it with `losses.CosineMargin` or `losses.ArcFace` with the same scale.
+    Train it with a margin loss of the same scale: `losses.CosineMargin`, `losses.ArcFace`.
 
     >>> import numpy as np
     >>> from maskedface import models

@@ -99,14 +99,13 @@ def trained_on(recipe: Recipe, images: int) -> str:
         domain if share == 1 else f"{share:.0%} of {domain}"
         for domain, share in sorted(recipe.train_on.items(), reverse=True)
     ]
-    drawn = sum(
-        layer.config.get("probability", 0.5)
-        for layer in recipe.augmentation
-        if layer.has_class("RandomMask")
-    )
-    masks = f", masks drawn on {drawn:.0%}" if drawn else ""
+    drawn = ""
+    for kind, what in (("RandomMask", "masks"), ("RandomOcclusion", "occlusions")):
+        layers = [layer for layer in recipe.augmentation if layer.has_class(kind)]
+        share = sum(layer.config.get("probability", 0.5) for layer in layers)
+        drawn += f", {what} drawn on {share:.0%}" if share else ""
     means = " (class means only)" if recipe.epochs == 0 else f", {recipe.epochs} epochs"
-    return f"{images:,} images, {' and '.join(parts)}{masks}{means}"
+    return f"{images:,} images, {' and '.join(parts)}{drawn}{means}"
 
 
 def recipe_table(groups: Sequence[RunGroup]) -> Table:

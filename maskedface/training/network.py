@@ -13,7 +13,7 @@ import numpy as np
 from maskedface import models
 from maskedface.evaluation import Cohort
 from maskedface.models.embedding import unjoined
-from maskedface.models.heads import cosine_head, for_people, with_head
+from maskedface.models.heads import SideBySide, cosine_head, for_people, with_head
 from maskedface.models.settings import in_float32
 from maskedface.recipes import Recipe
 from maskedface.training.backbones import Start
@@ -125,6 +125,13 @@ def _check_head(network: Network) -> None:
             "head_final must be 'class_means' or 'photo_means' unless the head has one output per "
             f"person. Received: {recipe.head} of shape {network.learner.output_shape}, "
             f"{len(network.people)} people"
+        )
+    reads = getattr(network.loss, "reads", None)
+    beside = network.head.parts[-1] if isinstance(network.head, SideBySide) else None
+    if reads is not None and not isinstance(beside, reads):
+        raise ValueError(
+            f"head must be models.SideBySide([models.CosineHead(), losses.{reads.__name__}()]) for this "
+            f"loss. Received: head={recipe.head}, loss={recipe.loss}"
         )
     keeps_cosines = recipe.head_final == "trained" and (recipe.mirror_join or recipe.cohort > 0)
     needs_cosines = recipe.head_init != "random" or keeps_cosines
@@ -246,7 +253,8 @@ def _head(recipe: Recipe, loss: keras.losses.Loss) -> keras.layers.Layer:
     """The recipe's head; a cosine head without a scale gets that of the loss."""
     if not hasattr(loss, "scale"):  # `losses.WithEmbeddings` holds the loss of the logits
         loss = getattr(loss, "loss", loss)
-    scale, takes_margin = getattr(loss, "scale", None), getattr(loss, "margin", 1) != 0
+    scale = getattr(loss, "scale", None)
+    takes_margin = getattr(loss, "margin", 1) != 0 or getattr(loss, "deviation", 0) != 0
     head = recipe.head.build()
     for one in head._flatten_layers():
         if isinstance(one, models.CosineHead) and one.scale is None:

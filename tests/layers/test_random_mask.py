@@ -111,7 +111,11 @@ def test_a_style_that_cannot_be_kept_is_refused_when_it_would_have_to_be() -> No
     ("words", "message"),
     [
         ({"probability": 1.1}, r"probability must be in \[0, 1\]"),
-        ({"styles": ["clth"]}, "styles must be among .*cloth.* Received: 'clth'"),
+        (
+            {"styles": ["clth"]},
+            "styles must be among .*cloth.* Received: 'clth'; did you mean cloth",
+        ),
+        ({"styles": ["sunglasses"]}, "styles must be among"),  # no mask: the face stays unmasked
         ({"styles": []}, "styles must have different names"),
         ({"styles": ["cloth", "cloth"]}, "styles must have different names"),
         ({"styles": [3]}, "styles must be names, or have a method paint"),

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from maskedface import geometry
-from maskedface.masking import LOOSE_STYLES, OCCLUSIONS, MaskBank, mask_photo
+from maskedface.masking import LOOSE_STYLES, OCCLUSIONS, STYLES, MaskBank, mask_photo
+from maskedface.masking.patches import draw_patch
+from maskedface.masking.sheet import face_matrix
 from maskedface.masking.styles import Style
 
 BY_NAME = {style.name: style for style in (*OCCLUSIONS, *LOOSE_STYLES)}
@@ -51,6 +53,27 @@ def test_each_one_looks_different_and_colors_are_multiplied_by_alpha(style: Styl
     patches = MaskBank.draw([style], alignment="arcface", size=64, variants=6).patches
     assert len({patch.tobytes() for patch in patches}) == 6
     assert (patches[..., :3].astype(int) <= patches[..., 3:].astype(int) + 1).all()
+
+
+def test_the_temples_of_sunglasses_end_at_the_ears() -> None:
+    matrix = face_matrix("arcface", 112, 112)
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        patch = draw_patch(BY_NAME["sunglasses"], rng, matrix, 112, 112, turn=0.0)
+        assert not patch[:, [0, 111], 3].any()
+
+
+@pytest.mark.parametrize("style", [*BY_NAME.values(), STYLES[0]], ids=[*BY_NAME, "surgical"])
+def test_on_a_photograph_it_is_drawn_whole(style: Style) -> None:
+    # Where the box that is drawn in ends, nothing is left to draw.
+    photo = np.full((500, 500, 3), 128, "uint8")
+    points = geometry.alignment_points("arcface", 112, 112) + 190
+    (left, right), (top, bottom) = getattr(style, "reach")  # noqa: B009
+    for seed in range(6):
+        changed = (mask_photo(photo, points, style, seed=seed) != photo).any(axis=2)
+        rows, columns = (np.flatnonzero(changed.any(axis=axis)) - 190 for axis in (1, 0))
+        assert top + 1 < rows.min() and rows.max() < bottom - 1
+        assert left + 1 < columns.min() and columns.max() < right - 1
 
 
 def test_a_hat_reaches_beyond_the_aligned_face_on_a_photograph() -> None:

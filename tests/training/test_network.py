@@ -201,6 +201,8 @@ def test_two_scales_are_refused(change: dict[str, Any]) -> None:
             "head_final must be .*unless the head has one output per person",
         ),
         ({**TRIPLET, "head_init": "class_means"}, "head must contain a models.CosineHead"),
+        ({"loss": losses.AdaFace()}, r"head must be models.SideBySide.*losses.ImageQuality\(\)"),
+        ({**CENTER, "loss": losses.ElasticMargin()}, r"losses.MarginNoise\(\).* for this loss"),
         (
             {
                 "head": keras.layers.Dense(2),
