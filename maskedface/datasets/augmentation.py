@@ -19,9 +19,9 @@ class Augmentation:
     """A sequence of layers that augments training images reproducibly.
 
     `layers.RandomMask`, `layers.RandomOcclusion`, `layers.RandomFaceJitter` and a horizontal
-    `keras.layers.RandomFlip` receive their random numbers from a hash of (seed, epoch, element). Any other layer draws its
-    own; its seed generators are set from (seed, epoch, batch) before each batch, so a resumed run
-    sees the same images as an uninterrupted one.
+    `keras.layers.RandomFlip` receive their random numbers from a hash of (seed, epoch, element). Any
+    other layer draws its own; its seed generators are set from (seed, epoch, batch) before each
+    batch, so a resumed run sees the same images as an uninterrupted one.
 
     Args:
         layers: Keras layers, images -> images of the same shape; a `keras.Sequential` is replaced

@@ -109,8 +109,9 @@ class Recipe:
             the rest of the run.
         augmentation: layers that augment training images, in this order: `layers.RandomMask` (an
             image with a drawn mask counts as masked), `layers.RandomOcclusion`,
-            `layers.RandomFaceJitter`, `keras.layers.RandomFlip("horizontal")`, or any other. This library's layers and that
-            flip are functions of (seed, epoch, image), others of (seed, epoch, batch).
+            `layers.RandomFaceJitter`, `keras.layers.RandomFlip("horizontal")`, or any other. This
+            library's layers and that flip are functions of (seed, epoch, image), others of (seed,
+            epoch, batch).
         callbacks: `keras.callbacks.Callback`s for `fit`. Their internal state is not saved, so it
             is lost when a run is interrupted.
         batch_size: int >= 1.
