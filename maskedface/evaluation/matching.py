@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from maskedface.evaluation.embedded_faces import EmbeddedFaces
-from maskedface.evaluation.scoring import Templates, normalized, person_means
+from maskedface.evaluation.scoring import Templates, normalized, person_means, photo_counts
 from maskedface.names import did_you_mean
 from maskedface.reprs import short_repr
 
@@ -143,13 +143,18 @@ def match_probes(
     column = {name: number for number, name in enumerate(gallery)}
     own = np.array([column.get(name, -1) for name in names])
     asked = (domain == probes) & (own >= 0 if enrolled is None else True)
-    scores = Templates(means, faces.cohort).scores(unit)
+    shown = [] if faces.photos is None else np.asarray(faces.photos, object)[in_gallery].tolist()
+    counted = photo_counts(names[in_gallery].tolist(), shown or None)
+    counts = np.array([counted[name] for name in gallery])
+    scores = Templates(means, faces.cohort, photos=counts).scores(unit)
     if own_photo != "keep" and faces.photos is not None:
         shared, lonely, rest = _without_own_photo(
             faces.enrolled_as, names, np.asarray(faces.photos), in_gallery, own
         )
         rows = np.flatnonzero(shared)
-        scores[rows, own[rows]] = Templates(rest[rows], faces.cohort).own_scores(unit[rows])
+        others = np.maximum(counts[own[rows]] - 1, 1)  # without any other one, it is left out below
+        kept = Templates(rest[rows], faces.cohort, photos=others)
+        scores[rows, own[rows]] = kept.own_scores(unit[rows])
         asked &= ~(shared if own_photo == "skip" else lonely)
     rows = np.flatnonzero(asked)
     return Matches(rows, tuple(map(str, names[rows])), gallery, scores[rows], own[rows])

@@ -13,7 +13,7 @@ from maskedface.reprs import short_repr
 
 _PAIRS = 65_536  # pairs per batch: 64 MB with 128 features
 _BLOCK = 4_096  # templates per batch: 31 MB of cosines to two thousand people
-COHORT_ARRAYS = _PEOPLE, _NEAREST = "cohort", "cohort_nearest"
+COHORT_ARRAYS = _PEOPLE, _NEAREST, _BY_PHOTOS = "cohort", "cohort_nearest", "cohort_by_photos"
 
 
 def normalized(embeddings: np.ndarray) -> np.ndarray:
@@ -77,6 +77,32 @@ def person_means(
     return tuple(names), normalized(sums)
 
 
+def photo_counts(people: Sequence[object], photos: Sequence[str] | None = None) -> dict[Any, int]:
+    """How many photographs there are of each person.
+
+    Args:
+        people: the person of each face.
+        photos: the photograph that each face was made from; "" or None = unknown, counted as a
+            separate one.
+
+    Returns:
+        {person: number of photographs, at least 1}.
+
+    >>> from maskedface.evaluation.scoring import photo_counts
+    >>> photo_counts(["ada", "ada", "bo"], ["one.jpg", "one.jpg", "two.jpg"])
+    {'ada': 1, 'bo': 1}
+    """
+    names = [""] * len(people) if photos is None else photos
+    each = {
+        (person, photo or row)
+        for row, (person, photo) in enumerate(zip(people, names, strict=True))
+    }
+    counts: dict[Any, int] = dict.fromkeys(people, 0)
+    for person, _ in each:
+        counts[person] += 1
+    return counts
+
+
 def cosine_scores(embeddings: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """The cosine similarities of pairs of faces.
 
@@ -114,18 +140,24 @@ class Cohort:
     """People for cohort score normalization.
 
     Some faces are similar to everybody, above all those with covered mouths: they are the nearest
-    neighbor of many probes of other people (hubs). The mean cosine of an enrolled person to the
-    nearest people of the cohort is subtracted from each probe's cosine to them. In speaker
-    recognition this is Z-norm with a top-N cohort (Auckenthaler et al., "Score normalization for
-    text-independent speaker verification systems", 2000; Matejka et al., "Analysis of score
-    normalization in multilingual speaker recognition", 2017), here without the division by the
-    standard deviation; word translation uses the same term against hubs (CSLS, Conneau et al.,
-    "Word translation without parallel data", 2018).
+    neighbor of many probes of other people (hubs). How much more an enrolled person is like the
+    nearest people of the cohort than those are like each other is subtracted from each probe's
+    cosine to them. In speaker recognition this is Z-norm with a top-N cohort (Auckenthaler et al.,
+    "Score normalization for text-independent speaker verification systems", 2000; Matejka et al.,
+    "Analysis of score normalization in multilingual speaker recognition", 2017), here without the
+    division by the standard deviation; word translation uses the same term against hubs (CSLS,
+    Conneau et al., "Word translation without parallel data", 2018).
+
+    What is subtracted is divided by the number of the person's photographs. A mean of many
+    photographs is no hub by accident, and the full term costs accuracy there (our own rule,
+    measured in docs/experiments.md).
 
     Args:
         people: float array, shape (people, features): the mean embeddings of at least two people
             who are not enrolled; stored as float32, scaled to length 1.
         nearest: int >= 1, number of nearest people to average over; at most all but one.
+        by_photos: bool; False = the mean cosine itself is subtracted, whatever the number of
+            photographs: the rule of runs and galleries that an earlier version wrote.
 
     Raises:
         ValueError: if there are fewer than two people, a value is not finite or `nearest` is below 1.
@@ -133,12 +165,16 @@ class Cohort:
     >>> import numpy as np
     >>> from maskedface import evaluation
     >>> cohort = evaluation.Cohort(np.array([[1, 0], [0.8, 0.6], [0, 1]]), nearest=1)
-    >>> cohort.offsets(np.array([[1, 0]], "float32")).round(1).tolist()  # the very nearest is left out
-    [0.800000011920929]
+    >>> round(cohort.typical, 3)  # cosines 0.8, 0.8 and 0.6 to the nearest of the others
+    0.733
+    >>> ada = np.array([[1, 0]], "float32")  # 0.8, as the very nearest is left out
+    >>> [round(float(cohort.offsets(ada, np.array([n]))[0]), 3) for n in (1, 2)]
+    [0.067, 0.033]
     """
 
     people: np.ndarray
     nearest: int
+    by_photos: bool = True
 
     __repr__ = short_repr
 
@@ -150,22 +186,45 @@ class Cohort:
                 f"Received: {len(self.people)} people, nearest={self.nearest}"
             )
 
-    def offsets(self, templates: np.ndarray) -> np.ndarray:
-        """The value to subtract from every score of each template: the mean cosine to the nearest
-        people.
+    @functools.cached_property
+    def typical(self) -> float:
+        """The mean over the cohort's people of their mean cosine to the nearest others."""
+        return float(self._nearness(self.people).mean(dtype="float64"))
+
+    def offsets(self, templates: np.ndarray, photos: np.ndarray | None = None) -> np.ndarray:
+        """The value to subtract from every score of each template: its mean cosine to the nearest
+        people less `typical`, divided by its number of photographs.
 
         The very nearest is left out, as it may be the same person, whom the network knows from
         training.
 
         Args:
             templates: float array, shape (templates, features), of unit length.
+            photos: int array, shape (templates,), each >= 1: the number of photographs behind each
+                template; default: 1. Not used if `by_photos` is False.
 
         Returns:
             float32 array in [-1, 1], shape (templates,).
 
         Raises:
-            ValueError: if the number of features is not the cohort's.
+            ValueError: if the number of features is not the cohort's, or a number of photographs is
+                below 1.
         """
+        if photos is not None and (
+            np.shape(photos) != templates.shape[:1] or np.min(photos, initial=1) < 1
+        ):
+            raise ValueError(
+                "photos must have one number per template, each at least 1. "
+                f"Received: shape {np.shape(photos)}, least {np.min(photos, initial=1)}"
+            )
+        found = self._nearness(templates)
+        if not self.by_photos:
+            return found
+        less: np.ndarray = (found - np.float32(self.typical)).clip(-1, 1)
+        return less if photos is None else less / np.asarray(photos, "float32")
+
+    def _nearness(self, templates: np.ndarray) -> np.ndarray:
+        """The mean cosine of each template to the nearest people but one."""
         if templates.shape[1:] != self.people.shape[1:]:
             raise ValueError(
                 f"templates must have {self.people.shape[1]} features, like the cohort. "
@@ -181,14 +240,19 @@ class Cohort:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays to store in a file; `Cohort.among` restores them."""
-        return {_PEOPLE: self.people, _NEAREST: np.array(self.nearest, "int64")}
+        return {
+            _PEOPLE: self.people,
+            _NEAREST: np.array(self.nearest, "int64"),
+            _BY_PHOTOS: np.array(self.by_photos),
+        }
 
     @classmethod
     def among(cls, arrays: Mapping[str, np.ndarray]) -> Cohort | None:
         """The cohort in a file's arrays, or None."""
         if _PEOPLE not in arrays:
             return None
-        return cls(arrays[_PEOPLE], int(arrays[_NEAREST]))
+        # Runs of before have no such array, and keep their scores.
+        return cls(arrays[_PEOPLE], int(arrays[_NEAREST]), bool(arrays.get(_BY_PHOTOS, False)))
 
     @classmethod
     def joined(cls, cohorts: Sequence[Cohort | None]) -> Cohort | None:
@@ -201,18 +265,19 @@ class Cohort:
             The joined cohort; None if any is None.
 
         Raises:
-            ValueError: if they differ in the number of people or in `nearest`.
+            ValueError: if they differ in the number of people, in `nearest` or in `by_photos`.
         """
         known = [cohort for cohort in cohorts if cohort is not None]
         if len(known) < len(cohorts):
             return None
-        kinds = {(len(cohort.people), cohort.nearest) for cohort in known}
+        kinds = {(len(cohort.people), cohort.nearest, cohort.by_photos) for cohort in known}
         if len(kinds) != 1:
             raise ValueError(
-                f"cohorts must have equal people and nearest to be joined. Received: "
+                "cohorts must have equal people, nearest and by_photos to be joined. Received: "
                 f"{sorted(kinds)}"
             )
-        return cls(np.hstack([cohort.people for cohort in known]), known[0].nearest)
+        people = np.hstack([cohort.people for cohort in known])
+        return cls(people, known[0].nearest, known[0].by_photos)
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,6 +291,7 @@ class Templates:
         vectors: float32 array, shape (templates, features), of unit length (`normalized`).
         cohort: the cohort for score normalization, or None for plain cosine similarities.
         known_offsets: float32 array, shape (templates,): the cohort's offsets, if already computed.
+        photos: as for `Cohort.offsets`.
 
     Raises:
         ValueError: as `Cohort.offsets`, when the offsets are computed.
@@ -240,6 +306,7 @@ class Templates:
     vectors: np.ndarray
     cohort: Cohort | None = None
     known_offsets: np.ndarray | None = None
+    photos: np.ndarray | None = None
 
     __repr__ = short_repr
 
@@ -249,7 +316,9 @@ class Templates:
         cohort."""
         if self.cohort is None or self.known_offsets is not None:
             return self.known_offsets
-        return self.cohort.offsets(self.vectors) if len(self.vectors) else np.empty(0, "float32")
+        if not len(self.vectors):
+            return np.empty(0, "float32")
+        return self.cohort.offsets(self.vectors, self.photos)
 
     def scores(self, probes: np.ndarray, rows: Any = slice(None)) -> np.ndarray:
         """The score of each probe with each template.

@@ -188,7 +188,8 @@ class Enrolled:
                 )
             rows, person = normalized(sums), np.arange(len(self.names), dtype="int32")
         order = np.argsort(person, kind="stable")
-        templates = Templates(rows[order], self.templates.cohort)
+        photos = np.array([*self.faces.values()]) if keep == "mean" else None  # else one each
+        templates = Templates(rows[order], self.templates.cohort, photos=photos)
         return dataclasses.replace(
             self, templates=templates, lengths=lengths[order], person=person[order]
         )

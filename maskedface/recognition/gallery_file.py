@@ -16,12 +16,15 @@ from maskedface.geometry import ALIGNMENTS
 from maskedface.names import LONGEST
 from maskedface.recognition.remembered import Remember, photos_from_file, photos_to_file
 
-VERSION = 6  # 1 had no cohort, 2 no masks, 3 no digests, 4 no photographs, 5 not who is unmasked
+# 1 had no cohort, 2 no masks, 3 no digests, 4 no photographs, 5 not who is unmasked, 6 another rule of
+# the cohort (`Cohort.by_photos`)
+VERSION = 7
 _ROWS = {"rows": ("float32", 2), "lengths": ("float32", 1), "person": ("int32", 1)}
 _CROPS = {"crops": ("uint8", 1), "crop_ends": ("int64", 1)}
 _COHORT = {  # if the gallery has a cohort
     "cohort": ("float32", 2),
     "cohort_nearest": ("int64", 0),
+    "cohort_by_photos": ("bool", 0),
     "offsets": ("float32", 1),  # seconds to compute for each 100,000 rows
 }
 _ROUNDING = 1e-3  # tolerance for lengths and thresholds, as float32 sums depend on the order
@@ -90,6 +93,8 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
     if version < 6:
         names = facts.get("people")
         facts = {**facts, "unmasked": [0] * len(names) if isinstance(names, list) else []}
+    if version < 7 and "cohort" in arrays:
+        arrays = {**arrays, "cohort_by_photos": np.array(False)}
     check(path, facts, arrays, {1: False, 2: True}.get(version, "cohort" in arrays))
     return facts, arrays
 

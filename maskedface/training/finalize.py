@@ -8,6 +8,7 @@ import numpy as np
 from maskedface import models
 from maskedface.datasets.augmentation import Augmentation
 from maskedface.evaluation import Cohort, EmbeddedFaces, rank_one_report
+from maskedface.evaluation.scoring import photo_counts
 from maskedface.layers import RandomMask
 from maskedface.masking import masked_templates
 from maskedface.models.heads import cosine_head, with_head
@@ -148,7 +149,11 @@ class _FinalNetwork:
     def set_cohort(self, cohort: Cohort) -> None:
         """Adds a cohort's offsets of the centers to the head."""
         centers = np.asarray(self.head.get_weights()[0])
-        self.set_centers(centers, -cohort.offsets(np.ascontiguousarray(centers.T)))
+        by_photo = self.network.recipe.head_final == "photo_means"
+        labels = self.data.plan.labels.tolist()
+        counted = photo_counts(labels, self.data.rows.photos if by_photo else None)
+        photos = np.array([counted[person] for person in range(centers.shape[1])])
+        self.set_centers(centers, -cohort.offsets(np.ascontiguousarray(centers.T), photos))
 
     def logits(self, embeddings: np.ndarray) -> np.ndarray:
         """Of embeddings: float32 array, shape (faces, people)."""

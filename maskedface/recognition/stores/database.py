@@ -244,11 +244,12 @@ class Database(abc.ABC):
 
     def cohort(self) -> Cohort | None:
         """The gallery's cohort."""
-        rows = self.execute("SELECT nearest, features, people FROM cohort")
+        rows = self.execute("SELECT nearest, features, people, by_photos FROM cohort")
         if not rows:
             return None
-        ((nearest, features, people),) = rows
-        return Cohort(np.frombuffer(people, "float32").reshape(-1, features), nearest)
+        ((nearest, features, people, by_photos),) = rows
+        vectors = np.frombuffer(people, "float32").reshape(-1, features)
+        return Cohort(vectors, nearest, bool(by_photos))
 
     def insert_all(self, tables: Iterable[tuple[str, Sequence[str], Sequence[Any]]]) -> None:
         """Adds rows to several tables, given as (table, columns, rows)."""

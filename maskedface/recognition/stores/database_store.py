@@ -92,8 +92,8 @@ class DatabaseStore(GalleryStore):
         if new.cohort is not None:
             people = new.cohort.people
             self.database.execute(
-                "INSERT INTO cohort VALUES (1, %s, %s, %s)",
-                (new.cohort.nearest, people.shape[1], people.tobytes()),
+                "INSERT INTO cohort VALUES (1, %s, %s, %s, %s)",
+                (new.cohort.nearest, people.shape[1], people.tobytes(), int(new.cohort.by_photos)),
             )
         write_history(self.database, "create")
         if len(new):

@@ -61,4 +61,6 @@ STEPS: tuple[tuple[str, ...], ...] = (
             faces BIGINT NOT NULL
         )""",
     ),
+    # As `Cohort.by_photos`; what was there keeps its rule.
+    ("ALTER TABLE cohort ADD COLUMN by_photos INTEGER NOT NULL DEFAULT 0",),
 )

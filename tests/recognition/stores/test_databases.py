@@ -17,6 +17,7 @@ from maskedface.recognition import Gallery, open_store
 from maskedface.recognition.remembered import Remembered
 from maskedface.recognition.stores import database as database_module, database_store, schema
 from maskedface.recognition.stores.address import server_address, shown_address
+from maskedface.recognition.stores.database_store import DatabaseStore
 from maskedface.recognition.stores.postgres import _EF_SEARCH, PostgresStore
 from maskedface.recognition.stores.sqlite import SqliteStore
 from maskedface.recognition.stores.store import GalleryStore
@@ -116,12 +117,25 @@ def test_tables_of_a_release_before_are_brought_up_to_date(
     for module in (database_module, database_store):
         monkeypatch.setattr(module, "STEPS", steps[:1])
     monkeypatch.setattr(database_store, "write_history", lambda *_: None)
+    monkeypatch.setattr(DatabaseStore, "_make", make_as_before)
+    monkeypatch.setattr(database_store, "DatabaseGallery", lambda _: None)
     with database.changing(new=Gallery("f00d")):
         pass
     monkeypatch.undo()
     with open_store(database.address) as store:
-        store.gallery().enroll(["ada"], face(0)[None])
+        gallery = store.gallery()
+        assert gallery.cohort is not None and not gallery.cohort.by_photos
+        gallery.enroll(["ada"], face(0)[None])
         assert [one.what for one in store.history()] == ["enroll"]
+
+
+def make_as_before(store: DatabaseStore, new: Gallery) -> None:
+    """As the first release made a gallery's rows: with a cohort of two people."""
+    words = json.dumps(new.words())
+    store.database.execute("INSERT INTO gallery VALUES (1, %s, 0, 1, 0)", (words,))
+    people = np.stack([face(1), face(2)]).astype("float32")
+    row = (1, people.shape[1], people.tobytes())
+    store.database.execute("INSERT INTO cohort VALUES (1, %s, %s, %s)", row)
 
 
 def test_tables_of_a_later_release_are_refused(database: GalleryStore) -> None:
