@@ -43,7 +43,7 @@ MAY_USE = {
         *("datasets", "geometry", "images", "extras", "models", "atomic_file", "cache_folder"),
         *("names", "progress", "quiet", "reprs"),
     },
-    "layers": {"geometry", "masking"},
+    "layers": {"geometry", "masking", "names"},
     "models": {"conversion", "device_memory", "geometry", "layers", "names"},
     "training": LEAVES | {"models", "layers", "engines"},
     "tuning": LEAVES | {"models", "layers", "training"},
@@ -119,6 +119,8 @@ def test_every_part_is_known_here() -> None:
     assert not {name_of(path) for path in FILES if part_of(path) not in known}
 
 
+# It starts processes or reads the whole package.
+@pytest.mark.long
 def test_a_file_imports_only_what_its_part_may() -> None:
     inner = [path for path in FILES if part_of(path) not in WHOLE]
     assert not {name_of(path): bad for path in inner if (bad := not_allowed(path))}

@@ -8,6 +8,8 @@ import statistics
 import tokenize
 from pathlib import Path
 
+import pytest
+
 import maskedface
 
 PACKAGE = Path(maskedface.__file__).parent
@@ -55,6 +57,8 @@ def functions(path: Path) -> list[tuple[str, Function]]:
     return [(f"{owners[id(n)]}.{n.name}" if id(n) in owners else n.name, n) for n in found]
 
 
+# It starts processes or reads the whole package.
+@pytest.mark.long
 def test_files_are_read_in_a_sitting() -> None:
     sizes = {path.relative_to(PACKAGE): code_lines(path) for path in FILES}
     assert not {path: size for path, size in sizes.items() if size > LINES}

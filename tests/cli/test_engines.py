@@ -14,6 +14,8 @@ from maskedface.training import Run
 from tests.faces import draw_face
 
 
+# Commands that train, export or compare networks.
+@pytest.mark.long
 def test_training_names_its_engine(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,6 +28,8 @@ def runs(drawn: FaceIndex, tiny_backbone: Path, tmp_path_factory: pytest.TempPat
     return folder
 
 
+# Commands that train, export or compare networks.
+@pytest.mark.long
 @pytest.mark.parametrize("learner", ["class_means", "logistic", "svm", "knn"])
 def test_another_learner_on_a_runs_embedding(
     runs: Path, learner: str, capsys: pytest.CaptureFixture[str]

@@ -35,6 +35,8 @@ def mfr2(tmp_path: Path) -> Path:
     return root
 
 
+# Commands that train, export or compare networks.
+@pytest.mark.long
 def test_every_pair_is_scored_and_compared_with_the_other_model(
     mfr2: Path, colors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,6 +27,8 @@ def run_dir(
     return folder
 
 
+# Commands that train, export or compare networks.
+@pytest.mark.long
 def test_a_runs_classifier_is_written_with_its_peoples_names(
     run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,6 +17,8 @@ from maskedface.datasets import FaceIndex
 from tests.faces import draw_face
 
 
+# Commands that train, export or compare networks.
+@pytest.mark.long
 def test_a_log_of_25_epochs_is_short(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -31,6 +33,8 @@ def test_a_log_of_25_epochs_is_short(
     assert err == ""
 
 
+# Commands that train, export or compare networks.
+@pytest.mark.long
 def test_training_without_progress_is_silent(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

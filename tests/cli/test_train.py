@@ -55,6 +55,8 @@ def test_two_seeds_are_compared_with_a_baseline(
     assert "difference" in printed and "±" in printed
 
 
+# Commands that train, export or compare networks.
+@pytest.mark.long
 def test_a_run_is_not_evaluated_on_its_training_images(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -64,6 +66,8 @@ def test_a_run_is_not_evaluated_on_its_training_images(
     assert "must not be training images of the run" in capsys.readouterr().err
 
 
+# Commands that train, export or compare networks.
+@pytest.mark.long
 def test_a_line_says_where_the_faces_lie(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

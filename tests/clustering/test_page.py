@@ -103,6 +103,8 @@ def saved(browser: Any, downloads: Path) -> Clusters:
     return Clusters.load(path)
 
 
+# It starts processes or reads the whole package.
+@pytest.mark.long
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("theme", ["light", "dark"])

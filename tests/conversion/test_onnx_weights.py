@@ -20,6 +20,8 @@ from maskedface.conversion import onnx_probe
 from maskedface.conversion.onnx_ir import read_onnx
 from maskedface.models import weights
 
+pytestmark = pytest.mark.long  # each test exports or reads a whole network
+
 onnx = pytest.importorskip("onnx")
 torch = pytest.importorskip("torch")
 exports = pytest.importorskip("tests.conversion.onnx_exports")

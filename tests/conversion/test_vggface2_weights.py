@@ -55,6 +55,8 @@ def test_every_layout_gives_the_same_variables_bit_by_bit(
         np.testing.assert_array_equal(old, new)
 
 
+# It reads and compares a whole network.
+@pytest.mark.long
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 def test_every_variable_is_mapped_once(layout: object) -> None:
     backbone = models.ResNet50(None, (None, None, 3), filters=2)

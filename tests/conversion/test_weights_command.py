@@ -114,6 +114,8 @@ def iresnet(tmp_path: Path) -> Path:
     return tmp_path / "backbone.pth"
 
 
+# It reads and compares a whole network.
+@pytest.mark.long
 def test_convert_finds_network_and_size_in_the_file(
     iresnet: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

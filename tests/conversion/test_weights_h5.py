@@ -24,6 +24,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "a.weights.h5"
 
 
+# It reads and compares a whole network.
+@pytest.mark.long
 def test_a_file_comes_back_as_it_was_saved(path: Path) -> None:
     loaded = network(2)
     facts = weights_h5.load(loaded, path)

@@ -25,6 +25,8 @@ def test_every_module_is_imported() -> None:
         assert importlib.import_module(name).__name__ == name
 
 
+# Two minutes for all modules.
+@pytest.mark.long
 @pytest.mark.parametrize("name", WITH_EXAMPLES)
 def test_the_examples_of_a_module_run(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory

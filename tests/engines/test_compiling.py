@@ -49,6 +49,8 @@ def faces() -> engines.RealFaces:
     return engines.RealFaces.of(np.stack(images), [n // 4 for n in range(48)])
 
 
+# It compiles a network by another program.
+@pytest.mark.long
 @pytest.mark.parametrize("engine", ["openvino", "onnx"])
 def test_an_engine_gives_what_keras_gives(
     engine: str, network: keras.Model, faces: engines.RealFaces

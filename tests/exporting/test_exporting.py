@@ -62,6 +62,8 @@ def copy(saved: Path, tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
+# It writes a network for another program and runs it.
+@pytest.mark.long
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_file_read_back_agrees_for_any_number_of_faces(
     format: Any, backbone: keras.Model, images: np.ndarray, tmp_path: Path

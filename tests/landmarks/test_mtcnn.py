@@ -48,6 +48,8 @@ def chip(image: np.ndarray, face: Detection) -> np.ndarray:
     return geometry.warp(image, matrix, 56).astype("float32")
 
 
+# It starts processes or reads the whole package.
+@pytest.mark.long
 @pytest.mark.parametrize("quarters", [1, 3])
 def test_a_photograph_on_its_side_gives_the_same_chip(
     detector: MtcnnDetector, photograph: np.ndarray, quarters: int

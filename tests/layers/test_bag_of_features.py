@@ -113,6 +113,8 @@ def test_codewords_widths_and_features_get_a_gradient(
         assert found == pytest.approx((values[1] - values[0]) / (2 * step), rel=0.02, abs=1e-5)
 
 
+# It trains.
+@pytest.mark.long
 def test_it_learns_what_k_means_does_not_know() -> None:
     # Two kinds of maps differ in a channel of little spread beside one of much.
     rng = np.random.default_rng(0)

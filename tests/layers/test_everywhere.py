@@ -17,6 +17,8 @@ import tensorflow as tf
 from maskedface.exporting.writing import write_saved_model
 from maskedface.layers import RandomFaceJitter, RandomMask, _compiled
 
+pytestmark = pytest.mark.long  # each test compiles the layers
+
 WORDS = {"styles": ["surgical", "printed"], "alignment": "arcface", "variants": 2}
 JITTER = RandomFaceJitter()
 

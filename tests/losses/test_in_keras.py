@@ -32,6 +32,8 @@ def test_a_registered_name_makes_the_loss(name: str) -> None:
     assert type(found) is kind and found.get_config() == kind().get_config()
 
 
+# It trains.
+@pytest.mark.long
 def test_a_loss_by_name_trains_as_the_object_does() -> None:
     labels = np.arange(16) % 3
     by_name = keras.losses.get({"class_name": "maskedface>CosineMargin", "config": {"margin": 0.1}})
@@ -39,6 +41,8 @@ def test_a_loss_by_name_trains_as_the_object_does() -> None:
     assert found[0] == found[1]
 
 
+# It trains.
+@pytest.mark.long
 def test_the_domain_beside_the_label_leaves_accuracy_as_it_is() -> None:
     labels, masked = np.arange(16) % 3, np.arange(16) % 2 == 0
     plain = trained(losses.CosineMargin(), labels, 3)
@@ -57,6 +61,8 @@ def test_a_loss_says_what_it_needs() -> None:
     ).wants_domains
 
 
+# It trains.
+@pytest.mark.long
 def test_a_cosine_head_trains_by_plain_keras() -> None:
     labels = np.arange(24) % 3
     images = np.eye(3)[labels] + np.random.default_rng(0).normal(0, 0.1, (24, 3))

@@ -92,6 +92,8 @@ def test_a_domain_beside_the_label_changes_nothing(kind: type) -> None:
     assert float(kind()(packed, logits)) == float(kind()(labels, logits))
 
 
+# It trains.
+@pytest.mark.long
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_arcface_from_centres_on_the_faces_stays_finite_and_learns(optimizer: str) -> None:
     # One face a person, and each center right on it: cos = 1, where arccos has no gradient.

@@ -58,6 +58,8 @@ def test_dlibs_preset_is_what_the_call_builds() -> None:
     assert loaded.input_shape == (None, 150, 150, 3) and models.alignment_of(loaded) == "dlib"
 
 
+# It traces or trains a whole network.
+@pytest.mark.long
 def test_a_preset_may_be_built_at_another_size_and_alignment() -> None:
     shape = (180, 180, 3)
     loaded = models.DlibResNet29.from_preset("dlib", input_shape=shape, alignment="arcface")
@@ -81,6 +83,8 @@ def test_a_path_is_taken_as_a_preset_is(small: Architecture[...], tmp_path: Path
     assert loaded.input_shape == (None, 64, 64, 3) and models.alignment_of(loaded) == "vggface2"
 
 
+# It traces or trains a whole network.
+@pytest.mark.long
 def test_a_path_has_the_alignment_that_its_sidecar_states(
     small: Architecture[...], tmp_path: Path
 ) -> None:

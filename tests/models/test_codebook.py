@@ -52,6 +52,8 @@ def test_the_backbone_is_left_as_it_is(backbone: keras.Model, faces: np.ndarray)
         np.testing.assert_array_equal(one, other)
 
 
+# It traces or trains a whole network.
+@pytest.mark.long
 def test_a_classifier_trains_the_codebook_behind_a_frozen_stage(
     backbone: keras.Model, faces: np.ndarray, tmp_path: Path
 ) -> None:
@@ -73,6 +75,8 @@ def test_a_classifier_trains_the_codebook_behind_a_frozen_stage(
     np.testing.assert_array_equal(models.predict(again, faces), models.predict(model, faces))
 
 
+# It traces or trains a whole network.
+@pytest.mark.long
 def test_a_recipe_trains_it(backbone: keras.Model, tmp_path: Path) -> None:
     index = synthetic.draw_people(tmp_path / "faces", people=3, photos=3)
     train, test = split_by_image(index, train_fraction=0.7, seed=0)

@@ -50,6 +50,8 @@ def frozen(path: str) -> bool:
     return not path.startswith("layer4")
 
 
+# It traces or trains a whole network.
+@pytest.mark.long
 def test_frozen_variables_keep_their_bits_and_the_others_move() -> None:
     for path, (before, after) in step("frozen").items():
         assert np.array_equal(before, after) == frozen(path), path

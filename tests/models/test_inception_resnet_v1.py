@@ -125,6 +125,8 @@ def test_an_epsilon_alone_is_not_what_the_network_has() -> None:
     assert small().get_layer("stem_1a_bn").epsilon == facenet_network.EPSILON
 
 
+# It traces or trains a whole network.
+@pytest.mark.long
 def test_the_real_size_is_the_published_one() -> None:
     model = models.InceptionResNetV1()
     assert model.input_shape == (None, 160, 160, 3) and model.output_shape == (None, 512)

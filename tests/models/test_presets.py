@@ -152,6 +152,8 @@ def test_kerass_cache_is_searched_too(folder: Path, monkeypatch: pytest.MonkeyPa
     assert_equal(build("vggface2_ft"), build(path))
 
 
+# It traces or trains a whole network.
+@pytest.mark.long
 def test_a_preset_takes_our_file_only_if_converted_from_the_known_one(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,8 @@ def test_the_keras_file_opens_in_another_process(tiny: keras.Model, tmp_path: Pa
     assert done.stdout.strip() == "(None, 64)"
 
 
+# It traces or trains a whole network.
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -87,6 +87,8 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], keras.Mode
     return read
 
 
+# It traces or trains a whole network.
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("layout", "size"),
     [*(("pkl", size) for size in SIZES), *((layout, SIZES[0]) for layout in LAYOUTS[1:])],

@@ -78,6 +78,8 @@ def unfilled() -> keras.Model:
     return small()
 
 
+# It traces or trains a whole network.
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("layout", "side"), [("pkl", 61), ("pkl", 112), ("pkl", 224), ("dag", 61), ("h5", 61)]
 )
@@ -109,6 +111,8 @@ def test_an_excitation_left_out_would_be_seen() -> None:
     assert share(expected(112)["pooled"], other["pooled"]) > 0.1
 
 
+# It traces or trains a whole network.
+@pytest.mark.long
 def test_the_real_size_is_senet_50() -> None:
     model = models.SENet50()
     assert model.input_shape == (None, 224, 224, 3) and model.output_shape == (None, 2048)

@@ -53,6 +53,8 @@ def usual() -> dict[str, Any]:
     return {name: build().get_config() for name, build in BUILDS.items()}
 
 
+# It traces or trains a whole network.
+@pytest.mark.long
 @pytest.mark.parametrize("name", BUILDS)
 def test_every_layer_is_set_as_usual(usual: dict[str, Any], setting: None, name: str) -> None:
     layers = zip(BUILDS[name]().get_config()["layers"], usual[name]["layers"], strict=True)
@@ -72,6 +74,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray, n
     return path, images, models.predict(model, images)
 
 
+# It traces or trains a whole network.
+@pytest.mark.long
 def test_a_network_of_a_file_computes_the_same_bits(
     saved: tuple[Path, np.ndarray, np.ndarray], setting: None
 ) -> None:
@@ -100,6 +104,8 @@ def test_channels_first_is_refused_for_a_network_of_keras_by_name(
         build_backbone("EfficientNetV2B0", None, 64, "arcface")
 
 
+# It traces or trains a whole network.
+@pytest.mark.long
 @pytest.mark.parametrize("setting", [("channels_last", "mixed_float16")], indirect=True)
 def test_a_network_of_keras_is_in_float32(setting: None) -> None:
     found = build_backbone("MobileNetV3Small", None, 64, "arcface")

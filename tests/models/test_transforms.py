@@ -41,6 +41,8 @@ def images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), np.uint8)
 
 
+# It traces or trains a whole network.
+@pytest.mark.long
 def test_folding_keeps_the_outputs(network: keras.Model, images: np.ndarray) -> None:
     right, found = models.predict(network, images), None
     found = models.predict(models.fold_batch_norm(network), images)
@@ -69,6 +71,8 @@ def test_a_folded_resnet50_has_no_batch_norm_left() -> None:
     assert not any(isinstance(x, layers.BatchNormalization) for x in folded.layers)
 
 
+# It traces or trains a whole network.
+@pytest.mark.long
 def test_a_folded_model_is_saved_and_read(
     network: keras.Model, images: np.ndarray, tmp_path: Path
 ) -> None:

@@ -30,6 +30,8 @@ def test_with_a_residual_it_starts_from_the_embedding(embeddings: np.ndarray) ->
     np.testing.assert_allclose(models.predict(model, embeddings), unit, atol=1e-6)
 
 
+# It traces or trains a whole network.
+@pytest.mark.long
 @pytest.mark.parametrize("residual", [False, True])
 def test_fit_moves_masked_embeddings_to_the_bare_ones(
     embeddings: np.ndarray, residual: bool

@@ -66,6 +66,8 @@ def test_the_upper_view_is_the_backbone_on_the_box(
     assert upper.name == backbone.name
 
 
+# It traces or trains a whole network.
+@pytest.mark.long
 def test_whole_and_upper_learn_on_their_own_and_weigh_alike(
     backbone: keras.Model, faces: np.ndarray
 ) -> None:
@@ -125,6 +127,8 @@ def test_the_embedder_is_what_stands_before_the_head(
     assert models.embedder(base) is base
 
 
+# It traces or trains a whole network.
+@pytest.mark.long
 def test_a_joined_classifier_comes_back_from_its_file(
     backbone: keras.Model, faces: np.ndarray, tmp_path: Path
 ) -> None:

@@ -128,6 +128,8 @@ def built() -> list[str]:
     return done.stdout.splitlines()
 
 
+# A new process imports Keras.
+@pytest.mark.long
 def test_a_class_is_found_in_a_package_that_was_imported_before_keras(built: list[str]) -> None:
     assert built[0] == "CosineHead"
 

@@ -38,6 +38,8 @@ def test_a_gallery_by_keras_is_searched_by_openvino(
     assert isinstance(plain.embedder, engines.KerasEmbedder)
 
 
+# It compiles a network by another program.
+@pytest.mark.long
 def test_int8_is_calibrated_on_a_runs_training_faces(
     open_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -185,6 +185,8 @@ def mutated(draw: Any, kind: str) -> bytes:
     return bytes(data)
 
 
+# It starts processes or reads the whole package.
+@pytest.mark.long
 @pytest.mark.parametrize("kind", sorted(READERS))
 @settings(CALM, max_examples=300)
 @given(st.data())

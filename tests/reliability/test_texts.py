@@ -65,6 +65,8 @@ def test_every_index_comes_back_from_its_manifest(tmp_path: Path, faces: list[Fa
     assert datasets.read_manifest(tmp_path / "m.csv", check_files=False).faces == index.faces
 
 
+# It starts processes or reads the whole package.
+@pytest.mark.long
 @CALM
 @given(NEAR | st.text() | st.binary().map(lambda raw: raw.decode("utf-8", "surrogateescape")))
 def test_any_text_is_a_manifest_or_a_value_error(tmp_path: Path, text: str) -> None:

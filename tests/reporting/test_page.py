@@ -38,6 +38,8 @@ def page(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+# It shares trainings.
+@pytest.mark.long
 def test_the_papers_figures_stand_beside_ours(page: Path, runs: Path) -> None:
     text = page.read_text(encoding="utf-8")
     metrics = json.loads((runs / "trained" / "metrics.json").read_text())["masked"]
@@ -59,6 +61,8 @@ def test_the_manifests_hash_is_its_files(page: Path, runs: Path) -> None:
         assert digest in page.read_text(encoding="utf-8")
 
 
+# It shares trainings.
+@pytest.mark.long
 def test_without_faces_there_is_no_image_no_name_and_no_path(
     runs: Path, drawn: FaceIndex, tmp_path: Path
 ) -> None:

@@ -19,6 +19,8 @@ from maskedface.reporting.search_part import _draw_order, searches_of
 from maskedface.tuning import Search, search_plot
 from maskedface.tuning.search_folder import write_results
 
+pytestmark = pytest.mark.long  # each test shares a search of several trainings
+
 RATE = "optimizer.learning_rate"
 SPACE: dict[str, Any] = {
     "batch_size": [4, 8],

@@ -24,6 +24,8 @@ from maskedface.serving import Tokens
 from maskedface.serving.guarding import host_name, is_loopback
 from tests.serving.services import TOKEN, Running, jpeg, scene
 
+pytestmark = pytest.mark.long  # each test shares a running service
+
 PHOTO = jpeg(scene(0))
 
 

@@ -12,6 +12,8 @@ import pytest
 from tests.browser import check_clean, opened, started
 from tests.serving.services import TOKEN, Running, jpeg, scene
 
+pytestmark = pytest.mark.long  # each test shares a running service
+
 WAIT = 30
 SIZES = [pytest.param(360, id="phone"), pytest.param(1280, id="desktop")]
 

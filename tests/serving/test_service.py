@@ -20,6 +20,8 @@ from maskedface.recognition import Gallery, Recognizer, open_store
 from tests.postgres import new_address
 from tests.serving.services import TOKEN, Running, jpeg, new_gallery, running, scene
 
+pytestmark = pytest.mark.long  # each test shares a running service
+
 
 def test_it_says_what_the_command_says(open_service: Running, tmp_path: Path, colors: Path) -> None:
     photo = tmp_path / "photo.jpg"

@@ -16,6 +16,8 @@ from maskedface.training.backbones import BACKBONES, build_backbone, name_of, re
 TRAINS = Recipe(name="trains", epochs=1, batch_size=8)
 
 
+# A training or more.
+@pytest.mark.long
 def test_a_keras_application_is_a_backbone() -> None:
     backbone = build_backbone("MobileNetV3Small", None, 64, "arcface")
     face = synthetic.draw_face(0, 0, False, size=64)[None]
@@ -95,6 +97,8 @@ def test_an_unknown_alignment_is_refused(tiny_backbone: Path) -> None:
         build_backbone(tiny_backbone, None, 64, "oval")
 
 
+# A training or more.
+@pytest.mark.long
 def test_a_run_keeps_the_alignment_it_was_given(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
@@ -105,6 +109,8 @@ def test_a_run_keeps_the_alignment_it_was_given(
         training.train(FROZEN_MEANS, *parts, run_dir=tmp_path / "r", **words)
 
 
+# A training or more.
+@pytest.mark.long
 def test_a_runs_model_is_a_backbone_without_its_head(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
@@ -162,6 +168,8 @@ def test_a_run_in_the_folder_it_starts_from_does_not_start_from_itself(
         assert chain("second", init=str(tmp_path / "chain")).record["init"] == first.path
 
 
+# A training or more.
+@pytest.mark.long
 def test_several_last_runs_are_no_run(chain: Callable[..., Run], tmp_path: Path) -> None:
     chain("one")
     chain("two")

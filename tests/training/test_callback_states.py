@@ -62,7 +62,7 @@ def history(run: Run) -> str:
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("callback", "last"),
-    [(STOPPING, 2), (SLOWING, 4), (RESTORING, 4)],
+    [(STOPPING, 2), pytest.param(SLOWING, 4, marks=pytest.mark.slow), (RESTORING, 4)],
     ids=["stopping", "slowing", "restoring"],
 )
 def test_a_run_killed_after_any_epoch_ends_as_one_that_was_not(
@@ -79,6 +79,8 @@ def test_a_run_killed_after_any_epoch_ends_as_one_that_was_not(
             np.testing.assert_array_equal(one, other)
 
 
+# A training or more.
+@pytest.mark.long
 def test_one_that_a_callback_of_the_caller_ended_does_not_train_on(
     train: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,8 @@ def test_no_test_rows_are_refused(drawn: FaceIndex) -> None:
         refuse_unscored(FaceIndex(drawn.root, []), is_open=False)
 
 
+# A training or more.
+@pytest.mark.long
 def test_a_loss_that_is_no_number_ends_the_training_with_an_error(
     drawn: FaceIndex,
     tiny_backbone: Path,

@@ -166,11 +166,10 @@ def together(command: list[str]) -> Iterator[list[subprocess.Popen[str]]]:
             process.communicate()
 
 
-# Five processes import JAX and train, two minutes; that of the process which writes is asked always.
+# Five processes import JAX and train, two minutes each.
+@pytest.mark.slow
 @JAX
-@pytest.mark.parametrize(
-    "killed", [pytest.param(0, marks=pytest.mark.long), pytest.param(1, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("killed", [0, 1])
 def test_a_killed_process_ends_the_job_and_the_same_command_goes_on(
     drawn: FaceIndex, smooth_backbone: Path, tmp_path: Path, killed: int
 ) -> None:

@@ -64,6 +64,8 @@ def seen(
         keras.config.set_dtype_policy(before_all)
 
 
+# A training or more.
+@pytest.mark.long
 @pytest.mark.parametrize("trace", traces())
 def test_a_training_leaves_no_trace(seen: tuple[dict[str, Any], ...], trace: str) -> None:
     before, _, after = seen
@@ -126,6 +128,8 @@ def test_batches_and_traced_steps_are_gone_after_a_fit() -> None:
     assert len(environment._gradients()) == gradients
 
 
+# A training or more.
+@pytest.mark.long
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="others keep nothing")
 def test_a_data_set_that_was_there_before_goes_on() -> None:
     import tensorflow as tf

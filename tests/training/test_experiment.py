@@ -87,6 +87,8 @@ def test_landmarks_are_kept_and_a_run_with_others_is_another(
     assert (whole.predictions["logits"] != run.predictions["logits"]).any()
 
 
+# A training or more.
+@pytest.mark.long
 def test_images_that_say_nothing_of_their_faces_are_counted(
     train: Callable[..., Run],
     parts: tuple[FaceIndex, FaceIndex],
@@ -105,6 +107,8 @@ def test_images_that_say_nothing_of_their_faces_are_counted(
     )
 
 
+# A training or more.
+@pytest.mark.long
 def test_a_run_folder_holds_the_whole_experiment(
     finished: Run, parts: tuple[FaceIndex, FaceIndex]
 ) -> None:
@@ -141,6 +145,8 @@ def test_the_stored_model_gives_the_stored_predictions(
     )
 
 
+# A training or more.
+@pytest.mark.long
 def test_one_seed_gives_the_same_bits(finished: Run, train: Callable[..., Run]) -> None:
     assert_same_bits(finished, train())
 
@@ -222,6 +228,8 @@ def test_a_test_row_in_the_training_set_is_refused(
     assert not (tmp_path / "run").exists()
 
 
+# A training or more.
+@pytest.mark.long
 def test_a_test_row_in_the_run_it_starts_from_is_refused(
     train: Callable[..., Run], parts: tuple[FaceIndex, FaceIndex]
 ) -> None:
@@ -235,6 +243,8 @@ def test_a_test_row_in_the_run_it_starts_from_is_refused(
         train(last, run_dir="last", train=other_train, test=parts[1])
 
 
+# A training or more.
+@pytest.mark.long
 def test_a_run_starts_from_the_weights_of_another(finished: Run, train: Callable[..., Run]) -> None:
     after = train(QUICK.override(name="after", init=finished.path, epochs=0))
     for one, other in zip(weights(finished), weights(after), strict=True):
@@ -246,6 +256,8 @@ def test_a_missing_start_is_an_error(train: Callable[..., Run]) -> None:
         train(QUICK.override(init="nowhere"))
 
 
+# A training or more.
+@pytest.mark.long
 def test_only_the_domains_and_shares_of_the_recipe_are_trained_on(
     train: Callable[..., Run], parts: tuple[FaceIndex, FaceIndex]
 ) -> None:
@@ -255,6 +267,8 @@ def test_only_the_domains_and_shares_of_the_recipe_are_trained_on(
     assert len(used.only("masked")) == len(used.people)
 
 
+# A training or more.
+@pytest.mark.long
 def test_class_means_name_the_nearest_mean(
     train: Callable[..., Run], parts: tuple[FaceIndex, FaceIndex], tiny_backbone: Path
 ) -> None:
@@ -272,6 +286,8 @@ def test_class_means_name_the_nearest_mean(
     np.testing.assert_allclose(run.predictions["logits"], 24 * embed(parts[1]) @ means.T, rtol=1e-4)
 
 
+# A training or more.
+@pytest.mark.long
 def test_a_run_ends_with_means_of_photographs_where_the_recipe_asks(
     train: Callable[..., Run], parts: tuple[FaceIndex, FaceIndex]
 ) -> None:
@@ -342,6 +358,8 @@ def test_a_person_only_in_the_test_set_is_refused(
         train(train=fewer)
 
 
+# A training or more.
+@pytest.mark.long
 def test_an_undecodable_image_is_named(
     train: Callable[..., Run], parts: tuple[FaceIndex, FaceIndex], tmp_path: Path
 ) -> None:

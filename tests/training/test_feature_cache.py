@@ -90,9 +90,9 @@ def assert_same_bits(first: Run, second: Run) -> None:
     assert histories[0] == histories[1]
 
 
-# Two runs of twenty-five epochs.
+# Two runs of twenty-five epochs; a prefix that ends inside the network is in CI.
 @pytest.mark.long
-@pytest.mark.parametrize("through", ["layer3", "all"])
+@pytest.mark.parametrize("through", ["layer3", pytest.param("all", marks=pytest.mark.slow)])
 def test_twenty_five_epochs_give_the_ordinary_loops_bits(train: Train, through: str) -> None:
     recipe = EXACT.override(freeze_through=through)
     quick, ordinary = train(recipe, "quick"), train(recipe.override(features="off"), "ordinary")
@@ -164,6 +164,8 @@ def test_features_are_the_prefix_of_each_image_and_its_mirror(
     np.testing.assert_array_equal(features[:, 1], models.predict(prefix.model, chips[:, :, ::-1]))
 
 
+# A training or more.
+@pytest.mark.long
 def test_they_are_computed_once(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +177,8 @@ def test_they_are_computed_once(
     assert used(again)
 
 
+# A training or more.
+@pytest.mark.long
 def test_a_finished_run_leaves_none_in_its_folder(train: Train) -> None:
     assert not (Path(train(EXACT.override(epochs=1), "run").path) / "features").exists()
 
@@ -325,6 +329,8 @@ def test_a_run_may_go_on_without_the_features_it_began_with(
     assert_same_bits(resumed, train(recipe, "whole"))
 
 
+# A training or more.
+@pytest.mark.long
 def test_bfloat16_runs_and_is_kept_in_the_model(train: Train) -> None:
     run = train(EXACT.override(epochs=1, precision="bfloat16"), "run")
     precisions = {layer.name: layer.compute_dtype for layer in run.model.layers}

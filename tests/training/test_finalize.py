@@ -53,6 +53,8 @@ def test_an_open_sets_cohort_are_the_people_trained_on(open_run: Run) -> None:
     assert scored.metrics == report
 
 
+# A training or more.
+@pytest.mark.long
 def test_a_closed_sets_cohort_are_those_of_the_run_it_starts_from(
     open_run: Run, tiny_backbone: Path, tmp_path: Path
 ) -> None:
@@ -172,6 +174,8 @@ def test_bare_test_faces_are_enrolled_with_drawn_masks(with_masks: Run, open_run
         assert per_face([with_masks], kind)[0].mean() == with_masks.metrics[kind]["accuracy"]
 
 
+# A training or more.
+@pytest.mark.long
 def test_a_closed_sets_means_are_of_faces_with_drawn_masks(
     open_run: Run, tiny_backbone: Path, tmp_path: Path
 ) -> None:

@@ -306,6 +306,8 @@ def test_frozen_features_give_the_ordinary_loops_figures_with_any_loss(
     np.testing.assert_allclose(*(run.predictions["logits"] for run in runs), atol=1e-3)
 
 
+# A training or more.
+@pytest.mark.long
 def test_the_upper_view_does_not_see_the_mouth(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
@@ -351,6 +353,8 @@ def test_a_joined_run_gives_a_face_and_its_mirror_one_embedding_and_can_be_start
     )
 
 
+# A training or more.
+@pytest.mark.long
 def test_a_backbone_that_holds_a_model_can_be_started_from(
     drawn: FaceIndex, tmp_path: Path
 ) -> None:
@@ -363,6 +367,8 @@ def test_a_backbone_that_holds_a_model_can_be_started_from(
     np.testing.assert_array_equal(again.predictions["logits"], run.predictions["logits"])
 
 
+# A training or more.
+@pytest.mark.long
 def test_people_not_trained_on_are_looked_for_in_a_gallery(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:
@@ -402,6 +408,8 @@ def test_a_run_of_several_seeds_is_started_from_seed_by_seed(
         assert Path(run.record["init"]) == tmp_path / "first" / f"seed-{seed}"
 
 
+# A training or more.
+@pytest.mark.long
 @pytest.mark.parametrize("change", [{}, RANKING], ids=["labels", "with domains"])
 def test_balanced_weights_are_the_persons_whatever_stands_beside_the_label(
     drawn: FaceIndex,

@@ -28,6 +28,8 @@ from maskedface.training.distribution import Devices
 from maskedface.training.expected_time import ExpectedTime
 from maskedface.training.on_device import OnDevice, fits
 
+pytestmark = pytest.mark.long  # each test trains a network, some twice
+
 FROZEN = Recipe(
     name="frozen",
     freeze_through="layer3",

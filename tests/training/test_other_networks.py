@@ -44,6 +44,8 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> FaceIndex:
     return synthetic.draw_people(tmp_path_factory.mktemp("p"), people=8, photos=2, size=64)
 
 
+# A training or more.
+@pytest.mark.long
 def test_a_backbone_has_the_depth_and_size_of_its_weights(iresnet: Path) -> None:
     backbone = build_backbone("IResNet", iresnet, image_size=180)
     assert backbone.input_shape == (None, 32, 32, 3) and backbone.output_shape == (None, 16)
@@ -53,12 +55,12 @@ def test_a_backbone_has_the_depth_and_size_of_its_weights(iresnet: Path) -> None
 @pytest.mark.parametrize(
     "words",
     [
-        # Each compiles a network of its own, one for all of them in CI.
+        # Each compiles a network of its own, a minute.
         pytest.param(("freeze_through=layer3",), marks=pytest.mark.slow),
         pytest.param(("freeze_through=none", "precision=bfloat16"), marks=pytest.mark.slow),
         pytest.param(
             ("freeze_through=none", "optimizer.gradient_accumulation_steps=2"),
-            marks=pytest.mark.long,
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["frozen stages", "bfloat16", "gradient accumulation"],
@@ -86,6 +88,8 @@ def test_iresnet_learns_masked_best(
     assert (moved == 0) == (words == ("freeze_through=layer3",))
 
 
+# A training or more.
+@pytest.mark.long
 def test_frozen_features_of_iresnet_are_used(
     iresnet: Path, people: FaceIndex, tmp_path: Path
 ) -> None:

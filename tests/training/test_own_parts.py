@@ -21,6 +21,8 @@ from maskedface.models.heads import cosine_head
 from maskedface.recipes import Recipe
 from maskedface.training import Run
 
+pytestmark = pytest.mark.long  # each test trains a network
+
 OWN = "tests.own_parts"
 HERE = f"{__name__}"
 

@@ -14,6 +14,8 @@ from maskedface import datasets, engines, synthetic, training
 from maskedface.recipes import Recipe
 from maskedface.training import Run
 
+pytestmark = pytest.mark.long  # each test compiles a network by OpenVINO or ONNX Runtime
+
 FROZEN = Recipe(name="frozen", freeze_through="layer3", epochs=2, batch_size=8)
 Train = Callable[..., Run]
 
@@ -73,8 +75,16 @@ def test_a_run_says_that_keras_computed(train: Train, tmp_path: Path) -> None:
     assert named(train(tmp_path).path) == {"engine": "keras", "precision": "float32"}
 
 
-@pytest.mark.parametrize("precision", ["float32", "int8"])
-@pytest.mark.parametrize("freeze", ["layer3", "all"])
+# Each compiles networks for half a minute; the two that differ in both are in CI.
+@pytest.mark.parametrize(
+    ("freeze", "precision"),
+    [
+        ("layer3", "float32"),
+        ("all", "int8"),
+        pytest.param("layer3", "int8", marks=pytest.mark.slow),
+        pytest.param("all", "float32", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_by_openvino_is_near_keras(
     precision: str, freeze: str, train: Train, tmp_path: Path
 ) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import pytest
+
 from maskedface import datasets, training
 from maskedface.datasets import FaceIndex
 from maskedface.recipes import Recipe
@@ -40,6 +42,8 @@ def entries(run: Any) -> list[str]:
     return found
 
 
+# A training or more.
+@pytest.mark.long
 def test_no_room_is_entered_more_than_twice(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:

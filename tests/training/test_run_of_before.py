@@ -34,6 +34,8 @@ def test_its_rows_are_read(before: Run, open_run: Run) -> None:
     assert before.split() == open_run.split()
 
 
+# A training or more.
+@pytest.mark.long
 def test_it_is_returned_as_it_is(before: Run, open_run: Run, tiny_backbone: Path) -> None:
     rows = open_run.split()
     again = training.train(

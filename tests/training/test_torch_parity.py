@@ -39,6 +39,8 @@ def torch_steps(make: object, schedule: object = None) -> np.ndarray:
     return np.stack(steps)
 
 
+# A training or more.
+@pytest.mark.long
 def test_nesterovs_momentum_steps_as_torchs_at_a_constant_rate() -> None:
     ours = keras_steps(keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True))
     theirs = torch_steps(lambda v: torch.optim.SGD(v, 0.1, momentum=0.9, nesterov=True))

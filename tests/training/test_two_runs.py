@@ -26,6 +26,8 @@ def words(drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path) -> dict[str, An
     return {"train": train, "test": test, **words}
 
 
+# A training or more.
+@pytest.mark.long
 def test_a_run_in_a_folder_in_use_names_who_trains_there(words: dict[str, Any]) -> None:
     with hold(words["run_dir"] / "run.json", 60) as holder:
         with pytest.raises(LockedError, match=f"run.json', held by process {holder.pid} "):
@@ -34,6 +36,8 @@ def test_a_run_in_a_folder_in_use_names_who_trains_there(words: dict[str, Any]) 
     assert [path.name for path in words["run_dir"].iterdir()] == [".run.json.lock"]
 
 
+# A training or more.
+@pytest.mark.long
 def test_a_run_waits_for_the_folder_and_leaves_it_free(words: dict[str, Any]) -> None:
     with hold(words["run_dir"] / "run.json", 0.3):
         run = training.train(MEANS, wait=math.inf, **words)

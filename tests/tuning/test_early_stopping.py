@@ -50,6 +50,8 @@ def test_a_hopeless_run_ends_and_another_does_not() -> None:
     assert fitted(TrialStopping([[0.9] * 6] * 5, 6, lambda: None, [0.3])) == 1
 
 
+# Several trainings.
+@pytest.mark.long
 def test_a_run_ends_after_its_epochs() -> None:
     assert fitted(TrialStopping([], 3, lambda: None)) == 3
 

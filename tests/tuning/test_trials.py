@@ -153,6 +153,8 @@ def test_the_built_model_is_trainings_own(
     assert learning == [model.layers[-1]] and isinstance(learning[0], models.LinearHead)
 
 
+# Several trainings.
+@pytest.mark.long
 def test_a_loss_that_names_nobody_an_epoch_completes(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path
 ) -> None:

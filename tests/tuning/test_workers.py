@@ -52,8 +52,8 @@ def ongoing(folder: Path) -> dict[str, str]:
     return found
 
 
-# Three processes search.
-@pytest.mark.long
+# Three processes search, a minute.
+@pytest.mark.slow
 def test_a_killed_worker_comes_back_to_its_trial(
     drawn: FaceIndex,
     tiny_backbone: Path,
