@@ -64,7 +64,7 @@ def draw(faces: EmbeddedFaces, cohort: Cohort, count: str, seed: int) -> dict[st
         probes[(people == person) & np.isin(photo, photo[chosen])] = False
         at[person] = len(means)
         means.append(unit[chosen].sum(axis=0))
-        photos.append(number)
+        photos.append(len(set(photo[chosen])))
     if len(at) < LEAST:
         return {}
     probes &= np.isin(people, [*at])

@@ -51,7 +51,7 @@ def group_faces(
     Some faces are similar to everybody, those with covered mouths above all. So the faces are grouped
     twice: of each face the mean similarity to the means of 20 groups near it (those of masked faces and of
     unmasked ones apart), as far as it differs from other faces', is taken off its pairs the second
-    time. This is cohort score normalization with the photographs' own people as the cohort, as
+    time. This is cohort score normalization with the photographs' own people as the cohort, much as
     `evaluation.Cohort` has it for galleries; with fewer than 23 groups nothing is taken off.
 
     Average linkage is what Otto et al. compare with ("Clustering Millions of Faces by Identity", IEEE TPAMI

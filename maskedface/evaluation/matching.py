@@ -143,16 +143,15 @@ def match_probes(
     column = {name: number for number, name in enumerate(gallery)}
     own = np.array([column.get(name, -1) for name in names])
     asked = (domain == probes) & (own >= 0 if enrolled is None else True)
-    shown = [] if faces.photos is None else np.asarray(faces.photos, object)[in_gallery].tolist()
-    counted = photo_counts(names[in_gallery].tolist(), shown or None)
-    counts = np.array([counted[name] for name in gallery])
+    counts = _photo_counts(faces, in_gallery, gallery)
     scores = Templates(means, faces.cohort, photos=counts).scores(unit)
     if own_photo != "keep" and faces.photos is not None:
         shared, lonely, rest = _without_own_photo(
             faces.enrolled_as, names, np.asarray(faces.photos), in_gallery, own
         )
         rows = np.flatnonzero(shared)
-        others = np.maximum(counts[own[rows]] - 1, 1)  # without any other one, it is left out below
+        # Without any other photograph the probe is left out below.
+        others = None if counts is None else np.maximum(counts[own[rows]] - 1, 1)
         kept = Templates(rest[rows], faces.cohort, photos=others)
         scores[rows, own[rows]] = kept.own_scores(unit[rows])
         asked &= ~(shared if own_photo == "skip" else lonely)
@@ -179,11 +178,23 @@ def _check(faces: EmbeddedFaces, probes: str, own_photo: str) -> None:
             "own_photo must be 'leave_out' for unmasked probes, as they are in the gallery. "
             f"Received: own_photo={own_photo!r}"
         )
-    if own_photo != "keep" and (photos is None or "" in photos):
+    if own_photo != "keep" and (photos is None or not all(photos)):
         raise ValueError(
             f"photos must be known for own_photo={own_photo!r}; datasets.with_photo_groups finds "
             "them. Received: unknown photos"
         )
+
+
+def _photo_counts(
+    faces: EmbeddedFaces, in_gallery: np.ndarray, gallery: tuple[str, ...]
+) -> np.ndarray | None:
+    """The number of photographs of each person in the gallery; None where no cohort asks."""
+    if faces.cohort is None:
+        return None
+    rows = np.flatnonzero(in_gallery).tolist()
+    photos = None if faces.photos is None else [faces.photos[row] for row in rows]
+    counted = photo_counts([faces.people[row] for row in rows], photos)
+    return np.array([counted[name] for name in gallery])
 
 
 def _without_own_photo(

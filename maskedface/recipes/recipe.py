@@ -86,9 +86,10 @@ class Recipe:
             which all photographs (`Face.photo`) of a person have equal weight, however many
             training faces were made from each; a face with an unknown photograph counts as a
             separate one (`datasets.with_photo_groups` detects them).
-        cohort: int >= 0, cohort score normalization: the number of nearest other people whose mean
-            similarity, divided by the person's photographs, is subtracted from an enrolled person's
-            scores (`evaluation.Cohort`). For an open set, the cohort consists of the training identities (if none of their faces is
+        cohort: int >= 0, cohort score normalization: the number of nearest other people to whom an
+            enrolled person's mean similarity is measured; less what is typical, and divided by the
+            person's photographs, it is subtracted from their scores (`evaluation.Cohort`). For an
+            open set, the cohort consists of the training identities (if none of their faces is
             masked, each also counts with a drawn mask); for a closed set with epochs=0, it is that
             of the run that it starts from. There is no normalization with 0, or for any other
             closed set.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import glob
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,6 +75,14 @@ class RunGroup:
             raise ValueError(
                 "runs must be tested on the same faces to be compared. "
                 f"Received: others in {self.label!r}"
+            )
+
+        rules = {run.cohort.by_photos for run in self.runs if run.cohort is not None}
+        if len(rules) > 1:
+            logging.getLogger("maskedface").warning(
+                "%s: the cohort of some of these runs is by the rule of an earlier version "
+                "(evaluation.Cohort.by_photos): train those again in a new folder",
+                self.label,
             )
 
     @property

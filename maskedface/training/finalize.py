@@ -149,9 +149,7 @@ class _FinalNetwork:
     def set_cohort(self, cohort: Cohort) -> None:
         """Adds a cohort's offsets of the centers to the head."""
         centers = np.asarray(self.head.get_weights()[0])
-        by_photo = self.network.recipe.head_final == "photo_means"
-        labels = self.data.plan.labels.tolist()
-        counted = photo_counts(labels, self.data.rows.photos if by_photo else None)
+        counted = photo_counts(self.data.plan.labels.tolist(), self.data.rows.photos)
         photos = np.array([counted[person] for person in range(centers.shape[1])])
         self.set_centers(centers, -cohort.offsets(np.ascontiguousarray(centers.T), photos))
 

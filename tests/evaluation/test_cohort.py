@@ -117,6 +117,11 @@ def test_joined_embeddings_have_a_joined_cohort() -> None:
     assert joined is not None and joined.nearest == 3
     np.testing.assert_allclose(joined.people, np.hstack([PEOPLE, other]) / 2**0.5, rtol=1e-6)
     assert Cohort.joined([Cohort(PEOPLE, 3), None]) is None
+    before = Cohort(PEOPLE, 3, by_photos=False)
+    both = Cohort.joined([before, before])
+    assert both is not None and not both.by_photos
+    with pytest.raises(ValueError, match="runs of an earlier version"):
+        Cohort.joined([Cohort(PEOPLE, 3), before])
     with pytest.raises(ValueError, match="cohorts must have equal people, nearest and by_photos"):
         Cohort.joined([Cohort(PEOPLE, 3), Cohort(PEOPLE, 2)])
 

@@ -12,7 +12,7 @@ import pytest
 
 from maskedface.evaluation import EmbeddedFaces, match_probes
 from maskedface.evaluation.scoring import normalized, person_means
-from maskedface.recognition import Gallery, calibration
+from maskedface.recognition import Gallery, calibration, open_store
 from tests.recognition.galleries import FACES, OTHERS, PEOPLE, gallery
 
 
@@ -155,6 +155,32 @@ def test_with_a_cohort_the_scores_are_those_of_an_evaluation(keep: Any, tmp_path
         for probe, scores in zip(probes, matches.scores, strict=True):
             found = {who.person: who.score for who in one.search(probe, 3)}
             assert [found[name] for name in people] == pytest.approx(scores.tolist(), abs=1e-6)
+
+
+@pytest.mark.parametrize("ending", ["g.npz", "g.sqlite"])
+@pytest.mark.parametrize("keep", ["mean", "all"])
+def test_a_cohort_takes_off_less_of_people_with_many_faces(
+    keep: Any, ending: str, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(3)
+    faces, people = normalized(rng.normal(size=(7, 3))), ["ada", "bo", "bo", *["cy"] * 4]
+    store = open_store(tmp_path / ending)
+    with store.changing(new=Gallery("f00d", keep=keep, cohort=OTHERS)) as made:
+        made.enroll(people[:6], faces[:6])
+    with store.changing() as made:  # one more, of somebody there
+        made.enroll(people[6:], faces[6:])
+    rows = faces
+    counts = None
+    if keep == "mean":
+        rows = normalized(np.stack([faces[:1].sum(0), faces[1:3].sum(0), faces[3:].sum(0)]))
+        counts = np.array([1, 2, 4])
+    probe = faces[0]
+    less = rows @ probe - OTHERS.offsets(rows, counts)
+    best = [less[0], less[1:3].max(), less[3:].max()] if keep == "all" else less
+    found = {who.person: who.score for who in store.gallery().search(probe, 3)}
+    expected = dict(zip(("ada", "bo", "cy"), map(float, best), strict=True))
+    assert found == pytest.approx(expected, abs=1e-5)
+    store.close()
 
 
 def test_a_cohorts_thresholds_are_on_its_scores() -> None:
