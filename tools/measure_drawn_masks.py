@@ -8,7 +8,7 @@ ArcFace alignment) gives its quartiles over worn and drawn masks, and the Kolmog
 of the two: 0 = the same distribution, 1 = no overlap. "chance" is that of two random halves of the worn
 masks.
 
-With --model also the rank-1 accuracy under each style, loose ones and other occlusions too: every
+With --model instead the rank-1 accuracy under each style, loose ones and other occlusions too: every
 unmasked face wears one of it and is compared with the mean of each person's unmasked faces, its own
 left out.
 """
@@ -91,8 +91,8 @@ def compare(index: datasets.FaceIndex) -> None:
         )
 
 
-def by_style(index: datasets.FaceIndex, embedder: Embedder) -> None:
-    """Prints the rank-1 accuracy under each style."""
+def by_style(index: datasets.FaceIndex, embedder: Embedder, names: list[str] | None) -> None:
+    """Prints the rank-1 accuracy under each style, or under those of these names."""
     words = {"size": embedder.size, "alignment": embedder.alignment}
     bare = index.where(lambda face: face.domain == "unmasked")
     faces = datasets.read_aligned_faces(bare, **words)
@@ -102,6 +102,8 @@ def by_style(index: datasets.FaceIndex, embedder: Embedder) -> None:
     photos = [str(row) for row in range(len(bare))] * 2
     print("| style | rank-1 accuracy |\n|---|---|")
     for style in (None, *STYLES, *LOOSE_STYLES, *OCCLUSIONS):
+        if style is not None and names is not None and style.name not in names:
+            continue
         probes = faces
         if style is not None:
             probes = masked(faces, MaskBank.draw([style], variants=VARIANTS, **words))
@@ -116,12 +118,14 @@ def main() -> None:
     parser = _tool.parser(__doc__)
     parser.add_argument("--data", required=True, help="RMFRD's folder")
     parser.add_argument("--landmarks", required=True, help="its manifest by maskedface align")
+    parser.add_argument("--styles", nargs="+", help="names of styles; default: all")
     parser.add_argument("--model", help="a network, as for maskedface identify")
     args = parser.parse_args()
     index = few_masked(datasets.read_manifest(args.landmarks, root=args.data)).people_in_both()
-    compare(index)
     if args.model:
-        by_style(index, Recognizer.load(args.model).embedder)
+        by_style(index, Recognizer.load(args.model).embedder, args.styles)
+    else:
+        compare(index)
 
 
 if __name__ == "__main__":
