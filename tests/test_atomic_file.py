@@ -53,7 +53,7 @@ for length in range(1, 61):
 """
 
 
-# It starts processes or reads the whole package.
+# Two processes write for seconds.
 @pytest.mark.long
 def test_two_processes_that_write_one_file_leave_whole_ones(tmp_path: Path) -> None:
     path = tmp_path / "g.npz"

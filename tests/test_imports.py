@@ -119,8 +119,6 @@ def test_every_part_is_known_here() -> None:
     assert not {name_of(path) for path in FILES if part_of(path) not in known}
 
 
-# It starts processes or reads the whole package.
-@pytest.mark.long
 def test_a_file_imports_only_what_its_part_may() -> None:
     inner = [path for path in FILES if part_of(path) not in WHOLE]
     assert not {name_of(path): bad for path in inner if (bad := not_allowed(path))}

@@ -57,7 +57,7 @@ def functions(path: Path) -> list[tuple[str, Function]]:
     return [(f"{owners[id(n)]}.{n.name}" if id(n) in owners else n.name, n) for n in found]
 
 
-# It starts processes or reads the whole package.
+# The whole package is parsed.
 @pytest.mark.long
 def test_files_are_read_in_a_sitting() -> None:
     sizes = {path.relative_to(PACKAGE): code_lines(path) for path in FILES}

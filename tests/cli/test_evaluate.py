@@ -10,6 +10,8 @@ from maskedface.datasets import FaceIndex
 from maskedface.recipes import COSINE_MARGIN, FROZEN_MEANS
 from maskedface.training.backbones import build_backbone
 
+pytestmark = pytest.mark.long  # each test shares trained runs
+
 
 @pytest.fixture(scope="module")
 def runs(drawn: FaceIndex, tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -89,6 +89,8 @@ def test_words_that_do_not_fit_write_nothing(
     assert not list(tmp_path.iterdir())
 
 
+# Commands that train, export or compare networks.
+@pytest.mark.long
 def test_files_name_the_runs_test_faces(
     run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

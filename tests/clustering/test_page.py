@@ -103,7 +103,7 @@ def saved(browser: Any, downloads: Path) -> Clusters:
     return Clusters.load(path)
 
 
-# It starts processes or reads the whole package.
+# A browser opens the page.
 @pytest.mark.long
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [360, 1280])

@@ -62,7 +62,7 @@ def test_a_face_that_comes_up_again_is_masked_and_changed_anew() -> None:
     np.testing.assert_array_equal(plan.targets(ROWS + 12, second), LABELS)
 
 
-# It starts processes or reads the whole package.
+# TensorFlow traces a pipeline.
 @pytest.mark.long
 @pytest.mark.parametrize("sampling", ["grouped", "balanced"])
 def test_the_tensorflow_reader_follows_the_plan(drawn: FaceIndex, sampling: Sampling) -> None:

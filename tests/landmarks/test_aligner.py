@@ -134,6 +134,8 @@ def test_points_in_one_place_are_a_start_too(finds: Aligner) -> None:
     assert np.isfinite(face.points).all()
 
 
+# Several sizes of batches are aligned.
+@pytest.mark.long
 def test_an_answer_does_not_depend_on_its_batch(finds: Aligner) -> None:
     faces = drawn() * 9  # more than one batch
     alone, among = finds.best(faces[:1])[0], finds.best(faces)

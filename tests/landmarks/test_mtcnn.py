@@ -48,7 +48,7 @@ def chip(image: np.ndarray, face: Detection) -> np.ndarray:
     return geometry.warp(image, matrix, 56).astype("float32")
 
 
-# It starts processes or reads the whole package.
+# MTCNN's networks run on several photographs.
 @pytest.mark.long
 @pytest.mark.parametrize("quarters", [1, 3])
 def test_a_photograph_on_its_side_gives_the_same_chip(

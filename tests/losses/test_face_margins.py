@@ -102,6 +102,8 @@ def test_noise_is_drawn_anew_in_training_alone() -> None:
     assert not np.asarray(layer(np.ones((4, 3)))).any()
 
 
+# It trains.
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("loss", "part"),
     [(AdaFace(), losses.ImageQuality()), (ElasticMargin(), losses.MarginNoise(seed=0))],

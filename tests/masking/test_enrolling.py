@@ -37,6 +37,8 @@ def test_half_is_the_bare_face_and_half_the_mean_under_masks() -> None:
     np.testing.assert_allclose(found, unit(unit(bare) + unit(sum(seen))), atol=1e-6)
 
 
+# Masks of every style are drawn.
+@pytest.mark.long
 def test_the_masks_are_of_different_styles_and_cover_the_lower_face() -> None:
     seen: list[np.ndarray] = []
 

@@ -132,6 +132,8 @@ def test_a_model_inside_is_given_the_alignment_too() -> None:
     assert models.alignment_of(models.with_alignment(joined, "dlib")) == "dlib"
 
 
+# It traces or trains a whole network.
+@pytest.mark.long
 def test_a_model_inside_keeps_its_weights(images: np.ndarray) -> None:
     joined = models.mirror_join(resnet())
     found = models.predict(models.with_alignment(joined, "dlib"), images)

@@ -164,6 +164,8 @@ def test_bad_arguments_are_refused(words: dict[str, Any], message: str) -> None:
         models.SENet50(**words)
 
 
+# It traces or trains a whole network.
+@pytest.mark.long
 @pytest.mark.parametrize("layout", ["pkl", "h5"])
 def test_a_file_tells_its_size(layout: str, tmp_path: Path) -> None:
     path = tmp_path / f"network.{layout}"

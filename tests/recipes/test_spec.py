@@ -134,6 +134,8 @@ def test_a_class_is_found_in_a_package_that_was_imported_before_keras(built: lis
     assert built[0] == "CosineHead"
 
 
+# A new process imports Keras.
+@pytest.mark.long
 def test_a_registered_class_is_found_by_importing_its_module(built: list[str]) -> None:
     assert built[1] == "tests.recipes.own_parts 1.5"
 

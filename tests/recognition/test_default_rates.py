@@ -257,6 +257,8 @@ def test_perhaps_and_unknown(judge: Recognizer, monkeypatch: pytest.MonkeyPatch)
     assert [str(one).split(" (")[0] for one in found] == said
 
 
+# A run's error rates are measured.
+@pytest.mark.long
 def test_an_open_run_measures_its_own_and_a_closed_one_has_none(
     open_run: Run, tmp_path: Path
 ) -> None:

@@ -225,7 +225,7 @@ def test_the_picture_shows_a_box_at_the_face(recognizer: Recognizer) -> None:
     assert large.shape == (50, 2048, 3)
 
 
-# It compiles a network by another program.
+# A recognizer is made of a run.
 @pytest.mark.long
 def test_a_run_brings_its_own_alignment(
     drawn: FaceIndex, tiny_backbone: Path, tmp_path: Path

@@ -92,7 +92,7 @@ def _pipeline(clean: FaceIndex) -> None:
     assert rows == len(clean) > 0
 
 
-# It starts processes or reads the whole package.
+# Three hundred files.
 @pytest.mark.long
 def test_three_hundred_bad_files_are_all_accounted_for(root: Path) -> None:
     survives(root, 300)

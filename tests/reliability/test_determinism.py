@@ -65,7 +65,7 @@ def test_other_threads_than_the_runs_are_refused(
             training.train(QUICK, *parts, run_dir=tmp_path, backbone=tiny_backbone, threads=threads)
 
 
-# It starts processes or reads the whole package.
+# A process of its own imports TensorFlow.
 @pytest.mark.long
 def test_threads_that_cannot_be_had_are_said(
     whole: Run, parts: tuple[FaceIndex, FaceIndex], tiny_backbone: Path, tmp_path: Path

@@ -185,7 +185,7 @@ def mutated(draw: Any, kind: str) -> bytes:
     return bytes(data)
 
 
-# It starts processes or reads the whole package.
+# Hundreds of damaged files.
 @pytest.mark.long
 @pytest.mark.parametrize("kind", sorted(READERS))
 @settings(CALM, max_examples=300)

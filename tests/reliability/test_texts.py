@@ -65,7 +65,7 @@ def test_every_index_comes_back_from_its_manifest(tmp_path: Path, faces: list[Fa
     assert datasets.read_manifest(tmp_path / "m.csv", check_files=False).faces == index.faces
 
 
-# It starts processes or reads the whole package.
+# A hundred texts.
 @pytest.mark.long
 @CALM
 @given(NEAR | st.text() | st.binary().map(lambda raw: raw.decode("utf-8", "surrogateescape")))

@@ -90,7 +90,7 @@ def test_a_larger_face_is_the_same_picture() -> None:
     assert np.abs(small - large).mean() < 8
 
 
-# It starts processes or reads the whole package.
+# Dozens of people are drawn.
 @pytest.mark.long
 def test_identity_shows_above_the_mask() -> None:
     people, photos = 8, 6

@@ -72,6 +72,8 @@ def test_a_training_leaves_no_trace(seen: tuple[dict[str, Any], ...], trace: str
     assert after[trace] == before[trace]
 
 
+# A training or more.
+@pytest.mark.long
 def test_a_training_is_deterministic_and_in_float32(seen: tuple[dict[str, Any], ...]) -> None:
     assert seen[1]["deterministic operations"] and seen[1]["Keras' precision"] == "float32"
 

@@ -124,6 +124,8 @@ def test_a_run_folder_holds_the_whole_experiment(
     assert not list(Path(run.path).glob("*partial*"))
 
 
+# A training or more.
+@pytest.mark.long
 def test_metrics_are_those_of_the_stored_predictions(
     finished: Run, parts: tuple[FaceIndex, FaceIndex]
 ) -> None:

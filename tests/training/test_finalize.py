@@ -167,6 +167,8 @@ def with_masks(open_run: Run, tiny_backbone: Path, tmp_path_factory: pytest.Temp
     )
 
 
+# A training or more.
+@pytest.mark.long
 def test_bare_test_faces_are_enrolled_with_drawn_masks(with_masks: Run, open_run: Run) -> None:
     found, plain = with_masks.predictions, open_run.predictions["embeddings"]
     np.testing.assert_allclose(found["embeddings"], plain, atol=1e-6)

@@ -39,7 +39,7 @@ def fill(store: GalleryStore, people: int = 5, *, cohort: Cohort | None = None) 
         gallery.enroll(names, np.stack([face(n) for n in range(people)]), photos)
 
 
-# It compiles a network by another program.
+# A database server starts.
 @pytest.mark.long
 def test_the_history_says_who_did_what_and_keeps_no_name(database: GalleryStore) -> None:
     fill(database, 2)
@@ -286,7 +286,7 @@ def test_a_gallerys_name_is_plain(name: str) -> None:
         server_address(f"postgresql://db/faces?gallery={name}")
 
 
-# It compiles a network by another program.
+# Thousands of people are enrolled and searched.
 @pytest.mark.long
 @pytest.mark.parametrize("keep", ["mean", "all"])
 def test_an_index_finds_nearly_all_of_the_nearest(keep: str) -> None:
