@@ -15,6 +15,8 @@ left out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import _tool
 import cv2
 import numpy as np
@@ -23,7 +25,9 @@ from join_sets import few_masked
 from maskedface import datasets
 from maskedface.engines import Embedder
 from maskedface.evaluation import EmbeddedFaces, match_probes
-from maskedface.masking import LOOSE_STYLES, OCCLUSIONS, STYLES, MaskBank
+from maskedface.masking import MaskBank
+from maskedface.masking.named_styles import EVERY_STYLE, style_named
+from maskedface.masking.styles import Style
 from maskedface.recognition import Recognizer
 
 SIZE, ALIGNMENT = 112, "arcface"
@@ -91,8 +95,8 @@ def compare(index: datasets.FaceIndex) -> None:
         )
 
 
-def by_style(index: datasets.FaceIndex, embedder: Embedder, names: list[str] | None) -> None:
-    """Prints the rank-1 accuracy under each style, or under those of these names."""
+def by_style(index: datasets.FaceIndex, embedder: Embedder, styles: Sequence[Style]) -> None:
+    """Prints the rank-1 accuracy under each of these styles."""
     words = {"size": embedder.size, "alignment": embedder.alignment}
     bare = index.where(lambda face: face.domain == "unmasked")
     faces = datasets.read_aligned_faces(bare, **words)
@@ -101,9 +105,7 @@ def by_style(index: datasets.FaceIndex, embedder: Embedder, names: list[str] | N
     people = [face.person for face in bare.faces] * 2
     photos = [str(row) for row in range(len(bare))] * 2
     print("| style | rank-1 accuracy |\n|---|---|")
-    for style in (None, *STYLES, *LOOSE_STYLES, *OCCLUSIONS):
-        if style is not None and names is not None and style.name not in names:
-            continue
+    for style in (None, *styles):
         probes = faces
         if style is not None:
             probes = masked(faces, MaskBank.draw([style], variants=VARIANTS, **words))
@@ -123,7 +125,8 @@ def main() -> None:
     args = parser.parse_args()
     index = few_masked(datasets.read_manifest(args.landmarks, root=args.data)).people_in_both()
     if args.model:
-        by_style(index, Recognizer.load(args.model).embedder, args.styles)
+        styles = EVERY_STYLE if args.styles is None else tuple(map(style_named, args.styles))
+        by_style(index, Recognizer.load(args.model).embedder, styles)
     else:
         compare(index)
 

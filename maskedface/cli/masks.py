@@ -14,7 +14,6 @@ import argparse
 from typing import TYPE_CHECKING
 
 from maskedface.cli.values import add_count
-from maskedface.names import did_you_mean
 
 if TYPE_CHECKING:
     from maskedface.masking.styles import Style
@@ -45,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     """Runs the command; see `maskedface masks --help`."""
     from maskedface import masking
     from maskedface.cli.outputs import write_picture
+    from maskedface.masking.named_styles import style_named
     from maskedface.masking.style_sheet import draw_style_sheet
     from maskedface.synthetic import draw_faces
 
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("--picture and --points must be given together")
     styles: tuple[Style, ...] = masking.STYLES
     if args.styles is not None:
-        styles = tuple(map(_named, args.styles))
+        styles = tuple(map(style_named, args.styles))
     if args.picture is not None:
         points = _points(args.points)
         styles = (masking.style_from_picture(args.picture, points), *styles)
@@ -63,18 +63,6 @@ def run(args: argparse.Namespace) -> int:
     write_picture(args.out, sheet)
     print(f"{args.out}: from the top, {', '.join(style.name for style in styles)}")
     return 0
-
-
-def _named(name: str) -> Style:
-    from maskedface import masking
-
-    every: list[Style] = [*masking.STYLES, *masking.LOOSE_STYLES, *masking.OCCLUSIONS]
-    styles = {style.name: style for style in every}
-    if name not in styles:
-        raise ValueError(
-            f"--styles must be among {sorted(styles)}. Received: {name!r}{did_you_mean(name, styles)}"
-        )
-    return styles[name]
 
 
 def _points(words: list[str]) -> dict[str, tuple[float, float]]:

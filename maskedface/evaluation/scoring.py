@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,6 +78,23 @@ def person_means(
     return tuple(names), normalized(sums)
 
 
+def photo_keys(
+    people: Sequence[object], photos: Sequence[str] | None = None
+) -> list[tuple[Any, str | int]]:
+    """The (person, photograph) of each face, equal for versions of one photograph.
+
+    Args:
+        people, photos: as for `photo_counts`.
+
+    >>> from maskedface.evaluation.scoring import photo_keys
+    >>> photo_keys(["ada", "ada", "bo"], ["one.jpg", "one.jpg", ""])
+    [('ada', 'one.jpg'), ('ada', 'one.jpg'), ('bo', 2)]
+    """
+    names = [""] * len(people) if photos is None else photos
+    pairs = zip(people, names, strict=True)
+    return [(person, photo or row) for row, (person, photo) in enumerate(pairs)]
+
+
 def photo_counts(people: Sequence[object], photos: Sequence[str] | None = None) -> dict[Any, int]:
     """How many photographs there are of each person.
 
@@ -89,18 +107,10 @@ def photo_counts(people: Sequence[object], photos: Sequence[str] | None = None) 
         {person: number of photographs, at least 1}.
 
     >>> from maskedface.evaluation.scoring import photo_counts
-    >>> photo_counts(["ada", "ada", "bo"], ["one.jpg", "one.jpg", "two.jpg"])
-    {'ada': 1, 'bo': 1}
+    >>> sorted(photo_counts(["ada", "ada", "bo"], ["one.jpg", "one.jpg", "two.jpg"]).items())
+    [('ada', 1), ('bo', 1)]
     """
-    names = [""] * len(people) if photos is None else photos
-    each = {
-        (person, photo or row)
-        for row, (person, photo) in enumerate(zip(people, names, strict=True))
-    }
-    counts: dict[Any, int] = dict.fromkeys(people, 0)
-    for person, _ in each:
-        counts[person] += 1
-    return counts
+    return Counter(person for person, _ in {*photo_keys(people, photos)})
 
 
 def cosine_scores(embeddings: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -20,8 +20,8 @@ from maskedface.layers._base import (
 from maskedface.masking import MaskBank, MaskStyle
 from maskedface.masking.image_styles import PictureStyle
 from maskedface.masking.light import GAIN, LIT_SKIN, POWER, SLOPE
+from maskedface.masking.named_styles import style_named
 from maskedface.masking.styles import Style
-from maskedface.names import did_you_mean
 
 for _style in (MaskStyle, PictureStyle):  # so that a layer's config may hold them
     keras.saving.register_keras_serializable(package="maskedface")(_style)
@@ -162,13 +162,7 @@ class RandomPatchLayer(RandomImageLayer):
         if isinstance(style, dict):
             style = keras.saving.deserialize_keras_object(style)
         if isinstance(style, str):
-            named = {one.name: one for one in self.named}
-            if style not in named:
-                raise ValueError(
-                    f"styles must be among {sorted(named)}. Received: {style!r}"
-                    f"{did_you_mean(style, named)}"
-                )
-            return named[style]
+            return style_named(style, self.named)
         if not callable(getattr(style, "paint", None)):
             raise ValueError(f"styles must be names, or have a method paint. Received: {style!r}")
         found: Style = style

@@ -23,7 +23,7 @@ class ImageQuality(keras.layers.Layer):
     Kim et al., "AdaFace: Quality Adaptive Margin for Face Recognition", CVPR 2022, eq. 14: the
     length less its mean, over its standard deviation, times h, and limited to [-1, 1]. Mean and
     deviation are moving ones, of the training batches. Other than in the authors' code they begin
-    with the first batch, the deviation is that of the batch itself (not of a population), and
+    with the first batch, the variance is divided by the number of faces (there by one less), and
     lengths are not limited. It has no gradient. Used in parallel to a head:
     `models.SideBySide([models.CosineHead(), losses.ImageQuality()])`.
 

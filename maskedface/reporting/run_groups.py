@@ -77,8 +77,8 @@ class RunGroup:
                 f"Received: others in {self.label!r}"
             )
 
-        rules = {run.cohort.by_photos for run in self.runs if run.cohort is not None}
-        if len(rules) > 1:
+        cohorts = [run.cohort for run in self.runs] if len(self.runs) > 1 else []
+        if len({cohort.by_photos for cohort in cohorts if cohort is not None}) > 1:
             logging.getLogger("maskedface").warning(
                 "%s: the cohort of some of these runs is by the rule of an earlier version "
                 "(evaluation.Cohort.by_photos): train those again in a new folder",

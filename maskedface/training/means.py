@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from maskedface.evaluation.scoring import normalized
+from maskedface.evaluation.scoring import normalized, photo_keys
 
 
 def class_means(
@@ -30,8 +30,7 @@ def class_means(
     """
     unit = normalized(embeddings)
     if photos is not None:
-        rows = enumerate(zip(labels.tolist(), photos, strict=True))
-        names = [(label, photo or row) for row, (label, photo) in rows]
+        names = photo_keys(labels.tolist(), photos)
         times = Counter(names)
         unit = unit / np.array([times[name] for name in names])[:, None]
     centers = np.zeros((embeddings.shape[1], labels.max() + 1), "float32")

@@ -61,6 +61,10 @@ def test_a_cohort_is_taken_off_rank_1_and_thresholds_but_not_off_pairs() -> None
     assert found["masked"]["rank_1_own_photo_kept"] != plain["masked"]["rank_1_own_photo_kept"]
     thresholds = [r["masked"]["per_draw"][0]["open_set"][0]["threshold"] for r in (plain, found)]
     assert abs(thresholds[1] - thresholds[0]) > 1e-3
+    before = dataclasses.replace(cohort, by_photos=False)
+    old = open_set_report(*(dataclasses.replace(x, cohort=before) for x in (train, test)), **words)
+    threshold = old["masked"]["per_draw"][0]["open_set"][0]["threshold"]
+    assert threshold < thresholds[0] - 0.1
     assert found["pairs"] == plain["pairs"]
 
 
