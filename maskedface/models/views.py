@@ -65,7 +65,7 @@ def join(backbones: Sequence[keras.Model]) -> keras.Model:
     image = keras.Input(shapes[0][1:], name="image")
     return keras.Model(
         image,
-        _joined([backbone(image) for backbone in backbones]),
+        joined([backbone(image) for backbone in backbones]),
         name="_and_".join(backbone.name for backbone in backbones),
     )
 
@@ -95,7 +95,7 @@ def whole_and_upper(backbone: keras.Model, box: Box | None = None) -> keras.Mode
     """
     upper = _with_view(backbone, box, "upper_view", lambda name: f"upper_{name}")
     image = keras.Input(backbone.input_shape[1:], name="image")
-    found = _joined([backbone.call(image), upper.call(image)])
+    found = joined([backbone.call(image), upper.call(image)])
     return _fresh(keras.Model(image, found, name=backbone.name))
 
 
@@ -152,10 +152,19 @@ def _fresh(model: keras.Model) -> keras.Model:
     return fresh
 
 
-def _joined(embeddings: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
+def joined(embeddings: Sequence[keras.KerasTensor], name: str = "join") -> keras.KerasTensor:
+    """Embeddings side by side, each of unit length and of equal weight.
+
+    Args:
+        embeddings: tensors, shape (batch, features) each.
+        name: the first word of the new layers' names.
+
+    Returns:
+        Unit embeddings, shape (batch, sum of features), in float32.
+    """
     unit = [
-        layers.UnitNormalization(dtype="float32", name=f"join_unit{number}")(x)
+        layers.UnitNormalization(dtype="float32", name=f"{name}_unit{number}")(x)
         for number, x in enumerate(embeddings)
     ]
-    x = layers.Concatenate(dtype="float32", name="join")(unit)
-    return layers.Rescaling(1 / np.sqrt(len(unit)), dtype="float32", name="join_scale")(x)
+    x = layers.Concatenate(dtype="float32", name=name)(unit)
+    return layers.Rescaling(1 / np.sqrt(len(unit)), dtype="float32", name=f"{name}_scale")(x)

@@ -19,6 +19,7 @@ class RecipeFields(TypedDict, total=False):
     freeze_through: str
     batch_norm: Literal["frozen", "update"]
     mirror_join: bool
+    map_join: bool
     head: Any
     head_init: Literal["random", "class_means"]
     head_final: Literal["trained", "class_means", "photo_means"]

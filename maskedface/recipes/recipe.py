@@ -75,6 +75,11 @@ class Recipe:
             (`models.freeze`).
         mirror_join: bool, flip test-time augmentation: the final model's embedding is the sum of
             those of the image and of its mirror image (`models.mirror_join`), at twice the cost.
+        map_join: bool, whether the final model's embedding is joined with a projection of the last
+            feature map (`models.map_join`), found after training by linear discriminant analysis of
+            the training faces, with and without drawn masks. A run with epochs=0 that starts from
+            such a run keeps its projection. A network without a feature map is left as it is, with
+            a warning.
         head: a layer, embeddings -> the loss' input; "linear" (`models.LinearHead`) or "cosine"
             (`models.CosineHead`). If it has an argument `num_classes` that is None, the number of
             people is used. A head without exactly one output per person needs a `head_final` of
@@ -152,6 +157,7 @@ class Recipe:
     freeze_through: str = "none"
     batch_norm: Literal["frozen", "update"] = "frozen"
     mirror_join: bool = False
+    map_join: bool = False
     head: Any = "linear"
     head_init: Literal["random", "class_means"] = "random"
     head_final: Literal["trained", "class_means", "photo_means"] = "trained"
@@ -195,14 +201,20 @@ class Recipe:
             "head_init": self.head_init != "random",
             "head_final": self.head_final != "trained",
             "mirror_join": self.mirror_join,
+            "map_join": self.map_join,
             "cohort": self.cohort > 0,
         }
         if self.head.has_class("LinearHead") and any(wants_cosines.values()):
             wrong = [key for key, value in wants_cosines.items() if value]
             raise ValueError(
                 "head must be 'cosine', or output cosines or embeddings, with head_init or "
-                "head_final of means, mirror_join or a cohort. "
+                "head_final of means, mirror_join, map_join or a cohort. "
                 f"Received: head={self.head}, {', '.join(wrong)}"
+            )
+        if self.map_join and self.head_final == "trained":
+            raise ValueError(
+                "head_final must be 'class_means' or 'photo_means' with map_join: the head was trained "
+                f"on a shorter embedding. Received: head_final={self.head_final!r}, map_join=True"
             )
 
     def override(self, /, *settings: str, **values: Unpack[RecipeFields]) -> Recipe:

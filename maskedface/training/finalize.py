@@ -1,4 +1,4 @@
-"""The end of a run: class means, cohort, evaluation of the test rows, and the run's files."""
+"""The end of a run: class means, cohort, evaluation of the test rows, and the files."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from maskedface.models.heads import cosine_head, with_head
 from maskedface.training.data import Data
 from maskedface.training.domain_reports import report_domains
 from maskedface.training.feature_cache import Inputs
+from maskedface.training.joining import joined_backbone
 from maskedface.training.means import class_means, refuse_infinite
 from maskedface.training.network import Network
 from maskedface.training.run_dir import finish
@@ -58,13 +59,13 @@ def finalize(folder: str, network: Network, data: Data, inputs: Inputs) -> None:
 
 
 class _FinalNetwork:
-    """The final network of a run: its embedder, optionally with flip test-time augmentation, and
-    its head."""
+    """The final network of a run: its embedder, which may be joined with its feature map and have
+    flip test-time augmentation, and its head."""
 
     def __init__(self, network: Network, data: Data, inputs: Inputs) -> None:
         self.network, self.data, self.inputs = network, data, inputs
-        self.joins = network.recipe.mirror_join
-        self.backbone = models.mirror_join(network.backbone) if self.joins else network.backbone
+        self.backbone = joined_backbone(network, data)
+        self.joins = self.backbone is not network.backbone
         self.head = network.head
         trained = cosine_head(network.learner)
         self.scale = 24.0 if trained is None else trained.scale

@@ -14,6 +14,7 @@ from maskedface import models
 from maskedface.evaluation import Cohort
 from maskedface.models.embedding import unjoined
 from maskedface.models.heads import SideBySide, cosine_head, for_people, with_head
+from maskedface.models.map_join import unmapped
 from maskedface.models.settings import in_float32
 from maskedface.recipes import Recipe
 from maskedface.training.backbones import Start
@@ -38,6 +39,8 @@ class Network:
         names_people: bool, whether the learner has one output per person.
         wants_domains: bool, whether the loss needs each face's domain in addition to its label.
         cohort: the cohort for score normalization in a closed set, or None.
+        mapped: the backbone joined with its feature map (`models.map_join`), as in the untrained
+            run it starts from; None if the run has to join it itself, or does not.
         has_start: bool, whether the head's weights are those of an earlier run.
     """
 
@@ -52,6 +55,7 @@ class Network:
     names_people: bool
     wants_domains: bool
     cohort: Cohort | None = None
+    mapped: keras.Model | None = None
     has_start: bool = False
 
 
@@ -241,11 +245,13 @@ def _cohort_of_start(recipe: Recipe, before: Run | None) -> Cohort | None:
             "no cohort: a closed set uses that of the run it starts from, untrained (epochs=0)"
         )
         return None
-    if recipe.mirror_join != before.recipe.mirror_join:
-        raise ValueError(
-            "mirror_join must be that of the run whose cohort is used, or cohort 0. "
-            f"Received: {recipe.mirror_join!r}, init={before.path!r}"
-        )
+    for field in ("mirror_join", "map_join"):
+        value = getattr(recipe, field)
+        if value != getattr(before.recipe, field):
+            raise ValueError(
+                f"{field} must be that of the run whose cohort is used, or cohort 0. "
+                f"Received: {field}={value!r}, init={before.path!r}"
+            )
     return Cohort(theirs.people, recipe.cohort)
 
 
@@ -274,10 +280,10 @@ def _take_over(network: Network, run: Run) -> bool:
     Returns:
         Whether the head was loaded; a cohort's offsets in it are left out.
     """
-    theirs = models.embedder(run.model)
+    joined = models.embedder(run.model)
     if run.recipe.mirror_join:
-        theirs = unjoined(theirs)
-    ours = network.backbone
+        joined = unjoined(joined)
+    ours, theirs = network.backbone, unmapped(joined)
     shapes = [[tuple(w.shape) for w in model.weights] for model in (ours, theirs)]
     if shapes[0] != shapes[1]:
         raise ValueError(
@@ -286,6 +292,10 @@ def _take_over(network: Network, run: Run) -> bool:
             "with other shapes"
         )
     ours.set_weights(theirs.get_weights())
+    recipe = network.recipe
+    if recipe.map_join and not recipe.epochs and theirs is not joined:
+        network.mapped = models.map_join(ours)
+        network.mapped.set_weights(joined.get_weights())
     if tuple(run.record["classes"]) != network.people:
         return False
     return _take_over_head(network, run)
@@ -294,6 +304,8 @@ def _take_over(network: Network, run: Run) -> bool:
 def _take_over_head(network: Network, run: Run) -> bool:
     theirs, ours = cosine_head(run.model), cosine_head(network.learner)
     if theirs is not None and ours is not None:
+        if theirs.centers.shape[0] != ours.centers.shape[0]:  # of an embedding joined with its map
+            return False
         ours.set_centers(np.asarray(theirs.centers)[:, : len(network.people)])
         return True
     head, trained = network.head, run.model.layers[-1]

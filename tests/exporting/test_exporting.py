@@ -112,12 +112,13 @@ def test_networks_with_slopes_and_a_dense_layer_are_exported(
 # Many conversions.
 @pytest.mark.long
 @pytest.mark.parametrize("format", FORMATS)
-def test_classifiers_views_mirrors_and_bfloat16_are_exported(
+def test_classifiers_views_maps_mirrors_and_bfloat16_are_exported(
     format: Any, backbone: keras.Model, images: np.ndarray, tmp_path: Path
 ) -> None:
     program(format)
     low = models.with_precision(backbone, "bfloat16")
-    joined = models.mirror_join(models.upper_view(low, (8, 0, 56, 32)))
+    mapped = models.map_join(models.upper_view(low, (8, 0, 56, 32)))
+    joined = models.mirror_join(mapped)
     model = models.classifier(joined, 5, head="cosine")
     done = exporting.export(
         model, tmp_path / ENDINGS[format], images, format=format, facts={"classes": [*"abcde"]}

@@ -76,6 +76,7 @@ def test_a_keras_file_keeps_it(tmp_path: Path) -> None:
         keras.models.clone_model,
         models.fold_batch_norm,
         models.mirror_join,
+        models.map_join,
         lambda model: models.with_precision(model, "bfloat16"),
         lambda model: models.upper_view(model, (4.0, 2.0, 28.0, 20.0)),
         lambda model: models.whole_and_upper(model, (4.0, 2.0, 28.0, 20.0)),

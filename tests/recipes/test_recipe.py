@@ -50,6 +50,7 @@ def test_settings_are_read_by_the_fields_type() -> None:
         ("head_init=class_means", WANTS_COSINES + ".*head_init"),
         ("head_final=photo_means", WANTS_COSINES + ".*head_final"),
         ("mirror_join=true", WANTS_COSINES + ".*mirror_join"),
+        ("map_join=true", WANTS_COSINES + ".*map_join"),
         ("cohort=20", WANTS_COSINES + ".*cohort"),
         ("cohort=-1", r"cohort must be in"),
         ("callbacks=EarlyStopping", "callbacks must be a list of Keras objects"),
@@ -270,3 +271,8 @@ def test_another_head_brings_its_own_default_loss_but_no_loss_that_was_chosen_go
     chosen = cosine.override("loss.margin=0.4")
     assert chosen.override("head=linear").loss == chosen.loss
     assert BASE.override("head=cosine", "loss=ArcFace").loss.class_name == "ArcFace"
+
+
+def test_a_head_trained_on_the_short_embedding_is_not_kept_for_the_joined_one() -> None:
+    with pytest.raises(ValueError, match="head_final must be 'class_means' or 'photo_means'"):
+        Recipe(name="mapped", head="cosine", map_join=True)
