@@ -38,8 +38,8 @@ def map_join(backbone: keras.Model, features: int = FEATURES) -> keras.Model:
     (None, 384)
 
     Args:
-        backbone: images -> embeddings, with a feature map inside: layers of the model itself, not
-            of a model in it.
+        backbone: a functional or sequential model, images -> embeddings, with a feature map in it,
+            channels last. Of a model inside it only the output counts.
         features: int >= 1, the length of the map's part; at most as long as the map has values.
 
     Returns:
@@ -54,24 +54,40 @@ def map_join(backbone: keras.Model, features: int = FEATURES) -> keras.Model:
     """
     if features < 1:
         raise ValueError(f"features must be at least 1. Received: features={features}")
-    if "map_projection" in [layer.name for layer in backbone.layers]:
-        raise ValueError(f"backbone must not be joined yet. Received: {backbone.name!r}, joined")
-    last = _last_map(backbone)
-    if last is None:
+    check_joinable(backbone)
+    x = _last_map(backbone)
+    if x is None:
         raise ValueError(
             f"backbone must have a feature map of at least {_LEAST_SIDE} x {_LEAST_SIDE} positions. "
             f"Received: {backbone.name!r} with {len(backbone.layers)} layers"
         )
-    x, side = last.output, max(last.output.shape[1:3])
-    if side > GRID:
-        by = -(-side // GRID)
+    by = tuple(-(-side // GRID) for side in x.shape[1:3])
+    if max(by) > 1:
         x = layers.AveragePooling2D(by, padding="same", data_format=LAYOUT, name="map_pool")(x)
     if x.shape[-1] > CHANNELS:
         x = layers.Conv2D(CHANNELS, 1, use_bias=False, data_format=LAYOUT, name="map_channels")(x)
     x = layers.Flatten(dtype="float32", name="map_flat")(x)
     features = min(features, x.shape[-1])
     x = layers.Dense(features, dtype="float32", name="map_projection")(x)
-    return keras.Model(backbone.input, joined([backbone.output, x], "map"), name=backbone.name)
+    x = joined([backbone.outputs[0], x], "map")
+    return keras.Model(backbone.inputs[0], x, name=backbone.name)
+
+
+def check_joinable(backbone: keras.Model) -> None:
+    """Refuses what `map_join` cannot join: no graph of layers, another output than one vector, or a
+    network that is joined already.
+
+    Raises:
+        ValueError: naming what is wrong.
+    """
+    shapes = [tensor.shape for tensor in getattr(backbone, "outputs", None) or ()]
+    if len(shapes) != 1 or len(shapes[0]) != 2 or len(backbone.inputs) != 1:
+        raise ValueError(
+            "backbone must be a functional or sequential model, one image -> one vector. "
+            f"Received: {backbone.name!r} with outputs of shape {shapes}"
+        )
+    if "map_projection" in [layer.name for layer in backbone.layers]:
+        raise ValueError(f"backbone must not be joined yet. Received: {backbone.name!r}, joined")
 
 
 def has_map(backbone: keras.Model) -> bool:
@@ -86,7 +102,8 @@ def fit_map(
 
     The directions are kept in which people differ most, relative to how the faces of one person
     differ (R. A. Fisher 1936; of faces: Belhumeur et al., "Eigenfaces vs. Fisherfaces", 1997). Faces
-    with masks among them make it ignore what a mask changes. Nothing else of the network changes.
+    with masks among them make it ignore what a mask changes. The backbone does not change. People
+    differ in one direction less than their number at most; the rest of the projection is 0.
 
     >>> import numpy as np
     >>> from maskedface import models, synthetic
@@ -97,33 +114,45 @@ def fit_map(
     (12, 131)
 
     Args:
-        model: from `map_join`; its projection is set in place.
-        batches: (images, labels) each: arrays of shape (batch, height, width, 3) and (batch,), the
-            labels ints >= 0. They are read once, or twice if the map's channels are reduced, so a
-            generator is not enough then. One batch is held at a time. A `tf.data.Dataset` of
-            such batches is one, too.
+        model: from `map_join`; its projection is set in place, or nothing if there is an error.
+        batches: (images, labels) each, such as a `tf.data.Dataset`: arrays of shape (batch, height,
+            width, 3) and int arrays of shape (batch,). They are read once, or twice if the map's
+            channels are reduced (those to keep are found on about 1,024 faces), so a generator is
+            refused then. One batch is held at a time.
         shrinkage: float in (0, 1], the weight of a multiple of the identity in the scatter within
             people, as in scikit-learn's `LinearDiscriminantAnalysis`.
 
     Raises:
-        ValueError: if the model is not from `map_join`, the faces are of fewer than two people,
-            nobody has two faces, a feature is not finite, all are the same, or `shrinkage` is out
-            of range.
+        ValueError: if the model is not from `map_join`, labels are not one int a face, the faces
+            are of fewer than two people, nobody has two faces, a feature is not finite, people or
+            their faces do not differ, or `shrinkage` is out of range.
     """
     if not 0 < shrinkage <= 1:
         raise ValueError(f"shrinkage must be in (0, 1]. Received: shrinkage={shrinkage}")
     names = [layer.name for layer in model.layers]
     if "map_projection" not in names:
         raise ValueError(f"model must be from models.map_join. Received: {model.name!r}")
-    if "map_channels" in names:
-        _keep_channels(model, batches)
-    sums = _Scatter()
-    flat = keras.Model(model.input, model.get_layer("map_flat").output)
-    for images, labels in batches:
-        sums.add(_seen(flat, images), np.asarray(labels))
-    dense = model.get_layer("map_projection")
-    kernel, bias = sums.projection(dense.units, shrinkage)
-    dense.set_weights([kernel, bias])
+    conv = model.get_layer("map_channels") if "map_channels" in names else None
+    if conv is not None and iter(batches) is batches:
+        raise ValueError(
+            "batches must be readable twice for this network, whose map's channels are reduced: a "
+            f"list or a data set. Received: batches={batches!r}"
+        )
+    before = None if conv is None else conv.get_weights()
+    try:
+        if conv is not None:
+            conv.set_weights([_channels_to_keep(model, conv, batches)])
+        sums = _Scatter()
+        flat = keras.Model(model.inputs[0], model.get_layer("map_flat").output)
+        for images, labels in batches:
+            people = _checked(labels, len(images))
+            sums.add(_seen(flat, images), people)
+        dense = model.get_layer("map_projection")
+        dense.set_weights(sums.projection(dense.units, shrinkage))
+    except BaseException:
+        if conv is not None:
+            conv.set_weights(before)
+        raise
 
 
 def unmapped(model: keras.Model) -> keras.Model:
@@ -133,7 +162,7 @@ def unmapped(model: keras.Model) -> keras.Model:
     """
     if "map_projection" not in [layer.name for layer in model.layers]:
         return model
-    return keras.Model(model.input, model.get_layer("map_unit0").input, name=model.name)
+    return keras.Model(model.inputs[0], model.get_layer("map_unit0").input, name=model.name)
 
 
 class _Scatter:
@@ -141,9 +170,13 @@ class _Scatter:
 
     def __init__(self) -> None:
         self.squares: Any = 0.0
+        self.start: Any = None  # the first batch's mean, taken off so that sums do not cancel
         self.people: dict[int, tuple[int, np.ndarray]] = {}
 
     def add(self, features: np.ndarray, labels: np.ndarray) -> None:
+        if self.start is None:
+            self.start = features.mean(axis=0, keepdims=True)
+        features = features - self.start
         # Float32 products of a batch, float64 sums of them.
         self.squares = self.squares + (features.T @ features).astype("float64")
         for label in np.unique(labels):
@@ -175,50 +208,66 @@ class _Scatter:
         within[np.diag_indices_from(within)] += shrinkage * spread
         root = linalg.cholesky(within, lower=True, overwrite_a=True)
         apart = linalg.solve_triangular(root, (means - mean).T, lower=True)
-        found = min(size, len(numbers) - 1)
-        directions = _left_vectors(apart, found)
+        directions = _left_vectors(apart, min(size, len(numbers) - 1))
+        found = directions.shape[1]
+        if not found:
+            raise ValueError(
+                "the network's feature map must differ between people. Received: "
+                f"{int(numbers.sum())} faces of {len(numbers)} people that differ in nothing"
+            )
         kernel = np.zeros((len(mean), size))
         kernel[:, :found] = linalg.solve_triangular(root, directions, lower=True, trans="T")
         kernel *= 1 / np.abs(kernel).max()  # the part is normalized; this only keeps numbers small
-        return kernel.astype("float32"), -(mean @ kernel).astype("float32")
+        return kernel.astype("float32"), -((mean + self.start[0]) @ kernel).astype("float32")
 
 
 def _left_vectors(matrix: np.ndarray, number: int) -> np.ndarray:
-    """The first left singular vectors, from the smaller of the two products with its transpose."""
+    """The first left singular vectors, at most `number`, and none whose singular value is nearly 0;
+    from the smaller of the two products of the matrix with its transpose."""
     from scipy import linalg
 
-    rows, columns = matrix.shape
-    if rows <= columns:
-        ends = [rows - number, rows - 1]
-        vectors: np.ndarray = linalg.eigh(matrix @ matrix.T, subset_by_index=ends)[1]
-        return vectors
-    ends = [columns - number, columns - 1]
-    squares, right = linalg.eigh(matrix.T @ matrix, subset_by_index=ends)
-    vectors = matrix @ right / np.sqrt(np.maximum(squares, np.finfo("float64").tiny))
-    return vectors
+    is_wide = matrix.shape[0] <= matrix.shape[1]
+    product = matrix @ matrix.T if is_wide else matrix.T @ matrix
+    ends = [len(product) - number, len(product) - 1]
+    squares, vectors = linalg.eigh(product, subset_by_index=ends)
+    good = squares > len(product) * np.finfo("float32").eps ** 2 * max(squares[-1], 0)
+    vectors = vectors[:, good]
+    found: np.ndarray = vectors if is_wide else matrix @ vectors / np.sqrt(squares[good])
+    return found
 
 
-def _keep_channels(model: keras.Model, batches: Iterable[tuple[Any, Any]]) -> None:
-    """Sets the 1 x 1 convolution to the principal components of the channels, over all positions."""
-    conv = model.get_layer("map_channels")
-    before = keras.Model(model.input, conv.input)
+def _channels_to_keep(
+    model: keras.Model, conv: keras.layers.Layer, batches: Iterable[tuple[Any, Any]]
+) -> np.ndarray:
+    """The principal components of the channels, over all positions, as the kernel of a 1 x 1
+    convolution."""
+    before = keras.Model(model.inputs[0], conv.input)
     squares: Any = 0.0
     mean: Any = 0.0
     faces = places = 0
     for images, _ in batches:
         maps = _seen(before, images)
-        flat = maps.reshape(-1, maps.shape[-1])
-        squares = squares + (flat.T @ flat).astype("float64")
-        mean = mean + flat.sum(0, dtype="float64")
+        flat = maps.reshape(-1, maps.shape[-1]).astype("float64")
+        squares, mean = squares + flat.T @ flat, mean + flat.sum(0)
         faces, places = faces + len(maps), places + len(flat)
         if faces >= _SAMPLE:
             break
     if not places:
         raise ValueError("batches must have faces. Received: none")
-    mean /= places
+    mean = mean / places
     _, vectors = np.linalg.eigh(squares / places - np.outer(mean, mean))
-    kept = vectors[:, ::-1][:, : conv.filters]
-    conv.set_weights([kept[None, None].astype("float32")])
+    kept: np.ndarray = vectors[:, ::-1][None, None, :, : conv.filters]
+    return kept.astype("float32")
+
+
+def _checked(labels: Any, faces: int) -> np.ndarray:
+    found = np.asarray(labels)
+    if found.shape != (faces,) or not np.issubdtype(found.dtype, np.integer):
+        raise ValueError(
+            "labels must be one int for each face of the batch. "
+            f"Received: labels of shape {found.shape} and type {found.dtype} for {faces} faces"
+        )
+    return found
 
 
 def _seen(model: keras.Model, images: Any) -> np.ndarray:
@@ -230,14 +279,21 @@ def _seen(model: keras.Model, images: Any) -> np.ndarray:
     return found
 
 
-def _last_map(backbone: keras.Model) -> keras.layers.Layer | None:
-    """The last layer whose output is a feature map with places to tell apart: after some layer with
-    weights, of a known size, channels last as in all networks here."""
-    first = next((n for n, layer in enumerate(backbone.layers) if layer.weights), None)
-    if first is None:
-        return None
-    for layer in reversed(backbone.layers[first:]):
-        shape = getattr(layer.output, "shape", ())
-        if len(shape) == 4 and None not in shape[1:] and min(shape[1:3]) >= _LEAST_SIDE:
-            return layer
+def _last_map(backbone: keras.Model) -> keras.KerasTensor | None:
+    """The last feature map with places to tell apart, in the network's own graph: of a known size,
+    after some layer with weights."""
+    image = backbone.inputs[0]
+    graph = keras.Model(image, backbone.outputs[0])  # a sequential model has none of its own
+    for depth in sorted(graph._nodes_by_depth):  # from the output on
+        for node in graph._nodes_by_depth[depth]:
+            (x, *more) = node.output_tensors
+            if more or len(x.shape) != 4 or None in x.shape[1:]:
+                continue
+            if getattr(node.operation, "data_format", LAYOUT) != LAYOUT:
+                raise ValueError(
+                    "backbone must have feature maps with the channels last. "
+                    f"Received: {node.operation.name!r} with the channels first"
+                )
+            if min(x.shape[1:3]) >= _LEAST_SIDE:
+                return x if keras.Model(image, x).weights else None
     return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 from collections.abc import Iterator
 
 import keras
@@ -40,10 +39,6 @@ def joined_backbone(network: Network, data: Data) -> keras.Model:
         elif has_map(backbone):
             backbone = models.map_join(backbone)
             models.fit_map(backbone, _AugmentedFaces(network, data))
-        else:
-            logging.getLogger("maskedface").warning(
-                "map_join has no effect: %r has no feature map of 3 x 3 positions", backbone.name
-            )
     return models.mirror_join(backbone) if recipe.mirror_join else backbone
 
 

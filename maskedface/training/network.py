@@ -14,7 +14,7 @@ from maskedface import models
 from maskedface.evaluation import Cohort
 from maskedface.models.embedding import unjoined
 from maskedface.models.heads import SideBySide, cosine_head, for_people, with_head
-from maskedface.models.map_join import unmapped
+from maskedface.models.map_join import check_joinable, has_map, unmapped
 from maskedface.models.settings import in_float32
 from maskedface.recipes import Recipe
 from maskedface.training.backbones import Start
@@ -76,6 +76,13 @@ def build_network(recipe: Recipe, start: Start, rows: Rows) -> Network:
     """
     before = start.before
     network = network_of(recipe, start.build(recipe.image_size), rows.train.people)
+    if recipe.map_join:
+        check_joinable(network.backbone)
+        if not has_map(network.backbone):
+            logging.getLogger("maskedface").warning(
+                "map_join has no effect: %r has no feature map of 3 x 3 positions",
+                network.backbone.name,
+            )
     if not rows.is_open:
         network.cohort = _cohort_of_start(recipe, before)
     if before is not None:
@@ -283,7 +290,8 @@ def _take_over(network: Network, run: Run) -> bool:
     joined = models.embedder(run.model)
     if run.recipe.mirror_join:
         joined = unjoined(joined)
-    ours, theirs = network.backbone, unmapped(joined)
+    ours = network.backbone
+    theirs = unmapped(joined) if run.recipe.map_join else joined
     shapes = [[tuple(w.shape) for w in model.weights] for model in (ours, theirs)]
     if shapes[0] != shapes[1]:
         raise ValueError(

@@ -118,12 +118,17 @@ def test_it_tells_unseen_people_apart_whose_masks_the_network_confuses(
     assert accuracy(model) > 1.5 * accuracy(backbone) > 0
 
 
-def test_a_large_map_is_averaged_and_keeps_its_principal_channels() -> None:
+@pytest.fixture(scope="module")
+def wide() -> keras.Model:
+    """A network whose map is larger than what is kept of it."""
     keras.utils.set_random_seed(0)
     image = keras.Input((64, 64, 3))
     x = keras.layers.Conv2D(300, 7, 7, name="layer1_conv")(image)
-    x = keras.layers.GlobalAveragePooling2D()(x)
-    model = models.map_join(keras.Model(image, x), 5)
+    return keras.Model(image, keras.layers.GlobalAveragePooling2D()(x), name="wide")
+
+
+def test_a_large_map_is_averaged_and_keeps_its_principal_channels(wide: keras.Model) -> None:
+    model = models.map_join(wide, 5)
     assert model.get_layer("map_pool").output.shape == (None, 3, 3, 300)
     models.fit_map(model, [people(0, 8)])
     faces, _ = people(20, 8)
@@ -136,6 +141,76 @@ def test_a_large_map_is_averaged_and_keeps_its_principal_channels() -> None:
     np.testing.assert_allclose(
         np.linalg.norm(after, axis=-1), np.linalg.norm(before, axis=-1), rtol=1e-3
     )
+    # A failure changes nothing, not the channels either.
+    weights = model.get_weights()
+    faces, labels = people(20, 1)
+    with pytest.raises(ValueError, match="faces of at least two people"):
+        models.fit_map(model, [(faces, labels)])
+    for ours, theirs in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(ValueError, match="batches must be readable twice"):
+        models.fit_map(model, iter([people(0, 8)]))
+
+
+def test_people_who_do_not_differ_and_channels_that_are_dead_do_no_harm() -> None:
+    keras.utils.set_random_seed(0)
+    image = keras.Input((64, 64, 3))
+    x = keras.layers.Conv2D(8, 16, 16, activation="relu", name="layer1_conv")(image)
+    net = keras.Model(image, keras.layers.GlobalAveragePooling2D()(x))
+    conv = net.get_layer("layer1_conv")
+    kernel, bias = conv.get_weights()
+    bias[2:] = -1e6  # two channels of eight live
+    conv.set_weights([kernel, bias])
+    model = models.map_join(net, 60)
+    faces, labels = people(0, 60, photos=2)
+    models.fit_map(model, [(faces, labels)])
+    (kernel, bias) = model.get_layer("map_projection").get_weights()
+    lengths = np.linalg.norm(kernel, axis=0)
+    assert np.isfinite(kernel).all() and 5 < (lengths > 0).sum() <= 32
+    assert lengths[lengths > 0].min() > 1e-3 * lengths.max()
+    # Two names of one person add no direction, and alone they have none.
+    same = np.concatenate([faces[:4], faces[2:4]]), np.array([0, 0, 1, 1, 2, 2])
+    models.fit_map(model, [same])
+    (kernel, _) = model.get_layer("map_projection").get_weights()
+    assert (np.linalg.norm(kernel, axis=0) > 0).sum() == 1
+    with pytest.raises(ValueError, match="must differ between people"):
+        models.fit_map(model, [(np.concatenate([faces[:2]] * 2), np.array([0, 0, 1, 1]))])
+
+
+def test_values_far_from_zero_do_not_cancel(backbone: keras.Model) -> None:
+    copy = keras.models.clone_model(backbone)
+    copy.set_weights(backbone.get_weights())
+    models.fit_map(plain := models.map_join(copy, 5), [people(0, 12)])
+    conv = copy.get_layer("layer3_conv")
+    conv.set_weights([conv.get_weights()[0], conv.get_weights()[1] + 1e4])
+    models.fit_map(far := models.map_join(copy, 5), [people(0, 12)], shrinkage=0.1)
+    assert np.isfinite(far.get_layer("map_projection").get_weights()[0]).all()
+    assert plain.output_shape == far.output_shape
+
+
+@pytest.mark.parametrize("form", ["sequential", "nested", "nested in a sequential"])
+def test_networks_of_any_form_are_joined(form: str, tmp_path: Path) -> None:
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    image = keras.Input((32, 32, 3))
+    inner = keras.Model(image, layers.Conv2D(4, 5, 5, name="conv")(image), name="inner")
+    pool = layers.GlobalAveragePooling2D()
+    if form == "sequential":
+        net = keras.Sequential([keras.Input((32, 32, 3)), layers.Conv2D(4, 5, 5), pool])
+    elif form == "nested":
+        image = keras.Input((32, 32, 3))
+        net = keras.Model(image, pool(inner(layers.Rescaling(1 / 255)(image))))
+    else:
+        net = keras.Sequential([keras.Input((32, 32, 3)), inner, pool])
+    model = models.map_join(net, 3)
+    assert model.get_layer("map_flat").output.shape == (None, 6 * 6 * 4 // (2 * 2))
+    faces, labels = people(0, 5, photos=2, size=32)
+    models.fit_map(model, [(faces, labels)])
+    model.save(tmp_path / "m.keras")
+    again = keras.models.load_model(tmp_path / "m.keras", compile=False)
+    found = models.predict(again, faces)
+    np.testing.assert_allclose(found, models.predict(model, faces), atol=1e-6)
+    np.testing.assert_allclose(found[:, :4] * 2**0.5, unit(models.predict(net, faces)), atol=1e-5)
 
 
 def test_it_is_kept_in_a_file_and_taken_off_again(
@@ -164,11 +239,21 @@ def test_keras_trains_it(backbone: keras.Model) -> None:
     assert (model.get_layer("map_projection").get_weights()[0] != before).any()
 
 
-def test_a_network_without_a_map_is_refused() -> None:
+def test_a_network_without_a_map_or_one_vector_is_refused() -> None:
+    layers = keras.layers
     image = keras.Input((64, 64, 3))
-    pooled = keras.Model(image, keras.layers.GlobalAveragePooling2D()(image))
+    pooled = keras.Model(image, layers.GlobalAveragePooling2D()(image))
     with pytest.raises(ValueError, match="backbone must have a feature map of at least 3 x 3"):
         models.map_join(pooled)
+    conv = layers.Conv2D(2, 9, 9)(image)
+    with pytest.raises(ValueError, match="one image -> one vector"):
+        models.map_join(keras.Model(image, conv))
+    with pytest.raises(ValueError, match="one image -> one vector"):
+        models.map_join(keras.Sequential([layers.Conv2D(2, 9)]))
+    first = layers.AveragePooling2D(2, data_format="channels_first")(conv)
+    other = keras.Model(image, layers.GlobalAveragePooling2D()(first))
+    with pytest.raises(ValueError, match="feature maps with the channels last"):
+        models.map_join(other)
 
 
 def test_a_network_is_not_joined_twice(fitted: keras.Model) -> None:
@@ -185,6 +270,10 @@ def test_what_cannot_be_fitted_is_refused(backbone: keras.Model, fitted: keras.M
         models.fit_map(backbone, [(faces, labels)])
     with pytest.raises(ValueError, match=r"shrinkage must be in \(0, 1\]. Received: shrinkage=0"):
         models.fit_map(fitted, [(faces, labels)], shrinkage=0)
+    wrong = [labels[:-1], labels[:, None], labels.astype("float32"), labels.astype(str)]
+    for bad in wrong:
+        with pytest.raises(ValueError, match="labels must be one int for each face"):
+            models.fit_map(fitted, [(faces, bad)])
     for some in (slice(0, 4), slice(0, None, 4)):  # one person; one face of each
         with pytest.raises(ValueError, match="faces of at least two people, and two faces"):
             models.fit_map(fitted, [(faces[some], labels[some])])

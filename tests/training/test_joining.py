@@ -129,3 +129,19 @@ def test_a_network_without_a_map_is_left_as_it_is_with_a_warning(
         run = trained(MAPPED, people, tmp_path / "run", keras.Model(image, x, name="pooled"))
     assert models.embedder(run.model).output_shape == (None, 6)
     assert "map_join has no effect: 'pooled' has no feature map" in caplog.text
+
+
+# A training.
+@pytest.mark.long
+def test_a_network_that_came_joined_is_trained_on_as_it_is_and_not_joined_again(
+    people: FaceIndex, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "joined.keras"
+    models.map_join(keras.models.load_model(tiny_backbone, compile=False), 4).save(path)
+    plain = MAPPED.override(map_join=False)
+    run = trained(plain, people, tmp_path / "run", path)
+    again = trained(plain.override(init=run.path), people, tmp_path / "again", path)
+    np.testing.assert_array_equal(again.predictions["embeddings"], run.predictions["embeddings"])
+    with pytest.raises(ValueError, match="backbone must not be joined yet"):
+        trained(MAPPED.override(epochs=1), people, tmp_path / "twice", path)
+    assert not (tmp_path / "twice" / "history.csv").exists()
