@@ -111,9 +111,9 @@ def read_manifest(
         A `FaceIndex` of every row.
 
     Raises:
-        ValueError: if a required column or cell is missing, landmarks are invalid or one of their
-            columns is missing, the file has another encoding or no rows; the message names the file
-            and the row.
+        ValueError: if the alignment is unknown, a required column or cell is missing, landmarks are
+            invalid or one of their columns is missing, the file has another encoding or no rows;
+            the message names the file and the row.
         FileNotFoundError: if files are missing; the message counts them and names the first.
         OSError: if the manifest cannot be read.
     """
@@ -193,6 +193,10 @@ class _Manifest:
         alignment: str = "",
         check_files: bool = True,
     ) -> None:
+        if alignment != "":
+            from maskedface.geometry import alignment_points
+
+            alignment_points(alignment, 1, 1)  # an unknown one is refused before anything is read
         self.path, self.alignment, self.check_files = os.fspath(path), alignment, check_files
         self.root = os.path.dirname(self.path) or "." if root is None else os.fspath(root)
         self.rows = read_table(path, _REQUIRED)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,6 +54,15 @@ def test_a_split_gives_back_its_parts(tmp_path: Path) -> None:
     assert {part: rows.faces for part, rows in read.items()} == {
         part: rows.faces for part, rows in parts.items()
     }
+
+
+@pytest.mark.parametrize("alignment", ["arcfac", None])
+def test_an_unknown_alignment_is_refused_before_the_file_is_read(
+    alignment: Any, tmp_path: Path
+) -> None:
+    for read in (datasets.read_manifest, partial(datasets.read_split, protocol="closed_set")):
+        with pytest.raises(ValueError, match="alignment must be one of .* Received: alignment="):
+            read(tmp_path / "missing.csv", alignment=alignment)
 
 
 def test_a_foreign_manifest_needs_three_columns_only(tmp_path: Path) -> None:
