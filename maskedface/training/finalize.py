@@ -6,7 +6,6 @@ import keras
 import numpy as np
 
 from maskedface import models
-from maskedface.datasets.augmentation import Augmentation
 from maskedface.evaluation import Cohort, EmbeddedFaces, rank_one_report
 from maskedface.evaluation.scoring import photo_counts
 from maskedface.layers import RandomMask
@@ -15,7 +14,7 @@ from maskedface.models.heads import cosine_head, with_head
 from maskedface.training.data import Data
 from maskedface.training.domain_reports import report_domains
 from maskedface.training.feature_cache import Inputs
-from maskedface.training.joining import joined_backbone
+from maskedface.training.joining import AugmentedFaces, joined_backbone
 from maskedface.training.means import class_means, refuse_infinite
 from maskedface.training.network import Network
 from maskedface.training.run_dir import finish
@@ -106,19 +105,8 @@ class _FinalNetwork:
 
     def embed_masked(self) -> np.ndarray:
         """Embeddings of the training rows with drawn masks."""
-        chips, found = self.data.train, []
-        masks = Augmentation(
-            [RandomMask(1.0)],
-            seed=self.data.plan.augmentation.seed,
-            alignment=self.network.alignment,
-            size=chips.shape[1],
-        )
-        for start in range(0, len(chips), _BLOCK):
-            rows = np.arange(start, min(start + _BLOCK, len(chips)))
-            draws = masks.draws(rows, 0, np.zeros(len(rows), bool))
-            images = masks.apply(np.asarray(chips[rows]), draws, masks.batch_seed(0, 0))
-            found.append(self.embed(np.asarray(images)))
-        return np.concatenate(found)
+        faces = AugmentedFaces(self.network, self.data, [RandomMask(1.0)])
+        return np.concatenate([self.embed(images) for images, _ in faces])
 
     def templates(
         self, embeddings: np.ndarray, faces: np.ndarray, masked: np.ndarray
