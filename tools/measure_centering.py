@@ -56,6 +56,7 @@ def main() -> None:
     parts = _tool.read_protocol(args)
     rows = parts["train"] + parts["test"]
     masked, people = rows.masked, np.array([face.person for face in rows.faces])
+    names = np.unique(people)
     print("| network |", " | ".join(CENTERS), "|")
     print("|---" * (1 + len(CENTERS)) + "|")
     for name in args.models:
@@ -68,7 +69,6 @@ def main() -> None:
         )
         found: dict[str, list[list[float]]] = {center: [] for center in CENTERS}
         for seed in range(args.draws):
-            names = np.unique(people)
             half = np.random.default_rng(seed).permutation(names)[: len(names) // 2]
             for mine in (np.isin(people, half), ~np.isin(people, half)):
                 for center, change in CENTERS.items():

@@ -49,8 +49,8 @@ def map_join(backbone: keras.Model, features: int = FEATURES) -> keras.Model:
         channels are reduced by a convolution of 1 x 1.
 
     Raises:
-        ValueError: if there is no such feature map, the backbone is joined already, or `features`
-            is below 1.
+        ValueError: if there is no such feature map, the backbone is joined already or not one image
+            -> one vector, or `features` is below 1.
     """
     if features < 1:
         raise ValueError(f"features must be at least 1. Received: features={features}")
@@ -86,7 +86,7 @@ def check_joinable(backbone: keras.Model) -> None:
             "backbone must be a functional or sequential model, one image -> one vector. "
             f"Received: {backbone.name!r} with outputs of shape {shapes}"
         )
-    if "map_projection" in [layer.name for layer in backbone.layers]:
+    if _is_joined(backbone):
         raise ValueError(f"backbone must not be joined yet. Received: {backbone.name!r}, joined")
 
 
@@ -129,10 +129,9 @@ def fit_map(
     """
     if not 0 < shrinkage <= 1:
         raise ValueError(f"shrinkage must be in (0, 1]. Received: shrinkage={shrinkage}")
-    names = [layer.name for layer in model.layers]
-    if "map_projection" not in names:
+    if not _is_joined(model):
         raise ValueError(f"model must be from models.map_join. Received: {model.name!r}")
-    conv = model.get_layer("map_channels") if "map_channels" in names else None
+    conv = next((layer for layer in model.layers if layer.name == "map_channels"), None)
     if conv is not None and iter(batches) is batches:
         raise ValueError(
             "batches must be readable twice for this network, whose map's channels are reduced: a "
@@ -160,9 +159,13 @@ def unmapped(model: keras.Model) -> keras.Model:
 
     It shares the model's layers.
     """
-    if "map_projection" not in [layer.name for layer in model.layers]:
+    if not _is_joined(model):
         return model
     return keras.Model(model.inputs[0], model.get_layer("map_unit0").input, name=model.name)
+
+
+def _is_joined(model: keras.Model) -> bool:
+    return any(layer.name == "map_projection" for layer in model.layers)
 
 
 class _Scatter:
