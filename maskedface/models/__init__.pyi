@@ -17,7 +17,7 @@ from .heads import (
 )
 from .inception_resnet_v1 import InceptionResNetV1 as InceptionResNetV1
 from .iresnet import AdaFaceIR as AdaFaceIR, IResNet as IResNet
-from .map_join import fit_map as fit_map, map_join as map_join
+from .feature_map import fit_map as fit_map, map_join as map_join
 from .predicting import predict as predict
 from .preset import Preset as Preset
 from .presets import PRESETS as PRESETS

@@ -11,7 +11,7 @@ import numpy as np
 from maskedface import models
 from maskedface.datasets.augmentation import Augmentation
 from maskedface.layers import RandomMask
-from maskedface.models.map_join import has_map
+from maskedface.models.feature_map import has_map
 from maskedface.training.data import Data
 from maskedface.training.network import Network
 

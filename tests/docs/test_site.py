@@ -34,6 +34,15 @@ def test_every_module_has_a_page(module: str) -> None:
     assert f"::: maskedface.{module}\n" in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_no_public_name_is_that_of_its_file(module: str) -> None:
+    """The site would show the file in place of what is in it."""
+    part = importlib.import_module(f"maskedface.{module}")
+    files = {path.stem for at in getattr(part, "__path__", ()) for path in Path(at).glob("*.py")}
+    names = files & set(getattr(part, "__all__", ()))
+    assert all(inspect.ismodule(getattr(part, name)) for name in names), names
+
+
 def test_links_out_of_the_docs_need_an_address() -> None:
     text = "[one](../examples/a.py) [two](masking.md) ![three](p.jpg)\n```\n[four](../x)\n```\n"
     assert site_hooks.outside(text, "docs/recipes.md", "") == text.replace(

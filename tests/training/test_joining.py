@@ -13,7 +13,7 @@ from maskedface import datasets, models, synthetic, training
 from maskedface.datasets import FaceIndex
 from maskedface.evaluation import EmbeddedFaces, rank_one_report
 from maskedface.models.embedding import unjoined
-from maskedface.models.map_join import unmapped
+from maskedface.models.feature_map import unmapped
 from maskedface.recipes import Recipe
 from maskedface.training import Run
 

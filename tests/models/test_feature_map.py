@@ -8,7 +8,7 @@ import pytest
 from scipy import linalg
 
 from maskedface import models, synthetic
-from maskedface.models.map_join import unmapped
+from maskedface.models.feature_map import unmapped
 
 Batch = tuple[np.ndarray, np.ndarray]
 
