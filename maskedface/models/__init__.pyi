@@ -7,6 +7,7 @@ from .alignment import (
 from .codebook import bag_of_features as bag_of_features
 from .dlib_resnet29 import DlibResNet29 as DlibResNet29
 from .embedding import FaceEmbedding as FaceEmbedding, embedder as embedder
+from .feature_map import fit_map as fit_map, map_join as map_join
 from .folding import fold_batch_norm as fold_batch_norm
 from .freezing import freeze as freeze, stages as stages
 from .heads import (
@@ -17,7 +18,6 @@ from .heads import (
 )
 from .inception_resnet_v1 import InceptionResNetV1 as InceptionResNetV1
 from .iresnet import AdaFaceIR as AdaFaceIR, IResNet as IResNet
-from .feature_map import fit_map as fit_map, map_join as map_join
 from .predicting import predict as predict
 from .preset import Preset as Preset
 from .presets import PRESETS as PRESETS

@@ -13,8 +13,8 @@ import numpy as np
 from maskedface import models
 from maskedface.evaluation import Cohort
 from maskedface.models.embedding import unjoined
-from maskedface.models.heads import SideBySide, cosine_head, for_people, with_head
 from maskedface.models.feature_map import check_joinable, has_map, unmapped
+from maskedface.models.heads import SideBySide, cosine_head, for_people, with_head
 from maskedface.models.settings import in_float32
 from maskedface.recipes import Recipe
 from maskedface.training.backbones import Start
