@@ -24,6 +24,7 @@ COMMANDS = {
     "train": "train a recognizer from a recipe and evaluate it",
     "tune": "tune the fields of a recipe with Keras Tuner",
     "evaluate": "print the results of runs, or evaluate models on other images",
+    "adapt": "adapt a network to photographs of your own kind, without training",
     "report": "write an HTML report about runs, with tables, figures and faces",
     "enroll": "add people to a gallery from photographs, or remove people",
     "gallery": "list a gallery's people, copy it to a database, show its history",

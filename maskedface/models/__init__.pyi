@@ -1,4 +1,5 @@
 # What the package offers: read by type checkers, and by `lazy_loader` when a name is first used.
+from .adaptation import adapt as adapt
 from .alignment import (
     FaceAlignment as FaceAlignment,
     alignment_of as alignment_of,

@@ -1,4 +1,5 @@
 # What the package offers: read by type checkers, and by `lazy_loader` when a name is first used.
+from .adapting import Adapted as Adapted, adapt as adapt
 from .experiment import train as train, train_scenario as train_scenario
 from .run import (
     Run as Run,

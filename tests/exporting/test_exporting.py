@@ -112,14 +112,14 @@ def test_networks_with_slopes_and_a_dense_layer_are_exported(
 # Many conversions.
 @pytest.mark.long
 @pytest.mark.parametrize("format", FORMATS)
-def test_classifiers_views_maps_mirrors_and_bfloat16_are_exported(
+def test_classifiers_views_maps_mirrors_adaptation_and_bfloat16_are_exported(
     format: Any, backbone: keras.Model, images: np.ndarray, tmp_path: Path
 ) -> None:
     program(format)
     low = models.with_precision(backbone, "bfloat16")
     mapped = models.map_join(models.upper_view(low, (8, 0, 56, 32)))
-    joined = models.mirror_join(mapped)
-    model = models.classifier(joined, 5, head="cosine")
+    adapted = models.adapt(models.mirror_join(mapped), [(images, np.arange(6) % 2 == 0)])
+    model = models.classifier(adapted, 5, head="cosine")
     done = exporting.export(
         model, tmp_path / ENDINGS[format], images, format=format, facts={"classes": [*"abcde"]}
     )

@@ -28,6 +28,12 @@ def plain() -> keras.Model:
     return keras.Model(image, layers.GlobalAveragePooling2D(name="pool")(x), name="plain")
 
 
+def two_kinds() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Images for `models.adapt`, half of them said to be masked."""
+    images = np.random.default_rng(1).integers(0, 256, (8, 32, 32, 3), "uint8")
+    return [(images, np.arange(8) < 4)]
+
+
 @pytest.fixture
 def images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), "uint8")
@@ -77,6 +83,7 @@ def test_a_keras_file_keeps_it(tmp_path: Path) -> None:
         models.fold_batch_norm,
         models.mirror_join,
         models.map_join,
+        lambda model: models.adapt(model, two_kinds()),
         lambda model: models.with_precision(model, "bfloat16"),
         lambda model: models.upper_view(model, (4.0, 2.0, 28.0, 20.0)),
         lambda model: models.whole_and_upper(model, (4.0, 2.0, 28.0, 20.0)),

@@ -1,0 +1,244 @@
+"""Adapts a network, opened by its name, to the photographs of an index."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from maskedface import masking, models
+from maskedface.atomic_file import atomic_write
+from maskedface.checks import check_least
+from maskedface.datasets import FaceIndex
+from maskedface.datasets.aligned_faces import read_row
+from maskedface.datasets.augmentation import Augmentation
+from maskedface.datasets.face_places import as_whole_images, is_placed
+from maskedface.engines import KerasEmbedder
+from maskedface.images import ImageError
+from maskedface.images.in_threads import read_ahead
+from maskedface.layers import RandomMask
+from maskedface.models.adaptation import SHRINKAGE
+from maskedface.progress import Bar
+from maskedface.reprs import short_repr
+from maskedface.training.named_models import faces_of, open_model
+
+if TYPE_CHECKING:
+    import keras
+
+# docs/experiments.md, "Adapted to photographs": with 20 faces there is a gain, from 100 on nearly
+# the whole; 20 masked ones say more than masks drawn on all others.
+LEAST, FEW, LEAST_MASKED = 20, 100, 20
+
+_log = logging.getLogger("maskedface")
+
+
+@dataclass(frozen=True, eq=False)
+class Adapted:
+    """A network adapted to photographs.
+
+    Attributes:
+        model: images -> embeddings (`models.adapt`); it states its alignment.
+        unmasked, masked: int, the number of faces it is adapted to, by the mask estimate.
+        drawn: int, the number of unmasked faces that were seen with a drawn mask, too.
+        left_out: {path of a row: why it was left out}.
+    """
+
+    model: keras.Model
+    unmasked: int
+    masked: int
+    drawn: int
+    left_out: dict[str, str] = field(repr=False)
+
+    __repr__ = short_repr
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the model to a file, which is a network for all commands and `Recognizer.load`.
+
+        Args:
+            path: the file, with the extension .keras.
+
+        Raises:
+            ValueError: if the path has another extension.
+            OSError: if it cannot be written; no file is left incomplete.
+        """
+        target = os.fspath(path)
+        if not target.endswith(".keras"):
+            raise ValueError(f"path must end in .keras. Received: path={target!r}")
+        with atomic_write(target) as partial:
+            self.model.save(partial)
+
+
+def adapt(
+    network: str | os.PathLike[str],
+    faces: FaceIndex,
+    *,
+    alignment: str | None = None,
+    shrinkage: float = SHRINKAGE,
+    progress: bool = False,
+) -> Adapted:
+    """Adapts a network to photographs of your own kind, whose people need not be known.
+
+    `models.adapt` says how. The people and domains of the rows are not used: which faces wear masks
+    is estimated (`masking.masked_probability`). With fewer than 20 masked faces, unmasked ones are
+    seen with a drawn mask, too. Faces that are not located yet are searched for
+    (`landmarks.find_landmarks`), once.
+
+    >>> from maskedface import models, synthetic, training
+    >>> drawn = synthetic.draw_people("drawn", people=40, photos=2, masked_photos=1, size=64)
+    >>> models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1)).save("tiny.keras")
+    >>> adapted = training.adapt("tiny.keras", drawn)
+    >>> adapted.save("adapted.keras")
+    >>> adapted.masked, adapted.unmasked, adapted.drawn
+    (40, 80, 0)
+
+    Args:
+        network: "dlib", a finished run's folder or a .keras file. A cohort of the run is not needed
+            any more, and not kept.
+        faces: at least 20 rows, better 100 and more, of people other than those to be recognized
+            and compared.
+        alignment: for a .keras file, overrides the alignment it states.
+        shrinkage: as for `models.adapt`.
+        progress: whether to show progress bars on stderr.
+
+    Returns:
+        An `Adapted`. Images that cannot be read, and those without a face, are left out of it and
+        listed.
+
+    Raises:
+        FileNotFoundError: if there is no such network.
+        ValueError: if there are fewer than 20 rows or faces, too few unmasked ones, or as
+            `models.adapt` and `open_model`.
+        ModuleNotFoundError: if the detector needs a package that is not installed.
+    """
+    check_least(faces=(len(faces), LEAST))
+    opened = open_model(network, alignment)
+    embedder = KerasEmbedder(opened.model, opened.alignment)
+    source: str = embedder.alignment
+    left_out: dict[str, str] = {}
+    if opened.run is not None and faces_of(opened.run) == "whole":
+        source, faces = "", as_whole_images(faces)
+    else:
+        faces, left_out = _located(faces, progress)
+    seen = _Seen(embedder, faces, source, progress)
+    left_out |= seen.unreadable
+    unmasked, masked = int((~seen.masked).sum()), int(seen.masked.sum())
+    draws = masked < LEAST_MASKED
+    if unmasked + masked < LEAST or unmasked < 2:
+        raise ValueError(
+            f"faces must be at least {LEAST}, some of them unmasked. Received: {unmasked} unmasked and "
+            f"{masked} masked faces, {len(left_out)} images left out"
+            + "".join(f"; {path}: {why}" for path, why in [*left_out.items()][:1])
+        )
+    if unmasked + masked < FEW:
+        _log.warning(
+            "the network is adapted to %d faces: with %d and more it gains more",
+            unmasked + masked,
+            FEW,
+        )
+    batches = seen.batches(draws=draws)
+    model = models.adapt(embedder.model, batches, shrinkage)
+    model = models.with_alignment(model, embedder.alignment)
+    return Adapted(model, unmasked, masked, unmasked if draws else 0, left_out)
+
+
+def _located(faces: FaceIndex, progress: bool) -> tuple[FaceIndex, dict[str, str]]:
+    """The rows whose faces are located, and why the others are left out."""
+    if not all(map(is_placed, faces.faces)):
+        from maskedface.landmarks import align
+
+        aligned = align(faces, progress=progress)
+        faces, findings = aligned.index, aligned.findings
+    else:
+        findings = {}
+    missing = [face.path for face in faces.faces if not is_placed(face)]
+    return faces.where(is_placed), {
+        path: (path in findings and findings[path].problem) or "no face found" for path in missing
+    }
+
+
+class _Seen:
+    """Faces of an index as the network sees them. Reading them twice takes less than embedding them
+    once, and holding them all could take more memory than there is.
+
+    Args:
+        embedder: the network.
+        faces: the rows.
+        source: where the network's images have the face, as for `masking.masked_probability`.
+        progress: whether to show bars.
+
+    Attributes:
+        unreadable: {path: why}.
+        masked: bool array, one per readable row: whether the face seems to wear a mask.
+    """
+
+    def __init__(
+        self, embedder: KerasEmbedder, faces: FaceIndex, source: str, progress: bool
+    ) -> None:
+        self.embedder, self.faces, self.progress = embedder, faces, progress
+        self.unreadable: dict[str, str] = {}
+        masked, rows = [], []
+        for part in self._read(range(len(faces)), "estimating masks"):
+            for row, chip in part:
+                if isinstance(chip, str):
+                    self.unreadable[faces.faces[row].path] = chip
+                    continue
+                found = masking.masked_probability(chip, source)
+                masked.append(found >= masking.SEEMS_MASKED)
+                rows.append(row)
+        self.masked, self.rows = np.array(masked, bool), np.array(rows, int)
+
+    def batches(self, *, draws: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """(images, masked) of all faces, and then of unmasked ones with a drawn mask.
+
+        Args:
+            draws: whether to draw masks.
+        """
+        masked = dict(zip(self.rows.tolist(), self.masked.tolist(), strict=True))
+        for rows, images in self._images(self.rows, "adapting"):
+            yield images, np.array([masked[row] for row in rows])
+        if not draws:
+            return
+        size, alignment = self.embedder.size, self.embedder.alignment
+        drawing = Augmentation([RandomMask(1.0)], alignment=alignment, size=size)
+        for rows, images in self._images(self.rows[~self.masked], "drawing masks"):
+            numbers = drawing.draws(np.array(rows), 0, np.zeros(len(rows), bool))
+            yield np.asarray(drawing.apply(images, numbers, None)), np.ones(len(rows), bool)
+
+    def _images(self, rows: np.ndarray, label: str) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+        for part in self._read(rows.tolist(), label):
+            # A file may have gone meanwhile: an error then, as the counts are wrong.
+            gone = [(row, chip) for row, chip in part if isinstance(chip, str)]
+            if gone:
+                path = self.faces.faces[gone[0][0]].path
+                raise ImageError(
+                    f"an image must not change meanwhile. Received: {path!r}: {gone[0][1]}"
+                )
+            numbers, chips = zip(*part, strict=True)
+            yield numbers, np.stack(chips)
+
+    def _read(
+        self, rows: Sequence[int], label: str
+    ) -> Iterator[list[tuple[int, np.ndarray | str]]]:
+        """Rows with their faces, or with why they cannot be read."""
+        size, alignment = self.embedder.size, self.embedder.alignment
+        read = functools.partial(_face_or_problem, self.faces, size=size, alignment=alignment)
+        with Bar(label, len(rows), shown=self.progress) as bar:
+            for part in read_ahead(read, rows, size=_size):
+                yield part
+                bar.advance(len(part))
+
+
+def _size(chip: np.ndarray | str) -> int:
+    return 0 if isinstance(chip, str) else chip.nbytes
+
+
+def _face_or_problem(faces: FaceIndex, row: int, *, size: int, alignment: str) -> np.ndarray | str:
+    try:
+        return read_row(faces, row, size=size, alignment=alignment)
+    except (ImageError, OSError) as error:
+        return str(error)

@@ -1,0 +1,92 @@
+"""adapt: from photographs of unknown people to a network that all commands take."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from maskedface import datasets, models, synthetic
+from maskedface.cli.main import main
+from maskedface.models.saved import load_model
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """30 people with an unmasked and a masked photograph each, aligned."""
+    root = tmp_path_factory.mktemp("photographs")
+    synthetic.draw_people(root, people=30, photos=1, size=64)
+    return root
+
+
+def test_a_folder_of_photographs_adapts_a_network(
+    photographs: Path, colors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loose = tmp_path / "loose"
+    loose.mkdir()
+    for number, path in enumerate(sorted(photographs.rglob("*.jpg"))):
+        shutil.copy(path, loose / f"{number}.jpg")
+    (loose / "broken.jpg").write_bytes(b"no image")
+    out = tmp_path / "adapted.keras"
+    words = ["adapt", str(colors), str(loose), "--alignment", "arcface", "--out", str(out)]
+    assert main(words) == 1  # a photograph could not be read
+    printed = capsys.readouterr().out
+    assert "masked and" in printed and "left out: 1 images" in printed
+    assert "broken.jpg" in printed
+    model = load_model(out)
+    assert models.alignment_of(model) == "arcface"
+    assert any(layer.name == "adapt_map" for layer in model.layers)
+
+
+def test_a_manifest_adapts_it_and_galleries_take_it(
+    photographs: Path, colors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = datasets.rmfrd(photographs, alignment="arcface")
+    datasets.write_manifest(tmp_path / "rows.csv", index)
+    out = str(tmp_path / "adapted.keras")
+    where = ["--data", str(photographs), "--manifest", str(tmp_path / "rows.csv")]
+    assert main(["adapt", str(colors), *where, "--out", out]) == 0
+    assert "left out" not in capsys.readouterr().out
+    people = tmp_path / "people"
+    folder = photographs / "AFDB_face_dataset"
+    for person in sorted(folder.iterdir())[:3]:
+        shutil.copytree(person, people / person.name)
+    gallery = str(tmp_path / "friends.npz")
+    enroll = ["enroll", "--gallery", gallery, "--model", out, "--alignment", "arcface"]
+    assert main([*enroll, str(people)]) == 0
+    one = next((people / "person_0001").iterdir())
+    words = ["identify", "--gallery", gallery, "--alignment", "arcface", str(one)]
+    capsys.readouterr()
+    main(words)
+    assert "person_0001" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["PHOTOS", "--out", "adapted.h5"], "--out must end in .keras"),
+        (["--out", "a.keras"], "photographs must be given, or --data or --manifest"),
+        (["PHOTOS", "--data", "PHOTOS", "--out", "a.keras"], "and not both"),
+        (["none-here", "--out", "a.keras"], "a file to read must exist"),
+        (["PHOTOS", "--out", "MODEL"], "an output must be a file of its own"),
+        (["PHOTOS", "--domain", "masked", "--out", "a.keras"], "--domain must come with --data"),
+        (["PHOTOS", "--min-masked", "8", "--out", "a.keras"], "--min-masked must come with"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_any_work(
+    words: list[str],
+    said: str,
+    photographs: Path,
+    colors: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("maskedface.training.adapting.open_model", None)
+    places = {"PHOTOS": str(photographs), "MODEL": str(colors)}
+    given = [places.get(word, word) for word in words]
+    assert main(["adapt", str(colors), *given]) == 2
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
