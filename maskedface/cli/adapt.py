@@ -7,8 +7,10 @@ MODEL is "dlib", a .keras file or a finished run's folder.
 
 A network is less certain on photographs of another kind than it was trained on: another camera,
 other people, worn masks in place of drawn ones. Some hundred of them, of any people but those to
-be recognized, correct that; nothing is trained. Some should wear masks; with fewer than 20 masked
-faces, masks are drawn on the others, too. Each photograph counts with one face, its main one.
+be recognized, correct that; nothing is trained. Some should wear masks: with fewer than 20 masked
+faces, or 5 % of all, masks are drawn on the others, too. At least 10, or 5 %, must wear none. Each
+photograph counts with one face, its main one.
+The file has no default thresholds: choose them on strangers (enroll --strangers).
 Exit codes: 0 success; 1 success, but some photograph has no face or could not be read; 2 a user
 error.
 """
@@ -55,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
         )
     check_inputs(*args.photos)
     check_outputs(args.out, inputs=[args.model, args.manifest])
+    if os.path.exists(os.path.join(os.path.dirname(args.out), "run.json")):
+        raise ValueError(f"--out must not be in a run's folder. Received: {args.out!r}")
     faces = _photographs(args) if args.photos else data.read_index(args)
     from maskedface import training
 
@@ -81,7 +85,8 @@ def _photographs(args: argparse.Namespace) -> FaceIndex:
         raise ValueError(
             f"{given[0].replace('_', '-')} must come with --data or --manifest. Received: photographs"
         )
-    paths = [*map(os.path.abspath, photo_files(*args.photos))]
+    # A photograph may be given twice, in a folder and by a link.
+    paths = [*dict.fromkeys(map(os.path.realpath, photo_files(*args.photos)))]
     root = os.path.commonpath([os.path.dirname(path) for path in paths])
     names = (os.path.relpath(path, root).replace(os.sep, "/") for path in paths)
     rows = (Face(name, name, "unmasked", alignment=args.alignment) for name in names)

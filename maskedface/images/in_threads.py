@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+import numpy as np
 from PIL import Image
 
 from maskedface.progress import track
@@ -139,3 +140,8 @@ def read_ahead(
                 yield part
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def held_bytes(result: np.ndarray | str) -> int:
+    """The bytes that an image holds, for `read_ahead`; 0 for the reason that there is none."""
+    return 0 if isinstance(result, str) else result.nbytes

@@ -7,6 +7,7 @@ import math
 import os
 import stat
 import warnings
+from collections.abc import Callable
 from typing import Literal
 
 import cv2
@@ -223,6 +224,21 @@ def _decode_jpeg(
     start = (4 - memory.ctypes.data) % 32
     pixels: np.ndarray = simplejpeg.decode_jpeg(data, colors, buffer=memory[start : start + count])
     return pixels
+
+
+def image_or_reason(read: Callable[[], np.ndarray]) -> np.ndarray | str:
+    """Reads an image, or says why it cannot be read.
+
+    Args:
+        read: callable, reads the image.
+
+    Returns:
+        Its result, or the message of its `ImageError` or `OSError`.
+    """
+    try:
+        return read()
+    except (ImageError, OSError) as error:
+        return str(error)
 
 
 def read_image(

@@ -14,8 +14,8 @@ from maskedface.datasets import Face, FaceIndex, face_source, write_manifest
 from maskedface.datasets.aligned_faces import read_aligned_face
 from maskedface.datasets.face_index import Exclusion
 from maskedface.datasets.face_places import is_placed
-from maskedface.images import ImageError
 from maskedface.images.in_threads import read_many
+from maskedface.images.reading import image_or_reason
 
 MANIFEST = "manifest.csv"
 _RECORD = "crops.json"  # marks a folder that may be overwritten, and whether it is complete
@@ -146,12 +146,12 @@ def crop_path(path: str) -> str:
 
 def _write(root: str, folder: str, alignment: str, size: int, face: Face) -> str:
     """Writes a row's crop. Returns why it has none, or ""."""
-    try:
-        chip = read_aligned_face(
-            os.path.join(root, face.path), size=size, alignment=alignment, source=face_source(face)
-        )
-    except (ImageError, OSError) as error:
-        return str(error)
+    source, file = face_source(face), os.path.join(root, face.path)
+    chip = image_or_reason(
+        lambda: read_aligned_face(file, size=size, alignment=alignment, source=source)
+    )
+    if isinstance(chip, str):
+        return chip
     path = os.path.join(folder, crop_path(face.path))
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with atomic_write(path) as partial:

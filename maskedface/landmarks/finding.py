@@ -19,8 +19,9 @@ from types import ModuleType
 import numpy as np
 
 from maskedface.datasets import FaceIndex, Landmarks
-from maskedface.images import ImageError, read_image
-from maskedface.images.in_threads import read_ahead, use_one_thread
+from maskedface.images import read_image
+from maskedface.images.in_threads import held_bytes, read_ahead, use_one_thread
+from maskedface.images.reading import image_or_reason
 from maskedface.landmarks.aligner import weights_name
 from maskedface.landmarks.cascade import Cascade
 from maskedface.landmarks.detection import Detection, Detector, detect
@@ -242,7 +243,7 @@ def _search_chunk(root: str, paths: Sequence[str]) -> dict[str, Finding]:
 
 def _search(root: str, paths: Sequence[str], detector: Detector) -> Generator[dict[str, Finding]]:
     """Yields findings in parts; images are read while the previous ones are searched."""
-    parts = read_ahead(functools.partial(_read, root), paths, size=_size)
+    parts = read_ahead(functools.partial(_read, root), paths, size=held_bytes)
     with contextlib.closing(parts):
         for part in parts:
             readable = [image for _, image in part if isinstance(image, np.ndarray)]
@@ -255,15 +256,8 @@ def _search(root: str, paths: Sequence[str], detector: Detector) -> Generator[di
             }
 
 
-def _size(image: np.ndarray | str) -> int:
-    return 0 if isinstance(image, str) else image.nbytes
-
-
 def _read(root: str, path: str) -> np.ndarray | str:
-    try:
-        return read_image(os.path.join(root, path))
-    except (ImageError, OSError) as error:
-        return str(error)
+    return image_or_reason(lambda: read_image(os.path.join(root, path)))
 
 
 def _finding(image: np.ndarray, faces: Sequence[Detection]) -> Finding:

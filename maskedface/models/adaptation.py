@@ -9,11 +9,13 @@ import keras
 import numpy as np
 from keras import layers
 
+from maskedface.models.embedding import embedder
 from maskedface.models.feature_map import check_one_vector
 from maskedface.models.settings import in_float32
 
 # Chosen on RMFRD's people with few masked images (docs/experiments.md, "Adapted to photographs").
 SHRINKAGE = 0.9
+_UNIT, _MAP = "adapt_unit", "adapt_map"  # the two layers
 
 
 @in_float32()
@@ -44,8 +46,8 @@ def adapt(
     (None, 128)
 
     Args:
-        backbone: a functional or sequential model, one image -> one embedding. If it is adapted
-            already, its map is replaced.
+        backbone: a functional or sequential model, one image -> one embedding, or a classifier of
+            this library, whose head is removed. If it is adapted already, its map is replaced.
         batches: (images, masked) each, such as a `tf.data.Dataset`: arrays of shape (batch, height,
             width, 3) and bool arrays of shape (batch,), whether each face wears a mask. At least
             two masked and two unmasked faces; with fewer than 20 masked ones, draw masks on others
@@ -58,35 +60,60 @@ def adapt(
         backbone's layers; its own are named "adapt_...".
 
     Raises:
-        ValueError: if the backbone is not one image -> one vector, `masked` is not one bool a face,
-            there are fewer than two faces of a kind, an embedding is not finite, the faces of a kind
-            differ in nothing, or `shrinkage` is out of range.
+        ValueError: as `check_adaptable`; or if `masked` is not one bool a face, there are fewer than
+            two faces of a kind, an embedding is not finite, or the faces of a kind differ in nothing.
     """
-    if not 0 < shrinkage <= 1:
-        raise ValueError(f"shrinkage must be in (0, 1]. Received: shrinkage={shrinkage}")
-    check_one_vector(backbone)
-    backbone = unadapted(backbone)
-    unit = layers.UnitNormalization(dtype="float32", name="adapt_unit")(backbone.outputs[0])
+    check_adaptable(backbone, shrinkage)
+    backbone = unadapted(embedder(backbone))
+    unit = layers.UnitNormalization(dtype="float32", name=_UNIT)(backbone.outputs[0])
     seen = keras.Model(backbone.inputs[0], unit)
     sums = {kind: _Moments() for kind in (False, True)}
     for images, masked in batches:
         kinds = _checked(masked, len(images))
+        if not len(kinds):
+            continue
         embeddings = _embedded(seen, images)
         for kind, part in sums.items():
             part.add(embeddings[kinds == kind])
     kernel, bias = _map(sums[True], sums[False], shrinkage)
-    dense = layers.Dense(len(bias), dtype="float32", name="adapt_map")
+    dense = layers.Dense(len(bias), dtype="float32", name=_MAP)
     model = keras.Model(backbone.inputs[0], dense(unit), name=backbone.name)
     dense.set_weights([kernel, bias])
     return model
 
 
+def check_adaptable(backbone: keras.Model, shrinkage: float) -> None:
+    """Refuses what `adapt` cannot adapt, before anything is computed.
+
+    Raises:
+        ValueError: if the network is not one image -> one vector of at least two numbers, is adapted
+            somewhere before its end, or `shrinkage` is out of range.
+    """
+    if not 0 < shrinkage <= 1:
+        raise ValueError(f"shrinkage must be in (0, 1]. Received: shrinkage={shrinkage}")
+    check_one_vector(backbone)
+    backbone = embedder(backbone)
+    if (backbone.output_shape[1] or 0) < 2:
+        raise ValueError(
+            "backbone must have embeddings of at least two numbers. "
+            f"Received: {backbone.name!r} with output shape {backbone.output_shape}"
+        )
+    taken = {layer.name for layer in unadapted(backbone).layers} & {_UNIT, _MAP}
+    if taken:
+        raise ValueError(
+            "backbone must be adapted at its end, or not yet: adapt the network before what is built "
+            f"upon it. Received: {backbone.name!r}, with the layers {sorted(taken)} inside"
+        )
+
+
 def unadapted(model: keras.Model) -> keras.Model:
-    """The network that `adapt` was given, sharing its layers; the model itself if it is not
-    adapted."""
-    if not any(layer.name == "adapt_map" for layer in model.layers):
+    """The network that `adapt` was given, sharing its layers; the model itself if its output is not
+    that of `adapt`."""
+    last = model.outputs[0]._keras_history.operation
+    before = getattr(getattr(last, "input", None), "_keras_history", None)
+    if last.name != _MAP or before is None or before.operation.name != _UNIT:
         return model
-    return keras.Model(model.inputs[0], model.get_layer("adapt_unit").input, name=model.name)
+    return keras.Model(model.inputs[0], before.operation.input, name=model.name)
 
 
 class _Moments:
@@ -119,25 +146,22 @@ def _map(masked: _Moments, unmasked: _Moments, shrinkage: float) -> tuple[np.nda
             "batches must have at least two masked and two unmasked faces. "
             f"Received: {masked.faces} masked, {unmasked.faces} unmasked"
         )
-    covariance = (masked.covariance + unmasked.covariance) / 2
+    for kind, part in (("masked", masked), ("unmasked", unmasked)):
+        if np.trace(part.covariance) < np.finfo("float32").eps ** 2 * len(part.mean):
+            raise ValueError(
+                f"the embeddings of {kind} faces must differ. Received: {part.faces} {kind} faces that "
+                "differ in nothing"
+            )
     away = masked.mean - unmasked.mean
     length = np.linalg.norm(away)
-    if length > 0:
-        direction = away / length
-        kept = np.eye(len(away)) - np.outer(direction, direction)
-        covariance = kept @ covariance @ kept
-    else:
-        kept = np.eye(len(away))
-    spread = float(np.trace(covariance)) / len(covariance)
-    if spread < np.finfo("float32").eps ** 2:
-        raise ValueError(
-            "the embeddings of masked or of unmasked faces must differ. Received: "
-            f"{masked.faces} masked and {unmasked.faces} unmasked faces that differ in nothing"
-        )
-    covariance *= (1 - shrinkage) / spread
+    direction = away / length if length else away
+    kept = np.eye(len(away)) - np.outer(direction, direction)
+    covariance = kept @ (masked.covariance + unmasked.covariance) @ kept / 2
+    covariance *= (1 - shrinkage) * len(covariance) / max(np.trace(covariance), 1e-30)
     covariance[np.diag_indices_from(covariance)] += shrinkage
     values, vectors = np.linalg.eigh(covariance)
-    kernel = kept @ (vectors / np.sqrt(values)) @ vectors.T
+    # Not below the shrinkage, but for rounding.
+    kernel = kept @ (vectors / np.sqrt(np.maximum(values, shrinkage))) @ vectors.T
     bias = -(masked.mean + unmasked.mean) / 2 @ kernel
     return kernel.astype("float32"), bias.astype("float32")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -17,12 +16,13 @@ from maskedface.checks import check_least
 from maskedface.datasets import FaceIndex
 from maskedface.datasets.aligned_faces import read_row
 from maskedface.datasets.augmentation import Augmentation
-from maskedface.datasets.face_places import as_whole_images, is_placed
+from maskedface.datasets.face_places import is_placed
 from maskedface.engines import KerasEmbedder
 from maskedface.images import ImageError
-from maskedface.images.in_threads import read_ahead
+from maskedface.images.in_threads import held_bytes, read_ahead
+from maskedface.images.reading import image_or_reason
 from maskedface.layers import RandomMask
-from maskedface.models.adaptation import SHRINKAGE
+from maskedface.models.adaptation import SHRINKAGE, check_adaptable
 from maskedface.progress import Bar
 from maskedface.reprs import short_repr
 from maskedface.training.named_models import faces_of, open_model
@@ -33,13 +33,21 @@ if TYPE_CHECKING:
 # docs/experiments.md, "Adapted to photographs": with 20 faces there is a gain, from 100 on nearly
 # the whole; 20 masked ones say more than masks drawn on all others.
 LEAST, FEW, LEAST_MASKED = 20, 100, 20
+# Fewer of a kind may be errors of the mask estimate, which takes up to 0.037 of the faces of a kind
+# for the other (docs/recognition.md, "Does the face wear a mask?").
+LEAST_UNMASKED, LEAST_SHARE = 10, 0.05
 
 _log = logging.getLogger("maskedface")
 
 
 @dataclass(frozen=True, eq=False)
 class Adapted:
-    """A network adapted to photographs.
+    """A network adapted to photographs: the result of `adapt`.
+
+    >>> import keras
+    >>> from maskedface import training
+    >>> model = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> training.Adapted(model, unmasked=80, masked=40, drawn=0, left_out={}).save("adapted.keras")
 
     Attributes:
         model: images -> embeddings (`models.adapt`); it states its alignment.
@@ -84,9 +92,9 @@ def adapt(
     """Adapts a network to photographs of your own kind, whose people need not be known.
 
     `models.adapt` says how. The people and domains of the rows are not used: which faces wear masks
-    is estimated (`masking.masked_probability`). With fewer than 20 masked faces, unmasked ones are
-    seen with a drawn mask, too. Faces that are not located yet are searched for
-    (`landmarks.find_landmarks`), once.
+    is estimated (`masking.masked_probability`). With fewer than 20 masked faces, or fewer than 5 %
+    of all, which may be errors of the estimate, the unmasked ones are seen with a drawn mask, too.
+    Faces that are not located yet are searched for (`landmarks.align`), once.
 
     >>> from maskedface import models, synthetic, training
     >>> drawn = synthetic.draw_people("drawn", people=40, photos=2, masked_photos=1, size=64)
@@ -97,10 +105,10 @@ def adapt(
     (40, 80, 0)
 
     Args:
-        network: "dlib", a finished run's folder or a .keras file. A cohort of the run is not needed
-            any more, and not kept.
+        network: "dlib", a .keras file or the folder of a finished run on located faces. A cohort of
+            the run is not needed any more, and not kept.
         faces: at least 20 rows, better 100 and more, of people other than those to be recognized
-            and compared.
+            and compared. At least 10 faces, and 5 % of all, must be unmasked.
         alignment: for a .keras file, overrides the alignment it states.
         shrinkage: as for `models.adapt`.
         progress: whether to show progress bars on stderr.
@@ -111,38 +119,39 @@ def adapt(
 
     Raises:
         FileNotFoundError: if there is no such network.
-        ValueError: if there are fewer than 20 rows or faces, too few unmasked ones, or as
-            `models.adapt` and `open_model`.
+        ValueError: if there are fewer than 20 rows, too few unmasked faces, the run is on whole
+            images, or as `models.adapt` and `open_model`.
+        ImageError: if an image is changed meanwhile.
         ModuleNotFoundError: if the detector needs a package that is not installed.
+        OSError: as `landmarks.align`.
     """
     check_least(faces=(len(faces), LEAST))
     opened = open_model(network, alignment)
-    embedder = KerasEmbedder(opened.model, opened.alignment)
-    source: str = embedder.alignment
-    left_out: dict[str, str] = {}
     if opened.run is not None and faces_of(opened.run) == "whole":
-        source, faces = "", as_whole_images(faces)
-    else:
-        faces, left_out = _located(faces, progress)
-    seen = _Seen(embedder, faces, source, progress)
-    left_out |= seen.unreadable
-    unmasked, masked = int((~seen.masked).sum()), int(seen.masked.sum())
-    draws = masked < LEAST_MASKED
-    if unmasked + masked < LEAST or unmasked < 2:
         raise ValueError(
-            f"faces must be at least {LEAST}, some of them unmasked. Received: {unmasked} unmasked and "
-            f"{masked} masked faces, {len(left_out)} images left out"
-            + "".join(f"; {path}: {why}" for path, why in [*left_out.items()][:1])
+            "network must expect located faces, as a .keras file does. "
+            f"Received: {opened.source!r}, a run on whole images"
         )
-    if unmasked + masked < FEW:
+    embedder = KerasEmbedder(opened.model, opened.alignment)
+    backbone = models.with_alignment(embedder.model, embedder.alignment)
+    check_adaptable(backbone, shrinkage)
+    faces, left_out = _located(faces, progress)
+    seen = _Seen(embedder, faces, progress)
+    left_out |= seen.unreadable
+    masked, number = int(seen.masked.sum()), len(seen.masked)
+    unmasked, rare = number - masked, LEAST_SHARE * number
+    if unmasked < max(LEAST_UNMASKED, rare):
+        first = "".join(f" ({path}: {why})" for path, why in [*left_out.items()][:1])
+        raise ValueError(
+            f"at least {LEAST_UNMASKED} faces, and {LEAST_SHARE:.0%} of all, must be unmasked. Received: "
+            f"{unmasked} unmasked and {masked} masked faces, {len(left_out)} images left out{first}"
+        )
+    if number < FEW:
         _log.warning(
-            "the network is adapted to %d faces: with %d and more it gains more",
-            unmasked + masked,
-            FEW,
+            "the network is adapted to %d faces: with %d and more it gains more", number, FEW
         )
-    batches = seen.batches(draws=draws)
-    model = models.adapt(embedder.model, batches, shrinkage)
-    model = models.with_alignment(model, embedder.alignment)
+    draws = masked < max(LEAST_MASKED, rare)
+    model = models.adapt(backbone, seen.batches(draws=draws), shrinkage)
     return Adapted(model, unmasked, masked, unmasked if draws else 0, left_out)
 
 
@@ -168,7 +177,6 @@ class _Seen:
     Args:
         embedder: the network.
         faces: the rows.
-        source: where the network's images have the face, as for `masking.masked_probability`.
         progress: whether to show bars.
 
     Attributes:
@@ -176,9 +184,7 @@ class _Seen:
         masked: bool array, one per readable row: whether the face seems to wear a mask.
     """
 
-    def __init__(
-        self, embedder: KerasEmbedder, faces: FaceIndex, source: str, progress: bool
-    ) -> None:
+    def __init__(self, embedder: KerasEmbedder, faces: FaceIndex, progress: bool) -> None:
         self.embedder, self.faces, self.progress = embedder, faces, progress
         self.unreadable: dict[str, str] = {}
         masked, rows = [], []
@@ -187,7 +193,7 @@ class _Seen:
                 if isinstance(chip, str):
                     self.unreadable[faces.faces[row].path] = chip
                     continue
-                found = masking.masked_probability(chip, source)
+                found = masking.masked_probability(chip, embedder.alignment)
                 masked.append(found >= masking.SEEMS_MASKED)
                 rows.append(row)
         self.masked, self.rows = np.array(masked, bool), np.array(rows, int)
@@ -226,19 +232,13 @@ class _Seen:
     ) -> Iterator[list[tuple[int, np.ndarray | str]]]:
         """Rows with their faces, or with why they cannot be read."""
         size, alignment = self.embedder.size, self.embedder.alignment
-        read = functools.partial(_face_or_problem, self.faces, size=size, alignment=alignment)
+
+        def read(row: int) -> np.ndarray | str:
+            return image_or_reason(
+                lambda: read_row(self.faces, row, size=size, alignment=alignment)
+            )
+
         with Bar(label, len(rows), shown=self.progress) as bar:
-            for part in read_ahead(read, rows, size=_size):
+            for part in read_ahead(read, rows, size=held_bytes):
                 yield part
                 bar.advance(len(part))
-
-
-def _size(chip: np.ndarray | str) -> int:
-    return 0 if isinstance(chip, str) else chip.nbytes
-
-
-def _face_or_problem(faces: FaceIndex, row: int, *, size: int, alignment: str) -> np.ndarray | str:
-    try:
-        return read_row(faces, row, size=size, alignment=alignment)
-    except (ImageError, OSError) as error:
-        return str(error)

@@ -10,6 +10,7 @@ import pytest
 from maskedface import datasets, models, synthetic
 from maskedface.cli.main import main
 from maskedface.models.saved import load_model
+from maskedface.training import Run
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +56,34 @@ def test_a_manifest_adapts_it_and_galleries_take_it(
     gallery = str(tmp_path / "friends.npz")
     enroll = ["enroll", "--gallery", gallery, "--model", out, "--alignment", "arcface"]
     assert main([*enroll, str(people)]) == 0
-    one = next((people / "person_0001").iterdir())
-    words = ["identify", "--gallery", gallery, "--alignment", "arcface", str(one)]
+    shutil.copy(next((people / "person_0001").iterdir()), tmp_path / "probe.jpg")
+    identify = ["identify", "--gallery", gallery, "--alignment", "arcface", "--threshold", "0.99"]
     capsys.readouterr()
-    main(words)
+    assert main([*identify, str(tmp_path / "probe.jpg")]) == 0
     assert "person_0001" in capsys.readouterr().out
+
+
+def test_a_photograph_given_twice_counts_once(
+    photographs: Path, colors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(photographs)
+    out = str(tmp_path / "adapted.keras")
+    places = [str(photographs), str(link), f"{photographs}/../{photographs.name}"]
+    assert main(["adapt", str(colors), *places, "--alignment", "arcface", "--out", out]) == 0
+    printed = capsys.readouterr().out
+    masked, unmasked = (int(word) for word in printed.split() if word.isdigit())
+    assert masked + unmasked == 60
+
+
+def test_a_runs_own_model_is_not_replaced(
+    open_run: Run, photographs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = Path(open_run.path) / "model.keras"
+    before = model.read_bytes()
+    assert main(["adapt", open_run.path, str(photographs), "--out", str(model)]) == 2
+    assert "--out must not be in a run's folder" in capsys.readouterr().err
+    assert model.read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,27 @@ def test_an_adapted_network_is_adapted_anew(backbone: keras.Model, photographs: 
     np.testing.assert_array_equal(models.predict(anew, faces), models.predict(at_once, faces))
 
 
+def test_what_is_built_upon_an_adapted_network_is_kept(
+    backbone: keras.Model, photographs: Batch
+) -> None:
+    inner = models.adapt(backbone, [photographs])
+    mirrored = models.adapt(models.mirror_join(inner), [photographs])
+    assert unadapted(mirrored).get_layer("join_unit") is not None
+    joined = models.map_join(inner, 8)
+    assert unadapted(joined) is joined
+    with pytest.raises(ValueError, match="must be adapted at its end, or not yet"):
+        models.adapt(joined, [photographs])
+
+
+def test_of_a_classifier_the_embedding_is_adapted(
+    backbone: keras.Model, photographs: Batch
+) -> None:
+    faces, _ = photographs
+    found = models.adapt(models.classifier(backbone, 5), [photographs])
+    wanted = models.adapt(backbone, [photographs])
+    np.testing.assert_array_equal(models.predict(found, faces), models.predict(wanted, faces))
+
+
 def test_a_dtype_policy_is_not_taken(backbone: keras.Model, photographs: Batch) -> None:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -142,6 +163,8 @@ def test_what_says_not_who_wears_masks_is_refused(
     for bad in (masked[:-1], masked[:, None], masked.astype(int), [*"ab" * 20]):
         with pytest.raises(ValueError, match="masked must be one bool for each face"):
             models.adapt(backbone, [(faces, bad)])
+    empty = (faces[:0], masked[:0])
+    models.adapt(backbone, [empty, photographs])
     for kept, said in ((~masked, "0 masked, 20 unmasked"), (masked, "20 masked, 0 unmasked")):
         with pytest.raises(ValueError, match=f"two masked and two unmasked .* {said}"):
             models.adapt(backbone, [(faces[kept], masked[kept])])
@@ -165,6 +188,17 @@ def test_what_is_no_embedding_is_refused(backbone: keras.Model, photographs: Bat
     broken.set_weights([np.full_like(weight, np.nan) for weight in broken.get_weights()])
     with pytest.raises(ValueError, match="embeddings must be finite"):
         models.adapt(broken, [photographs])
-    same = np.ones((8, 4), "float32")
-    with pytest.raises(ValueError, match="must differ. Received: 4 masked and 4 unmasked faces"):
-        models.adapt(as_they_are(4), [(same, np.arange(8) < 4)])
+    rows = np.random.default_rng(3).normal(size=(8, 4)).astype("float32")
+    rows[:4] = rows[0]
+    with pytest.raises(ValueError, match="of masked faces must differ. Received: 4 masked faces"):
+        models.adapt(as_they_are(4), [(rows, np.arange(8) < 4)])
+    with pytest.raises(ValueError, match="at least two numbers"):
+        models.adapt(as_they_are(1), [(rows[:, :1], np.arange(8) < 4)])
+
+
+def test_hardly_any_shrinkage_leaves_finite_numbers() -> None:
+    """128 numbers of which three differ, and rounding errors below 0 in the others."""
+    rng = np.random.default_rng(4)
+    rows = (rng.normal(size=(40, 3)) @ rng.normal(size=(3, 128))).astype("float32")
+    model = models.adapt(as_they_are(128), [(rows, np.arange(40) < 20)], 1e-15)
+    assert np.isfinite(model.get_weights()[-2]).all()
