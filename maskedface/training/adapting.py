@@ -101,8 +101,8 @@ def adapt(
     >>> models.ResNet50(None, (64, 64, 3), filters=2, blocks=(1, 1, 1, 1)).save("tiny.keras")
     >>> adapted = training.adapt("tiny.keras", drawn)
     >>> adapted.save("adapted.keras")
-    >>> adapted.masked, adapted.unmasked, adapted.drawn
-    (40, 80, 0)
+    >>> adapted.masked + adapted.unmasked, adapted.drawn
+    (120, 0)
 
     Args:
         network: "dlib", a .keras file or the folder of a finished run on located faces. A cohort of
