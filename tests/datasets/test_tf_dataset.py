@@ -157,7 +157,7 @@ def test_layers_that_draw_for_themselves_are_called_one_batch_after_the_other(
 
 # Another process that imports TensorFlow, where nothing is held yet.
 @pytest.mark.long
-def test_fifty_data_sets_made_and_dropped_take_the_memory_of_one(tmp_path: Path) -> None:
+def test_twenty_data_sets_made_and_dropped_take_the_memory_of_one(tmp_path: Path) -> None:
     code = f"""
 import gc, re
 from maskedface import datasets, images, synthetic
@@ -170,7 +170,7 @@ def make():
     for _ in datasets.as_tf_dataset(index, image_size=250, cache="memory", shuffle=True): pass
 make()
 one = resident()
-for _ in range(49): make()
+for _ in range(19): make()
 print(resident() / one)
 """
     # The C library gives freed arrays back at once, so that what is resident is what is kept.

@@ -135,7 +135,6 @@ def test_smaller_litert_files_are_smaller_and_near(
     precision: Any, backbone: keras.Model, images: np.ndarray, tmp_path: Path
 ) -> None:
     program("litert")
-    plain = exporting.export(backbone, tmp_path / "plain.tflite", images, format="litert")
     small = exporting.export(
         backbone,
         tmp_path / "small.tflite",
@@ -144,7 +143,8 @@ def test_smaller_litert_files_are_smaller_and_near(
         precision=precision,
         calibration=images[3:],
     )
-    assert small.size < plain.size
+    # Four bytes a weight in a file of full precision; the graph takes some more.
+    assert small.size < 4 * backbone.count_params()
     assert 1e-7 < small.agreement.relative < exported.TOLERANCES[precision]
     assert small.agreement.cosine > 0.99
 
