@@ -4,6 +4,7 @@ from .bootstrap import (
     paired_difference as paired_difference,
 )
 from .classification import classification_report as classification_report
+from .cohort import Cohort as Cohort
 from .embedded_faces import EmbeddedFaces as EmbeddedFaces
 from .explanation import (
     attention_share as attention_share,
@@ -19,11 +20,8 @@ from .matching import Matches as Matches, match_probes as match_probes
 from .open_set import open_set_report as open_set_report
 from .pair_drawing import draw_pairs as draw_pairs
 from .rank_one import rank_one_matches as rank_one_matches, rank_one_report as rank_one_report
-from .scoring import (
-    Cohort as Cohort,
-    Templates as Templates,
-    cosine_scores as cosine_scores,
-)
+from .scoring import cosine_scores as cosine_scores
+from .templates import Templates as Templates
 from .verification import (
     equal_error_rate as equal_error_rate,
     tar_at_far as tar_at_far,

@@ -9,7 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
-from maskedface.evaluation.scoring import Cohort, normalized
+from maskedface.evaluation.cohort import Cohort
+from maskedface.evaluation.scoring import normalized
 from maskedface.reprs import short_repr
 
 _EMBEDDINGS, _TEMPLATES = "embeddings", "templates"

@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 
 from maskedface.evaluation.embedded_faces import EmbeddedFaces
-from maskedface.evaluation.scoring import Templates, normalized, person_means, photo_counts
+from maskedface.evaluation.scoring import normalized, person_means, photo_counts
+from maskedface.evaluation.templates import Templates
 from maskedface.names import did_you_mean
 from maskedface.reprs import short_repr
 

@@ -17,7 +17,7 @@ from maskedface.array_file import DamagedError, read_arrays
 from maskedface.conversion import file_checks
 from maskedface.datasets import FaceIndex, read_split, write_manifest
 from maskedface.evaluation import Cohort
-from maskedface.evaluation.scoring import COHORT_ARRAYS
+from maskedface.evaluation.cohort import COHORT_ARRAYS
 from maskedface.names import near_path
 from maskedface.recipes import Recipe
 from maskedface.reprs import Report, html_table
