@@ -21,6 +21,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
+from maskedface.checks import check_least
 from maskedface.cli import data
 from maskedface.cli.outputs import check_inputs, check_outputs
 from maskedface.cli.recognizing import add_model_alignment
@@ -55,20 +56,30 @@ def run(args: argparse.Namespace) -> int:
             "photographs must be given, or --data or --manifest, and not both. "
             f"Received: {len(args.photos)} photographs, --data {args.data}, --manifest {args.manifest}"
         )
-    check_inputs(*args.photos)
+    check_inputs(*args.photos, None if args.model == "dlib" else args.model)
     check_outputs(args.out, inputs=[args.model, args.manifest])
     if os.path.exists(os.path.join(os.path.dirname(args.out), "run.json")):
         raise ValueError(f"--out must not be in a run's folder. Received: {args.out!r}")
     faces = _photographs(args) if args.photos else data.read_index(args)
-    from maskedface import training
+    from maskedface import landmarks, training
+    from maskedface.training.adapting import LEAST
+    from maskedface.training.named_models import faces_of
 
+    # Refused before faces are searched.
+    check_least(faces=(len(faces), LEAST))
+    faces_of(args.model)
+    aligned = landmarks.align(faces, progress=True)
+    faces, findings = aligned.index, aligned.findings
     adapted = training.adapt(args.model, faces, alignment=args.model_alignment, progress=True)
     adapted.save(args.out)
     drawn = f", {adapted.drawn} of them also with a drawn mask" if adapted.drawn else ""
     print(f"adapted to {adapted.masked} masked and {adapted.unmasked} unmasked faces{drawn}")
     if adapted.left_out:
         print(f"left out: {len(adapted.left_out)} images")
-        print_some([f"{path}: {why}" for path, why in sorted(adapted.left_out.items())], _LISTED)
+        whys = adapted.left_out | {
+            path: one.problem for path, one in findings.items() if one.problem
+        }
+        print_some([f"{path}: {whys[path]}" for path in sorted(adapted.left_out)], _LISTED)
     print(f"{args.out}: give it as --model to enroll, identify, verify, or as a model to evaluate")
     return 1 if adapted.left_out else 0
 

@@ -37,6 +37,8 @@ LEAST, FEW, LEAST_MASKED = 20, 100, 20
 # for the other (docs/recognition.md, "Does the face wear a mask?").
 LEAST_UNMASKED, LEAST_SHARE = 10, 0.05
 
+NOT_LOCATED = "its face is not located"
+
 _log = logging.getLogger("maskedface")
 
 
@@ -94,7 +96,7 @@ def adapt(
     `models.adapt` says how. The people and domains of the rows are not used: which faces wear masks
     is estimated (`masking.masked_probability`). With fewer than 20 masked faces, or fewer than 5 %
     of all, which may be errors of the estimate, the unmasked ones are seen with a drawn mask, too.
-    Faces that are not located yet are searched for (`landmarks.align`), once.
+    Rows without landmarks or alignment are left out: `landmarks.find_landmarks` locates faces.
 
     >>> from maskedface import models, synthetic, training
     >>> drawn = synthetic.draw_people("drawn", people=40, photos=2, masked_photos=1, size=64)
@@ -114,16 +116,14 @@ def adapt(
         progress: whether to show progress bars on stderr.
 
     Returns:
-        An `Adapted`. Images that cannot be read, and those without a face, are left out of it and
-        listed.
+        An `Adapted`. Images that cannot be read, and faces that are not located, are left out of it
+        and listed.
 
     Raises:
         FileNotFoundError: if there is no such network.
         ValueError: if there are fewer than 20 rows, too few unmasked faces, the run is on whole
             images, or as `models.adapt` and `open_model`.
         ImageError: if an image is changed meanwhile.
-        ModuleNotFoundError: if the detector needs a package that is not installed.
-        OSError: as `landmarks.align`.
     """
     check_least(faces=(len(faces), LEAST))
     opened = open_model(network, alignment)
@@ -135,8 +135,8 @@ def adapt(
     embedder = KerasEmbedder(opened.model, opened.alignment)
     backbone = models.with_alignment(embedder.model, embedder.alignment)
     check_adaptable(backbone, shrinkage)
-    faces, left_out = _located(faces, progress)
-    seen = _Seen(embedder, faces, progress)
+    left_out = {face.path: NOT_LOCATED for face in faces.faces if not is_placed(face)}
+    seen = _Seen(embedder, faces.where(is_placed), progress)
     left_out |= seen.unreadable
     masked, number = int(seen.masked.sum()), len(seen.masked)
     unmasked, rare = number - masked, LEAST_SHARE * number
@@ -153,21 +153,6 @@ def adapt(
     draws = masked < max(LEAST_MASKED, rare)
     model = models.adapt(backbone, seen.batches(draws=draws), shrinkage)
     return Adapted(model, unmasked, masked, unmasked if draws else 0, left_out)
-
-
-def _located(faces: FaceIndex, progress: bool) -> tuple[FaceIndex, dict[str, str]]:
-    """The rows whose faces are located, and why the others are left out."""
-    if not all(map(is_placed, faces.faces)):
-        from maskedface.landmarks import align
-
-        aligned = align(faces, progress=progress)
-        faces, findings = aligned.index, aligned.findings
-    else:
-        findings = {}
-    missing = [face.path for face in faces.faces if not is_placed(face)]
-    return faces.where(is_placed), {
-        path: (path in findings and findings[path].problem) or "no face found" for path in missing
-    }
 
 
 class _Seen:

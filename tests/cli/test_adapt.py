@@ -93,6 +93,8 @@ def test_a_runs_own_model_is_not_replaced(
         (["--out", "a.keras"], "photographs must be given, or --data or --manifest"),
         (["PHOTOS", "--data", "PHOTOS", "--out", "a.keras"], "and not both"),
         (["none-here", "--out", "a.keras"], "a file to read must exist"),
+        (["PHOTOS", "--out", "a.keras", "NO-MODEL"], "a file to read must exist"),
+        (["PHOTOS", "--out", "a.keras", "NO-RUN"], "a finished run"),
         (["PHOTOS", "--out", "MODEL"], "an output must be a file of its own"),
         (["PHOTOS", "--domain", "masked", "--out", "a.keras"], "--domain must come with --data"),
         (["PHOTOS", "--min-masked", "8", "--out", "a.keras"], "--min-masked must come with"),
@@ -108,9 +110,10 @@ def test_what_cannot_be_done_is_refused_before_any_work(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("maskedface.training.adapting.open_model", None)
+    monkeypatch.setattr("maskedface.landmarks.align", None)
     places = {"PHOTOS": str(photographs), "MODEL": str(colors)}
-    given = [places.get(word, word) for word in words]
-    assert main(["adapt", str(colors), *given]) == 2
+    network = {"NO-MODEL": "nowhere", "NO-RUN": str(photographs)}.get(words[-1], str(colors))
+    given = [places.get(word, word) for word in words if not word.startswith("NO-")]
+    assert main(["adapt", network, *given]) == 2
     assert said in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

@@ -120,7 +120,7 @@ def test_a_full_disk_leaves_no_file(
     assert not os.listdir(tmp_path)
 
 
-def test_what_cannot_be_read_or_has_no_face_is_left_out_and_named(
+def test_what_cannot_be_read_or_is_not_located_is_left_out_and_named(
     colors: Path, photographs: FaceIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = photographs.faces[0]
@@ -134,13 +134,10 @@ def test_what_cannot_be_read_or_has_no_face_is_left_out_and_named(
         return read(index, row, **words)  # type: ignore[arg-type]
 
     monkeypatch.setattr(adapting, "read_row", damaged)
-    monkeypatch.setattr(
-        "maskedface.landmarks.cascade.Cascade.__call__", lambda self, images: [()] * len(images)
-    )
     found = training.adapt(colors, other)
     assert found.left_out == {
         broken.path: "image must be whole. Received: half",
-        **{face.path: "no face found" for face in rows},
+        **{face.path: "its face is not located" for face in rows},
     }
     assert found.masked + found.unmasked == len(other) - 3
 
