@@ -42,8 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PHOTO|FOLDER",
         help="photographs, and folders of them at any depth; or --data or --manifest",
     )
-    add_model_alignment(parser)
-    parser.add_argument("--out", required=True, metavar="FILE", help="the .keras file to write")
+    group = parser.add_argument_group("files")
+    group.add_argument("--out", required=True, metavar="FILE", help="the .keras file to write")
+    add_model_alignment(group)
     data.add_data_arguments(parser, landmarks=False)
 
 
