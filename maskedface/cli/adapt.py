@@ -21,7 +21,6 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from maskedface.checks import check_least
 from maskedface.cli import data
 from maskedface.cli.outputs import check_inputs, check_outputs
 from maskedface.cli.recognizing import add_model_alignment
@@ -59,16 +58,15 @@ def run(args: argparse.Namespace) -> int:
         )
     check_inputs(*args.photos, None if args.model == "dlib" else args.model)
     check_outputs(args.out, inputs=[args.model, args.manifest])
-    if os.path.exists(os.path.join(os.path.dirname(args.out), "run.json")):
+    from maskedface.training.run import RECORD  # imports no Keras
+
+    if os.path.exists(os.path.join(os.path.dirname(args.out), RECORD)):
         raise ValueError(f"--out must not be in a run's folder. Received: {args.out!r}")
     faces = _photographs(args) if args.photos else data.read_index(args)
     from maskedface import landmarks, training
-    from maskedface.training.adapting import LEAST
-    from maskedface.training.named_models import faces_of
+    from maskedface.training.adapting import check_fit
 
-    # Refused before faces are searched.
-    check_least(faces=(len(faces), LEAST))
-    faces_of(args.model)
+    check_fit(args.model, faces)  # before faces are searched
     aligned = landmarks.align(faces, progress=True)
     faces, findings = aligned.index, aligned.findings
     adapted = training.adapt(args.model, faces, alignment=args.model_alignment, progress=True)

@@ -9,8 +9,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from maskedface.models.embedding import embedder
-from maskedface.models.feature_map import check_one_vector
+from maskedface.models.embedding import check_one_vector, embedder
 from maskedface.models.settings import in_float32
 
 # Chosen on RMFRD's people with few masked images (docs/experiments.md, "Adapted to photographs").

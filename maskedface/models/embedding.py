@@ -1,4 +1,4 @@
-"""Marks the embedding inside a model."""
+"""The embedding of a model: its mark, and what is before it."""
 
 from __future__ import annotations
 
@@ -65,3 +65,17 @@ def unjoined(model: keras.Model) -> keras.Model:
     """
     inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
     return inner[0] if len(inner) == 1 else model
+
+
+def check_one_vector(backbone: keras.Model) -> None:
+    """Refuses a model that is no graph of layers, or not one image -> one vector.
+
+    Raises:
+        ValueError: naming what is wrong.
+    """
+    shapes = [tensor.shape for tensor in getattr(backbone, "outputs", None) or ()]
+    if len(shapes) != 1 or len(shapes[0]) != 2 or len(backbone.inputs) != 1:
+        raise ValueError(
+            "backbone must be a functional or sequential model, one image -> one vector. "
+            f"Received: {backbone.name!r} with outputs of shape {shapes}"
+        )

@@ -10,6 +10,7 @@ import numpy as np
 from keras import layers
 
 from maskedface.models.convolution import LAYOUT
+from maskedface.models.embedding import check_one_vector
 from maskedface.models.settings import in_float32
 from maskedface.models.views import joined
 
@@ -83,20 +84,6 @@ def check_joinable(backbone: keras.Model) -> None:
     check_one_vector(backbone)
     if _is_joined(backbone):
         raise ValueError(f"backbone must not be joined yet. Received: {backbone.name!r}, joined")
-
-
-def check_one_vector(backbone: keras.Model) -> None:
-    """Refuses a model that is no graph of layers, or not one image -> one vector.
-
-    Raises:
-        ValueError: naming what is wrong.
-    """
-    shapes = [tensor.shape for tensor in getattr(backbone, "outputs", None) or ()]
-    if len(shapes) != 1 or len(shapes[0]) != 2 or len(backbone.inputs) != 1:
-        raise ValueError(
-            "backbone must be a functional or sequential model, one image -> one vector. "
-            f"Received: {backbone.name!r} with outputs of shape {shapes}"
-        )
 
 
 def has_map(backbone: keras.Model) -> bool:

@@ -37,8 +37,6 @@ LEAST, FEW, LEAST_MASKED = 20, 100, 20
 # for the other (docs/recognition.md, "Does the face wear a mask?").
 LEAST_UNMASKED, LEAST_SHARE = 10, 0.05
 
-NOT_LOCATED = "its face is not located"
-
 _log = logging.getLogger("maskedface")
 
 
@@ -125,20 +123,15 @@ def adapt(
             images, or as `models.adapt` and `open_model`.
         ImageError: if an image is changed meanwhile.
     """
-    check_least(faces=(len(faces), LEAST))
+    check_fit(network, faces)
     opened = open_model(network, alignment)
-    if opened.run is not None and faces_of(opened.run) == "whole":
-        raise ValueError(
-            "network must expect located faces, as a .keras file does. "
-            f"Received: {opened.source!r}, a run on whole images"
-        )
     embedder = KerasEmbedder(opened.model, opened.alignment)
     backbone = models.with_alignment(embedder.model, embedder.alignment)
     check_adaptable(backbone, shrinkage)
-    left_out = {face.path: NOT_LOCATED for face in faces.faces if not is_placed(face)}
+    left_out = {face.path: "its face is not located" for face in faces.faces if not is_placed(face)}
     seen = _Seen(embedder, faces.where(is_placed), progress)
     left_out |= seen.unreadable
-    masked, number = int(seen.masked.sum()), len(seen.masked)
+    masked, number = sum(seen.masked.values()), len(seen.masked)
     unmasked, rare = number - masked, LEAST_SHARE * number
     if unmasked < max(LEAST_UNMASKED, rare):
         first = "".join(f" ({path}: {why})" for path, why in [*left_out.items()][:1])
@@ -155,6 +148,24 @@ def adapt(
     return Adapted(model, unmasked, masked, unmasked if draws else 0, left_out)
 
 
+def check_fit(network: str | os.PathLike[str], faces: FaceIndex) -> None:
+    """Refuses what `adapt` cannot use, before faces are searched and the network is opened.
+
+    Args:
+        network, faces: as for `adapt`.
+
+    Raises:
+        FileNotFoundError: if a folder is not that of a finished run.
+        ValueError: if there are fewer than 20 rows, or the run is on whole images.
+    """
+    check_least(faces=(len(faces), LEAST))
+    if faces_of(network) == "whole":
+        raise ValueError(
+            "network must expect located faces, as a .keras file does. "
+            f"Received: {os.fspath(network)!r}, a run on whole images"
+        )
+
+
 class _Seen:
     """Faces of an index as the network sees them. Reading them twice takes less than embedding them
     once, and holding them all could take more memory than there is.
@@ -166,22 +177,20 @@ class _Seen:
 
     Attributes:
         unreadable: {path: why}.
-        masked: bool array, one per readable row: whether the face seems to wear a mask.
+        masked: {number of a readable row: whether its face seems to wear a mask}, in order.
     """
 
     def __init__(self, embedder: KerasEmbedder, faces: FaceIndex, progress: bool) -> None:
         self.embedder, self.faces, self.progress = embedder, faces, progress
         self.unreadable: dict[str, str] = {}
-        masked, rows = [], []
+        self.masked: dict[int, bool] = {}
         for part in self._read(range(len(faces)), "estimating masks"):
             for row, chip in part:
                 if isinstance(chip, str):
                     self.unreadable[faces.faces[row].path] = chip
                     continue
                 found = masking.masked_probability(chip, embedder.alignment)
-                masked.append(found >= masking.SEEMS_MASKED)
-                rows.append(row)
-        self.masked, self.rows = np.array(masked, bool), np.array(rows, int)
+                self.masked[row] = found >= masking.SEEMS_MASKED
 
     def batches(self, *, draws: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """(images, masked) of all faces, and then of unmasked ones with a drawn mask.
@@ -189,19 +198,21 @@ class _Seen:
         Args:
             draws: whether to draw masks.
         """
-        masked = dict(zip(self.rows.tolist(), self.masked.tolist(), strict=True))
-        for rows, images in self._images(self.rows, "adapting"):
-            yield images, np.array([masked[row] for row in rows])
+        for rows, images in self._images([*self.masked], "adapting"):
+            yield images, np.array([self.masked[row] for row in rows], bool)
         if not draws:
             return
         size, alignment = self.embedder.size, self.embedder.alignment
         drawing = Augmentation([RandomMask(1.0)], alignment=alignment, size=size)
-        for rows, images in self._images(self.rows[~self.masked], "drawing masks"):
+        bare = [row for row, worn in self.masked.items() if not worn]
+        for rows, images in self._images(bare, "drawing masks"):
             numbers = drawing.draws(np.array(rows), 0, np.zeros(len(rows), bool))
             yield np.asarray(drawing.apply(images, numbers, None)), np.ones(len(rows), bool)
 
-    def _images(self, rows: np.ndarray, label: str) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
-        for part in self._read(rows.tolist(), label):
+    def _images(
+        self, rows: Sequence[int], label: str
+    ) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+        for part in self._read(rows, label):
             # A file may have gone meanwhile: an error then, as the counts are wrong.
             gone = [(row, chip) for row, chip in part if isinstance(chip, str)]
             if gone:
