@@ -23,7 +23,7 @@ from maskedface.datasets import FaceIndex
 from maskedface.datasets.augmentation import Augmentation
 from maskedface.recipes import PAPER_MASKED_DIRECT, PAPER_UNMASKED, Recipe
 from maskedface.training import Run
-from maskedface.training.feature_cache import frozen_prefix
+from maskedface.training.frozen_layers import frozen_prefix
 
 BOTH = {"masked": 1.0, "unmasked": 1.0}
 Rows = tuple[FaceIndex, FaceIndex]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
+
+from maskedface.models.graph import nodes_of
 
 
 def boundary(backbone: keras.Model) -> keras.KerasTensor | None:
@@ -17,18 +21,20 @@ def boundary(backbone: keras.Model) -> keras.KerasTensor | None:
         numbers; the output itself if there is no such layer. None if no layer with weights precedes
         it, or if a layer of the network is used twice.
     """
-    layers = backbone.layers
-    if any(len(layer._inbound_nodes) != 1 for layer in layers) or len(backbone.inputs) != 1:
+    nodes = nodes_of(backbone)
+    if len({id(node.operation) for node in nodes}) < len(nodes) or len(backbone.inputs) != 1:
         return None
     done: set[int] = set()
     found, has_weights = None, False
-    for layer in layers:  # Keras keeps them in an order in which inputs come first
-        if _changes(layer):
-            break
-        done.add(id(layer))
-        has_weights = has_weights or bool(layer.weights)
-        if has_weights and _is_only_way(layer, layers, done):
-            found = layer.output
+    for node in nodes:
+        step = node.operation
+        if isinstance(step, keras.layers.Layer):
+            if _changes(step):
+                break
+            has_weights = has_weights or bool(step.weights)
+        done.add(id(step))
+        if has_weights and _is_only_way(node, nodes, done):
+            (found,) = node.output_tensors
     return found
 
 
@@ -42,15 +48,13 @@ def _changes(layer: keras.layers.Layer) -> bool:
     return moves or is_random or bool(layer.trainable_weights)
 
 
-def _is_only_way(
-    layer: keras.layers.Layer, layers: list[keras.layers.Layer], done: set[int]
-) -> bool:
-    """Whether later layers depend on earlier ones only through this layer's output."""
-    for later in layers:
-        if id(later) in done:
+def _is_only_way(node: Any, nodes: list[Any], done: set[int]) -> bool:
+    """Whether later calls depend on earlier ones only through this one's output."""
+    for later in nodes:
+        if id(later.operation) in done:
             continue
-        for tensor in later._inbound_nodes[0].input_tensors:
+        for tensor in later.input_tensors:
             before = tensor._keras_history.operation
-            if id(before) in done and before is not layer:
+            if id(before) in done and before is not node.operation:
                 return False
     return True

@@ -18,6 +18,7 @@ from maskedface.engines import CompiledModel, RealFaces, compile_model
 from maskedface.engines.compiling import calibration_key, told
 from maskedface.engines.registry import ENGINES, check_engine
 from maskedface.locks import make_once
+from maskedface.models.graph import graph_of
 from maskedface.recipes import Recipe
 from maskedface.training.run import RECORD, read_json, read_record
 
@@ -97,7 +98,7 @@ class PrefixEngine:
     def _choice_key(self, engine: str, precision: str) -> str:
         check_engine(engine, precision)
         version = ENGINES[engine].version() if engine in ENGINES else ""
-        words = [engine, version, precision, self._tolerance]
+        words = [engine, version, precision, self._tolerance, graph_of(self._prefix)]
         digest = hashlib.blake2b(json.dumps(words).encode(), digest_size=16)
         for weight in self._prefix.get_weights():
             digest.update(np.ascontiguousarray(weight).data)

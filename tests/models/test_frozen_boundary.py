@@ -39,6 +39,21 @@ def test_a_block_is_not_cut_where_its_shortcut_runs_beside(resnet: keras.Model) 
     assert found is not None and found._keras_history.operation.name == "layer2_0_relu3"
 
 
+def test_a_shortcut_that_arithmetic_adds_runs_beside_too() -> None:
+    image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(3, 1, name="first", trainable=False)(image)
+    inner = layers.Conv2D(3, 1, name="inner", trainable=False)(x)
+    inner = layers.Conv2D(3, 1, name="last")(inner)
+    model = keras.Model(image, layers.Flatten()(inner + keras.ops.relu(x)))
+    model.get_layer("last").trainable = False
+    assert boundary(model) is model.output
+    model.get_layer("last").trainable = True
+    found = boundary(model)
+    assert found is not None and found._keras_history.operation.name == "first"
+    # The rest can be built from there: the inner and the last one.
+    assert keras.Model(found, model.output).count_params() == 24
+
+
 def test_nothing_frozen_has_no_prefix(resnet: keras.Model) -> None:
     models.freeze(resnet, "none")
     assert boundary(resnet) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 from collections.abc import Callable
@@ -17,7 +18,8 @@ from maskedface.datasets import FaceIndex
 from maskedface.datasets.augmentation import Augmentation
 from maskedface.recipes import Recipe
 from maskedface.training import Run, feature_cache
-from maskedface.training.feature_cache import FrozenPrefix, frozen_prefix, read_features
+from maskedface.training.feature_cache import read_features
+from maskedface.training.frozen_layers import FrozenPrefix, frozen_prefix
 
 EXACT = Recipe(
     name="exact",
@@ -149,7 +151,7 @@ def test_folding_changes_only_the_last_digits(train: Train, tiny_resnet50: Path)
 def test_half_precision_takes_half_the_disk_and_changes_little(
     prefix: FrozenPrefix, chips: np.ndarray, tmp_path: Path
 ) -> None:
-    half = FrozenPrefix(prefix.model, prefix.boundary, "float16")
+    half = dataclasses.replace(prefix, dtype="float16")
     whole = read_features(prefix, chips, mirrors=False, folder=tmp_path)
     halved = read_features(half, chips, mirrors=False, folder=tmp_path)
     assert halved.nbytes == whole.nbytes / 2 == half.bytes_of(len(chips), 1)
@@ -193,7 +195,7 @@ def test_whatever_changes_them_changes_their_name(
     elif change == "row":
         seen = seen[1:]
     elif change == "dtype":
-        other = FrozenPrefix(prefix.model, prefix.boundary, "float16")
+        other = dataclasses.replace(prefix, dtype="float16")
     elif change in ("weight", "boundary"):
         backbone = keras.models.load_model(tiny_backbone, compile=False)
         models.freeze(backbone, "layer2" if change == "boundary" else "layer3")
@@ -204,6 +206,31 @@ def test_whatever_changes_them_changes_their_name(
             variable = other.model.get_layer("layer1_conv").kernel
             variable.assign(variable + 1e-3)
     assert other.key(seen, change != "mirrors") != prefix.key(chips, True)
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        [lambda x: keras.ops.relu(x), lambda x: keras.ops.gelu(x)],
+        [lambda x: 2.0 * x, lambda x: 3.0 * x],
+        [lambda x: keras.ops.average_pool(x, 2), lambda x: keras.ops.average_pool(x, 4)],
+        [lambda x: x - keras.ops.relu(x), lambda x: keras.ops.relu(x) - x],
+        [
+            lambda x: x * np.arange(2048.0)[:, None],
+            lambda x: x * np.roll(np.arange(2048.0), 1)[:, None],
+        ],
+    ],
+    ids=["operation", "constant", "argument", "order", "long constant"],
+)
+def test_what_keras_ops_compute_between_layers_changes_the_name(
+    ends: list[Callable[[Any], Any]],
+) -> None:
+    image = keras.Input((8, 2048, 3))
+    x = keras.layers.Conv2D(1, 1)(image)
+    models_ = [keras.Model(image, end(x)) for end in (*ends, ends[0])]
+    chips = np.zeros((1, 8, 2048, 3), "uint8")
+    first, other, again = (FrozenPrefix(one, x, "float32").key(chips, False) for one in models_)
+    assert first != other and first == again
 
 
 def test_another_process_finds_the_same_name(
@@ -265,7 +292,7 @@ def test_activations_beyond_half_precision_are_refused(
 ) -> None:
     kernel = prefix.model.get_layer("layer3_conv").kernel
     kernel.assign(1e6 * kernel)
-    half = FrozenPrefix(prefix.model, prefix.boundary, "float16")
+    half = dataclasses.replace(prefix, dtype="float16")
     with pytest.raises(ValueError, match="features_dtype must be 'float32' .* Received: "):
         read_features(half, chips, mirrors=False, folder=tmp_path)
     assert not list(tmp_path.glob("*.npy"))

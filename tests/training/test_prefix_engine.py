@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
 from maskedface import datasets, engines, synthetic, training
 from maskedface.recipes import Recipe
 from maskedface.training import Run
+from maskedface.training.prefix_engine import PrefixEngine
 
 pytestmark = pytest.mark.long  # each test compiles a network by OpenVINO or ONNX Runtime
 
@@ -130,6 +132,19 @@ def test_features_that_are_kept_need_no_engine_to_be_made(
     again = train(tmp_path / "two", recipe, features_dir=tmp_path / "kept", seed=1)
     assert (counted.made, counted.images) == before == (1, before[1])
     assert named(first.path) == named(again.path)
+
+
+def test_a_choice_is_of_one_network_though_another_has_the_same_weights(
+    counted: Counted, tmp_path: Path
+) -> None:
+    image = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(2, 3)(image)
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), "uint8")
+    recipe = FROZEN.override(engine="counted")
+    for end in (keras.ops.relu, keras.ops.gelu, keras.ops.relu):
+        network = keras.Model(image, end(x))
+        PrefixEngine(network, None, engines.RealFaces(pixels), recipe, str(tmp_path), {})
+    assert counted.made == 2
 
 
 def test_a_begun_run_goes_on_with_its_engine(

@@ -21,7 +21,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     """Runs it, prints its table and returns what is to be kept."""
     from maskedface import models, recipes
     from maskedface.datasets.augmentation import Augmentation
-    from maskedface.training.feature_cache import frozen_prefix, read_features
+    from maskedface.training.feature_cache import read_features
+    from maskedface.training.frozen_layers import frozen_prefix
 
     base = args.images // 4
     with tempfile.TemporaryDirectory() as folder:
