@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 
+from maskedface.locks import LockedError
 from maskedface.recognition.gallery import Gallery
 from maskedface.recognition.stores.database import Database
 from maskedface.recognition.stores.database_gallery import WAIT, DatabaseGallery
@@ -39,8 +40,7 @@ class DatabaseStore(GalleryStore):
             if not self.exists():
                 raise ValueError(f"a gallery must be there. Received: {self.shown!r}")
             if self.database.version() < len(STEPS):
-                with self.database.writing(WAIT, this_user()):
-                    self.database.migrate()
+                self._bring_up_to_date()
             self._gallery = DatabaseGallery(self.database)
         return self._gallery
 
@@ -85,6 +85,18 @@ class DatabaseStore(GalleryStore):
         """Closes the connections of all threads."""
         self.database.close()
         self._gallery = None
+
+    def _bring_up_to_date(self) -> None:
+        try:
+            with self.database.writing(WAIT, this_user()):
+                self.database.migrate()
+        except (LockedError, ConnectionError):
+            raise
+        except (OSError, ValueError) as error:
+            raise type(error)(
+                "the tables of a gallery of an earlier release must be brought up to date, which "
+                f"somebody who may change them does by opening it. Received: {error}"
+            ) from error
 
     def _make(self, new: Gallery) -> None:
         words = json.dumps(new.words(), allow_nan=False)

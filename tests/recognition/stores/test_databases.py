@@ -115,6 +115,30 @@ def relation_has(store: PostgresStore, name: str, words: bytes) -> bool:
 def test_tables_of_a_release_before_are_brought_up_to_date(
     database: GalleryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    make_of_a_release_before(database, monkeypatch)
+    with open_store(database.address) as store:
+        gallery = store.gallery()
+        assert gallery.cohort is not None and not gallery.cohort.by_photos
+        gallery.enroll(["ada"], face(0)[None])
+        assert [one.what for one in store.history()] == ["enroll"]
+
+
+def test_whoever_may_only_read_tables_of_a_release_before_is_told_who_must_open_them(
+    database: GalleryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_of_a_release_before(database, monkeypatch)
+    is_postgres = isinstance(database, PostgresStore)
+    with open_store(database.address) as store:
+        assert isinstance(store, DatabaseStore)
+        only_reads = (
+            "SET default_transaction_read_only = on" if is_postgres else "PRAGMA query_only = ON"
+        )
+        store.database.execute(only_reads)
+        with pytest.raises((OSError, ValueError), match="somebody who may change them does by"):
+            store.gallery()
+
+
+def make_of_a_release_before(database: GalleryStore, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = schema.STEPS
     for module in (database_module, database_store):
         monkeypatch.setattr(module, "STEPS", steps[:1])
@@ -124,11 +148,6 @@ def test_tables_of_a_release_before_are_brought_up_to_date(
     with database.changing(new=Gallery("f00d")):
         pass
     monkeypatch.undo()
-    with open_store(database.address) as store:
-        gallery = store.gallery()
-        assert gallery.cohort is not None and not gallery.cohort.by_photos
-        gallery.enroll(["ada"], face(0)[None])
-        assert [one.what for one in store.history()] == ["enroll"]
 
 
 def make_as_before(store: DatabaseStore, new: Gallery) -> None:
