@@ -17,7 +17,7 @@ from maskedface import datasets, engines, models
 from maskedface.datasets import FaceIndex
 from maskedface.evaluation import EmbeddedFaces, match_probes
 
-_WAYS = "keras:bfloat16,openvino:float32,openvino:int8,onnx:int8"
+_WAYS = "keras:bfloat16,openvino:float32,openvino:bfloat16,openvino:int8,onnx:int8"
 _PEOPLE = 200  # of the training part
 
 
@@ -51,6 +51,9 @@ def main() -> int:
     print(f"keras float32: rank-1 {plain.mean():.4f} of {len(plain)} probes", flush=True)
     for way in args.ways.split(","):
         engine, precision = way.split(":")
+        if engine in engines.ENGINES and (reason := engines.ENGINES[engine].why_not(precision)):
+            print(f"{engine} {precision}: not on {reason}", flush=True)
+            continue
         ready = engines.compile_model(backbone, faces, engine=engine, precision=precision)
         hits = hits_of(ready(chips))
         print(

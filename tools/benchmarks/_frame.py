@@ -16,7 +16,19 @@ import _tool  # this checkout is found, and TensorFlow is quiet
 
 ROOT, timed, megabytes = _tool.ROOT, _tool.timed, _tool.megabytes
 SIZE, PEOPLE, SHARE = 180, 77, 0.7  # the paper's
-ENGINES = (("openvino", "float32"), ("openvino", "int8"), ("onnx", "int8"))
+_ENGINES = (
+    ("openvino", "float32"),
+    ("openvino", "bfloat16"),
+    ("openvino", "int8"),
+    ("onnx", "int8"),
+)
+
+
+def engine_ways() -> list[tuple[str, str]]:
+    """The engines and precisions that this processor computes."""
+    from maskedface import engines
+
+    return [way for way in _ENGINES if not engines.ENGINES[way[0]].why_not(way[1])]
 
 
 def interleaved(ways: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
@@ -33,7 +45,8 @@ def report(times: dict[str, list[float]], unit: str, against: list[str]) -> dict
     """Prints medians, spreads and how many times each way's figure goes into those of `against`."""
     medians = {name: statistics.median(values) for name, values in times.items()}
     for name, values in times.items():
-        ratios = ", ".join(f"{medians[o] / medians[name]:.2f}x {o}" for o in against if o != name)
+        others = [other for other in against if other in medians and other != name]
+        ratios = ", ".join(f"{medians[other] / medians[name]:.2f}x {other}" for other in others)
         print(
             f"{name}: {medians[name]:.4g} {unit} [{min(values):.4g}, {max(values):.4g}]; {ratios}"
         )

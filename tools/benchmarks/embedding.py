@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ._frame import ENGINES, SIZE, add_images, all_in_turn, random_faces
+from ._frame import SIZE, add_images, all_in_turn, engine_ways, random_faces
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         "ours float32, not folded": lambda: models.predict(backbone, faces),
     }
     some = engines.RealFaces(faces[:64], np.arange(64) // 2, faces[64:96])
-    for engine, precision in ENGINES:
+    for engine, precision in engine_ways():
         ready = engines.compile_model(
             backbone, some, engine=engine, precision=precision, tolerance=1.0
         )
