@@ -188,12 +188,15 @@ def _in_float32(model: keras.Model) -> keras.Model:
     """Rebuilds the graph with float32 layers, and inlines nested models."""
 
     def dissolved(layer: keras.layers.Layer, *inputs: Any, **options: Any) -> Any:
-        options.pop("mask", None)  # a mask of time steps, which images do not have
+        if isinstance(layer, keras.layers.Layer):
+            options.pop("mask", None)  # a mask of time steps, which images do not have
         inside = isinstance(layer, keras.Model)
         return layer.call(*inputs, **options) if inside else layer(*inputs, **options)
 
-    def rebuilt(layer: keras.layers.Layer) -> keras.layers.Layer:
-        return type(layer).from_config(layer.get_config() | {"dtype": "float32"})
+    def rebuilt(step: keras.Operation) -> keras.Operation:
+        # What `keras.ops` or arithmetic adds between layers has no type of its own.
+        changes = {"dtype": "float32"} if isinstance(step, keras.layers.Layer) else {}
+        return type(step).from_config(step.get_config() | changes)
 
     flat = model
     while any(isinstance(layer, keras.Model) for layer in flat.layers):

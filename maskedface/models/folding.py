@@ -45,7 +45,7 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     by a and the bias becomes a * bias + b. Before a dense layer, or a convolution without padding
     (padding would insert 0 instead of b), the kernel is multiplied by a along its inputs, and the
     product of kernel and b is added to the bias. This is exact except for rounding (about 1e-6 of
-    the largest value through ResNet50), and a seventh faster on a CPU (docs/performance.md). A
+    the largest value through ResNet50), and an eighth faster on a CPU (docs/performance.md). A
     PReLU with slopes of at most 1, as trained ones have, is computed as max(x, slope * x).
 
     >>> from maskedface import models

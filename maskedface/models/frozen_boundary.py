@@ -16,7 +16,7 @@ def boundary(backbone: keras.Model) -> keras.KerasTensor | None:
         backbone: a functional model with one input and one output, after `models.freeze`.
 
     Returns:
-        The last tensor of the graph through which all later layers depend on the input, and which
+        The last layer's output in the graph through which all later layers depend on the input, and which
         precedes the first layer that is trainable, updates batch statistics or draws random
         numbers; the output itself if there is no such layer. None if no layer with weights precedes
         it, or if a layer of the network is used twice.
@@ -33,8 +33,10 @@ def boundary(backbone: keras.Model) -> keras.KerasTensor | None:
                 break
             has_weights = has_weights or bool(step.weights)
         done.add(id(step))
-        if has_weights and _is_only_way(node, nodes, done):
-            (found,) = node.output_tensors
+        # Behind an operation rows may be no images any more, such as the windows of a map.
+        is_layer = isinstance(step, keras.layers.Layer) and len(node.output_tensors) == 1
+        if is_layer and has_weights and _is_only_way(node, nodes, done):
+            found = node.output_tensors[0]
     return found
 
 

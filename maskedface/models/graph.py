@@ -14,12 +14,12 @@ def nodes_of(model: keras.Model) -> list[Any]:
     `keras.ops` and arithmetic add between them.
 
     Args:
-        model: the model.
+        model: a functional or sequential model.
 
     Returns:
         Keras' nodes, in an order in which inputs come first.
     """
-    depths = model._nodes_by_depth
+    depths = (getattr(model, "_functional", None) or model)._nodes_by_depth
     return [node for depth in sorted(depths, reverse=True) for node in depths[depth]]
 
 
@@ -30,7 +30,8 @@ def graph_of(model: keras.Model) -> str:
         model: a functional model that calls no layer twice.
 
     Returns:
-        JSON. Names are left out: they say how many layers the process has made before.
+        JSON. Names are left out, but for those within nested models: they say how many layers the
+        process has made before.
     """
     nodes = nodes_of(model)
     places = {id(node.operation): place for place, node in enumerate(nodes)}
@@ -55,7 +56,7 @@ def _settings(node: Any) -> Any:
     if isinstance(step, keras.layers.Layer):
         return step.get_config() | {"name": ""}
     constants = keras.tree.map_structure(
-        lambda value: None if keras.backend.is_keras_tensor(value) else value,
+        lambda value: "tensor" if keras.backend.is_keras_tensor(value) else value,
         [node.arguments.args, node.arguments.kwargs],
     )
     own = {key: value for key, value in vars(step).items() if key != "name" and key[0] != "_"}

@@ -56,10 +56,13 @@ def with_precision(model: keras.Model, precision: Precision) -> keras.Model:
         )
         low = precision == "bfloat16" and is_map and not scales
         dtype = "mixed_bfloat16" if low else "float32"
-        return type(layer).from_config(layer.get_config() | {"dtype": dtype})
+        return computing(layer, dtype)
 
     found = rebuilt(model, build)
     found.set_weights(model.get_weights())
+    if getattr(found.output, "dtype", "float32") != "float32":  # `keras.ops` has pooled a map
+        output = keras.layers.Identity(dtype="float32", name="in_float32")(found.output)
+        found = keras.Model(found.input, output, name=found.name)
     return found
 
 
@@ -80,12 +83,26 @@ def computing_float32(model: keras.Model) -> keras.Model:
     if all(layer.compute_dtype == "float32" for layer in model._flatten_layers()):
         return model
 
-    def build(layer: keras.layers.Layer) -> keras.layers.Layer:
-        return type(layer).from_config(layer.get_config() | {"dtype": "float32"})
-
-    plain = keras.models.clone_model(model, clone_function=build, recursive=True)
+    plain = keras.models.clone_model(
+        model, clone_function=lambda step: computing(step, "float32"), recursive=True
+    )
     plain.set_weights(model.get_weights())
     return plain
+
+
+def computing(step: keras.Operation, dtype: str) -> keras.Operation:
+    """Makes a step of a graph again.
+
+    Args:
+        step: a layer; or what `keras.ops` or arithmetic adds between layers, which has no type of
+            its own.
+        dtype: the new layer's dtype policy.
+
+    Returns:
+        A new step with the same config, without weights.
+    """
+    changes = {"dtype": dtype} if isinstance(step, keras.layers.Layer) else {}
+    return type(step).from_config(step.get_config() | changes)
 
 
 def rebuilt(
@@ -102,7 +119,10 @@ def rebuilt(
     """
 
     def call(layer: keras.layers.Layer, *inputs: Any, **options: Any) -> Any:
-        options.pop("mask", None)  # of time steps, which images have not; an Identity refuses it
+        if isinstance(layer, keras.layers.Layer):
+            options.pop(
+                "mask", None
+            )  # of time steps, which images have not; an Identity refuses it
         return layer(*inputs, **options)
 
     rebuilt = keras.models.clone_model(model, clone_function=build, call_function=call)

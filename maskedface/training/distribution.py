@@ -200,7 +200,7 @@ def synchronized_batch_norm(model: keras.Model, devices: Devices) -> Iterator[No
     """
     norms = [
         layer
-        for layer in model.layers
+        for layer in model._flatten_layers()  # a backbone may hold models
         if isinstance(layer, keras.layers.BatchNormalization) and not layer.synchronized
     ]
     mirrored = devices.count > 1 and keras.backend.backend() == "tensorflow"

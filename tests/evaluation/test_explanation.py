@@ -152,6 +152,14 @@ def test_the_model_is_left_as_it_is() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
 
+def test_arithmetic_between_layers_moves_no_map() -> None:
+    plain = looks_at(2, 5)
+    image = keras.Input((SIDE, SIDE, 3))
+    model = keras.Model(image, keras.ops.multiply(plain(image * 1.0), 1.0))
+    found = evaluation.grad_cam(model, bright(2, 5))
+    np.testing.assert_array_equal(found, evaluation.grad_cam(plain, bright(2, 5)))
+
+
 def test_a_model_in_bfloat16_has_the_same_map() -> None:
     model = looks_at(2, 5)
     low = models.with_precision(model, "bfloat16")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import pytest
 from keras import layers
@@ -52,6 +55,28 @@ def test_a_shortcut_that_arithmetic_adds_runs_beside_too() -> None:
     assert found is not None and found._keras_history.operation.name == "first"
     # The rest can be built from there: the inner and the last one.
     assert keras.Model(found, model.output).count_params() == 24
+
+
+def test_a_sequential_model_is_cut() -> None:
+    first = layers.Conv2D(2, 3, name="first", trainable=False)
+    model = keras.Sequential([keras.Input((8, 8, 3)), first, layers.Conv2D(2, 3), layers.Flatten()])
+    found = boundary(model)
+    assert found is not None and found._keras_history.operation is first
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        lambda x: keras.ops.maximum(*keras.ops.split(x, 2, -1)),
+        lambda x: keras.ops.reshape(x, (-1, 9, 2)),
+    ],
+    ids=["two outputs", "rows that are no images"],
+)
+def test_it_is_cut_at_a_layer(between: Callable[[Any], Any]) -> None:
+    image = keras.Input((8, 8, 3))
+    x = between(layers.Conv2D(2, 3, name="first", trainable=False)(image))
+    found = boundary(keras.Model(image, layers.Dense(2)(x)))
+    assert found is not None and found._keras_history.operation.name == "first"
 
 
 def test_nothing_frozen_has_no_prefix(resnet: keras.Model) -> None:

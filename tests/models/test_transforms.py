@@ -41,6 +41,25 @@ def images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), np.uint8)
 
 
+@pytest.mark.parametrize("change", ["folded", "bfloat16", "back to float32"])
+def test_arithmetic_between_layers_stays(change: str, images: np.ndarray) -> None:
+    keras.utils.set_random_seed(0)
+    image = keras.Input((16, 16, 3))
+    x = layers.Conv2D(4, 3, padding="same")(image / 255)
+    x = keras.ops.relu(layers.BatchNormalization()(x) + 2.0 * x)
+    model = keras.Model(image, keras.ops.mean(x, (1, 2)))
+    if change == "folded":
+        found = models.fold_batch_norm(model)
+    else:
+        found = models.with_precision(model, "bfloat16")
+        found = models.computing_float32(found) if change == "back to float32" else found
+    assert found.output.dtype == "float32"
+    tolerance = 1e-2 if change == "bfloat16" else 1e-5
+    np.testing.assert_allclose(
+        models.predict(found, images), models.predict(model, images), rtol=tolerance
+    )
+
+
 # It traces or trains a whole network.
 @pytest.mark.long
 def test_folding_keeps_the_outputs(network: keras.Model, images: np.ndarray) -> None:

@@ -236,6 +236,20 @@ def test_other_processes_work_in_a_copy_that_is_thrown_away(
         assert own == str(tmp_path)
 
 
+def test_batch_norms_of_a_model_within_a_model_use_the_whole_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inner = keras.Sequential([keras.Input((8,)), keras.layers.BatchNormalization()])
+    image = keras.Input((8,))
+    whole, norm = keras.Model(image, inner(image)), inner.layers[-1]
+    monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
+    with distribution.synchronized_batch_norm(whole, Devices(count=2)):
+        assert norm.synchronized
+    assert not norm.synchronized
+    with distribution.synchronized_batch_norm(whole, Devices()):
+        assert not norm.synchronized
+
+
 def test_an_unknown_strategy_is_refused() -> None:
     with pytest.raises(ValueError, match="strategy must be one of .* Received: strategy='all'"):
         find_devices("all")
