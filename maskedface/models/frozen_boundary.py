@@ -16,7 +16,7 @@ def boundary(backbone: keras.Model) -> keras.KerasTensor | None:
         backbone: a functional model with one input and one output, after `models.freeze`.
 
     Returns:
-        The last layer's output in the graph through which all later layers depend on the input, and which
+        The last output of a layer through which all later ones depend on the input, and which
         precedes the first layer that is trainable, updates batch statistics or draws random
         numbers; the output itself if there is no such layer. None if no layer with weights precedes
         it, or if a layer of the network is used twice.

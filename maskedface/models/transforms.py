@@ -120,9 +120,8 @@ def rebuilt(
 
     def call(layer: keras.layers.Layer, *inputs: Any, **options: Any) -> Any:
         if isinstance(layer, keras.layers.Layer):
-            options.pop(
-                "mask", None
-            )  # of time steps, which images have not; an Identity refuses it
+            # Of time steps, which images have not; an Identity refuses it.
+            options.pop("mask", None)
         return layer(*inputs, **options)
 
     rebuilt = keras.models.clone_model(model, clone_function=build, call_function=call)
