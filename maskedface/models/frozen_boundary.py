@@ -13,7 +13,7 @@ def boundary(backbone: keras.Model) -> keras.KerasTensor | None:
     """The last tensor of the frozen layers: all values before it are constant during training.
 
     Args:
-        backbone: a functional model with one input and one output, after `models.freeze`.
+        backbone: a functional or sequential model with one input and one output, after `models.freeze`.
 
     Returns:
         The last output of a layer through which all later ones depend on the input, and which
@@ -27,16 +27,15 @@ def boundary(backbone: keras.Model) -> keras.KerasTensor | None:
     done: set[int] = set()
     found, has_weights = None, False
     for node in nodes:
-        step = node.operation
-        if isinstance(step, keras.layers.Layer):
-            if _changes(step):
-                break
-            has_weights = has_weights or bool(step.weights)
+        step, outputs = node.operation, node.output_tensors
         done.add(id(step))
-        # Behind an operation rows may be no images any more, such as the windows of a map.
-        is_layer = isinstance(step, keras.layers.Layer) and len(node.output_tensors) == 1
-        if is_layer and has_weights and _is_only_way(node, nodes, done):
-            found = node.output_tensors[0]
+        if not isinstance(step, keras.layers.Layer):
+            continue  # no cut: behind it rows may be no images, such as the windows of a map
+        if _changes(step):
+            break
+        has_weights = has_weights or bool(step.weights)
+        if has_weights and len(outputs) == 1 and _is_only_way(node, nodes, done):
+            found = outputs[0]
     return found
 
 

@@ -24,7 +24,7 @@ def nodes_of(model: keras.Model) -> list[Any]:
 
 
 def graph_of(model: keras.Model) -> str:
-    """What each step of a model computes, and from which steps' outputs, without the weights.
+    """A model's layers and operations with their settings and inputs, without the weights.
 
     Args:
         model: a functional model that calls no layer twice.

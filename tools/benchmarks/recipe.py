@@ -51,27 +51,25 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     small = faces[:part], labels[:part], faces[cut : cut + tests], labels[cut : cut + tests]
     scale = chosen.epochs * cut / part
     tail = chosen.epochs if args.recipe == "unmasked" else args.tail_epochs
-    fit, torch = (
-        functools.cache(lambda make=make: make(chosen, small, scale))
-        for make in (_keras_epoch, _torch_epoch)
-    )
-    ways: dict[str, Callable[[], float]] = {
-        "model.fit": lambda: fit()(),
-        "PyTorch": lambda: torch()(),
-        "ours float32": lambda: _ours(chosen, data, tail),
-        "ours bfloat16": lambda: _ours(chosen.override(precision="bfloat16"), data, tail),
+
+    def ours(**words: Any) -> Callable[[], Callable[[], float]]:
+        return lambda: functools.partial(_ours, chosen.override(**words), data, tail)
+
+    makers: dict[str, Callable[[], Callable[[], float]]] = {
+        "model.fit": lambda: _keras_epoch(chosen, small, scale),
+        "PyTorch": lambda: _torch_epoch(chosen, small, scale),
+        "ours float32": ours(),
+        "ours bfloat16": ours(precision="bfloat16"),
     }
     if args.engines:
         for engine, precision in engine_ways():
             # Rank-1 of noise tells nothing. What learns is in bfloat16, where a precision is lower.
             words = {"engine": engine, "engine_precision": precision, "engine_tolerance": 1.0}
             words["precision"] = "float32" if precision == "float32" else "bfloat16"
-            ways[f"ours {engine} {precision}"] = lambda words=words: _ours(
-                chosen.override(**words), data, tail
-            )
-    if unknown := {*(args.ways or ())} - {*ways}:
-        raise SystemExit(f"--ways must be of {', '.join(ways)}. Received: {', '.join(unknown)}")
-    ways = {name: way for name, way in ways.items() if name in (args.ways or ways)}
+            makers[f"ours {engine} {precision}"] = ours(**words)
+    if unknown := {*(args.ways or ())} - {*makers}:
+        raise SystemExit(f"--ways must be of {', '.join(makers)}. Received: {', '.join(unknown)}")
+    ways = {name: make() for name, make in makers.items() if name in (args.ways or makers)}
     print(f"{chosen.name}, {args.images} images: ordinary epochs timed on {part} + {tests} of them")
     print(f"and counted {scale:.1f} times; ours with {tail} of {chosen.epochs} epochs timed")
     return report(interleaved(ways, args.rounds), "s", ["model.fit", "PyTorch"])
