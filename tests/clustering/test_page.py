@@ -99,7 +99,8 @@ def saved(browser: Any, downloads: Path) -> Clusters:
     path = downloads / "people-named.json"
     path.unlink(missing_ok=True)
     browser.find_element("id", "save").click()
-    WebDriverWait(browser, 30, 0.1).until(lambda _: path.exists())
+    # Chromium takes the name with an empty file first, and renames the whole one over it.
+    WebDriverWait(browser, 30, 0.1).until(lambda _: path.exists() and path.stat().st_size)
     return Clusters.load(path)
 
 
