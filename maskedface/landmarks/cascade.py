@@ -15,6 +15,11 @@ CROP_SIDE, CROP_RATIO = 320, 1.6  # maximum side and side ratio of an image that
 _LEAST_CROP = 24
 # Minimum confidence of rotated faces: three more searches cause more false detections.
 _TURNED = 0.9
+# Confidence below which a face is also looked for upside down, and the ratio of odds from which that
+# counts: the aligner takes a face on its head for one whose mouth is the eyes, at a confidence of
+# 0.93 in the median, and the right way up at 0.999. On RMFRD's people with fewer than 8 masked
+# images nothing changes by it (docs/alignment.md; `tools/measure_alignment.py hard`).
+_UNSURE, _SURER = 0.99, 20.0
 _FILLS = 0.4  # minimum size of a face in a crop, relative to the image's shorter side
 
 
@@ -26,7 +31,7 @@ class Cascade:
     processed by the aligner alone, if its confidence is high and the face has 0.4 of the shorter
     side. 2. In all other images BlazeFace proposes faces, with a low minimum score, and the aligner
     refines each one's points and determines its confidence. 3. Images without a face are searched
-    again in 90-degree rotations.
+    again in 90-degree rotations, and images with an unsure one upside down.
 
     Args:
         detector: the detector that proposes faces. None means `BlazeFaceDetector`; if LiteRT or its
@@ -34,7 +39,7 @@ class Cascade:
             an error.
         aligner: the aligner; None means `Aligner()`.
         least: float in [0, 1], minimum confidence of a face.
-        turn: whether to try 90-degree rotations.
+        turn: whether to try 90-degree rotations (3).
 
     Raises:
         ValueError: if `least` is out of range.
@@ -91,6 +96,7 @@ class Cascade:
             turned = in_quarter_turns(self._sideways, [images[row] for row in lacking])
             for row, faces in zip(lacking, turned, strict=True):
                 found[row] = faces
+            self._upside_down(images, found, sorted({*range(len(images))} - {*lacking}))
         return [tuple(without_doubles(faces)) for faces in found]
 
     def _upright(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
@@ -119,6 +125,22 @@ class Cascade:
                     found[row].append(face)
         return found
 
+    def _upside_down(
+        self, images: Sequence[np.ndarray], found: list[list[Detection]], rows: Sequence[int]
+    ) -> None:
+        """Replaces unsure faces of these rows by much surer ones on their head."""
+        unsure = [row for row in rows if any(face.confidence < _UNSURE for face in found[row])]
+        turned = in_quarter_turns(self._sideways, [images[row] for row in unsure], quarters=(2,))
+        for row, others in zip(unsure, turned, strict=True):
+            wrong = [any(_is_surer(other, face) for other in others) for face in found[row]]
+            if any(wrong):
+                kept = [face for face, bad in zip(found[row], wrong, strict=True) if not bad]
+                gone = [face for face, bad in zip(found[row], wrong, strict=True) if bad]
+                # Without an upright face the whole photograph is on its head.
+                found[row] = kept + [
+                    other for other in others if not kept or any(_overlap(other, f) for f in gone)
+                ]
+
     def _sideways(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
         least = max(self._least, _TURNED)
         return [[f for f in faces if f.confidence >= least] for faces in self._upright(images)]
@@ -127,23 +149,36 @@ class Cascade:
 def in_quarter_turns(
     search: Callable[[Sequence[np.ndarray]], Sequence[Sequence[Detection]]],
     images: Sequence[np.ndarray],
+    *,
+    quarters: Sequence[int] = (1, 2, 3),
 ) -> list[list[Detection]]:
-    """Searches images rotated by 90, 180 and 270 degrees.
+    """Searches images rotated by quarters of a full turn.
 
     Args:
         search: a function from images to their faces.
         images: uint8 arrays, shape (height, width, 3).
+        quarters: the rotations, each 1, 2 or 3 quarters (90, 180, 270 degrees).
 
     Returns:
         One list of faces per image, in pixels of the original image.
     """
     found: list[list[Detection]] = [[] for _ in images]
-    for quarters in (1, 2, 3):
-        turned = [np.ascontiguousarray(np.rot90(image, quarters)) for image in images]
+    for number in quarters:
+        turned = [np.ascontiguousarray(np.rot90(image, number)) for image in images]
         for row, faces in enumerate(search(turned)):
             size = images[row].shape[:2]
-            found[row] += [turned_back(face, quarters, *size) for face in faces]
+            found[row] += [turned_back(face, number, *size) for face in faces]
     return found
+
+
+def _is_surer(other: Detection, face: Detection) -> bool:
+    """Whether another face at the same place has much higher odds."""
+    odds, others = (one.confidence / max(1 - one.confidence, 1e-9) for one in (face, other))
+    return others > _SURER * odds and _overlap(other, face)
+
+
+def _overlap(one: Detection, other: Detection) -> bool:
+    return len(without_doubles([one, other])) == 1
 
 
 def _fills(face: Detection, image: np.ndarray) -> bool:

@@ -33,7 +33,7 @@ from maskedface.reprs import short_repr
 
 _CHUNK = 64  # images per task of a worker process
 _MANY = 2000  # images from which several processes pay off
-_VERSION = 1  # of the search and the choice of an image's face; a change invalidates old stores
+_VERSION = 2  # of the search and the choice of an image's face; a change invalidates old stores
 
 _BEFORE, _STATED = "landmarks before", "alignment stated"
 # The states of an image that do not name a detector.

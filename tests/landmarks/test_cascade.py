@@ -67,7 +67,7 @@ def cascade(**options: Any) -> tuple[Cascade, Sure]:
 
 
 def test_the_aligner_refines_and_refuses_what_was_found() -> None:
-    finds, sure = cascade()
+    finds, sure = cascade(turn=False)
     ((face,),) = finds([image(FOUND)])
     np.testing.assert_allclose(face.points, FIVE + 1)
     assert (face.source, face.confidence, sure.alone) == ("rough+aligner", 0.9, [FOUND])
@@ -169,3 +169,87 @@ def test_a_confidence_out_of_range_is_refused(least: float) -> None:
 def test_what_is_no_image_is_refused() -> None:
     with pytest.raises(ValueError, match="image must be a uint8 array"):
         cascade()[0]([image(CROP).astype("float32")])
+
+
+class OnItsHead:
+    """Sees a face everywhere: at odds of 4 as the image is, at `odds` where it is upside down."""
+
+    def __init__(self, odds: float) -> None:
+        self.sure = odds / (1 + odds)
+
+    def best(self, images: Sequence[np.ndarray]) -> list[Detection]:
+        return [
+            Detection(
+                (30.0, 30.0, 70.0, 70.0),
+                FIVE,
+                0.8 if image[0, 0, 0] == CROP else self.sure,
+                "aligner",
+            )
+            for image in images
+        ]
+
+
+@pytest.mark.parametrize(("odds", "turned"), [(200.0, True), (70.0, False), (0.1, False)])
+def test_a_face_on_its_head_counts_where_it_is_much_surer(odds: float, turned: bool) -> None:
+    finds = Cascade(Rough(), OnItsHead(odds))  # type: ignore[arg-type]
+    ((face,),) = finds([image(CROP)])
+    expected = np.array([99.0, 99.0]) - FIVE if turned else FIVE
+    np.testing.assert_allclose(face.points, expected)
+    (plain,) = Cascade(Rough(), OnItsHead(odds), turn=False)([image(CROP)])  # type: ignore[arg-type]
+    np.testing.assert_allclose(plain[0].points, FIVE)
+
+
+LEFT, RIGHT = (10.0, 10.0, 50.0, 50.0), (150.0, 30.0, 190.0, 70.0)
+
+
+class OfTwo:
+    """Sees a face on the left and one on the right of a photograph of 400 x 200 px, with these
+    confidences; upside down one or both, with those."""
+
+    def __init__(self, upright: tuple[float, float], turned: tuple[float, float]) -> None:
+        self.upright, self.turned = upright, turned
+
+    def __call__(self, images: Sequence[np.ndarray]) -> list[tuple[Detection, ...]]:
+        rough = [Detection(box, FIVE, 0.5, "rough") for box in (LEFT, RIGHT)]
+        return [tuple(rough) for _ in images]
+
+    def best(self, images: Sequence[np.ndarray]) -> list[Detection]:
+        assert not images
+        return []
+
+    def refine(
+        self, images: Sequence[np.ndarray], points: np.ndarray, *, source: str
+    ) -> list[Detection]:
+        found = []
+        for first, picture in zip((True, False) * (len(images) // 2), images, strict=True):
+            is_upright = picture[0, 0, 0] == FOUND
+            box = np.array(LEFT if first else RIGHT)
+            if not is_upright:
+                box = np.array([400, 200, 400, 200]) - box[[2, 3, 0, 1]]
+            sure = (self.upright if is_upright else self.turned)[not first]
+            found.append(Detection(tuple(box.tolist()), FIVE, sure, source))
+        return found
+
+
+@pytest.mark.parametrize(
+    ("upright", "turned", "expected"),
+    [
+        ((0.8, 0.9), (0.0, 0.999), [0.8, 0.999]),  # the right one alone is on its head
+        ((0.8, 0.9999), (0.999, 0.95), [0.999, 0.9999]),  # beside one that is sure
+        ((0.8, 0.9), (0.999, 0.999), [0.999, 0.999]),
+        ((0.8, 0.9), (0.95, 0.95), [0.8, 0.9]),  # not much surer
+        ((0.995, 0.999), (0.9999999, 0.9999999), [0.995, 0.999]),  # nobody is unsure
+    ],
+)
+def test_of_several_faces_each_is_judged_alone(
+    upright: tuple[float, float], turned: tuple[float, float], expected: list[float]
+) -> None:
+    two = OfTwo(upright, turned)
+    (faces,) = Cascade(two, two)([image(FOUND, 200, 400)])  # type: ignore[arg-type]
+    assert [face.confidence for face in faces] == expected
+
+
+def test_a_face_that_only_an_upside_down_photograph_shows_comes_with_it() -> None:
+    two = OfTwo((0.8, 0.0), (0.999, 0.95))
+    (faces,) = Cascade(two, two)([image(FOUND, 200, 400)])  # type: ignore[arg-type]
+    assert [face.confidence for face in faces] == [0.999, 0.95]
