@@ -46,8 +46,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     copies of a data set are identical.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First release."}  # noqa: RUF012 (the base class's name for it)
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {  # noqa: RUF012 (the base class's name for it)
+        "1.0.0": "First release.",
+        "1.1.0": "The feature pixel_aspect.",
+    }
     MANUAL_DOWNLOAD_INSTRUCTIONS = INSTRUCTIONS
     BUILDER_CONFIGS = list(CONFIGS)  # noqa: RUF012
     builder_config: MaskedFacesConfig
@@ -70,6 +73,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                         dtype=np.float32,
                         doc="(x, y) of eyes, nose and mouth corners in pixels: the row's "
                         "landmarks, else those of its alignment; no rows if neither is known",
+                    ),
+                    "pixel_aspect": tfds.features.Scalar(
+                        dtype=np.float32,
+                        doc="width of a pixel relative to its height, as geometry.FacePoints "
+                        "takes it; not 1 if the image is known to be squashed",
                     ),
                 }
             ),
@@ -108,7 +116,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 data = file.read()
             name = os.fsencode(face.path)
             digest.update(hashlib.sha256(name).digest() + hashlib.sha256(data).digest())
-            image, points = _image_and_points(face, data)
+            image, place = _image_and_place(face, data)
             if not isinstance(image, bytes):
                 self.info.metadata["converted"].append(face.path)
             yield (
@@ -119,25 +127,24 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                     "domain": face.domain,
                     "photo": os.fsencode(face.photo),
                     "file_name": name,
-                    "points": points,
+                    "points": place.points.astype("float32"),
+                    "pixel_aspect": place.pixel_aspect,
                 },
             )
         self.info.metadata["sha256"][split] = digest.hexdigest()
 
 
-def _image_and_points(face: Face, data: bytes) -> tuple[bytes | np.ndarray, np.ndarray]:
+def _image_and_place(face: Face, data: bytes) -> tuple[bytes | np.ndarray, FacePoints]:
     """The file's original bytes, or its upright pixels (stored as PNG) if TensorFlow would decode
-    it differently."""
+    it differently; and where its face lies."""
     with open_image(data) as image:
         kept = image.format in _KEPT_FORMATS and image.mode != "CMYK" and not is_turned(image)
         pixels = None if kept else decode(image, face.path)
         height, width = (image.height, image.width) if pixels is None else pixels.shape[:2]
-    source = face_source(face)
-    if isinstance(source, FacePoints):
-        points = source.points
-    else:
-        points = alignment_points(source, height, width) if source else np.empty((0, 2))
-    return data if pixels is None else pixels, points.astype("float32")
+    place = face_source(face)
+    if not isinstance(place, FacePoints):
+        place = FacePoints(alignment_points(place, height, width) if place else np.empty((0, 2)))
+    return data if pixels is None else pixels, place
 
 
 def _label(person: str) -> str:

@@ -217,6 +217,25 @@ def test_points_are_a_rows_landmarks_where_it_has_any(manual: Path, tmp_path: Pa
     assert names[0] != names[1] and all(name.startswith("mlfw-landmarks=") for name in names)
 
 
+def test_a_squashed_image_gives_the_chip_that_its_row_gives(manual: Path, tmp_path: Path) -> None:
+    root = manual / "mlfw"
+    test = datasets.read_split(root / "protocols" / "manifest.csv", "closed_set", root=root)["test"]
+    points = ((9, 11), (21, 11.5), (15, 16), (10, 23), (20, 23))
+    five = datasets.Landmarks(points, "given", 1, pixel_aspect=0.75)
+    found = FaceIndex(root, [test.faces[0]._replace(landmarks=five)])
+    datasets.write_manifest(tmp_path / "aligned.csv", found)
+    words = {"landmarks": str(tmp_path / "aligned.csv")}
+    squashed, plain = load("mlfw", manual, tmp_path, decode=True, **words)[0]["test"][:2]
+    assert squashed["pixel_aspect"] == 0.75 and plain["pixel_aspect"] == 1
+    face = geometry.FacePoints(squashed["points"], float(squashed["pixel_aspect"]))
+    height, width = squashed["image"].shape[:2]
+    stored, given = (
+        geometry.chip_matrix(height, width, source=source, target="arcface", size=112)
+        for source in (face, datasets.face_source(found.faces[0]))
+    )
+    np.testing.assert_allclose(stored, given, rtol=1e-5)
+
+
 def test_the_checksum_changes_with_a_byte_and_not_with_the_place(tmp_path: Path) -> None:
     sums = []
     for place in ("one", "other", "changed"):
