@@ -46,6 +46,7 @@ def verification_words(found: Verification) -> str:
         parts.append(f"{_of_strangers(likelihood, found.same)} look this alike")
     if likelihood is not None and not found.same:
         parts.append(_unlike(likelihood))
+    parts += _alone(likelihood)
     return f"{said[found.same]} ({'; '.join(parts)})" if any(parts) else said[found.same]
 
 
@@ -60,12 +61,21 @@ def identity_words(found: Identity) -> str:
     if likelihood is None or rate is None:
         return f"probably {found.person}" if found.person else f"unknown (nearest: {nearest})"
     fewer = "fewer than " if likelihood.is_least else ""
-    told = f"{fewer}{how_many(rate)} strangers look this much like somebody enrolled"
+    rates = f"{fewer}{how_many(rate)} strangers look this much like somebody enrolled"
+    told = "; ".join([rates, *_alone(likelihood)])
     if found.person:
         return f"probably {found.person} ({told})"
     if found.verdict == "cannot tell":
         return f"perhaps {nearest} ({told})"
     return f"unknown (nearest: {nearest})"
+
+
+def _alone(likelihood: Likelihood | None) -> list[str]:
+    """Whose rates they are, if one data set was measured: of several the worst counts, but one says
+    nothing about people of another kind, who may look alike far more often."""
+    if likelihood is None or len(likelihood.by_data) > 1:
+        return []
+    return [f"measured only on {likelihood.source}"]
 
 
 def _of_strangers(likelihood: Likelihood, found: bool | None) -> str:

@@ -201,7 +201,7 @@ def test_results_carry_what_was_judged(judge: Recognizer) -> None:
     assert (found.same, found.verdict, found.threshold_from) == (True, "same", "default")
     assert str(found) == (
         "probably the same person (fewer than 1 in 10,000 pairs of strangers look this alike)"
-    )
+    )  # the worst of two data sets; one alone is named
     told = json.loads(json.dumps(found.to_dict()))
     assert told["likelihood"]["condition"] == "both unmasked" and told["verdict"] == "same"
     assert judge.verify(ada, bo).likelihood.condition == "one masked"
@@ -235,6 +235,21 @@ def test_between_same_and_different_is_cannot_tell(
     monkeypatch.setattr(judge, "one_face", lambda photo: next(faces))
     found = judge.verify("a", "b")
     assert found.same is same and str(found) == words
+
+
+def test_of_one_data_set_alone_it_is_said_whose_rates_they_are(
+    judge: Recognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = [face(at_cosine(1)), face(at_cosine(0.76), masked=1.0)]
+    monkeypatch.setattr(judge, "one_face", lambda photo: seen[photo == "b"])
+    assert str(judge.verify("a", "b")) == (
+        "probably the same person (1 in 1,000 pairs of strangers look this alike; measured only on "
+        "somebody)"
+    )
+    judge.gallery = gallery(1)
+    monkeypatch.setattr(judge, "embed", lambda photo, faces: [probe(judge.gallery, 0.9, masked=1)])
+    (one,) = judge.identify("a")
+    assert str(one).endswith("look this much like somebody enrolled; measured only on somebody)")
 
 
 def test_a_gallerys_own_threshold_has_no_middle(
