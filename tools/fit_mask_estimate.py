@@ -74,8 +74,8 @@ def main() -> None:
 def to_fit(data: str) -> dict[str, FaceIndex]:
     """The rows that may be fitted on, by data set."""
     mlfw = _tool.open_set(f"{data}/mlfw", "train", "arcface").without(MFR2_PEOPLE)
-    few, _ = _rmfrd(f"{data}/rmfrd")
-    lfw = _tool.open_set(f"{data}/lfw", "train")
+    few = _rmfrd(f"{data}/rmfrd")[0].without(MFR2_PEOPLE)
+    lfw = _tool.open_set(f"{data}/lfw", "train").without(MFR2_PEOPLE)
     chosen = set(np.random.default_rng(0).permutation(len(lfw))[:LFW_FACES].tolist())
     sample = FaceIndex(lfw.root, [face for row, face in enumerate(lfw.faces) if row in chosen])
     return {"MLFW": mlfw, "RMFRD": few, "LFW": sample}

@@ -3,11 +3,13 @@
   python tools/measure_alignment.py no_faces --lfw LFW            (the confidence that refuses 99 % of them)
   python tools/measure_alignment.py found --data RMFRD            (images with points, ms an image)
   python tools/measure_alignment.py drawn --lfw LFW               (held-out people, masks drawn on them)
+  python tools/measure_alignment.py taught --lfw LFW              (LFW's pairs, people taught or not)
+  python tools/measure_alignment.py hard --lfw LFW                (faces turned, small, half hidden)
   python tools/measure_alignment.py stretch --lfw LFW             (how wide faces seem that nobody squashed)
   python tools/measure_alignment.py choose --data RMFRD           (people with fewer than 8 masked images)
   python tools/measure_alignment.py table --rmfrd RMFRD --mfr2 MFR2 --lfw LFW --pairs 1200
 
-`drawn`, `choose` and `table` embed with dlib's network, image and mirror added.
+`drawn`, `taught`, `choose` and `table` embed with dlib's network, image and mirror added.
 """
 
 from __future__ import annotations
@@ -16,13 +18,14 @@ import argparse
 import dataclasses
 import time
 from collections import Counter
+from typing import Any
 
 import _tool
 import cv2
 import numpy as np
 from mesh import MeshDetector
 from no_faces import no_faces
-from points_worth import DETECTORS, embed, points_of, rank_one
+from points_worth import DETECTORS, Points, distance, embed, points_of, rank_one
 
 from maskedface import datasets, evaluation, geometry, landmarks
 from maskedface.datasets import FaceIndex
@@ -32,14 +35,16 @@ from maskedface.images import read_image
 from maskedface.landmarks.aligner import SURE
 from maskedface.masking import STYLES, mask_photo
 
+HARD = 300  # photographs of `hard`
 PROBES = 1000  # masks drawn a seed by `drawn`
+PARTS = (0.25, 0.5, 0.75)  # of the way from the teacher's points to the aligner's, in `drawn`
 
 
 def main() -> None:
     """Reads the command line and prints one measurement."""
     parser = _tool.parser(__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("no_faces", "drawn", "stretch"):
+    for name in ("no_faces", "drawn", "taught", "hard", "stretch"):
         commands.add_parser(name).add_argument("--lfw", required=True)
     for name in ("found", "choose"):
         commands.add_parser(name).add_argument("--data", required=True)
@@ -49,10 +54,16 @@ def main() -> None:
     table.add_argument("--pairs", type=int, default=6000, help="the first pairs of LFW alone")
     table.add_argument("--unmasked", type=int, default=200, help="first ones of each RMFRD person")
     args = parser.parse_args()
+    if args.command == "table" and args.pairs <= 600:
+        parser.error(
+            f"--pairs must be above 600, one fold of LFW's. Received: --pairs {args.pairs}"
+        )
     measure = {
         "no_faces": refuse,
         "found": found,
         "drawn": drawn,
+        "taught": taught,
+        "hard": hard,
         "stretch": stretch,
         "choose": choose,
         "table": table_of,
@@ -73,18 +84,17 @@ def held_out(folder: str) -> FaceIndex:
 def refuse(args: argparse.Namespace) -> None:
     """Confidences of a set of images without a face, by kind."""
     photographs = [read_image(path) for path in held_out(args.lfw).paths[:400]]
-    cascade, every = landmarks.Cascade(least=0.0), []
+    upright, cascade = landmarks.Cascade(least=0.0, turn=False), landmarks.Cascade()
+    every, refused = [], []
     for kind, images in no_faces(photographs, seed=7).items():
-        sure = np.array(
-            [max((f.confidence for f in faces), default=0) for faces in cascade(images)]
-        )
-        every.append(sure)
-        print(f"{kind}: {len(images)} images, refused {(sure < SURE).mean():.3f}")
-    together = np.concatenate(every)
+        sure = [max((f.confidence for f in faces), default=0.0) for faces in upright(images)]
+        empty = [not faces for faces in cascade(images)]  # turned images are looked at, too
+        print(f"{kind}: {len(images)} images, refused {np.mean(empty):.3f}")
+        every += sure
+        refused += empty
     print(
-        f"all: {len(together)} images, refused at {SURE} "
-        f"{(together < SURE).mean():.4f}; "
-        f"0.99 are refused at a confidence of {np.quantile(together, 0.99):.4f}"
+        f"all: {len(every)} images, refused at {SURE} {np.mean(refused):.4f}; upright "
+        f"0.99 are refused at a confidence of {np.quantile(every, 0.99):.4f}"
     )
 
 
@@ -127,15 +137,17 @@ def stretch(args: argparse.Namespace) -> None:
 
 def drawn(args: argparse.Namespace) -> None:
     """Rank-1 of held-out people under drawn masks, by the aligner's points on the masked photograph and by
-    the teacher's on the same photograph without a mask; paired, three draws of masks."""
+    the teacher's on the same photograph without a mask; paired, three draws of masks. Also by points a
+    part of the way from the teacher's to the aligner's, as a better aligner's would lie, and in a
+    gallery of the cascade's alignment; the others' is the teacher's."""
     index = held_out(args.lfw).with_at_least(2)
     images = [read_image(path) for path in index.paths]
     teacher = points_of(MeshDetector(mirror=True), images)
     kept = [n for n, five in enumerate(teacher) if five is not None]
     images, teacher = [images[n] for n in kept], [teacher[n] for n in kept]
     people = np.array([index.faces[n].person for n in kept])
-    gallery = embed(images, teacher)
     cascade = landmarks.Cascade()
+    gallery, own_gallery = embed(images, teacher), embed(images, points_of(cascade, images))
     print(f"{len(images)} photographs of {len(set(people))} people, {PROBES} of them masked a seed")
     for seed in range(3):
         rng = np.random.default_rng(seed)
@@ -148,19 +160,103 @@ def drawn(args: argparse.Namespace) -> None:
             for row, five in zip(rows, taught, strict=True)
             if five is not None
         ]
-        hits = {}
-        for name, points in (("teacher", taught), ("cascade", points_of(cascade, masked))):
-            hits[name] = rank_one(embed(masked, points), gallery, people, rows)
-        apart = evaluation.paired_difference(
-            hits["cascade"], hits["teacher"], people[rows].tolist()
-        )
+        found = points_of(cascade, masked)
+        base = rank_one(embed(masked, taught), gallery, people, rows)
+        away = [distance(one, five) for one, five in zip(found, taught, strict=True)]
         print(
-            f"seed {seed}: "
-            + ", ".join(f"{name} {values.mean():.4f}" for name, values in hits.items())
-            + f"; cascade - teacher {apart['difference']:+.4f} "
-            f"[{apart['low']:+.4f}, {apart['high']:+.4f}]",
-            flush=True,
+            f"seed {seed}: the teacher's points {base.mean():.4f}; the cascade's are "
+            f"{np.nanmean(away):.2f} % of a face from them, {np.isnan(away).sum()} not found"
         )
+        ways = {f"{part:.2f} of the way": (toward(taught, found, part), gallery) for part in PARTS}
+        ways |= {"the cascade's": (found, gallery), "in its own gallery": (found, own_gallery)}
+        for name, (points, others) in ways.items():
+            hits = rank_one(embed(masked, points), others, people, rows)
+            apart = evaluation.paired_difference(hits, base, people[rows].tolist())
+            print(
+                f"seed {seed}: {name} {hits.mean():.4f}, {apart['difference']:+.4f} "
+                f"[{apart['low']:+.4f}, {apart['high']:+.4f}]",
+                flush=True,
+            )
+
+
+def toward(some: Points, others: Points, part: float) -> Points:
+    """Points a part of the way from some to others, where both are known."""
+    return [
+        one if one is None or other is None else one + part * (other - one)
+        for one, other in zip(some, others, strict=True)
+    ]
+
+
+def taught(args: argparse.Namespace) -> None:
+    """Accuracy on LFW's pairs, genuine and impostor ones, by whether the aligner was taught the people."""
+    pairs = datasets.read_pairs("lfw", args.lfw)
+    images = [read_image(path) for path in pairs.index.paths]
+    embeddings = embed(images, points_of(landmarks.Cascade(), images))
+    scores = evaluation.cosine_scores(embeddings, pairs.first, pairs.second)
+    _, right = fold_accuracies(scores, pairs.same, pairs.folds)
+    known = set(_tool.open_set(args.lfw, "train").people)
+    is_known = np.array([face.person in known for face in pairs.index.faces])
+    number = is_known[pairs.first].astype(int) + is_known[pairs.second]
+    for name, rows in (("any", number >= 0), ("nobody", number == 0), ("both", number == 2)):
+        for kind in (True, False):
+            of_kind = rows & (pairs.same == kind)
+            print(
+                f"{name} taught, {'genuine' if kind else 'impostors'}: {of_kind.sum()} pairs, "
+                f"{right[of_kind].mean():.4f}"
+            )
+
+
+def hard(args: argparse.Namespace) -> None:
+    """Faces of held-out people that are turned, small or half hidden, on a canvas: how many are found,
+    with points within a tenth of a face of where the teacher saw them on the photograph as it is."""
+    photographs = [read_image(path) for path in held_out(args.lfw).paths[:HARD]]
+    teacher = points_of(MeshDetector(mirror=True), photographs)
+    seen = [
+        (image, five) for image, five in zip(photographs, teacher, strict=True) if five is not None
+    ]
+    ways: dict[str, dict[str, Any]] = {"as it is": {}}
+    ways |= {f"turned by {angle} degrees": {"angle": angle} for angle in (20, 45, 90, 135, 180)}
+    ways |= {f"{size} px from eyes to mouth": {"reach": size} for size in (30, 20, 12)}
+    halves = {"left": (-1, 0), "upper": (0, -1), "lower": (0, 1)}
+    ways |= {f"{side} half hidden": {"hidden": half} for side, half in halves.items()}
+    cascade = landmarks.Cascade()
+    for name, words in ways.items():
+        pairs = [on_large_canvas(image, five, **words) for image, five in seen]
+        found = points_of(cascade, [image for image, _ in pairs])
+        away = np.array([distance(one, five) for one, (_, five) in zip(found, pairs, strict=True)])
+        print(f"{name}: found {(away < 10).mean():.3f} of {len(away)}, {np.isnan(away).sum()} none")
+
+
+def on_large_canvas(
+    image: np.ndarray,
+    points: np.ndarray,
+    *,
+    angle: float = 0,
+    reach: float = 60,
+    hidden: tuple[int, int] = (0, 0),
+) -> tuple[np.ndarray, np.ndarray]:
+    """The photograph on a gray canvas of 640 x 640 px, and its points there: the face in the middle,
+    turned, so many pixels from eyes to mouth, and the half in one direction (right, down) under gray."""
+    eyes, mouth = points[:2].mean(0), points[3:].mean(0)
+    middle, size = (eyes + mouth) / 2, float(np.linalg.norm(mouth - eyes))
+    if any(hidden):
+        low, high = (middle + side * 1.1 * size for side in (-1, 1))
+        for axis, way in enumerate(hidden):
+            low[axis], high[axis] = (
+                (middle[axis], high[axis])
+                if way > 0
+                else (low[axis], middle[axis] if way else high[axis])
+            )
+        corners = [tuple(corner.round().astype(int).tolist()) for corner in (low, high)]
+        image = cv2.rectangle(image.copy(), *corners, (128, 128, 128), -1)
+    matrix = cv2.getRotationMatrix2D(middle.tolist(), angle, reach / size)
+    matrix[:, 2] += 320 - middle
+    if reach < size:
+        image = cv2.GaussianBlur(
+            image, (0, 0), 0.5 * size / reach
+        )  # a warp alone leaves out pixels
+    canvas = cv2.warpAffine(image, matrix, (640, 640), borderValue=(128,) * 3)
+    return canvas, points @ matrix[:, :2].T + matrix[:, 2]
 
 
 def choose(args: argparse.Namespace) -> None:
@@ -197,7 +293,8 @@ def choose(args: argparse.Namespace) -> None:
 
 
 def table_of(args: argparse.Namespace) -> None:
-    """One line a way of aligning: found, ms an image, accuracy on four sets."""
+    """One line a way of aligning: found, ms an image, accuracy on four sets. Images are warped as they
+    are: what the commands do beyond it with squashed ones is not in the table."""
     rmfrd = datasets.rmfrd(args.rmfrd).people_in_both().with_at_least(8, "masked")
     rmfrd = rmfrd.only("masked") + first_of_each(rmfrd.only("unmasked"), args.unmasked)
     train, test = datasets.split_by_image(rmfrd, train_fraction=0.7, seed=0)

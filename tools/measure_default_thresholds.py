@@ -2,6 +2,7 @@
 
     python tools/measure_default_thresholds.py --data D            # writes recognition/default_rates.json
     python tools/measure_default_thresholds.py --data D --check    # measures MFR2 with what is there
+    python tools/measure_default_thresholds.py --data D --check RUN --on rmfrd   # a run's own defaults
 
 D holds lfw/, mlfw/, rmfrd/ and, for --check, mfr2/ (docs/datasets.md). Measured on training people alone:
 LFW's open_set=train (unmasked, and each face again with a mask of ours drawn on by its landmarks), MLFW's
@@ -12,7 +13,9 @@ for nothing. --embeddings keeps what was embedded, so that a second run takes tw
 
 --check reports, for MFR2's photographs as a user gives them, the false match rate of `verify` beside the
 promised one, and the false-positive identification rate of `identify` in galleries of several sizes, with
-95 % intervals over people. Nothing is chosen by it.
+95 % intervals over people. Nothing is chosen by it. With a run's folder it checks the rates of the people
+that the run was tested on; `--on rmfrd` asks pairs of RMFRD's people with fewer than 8 masked images, whom
+the run was not trained on.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from typing import Any, NamedTuple
 import _tool
 import numpy as np
 
-from maskedface import datasets, geometry, images, masking
+from maskedface import datasets, geometry, images, masking, training
 from maskedface.datasets import MFR2_PEOPLE, FaceIndex
 from maskedface.datasets.face_places import is_placed
 from maskedface.evaluation import bootstrap_interval
@@ -38,7 +41,8 @@ from maskedface.landmarks import find_landmarks
 from maskedface.recognition import Gallery, Recognizer
 from maskedface.recognition.default_rates import FAR, FPIR, DefaultRates
 from maskedface.recognition.faces import EmbeddedFace
-from maskedface.recognition.judging import judge_candidate, judge_pair
+from maskedface.recognition.judging import judge_candidate
+from maskedface.training.lineage import lineage, refuse_people
 
 FILE = _tool.ROOT / "maskedface" / "recognition" / "default_rates.json"
 COMMAND = "python tools/measure_default_thresholds.py --data D"
@@ -62,10 +66,17 @@ def main() -> None:
     """Measures and writes, or checks."""
     parser = _tool.parser(__doc__)
     parser.add_argument("--data", required=True)
-    parser.add_argument("--check", action="store_true", help="measure MFR2 with what is there")
+    parser.add_argument(
+        "--check", nargs="?", const="dlib", metavar="RUN", help="default: dlib's network"
+    )
+    parser.add_argument("--on", choices=("mfr2", "rmfrd"), default="mfr2", help="for --check")
     parser.add_argument("--embeddings", metavar="DIR", help="keep embedded faces there")
     args = parser.parse_args()
-    check(args.data) if args.check else measure(args)
+    if args.check in (None, "dlib") and args.on == "rmfrd":
+        parser.error(
+            "--on rmfrd must be with --check RUN: dlib's rates were measured on these people"
+        )
+    check(args) if args.check else measure(args)
 
 
 def measure(args: argparse.Namespace) -> None:
@@ -133,7 +144,7 @@ def _training_people(data: str, name: str) -> FaceIndex:
     if name == "RMFRD":
         index = datasets.rmfrd(root)
         masked = Counter(face.person for face in index.faces if face.domain == "masked")
-        return index.where(lambda face: masked[face.person] < FEW_MASKED)
+        return index.where(lambda face: masked[face.person] < FEW_MASKED).without(MFR2_PEOPLE)
     alignment = "arcface" if name == "MLFW" else ""
     return _tool.open_set(root, "train", alignment).without(MFR2_PEOPLE)
 
@@ -180,48 +191,52 @@ def _embedded(recognizer: Recognizer, index: FaceIndex, draw: bool) -> Faces:
     )
 
 
-def check(data: str) -> None:
-    """Prints promised and measured rates on MFR2's photographs."""
-    recognizer = Recognizer.load("dlib")
+def check(args: argparse.Namespace) -> None:
+    """Prints promised and measured rates on people that the rates were not measured on."""
+    recognizer = Recognizer.load(args.check)
     rates = recognizer.rates
     if rates is None:
-        raise SystemExit(f"{FILE.name} has no rates of this network: run without --check first")
-    index = datasets.read_pairs("mfr2", f"{data}/mfr2").index
+        raise SystemExit(f"{args.check} has no rates")
+    if args.on == "rmfrd":
+        known = set(training.Run(args.check).split()["test"].people)
+        known.update(*(record["classes"] for _, record in lineage(args.check)))
+        index = _at_most(_training_people(args.data, "RMFRD").without(known), 2)
+        index = find_landmarks(index, progress=True).where(is_placed)
+        _check_pairs(rates, _embedded(recognizer, index, draw=False))
+        return
+    index = datasets.read_pairs("mfr2", f"{args.data}/mfr2").index
+    refuse_people(args.check, index.people)
     found = [
-        (recognizer.one_face(path), face.person)
+        (recognizer.one_face(path), face)
         for path, face in zip(index.paths, index.faces, strict=True)
         if len(recognizer.detect(path)) == 1
     ]
-    faces, people = [face for face, _ in found], [person for _, person in found]
+    faces, people = [face for face, _ in found], np.array([face.person for _, face in found])
     print(f"MFR2: one face found on {len(faces)} of {len(index)} photographs")
-    _check_pairs(rates, faces, people)
+    embeddings = np.stack([face.embedding for face in faces])
+    masked = np.array([face.masked >= masking.SEEMS_MASKED for face in faces])
+    photos = np.array([face.path for _, face in found])
+    _check_pairs(rates, Faces(embeddings, people, photos, masked))
     rng = np.random.default_rng(0)
     for size in SIZES:
-        _check_galleries(recognizer, faces, np.array(people), size, rng)
+        _check_galleries(recognizer, faces, people, size, rng)
 
 
-def _check_pairs(rates: DefaultRates, faces: list[EmbeddedFace], people: list[str]) -> None:
+def _check_pairs(rates: DefaultRates, faces: Faces) -> None:
     """Every pair of strangers under each condition, judged by the default thresholds."""
-    first, second = np.triu_indices(len(faces), 1)
-    unit = np.stack([face.embedding for face in faces])
-    cosines = (unit @ unit.T).clip(-1, 1)[first, second]
-    judged = [
-        judge_pair(rates, (faces[one], faces[other]), float(cosine), None, None)
-        for one, other, cosine in zip(first, second, cosines, strict=True)
-    ]
-    names = np.array(people)
-    strangers = names[first] != names[second]
-    condition = np.array([one.likelihood.condition if one.likelihood else "" for one in judged])
+    first, second = np.triu_indices(len(faces.people), 1)
+    cosines = (faces.embeddings @ faces.embeddings.T).clip(-1, 1)[first, second]
+    one, other = faces.people[first], faces.people[second]
+    kinds = np.array(CONDITIONS)[faces.masked[first].astype(int) + faces.masked[second]]
     for kind in CONDITIONS:
+        strangers, genuine = ((kinds == kind) & (same == (one == other)) for same in (False, True))
         for far in (FAR, 0.01, 0.1):
             threshold = rates.threshold(far, [kind])
             passed = cosines >= (2.0 if threshold is None else threshold)
-            rows = strangers & (condition == kind)
-            low, high = _interval(passed[rows], names[first][rows], names[second][rows])
-            genuine = ~strangers & (condition == kind)
+            low, high = _interval(passed[strangers], one[strangers], other[strangers])
             print(
-                f"verify, {kind}: promised FMR {far:g}, measured {passed[rows].mean():.5f} "
-                f"[{low:.5f}, {high:.5f}] of {rows.sum()} pairs; true matches "
+                f"verify, {kind}: promised FMR {far:g}, measured {passed[strangers].mean():.5f} "
+                f"[{low:.5f}, {high:.5f}] of {strangers.sum()} pairs; true matches "
                 f"{passed[genuine].mean():.3f} of {genuine.sum()}: {_verdict(far, low)}"
             )
 
@@ -247,7 +262,7 @@ def _check_galleries(
     named, whom = [], []
     for _ in range(DRAWS):
         enrolled = rng.choice(names, size, replace=False)
-        gallery = Gallery(recognizer.fingerprint)
+        gallery = Gallery(recognizer.fingerprint, cohort=recognizer.gallery.cohort)
         rows = np.flatnonzero(np.isin(people, enrolled) & bare)
         gallery.enroll_faces(people[rows].tolist(), [faces[row] for row in rows])
         for row in np.flatnonzero(~np.isin(people, enrolled)):

@@ -60,6 +60,16 @@ def points_of(detector: landmarks.Detector | None, images: Sequence[np.ndarray])
     return found
 
 
+def distance(points: np.ndarray | None, others: np.ndarray | None) -> float:
+    """Mean distance of five points from others, in per cent of the 112-px face that the others have;
+    NaN where either is not known."""
+    if points is None or others is None:
+        return float("nan")
+    front = geometry.alignment_points("arcface", 112, 112)
+    pixel = np.sqrt(np.linalg.det(geometry.similarity(front, others)[:, :2]))
+    return float(100 * np.linalg.norm(points - others, axis=1).mean() / (112 * pixel))
+
+
 def rank_one(
     probes: np.ndarray, gallery: np.ndarray, people: np.ndarray, rows: np.ndarray
 ) -> np.ndarray:

@@ -13,13 +13,7 @@ from maskedface.datasets import MFR2_PEOPLE
 from maskedface.datasets.person_names import same_people
 from maskedface.landmarks import aligner
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
 FACTS = Path(aligner.__file__).with_name("aligner.json")
-
-
-@pytest.fixture(autouse=True)
-def tools(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(TOOLS))
 
 
 def folder_of(tmp_path: Path, *paths: str) -> str:
