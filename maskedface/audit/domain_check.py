@@ -64,8 +64,8 @@ def suspect_domains(
     """Finds unmasked faces labeled as masked and vice versa, by `masking.masked_probability`.
 
     Nothing is fitted to the index, so a single domain can be checked. Some flagged images have
-    correct labels: inspect them before removing any. docs/datasets.md reports recall and precision
-    for flipped labels.
+    correct labels: inspect them before removing any. docs/results.md (Audit) reports recall and
+    precision for flipped labels.
 
     Args:
         faces: the rows to check.

@@ -43,6 +43,9 @@ def rescored(run: Run, outputs: np.ndarray) -> Run:
 def relearned(runs: Sequence[Run], learner: Learner) -> Run:
     """Concatenates the embeddings of runs and fits a classifier to those of the training faces.
 
+    The classifier learns from the training photographs as they are: masks that a run's recipe draws
+    on them (`enroll_masks`) are not used.
+
     Args:
         runs: one or more runs of the same rows; their embeddings have equal weight. For an open set
             the cohorts are joined if every run has one; a classifier uses none.
