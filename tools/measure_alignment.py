@@ -62,7 +62,7 @@ def main() -> None:
         "no_faces": refuse,
         "found": found,
         "drawn": drawn,
-        "taught": taught,
+        "taught": lfw_pairs,
         "hard": hard,
         "stretch": stretch,
         "choose": choose,
@@ -187,8 +187,8 @@ def toward(some: Points, others: Points, part: float) -> Points:
     ]
 
 
-def taught(args: argparse.Namespace) -> None:
-    """Accuracy on LFW's pairs, genuine and impostor ones, by whether the aligner was taught the people."""
+def lfw_pairs(args: argparse.Namespace) -> None:
+    """Accuracy on LFW's pairs, by how many of the two people the aligner was trained with."""
     pairs = datasets.read_pairs("lfw", args.lfw)
     images = [read_image(path) for path in pairs.index.paths]
     embeddings = embed(images, points_of(landmarks.Cascade(), images))
@@ -240,21 +240,15 @@ def on_large_canvas(
     eyes, mouth = points[:2].mean(0), points[3:].mean(0)
     middle, size = (eyes + mouth) / 2, float(np.linalg.norm(mouth - eyes))
     if any(hidden):
-        low, high = (middle + side * 1.1 * size for side in (-1, 1))
-        for axis, way in enumerate(hidden):
-            low[axis], high[axis] = (
-                (middle[axis], high[axis])
-                if way > 0
-                else (low[axis], middle[axis] if way else high[axis])
-            )
+        way = np.array(hidden)
+        low = np.where(way > 0, middle, middle - 1.1 * size)
+        high = np.where(way < 0, middle, middle + 1.1 * size)
         corners = [tuple(corner.round().astype(int).tolist()) for corner in (low, high)]
         image = cv2.rectangle(image.copy(), *corners, (128, 128, 128), -1)
     matrix = cv2.getRotationMatrix2D(middle.tolist(), angle, reach / size)
     matrix[:, 2] += 320 - middle
-    if reach < size:
-        image = cv2.GaussianBlur(
-            image, (0, 0), 0.5 * size / reach
-        )  # a warp alone leaves out pixels
+    if reach < size:  # the warp alone would leave out pixels
+        image = cv2.GaussianBlur(image, (0, 0), 0.5 * size / reach)
     canvas = cv2.warpAffine(image, matrix, (640, 640), borderValue=(128,) * 3)
     return canvas, points @ matrix[:, :2].T + matrix[:, 2]
 

@@ -16,8 +16,8 @@ _LEAST_CROP = 24
 # Minimum confidence of rotated faces: three more searches cause more false detections.
 _TURNED = 0.9
 # Confidence below which a face is also looked for upside down, and the ratio of odds from which that
-# counts: the aligner takes a face on its head for one whose mouth is the eyes, at a confidence of
-# 0.93 in the median, and the right way up at 0.999. On RMFRD's people with fewer than 8 masked
+# counts: the aligner takes an upside-down face for an upright one, its mouth for the eyes, at a
+# confidence of 0.93 in the median; turned upright, it has 0.999. On RMFRD's people with fewer than 8 masked
 # images nothing changes by it (docs/alignment.md; `tools/measure_alignment.py hard`).
 _UNSURE, _SURER = 0.99, 20.0
 _FILLS = 0.4  # minimum size of a face in a crop, relative to the image's shorter side
@@ -128,18 +128,16 @@ class Cascade:
     def _upside_down(
         self, images: Sequence[np.ndarray], found: list[list[Detection]], rows: Sequence[int]
     ) -> None:
-        """Replaces unsure faces of these rows by much surer ones on their head."""
+        """Replaces unsure faces of these rows by much surer ones that are upside down."""
         unsure = [row for row in rows if any(face.confidence < _UNSURE for face in found[row])]
         turned = in_quarter_turns(self._sideways, [images[row] for row in unsure], quarters=(2,))
         for row, others in zip(unsure, turned, strict=True):
-            wrong = [any(_is_surer(other, face) for other in others) for face in found[row]]
-            if any(wrong):
-                kept = [face for face, bad in zip(found[row], wrong, strict=True) if not bad]
-                gone = [face for face, bad in zip(found[row], wrong, strict=True) if bad]
-                # Without an upright face the whole photograph is on its head.
-                found[row] = kept + [
-                    other for other in others if not kept or any(_overlap(other, f) for f in gone)
-                ]
+            wrong = [face for face in found[row] if any(_is_surer(o, face) for o in others)]
+            kept = [face for face in found[row] if face not in wrong]
+            if wrong and kept:  # the others may be false: only those in place of a wrong one
+                others = [o for o in others if any(_overlap(o, face) for face in wrong)]
+            if wrong:
+                found[row] = kept + others
 
     def _sideways(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
         least = max(self._least, _TURNED)
