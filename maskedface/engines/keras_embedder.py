@@ -11,6 +11,7 @@ import numpy as np
 
 from maskedface import models
 from maskedface.engines.embedder import Embedder
+from maskedface.models.config_names import steady_names
 
 
 class KerasEmbedder(Embedder):
@@ -101,8 +102,10 @@ def fingerprint(embedder: keras.Model, alignment: str) -> str:
         32 hexadecimal digits (BLAKE2b).
     """
     digest = hashlib.blake2b(alignment.encode(), digest_size=16)
-    names = {name: f"#{row}" for row, name in enumerate(_names(embedder))}
-    settings = _plain(embedder.get_config(), names, {})
+    config = embedder.get_config()
+    names = steady_names(config)
+    names |= {name: f"#{row}" for row, name in enumerate(_names(embedder))}
+    settings = _plain(config, names, {})
     digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
     for weight in embedder.weights:
         values = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))

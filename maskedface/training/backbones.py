@@ -14,6 +14,7 @@ import numpy as np
 
 from maskedface import models
 from maskedface.geometry import ALIGNMENTS, alignment_points
+from maskedface.models.config_names import steady_names
 from maskedface.models.saved import load_model
 from maskedface.models.settings import in_float32, refuse_channels_first
 from maskedface.names import did_you_mean, near_path
@@ -188,14 +189,17 @@ def has_any_size(backbone: Backbone) -> bool:
 
 def name_of(backbone: Backbone) -> str:
     """A backbone's name in run.json: its name or path; for a model a hash, which does not depend on
-    the numbers in Keras' layer names."""
+    the numbers in Keras' names of layers and operations."""
     if not isinstance(backbone, keras.Model):
         return os.fspath(backbone)
-    text = json.dumps(backbone.get_config() | {"name": ""}, default=str, sort_keys=True)
+    config = backbone.get_config() | {"name": ""}
+    text = json.dumps(config, default=str, sort_keys=True)
     for number, layer in enumerate(backbone.layers):
         text = text.replace(json.dumps(layer.name), f'"layer {number}"')
     for tensor in backbone.inputs:  # a sequential model's input is none of its layers
         text = text.replace(json.dumps(tensor._keras_history.operation.name), '"input"')
+    for name, steady in steady_names(config).items():
+        text = text.replace(json.dumps(name), json.dumps(steady))
     digest = hashlib.blake2b(text.encode(), digest_size=16)
     for weight in backbone.get_weights():
         digest.update(np.ascontiguousarray(weight).data)

@@ -9,6 +9,7 @@ from keras import layers
 
 from maskedface import models
 from maskedface.engines.keras_embedder import embedder_of, fingerprint
+from maskedface.training.backbones import name_of
 
 
 def network(stride: int = 2, offset: float = -1.0) -> keras.Model:
@@ -42,6 +43,37 @@ def test_the_same_network_has_the_same_fingerprint(tmp_path: Path) -> None:
     read.trainable = False
     prints = {fingerprint(embedder_of(model), "dlib") for model in (first, again, read)}
     assert len(prints) == 1 and len(prints.pop()) == 32
+
+
+def with_operations() -> keras.Model:
+    image = keras.Input((32, 32, 3))
+    x = keras.ops.relu(image / 255.0) + 1.0
+    return keras.Model(image, keras.ops.mean(x, (1, 2)))
+
+
+def sequential() -> keras.Model:
+    return keras.Sequential([keras.Input((32, 32, 3)), layers.GlobalAveragePooling2D()])
+
+
+def nested() -> keras.Model:
+    image = keras.Input((32, 32, 3))
+    return keras.Model(image, layers.LayerNormalization()(sequential()(image)))
+
+
+def wrapped() -> keras.Model:
+    image = keras.Input((32, 32, 3))
+    shared = layers.TimeDistributed(layers.GlobalAveragePooling1D())
+    return keras.Model(image, layers.Flatten()(shared(image)))
+
+
+@pytest.mark.parametrize("build", [with_operations, sequential, nested, wrapped])
+def test_what_keras_numbers_changes_no_fingerprint(build, tmp_path: Path) -> None:
+    first, again = build(), build()
+    assert first.get_config() != again.get_config()
+    again.save(tmp_path / "again.keras")
+    read = keras.models.load_model(tmp_path / "again.keras")
+    assert len({fingerprint(model, "arcface") for model in (first, again, read)}) == 1
+    assert name_of(first) == name_of(again)
 
 
 def test_whatever_changes_an_embedding_changes_the_fingerprint() -> None:
