@@ -112,12 +112,17 @@ def read(args: argparse.Namespace) -> tuple[FaceIndex, np.ndarray | None]:
     return rows, known
 
 
+def opened_embedder(name: str) -> Embedder:
+    """A network by its name, with flip test-time augmentation."""
+    opened = open_model(name)
+    embedder = KerasEmbedder(opened.model, opened.alignment)
+    has_flip = opened.run is not None and opened.run.recipe.mirror_join
+    return embedder if has_flip else embedder.with_flip()
+
+
 def embedded(name: str, rows: FaceIndex) -> tuple[np.ndarray, np.ndarray]:
     """The embeddings of all faces, and with a drawn mask on those that wear none."""
-    opened = open_model(name)
-    embedder: Embedder = KerasEmbedder(opened.model, opened.alignment)
-    if opened.run is None or not opened.run.recipe.mirror_join:
-        embedder = embedder.with_flip()
+    embedder = opened_embedder(name)
     size, alignment = embedder.size, embedder.alignment
     chips = datasets.read_aligned_faces(rows, size=size, alignment=alignment)
     faces, bare = embedder(chips), np.flatnonzero(~rows.masked)
