@@ -10,13 +10,10 @@ masked images; `test` is MLFW's. With `--people 500`, `train` has 500 of these p
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 
+import _tool
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from maskedface import datasets
 from maskedface.datasets import FaceIndex
@@ -42,9 +39,7 @@ def some_people(index: FaceIndex, count: int, seed: int) -> FaceIndex:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = _tool.parser(__doc__)
     parser.add_argument("--data", required=True, help="folder that holds mlfw, lfw and rmfrd")
     parser.add_argument("--lfw", required=True, help="LFW's aligned manifest, of DATA/lfw")
     parser.add_argument("--rmfrd", required=True, help="RMFRD's aligned manifest, of DATA/rmfrd")

@@ -21,6 +21,7 @@ from measure_adaptation import BLOCK, acceptance, opened_embedder
 
 from maskedface import datasets
 from maskedface.cli import data
+from maskedface.cli.tables import change
 from maskedface.datasets import FaceIndex
 from maskedface.engines import Embedder
 from maskedface.evaluation import EmbeddedFaces, paired_difference, rank_one_matches
@@ -61,12 +62,6 @@ def measured(rows: FaceIndex, faces: np.ndarray, bare: np.ndarray) -> tuple[str,
     return f"{accuracies} | {tars}", found["masked"]
 
 
-def gain(hits: np.ndarray, before: np.ndarray, people: list[str]) -> str:
-    """The paired difference with its interval over people."""
-    found = paired_difference(hits, before, people)
-    return f"{found['difference']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
-
-
 def main() -> None:
     words = _tool.parser(__doc__)
     words.add_argument("models", nargs="+", help="as for maskedface evaluate")
@@ -92,9 +87,15 @@ def main() -> None:
         for count in args.numbers:
             both = with_masks(embedder, chips, bare, count)
             cells, gallery = measured(rows, np.where(masked[:, None], bare, both), bare)
-            print(f"| {count}, gallery | {cells} | {gain(gallery, nothing, people)} |", flush=True)
+            print(
+                f"| {count}, gallery | {cells} | {change(paired_difference(gallery, nothing, people))} |",
+                flush=True,
+            )
             cells, found = measured(rows, both, bare)
-            print(f"| {count}, both | {cells} | {gain(found, gallery, people)} |", flush=True)
+            print(
+                f"| {count}, both | {cells} | {change(paired_difference(found, gallery, people))} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

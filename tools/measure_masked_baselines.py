@@ -33,6 +33,7 @@ import numpy as np
 import tensorflow as tf
 
 from maskedface import datasets, evaluation, layers, losses, models
+from maskedface.cli.tables import change
 from maskedface.datasets import FaceIndex
 from maskedface.evaluation.learners import learner_scores
 
@@ -201,8 +202,7 @@ def show(name: str, seeds: list[Hits], first: Hits) -> None:
         hits = np.mean([one[kind][0] for one in seeds], axis=0)
         low, high = evaluation.bootstrap_interval(hits, people)
         cells.append(f"{np.mean(values):.3f}{spread} [{low:.3f}, {high:.3f}]")
-        change = evaluation.paired_difference(hits, base, people)
-        changes.append(f"{change['difference']:+.3f} [{change['low']:+.3f}, {change['high']:+.3f}]")
+        changes.append(change(evaluation.paired_difference(hits, base, people)))
     print(f"| {name} | {' | '.join(cells)} |", flush=True)
     if seeds[0] is not first:
         print(f"| | {' | '.join(changes)} |", flush=True)

@@ -42,9 +42,9 @@ def masked_templates(
 
     Args:
         embed: a function from faces to embeddings, float array, shape (faces, features).
-        faces: uint8 array, shape (faces, size, size, 3), RGB, 0-255: unmasked ones to enroll. Of
-            masked ones to be searched with, what is returned is nearer to such templates
-            (docs/experiments.md, "A mask drawn over the probe's mask").
+        faces: uint8 array, shape (faces, size, size, 3), RGB, 0-255: unmasked faces to enroll, or
+            masked probes to compare with such templates (docs/experiments.md, "A mask drawn over
+            the probe's mask").
         embeddings: float array, shape (faces, features), the result of `embed` for the faces.
         count: int in [1, 100], number of masks drawn on each face.
         alignment: the faces' alignment, a key of `geometry.ALIGNMENTS`.

@@ -16,14 +16,15 @@ def rmfrd(tmp_path_factory: pytest.TempPathFactory) -> FaceIndex:
     root = tmp_path_factory.mktemp("rmfrd")
     rows = synthetic.draw_people(root, people=5, photos=10, size=32)
     tested, few, bare = rows.people[:2], rows.people[2:4], rows.people[4]
-    masked = [face for face in rows.faces if face.domain == "masked"]
-    gone = {face.path for face in masked if face.person == bare}
-    for person in few:
-        gone |= {face.path for face in [f for f in masked if f.person == person][3:]}
-    assert (
-        tested == rows.where(lambda face: face.path not in gone).with_at_least(8, "masked").people
-    )
-    return rows.where(lambda face: face.path not in gone)
+    kept = dict.fromkeys(tested, 10) | dict.fromkeys(few, 3) | {bare: 0}
+    gone = {
+        face.path
+        for person, number in kept.items()
+        for face in [f for f in rows.faces if f.person == person and f.domain == "masked"][number:]
+    }
+    left = rows.where(lambda face: face.path not in gone)
+    assert left.with_at_least(8, "masked").people == tested
+    return left
 
 
 def paths(rows: FaceIndex) -> set[str | Path]:
