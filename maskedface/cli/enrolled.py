@@ -85,10 +85,13 @@ def _print(done: Updated) -> None:
 def _thresholds(done: Updated) -> str:
     made, stay = done.calibration, done.gallery.calibration
     if made is not None:
-        verify = "" if made.verify is None else f"; {made.verify:.3f} (FAR {made.far:g}) to verify"
+        verify = ", ".join(f"{name} {at:.3f}" for name, at in made.verify.items() if at is not None)
+        verify = f"; to verify (FAR {made.far:g}): {verify}" if verify else ""
+        masked = {"masked": "worn masks", "drawn mask": "drawn masks", "": "too few masks"}
         return (
-            f"threshold {made.identify:.3f} (FPIR {made.fpir:g}) to name{verify}: from {made.probes} "
-            f"photographs of {made.people} people, {made.source}, against {made.gallery} enrolled"
+            f"{made} (FPIR {made.fpir:g}) to name{verify}: from {made.probes} photographs of "
+            f"{made.people} people, {made.source}, {masked[made.masked_from]}, against {made.gallery} "
+            "enrolled"
         )
     if stay is None:
         return (

@@ -27,6 +27,7 @@ from maskedface.cli.values import add_count, score
 from maskedface.masking import SEEMS_MASKED
 from maskedface.names import shown
 from maskedface.recognition.default_rates import FPIR
+from maskedface.recognition.judging import is_masked
 from maskedface.recognition.stores.address import local_file, shown_address
 from maskedface.recognition.words import how_many
 
@@ -173,7 +174,9 @@ def _print_threshold(recognizer: Recognizer, given: float | None, rows: list[_Ro
     gallery, made = recognizer.gallery, recognizer.gallery.calibration
     found = [one for row in rows for one in row.result.identities]
     if given is not None:
-        print(recognizing.given_threshold(given, made, "fpir"))
+        chosen = [made.for_probe(is_masked(one.face)) for one in found] if made else []
+        above = f"FPIR is above {made.fpir:g}" if made else ""
+        print(recognizing.given_threshold(given, max(chosen, default=None), above))
     elif made is not None:
         print(
             f"by the gallery's own threshold: at most {how_many(made.fpir)} faces of strangers got a "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from maskedface.cli.values import add_count, add_engine_words, input_range
 
@@ -252,16 +252,18 @@ def add_output_arguments(
     return group
 
 
-def given_threshold(given: float, made: Calibration | None, rate: Literal["fpir", "far"]) -> str:
-    """A message about a given threshold, and its effect on the rate of the gallery's threshold."""
+def given_threshold(given: float, chosen: float | None, rate: str) -> str:
+    """A message about a given threshold, and its effect on the rate of the gallery's threshold.
+
+    Args:
+        given: the threshold.
+        chosen: the gallery's threshold for such faces, or None.
+        rate: the rate that was chosen for, such as "FPIR is above 0.01".
+    """
     told = f"by the threshold given, {given:.3f}"
-    if made is None:
-        return told
-    chosen = made.identify if rate == "fpir" else made.verify
     if chosen is None or given >= chosen:
         return told
-    above = f"{rate.upper()} is above {getattr(made, rate):g}"
-    return f"{told}: below the gallery's {chosen:.3f}, {above}"
+    return f"{told}: below the gallery's {chosen:.3f}, {rate}"
 
 
 def default_threshold(likelihood: Likelihood | None) -> str:

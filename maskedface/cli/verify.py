@@ -21,6 +21,7 @@ from maskedface.cli import recognizing
 from maskedface.cli.outputs import check_inputs, check_outputs, picture_kind, write_picture
 from maskedface.cli.tables import print_table
 from maskedface.cli.values import score
+from maskedface.recognition.judging import is_masked
 from maskedface.recognition.stores.address import local_file
 from maskedface.recognition.words import how_many
 
@@ -87,7 +88,9 @@ def _threshold(result: Verification, recognizer: Recognizer) -> str:
     if result.threshold is None:
         return recognizing.no_threshold(recognizer, result.faces)
     if result.threshold_from == "given":
-        return recognizing.given_threshold(result.threshold, made, "far")
+        chosen = made.for_pair(*map(is_masked, result.faces)) if made else None
+        above = f"FAR is above {made.far:g}" if made else ""
+        return recognizing.given_threshold(result.threshold, chosen, above)
     if result.threshold_from == "gallery" and made is not None:
         return (
             f"by the gallery's own threshold: at most {how_many(made.far)} pairs of {made.people} "

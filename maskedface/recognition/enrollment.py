@@ -18,6 +18,7 @@ from maskedface.images.in_threads import in_threads
 from maskedface.masking import SEEMS_MASKED
 from maskedface.names import person_name
 from maskedface.recognition.batch import each, photo_files
+from maskedface.recognition.calibration import ProbeKind
 from maskedface.recognition.embedding import with_masks
 from maskedface.recognition.faces import DetectedFace, EmbeddedFace, FaceError
 from maskedface.recognition.gallery import Gallery
@@ -59,15 +60,14 @@ class Probes(NamedTuple):
     """Faces for calibrating a gallery's thresholds.
 
     Attributes:
-        embeddings, people, photos: each face's embedding, person, and photograph number, which is
-            equal for near-duplicates.
-        has_covered: bool, whether some faces are under a drawn mask.
+        embeddings, people, photos, kinds: each face's embedding, person, photograph number, which
+            is equal for near-duplicates, and `ProbeKind`.
     """
 
     embeddings: list[np.ndarray]
     people: list[str]
     photos: list[int]
-    has_covered: bool
+    kinds: list[ProbeKind]
 
 
 def photos_of_people(places: Iterable[str], person: str | None = None) -> dict[str, str]:
@@ -165,7 +165,11 @@ def face_to_enroll(
 
 
 def faces_to_enroll(
-    recognizer: Recognizer, photos: Sequence[PhotoToEnroll], *, enroll: bool = True
+    recognizer: Recognizer,
+    photos: Sequence[PhotoToEnroll],
+    *,
+    enroll: bool = True,
+    cover: bool = False,
 ) -> list[EmbeddedFace | FaceError]:
     """Embeds the faces of photographs of one person each for the recognizer's gallery.
 
@@ -173,11 +177,13 @@ def faces_to_enroll(
         recognizer: with the gallery.
         photos: the photographs, after reading.
         enroll: False for strangers, of whom nothing is stored.
+        cover: whether thresholds are chosen on the faces.
 
     Returns:
         For each photograph its face, or a `FaceError` if it does not show one face. Faces have
-        `hashes` and `photo`; and also `template` and `covered`, if the gallery uses drawn masks,
-        the face does not already seem masked, and its position is known (not "whole image").
+        `hashes`, and if they are enrolled `photo`. Those that do not already seem masked, and whose
+        position is known (not "whole image"), have `covered` with `cover`, and `template` if the
+        gallery uses drawn masks.
 
     Raises:
         ValueError, ModuleNotFoundError: as `Recognizer.find`.
@@ -193,12 +199,15 @@ def faces_to_enroll(
         for photo, face in zip(photos, chosen, strict=True)
         if not isinstance(face, FaceError)
     ]
-    embedded = iter(_embedded(recognizer, single, enroll))
+    embedded = iter(_embedded(recognizer, single, enroll, cover))
     return [face if isinstance(face, FaceError) else next(embedded) for face in chosen]
 
 
 def _embedded(
-    recognizer: Recognizer, single: Sequence[tuple[PhotoToEnroll, DetectedFace]], enroll: bool
+    recognizer: Recognizer,
+    single: Sequence[tuple[PhotoToEnroll, DetectedFace]],
+    enroll: bool,
+    cover: bool,
 ) -> list[EmbeddedFace]:
     images = [photo.file.image for photo, _ in single]
     hashes = in_threads(photo_hashes, images)
@@ -206,13 +215,15 @@ def _embedded(
     faces = [
         dataclasses.replace(face, hashes=bits) for (face,), bits in zip(seen, hashes, strict=True)
     ]
+    masks = recognizer.gallery.masks if enroll else 0
+    if masks or cover:
+        faces = _with_masks(recognizer, images, faces, masks)
     if not enroll:
         return faces
     kept = [
         _kept(photo, face, recognizer.gallery.remember)
         for (photo, _), face in zip(single, faces, strict=True)
     ]
-    faces = _with_templates(recognizer, images, faces)
     return [dataclasses.replace(f, photo=photo) for f, photo in zip(faces, kept, strict=True)]
 
 
@@ -239,21 +250,23 @@ def _found(
     return found
 
 
-def _with_templates(
-    recognizer: Recognizer, images: Sequence[np.ndarray], faces: list[EmbeddedFace]
+def _with_masks(
+    recognizer: Recognizer, images: Sequence[np.ndarray], faces: list[EmbeddedFace], masks: int
 ) -> list[EmbeddedFace]:
+    """The faces with `covered`, and with `template` if `masks` is not 0."""
     bare = [
         row
         for row, face in enumerate(faces)
         if face.masked < SEEMS_MASKED and face.aligned_by != WHOLE
     ]
-    if not recognizer.gallery.masks or not bare:
+    if not bare:
         return faces
     chips = np.stack([cut_face(recognizer.embedder, images[row], faces[row]) for row in bare])
     embeddings = np.stack([faces[row].embedding for row in bare])
-    made = with_masks(recognizer, chips, embeddings)
+    made = with_masks(recognizer, chips, embeddings, masks or 1)
     for row, template, covered in zip(bare, *made, strict=True):
-        faces[row] = dataclasses.replace(faces[row], template=template, covered=covered)
+        kept = template if masks else None
+        faces[row] = dataclasses.replace(faces[row], template=kept, covered=covered)
     return faces
 
 
@@ -262,6 +275,7 @@ def read_people(
     person_of: Mapping[str, str],
     *,
     enroll: bool = True,
+    cover: bool = False,
     progress: bool = True,
 ) -> list[EnrolledPhoto]:
     """Reads and embeds photographs of one person each, without enrolling anybody.
@@ -269,7 +283,7 @@ def read_people(
     Args:
         recognizer: its gallery determines what is stored of each face.
         person_of: {photograph: person}, from `photos_of_people`.
-        enroll: False for strangers, of whom nothing is stored.
+        enroll, cover: as for `faces_to_enroll`.
         progress: whether to show a progress bar on stderr.
 
     Returns:
@@ -283,7 +297,7 @@ def read_people(
         for path, face, error in each(
             person_of,
             read_to_enroll,
-            functools.partial(faces_to_enroll, recognizer, enroll=enroll),
+            functools.partial(faces_to_enroll, recognizer, enroll=enroll, cover=cover),
             "enrolling" if enroll else "strangers",
             size=_SIZE,
             progress=progress,
@@ -292,12 +306,13 @@ def read_people(
 
 
 def faces_again(
-    recognizer: Recognizer, gallery: Gallery, *, progress: bool = True
+    recognizer: Recognizer, gallery: Gallery, *, cover: bool = False, progress: bool = True
 ) -> list[EnrolledPhoto]:
     """Reads and embeds the photographs that a gallery remembers, without enrolling anybody.
 
     Args:
         recognizer, gallery, progress: as for `enroll_again`.
+        cover: as for `faces_to_enroll`.
 
     Returns:
         As `enroll_again`.
@@ -315,7 +330,7 @@ def faces_again(
             raise ValueError(f"a photograph must be remembered. Received: person={person!r}, none")
         return read_to_enroll(photo)
 
-    work = functools.partial(faces_to_enroll, recognizer)
+    work = functools.partial(faces_to_enroll, recognizer, cover=cover)
     done = each(listed, read, work, "enrolling", size=_SIZE, progress=progress)
     return [
         EnrolledPhoto(photo.path if photo else "", person, face, error)
@@ -377,24 +392,24 @@ def enroll_rows(gallery: Gallery, rows: Iterable[EnrolledPhoto]) -> None:
 
 
 def threshold_probes(rows: Sequence[EnrolledPhoto]) -> Probes:
-    """The probes for calibration: the faces, and if the gallery uses drawn masks also the same
-    faces under a mask, because thresholds chosen on unmasked faces alone accept masked strangers
-    too often.
+    """The probes for calibration: the faces, and unmasked ones also under a drawn mask.
 
     Args:
-        rows: results of `read_people` or `faces_again`.
+        rows: results of `read_people` or `faces_again` with `cover`.
     """
     seen = [(row.face, row.person) for row in rows if row.face is not None]
     photos = photo_groups(np.array([face.hashes for face, _ in seen])).tolist() if seen else []
-    probes = [
-        (embedding, person, photo)
-        for kind in ("embedding", "covered")
-        for (face, person), photo in zip(seen, photos, strict=True)
-        if (embedding := getattr(face, kind)) is not None
-    ]
-    return Probes(
-        [embedding for embedding, *_ in probes],
-        [person for _, person, _ in probes],
-        [photo for *_, photo in probes],
-        len(probes) > len(seen),
-    )
+    probes = Probes([], [], [], [])
+    for (face, person), photo in zip(seen, photos, strict=True):
+        worn: ProbeKind = "masked" if face.masked >= SEEMS_MASKED else "unmasked"
+        faces: list[tuple[np.ndarray | None, ProbeKind]] = [
+            (face.embedding, worn),
+            (face.covered, "drawn mask"),
+        ]
+        for embedding, kind in faces:
+            if embedding is not None:
+                probes.embeddings.append(embedding)
+                probes.people.append(person)
+                probes.photos.append(photo)
+                probes.kinds.append(kind)
+    return probes

@@ -90,8 +90,9 @@ class EmbeddedFace(DetectedFace):
 
     Attributes:
         embedding: float32 array, shape (features,), of length 1.
-        template, covered: likewise, the template of the face with and without drawn masks, and the
-            face under one drawn mask, for enrollment in a gallery that uses drawn masks; else None.
+        template: likewise, the template of the face with and without drawn masks, for enrollment in
+            a gallery that uses drawn masks; else None.
+        covered: likewise, the face under one drawn mask, for calibration; else None.
         photo: the `Remembered` photograph, for enrollment; else None.
         hashes: image hashes that identify copies (`datasets.photo_groups`), for calibration; else
             None.

@@ -16,7 +16,8 @@ from maskedface.evaluation.scoring import normalized
 from maskedface.masking import SEEMS_MASKED
 from maskedface.names import did_you_mean, near_names, person_name, shown
 from maskedface.recognition import gallery_file
-from maskedface.recognition.calibration import Calibration, calibrate, check_threshold
+from maskedface.recognition.calibrating import calibrate
+from maskedface.recognition.calibration import Calibration, ProbeKind, check_threshold
 from maskedface.recognition.enrolled import Compared, Enrolled, Keep, from_file
 from maskedface.recognition.remembered import (
     Remember,
@@ -153,9 +154,7 @@ class Gallery:
         ]
         more = [(f"and {len(rows) - _SHOWN} more", "", "")] if len(rows) > _SHOWN else []
         thresholds = (
-            "no thresholds of its own"
-            if made is None
-            else f"threshold {made.identify:.3f} for an FPIR of {made.fpir:g}"
+            "no thresholds of its own" if made is None else f"{made} for an FPIR of {made.fpir:g}"
         )
         caption = f"Gallery of {len(rows)} people, {thresholds}"
         columns = ("person", "faces", "known to be unmasked")
@@ -365,8 +364,9 @@ class Gallery:
         far: float = 0.001,
         source: str,
         photos: Sequence[object] | None = None,
+        kinds: Sequence[ProbeKind] | None = None,
     ) -> Calibration:
-        """Chooses and stores this gallery's thresholds (`recognition.calibration.calibrate`).
+        """Chooses and stores this gallery's thresholds (`recognition.calibrating.calibrate`).
         People who look like somebody enrolled under another name are logged in a warning
         ("maskedface").
 
@@ -378,14 +378,17 @@ class Gallery:
             source: str, where the probes came from; stored with the thresholds.
             photos: the photograph of each probe, equal values for copies, which count once; by
                 default equal embeddings are copies.
+            kinds: what each probe wears: "unmasked", "masked" or "drawn mask"; default: no mask.
+                Without probes of one of the last two, masked faces get the threshold of unmasked
+                ones.
 
         Returns:
             The `Calibration`, also in `self.calibration`.
 
         Raises:
-            ValueError: if a rate is not in (0, 1], there are too few photographs for `fpir`, nobody to
-                compare them with, or a probe is a photograph of somebody enrolled under another
-                name. The previous thresholds are then kept.
+            ValueError: if a rate is not in (0, 1], there are too few photographs for `fpir`, nobody
+                to compare them with, `kinds` has another value, or a probe is a photograph of
+                somebody enrolled under another name. The previous thresholds are then kept.
         """
         self.calibration = made = calibrate(
             self._now,
@@ -395,6 +398,7 @@ class Gallery:
             far=far,
             source=source,
             photos=photos,
+            kinds=kinds,
         )
         return made
 
@@ -466,14 +470,15 @@ class Gallery:
         gallery._now = from_file(facts, arrays)
         made = Calibration(**facts["calibration"]) if facts["calibration"] else None
         # Older versions could choose one that no cosine reaches.
-        if made is not None and made.identify > 1 and gallery.cohort is None:
+        if made is not None and max(made.identify.values()) > 1 and gallery.cohort is None:
             logging.getLogger("maskedface").warning(
                 "%s has a threshold that no face can reach, %s: 1 is used instead; calibrate it "
                 "again (enroll --strangers)",
                 shown(os.fspath(path)),
-                made.identify,
+                max(made.identify.values()),
             )
-            made = dataclasses.replace(made, identify=1.0)
+            possible = {of: min(threshold, 1.0) for of, threshold in made.identify.items()}
+            made = dataclasses.replace(made, identify=possible)
         gallery.calibration = made
         return gallery
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_args
 
 import numpy as np
 
 from maskedface.array_file import DamagedError, digest, read_arrays
 from maskedface.atomic_file import atomic_write
+from maskedface.datasets.face_index import DOMAINS
+from maskedface.evaluation.false_matches import CONDITIONS
 from maskedface.geometry import ALIGNMENTS
 from maskedface.names import LONGEST
+from maskedface.recognition.calibration import MaskedFrom, current_form
 from maskedface.recognition.remembered import Remember, photos_from_file, photos_to_file
 
 # 1 had no cohort, 2 no masks, 3 no digests, 4 no photographs, 5 not who is unmasked, 6 another rule of
-# the cohort (`Cohort.by_photos`)
-VERSION = 7
+# the cohort (`Cohort.by_photos`), 7 one threshold for masked and unmasked faces
+VERSION = 8
 _ROWS = {"rows": ("float32", 2), "lengths": ("float32", 1), "person": ("int32", 1)}
 _CROPS = {"crops": ("uint8", 1), "crop_ends": ("int64", 1)}
 _COHORT = {  # if the gallery has a cohort
@@ -95,6 +98,8 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
         facts = {**facts, "unmasked": [0] * len(names) if isinstance(names, list) else []}
     if version < 7 and "cohort" in arrays:
         arrays = {**arrays, "cohort_by_photos": np.array(False)}
+    if version < 8:
+        facts = {**facts, "calibration": current_form(facts.get("calibration"))}
     check(path, facts, arrays, {1: False, 2: True}.get(version, "cohort" in arrays))
     return facts, arrays
 
@@ -201,6 +206,12 @@ def _text(value: object) -> bool:
     return isinstance(value, str)
 
 
+def _all(values: object, names: Iterable[str], good: Callable[[Any], bool]) -> bool:
+    """Whether a dict has these names, with good values."""
+    fits = isinstance(values, dict) and {*values} == {*names}
+    return fits and all(map(good, values.values()))  # type: ignore[attr-defined]
+
+
 def _names(value: object) -> bool:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         return False
@@ -210,10 +221,11 @@ def _names(value: object) -> bool:
 _SCORE, _COSINE = _number(-2 - _ROUNDING, 2 + _ROUNDING), _number(-1 - _ROUNDING, 1 + _ROUNDING)
 _CALIBRATION: dict[str, Callable[[Any], bool]] = {
     "fpir": _number(0, 1),
-    "identify": _SCORE,
+    "identify": lambda value: _all(value, DOMAINS, _SCORE),
     "far": _number(0, 1),
-    "verify": lambda value: value is None or _COSINE(value),
+    "verify": lambda value: _all(value, CONDITIONS, lambda of: of is None or _COSINE(of)),
     "probes": _whole(1),
+    "masked_from": lambda value: value in get_args(MaskedFrom),
     "people": _whole(1),
     "gallery": _whole(1),
     "source": _text,

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from maskedface.evaluation.scoring import can_tell
 from maskedface.names import person_name
 from maskedface.recognition import enrollment
 from maskedface.recognition.calibration import Calibration
@@ -167,16 +168,19 @@ class GalleryUpdate:
         folder, strangers_of = self._strangers(gallery)
         known = set() if gallery is None else self._known(gallery, people)  # refuse early
         photos, strangers = [], []
+        # Without strangers thresholds are chosen on the enrolled faces, if they are enough.
+        count = sum(map(len, old.photos.values())) if old is not None else len(person_of)
+        cover = not strangers_of and can_tell(self._fpir(gallery), count)
         if old is not None:
-            photos = enrollment.faces_again(recognizer, old)
+            photos = enrollment.faces_again(recognizer, old, cover=cover)
             if self.existing == "replace":
                 photos = _whole_people(photos, known)
             _refuse_nobody(photos, "at least one remembered photograph must show one face")
         elif person_of:
-            photos = enrollment.read_people(recognizer, person_of)
+            photos = enrollment.read_people(recognizer, person_of, cover=cover)
             _refuse_nobody(photos, "at least one photograph must show one face")
         if strangers_of:
-            strangers = enrollment.read_people(recognizer, strangers_of, enroll=False)
+            strangers = enrollment.read_people(recognizer, strangers_of, enroll=False, cover=True)
             if self.strangers:
                 _refuse_nobody(strangers, "strangers must have photographs with one face each")
         if all(row.face is None for row in strangers):
@@ -194,7 +198,7 @@ class GalleryUpdate:
                 if os.path.isabs(source):
                     return source, enrollment.photos_of_people([source])
             return "", {}
-        folder, fpir = os.path.abspath(self.strangers), self.fpir or FPIR
+        folder, fpir = os.path.abspath(self.strangers), self._fpir(gallery)
         photographs = enrollment.photos_of_people([folder])
         if len(photographs) < 1 / fpir:
             raise ValueError(
@@ -208,22 +212,27 @@ class GalleryUpdate:
         made = None if gallery is None else gallery.calibration
         return self.made_from.calibration if made is None and self.made_from is not None else made
 
+    def _fpir(self, gallery: Gallery | None) -> float:
+        """The FPIR to choose thresholds for."""
+        made = self._calibration(gallery)
+        return self.fpir or (made.fpir if made else FPIR)
+
     def _choose_thresholds(self, gallery: Gallery, read: _Read) -> Updated:
         """Chooses thresholds if there are enough photographs, else keeps the current ones."""
         old, probes = self._calibration(gallery), read.probes
-        fpir, photos = self.fpir or (old.fpir if old else FPIR), len({*probes.photos})
+        fpir, photos = self._fpir(gallery), len({*probes.photos})
         if not read.folder and (photos < 1 / fpir or len(gallery) < 2):
             wanted = f"FPIR {fpir:g} needs {math.ceil(1 / fpir)} photographs, here are {photos}"
             return Updated(gallery, read.photos, None, wanted)
-        drawn = ", unmasked and under a drawn mask" if probes.has_covered else ""
         try:
             made = gallery.calibrate(
                 np.stack(probes.embeddings),
                 probes.people,
                 fpir=fpir,
                 far=self.far or (old.far if old else FAR),
-                source=(read.folder or "the faces enrolled") + drawn,
+                source=read.folder or "the faces enrolled",
                 photos=probes.photos,
+                kinds=probes.kinds,
             )
         except ValueError as error:
             if not (self.photos or self.remove or self.made_from):

@@ -11,6 +11,7 @@ from maskedface.recognition.default_rates import FAR, FPIR, UNLIKE, DefaultRates
 from maskedface.recognition.remembered import WHOLE
 
 if TYPE_CHECKING:
+    from maskedface.recognition.calibration import Calibration
     from maskedface.recognition.faces import DetectedFace, EmbeddedFace
     from maskedface.recognition.gallery import Candidate, Gallery
 
@@ -43,7 +44,7 @@ def judge_pair(
     faces: Sequence[DetectedFace],
     cosine: float,
     given: float | None,
-    calibrated: float | None,
+    calibration: Calibration | None,
 ) -> Judged:
     """Decides about the cosine similarity of two faces.
 
@@ -51,7 +52,8 @@ def judge_pair(
         rates: the network's error rates, or None.
         faces: the two faces.
         cosine: float in [-1, 1], their cosine similarity.
-        given, calibrated: the caller's threshold and the gallery's, or None.
+        given: the caller's threshold, or None.
+        calibration: the gallery's thresholds, or None.
 
     Returns:
         A `Judged`.
@@ -61,6 +63,7 @@ def judge_pair(
     likelihood = None if usable is None else usable.likelihood(cosine + _ROUNDING, conditions)
     if given is not None:
         return Judged(given, "given", likelihood)
+    calibrated = None if calibration is None else calibration.for_pair(*map(is_masked, faces))
     if calibrated is not None:
         return Judged(calibrated, "gallery", likelihood)
     threshold = None if usable is None else usable.threshold(FAR, conditions)
@@ -105,9 +108,15 @@ def judge_candidate(
     if given is not None:
         return Judged(given, "given", likelihood, false_positives)
     if calibration is not None:
-        return Judged(calibration.identify, "gallery", likelihood, false_positives)
+        calibrated = calibration.for_probe(is_masked(face))
+        return Judged(calibrated, "gallery", likelihood, false_positives)
     come_from: ThresholdFrom = "" if threshold is None else "default"
     return Judged(threshold, come_from, likelihood, false_positives)
+
+
+def is_masked(face: DetectedFace) -> bool | None:
+    """Whether a face seems masked; None if it is not known where in the photograph it is."""
+    return None if face.aligned_by == WHOLE else face.masked >= SEEMS_MASKED
 
 
 def is_unlike(likelihood: Likelihood | None) -> bool:

@@ -427,9 +427,7 @@ class Recognizer:
         calibration = self.gallery.calibration
         faces = one, other
         score = float(np.clip(faces[0].embedding @ faces[1].embedding, -1, 1))
-        judged = judge_pair(
-            self.rates, faces, score, threshold, None if calibration is None else calibration.verify
-        )
+        judged = judge_pair(self.rates, faces, score, threshold, calibration)
         same = None if judged.threshold is None else score >= judged.threshold
         if (
             same is False

@@ -12,11 +12,11 @@ from maskedface.cli import enrolled, identify, masks
 from maskedface.cli.main import main
 from maskedface.recognition import Gallery, Identity
 from maskedface.recognition.batch import PhotoResult
-from maskedface.recognition.calibration import Calibration
 from maskedface.recognition.enrollment import EnrolledPhoto
 from maskedface.recognition.faces import EmbeddedFace
 from maskedface.recognition.gallery import Candidate
 from maskedface.recognition.gallery_update import Updated
+from tests.recognition.galleries import thresholds
 
 HOSTILE = "\x1b]0;owned\x07\u202egpj"
 FACE = EmbeddedFace((0, 0, 9, 9), None, "alignment", "", 0.1, np.ones(3, "float32"))
@@ -45,7 +45,7 @@ def test_identify_escapes_people_files_and_sources(capsys: pytest.CaptureFixture
         identify._print([identify._Row(result) for result in results], verbose)
         check(capsys.readouterr().out)
     gallery = Gallery("f00d")
-    gallery.calibration = Calibration(0.1, 0.4, 0.1, 0.5, 9, 9, 3, HOSTILE)
+    gallery.calibration = thresholds(source=HOSTILE)
     identify._print_threshold(types.SimpleNamespace(gallery=gallery), None, [])  # type: ignore[arg-type]
     check(capsys.readouterr().out)
 

@@ -12,7 +12,7 @@ import pytest
 
 from maskedface.evaluation import EmbeddedFaces, match_probes
 from maskedface.evaluation.scoring import normalized, person_means
-from maskedface.recognition import Gallery, calibration, open_store
+from maskedface.recognition import Gallery, open_store
 from tests.recognition.galleries import FACES, OTHERS, PEOPLE, gallery
 
 
@@ -252,7 +252,7 @@ def test_one_long_name_among_a_thousand_costs_little() -> None:
     faces = np.random.default_rng(0).normal(size=(1_000, 3))
     tracemalloc.start()
     person_means(faces, names)
-    calibration._pairs(normalized(faces), names)
+    gallery().calibrate(faces, names, fpir=0.5, source="x")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 100_000_000  # 800 MB a copy, where each name takes as much as the longest

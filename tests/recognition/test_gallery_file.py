@@ -51,8 +51,11 @@ def test_a_pickle_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 TWO = np.array(2, "int64")
 THRESHOLDS: dict[str, Any] = {
-    **{"fpir": 0.1, "identify": 0.4, "far": 0.1, "verify": 0.5},
-    **{"probes": 9, "people": 9, "gallery": 3, "source": "drawn"},
+    "fpir": 0.1,
+    "identify": {"unmasked": 0.4, "masked": 0.45},
+    "far": 0.1,
+    "verify": {"both unmasked": 0.5, "one masked": 0.55, "both masked": None},
+    **{"probes": 9, "masked_from": "masked", "people": 9, "gallery": 3, "source": "drawn"},
 }
 NONE = {"offsets": np.zeros(3, "float32")}
 
@@ -77,9 +80,9 @@ def damaged(path: Path, facts: dict[str, Any], **arrays: Any) -> Path:
 @pytest.mark.parametrize(
     ("facts", "arrays", "message"),
     [
-        ({"version": 8}, {}, "must be of version 1 to 7"),
+        ({"version": 9}, {}, "must be of version 1 to 8"),
         (
-            {"version": 7},
+            {"version": 8},
             {},
             r"intact gallery file. .*\['crop_ends', 'crops', 'lengths', 'person', 'rows'\] differ",
         ),
@@ -106,10 +109,19 @@ def damaged(path: Path, facts: dict[str, Any], **arrays: Any) -> Path:
         ({"masks": 101}, {}, "with invalid masks"),
         ({"people": ["ada", "bo", ""]}, {}, "with invalid people"),
         ({"people": ["ada", "bo", "x" * 1_001]}, {}, "with invalid people"),
-        ({"calibration": THRESHOLDS | {"identify": float("nan")}}, {}, "with invalid calibration"),
-        ({"calibration": THRESHOLDS | {"identify": -60.0}}, {}, "with invalid calibration"),
-        ({"calibration": THRESHOLDS | {"verify": "0.5"}}, {}, "with invalid calibration"),
-        ({"calibration": THRESHOLDS | {"more": 1}}, {}, "with invalid calibration"),
+        *(
+            ({"calibration": THRESHOLDS | wrong}, {}, "with invalid calibration")
+            for wrong in (
+                {"identify": 0.4},
+                {"identify": {"unmasked": 0.4}},
+                {"identify": {"unmasked": 0.4, "masked": float("nan")}},
+                {"identify": {"unmasked": -60.0, "masked": 0.4}},
+                {"verify": THRESHOLDS["verify"] | {"one masked": "0.5"}},
+                {"verify": None},
+                {"masked_from": "a mask"},
+                {"more": 1},
+            )
+        ),
         ({}, {"more": np.ones(1)}, "with invalid more"),
         (
             {},

@@ -18,8 +18,8 @@ import pytest
 from maskedface.evaluation import Cohort
 from maskedface.evaluation.scoring import normalized
 from maskedface.recognition import Gallery, gallery_file
-from maskedface.recognition.calibration import Calibration
 from maskedface.recognition.remembered import Remembered
+from tests.recognition.galleries import thresholds
 
 FEATURES = 32
 ALWAYS = 40  # people who are enrolled all the time
@@ -163,7 +163,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
         None,
     ]
     gallery.enroll(["ada", "bo", "cy"], rng.normal(size=(3, 4)), photos)
-    gallery.calibration = Calibration(0.1, 0.4, 0.1, 0.5, 9, 9, 3, "drawn")
+    gallery.calibration = thresholds()
     path = tmp_path_factory.mktemp("small") / "g.npz"
     gallery.save(path)
     return path

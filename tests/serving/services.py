@@ -102,12 +102,12 @@ def running(gallery: str, *words: str, token: str = "", **env: str) -> Iterator[
 def new_gallery(folder: Path, network: Path, *people: int) -> str:
     """A gallery's file with a threshold that drawn people reach by the photograph they were enrolled by."""
     from maskedface.recognition import Recognizer
-    from maskedface.recognition.calibration import Calibration
+    from tests.recognition.galleries import thresholds
 
     recognizer = Recognizer.load(network)
     for person in people:
         recognizer.enroll(f"person {person}", [scene(person)])
-    recognizer.gallery.calibration = Calibration(0.01, 0.9, 0.001, 0.9, 100, 100, 4, "drawn people")
+    recognizer.gallery.calibration = thresholds(fpir=0.01, identify=0.9, far=0.001, verify=0.9)
     path = folder / "friends.npz"
     recognizer.gallery.save(path)
     return str(path)

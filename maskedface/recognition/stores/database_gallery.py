@@ -11,7 +11,7 @@ import numpy as np
 from maskedface.evaluation import Cohort, Templates
 from maskedface.evaluation.scoring import normalized
 from maskedface.names import person_name
-from maskedface.recognition.calibration import Calibration
+from maskedface.recognition.calibration import Calibration, current_form
 from maskedface.recognition.enrolled import Compared, Enrolled
 from maskedface.recognition.gallery import (
     Candidate,
@@ -252,7 +252,9 @@ class DatabaseGallery(Gallery):
         if not rows:
             raise ValueError(f"a gallery must be there. Received: {self._database.shown!r}")
         ((revision, words, features),) = rows
-        return _State(revision, json.loads(words), features)
+        words = json.loads(words)
+        made = current_form(words["calibration"])
+        return _State(revision, {**words, "calibration": made}, features)
 
     def _keep_words(self, what: str, **words: Any) -> None:
         with self._database.writing(WAIT, this_user()):

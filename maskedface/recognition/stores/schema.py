@@ -63,4 +63,5 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ),
     # As `Cohort.by_photos`; what was there keeps its rule.
     ("ALTER TABLE cohort ADD COLUMN by_photos INTEGER NOT NULL DEFAULT 0",),
+    (),  # `Calibration` in words: thresholds of masked and unmasked faces; what was there stays
 )

@@ -14,9 +14,9 @@ import pytest
 from maskedface.evaluation import Cohort
 from maskedface.locks import LockedError
 from maskedface.recognition import Gallery, open_store
-from maskedface.recognition.calibration import Calibration
 from maskedface.recognition.remembered import Remembered
 from maskedface.recognition.stores.store import GalleryStore
+from tests.recognition.galleries import thresholds
 from tests.recognition.stores.conftest import KINDS, address_of
 
 FEATURES = 8
@@ -155,7 +155,7 @@ def test_what_one_changes_another_sees(store: GalleryStore) -> None:
             gallery.enroll(["ada"], np.ones((1, FEATURES)))
         assert second.gallery().search(np.ones(FEATURES))[0].person == "ada"
         with store.changing() as gallery:
-            gallery.calibration = Calibration(0.1, 0.4, 0.1, 0.5, 9, 9, 3, "drawn")
+            gallery.calibration = thresholds()
             gallery.remember_from_now("crops")
         assert second.gallery().calibration == store.gallery().calibration
         assert second.gallery().remember == "crops"
