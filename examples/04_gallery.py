@@ -44,7 +44,7 @@ for name, paths in people.items():
 
 # The enrolled are strangers to one another: at most a fifth of their photographs may get another's name.
 made = recognizer.gallery.calibrate(embeddings, names, fpir=0.2, far=0.1, source="the enrolled")
-print(f"{len(recognizer.gallery)} people, named from a cosine of {made.identify:.3f} on")
+print(f"{len(recognizer.gallery)} people, {made}")
 
 for result in recognition.identify_all(recognizer, photos):
     for one in result.identities:

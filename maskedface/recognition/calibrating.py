@@ -40,9 +40,9 @@ def calibrate(
 
     A probe of an enrolled person is compared with everybody else, so the gallery's people can serve
     as strangers to each other. A photograph counts once, with the highest score of its copies, as
-    copies do not make an estimate more precise. People at least half of whose photographs are as
-    similar to another name as two photographs of one person are logged in a warning ("maskedface"):
-    if they are enrolled twice, they raise the threshold for everybody.
+    copies do not make an estimate more precise. People at least half of whose unmasked photographs
+    are as similar to another name as two photographs of one person are logged in a warning
+    ("maskedface"): if they are enrolled twice, they raise the threshold for everybody.
 
     Unmasked and masked probes have a threshold each. That of masked ones is chosen on worn masks if
     there are 1 / fpir photographs of them, else on drawn ones, and then it is at least that of
@@ -97,10 +97,13 @@ def calibrate(
             f"can reach the threshold. Received: a photograph of {people[probe]!r} that is one of "
             f"{owners[nearest[probe]]!r}"
         )
-    level = np.concatenate([probes.cosines(probes.rows(), probes.rows())[1], enrolled.genuine()])
-    if len(level):
-        alike = scores + offsets[nearest] >= np.quantile(level, _USUAL)
-        _warn_of_alike(people, [owners[row] for row in nearest], alike)
+    # Faces under a mask resemble each other in some networks.
+    bare = probes.rows("unmasked")
+    level = np.concatenate([probes.cosines(bare, bare)[1], enrolled.genuine()])
+    if len(level) and len(bare):
+        alike = scores[bare] + offsets[nearest[bare]] >= np.quantile(level, _USUAL)
+        others = [owners[row] for row in nearest[bare]]
+        _warn_of_alike([people[row] for row in bare], others, alike)
     return Calibration(
         fpir=fpir,
         identify=identify,
@@ -231,7 +234,7 @@ def _warn_of_alike(people: Sequence[str], others: Sequence[str], alike: np.ndarr
         logging.getLogger("maskedface").warning(
             "%d of %d people to calibrate on are as similar to somebody enrolled under another "
             "name as photographs of one person: %s%s. Duplicates raise the threshold for everybody",
-            len(pairs),
+            len({name for name, _ in pairs}),
             len(photos),
             named,
             more,

@@ -369,8 +369,8 @@ async function loadPeople(anew) {
   byId("people-note").textContent =
     `${counted(found.count, "person is", "people are")} enrolled. ` +
     (made
-      ? `The threshold was chosen so that at most ${Number((made.fpir * 100).toPrecision(2))} in 100 strangers got a name.`
-      : "The gallery is not calibrated: no threshold was chosen on photographs of strangers.");
+      ? `Its thresholds were chosen so that at most ${Number((made.fpir * 100).toPrecision(2))} in 100 strangers got a name.`
+      : "The gallery is not calibrated: no thresholds were chosen on photographs of strangers.");
   listPeople();
 }
 

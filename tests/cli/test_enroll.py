@@ -199,6 +199,30 @@ def test_thresholds_are_chosen_anew_on_the_strangers_that_there_were(
     assert (made.gallery, made.fpir, made.source) == (2, 0.25, str(strangers))
 
 
+@pytest.mark.parametrize(("masked", "of"), [(0, "drawn masks"), (1, "worn masks")])
+def test_strangers_are_looked_at_with_their_own_masks_or_with_drawn_ones(
+    enrolling: Callable[..., list[str]],
+    gallery: Path,
+    strangers: Path,
+    masked: int,
+    of: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for person in range(4 * masked):
+        Image.fromarray(draw_face(20 + person, 1, True)).save(
+            strangers / f"s{person}" / "masked.png"
+        )
+    assert main([*enrolling("Ada"), "--strangers", str(strangers), "--fpir", "0.25"]) == 0
+    made = Gallery.load(gallery).calibration
+    assert made is not None and made.masked_from == ("masked" if masked else "drawn mask")
+    assert (made.probes, made.people) == (4 + 4 * masked, 4)
+    # To this network of colors drawn masks are all alike, so there the unmasked threshold is the least.
+    assert (made.for_probe(True) < made.for_probe(False)) == bool(masked)
+    printed = capsys.readouterr().out
+    assert f"{made} (FPIR 0.25) to name" in printed and f"{of}, against 1 enrolled" in printed
+    assert f"masked {made.for_probe(True):.3f} (FPIR" in printed or not masked
+
+
 def test_thresholds_that_cannot_be_chosen_anew_are_said_with_their_rate(
     enrolling: Callable[..., list[str]],
     gallery: Path,

@@ -151,9 +151,20 @@ def test_a_threshold_for_faces_with_drawn_masks_is_chosen_on_masked_ones_too(
     people: Path, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["enroll", *words, str(people), "--masks", "2", "--fpir", "0.1"]) == 0
-    assert "the faces enrolled, unmasked and under a drawn mask" in capsys.readouterr().out
+    assert (
+        "10 people, the faces enrolled, drawn masks, against 10 enrolled" in capsys.readouterr().out
+    )
     made = Gallery.load(words[1]).calibration
     assert made is not None and made.probes == 20  # a photograph counts once
+
+
+def test_people_enrolled_without_masks_are_looked_at_under_drawn_ones_too(
+    people: Path, words: list[str]
+) -> None:
+    assert main(["enroll", *words, str(people), "--fpir", "0.1"]) == 0
+    made = Gallery.load(words[1])
+    assert made.masks == 0 and made.calibration is not None
+    assert made.calibration.masked_from == "drawn mask" and made.calibration.probes == 20
 
 
 def test_verify_has_an_exit_code_a_verdict_and_a_picture(

@@ -10,7 +10,8 @@ import pytest
 
 from maskedface.evaluation.scoring import normalized
 from maskedface.recognition import Gallery
-from maskedface.recognition.calibration import Calibration, check_threshold
+from maskedface.recognition.calibration import check_threshold
+from tests.recognition.galleries import thresholds
 
 RNG = np.random.default_rng(0)
 CENTRES = normalized(RNG.normal(size=(60, 64)))
@@ -22,6 +23,11 @@ def photographs(people: range, count: int) -> tuple[np.ndarray, list[str]]:
     rows = np.repeat(CENTRES[people], count, axis=0)
     noise = RNG.normal(size=rows.shape) * 0.5 / 8
     return normalized(rows + noise), np.repeat(NAMES[people.start : people.stop], count).tolist()
+
+
+def towards(faces: np.ndarray, share: float) -> np.ndarray:
+    """The faces, all moved towards the first of the gallery's people, as a mask may do it."""
+    return normalized(faces + share * CENTRES[0])
 
 
 @pytest.fixture
@@ -47,7 +53,7 @@ def test_near_copies_that_somebody_names_count_once_by_the_highest_score(gallery
     made = gallery.calibrate(faces, people, fpir=0.04, source="x", photos=photos)
     best = [gallery.search(face)[0].score for face in faces]
     of_photo = np.max(np.reshape(best, (25, 2)), axis=1)
-    assert made.probes == 25 and (of_photo >= made.identify).sum() == 1
+    assert made.probes == 25 and (of_photo >= made.for_probe(False)).sum() == 1
     with pytest.raises(ValueError, match="photos must have one value per probe"):
         gallery.calibrate(faces, people, fpir=0.1, source="x", photos=photos[1:])
 
@@ -66,6 +72,19 @@ def test_a_stranger_who_is_enrolled_is_named(
 def test_honest_strangers_are_not_named(gallery: Gallery, caplog: pytest.LogCaptureFixture) -> None:
     gallery.calibrate(*photographs(range(10, 60), 2), fpir=0.1, source="x")
     assert not caplog.records
+
+
+def test_people_who_are_alike_under_a_mask_alone_are_not_named(
+    gallery: Gallery, caplog: pytest.LogCaptureFixture
+) -> None:
+    faces, people = photographs(range(10, 60), 1)
+    drawn = towards(faces, 2.0)
+    probes, photos = np.concatenate([faces, drawn]), [*range(50)] * 2
+    kinds: Any = ["unmasked"] * 50 + ["drawn mask"] * 50
+    made = gallery.calibrate(probes, people * 2, fpir=0.1, source="x", photos=photos, kinds=kinds)
+    assert made.for_probe(True) > 0.8 and not caplog.records
+    gallery.calibrate(drawn, people, fpir=0.1, source="x")
+    assert " of 50 people to calibrate on are as similar" in caplog.text
 
 
 @pytest.mark.parametrize("keep", ["mean", "all"])
@@ -90,6 +109,109 @@ def test_a_threshold_that_nobody_reaches_is_refused(gallery: Gallery) -> None:
     assert gallery.calibration == before
 
 
+@pytest.mark.parametrize("worn", ["masked", "drawn mask"])
+def test_masked_and_unmasked_probes_have_a_threshold_each(gallery: Gallery, worn: Any) -> None:
+    bare, people = photographs(range(10, 60), 2)
+    masked = towards(bare, 0.5)
+    photos = [*range(100), *(range(100) if worn == "drawn mask" else range(100, 200))]
+    made = gallery.calibrate(
+        np.concatenate([bare, masked]),
+        people * 2,
+        fpir=0.1,
+        far=0.01,
+        source="x",
+        photos=photos,
+        kinds=["unmasked"] * 100 + [worn] * 100,
+    )
+    assert made.masked_from == worn and made.probes == len({*photos})
+    for is_masked, faces in ((False, bare), (True, masked)):
+        best = np.array([gallery.search(face)[0].score for face in faces])
+        assert (best >= made.for_probe(is_masked)).sum() == 10
+    assert made.for_probe(None) == made.for_probe(True) > made.for_probe(False)
+    different = np.array(people)[:, None] != np.array(people)
+    for masks, one, other in (
+        ((0, 0), bare, bare),
+        ((0, 1), bare, masked),
+        ((1, 1), masked, masked),
+    ):
+        threshold = made.for_pair(*map(bool, masks))
+        assert threshold == made.for_pair(*map(bool, masks[::-1]))
+        is_floor = worn == "drawn mask" and threshold == made.for_pair(False, False)
+        share = np.mean((one @ other.T)[different] >= threshold)
+        assert share == pytest.approx(0.01, abs=5e-4) or (is_floor and 0.005 < share < 0.01)
+
+
+def test_worn_masks_come_before_drawn_ones_if_there_are_enough(gallery: Gallery) -> None:
+    bare, people = photographs(range(10, 60), 2)
+    worn, drawn = towards(bare, 0.3), towards(bare, 0.6)
+
+    def calibrate(count: int) -> Any:
+        return gallery.calibrate(
+            np.concatenate([bare, worn[:count], drawn]),
+            [*people, *people[:count], *people],
+            fpir=0.1,
+            source="x",
+            photos=[*range(100), *range(100, 100 + count), *range(100)],
+            kinds=["unmasked"] * 100 + ["masked"] * count + ["drawn mask"] * 100,
+        )
+
+    enough, few = calibrate(10), calibrate(9)
+    assert (enough.masked_from, few.masked_from) == ("masked", "drawn mask")
+    best = np.array([gallery.search(face)[0].score for face in worn[:10]])
+    assert (best >= enough.for_probe(True)).sum() == 1
+    assert few.for_probe(True) > enough.for_probe(True)
+
+
+@pytest.mark.parametrize(("worn", "is_lower"), [("masked", True), ("drawn mask", False)])
+def test_only_worn_masks_can_lower_the_threshold_of_masked_probes(
+    gallery: Gallery, worn: Any, is_lower: bool
+) -> None:
+    masked, people = photographs(range(10, 60), 2)
+    bare = towards(masked, 0.5)
+    made = gallery.calibrate(
+        np.concatenate([bare, masked]),
+        people * 2,
+        fpir=0.1,
+        far=0.01,
+        source="x",
+        photos=[*range(100)] * 2,
+        kinds=["unmasked"] * 100 + [worn] * 100,
+    )
+    for mask, pair in ((made.for_probe(True), (True, True)), (made.for_probe(True), (False, True))):
+        unmasked, of_pair = made.for_probe(False), made.for_pair(*pair)
+        both_unmasked = made.for_pair(False, False)
+        assert of_pair is not None and both_unmasked is not None
+        if is_lower:
+            assert mask < unmasked and of_pair < both_unmasked
+        else:
+            assert (mask, of_pair) == (unmasked, both_unmasked)
+
+
+def test_with_too_few_masked_probes_all_of_them_count_for_masked_faces(gallery: Gallery) -> None:
+    faces, people = photographs(range(10, 60), 1)
+    faces[:4] = towards(faces[:4], 1.0)
+    made = gallery.calibrate(
+        faces, people, fpir=0.1, source="x", kinds=["masked"] * 4 + ["unmasked"] * 46
+    )
+    best = np.array([gallery.search(face)[0].score for face in faces])
+    assert made.masked_from == "" and (best >= made.for_probe(True)).sum() == 5
+    assert (best[4:] >= made.for_probe(False)).sum() == 4 and made.for_probe(False) < best[:4].min()
+    alike = gallery.calibrate(faces, people, fpir=0.1, source="x")
+    assert alike.for_probe(True) == alike.for_probe(False) and "masked" not in str(alike)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "message"),
+    [
+        (["unmasked"], "Received: 1 for 10 probes"),
+        (["maskd"] * 10, r"\['maskd'\]; did you mean masked"),
+    ],
+)
+def test_wrong_kinds_of_probes_are_refused(gallery: Gallery, kinds: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=f"kinds must have one of .*{message}"):
+        gallery.calibrate(*photographs(range(10, 20), 1), fpir=0.5, source="x", kinds=kinds)
+
+
 @pytest.mark.parametrize(
     "rates", [{"fpir": 0.0}, {"fpir": float("nan")}, {"far": 0.0}, {"far": 2.0}]
 )
@@ -106,6 +228,6 @@ def test_a_threshold_that_is_no_score_is_refused(threshold: float) -> None:
 
 
 def test_the_rate_grows_with_the_gallery() -> None:
-    made = Calibration(0.01, 0.9, 0.001, None, 100, 100, 10, "x")
+    made = thresholds(fpir=0.01, gallery=10)
     assert made.expected_fpir(10) == pytest.approx(0.01)
     assert made.expected_fpir(2_010) == pytest.approx(0.867, abs=1e-3)

@@ -25,6 +25,7 @@ from maskedface.recognition.kept_rates import kept_run_rates
 from maskedface.recognition.words import how_many
 from maskedface.training import Run
 from tests.faces import draw_face
+from tests.recognition.galleries import thresholds
 
 SHIPPED = shipped_rates()["dlib"]
 
@@ -42,6 +43,13 @@ RATES = DefaultRates(
         "both masked": (table(0.5, 0.7, 0.9),),
     },
     "somebody",
+)
+
+
+OWN = thresholds(
+    identify={"unmasked": 0.4, "masked": 0.45},
+    verify={"both unmasked": 0.2, "one masked": 0.25, "both masked": None},
+    masked_from="masked",
 )
 
 
@@ -84,9 +92,39 @@ def test_the_estimate_of_masks_says_which_rates_hold(
 
 
 def test_a_threshold_given_or_calibrated_comes_first() -> None:
-    assert pair(0.72, given=0.1, own=0.2)[:2] == (0.1, "given")
-    assert pair(0.72, own=0.2)[:2] == (0.2, "gallery")
-    assert pair(0.72, own=0.2).likelihood is not None
+    assert pair(0.72, given=0.1, own=OWN)[:2] == (0.1, "given")
+    assert pair(0.72, own=OWN)[:2] == (0.2, "gallery")
+    assert pair(0.72, own=OWN).likelihood is not None
+
+
+@pytest.mark.parametrize(
+    ("masks", "by", "expected"),
+    [
+        ((0.9, 0.1), "told", (0.25, "gallery")),
+        ((0.1, 0.9), "told", (0.25, "gallery")),
+        ((0.1, 0.1), "whole image", (0.25, "gallery")),  # the second may be masked
+        ((0.9, 0.1), "whole image", (None, "")),
+        ((0.9, 0.9), "told", (0.9, "default")),  # too few pairs in the gallery
+    ],
+)
+def test_a_gallerys_threshold_is_that_of_such_pairs(
+    masks: tuple[float, float], by: str, expected: tuple[float | None, str]
+) -> None:
+    assert pair(0.72, masks, by, own=OWN)[:2] == expected
+
+
+@pytest.mark.parametrize(
+    ("masked", "by", "expected"),
+    [(0.1, "told", 0.4), (0.9, "told", 0.45), (0.1, "whole image", 0.45)],
+)
+def test_a_gallerys_threshold_is_that_of_masked_probes_or_of_unmasked_ones(
+    masked: float, by: str, expected: float
+) -> None:
+    made = gallery(3)
+    made.calibration = thresholds(identify={"unmasked": 0.4, "masked": 0.45}, masked_from="masked")
+    probe = face(np.eye(5, dtype="float32")[0], masked, by)
+    judged = judge_candidate(RATES, made, probe, made.search(probe.embedding)[0], None)
+    assert judged[:2] == (expected, "gallery")
 
 
 def test_where_nothing_was_measured_there_is_no_threshold() -> None:

@@ -15,7 +15,7 @@ from maskedface.array_file import digest
 from maskedface.evaluation import Cohort
 from maskedface.recognition import Gallery, gallery_file
 from maskedface.recognition.calibration import Calibration
-from tests.recognition.galleries import FACES, OTHERS, PEOPLE, gallery
+from tests.recognition.galleries import FACES, OTHERS, PEOPLE, gallery, thresholds
 
 
 def test_a_failed_write_leaves_the_old_file(
@@ -62,13 +62,13 @@ NONE = {"offsets": np.zeros(3, "float32")}
 
 def damaged(path: Path, facts: dict[str, Any], **arrays: Any) -> Path:
     """The gallery's file with some of its parts changed, and right digests; of a version that is
-    given without digests, but 6 with them."""
+    given without digests, but 6 and 7 with them."""
     told, kept = gallery_file.read(path)
     if facts.get("version") in (2, 3, 6):
         kept.pop("cohort_by_photos", None)
     kept |= arrays
     told |= facts
-    if facts.get("version") in (None, 6):
+    if facts.get("version") in (None, 6, 7):
         digests = {name: digest(array) for name, array in kept.items()}
         told = {"version": gallery_file.VERSION, **told, "digests": digests}
     buffer = io.BytesIO()
@@ -195,6 +195,18 @@ def test_a_gallery_of_a_version_before_is_read(
     assert again.search(FACES[0], 3) == old.search(FACES[0], 3) == made.search(FACES[0], 3)
 
 
+def test_thresholds_of_a_version_before_are_those_of_all_faces(tmp_path: Path) -> None:
+    made = gallery()
+    made.calibration = thresholds(identify=0.4, verify=0.5)
+    made.save(tmp_path / "g.npz")
+    former = THRESHOLDS | {"identify": 0.4, "verify": 0.5}
+    del former["masked_from"]
+    old = damaged(tmp_path / "g.npz", {"version": 7, "calibration": former})
+    read = Gallery.load(old).calibration
+    assert read == made.calibration and read is not None
+    assert {*read.identify.values()} == {0.4} and {*read.verify.values()} == {0.5}
+
+
 @pytest.mark.parametrize("keep", ["mean", "all"])
 def test_two_spellings_in_an_old_file_are_one_person(tmp_path: Path, keep: Any) -> None:
     made = gallery(keep)
@@ -217,20 +229,24 @@ def test_the_number_of_masks_is_kept_in_the_file(tmp_path: Path, masks: int) -> 
 
 def test_a_gallery_that_could_not_be_read_is_not_written(tmp_path: Path) -> None:
     made = gallery()
-    made.calibration = Calibration(**THRESHOLDS | {"identify": float("inf")})
+    made.calibration = Calibration(
+        **THRESHOLDS | {"identify": {"unmasked": 0.4, "masked": float("inf")}}
+    )
     with pytest.raises(ValueError, match="with invalid calibration"):
         made.save(tmp_path / "g.npz")
     assert not (tmp_path / "g.npz").exists()
 
 
-@pytest.mark.parametrize(("cohort", "identify"), [(None, 1.0), (OTHERS, 1.000002)])
+@pytest.mark.parametrize(("cohort", "masked"), [(None, 1.0), (OTHERS, 1.000002)])
 def test_a_threshold_that_no_cosine_reaches_is_1_in_an_old_gallery(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, cohort: Cohort | None, identify: float
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, cohort: Cohort | None, masked: float
 ) -> None:
     made = Gallery("f00d", cohort=cohort)
     made.enroll(PEOPLE, FACES)
-    made.calibration = Calibration(**THRESHOLDS | {"identify": 1.000002})
+    identify = {"unmasked": 0.4, "masked": 1.000002}
+    made.calibration = Calibration(**THRESHOLDS | {"identify": identify})
     made.save(tmp_path / "g.npz")
     read = Gallery.load(tmp_path / "g.npz").calibration
-    assert read is not None and read.identify == identify and read.verify == THRESHOLDS["verify"]
-    assert ("no face can reach, 1.000002" in caplog.text) == (identify == 1)
+    assert read is not None and read.verify == THRESHOLDS["verify"]
+    assert read.identify == {"unmasked": 0.4, "masked": masked}
+    assert ("no face can reach, 1.000002" in caplog.text) == (masked == 1)

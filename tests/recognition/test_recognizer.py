@@ -67,9 +67,13 @@ def test_the_gallerys_own_threshold_is_used(recognizer: Recognizer) -> None:
     recognizer.gallery.enroll(people, np.stack(faces))
     made = recognizer.gallery.calibrate(np.stack(faces), people, fpir=0.1, far=0.1, source="self")
     (one,) = recognizer.identify(draw_face(3, 0, False))
-    assert (one.person, one.threshold) == ("p3", made.identify)
+    assert (one.person, one.threshold) == ("p3", made.for_probe(False))
     seen = recognizer.verify(draw_face(3, 0, False), draw_face(3, 0, False))
-    assert seen.same and seen.score == pytest.approx(1) and seen.threshold == made.verify
+    assert (
+        seen.same
+        and seen.score == pytest.approx(1)
+        and seen.threshold == made.for_pair(False, False)
+    )
 
 
 @pytest.mark.parametrize(
