@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from maskedface.landmarks.aligner_network import SIZE
+from maskedface.landmarks.aligner import SIZE
 
 CANVAS = 192  # pixels a side of a stored face, with its surroundings
 
@@ -13,7 +13,7 @@ CANVAS = 192  # pixels a side of a stored face, with its surroundings
 def developed(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The crop as a camera and the web leave it."""
     if rng.random() < 0.35:
-        small = rng.integers(28, 90)
+        small = int(rng.integers(28, 90))
         crop = cv2.resize(crop, (small, small), interpolation=cv2.INTER_AREA)
         crop = cv2.resize(crop, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
     if rng.random() < 0.25:
@@ -36,7 +36,7 @@ def developed(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         data = cv2.imencode(
             ".jpg", np.ascontiguousarray(crop), [cv2.IMWRITE_JPEG_QUALITY, quality]
         )[1]
-        crop = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        crop = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
     return crop
 
 
@@ -48,16 +48,16 @@ def noise(rng: np.random.Generator) -> np.ndarray:
         shape = (cells, cells, channels)
         values = rng.random(shape) if rng.random() < 0.5 else rng.normal(0.5, 0.25, shape)
         if rng.random() < 0.2:
-            values = values > rng.uniform(0.2, 0.8)
+            values = (values > rng.uniform(0.2, 0.8)).astype(float)
         ways = (cv2.INTER_NEAREST, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA)
-        values = cv2.resize(
-            values.astype("float32"), (SIZE, SIZE), interpolation=int(rng.choice(ways))
-        )
+        way = int(rng.choice(ways))
+        values = np.asarray(cv2.resize(values.astype("float32"), (SIZE, SIZE), interpolation=way))
     else:
         values = np.zeros((SIZE, SIZE, channels), "float32")
         for _ in range(rng.integers(1, 5)):
             field = rng.normal(0, 1, (SIZE, SIZE, channels)).astype("float32")
-            field = cv2.GaussianBlur(field, (0, 0), float(np.exp(rng.uniform(0, 3.2))))
+            sigma = float(np.exp(rng.uniform(0, 3.2)))
+            field = np.asarray(cv2.GaussianBlur(field, (0, 0), sigma))
             values += (field / max(float(field.std()), 1e-6)).reshape(values.shape)
         if rng.random() < 0.4:
             values = np.sin(values * rng.uniform(1, 8))

@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 from aligner_negatives import CANVAS, developed, no_face
 
-from maskedface.landmarks.aligner import SECOND
-from maskedface.landmarks.aligner_network import SIZE
+from maskedface.landmarks.aligner import SECOND, SIZE
 from maskedface.masking import STYLES
 from maskedface.masking.bank import MaskBank
 from maskedface.masking.patches import draw_patches

@@ -136,11 +136,16 @@ def _run(data: str, name: str, way: str, *, is_small: bool) -> dict[str, Any]:
     from maskedface.training import batches, environment, expected_time
 
     if way.endswith("not deterministic"):
-        environment._deterministic = contextlib.nullcontext
+        environment._deterministic = contextlib.nullcontext  # type: ignore[assignment]
     recipe = getattr(recipes, name.upper())
     recipe = recipe.override(epochs=4 if name == "masked_best" else recipe.epochs)
     if is_small:
-        small = {"epochs": 2, "batch_size": 8, "image_size": 64, "precision": "float32"}
+        small: dict[str, Any] = {
+            "epochs": 2,
+            "batch_size": 8,
+            "image_size": 64,
+            "precision": "float32",
+        }
         recipe = recipe.override(**small)
     faces = datasets.rmfrd(data)
     split = datasets.split_by_person if name == "masked_best" else datasets.split_by_image
@@ -149,8 +154,10 @@ def _run(data: str, name: str, way: str, *, is_small: bool) -> dict[str, Any]:
     sizes: list[int] = []
     mark = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: ends.append(time.perf_counter()))
     # Not by a callback: one that acts on batches gets a call for each of them.
-    expected_time.ExpectedTime.on_train_batch_end = lambda _, batch, logs=None: calls.append(batch)
-    for reader in (batches.TrainingBatches, batches.RowBatches):
+    clock: Any = expected_time.ExpectedTime
+    clock.on_train_batch_end = lambda _, batch, logs=None: calls.append(batch)
+    readers: tuple[Any, ...] = (batches.TrainingBatches, batches.RowBatches)
+    for reader in readers:
         reader.__getitem__ = _noting(reader.__getitem__, sizes)
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -330,7 +337,7 @@ def _away_from_cpu(faces: np.ndarray) -> dict[str, float]:
             forward = jax.jit(function)
             given = jax.device_put((*state, faces.astype("float32")), device)
             found = np.asarray(forward(*given), "float64")
-        return found / np.linalg.norm(found, axis=1, keepdims=True)
+        return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True))
 
     reference, found = embedded(jax.devices("cpu")[0], "highest"), {}
     for precision in ("default", "highest"):

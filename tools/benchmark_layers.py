@@ -74,15 +74,15 @@ def main() -> int:
             if turn:  # the first one traces and compiles
                 times[name].append(spent)
     count = args.batches * BATCH
-    for name, spent in times.items():
-        wall, cpu = (statistics.median(column) for column in zip(*spent, strict=True))
+    for name, rounds in times.items():
+        wall, cpu = (statistics.median(column) for column in zip(*rounds, strict=True))
         ratios = [
             n[0] / own[0]
-            for n, own in zip(times[name.split(", ")[0] + ", NumPy"], spent, strict=True)
+            for n, own in zip(times[name.split(", ")[0] + ", NumPy"], rounds, strict=True)
         ]
         print(
             f"{name:15} {1e6 * wall / count:7.0f} us an image, processor {1e6 * cpu / count:5.0f} "
-            f"({statistics.median(c / w for w, c in spent):.2f} of the clock), "
+            f"({statistics.median(c / w for w, c in rounds):.2f} of the clock), "
             f"throughput {statistics.median(ratios):.2f} of NumPy's"
         )
     return 0

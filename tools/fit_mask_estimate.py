@@ -48,7 +48,8 @@ class Fitted(NamedTuple):
     intercept: float
 
     def masked(self, features: np.ndarray) -> np.ndarray:
-        return 1 / (1 + np.exp(-np.clip(features @ self.coefficients + self.intercept, -60, 60)))
+        logits = np.clip(features @ self.coefficients + self.intercept, -60, 60)
+        return np.asarray(1 / (1 + np.exp(-logits)))
 
 
 class Faces(NamedTuple):

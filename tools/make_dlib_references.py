@@ -37,7 +37,10 @@ def main() -> None:
         np.array(network.compute_face_descriptor(np.ascontiguousarray(chip))) for chip in chips
     ]
     np.savez_compressed(
-        args.file, chips=chips, embeddings=np.float32(embeddings), dlib=np.array(dlib.__version__)
+        args.file,
+        chips=chips,
+        embeddings=np.array(embeddings, "float32"),
+        dlib=np.array(dlib.__version__),
     )
 
 

@@ -47,14 +47,14 @@ def as_they_are(
 def less_the_mean(
     faces: np.ndarray, masked: np.ndarray, others: np.ndarray, others_masked: np.ndarray
 ) -> np.ndarray:
-    return normalized(faces) - normalized(others).mean(0)
+    return np.asarray(normalized(faces) - normalized(others).mean(0))
 
 
 def by_domain(
     faces: np.ndarray, masked: np.ndarray, others: np.ndarray, others_masked: np.ndarray
 ) -> np.ndarray:
     means = [normalized(others)[others_masked == kind].mean(0) for kind in (False, True)]
-    return normalized(faces) - np.stack(means)[masked.astype(int)]
+    return np.asarray(normalized(faces) - np.stack(means)[masked.astype(int)])
 
 
 def adapted(

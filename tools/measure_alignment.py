@@ -243,8 +243,8 @@ def on_large_canvas(
         way = np.array(hidden)
         low = np.where(way > 0, middle, middle - 1.1 * size)
         high = np.where(way < 0, middle, middle + 1.1 * size)
-        corners = [tuple(corner.round().astype(int).tolist()) for corner in (low, high)]
-        image = cv2.rectangle(image.copy(), *corners, (128, 128, 128), -1)
+        first, second = (corner.round().astype(int).tolist() for corner in (low, high))
+        image = cv2.rectangle(image.copy(), first, second, (128, 128, 128), -1)
     matrix = cv2.getRotationMatrix2D(middle.tolist(), angle, reach / size)
     matrix[:, 2] += 320 - middle
     if reach < size:  # the warp alone would leave out pixels

@@ -51,7 +51,9 @@ def draw(faces: EmbeddedFaces, cohort: Cohort, count: str, seed: int) -> dict[st
     # An unknown photograph is one of its own.
     named = faces.photos if faces.photos is not None else [""] * len(people)
     photo = np.array([name or f"row {row}" for row, name in enumerate(named)])
-    means, photos, at = [], [], {}
+    means: list[np.ndarray] = []
+    photos: list[int] = []
+    at: dict[str, int] = {}
     probes = masked.copy()
     for person in sorted(set(people[~masked]) & set(people[masked])):
         own = np.flatnonzero((people == person) & ~masked)

@@ -176,6 +176,7 @@ def _embedded(recognizer: Recognizer, index: FaceIndex, draw: bool) -> Faces:
                 rng = np.random.default_rng([1, row])
                 style = masking.STYLES[rng.integers(len(masking.STYLES))]
                 seed = int(rng.integers(1 << 30))
+                assert not isinstance(source, str), "masks are drawn by landmarks"
                 image = masking.mask_photo(image, source.points, style, seed=seed)
             masked.append(masking.masked_probability(image, source) >= masking.SEEMS_MASKED)
             matrix = geometry.chip_matrix(

@@ -8,17 +8,20 @@ Faces are looked for where nothing says where they lie.
 
 from __future__ import annotations
 
+import inspect
+
 import _tool
 import numpy as np
 
 from maskedface import datasets, images
 from maskedface.audit.domain_check import suspect_domains
 from maskedface.cli import data
+from maskedface.datasets.face_index import Domain
 from maskedface.datasets.face_places import is_placed
 from maskedface.images.in_threads import read_many
 from maskedface.masking import masked_probability
 
-OTHER = {"masked": "unmasked", "unmasked": "masked"}
+OTHER: dict[Domain, Domain] = {"masked": "unmasked", "unmasked": "masked"}
 
 
 def main() -> None:
@@ -27,7 +30,9 @@ def main() -> None:
     _tool.add_rows(parser, "test")
     parser.add_argument("--share", type=float, default=0.05, help="of the labels that are flipped")
     parser.add_argument(
-        "--threshold", type=float, default=suspect_domains.__kwdefaults__["threshold"]
+        "--threshold",
+        type=float,
+        default=inspect.signature(suspect_domains).parameters["threshold"].default,
     )
     args = parser.parse_args()
     index = _tool.read_rows(args)

@@ -16,6 +16,7 @@ left out.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import _tool
 import cv2
@@ -97,7 +98,7 @@ def compare(index: datasets.FaceIndex) -> None:
 
 def by_style(index: datasets.FaceIndex, embedder: Embedder, styles: Sequence[Style]) -> None:
     """Prints the rank-1 accuracy under each of these styles."""
-    words = {"size": embedder.size, "alignment": embedder.alignment}
+    words: dict[str, Any] = {"size": embedder.size, "alignment": embedder.alignment}
     bare = index.where(lambda face: face.domain == "unmasked")
     faces = datasets.read_aligned_faces(bare, **words)
     known = embedder(faces)

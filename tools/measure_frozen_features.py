@@ -21,11 +21,12 @@ import numpy as np
 from maskedface import datasets, models, synthetic, training
 from maskedface.datasets import FaceIndex
 from maskedface.datasets.augmentation import Augmentation
+from maskedface.datasets.face_index import Domain
 from maskedface.recipes import PAPER_MASKED_DIRECT, PAPER_UNMASKED, Recipe
 from maskedface.training import Run
 from maskedface.training.frozen_layers import frozen_prefix
 
-BOTH = {"masked": 1.0, "unmasked": 1.0}
+BOTH: dict[Domain, float] = {"masked": 1.0, "unmasked": 1.0}
 Rows = tuple[FaceIndex, FaceIndex]
 
 

@@ -17,15 +17,16 @@ import _tool
 import keras
 
 from maskedface import datasets, layers, losses, models, recipes, training
-from maskedface.cli.results import difference
+from maskedface.cli.tables import change
+from maskedface.datasets.face_index import Domain
 from maskedface.recipes import Recipe
-from maskedface.reporting.run_groups import RunGroup, per_face
+from maskedface.reporting.run_groups import RunGroup, compared
 from maskedface.reporting.tables import told
 from maskedface.training import Run
 from maskedface.training.backbones import build_backbone
 
 BASE = recipes.COSINE_MARGIN.override(epochs=2)
-S = {"unmasked": 1.0}
+S: dict[Domain, float] = {"unmasked": 1.0}
 MIRROR = keras.layers.RandomFlip("horizontal")
 MASKS, JITTER = layers.RandomMask(0.5), layers.RandomFaceJitter()
 DRAWN = BASE.override(augmentation=(MASKS, MIRROR))
@@ -136,8 +137,8 @@ def _runs(
 
 
 def _cells(group: list[Run], base: list[Run], domain: str) -> list[str]:
-    shown = told(RunGroup("", tuple(group)).figure(domain))
-    return [shown, "" if group is base else difference(*per_face(group, domain), base, domain)]
+    shown = told(RunGroup("", tuple(group)), domain)
+    return [shown, "" if group is base else change(compared(group, base, domain))]
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def measure_injected(args: argparse.Namespace) -> None:
         given = people.copy()
         for row in np.flatnonzero(wrong):
             given[row] = random.choice(names[names != people[row]])
-        again = check_labels(EmbeddedFaces(found.embeddings, given, domains, photos))
+        again = check_labels(EmbeddedFaces(found.embeddings, [*given], [*domains], [*photos]))
         is_wrong, true = wrong[again.rows], people[again.rows]
         for margin in MARGINS:
             flagged = again.other - again.own >= margin * again.spread

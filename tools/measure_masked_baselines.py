@@ -22,8 +22,9 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -50,7 +51,7 @@ STAGE, UPPER, CODEWORDS, HIDDEN, DROPOUT = "layer4", 0.5, 256, (128,), 0.2
 BAG_RATE, BAG_EPOCHS, OPEN_EPOCHS, BATCH = 3e-3, 60, 10, 64
 TRIPLETS, UNMASK_RATE, UNMASK_EPOCHS, UNMASK_BATCH = 4, 0.1, 10, 512
 DEPTH, WIDTH = 2, 512
-BAG_TRIALS = [
+BAG_TRIALS: list[dict[str, Any]] = [
     {"stage": "layer2", "softness": 0.1},
     {"stage": "layer3", "softness": 0.1},
     {"codewords": 64},
@@ -58,7 +59,7 @@ BAG_TRIALS = [
     {"codewords": 512},
     {"upper": 1.0},
 ]
-UNMASK_TRIALS = [
+UNMASK_TRIALS: list[dict[str, Any]] = [
     {},
     {"residual": False},
     {"epochs": 5},
@@ -208,13 +209,16 @@ def show(name: str, seeds: list[Hits], first: Hits) -> None:
         print(f"| | {' | '.join(changes)} |", flush=True)
 
 
-def over_splits(splits: list, measure: Callable[[int, FaceIndex, FaceIndex], Hits]) -> list[float]:
+def over_splits(
+    splits: list[tuple[FaceIndex, FaceIndex]],
+    measure: Callable[[int, FaceIndex, FaceIndex], Hits],
+) -> list[float]:
     """The mean of each kind over splits, each with its own number as seed."""
     found = [measure(seed, *parts) for seed, parts in enumerate(splits)]
     return [float(np.mean([one[kind][0].mean() for one in found])) for kind in found[0]]
 
 
-def choose(kind: str, words: dict, values: list[float]) -> None:
+def choose(kind: str, words: dict[str, Any], values: list[float]) -> None:
     """Prints a trial on held-out people."""
     print(kind, words or "as chosen", " ".join(f"{value:.3f}" for value in values), flush=True)
 
@@ -256,11 +260,11 @@ def rmfrd(args: argparse.Namespace, features: Features) -> None:
         test: FaceIndex,
         stage: str = STAGE,
         upper: float = UPPER,
-        **words: float,
+        **words: Any,
     ) -> Hits:
         maps = features.of(index, stage)
         seen, asked = (upper_half(maps[rows(part)], upper) for part in (train, test))
-        model = fit_bag(seen, train.labels(), seed=seed, **words)  # type: ignore[arg-type]
+        model = fit_bag(seen, train.labels(), seed=seed, **words)
         return closed_set(test, train.people, models.predict(model, asked))
 
     if args.choose:
@@ -314,7 +318,7 @@ def mlfw(args: argparse.Namespace, features: Features) -> None:
 
     def embeddings(part: FaceIndex) -> np.ndarray:
         found = np.array(features.of(index)[rows(part)])
-        return found / np.linalg.norm(found, axis=1, keepdims=True)
+        return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True))
 
     def bag(seed: int, train: FaceIndex, test: FaceIndex, epochs: int = OPEN_EPOCHS) -> Hits:
         maps = features.of(index, STAGE)
@@ -324,7 +328,7 @@ def mlfw(args: argparse.Namespace, features: Features) -> None:
         return rank_one(test, models.predict(histograms, asked))
 
     def unmasked(
-        seed: int, train: FaceIndex, test: FaceIndex, keep: bool = False, **words: int
+        seed: int, train: FaceIndex, test: FaceIndex, keep: bool = False, **words: Any
     ) -> Hits:
         model = fit_unmasking(train, embeddings(train), seed=seed, **words)
         if keep:
@@ -334,10 +338,11 @@ def mlfw(args: argparse.Namespace, features: Features) -> None:
     if args.choose:
         splits = [datasets.split_by_person(train, 0.75, seed) for seed in range(args.seeds)]
         choose("as it is", {}, over_splits(splits, lambda _, __, b: rank_one(b, embeddings(b))))
-        for trial in ({}, {"epochs": 0}):
-            choose("bag", trial, over_splits(splits, lambda *three: bag(*three, **trial)))  # noqa: B023
-        for trial in UNMASK_TRIALS:
-            choose("eum", trial, over_splits(splits, lambda *three: unmasked(*three, **trial)))  # noqa: B023
+        for epochs in (OPEN_EPOCHS, 0):
+            trial = partial(bag, epochs=epochs)
+            choose("bag", {"epochs": epochs}, over_splits(splits, trial))
+        for words in UNMASK_TRIALS:
+            choose("eum", words, over_splits(splits, lambda *three: unmasked(*three, **words)))  # noqa: B023
         return
     print("| | masked | other photo | unmasked |\n|---|---|---|---|")
     seeds = range(args.seeds)

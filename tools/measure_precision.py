@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 
 import _tool
+import numpy as np
 
 from maskedface import datasets, engines, models
 from maskedface.datasets import FaceIndex
@@ -44,7 +45,7 @@ def main() -> int:
     )
     backbone = models.DlibResNet29()
 
-    def hits_of(embeddings: object) -> object:
+    def hits_of(embeddings: np.ndarray) -> np.ndarray:
         return match_probes(EmbeddedFaces.of(test.faces, embeddings)).hits()
 
     plain = hits_of(models.predict(backbone, chips))

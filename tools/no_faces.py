@@ -61,7 +61,7 @@ def texture(rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.5:
         image = np.sin(image * rng.uniform(2, 12))
     image = (image - image.min()) / np.ptp(image)
-    return (image * rng.uniform(60, 255)).astype("uint8")
+    return np.asarray(image * rng.uniform(60, 255), "uint8")
 
 
 def scenery(rng: np.random.Generator, count: int) -> list[np.ndarray]:

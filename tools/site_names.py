@@ -28,7 +28,7 @@ class PublicNames(griffe.Extension):
             module.exports = [
                 name
                 for name, member in module.members.items()
-                if member.is_alias and member.target_path.startswith(f"{root}.")
+                if isinstance(member, griffe.Alias) and member.target_path.startswith(f"{root}.")
             ]
         if module.docstring:
             module.docstring.value = fenced(module.docstring.value)

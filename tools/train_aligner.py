@@ -29,12 +29,14 @@ import os
 import threading
 from collections.abc import Iterator
 from queue import Queue
+from typing import Any
 
 import _tool
 import cv2
 import keras
 import numpy as np
-from aligner_samples import CANVAS, PLACE, Samples
+from aligner_negatives import CANVAS
+from aligner_samples import PLACE, Samples
 
 from maskedface import datasets, geometry
 from maskedface.images import read_image
@@ -143,7 +145,7 @@ class AlignerLoss(keras.losses.Loss):
         super().__init__(name="aligner_loss")
         self.confidence_weight = confidence_weight
 
-    def call(self, target: object, output: object) -> object:
+    def call(self, target: Any, output: Any) -> Any:
         ops = keras.ops
         away = ops.reshape(output[:, :10] - target[:, :10], (-1, 5, 2))
         distance = ops.sqrt(ops.sum(ops.square(away), -1) + 1e-7)
@@ -261,7 +263,7 @@ def pack(model: keras.Model, path: str) -> None:
 
 def ahead(samples: Samples, steps: int, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches made in a thread while the network works."""
-    queue: Queue = Queue(4)
+    queue: Queue[tuple[np.ndarray, np.ndarray]] = Queue(4)
 
     def make() -> None:
         for step in range(steps):
@@ -275,7 +277,7 @@ def ahead(samples: Samples, steps: int, size: int) -> Iterator[tuple[np.ndarray,
 def held_out(model: keras.Model, check: Samples, batches: int = 4) -> dict[str, float]:
     """Mean distance to the teacher's points on people held out, in per cent of the 112-px face; first
     pass's crops and second pass's apart; and the confidence's two errors at one half."""
-    found = {"first": [], "second": [], "missed": [], "false": []}
+    found: dict[str, list[float]] = {"first": [], "second": [], "missed": [], "false": []}
     for step in range(batches):
         crops, targets = check.batch(step, 128)
         output = np.asarray(model.predict_on_batch(crops), "float32")

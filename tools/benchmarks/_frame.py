@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import _tool  # this checkout is found, and TensorFlow is quiet
 
+if TYPE_CHECKING:
+    from maskedface.engines.engine import Precision
+
 ROOT, timed, megabytes = _tool.ROOT, _tool.timed, _tool.megabytes
 SIZE, PEOPLE, SHARE = 180, 77, 0.7  # the paper's
-_ENGINES = (
+_ENGINES: tuple[tuple[str, Precision], ...] = (
     ("openvino", "float32"),
     ("openvino", "bfloat16"),
     ("openvino", "int8"),
@@ -24,14 +28,14 @@ _ENGINES = (
 )
 
 
-def engine_ways() -> list[tuple[str, str]]:
+def engine_ways() -> list[tuple[str, Precision]]:
     """The engines and precisions that this processor computes."""
     from maskedface import engines
 
     return [way for way in _ENGINES if not engines.ENGINES[way[0]].why_not(way[1])]
 
 
-def interleaved(ways: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+def interleaved(ways: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
     """Runs each way once a round, in turn."""
     times: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds):
@@ -67,8 +71,12 @@ def all_in_turn(
     """Times ways of doing something to so many faces each, after a first time that is not timed."""
     for _, run in runs.values():
         run()
-    ways = {k: lambda n=n, run=run: 1000 * timed(run) / n for k, (n, run) in runs.items()}
+    ways = {name: functools.partial(_each, count, run) for name, (count, run) in runs.items()}
     return report(interleaved(ways, args.rounds), unit, [against])
+
+
+def _each(count: int, run: Callable[[], Any]) -> float:
+    return 1000 * timed(run) / count
 
 
 def add_images(parser: argparse.ArgumentParser, count: int = 2000) -> None:

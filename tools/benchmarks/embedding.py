@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import tempfile
 from collections.abc import Callable
@@ -48,11 +49,11 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         "ours bfloat16": lambda: models.predict(low, faces),
         "ours float32, not folded": lambda: models.predict(backbone, faces),
     }
-    some = engines.RealFaces(faces[:64], np.arange(64) // 2, faces[64:96])
+    some = engines.RealFaces(faces[:64], [n // 2 for n in range(64)], faces[64:96])
     for engine, precision in engine_ways():
         ready = engines.compile_model(
             backbone, some, engine=engine, precision=precision, tolerance=1.0
         )
-        runs[f"ours {engine} {precision}"] = lambda ready=ready: ready(faces)
+        runs[f"ours {engine} {precision}"] = functools.partial(ready, faces)
     counted = {name: (len(faces), run) for name, run in runs.items()}
     return all_in_turn(args, counted, "ms an image", "ONNX Runtime float32")

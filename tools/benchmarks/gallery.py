@@ -13,6 +13,7 @@ import argparse
 import os
 import tempfile
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             assert np.array_equal(ours.best(probe, 10)[0], _plain(rows, probe)), "answers differ"
 
         def warm() -> float:
-            return 1000 * float(np.median([timed(lambda p=p: ours.best(p, 10)) for p in probes]))
+            return 1000 * float(np.median([timed(partial(ours.best, p, 10)) for p in probes]))
 
         def cold() -> float:
             with open(path, "rb") as file:
@@ -85,7 +86,7 @@ def _probes(rows: np.ndarray, count: int) -> np.ndarray:
     rng = np.random.default_rng(1)
     chosen = rng.choice(len(rows), count, replace=False)
     noise = rng.standard_normal((count, rows.shape[1]), dtype=np.float32)
-    return np.asarray(rows[chosen]) + np.float32(0.03) * noise
+    return np.asarray(rows[chosen] + np.float32(0.03) * noise)
 
 
 def _plain(rows: np.ndarray, probe: np.ndarray) -> np.ndarray:

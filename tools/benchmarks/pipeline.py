@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import functools
 import os
 import tempfile
 import time
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
         chips = datasets.read_aligned_faces(index, size=SIZE, alignment="vggface2")
         mirror = keras.layers.RandomFlip("horizontal")
-        ours = {"image_size": SIZE, "shuffle": True, "augmentation": [mirror]}
+        ours: dict[str, Any] = {"image_size": SIZE, "shuffle": True, "augmentation": [mirror]}
         # Built once: tracing their functions is start-up. Single images never reach Python: that
         # would slow decode_jpeg down.
         sources = {
@@ -55,8 +56,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             collections.deque(kept[-1], maxlen=0)
 
         runs: dict[str, tuple[int, Callable[[], Any]]] = {
-            name: (len(index), lambda source=source: drain(source))
-            for name, source in sources.items()
+            name: (len(index), functools.partial(drain, source)) for name, source in sources.items()
         }
         result = all_in_turn(args, runs, "ms an image", "decode_jpeg alone")
         recipe = recipes.PAPER_MASKED

@@ -82,9 +82,9 @@ def _ours(recipe: Any, data: tuple[np.ndarray, ...], epochs: int) -> float:
     network = paper_network(recipe, models.ResNet50(None, (SIZE, SIZE, 3)))
     spent = whole_recipe(network, data, epochs)
     if epochs == recipe.epochs:
-        return spent["whole"]
+        return float(spent["whole"])
     print(f"    features {spent['features']:.1f} s, an epoch {spent['an epoch']:.2f} s")
-    return spent["whole"] + spent["an epoch"] * (recipe.epochs - epochs)
+    return float(spent["whole"] + spent["an epoch"] * (recipe.epochs - epochs))
 
 
 def _keras_epoch(recipe: Any, data: tuple[np.ndarray, ...], scale: float) -> Callable[[], float]:

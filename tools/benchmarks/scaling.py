@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import tempfile
 from typing import Any
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             return seconds
 
         counts = [base, 2 * base, 4 * base]
-        ways = {str(n): lambda n=n: run(n) for n in counts}
+        ways = {str(n): functools.partial(run, n) for n in counts}
         result = report(interleaved(ways, args.rounds), "s", [])
     one, two, four = (result["medians"][str(n)] for n in counts)
     first, second = (two - one) / base, (four - two) / (2 * base)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import statistics
 from collections.abc import Callable
 from typing import Any
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         assert np.array_equal(ours.best(probe, 10)[0], plain(probe)), "the answers differ"
 
     def each(find: Callable[[np.ndarray], Any]) -> list[float]:
-        return [1000 * timed(lambda p=p: find(p)) for p in probes]
+        return [1000 * timed(functools.partial(find, probe)) for probe in probes]
 
     ways: dict[str, Callable[[], float]] = {
         "NumPy float32": lambda: statistics.median(each(plain)),
