@@ -11,7 +11,7 @@ photographs of those who are the FNIR (nobody or somebody else is named). A face
 says so. "chosen on": the unmasked photographs, these and the masked ones, or these and the same under a
 drawn mask; one threshold, or one for unmasked and one for masked faces (`Gallery.calibrate(kinds=...)`).
 "No floor": the latter may be lower than the former on drawn masks, too, as it may on worn ones.
-Figures are means of the draws.
+Figures are means and standard deviations of the draws.
 """
 
 from __future__ import annotations
@@ -148,7 +148,9 @@ def main() -> None:
             print(f"{rows!r}\n\n| network | FPIR asked | chosen on | FPIR found | FNIR |")
             print("|---|---|---|---|---|\n| | | | unmasked, masked | unmasked, masked |")
         for key in draws[0]:
-            rates = [f"{rate:.3f}" for rate in np.nanmean([draw[key] for draw in draws], axis=0)]
+            shares = [draw[key] for draw in draws]
+            means, spreads = np.nanmean(shares, axis=0), np.nanstd(shares, axis=0)
+            rates = [f"{mean:.3f} ± {sd:.3f}" for mean, sd in zip(means, spreads, strict=True)]
             cells = f"{', '.join(rates[:2])} | {', '.join(rates[2:])}"
             print(f"| `{name}` | {key[0]:g} | {key[1]} | {cells} |", flush=True)
 

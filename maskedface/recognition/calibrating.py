@@ -46,8 +46,8 @@ def calibrate(
 
     Unmasked and masked probes have a threshold each. That of masked ones is chosen on worn masks if
     there are 1 / fpir photographs of them, else on drawn ones, and then it is at least that of
-    unmasked ones: on RMFRD's worn masks a lower one accepted four times as many strangers as was
-    asked (docs/recognition.md). With too few photographs of a kind, all probes together count.
+    unmasked ones: on RMFRD's worn masks a lower one accepted more than twice as many strangers as
+    was asked (docs/recognition.md). With too few photographs of a kind, all probes together count.
 
     Args:
         enrolled: the people of the gallery.
