@@ -174,15 +174,19 @@ def _to_identify(
 def _to_verify(
     probes: _Probes, masked_from: MaskedFrom, fpir: float, far: float
 ) -> dict[Condition, float | None]:
-    """`Calibration.verify`, from photographs of the same kinds as those of `_to_identify`."""
-    bare = probes.rows("unmasked")
+    """`Calibration.verify`, from photographs of the same kinds as those of `_to_identify`; where
+    these make too few pairs, from all."""
+    every, bare = probes.rows(), probes.rows("unmasked")
     if not can_tell(fpir, len(bare)):
-        bare = probes.rows()
+        bare = every
     masked = probes.rows(masked_from or None)
-    unmasked, one, both = (
-        _at_far(probes.cosines(*rows)[0], far)
-        for rows in ((bare, bare), (bare, masked), (masked, masked))
-    )
+    all_pairs = probes.cosines(every, every)[0]
+
+    def chosen(first: np.ndarray, second: np.ndarray) -> float | None:
+        pairs = probes.cosines(first, second)[0]
+        return _at_far(pairs if can_tell(far, len(pairs)) else all_pairs, far)
+
+    unmasked, one, both = chosen(bare, bare), chosen(bare, masked), chosen(masked, masked)
     if masked_from == "drawn mask" and unmasked is not None:
         one, both = (None if of is None else max(of, unmasked) for of in (one, both))
     return {"both unmasked": unmasked, "one masked": one, "both masked": both}
@@ -190,7 +194,7 @@ def _to_verify(
 
 def _at_far(impostors: np.ndarray, far: float) -> float | None:
     """The threshold for a FAR; None if there are too few pairs, or no cosine is high enough."""
-    if len(impostors) * far < 1:
+    if not can_tell(far, len(impostors)):
         return None
     threshold = threshold_at(impostors, far)
     return threshold if threshold <= 1 else None

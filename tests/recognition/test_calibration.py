@@ -162,6 +162,28 @@ def test_worn_masks_come_before_drawn_ones_if_there_are_enough(gallery: Gallery)
     assert few.for_probe(True) > enough.for_probe(True)
 
 
+def test_too_few_pairs_of_a_condition_are_judged_by_all_pairs(gallery: Gallery) -> None:
+    bare, people = photographs(range(10, 50), 1)  # 780 pairs; with masks 3,120
+    masked = towards(bare, 0.5)
+    made = gallery.calibrate(
+        np.concatenate([bare, masked]),
+        people * 2,
+        fpir=0.1,
+        far=0.001,
+        source="x",
+        photos=range(80),
+        kinds=["unmasked"] * 40 + ["masked"] * 40,
+    )
+    every = np.concatenate([bare, masked])
+    different = np.triu(np.array(people * 2)[:, None] != np.array(people * 2))
+    together = made.for_pair(False, False)
+    assert together is not None and together == made.for_pair(True, True)
+    assert ((every @ every.T)[different] >= together).sum() == 3
+    one = made.for_pair(False, True)  # 1,560 pairs are enough
+    assert one is not None and one != together
+    assert ((bare @ masked.T)[np.array(people)[:, None] != np.array(people)] >= one).sum() == 1
+
+
 @pytest.mark.parametrize(("worn", "is_lower"), [("masked", True), ("drawn mask", False)])
 def test_only_worn_masks_can_lower_the_threshold_of_masked_probes(
     gallery: Gallery, worn: Any, is_lower: bool
