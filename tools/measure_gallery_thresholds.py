@@ -2,7 +2,7 @@
 
     python tools/measure_gallery_thresholds.py dlib --masks 10 --data D --alignment arcface \
         --manifest D/protocols/manifest.csv --protocol open_set --part test
-    python tools/measure_gallery_thresholds.py dlib --masks 10 --data R --manifest few.csv
+    python tools/measure_gallery_thresholds.py dlib --masks 10 --data R --manifest few.csv --protocol few
 
 Nothing is trained. In each of --draws draws by chance a quarter of the people are enrolled by an unmasked
 photograph each, thresholds are chosen for --fpir on photographs of half of the people, and all photographs
@@ -56,8 +56,9 @@ def embedded(recognizer: Recognizer, rows: FaceIndex, masks: int) -> Faces:
     unmasked = np.flatnonzero(~rows.masked)
     for at in range(0, len(unmasked), BLOCK):
         part = unmasked[at : at + BLOCK]
-        made = with_masks(recognizer, chips[part], bare[part], masks or 1)
-        templates[part], covered[part] = made[0] if masks else bare[part], made[1]
+        if masks:
+            templates[part], _ = with_masks(recognizer, chips[part], bare[part], masks)
+        _, covered[part] = with_masks(recognizer, chips[part], bare[part], 1)  # as of strangers
     people = np.array([face.person for face in rows.faces])
     photos = np.array([face.photo or face.path for face in rows.faces])
     return Faces(people, photos, rows.masked, bare, templates, covered)

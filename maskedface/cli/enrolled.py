@@ -87,11 +87,10 @@ def _thresholds(done: Updated) -> str:
     if made is not None:
         verify = ", ".join(f"{name} {at:.3f}" for name, at in made.verify.items() if at is not None)
         verify = f"; to verify (FAR {made.far:g}): {verify}" if verify else ""
-        masked = {"masked": "worn masks", "drawn mask": "drawn masks", "": "too few masks"}
         return (
             f"{made} (FPIR {made.fpir:g}) to name{verify}: from {made.probes} photographs of "
-            f"{made.people} people, {made.source}, {masked[made.masked_from]}, against {made.gallery} "
-            "enrolled"
+            f"{made.people} people, {made.source}; masked faces: {recognizing.masked_from(made)}; against "
+            f"{made.gallery} enrolled"
         )
     if stay is None:
         return (

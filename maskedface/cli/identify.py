@@ -179,8 +179,9 @@ def _print_threshold(recognizer: Recognizer, given: float | None, rows: list[_Ro
         print(recognizing.given_threshold(given, max(chosen, default=None), above))
     elif made is not None:
         print(
-            f"by the gallery's own threshold: at most {how_many(made.fpir)} faces of strangers got a "
-            f"name, of {made.probes} faces of {made.people} people ({shown(made.source)}) against "
+            f"by the gallery's own thresholds: at most {how_many(made.fpir)} faces of strangers got a "
+            f"name, chosen on {made.probes} photographs of {made.people} people "
+            f"({shown(made.source)}; masked faces: {recognizing.masked_from(made)}) against "
             f"{made.gallery} enrolled"
         )
         if made.gallery != len(gallery):

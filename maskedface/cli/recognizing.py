@@ -266,6 +266,12 @@ def given_threshold(given: float, chosen: float | None, rate: str) -> str:
     return f"{told}: below the gallery's {chosen:.3f}, {rate}"
 
 
+def masked_from(made: Calibration) -> str:
+    """What a gallery's thresholds of masked faces were chosen on, in words."""
+    words = {"masked": "worn masks", "drawn mask": "drawn masks"}
+    return words.get(made.masked_from, "too few masks for a threshold of their own")
+
+
 def default_threshold(likelihood: Likelihood | None) -> str:
     """A message about a default threshold and the people it was measured on."""
     told = "by the default threshold, not calibrated on your people"

@@ -93,7 +93,7 @@ def _threshold(result: Verification, recognizer: Recognizer) -> str:
         return recognizing.given_threshold(result.threshold, chosen, above)
     if result.threshold_from == "gallery" and made is not None:
         return (
-            f"by the gallery's own threshold: at most {how_many(made.far)} pairs of {made.people} "
+            f"by the gallery's own thresholds: at most {how_many(made.far)} pairs of {made.people} "
             "strangers pass it"
         )
     return recognizing.default_threshold(result.likelihood)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from maskedface.datasets.face_index import Domain
 from maskedface.datasets.photo_groups import linked
-from maskedface.evaluation.false_matches import Condition
+from maskedface.evaluation.false_matches import CONDITIONS, Condition
 from maskedface.evaluation.scoring import can_tell, cosine_scores, normalized, threshold_at
 from maskedface.names import did_you_mean, shown
 from maskedface.recognition.calibration import KINDS, Calibration, MaskedFrom, ProbeKind
@@ -47,7 +47,8 @@ def calibrate(
     Unmasked and masked probes have a threshold each. That of masked ones is chosen on worn masks if
     there are 1 / fpir photographs of them, else on drawn ones, and then it is at least that of
     unmasked ones: on RMFRD's worn masks a lower one accepted more than twice as many strangers as
-    was asked (docs/recognition.md). With too few photographs of a kind, all probes together count.
+    was asked (docs/recognition.md). With too few of both all probes together choose one threshold.
+    With too few unmasked photographs their threshold is the higher of that and the masked one.
 
     Args:
         enrolled: the people of the gallery.
@@ -98,17 +99,17 @@ def calibrate(
             f"{owners[nearest[probe]]!r}"
         )
     # Faces under a mask resemble each other in some networks.
-    bare = probes.rows("unmasked")
-    level = np.concatenate([probes.cosines(bare, bare)[1], enrolled.genuine()])
-    if len(level) and len(bare):
-        alike = scores[bare] + offsets[nearest[bare]] >= np.quantile(level, _USUAL)
-        others = [owners[row] for row in nearest[bare]]
-        _warn_of_alike([people[row] for row in bare], others, alike)
+    level = np.concatenate([probes.genuine(probes.rows("unmasked")), enrolled.genuine()])
+    unmasked = np.flatnonzero(probes.kind == "unmasked")
+    if len(level) and len(unmasked):
+        alike = scores[unmasked] + offsets[nearest[unmasked]] >= np.quantile(level, _USUAL)
+        others = [owners[row] for row in nearest[unmasked]]
+        _warn_of_alike([people[row] for row in unmasked.tolist()], others, alike)
     return Calibration(
         fpir=fpir,
         identify=identify,
         far=far,
-        verify=_to_verify(probes, masked_from, fpir, far),
+        verify=_to_verify(probes, masked_from, far),
         probes=len(probes.rows()),
         masked_from=masked_from,
         people=len(set(people)),
@@ -139,9 +140,16 @@ class _Probes(NamedTuple):
         np.maximum.at(best, number, scores[rows])
         return best
 
-    def cosines(self, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(impostor cosines, genuine cosines) of pairs of a row of `first` and one of `second`: of
-        all pairs, or of two million random ones with seed 0, and at most a million of each kind."""
+    def impostors(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """The cosines of pairs of people, a row of `first` and one of `second` each."""
+        return self._cosines(first, second, is_same=False)
+
+    def genuine(self, rows: np.ndarray) -> np.ndarray:
+        """The cosines of pairs of rows of one person."""
+        return self._cosines(rows, rows, is_same=True)
+
+    def _cosines(self, first: np.ndarray, second: np.ndarray, *, is_same: bool) -> np.ndarray:
+        """Of all pairs, or of two million random ones with seed 0; at most about a million."""
         if len(first) * len(second) > 4 * _PAIRS:
             draw = np.random.default_rng(0).integers
             left, right = (draw(len(rows), size=2 * _PAIRS) for rows in (first, second))
@@ -150,10 +158,10 @@ class _Probes(NamedTuple):
         else:
             left, right = np.indices((len(first), len(second))).reshape(2, -1)
         left, right = first[left], second[right]
-        is_same = self.person[left] == self.person[right]
-        both = [np.flatnonzero(of & (left != right))[:_PAIRS] for of in (~is_same, is_same)]
-        impostors, same = (cosine_scores(self.unit, left[kept], right[kept]) for kept in both)
-        return impostors, same
+        is_wanted = (self.person[left] == self.person[right]) == is_same
+        kept = np.flatnonzero(is_wanted & (left != right))
+        kept = kept[:: -(-len(kept) // _PAIRS) or 1]
+        return cosine_scores(self.unit, left[kept], right[kept])
 
 
 def _to_identify(
@@ -163,32 +171,37 @@ def _to_identify(
     together = threshold_at(probes.highest(scores), fpir)
     best = {kind: probes.highest(scores, kind) for kind in KINDS}
     found = {k: threshold_at(of, fpir) for k, of in best.items() if can_tell(fpir, len(of))}
-    unmasked = found.get("unmasked", together)
-    if "masked" in found:
-        return {"unmasked": unmasked, "masked": found["masked"]}, "masked"
-    if "drawn mask" in found:
-        return {"unmasked": unmasked, "masked": max(found["drawn mask"], unmasked)}, "drawn mask"
-    return {"unmasked": unmasked, "masked": together}, ""
+    masked_from: Literal["masked", "drawn mask"] = "masked" if "masked" in found else "drawn mask"
+    if masked_from not in found:
+        return {"unmasked": together, "masked": together}, ""
+    masked = found[masked_from]
+    # Too few unmasked photographs: the higher of two, as neither is chosen on them.
+    unmasked = found.get("unmasked", max(together, masked))
+    if masked_from == "drawn mask":
+        masked = max(masked, unmasked)
+    return {"unmasked": unmasked, "masked": masked}, masked_from
 
 
 def _to_verify(
-    probes: _Probes, masked_from: MaskedFrom, fpir: float, far: float
+    probes: _Probes, masked_from: MaskedFrom, far: float
 ) -> dict[Condition, float | None]:
     """`Calibration.verify`, from photographs of the same kinds as those of `_to_identify`; where
-    these make too few pairs, from all."""
-    every, bare = probes.rows(), probes.rows("unmasked")
-    if not can_tell(fpir, len(bare)):
-        bare = every
-    masked = probes.rows(masked_from or None)
-    all_pairs = probes.cosines(every, every)[0]
+    these make too few pairs, from the pairs of all photographs."""
+    every = probes.rows()
+    together = _at_far(probes.impostors(every, every), far)
+    if not masked_from:
+        return dict.fromkeys(CONDITIONS, together)
+    bare, masked = probes.rows("unmasked"), probes.rows(masked_from)
 
     def chosen(first: np.ndarray, second: np.ndarray) -> float | None:
-        pairs = probes.cosines(first, second)[0]
-        return _at_far(pairs if can_tell(far, len(pairs)) else all_pairs, far)
+        pairs = probes.impostors(first, second)
+        return _at_far(pairs, far) if can_tell(far, len(pairs)) else together
 
     unmasked, one, both = chosen(bare, bare), chosen(bare, masked), chosen(masked, masked)
-    if masked_from == "drawn mask" and unmasked is not None:
-        one, both = (None if of is None else max(of, unmasked) for of in (one, both))
+    if masked_from == "drawn mask":
+        one, both = (
+            None if of is None or unmasked is None else max(of, unmasked) for of in (one, both)
+        )
     return {"both unmasked": unmasked, "one masked": one, "both masked": both}
 
 

@@ -16,6 +16,8 @@ KINDS: tuple[ProbeKind, ...] = get_args(ProbeKind)
 
 MaskedFrom = Literal["masked", "drawn mask", ""]
 
+_BEFORE = {"identify", "verify"}  # the keys whose values were one number
+
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
@@ -34,7 +36,7 @@ class Calibration:
         probes: int, number of photographs it was chosen on; near-duplicates count once.
         masked_from: what the thresholds of masked faces were chosen on: "masked", photographs of
             people who wear a mask; "drawn mask", masks drawn on photographs; or "" if there were
-            too few of both, and all probes together were used.
+            too few of both, and all probes together chose one threshold.
         people: int, number of people they show.
         gallery: int, number of people enrolled at the time; FPIR grows with it.
         source: str, where the probes came from.
@@ -101,12 +103,12 @@ def current_form(values: Any) -> Any:
     Args:
         values: the dict; anything else is returned as it is.
     """
-    if not isinstance(values, dict) or "masked_from" in values:
+    if not isinstance(values, dict) or "masked_from" in values or not {*values} >= _BEFORE:
         return values
     return {
         **values,
-        "identify": dict.fromkeys(DOMAINS, values.get("identify")),
-        "verify": dict.fromkeys(CONDITIONS, values.get("verify")),
+        "identify": dict.fromkeys(DOMAINS, values["identify"]),
+        "verify": dict.fromkeys(CONDITIONS, values["verify"]),
         "masked_from": "",
     }
 

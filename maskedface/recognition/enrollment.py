@@ -15,13 +15,13 @@ import numpy as np
 from maskedface.datasets.photo_groups import photo_groups, photo_hashes
 from maskedface.datasets.sources import check_people
 from maskedface.images.in_threads import in_threads
-from maskedface.masking import SEEMS_MASKED
 from maskedface.names import person_name
 from maskedface.recognition.batch import each, photo_files
 from maskedface.recognition.calibration import ProbeKind
 from maskedface.recognition.embedding import with_masks
 from maskedface.recognition.faces import DetectedFace, EmbeddedFace, FaceError
 from maskedface.recognition.gallery import Gallery
+from maskedface.recognition.judging import is_masked
 from maskedface.recognition.photo import Photo, PhotoFile, read_photo
 from maskedface.recognition.recognizer import Recognizer, one_of
 from maskedface.recognition.remembered import WHOLE, Remember, Remembered, remembered
@@ -29,6 +29,7 @@ from maskedface.recognition.stages import cut_face, find_faces, whole_face
 from maskedface.reprs import short_repr
 
 _SIZE = operator.attrgetter("size")
+_FEW = 0.05  # share of faces that seem masked; the estimate is wrong for some 0.013 (RMFRD)
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,11 +255,7 @@ def _with_masks(
     recognizer: Recognizer, images: Sequence[np.ndarray], faces: list[EmbeddedFace], masks: int
 ) -> list[EmbeddedFace]:
     """The faces with `covered`, and with `template` if `masks` is not 0."""
-    bare = [
-        row
-        for row, face in enumerate(faces)
-        if face.masked < SEEMS_MASKED and face.aligned_by != WHOLE
-    ]
+    bare = [row for row, face in enumerate(faces) if is_masked(face) is False]
     if not bare:
         return faces
     chips = np.stack([cut_face(recognizer.embedder, images[row], faces[row]) for row in bare])
@@ -392,16 +389,20 @@ def enroll_rows(gallery: Gallery, rows: Iterable[EnrolledPhoto]) -> None:
 
 
 def threshold_probes(rows: Sequence[EnrolledPhoto]) -> Probes:
-    """The probes for calibration: the faces, and unmasked ones also under a drawn mask.
+    """The probes for calibration: the faces, and unmasked ones also under a drawn mask. If fewer
+    than one in twenty seem masked, all count as unmasked: these may be errors of the estimate,
+    which is wrong for about one in a hundred (docs/recognition.md).
 
     Args:
         rows: results of `read_people` or `faces_again` with `cover`.
     """
     seen = [(row.face, row.person) for row in rows if row.face is not None]
     photos = photo_groups(np.array([face.hashes for face, _ in seen])).tolist() if seen else []
+    masked = [is_masked(face) is True for face, _ in seen]
+    are_few = sum(masked) < _FEW * len(masked)
     probes = Probes([], [], [], [])
-    for (face, person), photo in zip(seen, photos, strict=True):
-        worn: ProbeKind = "masked" if face.masked >= SEEMS_MASKED else "unmasked"
+    for (face, person), photo, seems_masked in zip(seen, photos, masked, strict=True):
+        worn: ProbeKind = "masked" if seems_masked and not are_few else "unmasked"
         faces: list[tuple[np.ndarray | None, ProbeKind]] = [
             (face.embedding, worn),
             (face.covered, "drawn mask"),

@@ -379,8 +379,7 @@ class Gallery:
             photos: the photograph of each probe, equal values for copies, which count once; by
                 default equal embeddings are copies.
             kinds: what each probe wears: "unmasked", "masked" or "drawn mask"; default: no mask.
-                Without probes of one of the last two, masked faces get the threshold of unmasked
-                ones.
+                With too few of both kinds of masks, masked and unmasked faces have one threshold.
 
         Returns:
             The `Calibration`, also in `self.calibration`.

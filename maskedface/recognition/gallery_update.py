@@ -168,9 +168,15 @@ class GalleryUpdate:
         folder, strangers_of = self._strangers(gallery)
         known = set() if gallery is None else self._known(gallery, people)  # refuse early
         photos, strangers = [], []
+        if strangers_of:
+            strangers = enrollment.read_people(recognizer, strangers_of, enroll=False, cover=True)
+            if self.strangers:
+                _refuse_nobody(strangers, "strangers must have photographs with one face each")
+        if all(row.face is None for row in strangers):
+            folder = ""
         # Without strangers thresholds are chosen on the enrolled faces, if they are enough.
         count = sum(map(len, old.photos.values())) if old is not None else len(person_of)
-        cover = not strangers_of and can_tell(self._fpir(gallery), count)
+        cover = not folder and can_tell(self._fpir(gallery), count)
         if old is not None:
             photos = enrollment.faces_again(recognizer, old, cover=cover)
             if self.existing == "replace":
@@ -179,12 +185,6 @@ class GalleryUpdate:
         elif person_of:
             photos = enrollment.read_people(recognizer, person_of, cover=cover)
             _refuse_nobody(photos, "at least one photograph must show one face")
-        if strangers_of:
-            strangers = enrollment.read_people(recognizer, strangers_of, enroll=False, cover=True)
-            if self.strangers:
-                _refuse_nobody(strangers, "strangers must have photographs with one face each")
-        if all(row.face is None for row in strangers):
-            folder = ""
         probes = enrollment.threshold_probes(strangers if folder else photos)
         return _Read(like, people, photos, probes, folder)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -199,6 +200,20 @@ def test_thresholds_are_chosen_anew_on_the_strangers_that_there_were(
     assert (made.gallery, made.fpir, made.source) == (2, 0.25, str(strangers))
 
 
+def test_enrolled_faces_are_looked_at_under_masks_where_no_stranger_can_be_read_any_more(
+    enrolling: Callable[..., list[str]], gallery: Path, strangers: Path
+) -> None:
+    assert main([*enrolling("Ada"), "--strangers", str(strangers), "--fpir", "0.5"]) == 0
+    people = strangers.rename(strangers.with_name("people"))
+    shutil.copytree(people, strangers)
+    for photo in strangers.glob("*/*.png"):
+        photo.write_bytes(b"no image")
+    assert main([*enrolling("Ada")[:-3], str(people)]) == 0
+    made = Gallery.load(gallery).calibration
+    assert made is not None and (made.source, made.people) == ("the faces enrolled", 4)
+    assert made.masked_from == "drawn mask"
+
+
 @pytest.mark.parametrize(("masked", "of"), [(0, "drawn masks"), (1, "worn masks")])
 def test_strangers_are_looked_at_with_their_own_masks_or_with_drawn_ones(
     enrolling: Callable[..., list[str]],
@@ -219,7 +234,10 @@ def test_strangers_are_looked_at_with_their_own_masks_or_with_drawn_ones(
     # To this network of colors drawn masks are all alike, so there the unmasked threshold is the least.
     assert (made.for_probe(True) < made.for_probe(False)) == bool(masked)
     printed = capsys.readouterr().out
-    assert f"{made} (FPIR 0.25) to name" in printed and f"{of}, against 1 enrolled" in printed
+    assert (
+        f"{made} (FPIR 0.25) to name" in printed
+        and f"masked faces: {of}; against 1 enrolled" in printed
+    )
     assert f"masked {made.for_probe(True):.3f} (FPIR" in printed or not masked
 
 

@@ -152,7 +152,8 @@ def test_a_threshold_for_faces_with_drawn_masks_is_chosen_on_masked_ones_too(
 ) -> None:
     assert main(["enroll", *words, str(people), "--masks", "2", "--fpir", "0.1"]) == 0
     assert (
-        "10 people, the faces enrolled, drawn masks, against 10 enrolled" in capsys.readouterr().out
+        "10 people, the faces enrolled; masked faces: drawn masks; against 10 enrolled"
+        in capsys.readouterr().out
     )
     made = Gallery.load(words[1]).calibration
     assert made is not None and made.probes == 20  # a photograph counts once

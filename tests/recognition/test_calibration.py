@@ -209,17 +209,51 @@ def test_only_worn_masks_can_lower_the_threshold_of_masked_probes(
             assert (mask, of_pair) == (unmasked, both_unmasked)
 
 
-def test_with_too_few_masked_probes_all_of_them_count_for_masked_faces(gallery: Gallery) -> None:
+def test_with_too_few_masked_probes_all_of_them_choose_one_threshold(gallery: Gallery) -> None:
     faces, people = photographs(range(10, 60), 1)
     faces[:4] = towards(faces[:4], 1.0)
     made = gallery.calibrate(
         faces, people, fpir=0.1, source="x", kinds=["masked"] * 4 + ["unmasked"] * 46
     )
     best = np.array([gallery.search(face)[0].score for face in faces])
-    assert made.masked_from == "" and (best >= made.for_probe(True)).sum() == 5
-    assert (best[4:] >= made.for_probe(False)).sum() == 4 and made.for_probe(False) < best[:4].min()
-    alike = gallery.calibrate(faces, people, fpir=0.1, source="x")
-    assert alike.for_probe(True) == alike.for_probe(False) and "masked" not in str(alike)
+    assert made.masked_from == "" and (best >= made.for_probe(False)).sum() == 5
+    assert made.for_probe(True) == made.for_probe(False) and "masked" not in str(made)
+    assert made.verify == gallery.calibrate(faces, people, fpir=0.1, source="x").verify
+
+
+def test_with_too_few_unmasked_probes_they_need_at_least_what_masked_ones_do(
+    gallery: Gallery,
+) -> None:
+    faces, people = photographs(range(10, 60), 1)
+    faces[5:] = towards(faces[5:], 0.5)  # masked ones score high
+    kinds: Any = ["unmasked"] * 5 + ["masked"] * 45
+    made = gallery.calibrate(faces, people, fpir=0.1, source="x", kinds=kinds)
+    assert made.masked_from == "masked" and made.for_probe(False) == made.for_probe(True)
+    only = gallery.calibrate(faces[5:], people[5:], fpir=0.1, source="x", kinds=["masked"] * 45)
+    assert only.for_probe(False) == only.for_probe(True)
+
+
+def test_drawn_masks_choose_no_threshold_of_pairs_without_one_of_unmasked_faces(
+    gallery: Gallery,
+) -> None:
+    bare, people = photographs(range(10, 50), 1)  # 780 pairs, but 1,560 with a drawn mask
+    made = gallery.calibrate(
+        np.concatenate([bare, towards(bare, 0.5)]),
+        people * 2,
+        fpir=0.1,
+        far=0.001,
+        source="x",
+        photos=[*range(40)] * 2,
+        kinds=["unmasked"] * 40 + ["drawn mask"] * 40,
+    )
+    assert [*made.verify.values()] == [None, None, None]
+
+
+def test_no_pair_counts_twice(gallery: Gallery) -> None:
+    faces, people = photographs(range(10, 51), 1)  # 820 pairs
+    kinds: Any = ["unmasked"] * 40 + ["masked"]
+    made = gallery.calibrate(faces, people, fpir=0.1, far=0.001, source="x", kinds=kinds)
+    assert [*made.verify.values()] == [None, None, None]
 
 
 @pytest.mark.parametrize(

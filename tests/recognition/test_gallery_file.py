@@ -205,6 +205,9 @@ def test_thresholds_of_a_version_before_are_those_of_all_faces(tmp_path: Path) -
     read = Gallery.load(old).calibration
     assert read == made.calibration and read is not None
     assert {*read.identify.values()} == {0.4} and {*read.verify.values()} == {0.5}
+    del former["verify"]
+    with pytest.raises(ValueError, match="with invalid calibration"):
+        Gallery.load(damaged(tmp_path / "g.npz", {"version": 7, "calibration": former}))
 
 
 @pytest.mark.parametrize("keep", ["mean", "all"])

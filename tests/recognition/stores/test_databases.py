@@ -119,6 +119,10 @@ def test_tables_of_a_release_before_are_brought_up_to_date(
     with open_store(database.address) as store:
         gallery = store.gallery()
         assert gallery.cohort is not None and not gallery.cohort.by_photos
+        made = gallery.calibration
+        assert made is not None and made.masked_from == ""
+        assert (made.for_probe(False), made.for_probe(True)) == (0.7, 0.7)
+        assert (made.for_pair(False, False), made.for_pair(True, None)) == (0.8, 0.8)
         gallery.enroll(["ada"], face(0)[None])
         assert [one.what for one in store.history()] == ["enroll"]
 
@@ -152,7 +156,9 @@ def make_of_a_release_before(database: GalleryStore, monkeypatch: pytest.MonkeyP
 
 def make_as_before(store: DatabaseStore, new: Gallery) -> None:
     """As the first release made a gallery's rows: with a cohort of two people."""
-    words = json.dumps(new.words())
+    before = {"fpir": 0.1, "identify": 0.7, "far": 0.001, "verify": 0.8, "probes": 9, "people": 9}
+    calibration = {**before, "gallery": 5, "source": "strangers"}
+    words = json.dumps({**new.words(), "calibration": calibration})
     store.database.execute("INSERT INTO gallery VALUES (1, %s, 0, 1, 0)", (words,))
     people = np.stack([face(1), face(2)]).astype("float32")
     row = (1, people.shape[1], people.tobytes())
