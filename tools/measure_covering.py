@@ -39,7 +39,7 @@ def with_masks(
         [
             masked_templates(
                 embedder, chips[part], embeddings[part], count=count, alignment=alignment
-            )[0]
+            )
             for part in parts
         ]
     )

@@ -26,9 +26,9 @@ from maskedface import datasets
 from maskedface.cli import data
 from maskedface.datasets import FaceIndex
 from maskedface.evaluation import Cohort
+from maskedface.masking import masked_once, masked_templates
 from maskedface.recognition import Gallery, Recognizer
 from maskedface.recognition.calibration import Calibration, ProbeKind
-from maskedface.recognition.embedding import with_masks
 from maskedface.training.named_models import faces_of
 
 BLOCK = 256  # faces that masks are drawn on together
@@ -48,17 +48,18 @@ class Faces(NamedTuple):
 
 def embedded(recognizer: Recognizer, rows: FaceIndex, masks: int) -> Faces:
     """The faces as a recognizer enrolls them with drawn masks, and as it looks them up."""
-    chips = datasets.read_aligned_faces(
-        rows, size=recognizer.embedder.size, alignment=recognizer.alignment
-    )
+    alignment = recognizer.alignment
+    chips = datasets.read_aligned_faces(rows, size=recognizer.embedder.size, alignment=alignment)
     bare = recognizer.embedder(chips)
     templates, covered = bare.copy(), bare.copy()
     unmasked = np.flatnonzero(~rows.masked)
     for at in range(0, len(unmasked), BLOCK):
         part = unmasked[at : at + BLOCK]
         if masks:
-            templates[part], _ = with_masks(recognizer, chips[part], bare[part], masks)
-        _, covered[part] = with_masks(recognizer, chips[part], bare[part], 1)  # as of strangers
+            templates[part] = masked_templates(
+                recognizer.embedder, chips[part], bare[part], count=masks, alignment=alignment
+            )
+        covered[part] = masked_once(recognizer.embedder, chips[part], alignment=alignment)
     people = np.array([face.person for face in rows.faces])
     photos = np.array([face.photo or face.path for face in rows.faces])
     return Faces(people, photos, rows.masked, bare, templates, covered)

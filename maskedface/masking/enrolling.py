@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -22,7 +23,7 @@ def masked_templates(
     *,
     count: int,
     alignment: str,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> np.ndarray:
     """Averages each unmasked face's embedding with its mean embedding under drawn masks.
 
     Nothing is trained: a network that was trained without masks recovers about half of the faces
@@ -34,7 +35,7 @@ def masked_templates(
     >>> from maskedface import masking, synthetic
     >>> faces = np.stack([synthetic.draw_face(person, 0, False, size=32) for person in (0, 1)])
     >>> embed = lambda images: images.mean(axis=(1, 2))  # your network's
-    >>> templates, last = masking.masked_templates(
+    >>> templates = masking.masked_templates(
     ...     embed, faces, embed(faces), count=2, alignment="arcface"
     ... )
     >>> templates.shape, np.linalg.norm(templates, axis=1).round(3).tolist()
@@ -50,8 +51,7 @@ def masked_templates(
         alignment: the faces' alignment, a key of `geometry.ALIGNMENTS`.
 
     Returns:
-        (templates; the faces' embeddings under the last mask, for calibration): float32 arrays,
-        shape (faces, features), of unit length.
+        float32 array, shape (faces, features), of unit length.
 
     Raises:
         ValueError: if `count` is out of range, or the alignment is unknown.
@@ -65,9 +65,37 @@ def masked_templates(
     for mask in range(count):
         turn, style = divmod(mask, len(STYLES))
         number = styles[style] * _VARIANTS + (first + turn) % _VARIANTS
-        masked = _unit(embed(bank.lay(faces, np.full(len(faces), number))))
-        total += masked
-    return _unit(_unit(embeddings) + _unit(total)), masked
+        total += _unit(embed(bank.lay(faces, np.full(len(faces), number))))
+    return _unit(_unit(embeddings) + _unit(total))
+
+
+def masked_once(
+    embed: Callable[[np.ndarray], np.ndarray], faces: np.ndarray, *, alignment: str
+) -> np.ndarray:
+    """Embeds unmasked faces under one drawn mask each, as strangers to choose thresholds on.
+
+    The faces get different masks, as masked strangers wear. Which mask depends only on the face's
+    pixels, so a face gets the same one whatever it is embedded with.
+
+    >>> import numpy as np
+    >>> from maskedface import masking, synthetic
+    >>> faces = np.stack([synthetic.draw_face(person, 0, False, size=32) for person in (0, 1)])
+    >>> embed = lambda images: images.mean(axis=(1, 2))  # your network's
+    >>> masking.masked_once(embed, faces, alignment="arcface").shape
+    (2, 3)
+
+    Args:
+        embed, faces, alignment: as for `masked_templates`.
+
+    Returns:
+        float32 array, shape (faces, features), of unit length.
+
+    Raises:
+        ValueError: if the alignment is unknown.
+    """
+    bank = MaskBank.draw(alignment=alignment, size=faces.shape[1], variants=_VARIANTS)
+    numbers = np.array([zlib.crc32(face.tobytes()) % len(bank) for face in faces], int)
+    return _unit(embed(bank.lay(faces, numbers)))
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

@@ -50,24 +50,11 @@ def embed_index(
     if templates and gallery.masks:
         bare = np.flatnonzero(~index.masked)
         enrolled = embeddings.copy()
-        enrolled[bare], _ = with_masks(recognizer, chips[bare], embeddings[bare], gallery.masks)
+        enrolled[bare] = masked_templates(
+            embedder,
+            chips[bare],
+            embeddings[bare],
+            count=gallery.masks,
+            alignment=recognizer.alignment,
+        )
     return EmbeddedFaces.of(index.faces, embeddings, enrolled, gallery.cohort)
-
-
-def with_masks(
-    recognizer: Recognizer, chips: np.ndarray, embeddings: np.ndarray, count: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The templates of unmasked faces with drawn masks, and the faces' embeddings under one.
-
-    Args:
-        recognizer: the recognizer.
-        chips: uint8 array, shape (faces, size, size, 3), the network's input.
-        embeddings: float array, shape (faces, features), the embeddings of the chips.
-        count: int in [1, 100], number of masks drawn on each face.
-
-    Returns:
-        As `masking.masked_templates`.
-    """
-    return masked_templates(
-        recognizer.embedder, chips, embeddings, count=count, alignment=recognizer.alignment
-    )

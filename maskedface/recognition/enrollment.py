@@ -15,10 +15,10 @@ import numpy as np
 from maskedface.datasets.photo_groups import photo_groups, photo_hashes
 from maskedface.datasets.sources import check_people
 from maskedface.images.in_threads import in_threads
+from maskedface.masking import masked_once, masked_templates
 from maskedface.names import person_name
 from maskedface.recognition.batch import each, photo_files
 from maskedface.recognition.calibration import ProbeKind
-from maskedface.recognition.embedding import with_masks
 from maskedface.recognition.faces import DetectedFace, EmbeddedFace, FaceError
 from maskedface.recognition.gallery import Gallery
 from maskedface.recognition.judging import is_masked
@@ -218,7 +218,7 @@ def _embedded(
     ]
     masks = recognizer.gallery.masks if enroll else 0
     if masks or cover:
-        faces = _with_masks(recognizer, images, faces, masks)
+        faces = _with_masks(recognizer, images, faces, masks, cover)
     if not enroll:
         return faces
     kept = [
@@ -252,18 +252,28 @@ def _found(
 
 
 def _with_masks(
-    recognizer: Recognizer, images: Sequence[np.ndarray], faces: list[EmbeddedFace], masks: int
+    recognizer: Recognizer,
+    images: Sequence[np.ndarray],
+    faces: list[EmbeddedFace],
+    masks: int,
+    cover: bool,
 ) -> list[EmbeddedFace]:
-    """The faces with `covered`, and with `template` if `masks` is not 0."""
+    """The faces with `template` if `masks` is not 0, and with `covered` if they are to have it."""
     bare = [row for row, face in enumerate(faces) if is_masked(face) is False]
     if not bare:
         return faces
-    chips = np.stack([cut_face(recognizer.embedder, images[row], faces[row]) for row in bare])
+    embed, alignment = recognizer.embedder, recognizer.alignment
+    chips = np.stack([cut_face(embed, images[row], faces[row]) for row in bare])
     embeddings = np.stack([faces[row].embedding for row in bare])
-    made = with_masks(recognizer, chips, embeddings, masks or 1)
-    for row, template, covered in zip(bare, *made, strict=True):
-        kept = template if masks else None
-        faces[row] = dataclasses.replace(faces[row], template=kept, covered=covered)
+    made: dict[str, np.ndarray] = {}
+    if masks:
+        made["template"] = masked_templates(
+            embed, chips, embeddings, count=masks, alignment=alignment
+        )
+    if cover:
+        made["covered"] = masked_once(embed, chips, alignment=alignment)
+    for at, row in enumerate(bare):
+        faces[row] = dataclasses.replace(faces[row], **{name: of[at] for name, of in made.items()})
     return faces
 
 

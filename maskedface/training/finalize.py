@@ -117,7 +117,7 @@ class _FinalNetwork:
         found = embeddings.copy()
         for start in range(0, len(rows), _BLOCK):
             part = rows[start : start + _BLOCK]
-            found[part], _ = masked_templates(
+            found[part] = masked_templates(
                 self.embed,
                 np.asarray(faces[part]),
                 embeddings[part],

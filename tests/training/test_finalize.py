@@ -191,7 +191,7 @@ def test_a_closed_sets_means_are_of_faces_with_drawn_masks(
     chips = datasets.read_aligned_faces(train, size=64, alignment="vggface2")
     embed = partial(models.predict, models.embedder(run.model))
     found, bare = embed(chips), ~train.masked
-    found[bare], _ = masking.masked_templates(
+    found[bare] = masking.masked_templates(
         embed, chips[bare], found[bare], count=3, alignment="vggface2"
     )
     centers = class_means(found, train.labels(), [face.photo for face in train.faces])
