@@ -10,7 +10,6 @@ of the others are asked about: those of people who are not enrolled give the FPI
 photographs of those who are the FNIR (nobody or somebody else is named). A face is masked where its row
 says so. "chosen on": the unmasked photographs, these and the masked ones, or these and the same under a
 drawn mask; one threshold, or one for unmasked and one for masked faces (`Gallery.calibrate(kinds=...)`).
-"No floor": the latter may be lower than the former on drawn masks, too, as it may on worn ones.
 Figures are means and standard deviations of the draws.
 """
 
@@ -76,7 +75,6 @@ def calibrated(
         "masked too, one": [bare, (faces.bare, worn, "unmasked")],
         "drawn masks, one": [bare, (faces.covered, unmasked, "unmasked")],
         "drawn masks, two": [bare, (faces.covered, unmasked, "drawn mask")],
-        "drawn masks, two, no floor": [bare, (faces.covered, unmasked, "masked")],
         "masked too, two": [bare, (faces.bare, worn, "masked")],
     }
     made = {}

@@ -45,10 +45,9 @@ def calibrate(
     ("maskedface"): if they are enrolled twice, they raise the threshold for everybody.
 
     Unmasked and masked probes have a threshold each. That of masked ones is chosen on worn masks if
-    there are 1 / fpir photographs of them, else on drawn ones, and then it is at least that of
-    unmasked ones: on RMFRD's worn masks a lower one accepted more than twice as many strangers as
-    was asked (docs/recognition.md). With too few of both all probes together choose one threshold.
-    With too few unmasked photographs their threshold is the higher of that and the masked one.
+    there are 1 / fpir photographs of them, else on drawn ones. With too few of both all probes
+    together choose one threshold. With too few unmasked photographs their threshold is the higher
+    of that and the masked one.
 
     Args:
         enrolled: the people of the gallery.
@@ -177,8 +176,6 @@ def _to_identify(
     masked = found[masked_from]
     # Too few unmasked photographs: the higher of two, as neither is chosen on them.
     unmasked = found.get("unmasked", max(together, masked))
-    if masked_from == "drawn mask":
-        masked = max(masked, unmasked)
     return {"unmasked": unmasked, "masked": masked}, masked_from
 
 
@@ -197,12 +194,11 @@ def _to_verify(
         pairs = probes.impostors(first, second)
         return _at_far(pairs, far) if can_tell(far, len(pairs)) else together
 
-    unmasked, one, both = chosen(bare, bare), chosen(bare, masked), chosen(masked, masked)
-    if masked_from == "drawn mask":
-        one, both = (
-            None if of is None or unmasked is None else max(of, unmasked) for of in (one, both)
-        )
-    return {"both unmasked": unmasked, "one masked": one, "both masked": both}
+    return {
+        "both unmasked": chosen(bare, bare),
+        "one masked": chosen(bare, masked),
+        "both masked": chosen(masked, masked),
+    }
 
 
 def _at_far(impostors: np.ndarray, far: float) -> float | None:

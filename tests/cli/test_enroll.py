@@ -231,14 +231,13 @@ def test_strangers_are_looked_at_with_their_own_masks_or_with_drawn_ones(
     made = Gallery.load(gallery).calibration
     assert made is not None and made.masked_from == ("masked" if masked else "drawn mask")
     assert (made.probes, made.people) == (4 + 4 * masked, 4)
-    # To this network of colors drawn masks are all alike, so there the unmasked threshold is the least.
-    assert (made.for_probe(True) < made.for_probe(False)) == bool(masked)
+    assert made.for_probe(True) < made.for_probe(False)  # to this network of colors
     printed = capsys.readouterr().out
     assert (
         f"{made} (FPIR 0.25) to name" in printed
         and f"masked faces: {of}; against 1 enrolled" in printed
     )
-    assert f"masked {made.for_probe(True):.3f} (FPIR" in printed or not masked
+    assert f"masked {made.for_probe(True):.3f} (FPIR" in printed
 
 
 def test_thresholds_that_cannot_be_chosen_anew_are_said_with_their_rate(
