@@ -10,8 +10,8 @@ Thresholds are chosen for --fpir and --far on photographs of strangers: those of
 those of the folder that the gallery's thresholds came from, if it still exists; else the faces
 enrolled by this command, each compared with everybody else. At least 1 / FPIR photographs are
 needed, of which near-duplicates count once. Masked faces have thresholds of their own, from
-photographs of worn masks if these are 1 / FPIR, else from masks drawn on the others. Do not report
-results on any of them.
+photographs of worn masks if there are at least 1 / FPIR, else from masks drawn on the others. Do not
+report results on any of them.
 A gallery remembers its photographs: their paths, or with --remember crops the faces themselves.
 --from builds another gallery from these; a photograph that is missing or has changed is left out
 and listed.
